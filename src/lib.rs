@@ -1,0 +1,8 @@
+//! Rate limiting by server time.
+
+pub mod model;
+
+pub use model::limit::Limit;
+pub use model::now::Now;
+pub use model::units::{Micros, Tick, Unit, UnixMicros};
+pub use model::window::{Period, Window};

@@ -1,0 +1,71 @@
+//! One limit: a quota per period, in a unit, or a cap on what runs at once.
+
+use std::fmt;
+
+use crate::model::units::{Micros, Unit};
+use crate::model::window::Period;
+
+/// A quota per period in a unit, or a cap on running requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Server time per period.
+    Time {
+        /// Microseconds that one window grants.
+        quota: Micros,
+        /// The window's length.
+        period: Period,
+    },
+    /// Requests per period.
+    Requests {
+        /// Requests that one window grants.
+        quota: u64,
+        /// The window's length.
+        period: Period,
+    },
+    /// At most `cap` admitted requests that have not ended.
+    Concurrent {
+        /// The largest number of requests side by side.
+        cap: u32,
+    },
+}
+
+impl Limit {
+    /// The unit that `X-RateLimit-Unit` names; running requests are requests.
+    pub const fn unit(&self) -> Unit {
+        match self {
+            Self::Time { .. } => Unit::Time,
+            Self::Requests { .. } | Self::Concurrent { .. } => Unit::Requests,
+        }
+    }
+
+    /// What one window grants, in the limit's unit.
+    pub const fn quota(&self) -> u64 {
+        match self {
+            Self::Time { quota, .. } => quota.0,
+            Self::Requests { quota, .. } => *quota,
+            Self::Concurrent { cap } => *cap as u64,
+        }
+    }
+
+    /// The window's length; `None` for a cap on running requests, which has no window.
+    pub const fn period(&self) -> Option<Period> {
+        match self {
+            Self::Time { period, .. } | Self::Requests { period, .. } => Some(*period),
+            Self::Concurrent { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    /// Writes the limit as a rate string that parses back to it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time { quota, period } if quota.0 % 1_000_000 == 0 => {
+                write!(f, "{}s per {period}", quota.0 / 1_000_000)
+            }
+            Self::Time { quota, period } => write!(f, "{}us per {period}", quota.0),
+            Self::Requests { quota, period } => write!(f, "{quota} per {period}"),
+            Self::Concurrent { cap } => write!(f, "{cap} concurrent"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! A time zone as data: the instants at which its offset changes.
