@@ -1,5 +1,7 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 
+pub mod key;
+pub mod ledger;
 pub mod limit;
 pub mod now;
 pub mod units;
