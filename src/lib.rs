@@ -1,8 +1,10 @@
 //! Rate limiting by server time.
 
 pub mod model;
+pub mod tzdata;
 
 pub use model::limit::Limit;
 pub use model::now::Now;
 pub use model::units::{Micros, Tick, Unit, UnixMicros};
 pub use model::window::{Period, Window};
+pub use model::zone::{Transition, Zone, ZoneSource};
