@@ -3,7 +3,9 @@
 pub mod key;
 pub mod ledger;
 pub mod limit;
+pub(crate) mod nearest;
 pub mod now;
+pub mod period;
 pub mod units;
 pub mod window;
 pub mod zone;
