@@ -5,6 +5,8 @@ pub mod tzdata;
 
 pub use model::limit::Limit;
 pub use model::now::Now;
+pub use model::rate::parse_rates;
+pub use model::rate_error::{RateError, RateFault};
 pub use model::units::{Micros, Tick, Unit, UnixMicros};
 pub use model::window::{Period, Window};
 pub use model::zone::{Transition, Zone, ZoneSource};
