@@ -80,7 +80,7 @@ impl Decimal {
             (power, 1)
         };
         let product = digits * u128::from(unit) * times;
-        if product % over != 0 {
+        if !product.is_multiple_of(over) {
             return Err(Unfit::TooFine);
         }
         let whole = u64::try_from(product / over).map_err(|_| Unfit::TooLarge)?;

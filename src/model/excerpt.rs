@@ -22,6 +22,11 @@ pub(crate) fn excerpt(text: &str) -> String {
     kept
 }
 
+/// The excerpt of a text in quotation marks.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("\"{}\"", excerpt(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
