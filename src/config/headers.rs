@@ -1,7 +1,7 @@
 //! The key `rate_limit_headers`: which headers there are, and what they are called.
 
 use crate::config::json::Json;
-use crate::config::node::{Fields, Known, Node, listed};
+use crate::config::node::{Fields, Known, Node};
 use crate::config::report::Report;
 use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
 use crate::model::method::is_token;
@@ -103,11 +103,7 @@ fn names(node: &Node<'_>, report: &mut Report) -> Option<HeaderNames> {
         used: used?,
     };
     if have_two_alike(&names) {
-        let fault = format_args!(
-            "two headers of one name; expected {} to differ",
-            listed(NAMES.now)
-        );
-        return node.wrong(fault, report);
+        return node.wrong("two headers of one name; expected four that differ", report);
     }
     Some(names)
 }

@@ -58,15 +58,15 @@ impl<'a> Json<'a> {
         read(raw, MAX_DEPTH)
     }
 
-    /// What kind of value it is, for messages that should not quote it.
-    pub(super) fn kind(&self) -> &'static str {
+    /// The value, or what kind of value it is if it may hold a secret.
+    ///
+    /// Nobody knows what an unknown field holds: a misspelt `rate_limit_store` has a password in it.
+    pub(super) fn discreetly(&self) -> String {
         match self {
-            Self::Null => "null",
-            Self::Bool(_) => "true or false",
-            Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
-            Self::List(_) => "a list",
-            Self::Object(_) => "an object",
+            Self::Text(_) => "a text".to_owned(),
+            Self::List(_) => "a list".to_owned(),
+            Self::Object(_) => "an object".to_owned(),
+            Self::Null | Self::Bool(_) | Self::Number(_) => self.excerpt(),
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::config::condition::exemption;
 use crate::config::headers::policy;
 use crate::config::json::{Json, Unreadable, members};
-use crate::config::node::{LATER, Node, TWICE, unknown};
+use crate::config::node::{Node, TWICE, later, unknown};
 use crate::config::rate_limit::rules;
 use crate::config::report::Report;
 use crate::config::setting::Setting;
@@ -123,13 +123,10 @@ impl Layer {
             "rate_limit_headers" => self.headers = setting(&node, policy, report),
             "rate_limit_exempt" => self.exempt = setting(&node, exemption, report),
             "default_site" => self.default_site = setting(&node, host, report),
-            _ if LATER_KEYS.contains(&key) => report.wrong(key, None, LATER),
-            // The value is not quoted: a misspelt rate_limit_store may hold a password.
-            _ => report.wrong(
-                &excerpt(key),
-                Some(json.kind().to_owned()),
-                unknown(key, &NOW),
-            ),
+            _ if LATER_KEYS.contains(&key) => {
+                report.wrong(key, Some(json.discreetly()), later(&NOW));
+            }
+            _ => report.wrong(&excerpt(key), Some(json.discreetly()), unknown(key, &NOW)),
         }
     }
 }
@@ -179,6 +176,8 @@ fn syntax_fault(error: &Error) -> String {
     let (line, column) = (error.line(), error.column());
     let text = error.to_string();
     let fault = text.strip_suffix(&format!(" at line {line} column {column}"));
+    // Where a line ends too soon, serde_json counts its column from 0.
+    let column = column.max(1);
     format!(
         "line {line}, column {column}: not JSON: {}",
         fault.unwrap_or(&text)

@@ -150,13 +150,9 @@ impl<'a> Fields<'a> {
     fn check(&self, name: &'a str, value: &Json<'_>, known: &Known, report: &mut Report) {
         let place = member_place(&self.place, name);
         if known.later.contains(&name) {
-            report.wrong(&place, None, LATER);
+            report.wrong(&place, Some(value.discreetly()), later(known.now));
         } else if !known.now.contains(&name) {
-            report.wrong(
-                &place,
-                Some(value.kind().to_owned()),
-                unknown(name, known.now),
-            );
+            report.wrong(&place, Some(value.discreetly()), unknown(name, known.now));
         } else if self.names().filter(|other| *other == name).count() > 1
             && self.is_last(name, value)
         {
@@ -176,7 +172,12 @@ pub(super) const TWICE: &str =
     "stands more than once; expected once, for readers differ on which one counts";
 
 /// The fault of a field that only a later version reads.
-pub(super) const LATER: &str = "not supported by this version";
+pub(super) fn later(known: &[&str]) -> String {
+    format!(
+        "not supported by this version; expected only {}",
+        listed(known)
+    )
+}
 
 /// The fault of a field that is not known: its like, or else all that are known.
 pub(super) fn unknown(name: &str, known: &[&str]) -> String {

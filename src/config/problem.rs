@@ -56,7 +56,7 @@ impl fmt::Display for Problem {
 pub struct Errors(pub(super) Vec<Problem>);
 
 impl Errors {
-    /// The problems, file by file, in the order of the file.
+    /// The problems, file by file and key by key.
     pub fn problems(&self) -> &[Problem] {
         &self.0
     }

@@ -1,7 +1,7 @@
 //! Globs: path patterns with wildcards, matched in linear time.
 
-/// The most characters and wildcards that a glob has: one bit each, and one for the end.
-const MAX_STEPS: usize = 127;
+/// The most characters that a glob has: one bit each, and one for the end.
+const MAX_LENGTH: usize = 127;
 
 /// A path pattern: `*` is any run of characters but `/`, `**` any run at all, `?` any character but `/`.
 ///
@@ -24,7 +24,7 @@ enum Step {
 }
 
 impl Glob {
-    /// The glob that a text is; `None` if it is longer than 127 characters, where `**` counts as one.
+    /// The glob that a text is; `None` if it is longer than 127 characters.
     pub fn new(text: &str) -> Option<Self> {
         let mut steps = Vec::new();
         for letter in text.chars() {
@@ -37,7 +37,7 @@ impl Glob {
                 _ => steps.push(Step::Exactly(letter)),
             }
         }
-        (steps.len() <= MAX_STEPS).then_some(Self { steps })
+        (text.chars().count() <= MAX_LENGTH).then_some(Self { steps })
     }
 
     /// Whether the whole of a path matches.
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glob_has_127_steps_at_most() {
+    fn a_glob_has_127_characters_at_most() {
         assert!(matches(&"?".repeat(127), &"x".repeat(127)));
         assert_eq!(Glob::new(&"?".repeat(128)), None);
     }
