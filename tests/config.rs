@@ -4,6 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use timebudget::config::{self, Loaded};
 use timebudget::model::facts::Facts;
 use timebudget::model::header_policy::{HeaderPolicy, ResetStyle};
@@ -520,4 +521,14 @@ fn the_example_at_the_root_loads_without_a_warning() {
     let loaded = config::load_file(path).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(loaded.warnings.is_empty());
     assert!(!loaded.fallback.rules.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_ours_panics(
+        key in "time_zone|rate_limit(_headers|_exempt|_rules|s)?",
+        value in r#"([\[{]|"(limit|window|path|prefix|glob|any|not|names|enabled)":){0,5}("[a-z/*0-9; ]{0,12}"|-?[0-9.eE]{1,20}|null|true)?[\]},]{0,5}"#,
+    ) {
+        let _ = config::parse_site("demo.example", &format!("{{\"{key}\": {value}}}"));
+    }
 }
