@@ -1,5 +1,6 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 
+pub mod expectation;
 pub mod limit;
 pub mod now;
 pub mod units;
