@@ -3,6 +3,7 @@
 pub mod condition;
 pub(crate) mod decimal;
 pub(crate) mod excerpt;
+pub mod expectation;
 pub mod facts;
 pub mod glob;
 pub mod header_policy;
