@@ -1,7 +1,7 @@
 //! Zones by their IANA names: from the machine's tz database, else from the one that is built in.
 //!
-//! Either way a [`Zone`] lists the clock changes of the years 1900 to 2199 and no others; before and after, the
-//! nearest offset holds. Nothing is cached: callers keep their zones.
+//! A [`Zone`] lists the clock changes of the years 1900 to 2199, or to 2099 if it is built in, and no others; before
+//! and after, the nearest offset holds. Nothing is cached: callers keep their zones.
 
 use std::fmt;
 
@@ -13,9 +13,6 @@ mod machine;
 
 /// 1900-01-01T00:00:00Z, where lists of transitions begin.
 const FIRST_SECS: i64 = -2_208_988_800;
-
-/// 2200-01-01T00:00:00Z, where lists of transitions end.
-const END_SECS: i64 = 7_258_118_400;
 
 /// A name that no tz database at hand knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

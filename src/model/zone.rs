@@ -49,7 +49,7 @@ pub struct Transition {
 
 /// A time zone as a list of the instants at which its clock was or will be changed.
 ///
-/// The list ends somewhere (see [`tzdata`](crate::tzdata)): after its last transition the last offset holds for
+/// The list ends somewhere (zones that are loaded by name say where): after its last transition the last offset holds for
 /// ever. A `Zone` holds no rules, only their outcome, so that a window costs a binary search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {

@@ -4,7 +4,10 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{IANA_TZDB_VERSION, TZ_VARIANTS, Tz};
 
 use crate::model::zone::{Transition, Zone, ZoneSource};
-use crate::tzdata::{END_SECS, FIRST_SECS};
+use crate::tzdata::FIRST_SECS;
+
+/// 2100-01-01T00:00:00Z, after which chrono-tz 0.10 lists no clock change.
+const END_SECS: i64 = 4_102_444_800;
 
 /// Three days: less than any offset since 1900 has lasted before the one before it came back.
 const STEP_SECS: i64 = 3 * 86_400;

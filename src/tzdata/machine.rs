@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::zone::{Transition, Zone, ZoneSource};
-use crate::tzdata::{END_SECS, FIRST_SECS};
+use crate::tzdata::FIRST_SECS;
+
+/// 2200-01-01T00:00:00Z; rules go on for ever, so their list has to end somewhere.
+const END_SECS: i64 = 7_258_118_400;
 
 /// Where Unix systems keep the database; the first that exists is taken.
 const USUAL_DIRECTORIES: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
