@@ -70,7 +70,7 @@ impl Refusal {
         Self {
             rule: limiter.rule_name_at(refusing().next().unwrap_or(longest).rule).to_owned(),
             retry_after_secs: wait(longest),
-            report: Report::of(longest, now),
+            report: Report::of(longest, Micros::ZERO, now),
         }
     }
 }
@@ -80,6 +80,8 @@ impl Refusal {
 pub struct Report {
     /// What the window grants, in the limit's unit.
     pub limit: u64,
+    /// What this request has cost so far, in the limit's unit; a refused one costs nothing.
+    pub used: u64,
     /// What is left of it after this request and all that run beside it; 0 on a refusal.
     pub remaining: u64,
     /// Whole seconds until the window ends, rounded up, at least 1.
@@ -94,21 +96,22 @@ pub struct Report {
 
 impl Report {
     /// Describes the limit with the smallest share remaining, or of equal ones that with the longest window.
-    pub(crate) fn of_tightest(claims: &Claims, now: Now) -> Option<Self> {
+    pub(crate) fn of_tightest(claims: &Claims, cost: Micros, now: Now) -> Option<Self> {
         let described = claims.iter().filter(|claim| !claim.shadow);
         let tightest = described.min_by(|one, other| {
             let share = |a: &Claim, b: &Claim| u128::from(a.remaining()) * u128::from(b.quota);
             let length = |claim: &Claim| claim.standing.window.length();
             share(one, other).cmp(&share(other, one)).then_with(|| length(other).cmp(&length(one)))
         });
-        tightest.map(|claim| Self::of(claim, now))
+        tightest.map(|claim| Self::of(claim, cost, now))
     }
 
-    fn of(claim: &Claim, now: Now) -> Self {
+    fn of(claim: &Claim, cost: Micros, now: Now) -> Self {
         let left = if is_cap(claim) { Micros(1) } else { claim.standing.left };
         let ends = u64::try_from(now.wall().0).unwrap_or(0).saturating_add(left.0);
         Self {
             limit: claim.quota,
+            used: used(claim, cost),
             remaining: claim.remaining(),
             reset_secs: left.secs_rounded_up().max(1),
             reset_unix_secs: Micros(ends).secs_rounded_up(),
@@ -129,6 +132,15 @@ fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
     // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.
     let first_ends = Micros(expected.0 / u64::from(claim.standing.admitted.max(1)));
     first_ends.secs_rounded_up().clamp(1, reset)
+}
+
+fn used(claim: &Claim, cost: Micros) -> u64 {
+    match claim.charge {
+        _ if claim.standing.refuses => 0,
+        Charge::Time { .. } => cost.0,
+        Charge::Requests { cost } => cost,
+        Charge::Place => 1,
+    }
 }
 
 fn is_cap(claim: &Claim) -> bool {

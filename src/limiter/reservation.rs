@@ -89,20 +89,21 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Where the tightest limit stands; `None` if no rule applies.
     pub fn report(&mut self) -> Option<Report> {
         let now = self.limiter.now();
+        let cost = self.meter.read(now.tick);
         if !self.is_over() {
-            self.limiter.engine.store.look(&mut self.claims, self.meter.read(now.tick), now);
+            self.limiter.engine.store.look(&mut self.claims, cost, now);
         }
-        Report::of_tightest(&self.claims, now)
+        Report::of_tightest(&self.claims, cost, now)
     }
 
-    /// Ends the request and says what it has cost, and where the tightest limit stands then.
-    pub fn settle(&mut self) -> (Micros, Option<Report>) {
+    /// Ends the request and says where the tightest limit stands then; `None` if no rule applies.
+    pub fn settle(&mut self) -> Option<Report> {
         let now = self.limiter.now();
         if !self.settled {
             self.settled = true;
             self.end(now);
         }
-        (self.settlement.cost, Report::of_tightest(&self.claims, now))
+        Report::of_tightest(&self.claims, self.settlement.cost, now)
     }
 
     fn end(&mut self, now: Now) {

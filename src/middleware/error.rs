@@ -8,7 +8,6 @@ use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::limiter::Report;
 use crate::middleware::running::Running;
-use crate::model::units::Micros;
 
 /// An error of inner middleware, whose response says where the client stands.
 ///
@@ -17,15 +16,14 @@ use crate::model::units::Micros;
 pub struct LimitedError {
     error: Error,
     running: Rc<Running>,
-    used: Micros,
     report: Option<Report>,
 }
 
 impl LimitedError {
     /// Ends the request with an error.
     pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
-        let (used, report) = running.settle();
-        Self { error, running: Rc::clone(running), used, report }.into()
+        let report = running.settle();
+        Self { error, running: Rc::clone(running), report }.into()
     }
 
     /// The error as the inner middleware made it.
@@ -41,7 +39,7 @@ impl ResponseError for LimitedError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = self.error.error_response();
-        self.running.write_headers(response.headers_mut(), self.used, self.report.as_ref());
+        self.running.write_headers(response.headers_mut(), self.report.as_ref());
         response
     }
 }

@@ -107,14 +107,12 @@ fn depart<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Bud
             BudgetBody::complete(bytes, size)
         }
         Err(body) => {
-            let (used, report) = (running.used(), running.report());
-            running.write_headers(&mut head.headers, used, report.as_ref());
+            running.write_headers(&mut head.headers, running.report().as_ref());
             BudgetBody::streaming(body, guard)
         }
     }
 }
 
 fn settle_head(running: &Running, head: &mut ResponseHead) {
-    let (used, report) = running.settle();
-    running.write_headers(&mut head.headers, used, report.as_ref());
+    running.write_headers(&mut head.headers, running.settle().as_ref());
 }

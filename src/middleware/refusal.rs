@@ -33,7 +33,7 @@ pub(super) fn response<B>(
     let mut response = answer(StatusCode::TOO_MANY_REQUESTS, form, form.write(refusal));
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from(refusal.retry_after_secs));
-    site.wire().write(headers, site, &refusal.report, None);
+    site.wire().write(headers, site, &refusal.report, false);
     response
 }
 

@@ -104,18 +104,18 @@ impl Running {
     }
 
     /// Ends the request; a second time does nothing.
-    pub(super) fn settle(&self) -> (Micros, Option<Report>) {
+    pub(super) fn settle(&self) -> Option<Report> {
         self.reservation.borrow_mut().settle()
     }
 
     /// Writes where the client stands, unless a budget inside has said something tighter.
-    pub(super) fn write_headers(&self, headers: &mut HeaderMap, used: Micros, report: Option<&Report>) {
+    pub(super) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
         let Some(report) = report else { return };
         let own = Inner { refused: false, remaining: report.remaining, limit: report.limit };
         let tightest = match self.inner.get() {
             Some(inner) if inner.is_tighter_than(own) => inner,
             _ => {
-                self.site.wire().write(headers, &self.site, report, Some(used));
+                self.site.wire().write(headers, &self.site, report, true);
                 own
             }
         };

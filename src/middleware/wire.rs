@@ -9,7 +9,6 @@ use bytes::BytesMut;
 
 use crate::limiter::{Limiter, Report};
 use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
-use crate::model::units::Micros;
 
 /// How much room for digits is made at once.
 const DIGITS: usize = 4096;
@@ -70,8 +69,8 @@ impl Wire {
         headers.append(self.limit.clone(), self.limit_value.of(report.limit));
         headers.append(self.remaining.clone(), self.number(report.remaining));
         headers.append(self.reset.clone(), self.reset_value.of(reset));
-        if let Some(used) = used {
-            headers.append(self.used.clone(), self.number(used.0));
+        if served {
+            headers.append(self.used.clone(), self.number(report.used));
         }
         if limiter.has_several_limits {
             write_resource(headers, limiter, report);
