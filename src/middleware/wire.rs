@@ -48,14 +48,8 @@ impl Wire {
         }
     }
 
-    /// Writes where a client stands; `used` is what a served request has taken.
-    pub(super) fn write(
-        &self,
-        headers: &mut HeaderMap,
-        limiter: &Limiter,
-        report: &Report,
-        used: Option<Micros>,
-    ) {
+    /// Writes where a client stands, and for a served request what it has cost.
+    pub(super) fn write(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) {
         if !self.enabled {
             return;
         }
