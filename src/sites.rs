@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use crate::config::Loaded;
-use crate::engine::Engine;
+use crate::limiter::Engine;
 use crate::limiter::Limiter;
 use crate::model::site::Site;
 

@@ -88,7 +88,8 @@ fn an_arrow_only_points_down() {
     let floors: BTreeMap<_, _> = FLOORS.iter().copied().collect();
     for source in sources().iter().filter(|source| source.module != "lib") {
         for used in used_modules(&source.text).into_iter().filter(|used| *used != source.module) {
-            let floor = floors.get(used).unwrap_or_else(|| panic!("{}: no module {used}", source.path.display()));
+            let floor =
+                floors.get(used).unwrap_or_else(|| panic!("{}: no module {used}", source.path.display()));
             assert!(
                 *floor < floors[source.module.as_str()],
                 "{}: {} uses {used}, which does not stand below it",

@@ -1,6 +1,7 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+mod engine;
 mod reservation;
 
 use std::net::IpAddr;
@@ -9,15 +10,16 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Refusal, Report};
+pub use self::engine::Engine;
+use self::engine::Expectations;
 pub use self::reservation::Reservation;
-use crate::engine::{Engine, Expectations};
 use crate::model::facts::Facts;
 use crate::model::key::{KeyBytes, KeyHash};
 use crate::model::limit::Limit;
 use crate::model::now::Now;
 use crate::model::rule::{Component, KeySpec, Rule};
 use crate::model::site::Site;
-use crate::model::units::Unit;
+use crate::model::units::{Micros, Unit};
 use crate::store::{Book, BookSpec, Charge, Claim, Fault, Mode, Tally, Verdict};
 
 /// How many bits of an IPv6 address tell clients apart: a /64 is what one customer gets (RFC 6177).
@@ -101,7 +103,7 @@ impl Limiter {
     }
 
     /// Learns what a request has cost.
-    pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: crate::Micros) {
+    pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
         let mut learned = None;
         for claim in claims.iter().filter(|claim| !matches!(claim.charge, Charge::Requests { .. })) {
             if learned != Some(claim.rule) {
@@ -116,7 +118,7 @@ impl Limiter {
         &self.site.rules[usize::from(position)].name
     }
 
-    pub(crate) fn expected(&self, claim: &Claim, route: u32) -> crate::Micros {
+    pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
         self.rules[usize::from(claim.rule)].expectations.expected(route)
     }
 }

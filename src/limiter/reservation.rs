@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::limiter::{Claims, Limiter, Report};
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
-use crate::store::{Charge, Settlement};
+use crate::store::{Charge, Claim, Settlement};
 
 /// An admitted request that has not been settled: its time runs.
 ///
@@ -125,9 +125,8 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     fn waive_at(&mut self, now: Now) {
         let cost = self.settlement.cost;
         self.limiter.engine.store.look(&mut self.claims, cost, now);
-        let elapsed = |claim: &crate::store::Claim| {
-            Micros(claim.standing.window.length().0.saturating_sub(claim.standing.left.0))
-        };
+        let elapsed =
+            |claim: &Claim| Micros(claim.standing.window.length().0.saturating_sub(claim.standing.left.0));
         let timed = self.claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
         let returned = timed.map(elapsed).min().map_or(cost, |elapsed| elapsed.min(cost));
         self.settlement.extra_micros = -(returned.0 as i64);

@@ -43,7 +43,7 @@ pub use self::extract::Budget;
 pub use self::service::BudgetService;
 use self::worker::Worker;
 use crate::config::Loaded;
-use crate::engine::Engine;
+use crate::limiter::Engine;
 use crate::model::condition::Condition;
 use crate::model::rate::parse_rates;
 use crate::model::rate_error::RateError;

@@ -4,12 +4,12 @@
 //! is while requests run. Linear probing at a load of at most four fifths, growing by three tenths, keeps an account
 //! below 40 bytes. Nothing is removed but from calendars without windows, so a window's end is one swap.
 
-use crate::calendar::InForce;
 use crate::model::key::AccountHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
 use crate::model::units::Tick;
 use crate::store::Claim;
+use crate::store::calendar::InForce;
 
 /// An entry that holds no account.
 const VACANT: u32 = u32::MAX;
