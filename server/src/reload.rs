@@ -6,10 +6,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use timebudget::Sites;
 use timebudget::config::{Errors, Loaded};
 
 use crate::source::Source;
-use crate::standin::Sites;
 use crate::watch::Watch;
 
 /// How long the files must have been left alone before they are read: several writes make one change.

@@ -9,6 +9,8 @@ use std::thread;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
+use timebudget::middleware::TimeBudget;
+use timebudget::{Engine, Sites};
 
 use crate::args::ServeArgs;
 use crate::demo;
@@ -18,7 +20,6 @@ use crate::ready;
 use crate::reload::{self, Reloader};
 use crate::signals::{self, End};
 use crate::source::Source;
-use crate::standin::{Engine, Sites, TimeBudget};
 use crate::storage::Storage;
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.

@@ -44,18 +44,11 @@ fn a_spent_budget_refuses_until_its_window_ends() {
 fn a_count_of_requests_is_exact_over_all_workers() {
     let scratch = Scratch::new();
     let file = scratch.write("site.json", r#"{ "rate_limit": "40 per year" }"#);
-    let server = Running::start(
-        scratch,
-        &["--workers", "4", "--site"]
-            .map(OsStr::new)
-            .into_iter()
-            .chain([file.as_os_str()])
-            .collect::<Vec<_>>(),
-    );
+    let [workers, four, site] = ["--workers", "4", "--site"].map(OsStr::new);
+    let server = Running::start(scratch, &[workers, four, site, file.as_os_str()]);
+    let ten = || (0..10).map(|_| server.get("/").status).collect::<Vec<_>>();
     let statuses: Vec<_> = thread::scope(|scope| {
-        let clients: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| (0..10).map(|_| server.get("/").status).collect::<Vec<_>>()))
-            .collect();
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(ten)).collect();
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
     let served = statuses.iter().filter(|status| **status == 200).count();

@@ -10,7 +10,7 @@ const FIVE: &str = r#"{ "rate_limit": "5 per year" }"#;
 const NINE: &str = r#"{ "rate_limit": "9 per year" }"#;
 const BAD: &str = r#"{ "rate_limit": "9 per fortnight", "time_zone": 5 }"#;
 
-/// Over the example of what is refused, to be asked as often as it takes.
+/// Enough to be asked as often as it takes.
 const MILLION: &str = r#"{ "rate_limit": "1000000 per year" }"#;
 
 fn limit(server: &Running) -> u64 {
@@ -51,7 +51,7 @@ fn a_changed_file_is_reloaded_and_accounts_are_kept() {
 #[test]
 fn a_wrong_file_leaves_the_rules_in_force_and_every_error_is_logged() {
     let server = Running::with_site(FIVE);
-    server.scratch.write("site.json", BAD);
+    server.scratch.replace("site.json", BAD);
     server.signal("HUP");
     server.wait_for_log("not reloaded; the rules in force stay");
     let log = server.log();
@@ -78,8 +78,7 @@ fn a_file_that_is_renamed_over_the_old_one_is_reloaded_each_time() {
     let server = Running::with_site(MILLION);
     for limit in [7_000, 8_000, 9_000] {
         let text = format!(r#"{{ "rate_limit": "{limit} per year" }}"#);
-        let new = server.scratch.write("site.json~", &text);
-        fs::rename(new, server.scratch.path("site.json")).unwrap();
+        server.scratch.replace("site.json", &text);
         wait_for_limit(&server, limit, "x");
     }
 }
@@ -88,7 +87,7 @@ fn a_file_that_is_renamed_over_the_old_one_is_reloaded_each_time() {
 fn changes_to_other_files_in_the_directory_are_no_news() {
     let server = Running::with_site(FIVE);
     server.scratch.write("other.json", "not even JSON");
-    server.scratch.write("site.json", FIVE);
+    server.scratch.replace("site.json", FIVE);
     server.signal("HUP");
     server.wait_for_log("site.json: reloaded");
     assert_eq!(reloads(&server), 1, "{}", server.log());

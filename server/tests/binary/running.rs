@@ -120,6 +120,14 @@ impl Running {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
+    /// The names of its threads.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().flatten();
+        let names = tasks.map(|task| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default());
+        names.map(|name| name.trim_end().to_owned()).collect()
+    }
+
     /// Waits for it to end.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let log = Arc::clone(&self.log);

@@ -29,6 +29,12 @@ impl Scratch {
         fs::write(&path, text).unwrap();
         path
     }
+
+    /// Replaces a file at one stroke, so that nobody reads half of it.
+    pub(crate) fn replace(&self, name: &str, text: &str) {
+        let new = self.write(&format!("{name}~"), text);
+        fs::rename(new, self.path(name)).unwrap();
+    }
 }
 
 impl Drop for Scratch {

@@ -1,9 +1,10 @@
 //! How the server starts, and why it does not.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::process::Output;
 
-use crate::running::{Running, timebudget};
+use crate::running::{Running, eventually, timebudget};
 use crate::scratch::Scratch;
 
 fn run(args: &[&str]) -> Output {
@@ -91,6 +92,16 @@ fn an_unknown_store_is_refused_without_repeating_its_password() {
     let output = run(&["serve", "--store", "redis://user:secret@localhost/"]);
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stderr(&output), "--store: redis://…: no such store; expected memory://\n");
+}
+
+/// Each worker is a thread, whose name Linux cuts after fifteen letters.
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_workers_serve_as_are_asked_for() {
+    let server = Running::start(Scratch::new(), &["--workers", "3"].map(OsStr::new));
+    assert_eq!(server.get("/health").status, 200);
+    let workers = || server.threads().iter().filter(|name| *name == "actix-rt|system").count();
+    eventually("three workers", || (workers() == 3).then_some(()), || server.threads().join("\n"));
 }
 
 #[test]
