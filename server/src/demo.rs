@@ -4,7 +4,8 @@ use std::hint;
 use std::time::{Duration, Instant};
 
 use actix_web::error::PayloadError;
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::header::{self, ContentType};
+use actix_web::http::{Method, StatusCode};
 use actix_web::rt::time::sleep;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
@@ -54,7 +55,7 @@ async fn steered(request: &HttpRequest, steering: Steering) -> HttpResponse {
     match steering.stream {
         _ if is_bodyless(steering.status) => response.finish(),
         Some(stream) => response.content_type("text/plain; charset=utf-8").streaming(chunks::stream(stream)),
-        None => response.json(described(request)),
+        None => response.content_type(ContentType::json()).body(described(request)),
     }
 }
 
@@ -72,10 +73,12 @@ fn is_bodyless(status: StatusCode) -> bool {
     [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
 
-fn described(request: &HttpRequest) -> serde_json::Value {
-    json!({
+/// Ends in a newline, so that a shell's prompt does not stand behind it.
+fn described(request: &HttpRequest) -> String {
+    let json = json!({
         "method": request.method().as_str(),
         "path": request.path(),
         "query": request.query_string(),
-    })
+    });
+    format!("{json}\n")
 }

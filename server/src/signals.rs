@@ -93,7 +93,7 @@ mod elsewhere {
 
         pub(super) async fn next(&mut self) {
             if tokio::signal::ctrl_c().await.is_err() {
-                future::pending().await
+                future::pending::<()>().await;
             }
         }
     }
