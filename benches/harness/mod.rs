@@ -11,4 +11,3 @@ pub(crate) mod ours;
 pub(crate) mod stats;
 pub(crate) mod task;
 pub(crate) mod traffic;
-mod wire;

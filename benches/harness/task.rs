@@ -5,15 +5,14 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
-use actix_http::HttpService;
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, fn_factory};
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::HOST;
 use actix_web::rt::{System, SystemRunner};
-use actix_web::test::init_service;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, Error, HttpServer, Resource, web};
 
 use super::traffic::Traffic;
-use super::wire::Wire;
 
 /// One job with one kind of traffic.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,7 @@ pub(crate) struct Task {
 /// What is done with an app.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Job {
-    /// Push so many requests through the app over a [`Wire`], inside [`collected`].
+    /// Push so many requests through the app without a socket, inside [`collected`].
     Push(u64),
     /// Serve the app with one worker on a free port, which is printed, until the process is ended.
     Serve,
@@ -114,18 +113,15 @@ where
     B: MessageBody + 'static,
 {
     const WARM_UP: u64 = 2_000;
-    let app = Cell::new(Some(app));
-    let http = system.block_on(async {
-        let service = fn_factory(move || {
-            let app = app.take().expect("one service is made");
-            async { Ok::<_, Error>(init_service(app).await) }
-        });
-        HttpService::build().h1(service).new_service(()).await
-    });
-    let http = http.expect("the app starts");
-    let send = async |requests| http.call((Wire::new(requests), None)).await;
-    system.block_on(send(WARM_UP)).expect("the app answers");
-    collected(system, send(requests)).expect("the app answers");
+    let app = system.block_on(init_service(app));
+    let send = async |requests| {
+        for _ in 0..requests {
+            let request = TestRequest::get().insert_header((HOST, "localhost"));
+            read_body(call_service(&app, request.to_request()).await).await;
+        }
+    };
+    system.block_on(send(WARM_UP));
+    collected(system, send(requests));
 }
 
 /// Runs a future to its end: the one function whose instructions callgrind collects, found by its name.
