@@ -57,15 +57,54 @@ impl Limit {
 }
 
 impl fmt::Display for Limit {
-    /// Writes the limit as a rate string that parses back to it.
+    /// Writes the limit as a rate string that parses back to it, time in the largest of s, ms and us that is exact.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Time { quota, period } if quota.0 % 1_000_000 == 0 => {
-                write!(f, "{}s per {period}", quota.0 / 1_000_000)
+            Self::Time { quota, period } => {
+                let (amount, unit) = whole_units(quota.0);
+                write!(f, "{amount}{unit} per {period}")
             }
-            Self::Time { quota, period } => write!(f, "{}us per {period}", quota.0),
             Self::Requests { quota, period } => write!(f, "{quota} per {period}"),
             Self::Concurrent { cap } => write!(f, "{cap} concurrent"),
         }
+    }
+}
+
+const fn whole_units(micros: u64) -> (u64, &'static str) {
+    if micros.is_multiple_of(1_000_000) {
+        (micros / 1_000_000, "s")
+    } else if micros.is_multiple_of(1_000) {
+        (micros / 1_000, "ms")
+    } else {
+        (micros, "us")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_written_as_people_write_it() {
+        let time = |quota| {
+            Limit::Time {
+                quota: Micros(quota),
+                period: Period::HOUR,
+            }
+            .to_string()
+        };
+        assert_eq!(time(600_000_000), "600s per hour");
+        assert_eq!(time(1_500_000), "1500ms per hour");
+        assert_eq!(time(1), "1us per hour");
+        assert_eq!(time(0), "0s per hour");
+        assert_eq!(
+            Limit::Requests {
+                quota: 10,
+                period: Period::DAY
+            }
+            .to_string(),
+            "10 per day"
+        );
+        assert_eq!(Limit::Concurrent { cap: 5 }.to_string(), "5 concurrent");
     }
 }

@@ -1,0 +1,188 @@
+//! Clocks: the only place that reads one.
+
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use crate::model::now::Now;
+use crate::model::units::{Tick, UnixMicros};
+
+/// Where a limiter takes its time from.
+pub trait Clock: Send + Sync + 'static {
+    /// Both clocks: asked once when a request arrives.
+    fn now(&self) -> Now;
+
+    /// The monotonic clock alone.
+    fn tick(&self) -> Tick {
+        self.now().tick
+    }
+}
+
+/// How long a reading of the wall clock may be used before the next.
+const SAMPLE_EVERY: i64 = 1_000_000;
+
+/// A deviation of the wall clock that counts as somebody setting it: 250 ms, which no oscillator drifts in a second.
+const STEP: i64 = 250_000;
+
+/// What an oscillator may drift: 500 µs a second, the most that `adjtimex` slews.
+const DRIFT_PER_SECOND: i64 = 500;
+
+/// The machine's clocks.
+///
+/// Durations come from the processor's time-stamp counter where it runs at a constant rate, else from
+/// `CLOCK_MONOTONIC`. The wall clock is read once a second and told apart into drift, which [`Now::utc`] follows, and
+/// steps, which it does not; a step is logged once.
+#[derive(Debug)]
+pub struct SystemClock {
+    counter: quanta::Clock,
+    origin: quanta::Instant,
+    /// The tick from which on the wall clock is to be read again.
+    next_sample: AtomicI64,
+    /// Wall clock less tick, without steps.
+    offset: AtomicI64,
+    /// The sum of all steps.
+    step: AtomicI64,
+}
+
+impl SystemClock {
+    /// A clock that begins at tick 0 now; the counter is calibrated once per process, in a fraction of a second.
+    pub fn new() -> Self {
+        let counter = quanta::Clock::new();
+        let clock = Self {
+            origin: counter.now(),
+            counter,
+            next_sample: AtomicI64::new(SAMPLE_EVERY),
+            offset: AtomicI64::new(0),
+            step: AtomicI64::new(0),
+        };
+        clock.offset.store(clock.wall_less_tick(), Relaxed);
+        clock
+    }
+
+    fn read_tick(&self) -> Tick {
+        let span = self.counter.now().saturating_duration_since(self.origin);
+        Tick(span.as_secs() as i64 * 1_000_000 + i64::from(span.subsec_micros()))
+    }
+
+    #[cold]
+    fn follow_wall_clock(&self, due: i64, tick: Tick) {
+        let claimed =
+            self.next_sample
+                .compare_exchange(due, tick.0 + SAMPLE_EVERY, Relaxed, Relaxed);
+        if claimed.is_err() {
+            return; // Another thread takes this sample.
+        }
+        let deviation = self.wall_less_tick() - self.offset.load(Relaxed) - self.step.load(Relaxed);
+        let idle_secs = (tick.0 - due) / 1_000_000;
+        if deviation.abs() < STEP + idle_secs * DRIFT_PER_SECOND {
+            self.offset.fetch_add(deviation, Relaxed);
+        } else {
+            self.step.fetch_add(deviation, Relaxed);
+            log::warn!(
+                "the wall clock was set by {:+.3} s; windows in force end when they would have",
+                deviation as f64 / 1e6
+            );
+        }
+    }
+
+    /// The wall clock less the tick, from the tightest of three readings, since a thread can be interrupted in between.
+    fn wall_less_tick(&self) -> i64 {
+        let reading = |_| {
+            let before = self.read_tick().0;
+            let wall = wall_clock().0;
+            let after = self.read_tick().0;
+            (after - before, wall - before - (after - before) / 2)
+        };
+        (0..3)
+            .map(reading)
+            .min()
+            .map_or(0, |(_, difference)| difference)
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let tick = self.read_tick();
+        let due = self.next_sample.load(Relaxed);
+        if tick.0 >= due {
+            self.follow_wall_clock(due, tick);
+        }
+        let utc = UnixMicros(tick.0 + self.offset.load(Relaxed));
+        Now {
+            tick,
+            utc,
+            step: self.step.load(Relaxed),
+        }
+    }
+
+    fn tick(&self) -> Tick {
+        self.read_tick()
+    }
+}
+
+/// The machine's wall clock; before 1970 it reads 1970.
+fn wall_clock() -> UnixMicros {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// A clock that stands until it is moved: for tests, also those of applications.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use timebudget::{Clock, ManualClock, UnixMicros};
+/// let clock = ManualClock::at(UnixMicros::from_secs(1_700_000_000));
+/// clock.advance(Duration::from_secs(5));
+/// assert_eq!(clock.now().wall(), UnixMicros::from_secs(1_700_000_005));
+/// clock.set_wall_by(-3600);
+/// assert_eq!(clock.now().wall(), UnixMicros::from_secs(1_699_996_405));
+/// assert_eq!(clock.now().utc, UnixMicros::from_secs(1_700_000_005));
+/// ```
+#[derive(Debug)]
+pub struct ManualClock {
+    start: UnixMicros,
+    tick: AtomicI64,
+    step: AtomicI64,
+}
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    pub const fn at(start: UnixMicros) -> Self {
+        Self {
+            start,
+            tick: AtomicI64::new(0),
+            step: AtomicI64::new(0),
+        }
+    }
+
+    /// Lets `span` pass on both clocks.
+    pub fn advance(&self, span: Duration) {
+        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        self.tick.fetch_add(micros, Relaxed);
+    }
+
+    /// Sets the wall clock forth or back by so many seconds, as an operator would; no time passes.
+    pub fn set_wall_by(&self, secs: i64) {
+        self.step.fetch_add(secs.saturating_mul(1_000_000), Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Now {
+        let tick = Tick(self.tick.load(Relaxed));
+        Now {
+            tick,
+            utc: self.start.plus(tick.0),
+            step: self.step.load(Relaxed),
+        }
+    }
+}

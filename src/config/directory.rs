@@ -1,0 +1,105 @@
+//! A directory in bench's layout, file by file.
+
+use std::io;
+use std::path::Path;
+
+use crate::config::files::{directories, text_if_any};
+use crate::config::layer::{Layer, Scope};
+use crate::config::report::Report;
+use crate::model::excerpt::quoted;
+use crate::model::nearest::nearest;
+use crate::model::site::Site;
+
+/// The name of the file below all sites.
+pub(super) const COMMON: &str = "common_site_config.json";
+
+/// The name of a site's file in its directory.
+const SITE: &str = "site_config.json";
+
+/// What the common file says; `None` if there is none.
+pub(super) fn read_common(dir: &Path, report: &mut Report) -> Option<Layer> {
+    read_layer(&dir.join(COMMON), Scope::Common, report)
+}
+
+/// The sites by host name, sorted; on an error what remains of them.
+pub(super) fn read_sites(
+    dir: &Path,
+    common: Option<&Layer>,
+    report: &mut Report,
+) -> Vec<(String, Site)> {
+    let none = Layer::default();
+    let common = common.unwrap_or(&none);
+    report.begin(&dir.display().to_string());
+    let found = directories(dir).unwrap_or_else(|error| {
+        report.wrong_file(unreadable(&error));
+        Vec::new()
+    });
+    let mut sites: Vec<(String, Site)> = Vec::with_capacity(found.len());
+    for (name, path) in found {
+        let Some(layer) = read_layer(&path.join(SITE), Scope::Site, report) else {
+            continue;
+        };
+        let host = name.to_ascii_lowercase();
+        if sites.iter().any(|(other, _)| *other == host) {
+            report.wrong_file(
+                "another directory has this name in other case; expected one for each host",
+            );
+        }
+        let site = layer.site(&host, common);
+        sites.push((host, site));
+    }
+    sites.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    report.begin(&dir.display().to_string());
+    sites
+}
+
+/// Reports what becomes of requests for hosts that have no site, if that is wrong or may not be meant.
+pub(super) fn check_unknown_hosts(
+    sites: &[(String, Site)],
+    default_site: Option<&str>,
+    fallback: &Site,
+    report: &mut Report,
+) {
+    let is_site = |host: &str| sites.iter().any(|(other, _)| other == host);
+    match default_site {
+        Some(host) if is_site(host) => {}
+        Some(host) => report.wrong(
+            "default_site",
+            Some(quoted(host)),
+            no_such_site(host, sites),
+        ),
+        None if fallback.rules.is_empty()
+            && sites.iter().any(|(_, site)| !site.rules.is_empty()) =>
+        {
+            report.suspect("default_site", None, UNLIMITED);
+        }
+        None => {}
+    }
+}
+
+fn no_such_site(host: &str, sites: &[(String, Site)]) -> String {
+    match nearest(host, sites.iter().map(|(other, _)| other.as_str())) {
+        Some(meant) => format!("no such site; did you mean \"{meant}\"?"),
+        None => "no such site; expected the name of a directory with a site_config.json".to_owned(),
+    }
+}
+
+/// A client chooses the host that it asks for, and so could choose not to be limited.
+const UNLIMITED: &str =
+    "missing, and no rate_limit here: requests for hosts that have no site are not limited";
+
+fn read_layer(path: &Path, scope: Scope, report: &mut Report) -> Option<Layer> {
+    report.begin(&path.display().to_string());
+    match text_if_any(path) {
+        Ok(text) => Some(Layer::read(&text?, scope, report)),
+        Err(error) => {
+            report.wrong_file(unreadable(&error));
+            Some(Layer::default())
+        }
+    }
+}
+
+/// The fault of a file that is there but cannot be read.
+pub(super) fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
+}

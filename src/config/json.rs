@@ -1,0 +1,244 @@
+//! JSON as it was written: members in order and twice if they stand twice, numbers as their text.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Error;
+use serde_json::value::RawValue;
+
+use crate::model::excerpt::excerpt;
+
+/// Lists and objects of a configuration nest at most so deep; nothing of ours needs more than a few levels.
+const MAX_DEPTH: u32 = 32;
+
+/// A JSON value as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Json<'a> {
+    Null,
+    Bool(bool),
+    /// The number's own text, for no float holds every number.
+    Number(&'a str),
+    Text(String),
+    List(Vec<Json<'a>>),
+    Object(Vec<(String, Json<'a>)>),
+}
+
+/// Why a value of sound syntax cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// A text with half of a surrogate pair in it, or the like.
+    NotUnicode,
+    TooDeep,
+}
+
+/// The members of the object that a text is, each still unread; `None` if the text is another JSON value.
+///
+/// The syntax of all of them has been checked, but what nobody asks for is never unpacked.
+///
+/// # Errors
+///
+/// The first error of syntax, with its line and column.
+pub(super) fn members(text: &str) -> Result<Option<Vec<(String, &RawValue)>>, Error> {
+    let whole: &RawValue = serde_json::from_str(text)?;
+    if !whole.get().starts_with('{') {
+        return Ok(None);
+    }
+    let Members(members) = serde_json::from_str(whole.get())?;
+    Ok(Some(members))
+}
+
+impl<'a> Json<'a> {
+    /// Reads a value whose syntax has been checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] if a text in it is no Unicode, or if it nests deeper than 32 levels.
+    pub(super) fn read(raw: &'a RawValue) -> Result<Self, Unreadable> {
+        read(raw, MAX_DEPTH)
+    }
+
+    /// The value, or what kind of value it is if it may hold a secret.
+    ///
+    /// Nobody knows what an unknown field holds: a misspelt `rate_limit_store` has a password in it.
+    pub(super) fn discreetly(&self) -> String {
+        match self {
+            Self::Text(_) => "a text".to_owned(),
+            Self::List(_) => "a list".to_owned(),
+            Self::Object(_) => "an object".to_owned(),
+            Self::Null | Self::Bool(_) | Self::Number(_) => self.excerpt(),
+        }
+    }
+
+    /// The value on one line, cut where it is long.
+    pub(super) fn excerpt(&self) -> String {
+        excerpt(&self.to_string())
+    }
+}
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(flag) => write!(f, "{flag}"),
+            Self::Number(text) => f.write_str(text),
+            Self::Text(text) => write!(f, "\"{text}\""),
+            Self::List(items) => {
+                f.write_str("[")?;
+                write_separated(f, items, |f, item| write!(f, "{item}"))?;
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                write_separated(f, members, |f, (name, value)| {
+                    write!(f, "\"{name}\": {value}")
+                })?;
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn write_separated<T>(
+    f: &mut fmt::Formatter<'_>,
+    items: &[T],
+    write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            f.write_str(", ")?;
+        }
+        write(f, item)?;
+    }
+    Ok(())
+}
+
+fn read(raw: &RawValue, depth: u32) -> Result<Json<'_>, Unreadable> {
+    let text = raw.get();
+    let below = depth.checked_sub(1).ok_or(Unreadable::TooDeep);
+    // The syntax is sound, so the first letter says what follows.
+    match text.as_bytes().first() {
+        Some(b'n') => Ok(Json::Null),
+        Some(b't') => Ok(Json::Bool(true)),
+        Some(b'f') => Ok(Json::Bool(false)),
+        Some(b'"') => Ok(Json::Text(unpack(text)?)),
+        Some(b'[') => read_list(text, below?),
+        Some(b'{') => read_object(text, below?),
+        _ => Ok(Json::Number(text)),
+    }
+}
+
+fn read_list(text: &str, depth: u32) -> Result<Json<'_>, Unreadable> {
+    let items: Vec<&RawValue> = unpack(text)?;
+    let items = items.into_iter().map(|item| read(item, depth));
+    Ok(Json::List(items.collect::<Result<_, _>>()?))
+}
+
+fn read_object(text: &str, depth: u32) -> Result<Json<'_>, Unreadable> {
+    let Members(members) = unpack(text)?;
+    let members = members
+        .into_iter()
+        .map(|(name, value)| Ok((name, read(value, depth)?)));
+    Ok(Json::Object(members.collect::<Result<_, _>>()?))
+}
+
+fn unpack<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
+    serde_json::from_str(text).map_err(|_| Unreadable::NotUnicode)
+}
+
+/// The members of one object; its values are not unpacked.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn first(text: &str) -> Result<Json<'_>, Unreadable> {
+        Json::read(members(text).unwrap().unwrap()[0].1)
+    }
+
+    #[test]
+    fn a_number_keeps_its_text() {
+        assert_eq!(
+            first(r#"{"n": 0.10000000000000000001e+400}"#),
+            Ok(Json::Number("0.10000000000000000001e+400"))
+        );
+    }
+
+    #[test]
+    fn members_keep_their_order_and_stand_twice_if_written_twice() {
+        let names: Vec<_> = members(r#"{"b": 1, "a": 2, "b": 3}"#).unwrap().unwrap();
+        assert_eq!(
+            names
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>(),
+            ["b", "a", "b"]
+        );
+    }
+
+    #[test]
+    fn a_value_is_written_on_one_line() {
+        let value = first("{\"x\": {\"a\": [1,\n null, true],\r\n \"b\": \"\\u0041\"}}").unwrap();
+        assert_eq!(value.to_string(), r#"{"a": [1, null, true], "b": "A"}"#);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_no_text() {
+        assert_eq!(first(r#"{"x": ["\ud800"]}"#), Err(Unreadable::NotUnicode));
+        assert_eq!(
+            first(r#"{"x": {"\ud800": 1}}"#),
+            Err(Unreadable::NotUnicode)
+        );
+    }
+
+    #[test]
+    fn a_value_nests_32_levels_and_no_more() {
+        let nested = |levels| format!("{{\"x\": {}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(first(&nested(32)).is_ok());
+        assert_eq!(first(&nested(33)), Err(Unreadable::TooDeep));
+        assert_eq!(first(&nested(100_000)), Err(Unreadable::TooDeep));
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_members() {
+        for text in ["[]", "1", "\"{\"", "null"] {
+            assert!(members(text).unwrap().is_none(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[\\[\\]{}:,\"\\\\a01eE.+-]{0,40}") {
+            if let Ok(Some(members)) = members(&text) {
+                members.into_iter().for_each(|(_, raw)| drop(Json::read(raw)));
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One file of a configuration, read on its own.
+
+use std::sync::Arc;
+
+use serde_json::Error;
+use serde_json::value::RawValue;
+
+use crate::config::condition::exemption;
+use crate::config::headers::policy;
+use crate::config::json::{Json, Unreadable, members};
+use crate::config::node::{Node, TWICE, later, unknown};
+use crate::config::rate_limit::rules;
+use crate::config::report::Report;
+use crate::config::setting::Setting;
+use crate::model::condition::Condition;
+use crate::model::excerpt::excerpt;
+use crate::model::header_policy::HeaderPolicy;
+use crate::model::rule::Rule;
+use crate::model::site::Site;
+use crate::model::zone::Zone;
+
+/// Keys that begin so are ours, known or not.
+const PREFIX: &str = "rate_limit";
+
+/// The keys that this version reads in every file.
+const NOW: [&str; 4] = [
+    "time_zone",
+    "rate_limit",
+    "rate_limit_headers",
+    "rate_limit_exempt",
+];
+
+/// The keys that a later version will read: refused, for ignoring them would let requests through.
+const LATER_KEYS: [&str; 11] = [
+    "rate_limit_api_keys",
+    "rate_limit_forwarded_header",
+    "rate_limit_groups",
+    "rate_limit_identity",
+    "rate_limit_ipv6_prefix",
+    "rate_limit_overrides",
+    "rate_limit_rules",
+    "rate_limit_store",
+    "rate_limit_tiers",
+    "rate_limit_trusted_proxies",
+    "rate_limit_users",
+];
+
+/// Whose file it is; the key `default_site` is ours in the common file only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Common,
+    Site,
+}
+
+/// What one file says. Layers are read alone, so a mistake is reported once however many sites it concerns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layer {
+    zone: Setting<Arc<Zone>>,
+    rules: Setting<Vec<Rule>>,
+    headers: Setting<HeaderPolicy>,
+    exempt: Setting<Condition>,
+    default_site: Setting<String>,
+}
+
+impl Layer {
+    /// Reads a file's text; the report has what is wrong with it.
+    pub(super) fn read(text: &str, scope: Scope, report: &mut Report) -> Self {
+        let mut layer = Self::default();
+        // Some editors put a byte order mark first, which is no JSON.
+        match members(text.trim_start_matches('\u{feff}')) {
+            Err(error) => report.wrong_file(syntax_fault(&error)),
+            Ok(None) => report.wrong_file("no object; expected one JSON object"),
+            Ok(Some(members)) => layer.read_members(&members, scope, report),
+        }
+        layer
+    }
+
+    /// The site that this layer and the common one below it describe.
+    pub(super) fn site(self, name: &str, common: &Self) -> Site {
+        let Self {
+            zone,
+            rules,
+            headers,
+            exempt,
+            ..
+        } = common.clone();
+        let default = Site::unlimited(name);
+        Site {
+            zone: self.zone.or(zone).value().unwrap_or(default.zone),
+            rules: self.rules.or(rules).value().unwrap_or(default.rules),
+            exempt: self.exempt.or(exempt).value(),
+            headers: self.headers.or(headers).value().unwrap_or(default.headers),
+            name: default.name,
+        }
+    }
+
+    /// The name of the site that answers for unknown hosts, in lower case.
+    pub(super) fn default_site(&self) -> Option<String> {
+        self.default_site.clone().value()
+    }
+
+    fn read_members(&mut self, members: &[(String, &RawValue)], scope: Scope, report: &mut Report) {
+        for (i, (key, raw)) in members.iter().enumerate() {
+            if !is_ours(key, scope) {
+                continue;
+            }
+            if members[..i].iter().any(|(other, _)| other == key) {
+                report.wrong(&excerpt(key), None, TWICE);
+                continue;
+            }
+            match Json::read(raw) {
+                Ok(json) => self.read_member(key, &json, report),
+                Err(unreadable) => report.wrong(&excerpt(key), None, unreadable_fault(&unreadable)),
+            }
+        }
+    }
+
+    fn read_member(&mut self, key: &str, json: &Json<'_>, report: &mut Report) {
+        let node = Node::top(key, json);
+        match key {
+            "time_zone" => self.zone = setting(&node, zone, report),
+            "rate_limit" => self.rules = setting(&node, rules, report),
+            "rate_limit_headers" => self.headers = setting(&node, policy, report),
+            "rate_limit_exempt" => self.exempt = setting(&node, exemption, report),
+            "default_site" => self.default_site = setting(&node, host, report),
+            _ if LATER_KEYS.contains(&key) => {
+                report.wrong(key, Some(json.discreetly()), later(&NOW));
+            }
+            _ => report.wrong(&excerpt(key), Some(json.discreetly()), unknown(key, &NOW)),
+        }
+    }
+}
+
+fn is_ours(key: &str, scope: Scope) -> bool {
+    key == "time_zone"
+        || key.starts_with(PREFIX)
+        || (key == "default_site" && scope == Scope::Common)
+}
+
+fn setting<T>(
+    node: &Node<'_>,
+    read: impl FnOnce(&Node<'_>, &mut Report) -> Option<T>,
+    report: &mut Report,
+) -> Setting<T> {
+    match node.json() {
+        Json::Null => Setting::Null,
+        _ => read(node, report).map_or(Setting::Unsaid, Setting::Is),
+    }
+}
+
+fn zone(node: &Node<'_>, report: &mut Report) -> Option<Arc<Zone>> {
+    const EXPECTED: &str = "an IANA name such as \"Europe/Paris\"";
+    let name = node.text(EXPECTED, report)?;
+    match report.zone(name) {
+        Ok(zone) => Some(zone),
+        Err(unknown) => match unknown.nearest() {
+            Some(meant) => node.wrong(
+                format_args!("no such time zone; did you mean \"{meant}\"?"),
+                report,
+            ),
+            None => node.wrong(
+                format_args!("no such time zone; expected {EXPECTED}"),
+                report,
+            ),
+        },
+    }
+}
+
+fn host(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    node.text("the name of a site", report)
+        .map(str::to_ascii_lowercase)
+}
+
+/// `line 3, column 5: not JSON: …`, where serde_json writes the position last.
+fn syntax_fault(error: &Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let fault = text.strip_suffix(&format!(" at line {line} column {column}"));
+    // Where a line ends too soon, serde_json counts its column from 0.
+    let column = column.max(1);
+    format!(
+        "line {line}, column {column}: not JSON: {}",
+        fault.unwrap_or(&text)
+    )
+}
+
+const fn unreadable_fault(unreadable: &Unreadable) -> &'static str {
+    match unreadable {
+        Unreadable::NotUnicode => "half a character; expected texts of whole Unicode characters",
+        Unreadable::TooDeep => "too deep; expected at most 32 levels of lists and objects",
+    }
+}

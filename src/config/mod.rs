@@ -1,0 +1,133 @@
+//! Floor 2: the site file, from JSON to the model.
+//!
+//! A configuration either loads as a whole or yields every error in it at once, each with its file, its JSON path,
+//! the value found and what was expected. What loads cannot be wrong, and is not checked again.
+
+mod condition;
+mod directory;
+mod files;
+mod headers;
+mod json;
+mod layer;
+mod node;
+mod number;
+mod problem;
+mod rate_limit;
+mod report;
+mod setting;
+
+use std::path::Path;
+
+use crate::config::directory::{COMMON, check_unknown_hosts, read_common, read_sites, unreadable};
+use crate::config::layer::{Layer, Scope};
+use crate::config::report::Report;
+use crate::model::site::Site;
+
+pub use crate::config::problem::{Errors, Problem};
+
+/// The name of the site that answers for every host without one of its own; no host is called so.
+const ANY_HOST: &str = "*";
+
+/// A configuration: the sites, and what is suspect about them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The sites by host name, in lower case and sorted.
+    pub sites: Vec<(String, Site)>,
+    /// The host whose site answers for hosts that have none; one of `sites`.
+    pub default_site: Option<String>,
+    /// The site that answers for hosts that have none where there is no `default_site`.
+    pub fallback: Site,
+    /// What could be read but may not be meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads a single site file, whose site answers for every host.
+///
+/// # Errors
+///
+/// All that is wrong with the file, or that it cannot be read.
+pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
+    let mut report = Report::default();
+    let layer = read_file(path.as_ref(), &mut report);
+    let fallback = layer.site(ANY_HOST, &Layer::default());
+    let warnings = report.close()?;
+    Ok(Loaded {
+        sites: Vec::new(),
+        default_site: None,
+        fallback,
+        warnings,
+    })
+}
+
+/// Reads a directory in bench's layout: `common_site_config.json` and `<host>/site_config.json`.
+///
+/// Each key that a site's file does not have is taken from the common file, and whole: objects are not merged.
+/// Directories without a `site_config.json`, such as bench's `assets`, are no sites.
+///
+/// # Errors
+///
+/// All that is wrong with the files, or that one cannot be read. A directory without any of them is an error.
+pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
+    let dir = dir.as_ref();
+    let mut report = Report::default();
+    let common = read_common(dir, &mut report);
+    let sites = read_sites(dir, common.as_ref(), &mut report);
+    if common.is_none() && sites.is_empty() && !report.has_errors() {
+        report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
+    }
+    let common = common.unwrap_or_default();
+    let default_site = common.default_site();
+    let fallback = Layer::default().site(ANY_HOST, &common);
+    report.begin(&dir.join(COMMON).display().to_string());
+    check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
+    let warnings = report.close()?;
+    Ok(Loaded {
+        sites,
+        default_site,
+        fallback,
+        warnings,
+    })
+}
+
+/// Reads the text of a site file; messages call the file `site_config.json`.
+///
+/// # Errors
+///
+/// All that is wrong with the text.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Limit, Micros, Period, config};
+///
+/// let text = r#"{ "rate_limit": { "limit": 600, "window": 3600 } }"#;
+/// let (site, warnings) = config::parse_site("demo.example", text)?;
+/// assert_eq!(site.rules[0].limits, [Limit::Time { quota: Micros::from_secs(600), period: Period::HOUR }]);
+/// assert!(warnings.is_empty());
+///
+/// let errors = config::parse_site("demo.example", r#"{ "rate_limit": "10 per fortnight" }"#).unwrap_err();
+/// assert_eq!(
+///     errors.to_string(),
+///     "site_config.json: rate_limit: \"10 per fortnight\": no such period; \
+///      expected second, minute, hour, day, week, month or year"
+/// );
+/// # Ok::<(), config::Errors>(())
+/// ```
+pub fn parse_site(name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
+    let mut report = Report::default();
+    report.begin("site_config.json");
+    let layer = Layer::read(text, Scope::Site, &mut report);
+    let warnings = report.close()?;
+    Ok((layer.site(name, &Layer::default()), warnings))
+}
+
+fn read_file(path: &Path, report: &mut Report) -> Layer {
+    report.begin(&path.display().to_string());
+    match files::text(path) {
+        Ok(text) => Layer::read(&text, Scope::Site, report),
+        Err(error) => {
+            report.wrong_file(unreadable(&error));
+            Layer::default()
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The key `rate_limit`: Frappe's object, or a rate string.
+
+use crate::config::json::Json;
+use crate::config::node::{Known, Node};
+use crate::config::number::{QUOTA, WINDOW, quota, window};
+use crate::config::report::Report;
+use crate::model::condition::Condition;
+use crate::model::limit::Limit;
+use crate::model::rate::parse_rates;
+use crate::model::rule::{Component, Rule, tightest};
+use crate::model::units::Unit;
+
+const FIELDS: Known = Known {
+    now: &["limit", "window"],
+    later: &[],
+};
+
+/// The rules that `rate_limit` makes, at most two: `site` and `site-requests`.
+///
+/// Time, and what may run at once, belongs to the site and is shared by all its clients. Requests are counted for each
+/// client address, as those who write `50 per hour` mean it.
+pub(super) fn rules(node: &Node<'_>, report: &mut Report) -> Option<Vec<Rule>> {
+    let limits = limits(node, report)?;
+    let (requests, shared): (Vec<_>, Vec<_>) = limits.into_iter().partition(is_request_limit);
+    let rules = [
+        ("site", Component::Site, shared),
+        ("site-requests", Component::Ip, requests),
+    ];
+    let rules = rules
+        .into_iter()
+        .filter(|(_, _, limits)| !limits.is_empty());
+    Some(
+        rules
+            .map(|(name, key, limits)| rule(name, key, limits))
+            .collect(),
+    )
+}
+
+fn limits(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
+    match node.json() {
+        Json::Object(_) => Some(vec![time_limit(node, report)?]),
+        Json::Text(text) => rate_string(text, node, report),
+        _ => node.wrong(
+            "neither an object nor a text; expected an object of limit and window, or a rate string such as \"600s per hour\"",
+            report,
+        ),
+    }
+}
+
+fn time_limit(node: &Node<'_>, report: &mut Report) -> Option<Limit> {
+    let fields = node.fields(&FIELDS, report)?;
+    let limit = fields.required("limit", QUOTA, report);
+    let quota = limit.and_then(|limit| quota(&limit, report));
+    let length = fields.required("window", WINDOW, report);
+    let period = length.and_then(|length| window(&length, report));
+    Some(Limit::Time {
+        quota: quota?,
+        period: period?,
+    })
+}
+
+fn rate_string(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
+    let written = match parse_rates(text) {
+        Ok(limits) => limits,
+        Err(error) => return node.wrong_part(error.part(), error.fault(), report),
+    };
+    let count = written.len();
+    let kept = tightest(written);
+    if kept.len() < count {
+        node.suspect(
+            "several limits of one unit and period; the smallest holds",
+            report,
+        );
+    }
+    Some(kept)
+}
+
+const fn is_request_limit(limit: &Limit) -> bool {
+    matches!(limit.unit(), Unit::Requests) && limit.period().is_some()
+}
+
+fn rule(name: &str, key: Component, limits: Vec<Limit>) -> Rule {
+    let name = name.to_owned();
+    Rule {
+        name,
+        when: Condition::ALWAYS,
+        key: key.into(),
+        limits,
+    }
+}

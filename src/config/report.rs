@@ -1,0 +1,67 @@
+//! What has been found while files were read, and the zones that they named.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::problem::{Errors, Problem};
+use crate::model::zone::Zone;
+use crate::tzdata::{self, UnknownZone};
+
+/// What has been found while files were read: errors, warnings, and the zones that they named.
+#[derive(Default)]
+pub(super) struct Report {
+    /// The file that is being read, as messages name it.
+    file: String,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+    /// A thousand sites of one country share one list of its clock changes.
+    zones: HashMap<String, Arc<Zone>>,
+}
+
+impl Report {
+    /// Begins a file; what is reported from now on is about it.
+    pub(super) fn begin(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
+    }
+
+    /// Reports an error of the whole file.
+    pub(super) fn wrong_file(&mut self, fault: impl fmt::Display) {
+        self.errors.push(Problem::of_file(&self.file, fault));
+    }
+
+    /// Reports an error at a place in the file.
+    pub(super) fn wrong(&mut self, place: &str, found: Option<String>, fault: impl fmt::Display) {
+        self.errors
+            .push(Problem::at(&self.file, place, found, fault));
+    }
+
+    /// Reports something that can be read but may not be meant.
+    pub(super) fn suspect(&mut self, place: &str, found: Option<String>, fault: impl fmt::Display) {
+        self.warnings
+            .push(Problem::at(&self.file, place, found, fault));
+    }
+
+    /// The zone of that name, the same one whenever it is asked for.
+    pub(super) fn zone(&mut self, name: &str) -> Result<Arc<Zone>, UnknownZone> {
+        if let Some(zone) = self.zones.get(name) {
+            return Ok(Arc::clone(zone));
+        }
+        let zone = Arc::new(tzdata::zone(name)?);
+        self.zones.insert(name.to_owned(), Arc::clone(&zone));
+        Ok(zone)
+    }
+
+    /// Whether there has been an error.
+    pub(super) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// The warnings, if there was no error.
+    pub(super) fn close(self) -> Result<Vec<Problem>, Errors> {
+        match self.errors.is_empty() {
+            true => Ok(self.warnings),
+            false => Err(Errors(self.errors)),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! One key in the layers of a configuration.
+
+/// What one layer says about one key.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Setting<T> {
+    /// Nothing: the layer below counts.
+    #[default]
+    Unsaid,
+    /// `null`: the default counts, whatever the layers below say.
+    Null,
+    /// A value: it counts.
+    Is(T),
+}
+
+impl<T> Setting<T> {
+    /// What this layer and the one below it say together.
+    pub(super) fn or(self, below: Self) -> Self {
+        match self {
+            Self::Unsaid => below,
+            said => said,
+        }
+    }
+
+    /// The value, unless the default counts.
+    pub(super) fn value(self) -> Option<T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Unsaid | Self::Null => None,
+        }
+    }
+}

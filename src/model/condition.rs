@@ -1,0 +1,95 @@
+//! Conditions: which requests a rule or an exemption is about.
+
+use crate::model::facts::Facts;
+use crate::model::method::Method;
+use crate::model::text::Text;
+
+/// Which requests a rule or an exemption is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Requests whose path matches.
+    Path(Text),
+    /// Requests of one of these methods.
+    Method(Vec<Method>),
+    /// Requests that all of these hold for; every request if there are none.
+    All(Vec<Condition>),
+    /// Requests that one of these holds for; none if there are none.
+    Any(Vec<Condition>),
+    /// Requests that this does not hold for.
+    Not(Box<Condition>),
+}
+
+impl Condition {
+    /// The condition that every request fulfils.
+    pub const ALWAYS: Self = Self::All(Vec::new());
+
+    /// Whether a request fulfils the condition.
+    pub fn matches(&self, facts: &dyn Facts) -> bool {
+        match self {
+            Self::Path(text) => text.matches(facts.path()),
+            Self::Method(methods) => methods.iter().any(|method| method.matches(facts.method())),
+            Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
+            Self::Not(part) => !part.matches(facts),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    struct Request(&'static str, &'static str);
+
+    impl Facts for Request {
+        fn method(&self) -> &str {
+            self.0
+        }
+
+        fn path(&self) -> &str {
+            self.1
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            None
+        }
+    }
+
+    fn path(text: &str) -> Condition {
+        Condition::Path(Text::Equal(text.into()))
+    }
+
+    fn get() -> Condition {
+        Condition::Method(Method::new("GET").into_iter().collect())
+    }
+
+    #[test]
+    fn a_head_request_fulfils_a_condition_on_get() {
+        assert!(get().matches(&Request("HEAD", "/")));
+        assert!(!get().matches(&Request("POST", "/")));
+    }
+
+    #[test]
+    fn all_needs_every_part_and_any_needs_one() {
+        let parts = || vec![path("/a"), get()];
+        let half = Request("POST", "/a");
+        assert!(!Condition::All(parts()).matches(&half));
+        assert!(Condition::Any(parts()).matches(&half));
+        assert!(Condition::All(parts()).matches(&Request("GET", "/a")));
+    }
+
+    #[test]
+    fn not_turns_a_condition_round() {
+        let other = Condition::Not(Box::new(path("/a")));
+        assert!(other.matches(&Request("GET", "/b")) && !other.matches(&Request("GET", "/a")));
+    }
+
+    #[test]
+    fn without_parts_all_holds_and_any_does_not() {
+        let request = Request("GET", "/");
+        assert!(Condition::ALWAYS.matches(&request));
+        assert!(!Condition::Any(vec![]).matches(&request));
+    }
+}

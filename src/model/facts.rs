@@ -1,0 +1,22 @@
+//! What rules may see of a request.
+
+use std::net::IpAddr;
+
+/// What rules may see of a request, whatever framework brought it.
+pub trait Facts {
+    /// The request's method as the client sent it.
+    fn method(&self) -> &str;
+
+    /// The path as the router sees it: percent-decoded once, without the query.
+    fn path(&self) -> &str;
+
+    /// The client's address; `None` for a peer that has none, such as a Unix socket's.
+    fn ip(&self) -> Option<IpAddr>;
+
+    /// The value of the request's first header of that name; names ignore case.
+    ///
+    /// `None` if there is none, or if its value is no text.
+    fn header(&self, _name: &str) -> Option<&str> {
+        None
+    }
+}

@@ -1,0 +1,59 @@
+//! Which headers tell clients where they stand, and how.
+
+/// Which headers tell clients where they stand; the default is Frappe's.
+///
+/// `Retry-After` is on every refusal, whatever this says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderPolicy {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// How the window's end is written.
+    pub reset: ResetStyle,
+    /// What they are called.
+    pub names: HeaderNames,
+}
+
+impl Default for HeaderPolicy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            reset: ResetStyle::Seconds,
+            names: HeaderNames::default(),
+        }
+    }
+}
+
+/// How the window's end is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetStyle {
+    /// Whole seconds from now, rounded up, at least 1.
+    Seconds,
+    /// Whole seconds since 1970-01-01T00:00:00Z, rounded up.
+    Unix,
+}
+
+/// The names of the headers that tell clients where they stand.
+///
+/// The site file's names are valid field names, and no two are equal in any case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderNames {
+    /// What the window grants.
+    pub limit: String,
+    /// What is left of it.
+    pub remaining: String,
+    /// When the window ends.
+    pub reset: String,
+    /// What this request was charged.
+    pub used: String,
+}
+
+impl Default for HeaderNames {
+    fn default() -> Self {
+        Self {
+            limit: "X-RateLimit-Limit".to_owned(),
+            remaining: "X-RateLimit-Remaining".to_owned(),
+            reset: "X-RateLimit-Reset".to_owned(),
+            used: "X-RateLimit-Used".to_owned(),
+        }
+    }
+}

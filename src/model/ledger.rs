@@ -1,0 +1,178 @@
+//! The ledger: what an account has spent, as a straight line.
+//!
+//! While `n` requests of an account run, its spend grows by `n` microseconds per microsecond. So an account keeps
+//! no list of its running requests, only the line `spent(t) = base + running · t`. What the admitted requests are
+//! still expected to cost is a second line of the same slope: each is expected to cost what was expected at its
+//! admission, and as much again as it has already run.
+//!
+//! ```text
+//! start at t     base -= t    held += expected - t      running += 1    admitted += 1
+//! pause at t     base += t    held += t                 running -= 1
+//! resume at t    base -= t    held -= t                 running += 1
+//! leave                       held -= expected + cost                   admitted -= 1
+//! window's edge  base = -running · edge
+//! ```
+//!
+//! Products of a count and a tick may leave the range of `i64` on their way, so all arithmetic on lines wraps;
+//! a value is exact as long as it is itself below 2^63 µs, which is 292 thousand years.
+
+use crate::model::units::{Micros, Tick};
+
+/// One account: its two lines.
+///
+/// For an account of requests the line is flat: `base` is the count.
+///
+/// # Examples
+///
+/// Two requests side by side, one of which ends:
+///
+/// ```
+/// use timebudget::{Micros, Tick, model::ledger::Ledger};
+/// let mut account = Ledger::default();
+/// account.start(Tick(1_000), Micros(0));
+/// account.start(Tick(1_500), Micros(0));
+/// assert_eq!(account.spent(Tick(2_000)), 1_000 + 500);
+/// account.pause(Tick(2_000));
+/// account.leave(Micros(0), Micros(1_000));
+/// assert_eq!(account.spent(Tick(2_500)), 1_000 + 1_000);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// The spend's value at tick 0, in microseconds; for requests the number charged.
+    pub base: i64,
+    /// The hold's value at tick 0, in microseconds.
+    pub held: i64,
+    /// The slope of both: requests that run and are not waiting for their client.
+    pub running: u32,
+    /// Admitted requests that have not been settled.
+    pub admitted: u32,
+}
+
+impl Ledger {
+    /// What has been charged up to `at`; never below 0.
+    pub fn spent(&self, at: Tick) -> u64 {
+        self.value(self.base, at)
+    }
+
+    /// What the admitted requests are still expected to cost of a window of which `left` is left.
+    ///
+    /// It counts for each request what it has already run once more, since what has run long goes on for long; but no
+    /// request can cost the window more than what is left of it.
+    pub fn hold(&self, at: Tick, left: Micros) -> u64 {
+        let most = u64::from(self.admitted).saturating_mul(left.0);
+        self.value(self.held, at).min(most)
+    }
+
+    /// Admits a request that is expected to cost `expected`, and lets it run.
+    pub fn start(&mut self, at: Tick, expected: Micros) {
+        self.admitted += 1;
+        self.held = self.held.wrapping_add(expected.0 as i64);
+        self.resume(at);
+    }
+
+    /// Stops the time of a request that begins to wait for its client, or ends.
+    pub fn pause(&mut self, at: Tick) {
+        self.base = self.base.wrapping_add(at.0);
+        self.held = self.held.wrapping_add(at.0);
+        self.running -= 1;
+    }
+
+    /// Lets the time of a paused request run again.
+    pub fn resume(&mut self, at: Tick) {
+        self.base = self.base.wrapping_sub(at.0);
+        self.held = self.held.wrapping_sub(at.0);
+        self.running += 1;
+    }
+
+    /// Ends a paused request that was admitted with `expected` and has run for `cost`, over all windows.
+    pub fn leave(&mut self, expected: Micros, cost: Micros) {
+        self.admitted -= 1;
+        self.release(expected, cost);
+    }
+
+    /// Takes one request's part out of the hold.
+    pub fn release(&mut self, expected: Micros, cost: Micros) {
+        let part = (expected.0 as i64).wrapping_add(cost.0 as i64);
+        self.held = self.held.wrapping_sub(part);
+    }
+
+    /// Charges `amount` at once, or returns it if it is below 0.
+    pub fn add(&mut self, amount: i64) {
+        self.base = self.base.wrapping_add(amount);
+    }
+
+    /// The account as it begins the next window at `edge`: nothing spent, and what runs goes on.
+    pub fn carried_over(self, edge: Tick) -> Self {
+        let base = i64::from(self.running).wrapping_mul(edge.0).wrapping_neg();
+        Self { base, ..self }
+    }
+
+    /// Whether every admitted request has been settled.
+    pub const fn is_idle(&self) -> bool {
+        self.admitted == 0
+    }
+
+    fn value(&self, line: i64, at: Tick) -> u64 {
+        let risen = i64::from(self.running).wrapping_mul(at.0);
+        u64::try_from(line.wrapping_add(risen)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_request_costs_nothing_and_still_holds() {
+        let mut account = Ledger::default();
+        account.start(Tick(0), Micros(100));
+        account.pause(Tick(30));
+        assert_eq!(account.spent(Tick(1_000)), 30);
+        assert_eq!(account.hold(Tick(1_000), Micros(5_000)), 130);
+    }
+
+    #[test]
+    fn no_request_holds_more_than_is_left_of_the_window() {
+        let mut account = Ledger::default();
+        account.start(Tick(0), Micros(100));
+        assert_eq!(account.hold(Tick(0), Micros(40)), 40);
+    }
+
+    #[test]
+    fn a_request_that_spans_the_edge_pays_the_new_window_from_the_edge_on() {
+        let mut account = Ledger::default();
+        account.start(Tick(500), Micros(0));
+        assert_eq!(account.spent(Tick(900)), 400);
+        let next = account.carried_over(Tick(900));
+        assert_eq!(next.spent(Tick(900)), 0);
+        assert_eq!(next.spent(Tick(1_000)), 100);
+    }
+
+    #[test]
+    fn lines_stay_exact_where_their_products_overflow() {
+        let mut account = Ledger::default();
+        let late = i64::MAX / 4;
+        for _ in 0..1_000 {
+            account.start(Tick(late), Micros(0));
+        }
+        assert_eq!(account.spent(Tick(late + 7)), 7_000);
+    }
+
+    #[test]
+    fn nothing_is_held_once_everything_is_settled() {
+        let mut account = Ledger::default();
+        account.start(Tick(5), Micros(70));
+        account.start(Tick(6), Micros(0));
+        account.pause(Tick(10));
+        account.leave(Micros(70), Micros(5));
+        account.pause(Tick(20));
+        account.leave(Micros(0), Micros(14));
+        assert_eq!(
+            account,
+            Ledger {
+                base: 19,
+                ..Ledger::default()
+            }
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! The known word that somebody most likely meant.
+
+/// The known word nearest to `word`, or `None` if none is near enough to be worth naming.
+///
+/// Near enough means that at most a third of the letters of `word`, rounded up, differ; letters that differ in case
+/// only count as equal. Of words equally near the first wins.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word: Vec<char> = folded(word);
+    let most = word.len().div_ceil(3);
+    known
+        .into_iter()
+        .map(|candidate| (candidate, folded(candidate)))
+        // The lengths alone rule most words out, and bound the work that a very long word can cause.
+        .filter(|(_, letters)| letters.len().abs_diff(word.len()) <= most)
+        .map(|(candidate, letters)| (distance(&word, &letters), candidate))
+        .filter(|(edits, _)| *edits <= most)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, candidate)| candidate)
+}
+
+fn folded(word: &str) -> Vec<char> {
+    word.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The least number of letters to insert, drop or replace to turn one word into the other (Levenshtein, 1965).
+fn distance(from: &[char], to: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (taken, letter) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = taken + 1;
+        for (i, other) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != other);
+            diagonal = row[i + 1];
+            row[i + 1] = replaced.min(row[i] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZONES: [&str; 4] = ["Asia/Kolkata", "Asia/Calcutta", "Europe/Paris", "UTC"];
+
+    #[test]
+    fn a_slip_of_the_pen_finds_the_word() {
+        assert_eq!(nearest("Asia/Kolkatta", ZONES), Some("Asia/Kolkata"));
+        assert_eq!(nearest("Europe_Pari", ZONES), Some("Europe/Paris"));
+    }
+
+    #[test]
+    fn case_does_not_make_a_word_far() {
+        assert_eq!(nearest("EUROPE/PARIS", ZONES), Some("Europe/Paris"));
+    }
+
+    #[test]
+    fn a_word_like_none_finds_none() {
+        assert_eq!(nearest("fortnight", ZONES), None);
+        assert_eq!(nearest("", ZONES), None);
+    }
+
+    #[test]
+    fn a_very_long_word_costs_no_comparison() {
+        assert_eq!(nearest(&"x".repeat(1_000_000), ZONES), None);
+    }
+
+    #[test]
+    fn the_distance_counts_single_letters() {
+        let edits = |from, to| distance(&folded(from), &folded(to));
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("same", "same"), 0);
+    }
+}

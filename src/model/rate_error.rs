@@ -1,0 +1,93 @@
+//! What is wrong with a rate string, and with which part of it.
+
+use std::fmt;
+
+use crate::model::excerpt::excerpt;
+
+/// The part of a rate string that cannot be read, and why.
+///
+/// Displays as `"10 per fortnight": no such period; expected second, minute, hour, day, week, month or year`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateError {
+    part: String,
+    fault: RateFault,
+}
+
+impl RateError {
+    pub(crate) fn new(part: &str, fault: RateFault) -> Self {
+        let part = excerpt(part);
+        Self { part, fault }
+    }
+
+    /// The bad part as it was written, cut where it is long.
+    pub fn part(&self) -> &str {
+        &self.part
+    }
+
+    /// What is wrong with it.
+    pub const fn fault(&self) -> RateFault {
+        self.fault
+    }
+}
+
+impl fmt::Display for RateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\": {}", self.part, self.fault)
+    }
+}
+
+impl std::error::Error for RateError {}
+
+/// What can be wrong with one part of a rate string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RateFault {
+    /// There is no part where one should be, as between `;` and `;`.
+    Empty,
+    /// There are several parts where one is wanted.
+    Several,
+    /// Neither `per` nor `/` nor `concurrent` follows the amount.
+    NoPeriod,
+    /// The word after `per` is no period.
+    UnknownPeriod,
+    /// The period is longer than about 136 years, or counts more than a `u32`.
+    PeriodTooLong,
+    /// The amount is no number, or is below zero.
+    NotAnAmount,
+    /// The letters after the number are no unit of time.
+    UnknownUnit,
+    /// The number has a fraction but no unit of time.
+    PartOfARequest,
+    /// The time is no whole number of microseconds.
+    TooFine,
+    /// The amount is above 2^53 requests or microseconds.
+    TooMuch,
+    /// The cap on running requests is no whole number, or exceeds a `u32`.
+    NotACap,
+}
+
+impl fmt::Display for RateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "nothing here; expected a rate such as 10 per hour",
+            Self::Several => "more than one rate; expected one",
+            Self::NoPeriod => {
+                "no period; expected a rate such as 10 per hour, 600s per day or 5 concurrent"
+            }
+            Self::UnknownPeriod => {
+                "no such period; expected second, minute, hour, day, week, month or year"
+            }
+            Self::PeriodTooLong => "too long a period; expected at most 4294967295 seconds",
+            Self::NotAnAmount => {
+                "no such amount; expected a whole number of requests, or server time such as 1.5s"
+            }
+            Self::UnknownUnit => "no such unit of time; expected us, ms, s, m or h",
+            Self::PartOfARequest => {
+                "a part of a request; expected a whole number, or server time such as 1.5s"
+            }
+            Self::TooFine => "finer than a microsecond; expected whole microseconds",
+            Self::TooMuch => "too much; expected at most 9007199254740992 requests or microseconds",
+            Self::NotACap => "no such cap; expected a whole number up to 4294967295",
+        })
+    }
+}

@@ -1,0 +1,36 @@
+//! Sites: a time zone and its rules.
+
+use std::sync::Arc;
+
+use crate::model::condition::Condition;
+use crate::model::header_policy::HeaderPolicy;
+use crate::model::rule::Rule;
+use crate::model::zone::Zone;
+
+/// One configured host: a time zone and its rules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// The name that its accounts bear.
+    pub name: String,
+    /// The zone whose clock the windows follow; shared by the sites that name it.
+    pub zone: Arc<Zone>,
+    /// The rules in their order; all that match apply.
+    pub rules: Vec<Rule>,
+    /// Requests that are not decided, charged or given headers.
+    pub exempt: Option<Condition>,
+    /// Which headers tell clients where they stand.
+    pub headers: HeaderPolicy,
+}
+
+impl Site {
+    /// The site that an empty site file describes: UTC, and no limit.
+    pub fn unlimited(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            zone: Arc::new(Zone::utc()),
+            rules: Vec::new(),
+            exempt: None,
+            headers: HeaderPolicy::default(),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A decision: the shards that it concerns are locked, so all claims are charged together or not at all.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::table::Table;
+use super::{Full, Memory, Shard, shard_of};
+use crate::model::ledger::Ledger;
+use crate::model::now::Now;
+use crate::model::units::{Micros, Tick};
+use crate::store::{Charge, Claim, Counts, Mode, Settlement, Standing, Ticket, Verdict};
+
+/// The locked shards of one decision.
+pub(super) struct Locked<'a> {
+    pub(super) store: &'a Memory,
+    pub(super) shards: SmallVec<[(usize, MutexGuard<'a, Shard>); 2]>,
+    pub(super) now: Now,
+}
+
+impl Locked<'_> {
+    /// Decides, unless there is no room for an account that the decision would need.
+    pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Result<Verdict, Full> {
+        let newcomers = self.weigh(claims);
+        if newcomers > 0 && !self.has_room_for(newcomers) {
+            return Err(Full);
+        }
+        Ok(self.conclude(claims, mode))
+    }
+
+    /// Decides; accounts that do not exist are made, be there room or not.
+    pub(super) fn decide_without_bound(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        self.weigh(claims);
+        self.conclude(claims, mode)
+    }
+
+    pub(super) fn exists(&mut self, claim: &Claim) -> bool {
+        self.table(claim).find(claim.account()).is_some()
+    }
+
+    pub(super) fn pause(&mut self, claims: &[Claim]) {
+        self.each_timed(claims, Ledger::pause);
+    }
+
+    pub(super) fn resume(&mut self, claims: &[Claim]) {
+        self.each_timed(claims, Ledger::resume);
+    }
+
+    pub(super) fn look(&mut self, claims: &mut [Claim], cost: Micros) {
+        let now = self.now;
+        for claim in claims {
+            let table = self.table(claim);
+            let mut ledger = table
+                .entry(claim)
+                .map_or_else(Ledger::default, |at| table.ledger(at));
+            if let (Charge::Time { expected }, Some(_)) = (claim.charge, claim.ticket) {
+                ledger.release(expected, cost);
+                ledger.admitted -= 1;
+            }
+            claim.standing = standing(claim.charge, table, &ledger, now);
+        }
+    }
+
+    pub(super) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
+        for claim in claims {
+            if let Some(ticket) = claim.ticket {
+                self.settle_one(claim, ticket, settlement);
+                claim.ticket = None;
+            }
+        }
+    }
+
+    /// Fills in where each account stands; returns how many do not exist yet.
+    fn weigh(&mut self, claims: &mut [Claim]) -> usize {
+        let now = self.now;
+        let mut newcomers = 0;
+        for claim in claims {
+            let table = self.table(claim);
+            let at = table.find(claim.account());
+            newcomers += usize::from(at.is_none());
+            let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+            claim.standing = standing(claim.charge, table, &ledger, now);
+            claim.standing.refuses = !fits(claim);
+        }
+        newcomers
+    }
+
+    fn conclude(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        let refusing = claims.iter().filter(|claim| claim.standing.refuses).count();
+        if refusing > 0 {
+            return self.conclude_over_full_accounts(claims, mode);
+        }
+        for claim in claims
+            .iter_mut()
+            .filter(|claim| claim.counts != Counts::Refusals)
+        {
+            claim.ticket = Some(self.charge(claim));
+        }
+        Verdict::Admitted
+    }
+
+    fn conclude_over_full_accounts(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        if mode == Mode::Decide && claims.iter().any(Claim::refuses) {
+            self.count_refusal(claims);
+            return Verdict::Refused;
+        }
+        for at in 0..claims.len() {
+            let Claim { rule, counts, .. } = claims[at];
+            if counts != Counts::Refusals && (mode == Mode::Force || rule_fits(claims, rule)) {
+                claims[at].ticket = Some(self.charge(&claims[at]));
+            }
+        }
+        Verdict::Admitted
+    }
+
+    /// A refused request is counted only by rules that count everything, or refusals; it has taken no time.
+    fn count_refusal(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            let counted = match (claim.charge, claim.counts) {
+                (Charge::Time { .. } | Charge::Place, _) | (_, Counts::Served) => false,
+                (_, Counts::All) => rule_fits(claims, claim.rule),
+                (_, Counts::Refusals) => others_refuse(claims, claim.rule),
+            };
+            if counted {
+                self.charge(claim);
+            }
+        }
+    }
+
+    fn charge(&mut self, claim: &Claim) -> Ticket {
+        let (store, now) = (self.store, self.now);
+        let table = self.table(claim);
+        let at = table.find(claim.account()).unwrap_or_else(|| {
+            store.accounts.fetch_add(1, Relaxed);
+            table.insert(claim.account())
+        });
+        let mut ledger = table.ledger(at);
+        match claim.charge {
+            Charge::Time { expected } => ledger.start(table.at(now), expected),
+            Charge::Requests { cost } => ledger.add(cost as i64),
+            Charge::Place => ledger.admitted += 1,
+        }
+        Ticket {
+            slot: table.set(at, &ledger),
+            sequence: table.in_force.sequence,
+        }
+    }
+
+    fn settle_one(&mut self, claim: &mut Claim, ticket: Ticket, settlement: &Settlement) {
+        let (store, now) = (self.store, self.now);
+        let table = self.table(claim);
+        let at = table.entry(claim);
+        let mut ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+        match claim.charge {
+            Charge::Time { expected } => {
+                if !settlement.paused {
+                    ledger.pause(table.at(now));
+                }
+                ledger.leave(expected, settlement.cost);
+                ledger.add(settlement.extra_micros);
+            }
+            Charge::Requests { cost } => {
+                let returned = settlement.returned && table.in_force.sequence == ticket.sequence;
+                ledger
+                    .add(settlement.extra_requests as i64 - if returned { cost as i64 } else { 0 });
+            }
+            Charge::Place => ledger.admitted -= 1,
+        }
+        claim.standing = standing(claim.charge, table, &ledger, now);
+        let Some(at) = at else { return };
+        table.set(at, &ledger);
+        if claim.charge == Charge::Place && ledger.is_idle() {
+            table.remove(at);
+            store.accounts.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn each_timed(&mut self, claims: &[Claim], change: impl Fn(&mut Ledger, Tick)) {
+        let now = self.now;
+        let timed =
+            |claim: &&Claim| matches!(claim.charge, Charge::Time { .. }) && claim.ticket.is_some();
+        for claim in claims.iter().filter(timed) {
+            let table = self.table(claim);
+            if let Some(at) = table.entry(claim) {
+                let mut ledger = table.ledger(at);
+                change(&mut ledger, table.at(now));
+                table.set(at, &ledger);
+            }
+        }
+    }
+
+    fn has_room_for(&self, newcomers: usize) -> bool {
+        self.store.accounts.load(Relaxed) + newcomers <= self.store.max_accounts
+    }
+
+    fn table(&mut self, claim: &Claim) -> &mut Table {
+        let (store, now, wanted) = (self.store, self.now, shard_of(claim.key));
+        let locked = self.shards.iter().position(|(shard, _)| *shard == wanted);
+        // `Memory::lock` has locked the shard of every claim of this decision.
+        let (_, shard) = &mut self.shards[locked.unwrap_or_default()];
+        shard.table(store, claim.book.calendar, now)
+    }
+}
+
+fn fits(claim: &Claim) -> bool {
+    let Standing { spent, hold, .. } = claim.standing;
+    match claim.charge {
+        Charge::Time { .. } => spent.saturating_add(hold) < claim.quota,
+        Charge::Requests { cost } => spent.saturating_add(cost.max(1)) <= claim.quota,
+        Charge::Place => spent < claim.quota,
+    }
+}
+
+fn rule_fits(claims: &[Claim], rule: u16) -> bool {
+    claims
+        .iter()
+        .all(|claim| claim.rule != rule || !claim.standing.refuses)
+}
+
+fn others_refuse(claims: &[Claim], rule: u16) -> bool {
+    claims
+        .iter()
+        .any(|claim| claim.rule != rule && claim.refuses())
+}
+
+fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {
+    let at = table.at(now);
+    let left = table.in_force.left(now);
+    let spent = match charge {
+        Charge::Time { .. } | Charge::Requests { .. } => ledger.spent(at),
+        Charge::Place => u64::from(ledger.admitted),
+    };
+    Standing {
+        spent,
+        hold: ledger.hold(at, left),
+        admitted: ledger.admitted,
+        refuses: false,
+        window: table.in_force.window,
+        left,
+    }
+}

@@ -1,0 +1,280 @@
+//! The store contract: where accounts live, and what every store promises.
+//!
+//! A store keeps [`Ledger`](crate::model::ledger::Ledger)s, one for each book and key in one window. The caller owns
+//! the arithmetic of prices (what a request is expected to cost, what a quota is); the store owns the atomic step.
+//!
+//! Every store promises, and the acceptance suite in `tests/store` checks:
+//!
+//! 1. **All or none.** The claims of one decision are charged together or not at all, also under contention.
+//! 2. **A refusal leaves no trace**, but in books that count refusals or everything.
+//! 3. **Exactly once.** An admitted claim runs until it is settled; settlement is synchronous and cannot fail, and
+//!    settling a claim again does nothing.
+//! 4. **Exact at the edge.** A claim that spans windows pays each window for the time it ran in it.
+//! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
+//! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
+//!    one account per book, and that is counted.
+//! 7. **Time is given.** No method reads a clock.
+
+pub mod memory;
+
+use std::sync::Arc;
+
+use crate::model::key::{AccountHash, KeyHash, Salt};
+use crate::model::now::Now;
+use crate::model::units::{Micros, Unit};
+use crate::model::window::{Period, Window};
+use crate::model::zone::Zone;
+
+/// Where accounts live.
+pub trait Store: Send + Sync + 'static {
+    /// Opens the book of one limit; the same site, rule, tally, period and zone give the same book.
+    fn open(&self, spec: &BookSpec<'_>) -> Book;
+
+    /// Decides over all claims at once, in their order.
+    ///
+    /// Each claim's standing is filled in. If the answer is [`Verdict::Admitted`], the claims run and must be
+    /// given to [`Store::settle`], once.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the store itself failed; nothing is charged then. The memory store never fails.
+    fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault>;
+
+    /// Stops the time of an admitted request that begins to wait for its client.
+    fn pause(&self, claims: &[Claim], now: Now);
+
+    /// Lets the time of a paused request run again.
+    fn resume(&self, claims: &[Claim], now: Now);
+
+    /// Says where the accounts of an admitted request stand that has cost `cost` so far; its own hold is left out.
+    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now);
+
+    /// Ends an admitted request, and says where its accounts stand. A second call does nothing.
+    fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now);
+
+    /// Drops the accounts of windows that have ended; called about once a second by a thread of the engine's.
+    fn tidy(&self, now: Now);
+
+    /// What the store holds and has done, for metrics.
+    fn census(&self) -> Census;
+}
+
+/// What tells one book from another: everything that an account is known by, but for its key and its window.
+#[derive(Clone, Debug)]
+pub struct BookSpec<'a> {
+    /// The site's name.
+    pub site: &'a str,
+    /// The rule's name.
+    pub rule: &'a str,
+    /// What the accounts count.
+    pub tally: Tally,
+    /// The windows' length; `None` for running requests, which have no window.
+    pub period: Option<Period>,
+    /// The zone whose clock cuts the windows.
+    pub zone: &'a Arc<Zone>,
+}
+
+/// What the accounts of a book count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tally {
+    /// Microseconds or requests that were charged in the window.
+    Charged(Unit),
+    /// Requests that run now.
+    Running,
+}
+
+/// The handle of an open book; cheap to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Book {
+    pub(crate) calendar: u32,
+    pub(crate) salt: Salt,
+}
+
+/// One limit's part in a decision, and then in the request that was admitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Claim {
+    /// Which limit's account.
+    pub book: Book,
+    /// Whose account.
+    pub key: KeyHash,
+    /// What one window grants, in the limit's unit; for running requests the cap.
+    pub quota: u64,
+    /// What the request is charged.
+    pub charge: Charge,
+    /// The position of the claim's rule; the claims of a rule stand side by side.
+    pub rule: u16,
+    /// Which requests the rule counts.
+    pub counts: Counts,
+    /// Whether the rule decides and counts, but never refuses.
+    pub shadow: bool,
+    /// Where the account stood when the store last looked.
+    pub standing: Standing,
+    /// What the store has charged, until it is settled.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl Claim {
+    /// A claim of the first rule on the account of `key` in `book`, counting what is served.
+    pub const fn new(book: Book, key: KeyHash, quota: u64, charge: Charge) -> Self {
+        Self {
+            book,
+            key,
+            quota,
+            charge,
+            rule: 0,
+            counts: Counts::Served,
+            shadow: false,
+            standing: Standing::UNKNOWN,
+            ticket: None,
+        }
+    }
+
+    /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit
+    /// refuses.
+    pub const fn remaining(&self) -> u64 {
+        let Standing {
+            spent,
+            hold,
+            refuses,
+            ..
+        } = self.standing;
+        if refuses {
+            0
+        } else {
+            self.quota.saturating_sub(spent).saturating_sub(hold)
+        }
+    }
+
+    /// Whether the claim makes its rule refuse the request.
+    pub const fn refuses(&self) -> bool {
+        self.standing.refuses && !self.shadow
+    }
+
+    /// What the account is known by, within its window.
+    pub(crate) const fn account(&self) -> AccountHash {
+        self.key.salted(self.book.salt)
+    }
+}
+
+/// What was charged where: an index into the store's own tables.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ticket {
+    /// The slot that the running request counts in.
+    pub(crate) slot: u32,
+    /// The window that was charged.
+    pub(crate) sequence: u32,
+}
+
+/// What a request is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// The time that it takes; until it is settled, it holds what it is expected to take.
+    Time {
+        /// The expected cost; 0 where nothing is known.
+        expected: Micros,
+    },
+    /// So many requests, at once.
+    Requests {
+        /// 0 is charged nothing, but is refused where one request would be.
+        cost: u64,
+    },
+    /// Its place among the running requests.
+    Place,
+}
+
+/// Which requests a rule counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counts {
+    /// Those that are served.
+    #[default]
+    Served,
+    /// Those that the rule itself would let pass, whatever others decide.
+    All,
+    /// Those that other rules refuse.
+    Refusals,
+}
+
+/// Whether a decision may refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It may.
+    Decide,
+    /// It charges and never refuses (CORS preflights).
+    Force,
+}
+
+/// What a store decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every rule admits the request; it runs until it is settled.
+    Admitted,
+    /// At least one claim refuses.
+    Refused,
+}
+
+/// Where one account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Charged so far in this window, in the limit's unit; of a cap, the requests that run.
+    pub spent: u64,
+    /// What the admitted requests of others are still expected to cost.
+    pub hold: u64,
+    /// Admitted requests that have not been settled.
+    pub admitted: u32,
+    /// Whether this limit refuses.
+    pub refuses: bool,
+    /// The window; of a cap on running requests, all time.
+    pub window: Window,
+    /// Until the window ends, by the clock that keeps it.
+    pub left: Micros,
+}
+
+impl Standing {
+    /// Before the store has looked.
+    pub const UNKNOWN: Self = Self {
+        spent: 0,
+        hold: 0,
+        admitted: 0,
+        refuses: false,
+        window: Window::ALL_TIME,
+        left: Micros(u64::MAX),
+    };
+}
+
+/// How an admitted request ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// How long it has run, over all windows.
+    pub cost: Micros,
+    /// Whether it was waiting for its client, so that its time has already stopped.
+    pub paused: bool,
+    /// Microseconds to charge on top, or below 0 to return.
+    pub extra_micros: i64,
+    /// Requests to charge on top.
+    pub extra_requests: u64,
+    /// Whether the requests charged at admission are returned, to the window that they were charged in only.
+    pub returned: bool,
+}
+
+/// What a store holds and has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Accounts in force.
+    pub accounts: usize,
+    /// Decisions that fell on a shared account because there was no room for one of their own.
+    pub overflowed: u64,
+}
+
+/// The store failed: nothing was decided.
+///
+/// The text names no key, no address and no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault(pub String);
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the store failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,210 @@
+//! Zones by their IANA names: from the machine's tz database, else from the one that is built in.
+//!
+//! Either way a [`Zone`] lists the clock changes of the years 1900 to 2199 and no others; before and after, the
+//! nearest offset holds. Nothing is cached: callers keep their zones.
+
+use std::fmt;
+
+use crate::model::nearest::nearest;
+use crate::model::zone::Zone;
+
+mod built_in;
+mod machine;
+
+/// 1900-01-01T00:00:00Z, where lists of transitions begin.
+const FIRST_SECS: i64 = -2_208_988_800;
+
+/// 2200-01-01T00:00:00Z, where lists of transitions end.
+const END_SECS: i64 = 7_258_118_400;
+
+/// A name that no tz database at hand knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownZone {
+    name: String,
+    nearest: Option<String>,
+}
+
+impl UnknownZone {
+    /// The known name most like the unknown one, if any is like it.
+    pub fn nearest(&self) -> Option<&str> {
+        self.nearest.as_deref()
+    }
+
+    fn among(name: &str, known: &[String]) -> Self {
+        let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        Self {
+            name: name.to_owned(),
+            nearest,
+        }
+    }
+}
+
+impl fmt::Display for UnknownZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: no such time zone; ", self.name)?;
+        match &self.nearest {
+            Some(nearest) => write!(f, "did you mean {nearest:?}?"),
+            None => f.write_str("expected an IANA name such as \"Europe/Paris\""),
+        }
+    }
+}
+
+impl std::error::Error for UnknownZone {}
+
+/// The zone of an IANA name, by the machine's tz database, else by the built-in one.
+///
+/// Names are taken to the letter, for a file system that ignores case would make a configuration work on one
+/// machine only. `UTC` needs no database. The machine's database is the directory that `TZDIR` names, else the
+/// usual one; [`Zone::source`] says which data is in force.
+///
+/// # Errors
+///
+/// [`UnknownZone`] if neither knows the name, or if it is none of a place: `localtime`, `posixrules`, `Factory`, or
+/// a path such as `posix/Europe/Paris` or `../zone`.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::tzdata;
+/// let kolkata = tzdata::zone("Asia/Kolkata")?;
+/// assert_eq!(kolkata.offset_at(1_735_689_600), 19_800);
+/// let unknown = tzdata::zone("Asia/Kolkatta").unwrap_err();
+/// assert_eq!(unknown.to_string(), r#""Asia/Kolkatta": no such time zone; did you mean "Asia/Kolkata"?"#);
+/// # Ok::<(), tzdata::UnknownZone>(())
+/// ```
+pub fn zone(name: &str) -> Result<Zone, UnknownZone> {
+    if name == "UTC" {
+        return Ok(Zone::utc());
+    }
+    let known = Some(name).filter(|name| is_zone_name(name));
+    let found = known.and_then(|name| machine::zone(name).or_else(|| built_in::zone(name)));
+    found.ok_or_else(|| UnknownZone::among(name, &names()))
+}
+
+/// The zone of an IANA name by the built-in tz database, whatever the machine has.
+///
+/// # Errors
+///
+/// [`UnknownZone`] if the built-in database does not know the name.
+pub fn zone_built_in(name: &str) -> Result<Zone, UnknownZone> {
+    let known = Some(name).filter(|name| is_zone_name(name));
+    let found = known.and_then(built_in::zone);
+    found.ok_or_else(|| UnknownZone::among(name, &sorted(built_in::names())))
+}
+
+/// Every name that [`zone`] knows, sorted.
+pub fn names() -> Vec<String> {
+    sorted(machine::names().into_iter().chain(built_in::names()))
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<_> = names.filter(|name| is_zone_name(name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether a name can be a zone's: no way out of the database's directory, and no file there that is no place.
+///
+/// `posix/` and `right/` hold the same zones again; the latter count leap seconds, which no clock here does.
+fn is_zone_name(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let mut letters = part.bytes();
+        !part.is_empty() && letters.all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+    };
+    let first = name.split('/').next().unwrap_or_default();
+    name.split('/').all(is_part)
+        && !["localtime", "posixrules", "Factory", "posix", "right"].contains(&first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::zone::ZoneSource;
+
+    #[test]
+    fn utc_needs_no_database() {
+        assert_eq!(zone("UTC"), Ok(Zone::utc()));
+    }
+
+    #[test]
+    fn names_are_taken_to_the_letter() {
+        for name in [
+            "europe/paris",
+            "EUROPE/PARIS",
+            "utc",
+            "Europe/paris",
+            "europe/Paris",
+        ] {
+            assert!(zone(name).is_err(), "{name}");
+            assert!(zone_built_in(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn files_of_the_database_that_are_no_place_are_refused() {
+        let files = [
+            "localtime",
+            "posixrules",
+            "Factory",
+            "tzdata.zi",
+            "leapseconds",
+            "Europe",
+        ];
+        let paths = [
+            "../zoneinfo/Europe/Paris",
+            "posix/Europe/Paris",
+            "right/Europe/Paris",
+        ];
+        let odd = [
+            "",
+            "/",
+            "/etc/passwd",
+            "Europe/",
+            "Europe//Paris",
+            "Europe/Paris\0",
+            "./UTC",
+        ];
+        for name in files.iter().chain(&paths).chain(&odd) {
+            assert!(zone(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_by_the_nearest_known_one() {
+        let nearest = |name| {
+            zone(name)
+                .err()
+                .and_then(|e| e.nearest().map(str::to_owned))
+        };
+        assert_eq!(nearest("europe/paris").as_deref(), Some("Europe/Paris"));
+        assert_eq!(
+            nearest("America/New York").as_deref(),
+            Some("America/New_York")
+        );
+        assert_eq!(nearest("the moon, of all places"), None);
+    }
+
+    #[test]
+    fn the_built_in_data_says_its_release() {
+        let paris = zone_built_in("Europe/Paris");
+        let version = chrono_tz::IANA_TZDB_VERSION;
+        assert_eq!(
+            paris.map(|zone| zone.source().clone()),
+            Ok(ZoneSource::BuiltIn { version })
+        );
+    }
+
+    #[test]
+    fn every_name_listed_is_a_zone() {
+        let names = names();
+        assert!(
+            names
+                .iter()
+                .any(|name| name == "America/Argentina/Buenos_Aires")
+        );
+        for name in names {
+            assert!(zone(&name).is_ok(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,534 @@
+//! What site files mean, and what is said about those that mean nothing.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use timebudget::config::{self, Loaded};
+use timebudget::model::facts::Facts;
+use timebudget::model::header_policy::{HeaderPolicy, ResetStyle};
+use timebudget::model::rule::{Component, KeySpec, Rule};
+use timebudget::{Limit, Micros, Period, Site};
+
+fn site(text: &str) -> Site {
+    match config::parse_site("demo.example", text) {
+        Ok((site, _)) => site,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+fn errors(text: &str) -> String {
+    config::parse_site("demo.example", text)
+        .unwrap_err()
+        .to_string()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let (_, warnings) = config::parse_site("demo.example", text).unwrap();
+    warnings.iter().map(ToString::to_string).collect()
+}
+
+/// The text of the one error in a file, without the file's name.
+fn error(text: &str) -> String {
+    let errors = errors(text);
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    errors
+        .strip_prefix("site_config.json: ")
+        .unwrap()
+        .to_owned()
+}
+
+fn time(quota: u64, period: Period) -> Limit {
+    Limit::Time {
+        quota: Micros(quota),
+        period,
+    }
+}
+
+fn keyed_by(component: Component) -> KeySpec {
+    KeySpec(vec![component])
+}
+
+fn limit_of(text: &str) -> Limit {
+    site(&format!(
+        r#"{{"rate_limit": {{"limit": {text}, "window": 3600}}}}"#
+    ))
+    .rules[0]
+        .limits[0]
+}
+
+fn window_of(text: &str) -> Option<Period> {
+    site(&format!(
+        r#"{{"rate_limit": {{"limit": 1, "window": {text}}}}}"#
+    ))
+    .rules[0]
+        .limits[0]
+        .period()
+}
+
+#[test]
+fn the_example_of_frappes_documentation_loads() {
+    let site = site(r#"{"rate_limit": {"limit": 600, "window": 3600}}"#);
+    assert_eq!(site.zone.name(), "UTC");
+    assert_eq!(site.headers, HeaderPolicy::default());
+    let [
+        Rule {
+            name, key, limits, ..
+        },
+    ] = site.rules.as_slice()
+    else {
+        panic!("{:?}", site.rules)
+    };
+    assert_eq!(name, "site");
+    assert_eq!(*key, keyed_by(Component::Site));
+    assert_eq!(*limits, [time(600_000_000, Period::HOUR)]);
+}
+
+#[test]
+fn an_empty_file_is_a_site_without_limits() {
+    assert_eq!(site("{}"), Site::unlimited("demo.example"));
+}
+
+#[test]
+fn a_rate_string_makes_a_rule_for_the_site_and_one_for_each_client() {
+    let site = site(r#"{"rate_limit": "200 per day; 50/hour; 600s per hour; 5 concurrent"}"#);
+    let rules: Vec<_> = site
+        .rules
+        .iter()
+        .map(|rule| (rule.name.as_str(), &rule.key, rule.limits.as_slice()))
+        .collect();
+    let day = Limit::Requests {
+        quota: 200,
+        period: Period::DAY,
+    };
+    let hour = Limit::Requests {
+        quota: 50,
+        period: Period::HOUR,
+    };
+    let shared = [
+        time(600_000_000, Period::HOUR),
+        Limit::Concurrent { cap: 5 },
+    ];
+    assert_eq!(
+        rules[0],
+        ("site", &keyed_by(Component::Site), shared.as_slice())
+    );
+    assert_eq!(
+        rules[1],
+        (
+            "site-requests",
+            &keyed_by(Component::Ip),
+            [day, hour].as_slice()
+        )
+    );
+    assert_eq!(rules.len(), 2);
+}
+
+#[test]
+fn limits_are_read_from_their_text_to_the_microsecond() {
+    assert_eq!(limit_of("0"), time(0, Period::HOUR));
+    assert_eq!(limit_of("0.1"), time(100_000, Period::HOUR));
+    assert_eq!(limit_of("0.000001"), time(1, Period::HOUR));
+    assert_eq!(limit_of("6e2"), time(600_000_000, Period::HOUR));
+    assert_eq!(limit_of("9007199254.740992"), time(1 << 53, Period::HOUR));
+    assert_eq!(
+        limit_of("9007199254.740991"),
+        time((1 << 53) - 1, Period::HOUR)
+    );
+}
+
+#[test]
+fn a_window_is_whole_seconds_or_a_calendar_period() {
+    assert_eq!(window_of("90"), Period::seconds(90));
+    assert_eq!(window_of("3600.0"), Some(Period::HOUR));
+    assert_eq!(window_of("4294967295"), Period::seconds(u32::MAX));
+    assert_eq!(window_of(r#""day""#), Some(Period::DAY));
+    assert_eq!(window_of(r#""week""#), Some(Period::WEEK));
+    assert_eq!(window_of(r#""month""#), Some(Period::MONTH));
+    assert_eq!(window_of(r#""year""#), Some(Period::YEAR));
+}
+
+#[test]
+fn a_number_in_quotation_marks_is_taken_with_a_warning() {
+    let text = r#"{"rate_limit": {"limit": "600", "window": " 3600 "}}"#;
+    assert_eq!(
+        site(text).rules[0].limits,
+        [time(600_000_000, Period::HOUR)]
+    );
+    assert_eq!(
+        warnings(text),
+        [
+            r#"site_config.json: rate_limit.limit: "600": a text; taken as the number it holds"#,
+            r#"site_config.json: rate_limit.window: " 3600 ": a text; taken as the number it holds"#,
+        ]
+    );
+}
+
+#[test]
+fn of_two_limits_that_share_an_account_the_smaller_holds_with_a_warning() {
+    let text = r#"{"rate_limit": "20 per hour; 10 per 60 minutes"}"#;
+    assert_eq!(
+        site(text).rules[0].limits,
+        [Limit::Requests {
+            quota: 10,
+            period: Period::HOUR
+        }]
+    );
+    assert_eq!(
+        warnings(text),
+        [
+            r#"site_config.json: rate_limit: "20 per hour; 10 per 60 minutes": several limits of one unit and period; the smallest holds"#
+        ]
+    );
+}
+
+#[test]
+fn null_is_as_if_the_key_were_not_there() {
+    let text = r#"{"time_zone": null, "rate_limit": null, "rate_limit_exempt": null, "rate_limit_headers": null}"#;
+    assert_eq!(site(text), Site::unlimited("demo.example"));
+}
+
+#[test]
+fn keys_of_others_are_left_alone() {
+    let others = r#"{"db_password": "hunter2", "db_password": [1e999, "\ud800"], "default_site": 5, "timezone": 1}"#;
+    assert_eq!(site(others), Site::unlimited("demo.example"));
+    assert!(warnings(others).is_empty());
+}
+
+#[test]
+fn a_byte_order_mark_is_no_error() {
+    assert_eq!(site("\u{feff}{}"), Site::unlimited("demo.example"));
+}
+
+#[test]
+fn headers_can_be_renamed_and_tell_the_time_as_unix_does() {
+    let headers = site(r#"{"rate_limit_headers": {"reset": "unix", "names": {"limit": "RateLimit-Limit"}, "standard": false}}"#).headers;
+    assert!(headers.enabled);
+    assert_eq!(headers.reset, ResetStyle::Unix);
+    assert_eq!(headers.names.limit, "RateLimit-Limit");
+    assert_eq!(headers.names.used, "X-RateLimit-Used");
+    assert!(
+        !site(r#"{"rate_limit_headers": {"enabled": false}}"#)
+            .headers
+            .enabled
+    );
+}
+
+struct Request(&'static str, &'static str);
+
+impl Facts for Request {
+    fn method(&self) -> &str {
+        self.0
+    }
+
+    fn path(&self) -> &str {
+        self.1
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
+fn exempts(condition: &str, method: &'static str, path: &'static str) -> bool {
+    let exempt = site(&format!(r#"{{"rate_limit_exempt": {condition}}}"#)).exempt;
+    exempt.unwrap().matches(&Request(method, path))
+}
+
+#[test]
+fn a_path_is_matched_whole_by_prefix_by_glob_or_by_any_of_a_list() {
+    assert!(exempts(r#"{"path": "/health"}"#, "GET", "/health"));
+    assert!(!exempts(r#"{"path": "/health"}"#, "GET", "/health/"));
+    assert!(exempts(r#"{"path": {"prefix": "/api"}}"#, "GET", "/api/x"));
+    assert!(!exempts(
+        r#"{"path": {"prefix": "/api"}}"#,
+        "GET",
+        "/apiary"
+    ));
+    assert!(exempts(
+        r#"{"path": {"glob": "/users/*/photo"}}"#,
+        "GET",
+        "/users/a/photo"
+    ));
+    assert!(exempts(
+        r#"{"path": ["/a", {"glob": "**.css"}]}"#,
+        "GET",
+        "/x/y.css"
+    ));
+    assert!(!exempts(
+        r#"{"path": ["/a", {"glob": "**.css"}]}"#,
+        "GET",
+        "/b"
+    ));
+}
+
+#[test]
+fn fields_of_one_object_must_all_hold() {
+    let condition = r#"{"path": "/a", "method": ["GET", "post"]}"#;
+    assert!(exempts(condition, "HEAD", "/a") && exempts(condition, "POST", "/a"));
+    assert!(!exempts(condition, "DELETE", "/a") && !exempts(condition, "GET", "/b"));
+}
+
+#[test]
+fn conditions_nest() {
+    let condition =
+        r#"{"any": [{"path": "/a"}, {"all": [{"method": "PUT"}, {"not": {"path": "/b"}}]}]}"#;
+    assert!(exempts(condition, "GET", "/a") && exempts(condition, "PUT", "/c"));
+    assert!(!exempts(condition, "PUT", "/b") && !exempts(condition, "GET", "/c"));
+}
+
+#[test]
+fn an_exemption_of_everything_is_suspect() {
+    assert_eq!(
+        warnings(r#"{"rate_limit_exempt": {}}"#),
+        ["site_config.json: rate_limit_exempt: {}: every request is exempt; nothing is limited"]
+    );
+}
+
+#[test]
+fn every_mistake_has_its_message() {
+    let table = include!("config/mistakes.rs");
+    for (text, message) in table {
+        assert_eq!(error(text), message, "{text}");
+    }
+}
+
+#[test]
+fn all_errors_are_reported_at_once() {
+    let text = r#"{
+        "rate_limit": {"limit": -1, "window": 0, "windw": 1},
+        "db_password": "hunter2",
+        "rate_limit_exempt": {"path": ["a", {"prefix": "b"}], "methd": "GET"},
+        "time_zone": "Europe/Pari"
+    }"#;
+    let places: Vec<_> = errors(text)
+        .lines()
+        .map(|line| line.split(": ").nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "rate_limit.windw",
+            "rate_limit.limit",
+            "rate_limit.window",
+            "rate_limit_exempt.methd",
+            "rate_limit_exempt.path[0]",
+            "rate_limit_exempt.path[1].prefix",
+            "time_zone",
+        ]
+    );
+}
+
+#[test]
+fn what_may_be_a_secret_is_in_no_message() {
+    let text = r#"{
+        "rate_limit_store": "redis://:hunter2@db",
+        "rate_limit_stor": "redis://:hunter2@db",
+        "rate_limit_api_keys": {"hunter2": {}},
+        "rate_limit": {"limits": "hunter2", "limit": 1, "window": 1},
+        "password": "hunter2"
+    }"#;
+    let errors = errors(text);
+    assert_eq!(errors.lines().count(), 4, "{errors}");
+    assert!(!errors.contains("hunter2"), "{errors}");
+}
+
+#[test]
+fn a_long_value_is_cut() {
+    let text = format!(r#"{{"time_zone": "{}"}}"#, "x".repeat(100_000));
+    assert_eq!(
+        error(&text),
+        format!(
+            "time_zone: \"{}…: no such time zone; expected an IANA name such as \"Europe/Paris\"",
+            "x".repeat(59)
+        )
+    );
+}
+
+/// A directory that is removed at the end of its test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn with(test: &str, files: &[(&str, &str)]) -> Self {
+        let dir =
+            std::env::temp_dir().join(format!("timebudget-config-{test}-{}", std::process::id()));
+        for (name, text) in files {
+            let path = dir.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        fs::create_dir_all(dir.join("assets")).unwrap();
+        Self(dir)
+    }
+
+    fn load(&self) -> Loaded {
+        config::load_dir(&self.0).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    /// The errors, with the directory's own path taken out.
+    fn errors(&self) -> String {
+        let errors = config::load_dir(&self.0).unwrap_err().to_string();
+        errors.replace(self.0.to_str().unwrap(), "sites")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_site_takes_from_the_common_file_what_its_own_does_not_say() {
+    let common = r#"{"default_site": "a.example", "time_zone": "Asia/Kolkata", "rate_limit": "5s per hour"}"#;
+    let dir = Directory::with(
+        "layers",
+        &[
+            ("common_site_config.json", common),
+            ("a.example/site_config.json", "{}"),
+            (
+                "B.example/site_config.json",
+                r#"{"rate_limit": {"limit": 1, "window": 60}}"#,
+            ),
+            (
+                "c.example/site_config.json",
+                r#"{"rate_limit": null, "default_site": 7}"#,
+            ),
+        ],
+    );
+    let loaded = dir.load();
+    let hosts: Vec<_> = loaded
+        .sites
+        .iter()
+        .map(|(host, site)| (host.as_str(), site.name.as_str()))
+        .collect();
+    assert_eq!(
+        hosts,
+        [
+            ("a.example", "a.example"),
+            ("b.example", "b.example"),
+            ("c.example", "c.example")
+        ]
+    );
+    assert_eq!(
+        loaded.sites[0].1.rules[0].limits,
+        [time(5_000_000, Period::HOUR)]
+    );
+    assert_eq!(
+        loaded.sites[1].1.rules[0].limits,
+        [time(1_000_000, Period::MINUTE)]
+    );
+    assert_eq!(loaded.sites[1].1.zone.name(), "Asia/Kolkata");
+    assert!(loaded.sites[2].1.rules.is_empty());
+    assert_eq!(loaded.default_site.as_deref(), Some("a.example"));
+    assert_eq!(loaded.fallback.rules, loaded.sites[0].1.rules);
+    assert!(loaded.warnings.is_empty());
+}
+
+#[test]
+fn an_error_names_the_file_that_the_key_is_in_and_is_reported_once() {
+    let dir = Directory::with(
+        "files",
+        &[
+            (
+                "common_site_config.json",
+                r#"{"rate_limit": 5, "default_site": "a.exampel"}"#,
+            ),
+            ("a.example/site_config.json", r#"{"time_zone": 5}"#),
+            ("b.example/site_config.json", "{"),
+        ],
+    );
+    assert_eq!(
+        dir.errors(),
+        "sites/common_site_config.json: rate_limit: 5: neither an object nor a text; expected an object of limit \
+         and window, or a rate string such as \"600s per hour\"\n\
+         sites/a.example/site_config.json: time_zone: 5: no text; expected an IANA name such as \"Europe/Paris\"\n\
+         sites/b.example/site_config.json: line 1, column 1: not JSON: EOF while parsing an object\n\
+         sites/common_site_config.json: default_site: \"a.exampel\": no such site; did you mean \"a.example\"?"
+    );
+}
+
+#[test]
+fn hosts_that_have_no_site_and_so_no_limit_are_suspect() {
+    let dir = Directory::with(
+        "unlimited",
+        &[(
+            "a.example/site_config.json",
+            r#"{"rate_limit": "1s per hour"}"#,
+        )],
+    );
+    let warnings: Vec<_> = dir
+        .load()
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].ends_with(
+        "common_site_config.json: default_site: missing, and no rate_limit here: \
+         requests for hosts that have no site are not limited"
+    ));
+}
+
+#[test]
+fn a_directory_without_any_file_of_ours_is_an_error() {
+    let dir = Directory::with("empty", &[("apps.txt", "frappe")]);
+    assert_eq!(
+        dir.errors(),
+        "sites: no site; expected common_site_config.json or a <host>/site_config.json"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error() {
+    let dir = Directory::with("unreadable", &[("a.example/site_config.json/x", "")]);
+    assert_eq!(
+        dir.errors(),
+        "sites/a.example/site_config.json: cannot be read: Is a directory (os error 21)"
+    );
+    let missing = config::load_file("no/such/file.json")
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        missing,
+        "no/such/file.json: cannot be read: No such file or directory (os error 2)"
+    );
+    let no_dir = config::load_dir("no/such").unwrap_err().to_string();
+    assert_eq!(
+        no_dir,
+        "no/such: cannot be read: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn a_single_file_answers_for_every_host() {
+    let dir = Directory::with(
+        "single",
+        &[("mine.json", r#"{"rate_limit": "1s per hour"}"#)],
+    );
+    let loaded = config::load_file(dir.0.join("mine.json")).unwrap();
+    assert!(loaded.sites.is_empty() && loaded.default_site.is_none());
+    assert_eq!(
+        loaded.fallback.rules[0].limits,
+        [time(1_000_000, Period::HOUR)]
+    );
+}
+
+#[test]
+fn the_example_at_the_root_loads_without_a_warning() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("site_config.example.json");
+    let loaded = config::load_file(path).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(loaded.warnings.is_empty());
+    assert!(!loaded.fallback.rules.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_value_of_ours_panics(
+        key in "time_zone|rate_limit(_headers|_exempt|_rules|s)?",
+        value in r#"([\[{]|"(limit|window|path|prefix|glob|any|not|names|enabled)":){0,5}("[a-z/*0-9; ]{0,12}"|-?[0-9.eE]{1,20}|null|true)?[\]},]{0,5}"#,
+    ) {
+        let _ = config::parse_site("demo.example", &format!("{{\"{key}\": {value}}}"));
+    }
+}

@@ -1,0 +1,86 @@
+//! The JSON Schema and the loader judge alike.
+
+use serde_json::Value;
+use timebudget::config;
+
+const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
+
+/// Files that load, each with something of its own.
+const SOUND: [&str; 28] = [
+    "{}",
+    r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
+    r#"{"time_zone": "Asia/Kolkata"}"#,
+    r#"{"time_zone": "America/Argentina/Buenos_Aires"}"#,
+    r#"{"time_zone": "Etc/GMT+5"}"#,
+    r#"{"time_zone": null, "rate_limit": null, "rate_limit_headers": null, "rate_limit_exempt": null}"#,
+    r#"{"rate_limit": {"limit": 600, "window": 3600}}"#,
+    r#"{"rate_limit": {"limit": 0, "window": 1}}"#,
+    r#"{"rate_limit": {"limit": 0.000001, "window": "day"}}"#,
+    r#"{"rate_limit": {"limit": 1.234567, "window": "week"}}"#,
+    r#"{"rate_limit": {"limit": 9007199254.740992, "window": 4294967295}}"#,
+    r#"{"rate_limit": {"limit": "600", "window": "3600"}}"#,
+    r#"{"rate_limit": {"limit": 6e2, "window": 3600.0}}"#,
+    r#"{"rate_limit": "200 per day; 50 per hour; 600s per hour"}"#,
+    r#"{"rate_limit": "10PER2HOURS:, 1.5 MS/m|7µs/s ; 2h per 3 Months;0 concurrent"}"#,
+    r#"{"rate_limit": "1/s,1/second,1/d,1/week,1/w,1/years,1/h"}"#,
+    r#"{"rate_limit_headers": {}}"#,
+    r#"{"rate_limit_headers": {"enabled": false, "reset": "unix", "standard": false}}"#,
+    r#"{"rate_limit_headers": {"enabled": null, "reset": null, "standard": null, "names": null}}"#,
+    r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
+    r#"{"rate_limit_exempt": {}}"#,
+    r#"{"rate_limit_exempt": {"path": "/health"}}"#,
+    r#"{"rate_limit_exempt": {"path": ["/a", {"prefix": "/b"}, {"glob": "/c/*"}]}}"#,
+    r#"{"rate_limit_exempt": {"path": {"glob": "**.css"}}}"#,
+    r#"{"rate_limit_exempt": {"method": "GET"}}"#,
+    r#"{"rate_limit_exempt": {"method": ["get", "M-SEARCH"]}}"#,
+    r#"{"rate_limit_exempt": {"all": [{"path": "/a"}], "any": [{"method": "GET"}, {}]}}"#,
+    r#"{"rate_limit_exempt": {"not": {"not": {"path": "/"}}}}"#,
+];
+
+/// Beginnings of the loader's messages for what a schema cannot see.
+const BEYOND_SCHEMAS: [&str; 9] = [
+    // No JSON, or JSON of which a parsed value shows no trace.
+    "line ",
+    "time_zone: half a character",
+    "rate_limit: stands more than once",
+    "rate_limit.limit: stands more than once",
+    // The schema knows no tz database and compares no fields.
+    "time_zone: \"Europe/Pari\"",
+    "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",
+    "rate_limit_headers.names.limit: \"Content-Length\"",
+    // Beyond what a float can tell.
+    "rate_limit.limit: 0.10000000000000000001",
+    "rate_limit.limit: 1e400",
+];
+
+fn validator() -> jsonschema::Validator {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    assert!(jsonschema::meta::is_valid(&schema));
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn what_loads_is_valid() {
+    let schema = validator();
+    for text in SOUND {
+        assert!(config::parse_site("demo.example", text).is_ok(), "{text}");
+        let file: Value = serde_json::from_str(text).unwrap();
+        assert!(schema.is_valid(&file), "{text}");
+    }
+}
+
+#[test]
+fn what_does_not_load_is_invalid_as_far_as_a_schema_can_see() {
+    let schema = validator();
+    for (text, message) in include!("config/mistakes.rs") {
+        assert!(config::parse_site("demo.example", text).is_err(), "{text}");
+        if BEYOND_SCHEMAS
+            .iter()
+            .any(|fault| message.starts_with(fault))
+        {
+            continue;
+        }
+        let file: Value = serde_json::from_str(text).unwrap();
+        assert!(!schema.is_valid(&file), "{text}");
+    }
+}
