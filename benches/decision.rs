@@ -15,12 +15,13 @@ use timebudget::model::key::{KeyBytes, KeyHasher};
 use timebudget::model::zone::Zone;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
-use timebudget::{Clock, Now, Period, SystemClock, Tick, Unit};
+use timebudget::{Clock, Micros, Now, Period, SystemClock, Tick, Unit};
 
 use micro::{alone, crowd, nanos, resident};
 use stats::Random;
 
 const CROWD: u64 = 10_000_000;
+const QUOTA: u64 = Micros::MAX_QUOTA.0;
 
 fn main() {
     // `cargo bench` adds `--bench` to what it is given.
@@ -145,13 +146,18 @@ impl Subject {
         let mut key = KeyBytes::default();
         key.address(0, IpAddr::V4(Ipv4Addr::new(10, a, b, c)), 64);
         let key = self.hasher.hash(key.as_slice());
-        let claim = Claim::new(self.book, key, u64::MAX >> 1, Charge::Time { expected: 0 });
-        match self.store.admit(&[claim], Mode::Decide, now()) {
-            Ok(Verdict::Admitted(tickets)) => {
-                black_box(self.store.settle(tickets, Settlement::RUNNING, now()));
-            }
-            other => panic!("the budget is never spent: {other:?}"),
-        }
+        let expected = Micros::ZERO;
+        let mut claims = [Claim::new(self.book, key, QUOTA, Charge::Time { expected })];
+        let began = now();
+        let verdict = self.store.admit(&mut claims, Mode::Decide, began);
+        assert_eq!(verdict, Ok(Verdict::Admitted), "the budget is never spent");
+        let ended = now();
+        let settlement = Settlement {
+            cost: ended.tick.since(began.tick).max(Micros(1)),
+            ..Settlement::default()
+        };
+        self.store.settle(&mut claims, &settlement, ended);
+        black_box(claims);
     }
 
     /// The p99.99 of two million decisions over all accounts at random.

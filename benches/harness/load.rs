@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::client;
-use super::stats::{Estimate, median};
+use super::estimate::Estimate;
+use super::stats::median;
 use super::traffic::Traffic;
 
 const SLICE: Duration = Duration::from_secs(1);

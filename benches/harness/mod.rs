@@ -5,6 +5,7 @@
 
 pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod estimate;
 pub(crate) mod instructions;
 pub(crate) mod load;
 pub(crate) mod ours;
