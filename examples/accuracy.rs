@@ -51,12 +51,7 @@ fn loads() -> Vec<(String, &'static str, Load)> {
     let heavy = Durations::LogNormal(30.0, 1.5);
     let steady = [
         ("constant 2 s", Durations::Constant(2.0), 3600, "0.98–1.03"),
-        (
-            "exponential 2 s",
-            Durations::Exponential(2.0),
-            3600,
-            "0.97–1.05",
-        ),
+        ("exponential 2 s", Durations::Exponential(2.0), 3600, "0.97–1.05"),
         ("log-normal 30 s", heavy, 60, "0.90–1.10"),
         ("log-normal 30 s", heavy, 300, "0.90–1.10"),
         ("log-normal 30 s", heavy, 3600, "0.90–1.10"),
@@ -65,11 +60,7 @@ fn loads() -> Vec<(String, &'static str, Load)> {
     for (part, outlier) in [("(b)", false), ("(c)", true)] {
         rows.extend(steady.map(|(name, durations, secs, wanted)| {
             let name = format!("{part} {name}, {} min", secs / 60);
-            (
-                name,
-                wanted,
-                Load::steady(durations, secs * SECOND, outlier),
-            )
+            (name, wanted, Load::steady(durations, secs * SECOND, outlier))
         }));
     }
     rows
@@ -126,9 +117,7 @@ impl Durations {
         let seconds = match self {
             Self::Constant(length) => length,
             Self::Exponential(mean) => -mean * random.uniform().ln(),
-            Self::LogNormal(mean, sigma) => {
-                (mean.ln() - sigma * sigma / 2.0 + sigma * random.normal()).exp()
-            }
+            Self::LogNormal(mean, sigma) => (mean.ln() - sigma * sigma / 2.0 + sigma * random.normal()).exp(),
         };
         ((seconds * SECOND as f64) as u64).max(1)
     }
@@ -176,15 +165,7 @@ impl<'a, M: Model> Run<'a, M> {
         }
         let tickets = vec![None; load.clients];
         let (served, begun, spent) = (0, 0, [0; WINDOWS]);
-        Self {
-            load,
-            model,
-            random,
-            served,
-            begun,
-            spent,
-            tickets,
-        }
+        Self { load, model, random, served, begun, spent, tickets }
     }
 
     /// What the measured windows have spent when they end.
@@ -240,9 +221,7 @@ impl<'a, M: Model> Run<'a, M> {
 /// Adds to each window the time that a request spends in it.
 fn charge(spent: &mut [u64], period: u64, start: u64, end: u64) {
     for (window, spent) in (0..).zip(spent) {
-        let inside = end
-            .min((window + 1) * period)
-            .saturating_sub(start.max(window * period));
+        let inside = end.min((window + 1) * period).saturating_sub(start.max(window * period));
         *spent += inside;
     }
 }

@@ -44,11 +44,7 @@ pub struct Calendar {
 impl Calendar {
     /// The calendar of a period in a zone; without a period, of one window that never ends.
     pub const fn new(zone: Arc<Zone>, period: Option<Period>) -> Self {
-        Self {
-            zone,
-            period,
-            in_force: Mutex::new(None),
-        }
+        Self { zone, period, in_force: Mutex::new(None) }
     }
 
     /// The zone whose clock cuts the windows.
@@ -87,10 +83,7 @@ impl Calendar {
 }
 
 const FOR_EVER: InForce = InForce {
-    window: Window {
-        start: UnixMicros(i64::MIN),
-        end: UnixMicros(i64::MAX),
-    },
+    window: Window { start: UnixMicros(i64::MIN), end: UnixMicros(i64::MAX) },
     edge: UnixMicros(i64::MAX),
     start_tick: Tick(i64::MIN),
     sequence: 0,

@@ -65,9 +65,7 @@ impl SystemClock {
 
     #[cold]
     fn follow_wall_clock(&self, due: i64, tick: Tick) {
-        let claimed =
-            self.next_sample
-                .compare_exchange(due, tick.0 + SAMPLE_EVERY, Relaxed, Relaxed);
+        let claimed = self.next_sample.compare_exchange(due, tick.0 + SAMPLE_EVERY, Relaxed, Relaxed);
         if claimed.is_err() {
             return; // Another thread takes this sample.
         }
@@ -92,10 +90,7 @@ impl SystemClock {
             let after = self.read_tick().0;
             (after - before, wall - before - (after - before) / 2)
         };
-        (0..3)
-            .map(reading)
-            .min()
-            .map_or(0, |(_, difference)| difference)
+        (0..3).map(reading).min().map_or(0, |(_, difference)| difference)
     }
 }
 
@@ -113,11 +108,7 @@ impl Clock for SystemClock {
             self.follow_wall_clock(due, tick);
         }
         let utc = UnixMicros(tick.0 + self.offset.load(Relaxed));
-        Now {
-            tick,
-            utc,
-            step: self.step.load(Relaxed),
-        }
+        Now { tick, utc, step: self.step.load(Relaxed) }
     }
 
     fn tick(&self) -> Tick {
@@ -127,9 +118,7 @@ impl Clock for SystemClock {
 
 /// The machine's wall clock; before 1970 it reads 1970.
 fn wall_clock() -> UnixMicros {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
@@ -157,11 +146,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `start`.
     pub const fn at(start: UnixMicros) -> Self {
-        Self {
-            start,
-            tick: AtomicI64::new(0),
-            step: AtomicI64::new(0),
-        }
+        Self { start, tick: AtomicI64::new(0), step: AtomicI64::new(0) }
     }
 
     /// Lets `span` pass on both clocks.
@@ -179,10 +164,6 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Now {
         let tick = Tick(self.tick.load(Relaxed));
-        Now {
-            tick,
-            utc: self.start.plus(tick.0),
-            step: self.step.load(Relaxed),
-        }
+        Now { tick, utc: self.start.plus(tick.0), step: self.step.load(Relaxed) }
     }
 }

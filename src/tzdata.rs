@@ -1,7 +1,7 @@
 //! Zones by their IANA names: from the machine's tz database, else from the one that is built in.
 //!
-//! Either way a [`Zone`] lists the clock changes of the years 1900 to 2199 and no others; before and after, the
-//! nearest offset holds. Nothing is cached: callers keep their zones.
+//! A [`Zone`] lists the clock changes of the years 1900 to 2199, or to 2099 if it is built in, and no others; before
+//! and after, the nearest offset holds. Nothing is cached: callers keep their zones.
 
 use std::fmt;
 
@@ -13,9 +13,6 @@ mod machine;
 
 /// 1900-01-01T00:00:00Z, where lists of transitions begin.
 const FIRST_SECS: i64 = -2_208_988_800;
-
-/// 2200-01-01T00:00:00Z, where lists of transitions end.
-const END_SECS: i64 = 7_258_118_400;
 
 /// A name that no tz database at hand knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +29,7 @@ impl UnknownZone {
 
     fn among(name: &str, known: &[String]) -> Self {
         let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
-        Self {
-            name: name.to_owned(),
-            nearest,
-        }
+        Self { name: name.to_owned(), nearest }
     }
 }
 
@@ -113,8 +107,7 @@ fn is_zone_name(name: &str) -> bool {
         !part.is_empty() && letters.all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
     };
     let first = name.split('/').next().unwrap_or_default();
-    name.split('/').all(is_part)
-        && !["localtime", "posixrules", "Factory", "posix", "right"].contains(&first)
+    name.split('/').all(is_part) && !["localtime", "posixrules", "Factory", "posix", "right"].contains(&first)
 }
 
 #[cfg(test)]
@@ -129,13 +122,7 @@ mod tests {
 
     #[test]
     fn names_are_taken_to_the_letter() {
-        for name in [
-            "europe/paris",
-            "EUROPE/PARIS",
-            "utc",
-            "Europe/paris",
-            "europe/Paris",
-        ] {
+        for name in ["europe/paris", "EUROPE/PARIS", "utc", "Europe/paris", "europe/Paris"] {
             assert!(zone(name).is_err(), "{name}");
             assert!(zone_built_in(name).is_err(), "{name}");
         }
@@ -143,28 +130,9 @@ mod tests {
 
     #[test]
     fn files_of_the_database_that_are_no_place_are_refused() {
-        let files = [
-            "localtime",
-            "posixrules",
-            "Factory",
-            "tzdata.zi",
-            "leapseconds",
-            "Europe",
-        ];
-        let paths = [
-            "../zoneinfo/Europe/Paris",
-            "posix/Europe/Paris",
-            "right/Europe/Paris",
-        ];
-        let odd = [
-            "",
-            "/",
-            "/etc/passwd",
-            "Europe/",
-            "Europe//Paris",
-            "Europe/Paris\0",
-            "./UTC",
-        ];
+        let files = ["localtime", "posixrules", "Factory", "tzdata.zi", "leapseconds", "Europe"];
+        let paths = ["../zoneinfo/Europe/Paris", "posix/Europe/Paris", "right/Europe/Paris"];
+        let odd = ["", "/", "/etc/passwd", "Europe/", "Europe//Paris", "Europe/Paris\0", "./UTC"];
         for name in files.iter().chain(&paths).chain(&odd) {
             assert!(zone(name).is_err(), "{name:?}");
         }
@@ -172,16 +140,9 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_by_the_nearest_known_one() {
-        let nearest = |name| {
-            zone(name)
-                .err()
-                .and_then(|e| e.nearest().map(str::to_owned))
-        };
+        let nearest = |name| zone(name).err().and_then(|e| e.nearest().map(str::to_owned));
         assert_eq!(nearest("europe/paris").as_deref(), Some("Europe/Paris"));
-        assert_eq!(
-            nearest("America/New York").as_deref(),
-            Some("America/New_York")
-        );
+        assert_eq!(nearest("America/New York").as_deref(), Some("America/New_York"));
         assert_eq!(nearest("the moon, of all places"), None);
     }
 
@@ -189,20 +150,13 @@ mod tests {
     fn the_built_in_data_says_its_release() {
         let paris = zone_built_in("Europe/Paris");
         let version = chrono_tz::IANA_TZDB_VERSION;
-        assert_eq!(
-            paris.map(|zone| zone.source().clone()),
-            Ok(ZoneSource::BuiltIn { version })
-        );
+        assert_eq!(paris.map(|zone| zone.source().clone()), Ok(ZoneSource::BuiltIn { version }));
     }
 
     #[test]
     fn every_name_listed_is_a_zone() {
         let names = names();
-        assert!(
-            names
-                .iter()
-                .any(|name| name == "America/Argentina/Buenos_Aires")
-        );
+        assert!(names.iter().any(|name| name == "America/Argentina/Buenos_Aires"));
         for name in names {
             assert!(zone(&name).is_ok(), "{name}");
         }

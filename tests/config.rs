@@ -19,9 +19,7 @@ fn site(text: &str) -> Site {
 }
 
 fn errors(text: &str) -> String {
-    config::parse_site("demo.example", text)
-        .unwrap_err()
-        .to_string()
+    config::parse_site("demo.example", text).unwrap_err().to_string()
 }
 
 fn warnings(text: &str) -> Vec<String> {
@@ -33,17 +31,11 @@ fn warnings(text: &str) -> Vec<String> {
 fn error(text: &str) -> String {
     let errors = errors(text);
     assert_eq!(errors.lines().count(), 1, "{errors}");
-    errors
-        .strip_prefix("site_config.json: ")
-        .unwrap()
-        .to_owned()
+    errors.strip_prefix("site_config.json: ").unwrap().to_owned()
 }
 
 fn time(quota: u64, period: Period) -> Limit {
-    Limit::Time {
-        quota: Micros(quota),
-        period,
-    }
+    Limit::Time { quota: Micros(quota), period }
 }
 
 fn keyed_by(component: Component) -> KeySpec {
@@ -51,20 +43,11 @@ fn keyed_by(component: Component) -> KeySpec {
 }
 
 fn limit_of(text: &str) -> Limit {
-    site(&format!(
-        r#"{{"rate_limit": {{"limit": {text}, "window": 3600}}}}"#
-    ))
-    .rules[0]
-        .limits[0]
+    site(&format!(r#"{{"rate_limit": {{"limit": {text}, "window": 3600}}}}"#)).rules[0].limits[0]
 }
 
 fn window_of(text: &str) -> Option<Period> {
-    site(&format!(
-        r#"{{"rate_limit": {{"limit": 1, "window": {text}}}}}"#
-    ))
-    .rules[0]
-        .limits[0]
-        .period()
+    site(&format!(r#"{{"rate_limit": {{"limit": 1, "window": {text}}}}}"#)).rules[0].limits[0].period()
 }
 
 #[test]
@@ -72,14 +55,7 @@ fn the_example_of_frappes_documentation_loads() {
     let site = site(r#"{"rate_limit": {"limit": 600, "window": 3600}}"#);
     assert_eq!(site.zone.name(), "UTC");
     assert_eq!(site.headers, HeaderPolicy::default());
-    let [
-        Rule {
-            name, key, limits, ..
-        },
-    ] = site.rules.as_slice()
-    else {
-        panic!("{:?}", site.rules)
-    };
+    let [Rule { name, key, limits, .. }] = site.rules.as_slice() else { panic!("{:?}", site.rules) };
     assert_eq!(name, "site");
     assert_eq!(*key, keyed_by(Component::Site));
     assert_eq!(*limits, [time(600_000_000, Period::HOUR)]);
@@ -93,35 +69,13 @@ fn an_empty_file_is_a_site_without_limits() {
 #[test]
 fn a_rate_string_makes_a_rule_for_the_site_and_one_for_each_client() {
     let site = site(r#"{"rate_limit": "200 per day; 50/hour; 600s per hour; 5 concurrent"}"#);
-    let rules: Vec<_> = site
-        .rules
-        .iter()
-        .map(|rule| (rule.name.as_str(), &rule.key, rule.limits.as_slice()))
-        .collect();
-    let day = Limit::Requests {
-        quota: 200,
-        period: Period::DAY,
-    };
-    let hour = Limit::Requests {
-        quota: 50,
-        period: Period::HOUR,
-    };
-    let shared = [
-        time(600_000_000, Period::HOUR),
-        Limit::Concurrent { cap: 5 },
-    ];
-    assert_eq!(
-        rules[0],
-        ("site", &keyed_by(Component::Site), shared.as_slice())
-    );
-    assert_eq!(
-        rules[1],
-        (
-            "site-requests",
-            &keyed_by(Component::Ip),
-            [day, hour].as_slice()
-        )
-    );
+    let rules: Vec<_> =
+        site.rules.iter().map(|rule| (rule.name.as_str(), &rule.key, rule.limits.as_slice())).collect();
+    let day = Limit::Requests { quota: 200, period: Period::DAY };
+    let hour = Limit::Requests { quota: 50, period: Period::HOUR };
+    let shared = [time(600_000_000, Period::HOUR), Limit::Concurrent { cap: 5 }];
+    assert_eq!(rules[0], ("site", &keyed_by(Component::Site), shared.as_slice()));
+    assert_eq!(rules[1], ("site-requests", &keyed_by(Component::Ip), [day, hour].as_slice()));
     assert_eq!(rules.len(), 2);
 }
 
@@ -132,10 +86,7 @@ fn limits_are_read_from_their_text_to_the_microsecond() {
     assert_eq!(limit_of("0.000001"), time(1, Period::HOUR));
     assert_eq!(limit_of("6e2"), time(600_000_000, Period::HOUR));
     assert_eq!(limit_of("9007199254.740992"), time(1 << 53, Period::HOUR));
-    assert_eq!(
-        limit_of("9007199254.740991"),
-        time((1 << 53) - 1, Period::HOUR)
-    );
+    assert_eq!(limit_of("9007199254.740991"), time((1 << 53) - 1, Period::HOUR));
 }
 
 #[test]
@@ -152,10 +103,7 @@ fn a_window_is_whole_seconds_or_a_calendar_period() {
 #[test]
 fn a_number_in_quotation_marks_is_taken_with_a_warning() {
     let text = r#"{"rate_limit": {"limit": "600", "window": " 3600 "}}"#;
-    assert_eq!(
-        site(text).rules[0].limits,
-        [time(600_000_000, Period::HOUR)]
-    );
+    assert_eq!(site(text).rules[0].limits, [time(600_000_000, Period::HOUR)]);
     assert_eq!(
         warnings(text),
         [
@@ -168,13 +116,7 @@ fn a_number_in_quotation_marks_is_taken_with_a_warning() {
 #[test]
 fn of_two_limits_that_share_an_account_the_smaller_holds_with_a_warning() {
     let text = r#"{"rate_limit": "20 per hour; 10 per 60 minutes"}"#;
-    assert_eq!(
-        site(text).rules[0].limits,
-        [Limit::Requests {
-            quota: 10,
-            period: Period::HOUR
-        }]
-    );
+    assert_eq!(site(text).rules[0].limits, [Limit::Requests { quota: 10, period: Period::HOUR }]);
     assert_eq!(
         warnings(text),
         [
@@ -185,13 +127,15 @@ fn of_two_limits_that_share_an_account_the_smaller_holds_with_a_warning() {
 
 #[test]
 fn null_is_as_if_the_key_were_not_there() {
-    let text = r#"{"time_zone": null, "rate_limit": null, "rate_limit_exempt": null, "rate_limit_headers": null}"#;
+    let text =
+        r#"{"time_zone": null, "rate_limit": null, "rate_limit_exempt": null, "rate_limit_headers": null}"#;
     assert_eq!(site(text), Site::unlimited("demo.example"));
 }
 
 #[test]
 fn keys_of_others_are_left_alone() {
-    let others = r#"{"db_password": "hunter2", "db_password": [1e999, "\ud800"], "default_site": 5, "timezone": 1}"#;
+    let others =
+        r#"{"db_password": "hunter2", "db_password": [1e999, "\ud800"], "default_site": 5, "timezone": 1}"#;
     assert_eq!(site(others), Site::unlimited("demo.example"));
     assert!(warnings(others).is_empty());
 }
@@ -208,11 +152,7 @@ fn headers_can_be_renamed_and_tell_the_time_as_unix_does() {
     assert_eq!(headers.reset, ResetStyle::Unix);
     assert_eq!(headers.names.limit, "RateLimit-Limit");
     assert_eq!(headers.names.used, "X-RateLimit-Used");
-    assert!(
-        !site(r#"{"rate_limit_headers": {"enabled": false}}"#)
-            .headers
-            .enabled
-    );
+    assert!(!site(r#"{"rate_limit_headers": {"enabled": false}}"#).headers.enabled);
 }
 
 struct Request(&'static str, &'static str);
@@ -241,26 +181,10 @@ fn a_path_is_matched_whole_by_prefix_by_glob_or_by_any_of_a_list() {
     assert!(exempts(r#"{"path": "/health"}"#, "GET", "/health"));
     assert!(!exempts(r#"{"path": "/health"}"#, "GET", "/health/"));
     assert!(exempts(r#"{"path": {"prefix": "/api"}}"#, "GET", "/api/x"));
-    assert!(!exempts(
-        r#"{"path": {"prefix": "/api"}}"#,
-        "GET",
-        "/apiary"
-    ));
-    assert!(exempts(
-        r#"{"path": {"glob": "/users/*/photo"}}"#,
-        "GET",
-        "/users/a/photo"
-    ));
-    assert!(exempts(
-        r#"{"path": ["/a", {"glob": "**.css"}]}"#,
-        "GET",
-        "/x/y.css"
-    ));
-    assert!(!exempts(
-        r#"{"path": ["/a", {"glob": "**.css"}]}"#,
-        "GET",
-        "/b"
-    ));
+    assert!(!exempts(r#"{"path": {"prefix": "/api"}}"#, "GET", "/apiary"));
+    assert!(exempts(r#"{"path": {"glob": "/users/*/photo"}}"#, "GET", "/users/a/photo"));
+    assert!(exempts(r#"{"path": ["/a", {"glob": "**.css"}]}"#, "GET", "/x/y.css"));
+    assert!(!exempts(r#"{"path": ["/a", {"glob": "**.css"}]}"#, "GET", "/b"));
 }
 
 #[test]
@@ -272,8 +196,7 @@ fn fields_of_one_object_must_all_hold() {
 
 #[test]
 fn conditions_nest() {
-    let condition =
-        r#"{"any": [{"path": "/a"}, {"all": [{"method": "PUT"}, {"not": {"path": "/b"}}]}]}"#;
+    let condition = r#"{"any": [{"path": "/a"}, {"all": [{"method": "PUT"}, {"not": {"path": "/b"}}]}]}"#;
     assert!(exempts(condition, "GET", "/a") && exempts(condition, "PUT", "/c"));
     assert!(!exempts(condition, "PUT", "/b") && !exempts(condition, "GET", "/c"));
 }
@@ -302,10 +225,8 @@ fn all_errors_are_reported_at_once() {
         "rate_limit_exempt": {"path": ["a", {"prefix": "b"}], "methd": "GET"},
         "time_zone": "Europe/Pari"
     }"#;
-    let places: Vec<_> = errors(text)
-        .lines()
-        .map(|line| line.split(": ").nth(1).unwrap().to_owned())
-        .collect();
+    let places: Vec<_> =
+        errors(text).lines().map(|line| line.split(": ").nth(1).unwrap().to_owned()).collect();
     assert_eq!(
         places,
         [
@@ -351,8 +272,7 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn with(test: &str, files: &[(&str, &str)]) -> Self {
-        let dir =
-            std::env::temp_dir().join(format!("timebudget-config-{test}-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("timebudget-config-{test}-{}", std::process::id()));
         for (name, text) in files {
             let path = dir.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -387,38 +307,15 @@ fn a_site_takes_from_the_common_file_what_its_own_does_not_say() {
         &[
             ("common_site_config.json", common),
             ("a.example/site_config.json", "{}"),
-            (
-                "B.example/site_config.json",
-                r#"{"rate_limit": {"limit": 1, "window": 60}}"#,
-            ),
-            (
-                "c.example/site_config.json",
-                r#"{"rate_limit": null, "default_site": 7}"#,
-            ),
+            ("B.example/site_config.json", r#"{"rate_limit": {"limit": 1, "window": 60}}"#),
+            ("c.example/site_config.json", r#"{"rate_limit": null, "default_site": 7}"#),
         ],
     );
     let loaded = dir.load();
-    let hosts: Vec<_> = loaded
-        .sites
-        .iter()
-        .map(|(host, site)| (host.as_str(), site.name.as_str()))
-        .collect();
-    assert_eq!(
-        hosts,
-        [
-            ("a.example", "a.example"),
-            ("b.example", "b.example"),
-            ("c.example", "c.example")
-        ]
-    );
-    assert_eq!(
-        loaded.sites[0].1.rules[0].limits,
-        [time(5_000_000, Period::HOUR)]
-    );
-    assert_eq!(
-        loaded.sites[1].1.rules[0].limits,
-        [time(1_000_000, Period::MINUTE)]
-    );
+    let hosts: Vec<_> = loaded.sites.iter().map(|(host, site)| (host.as_str(), site.name.as_str())).collect();
+    assert_eq!(hosts, [("a.example", "a.example"), ("b.example", "b.example"), ("c.example", "c.example")]);
+    assert_eq!(loaded.sites[0].1.rules[0].limits, [time(5_000_000, Period::HOUR)]);
+    assert_eq!(loaded.sites[1].1.rules[0].limits, [time(1_000_000, Period::MINUTE)]);
     assert_eq!(loaded.sites[1].1.zone.name(), "Asia/Kolkata");
     assert!(loaded.sites[2].1.rules.is_empty());
     assert_eq!(loaded.default_site.as_deref(), Some("a.example"));
@@ -431,10 +328,7 @@ fn an_error_names_the_file_that_the_key_is_in_and_is_reported_once() {
     let dir = Directory::with(
         "files",
         &[
-            (
-                "common_site_config.json",
-                r#"{"rate_limit": 5, "default_site": "a.exampel"}"#,
-            ),
+            ("common_site_config.json", r#"{"rate_limit": 5, "default_site": "a.exampel"}"#),
             ("a.example/site_config.json", r#"{"time_zone": 5}"#),
             ("b.example/site_config.json", "{"),
         ],
@@ -451,19 +345,9 @@ fn an_error_names_the_file_that_the_key_is_in_and_is_reported_once() {
 
 #[test]
 fn hosts_that_have_no_site_and_so_no_limit_are_suspect() {
-    let dir = Directory::with(
-        "unlimited",
-        &[(
-            "a.example/site_config.json",
-            r#"{"rate_limit": "1s per hour"}"#,
-        )],
-    );
-    let warnings: Vec<_> = dir
-        .load()
-        .warnings
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let dir =
+        Directory::with("unlimited", &[("a.example/site_config.json", r#"{"rate_limit": "1s per hour"}"#)]);
+    let warnings: Vec<_> = dir.load().warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].ends_with(
         "common_site_config.json: default_site: missing, and no rate_limit here: \
@@ -474,10 +358,7 @@ fn hosts_that_have_no_site_and_so_no_limit_are_suspect() {
 #[test]
 fn a_directory_without_any_file_of_ours_is_an_error() {
     let dir = Directory::with("empty", &[("apps.txt", "frappe")]);
-    assert_eq!(
-        dir.errors(),
-        "sites: no site; expected common_site_config.json or a <host>/site_config.json"
-    );
+    assert_eq!(dir.errors(), "sites: no site; expected common_site_config.json or a <host>/site_config.json");
 }
 
 #[test]
@@ -487,32 +368,18 @@ fn a_file_that_cannot_be_read_is_an_error() {
         dir.errors(),
         "sites/a.example/site_config.json: cannot be read: Is a directory (os error 21)"
     );
-    let missing = config::load_file("no/such/file.json")
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        missing,
-        "no/such/file.json: cannot be read: No such file or directory (os error 2)"
-    );
+    let missing = config::load_file("no/such/file.json").unwrap_err().to_string();
+    assert_eq!(missing, "no/such/file.json: cannot be read: No such file or directory (os error 2)");
     let no_dir = config::load_dir("no/such").unwrap_err().to_string();
-    assert_eq!(
-        no_dir,
-        "no/such: cannot be read: No such file or directory (os error 2)"
-    );
+    assert_eq!(no_dir, "no/such: cannot be read: No such file or directory (os error 2)");
 }
 
 #[test]
 fn a_single_file_answers_for_every_host() {
-    let dir = Directory::with(
-        "single",
-        &[("mine.json", r#"{"rate_limit": "1s per hour"}"#)],
-    );
+    let dir = Directory::with("single", &[("mine.json", r#"{"rate_limit": "1s per hour"}"#)]);
     let loaded = config::load_file(dir.0.join("mine.json")).unwrap();
     assert!(loaded.sites.is_empty() && loaded.default_site.is_none());
-    assert_eq!(
-        loaded.fallback.rules[0].limits,
-        [time(1_000_000, Period::HOUR)]
-    );
+    assert_eq!(loaded.fallback.rules[0].limits, [time(1_000_000, Period::HOUR)]);
 }
 
 #[test]

@@ -74,10 +74,7 @@ fn what_does_not_load_is_invalid_as_far_as_a_schema_can_see() {
     let schema = validator();
     for (text, message) in include!("config/mistakes.rs") {
         assert!(config::parse_site("demo.example", text).is_err(), "{text}");
-        if BEYOND_SCHEMAS
-            .iter()
-            .any(|fault| message.starts_with(fault))
-        {
+        if BEYOND_SCHEMAS.iter().any(|fault| message.starts_with(fault)) {
             continue;
         }
         let file: Value = serde_json::from_str(text).unwrap();

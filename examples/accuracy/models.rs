@@ -35,23 +35,12 @@ pub(crate) struct ChargingAtTheEnd {
 
 impl Model for ChargingAtTheEnd {
     fn window(&mut self, _start: u64, end: u64, quota: u64) {
-        *self = Self {
-            spent: 0,
-            quota,
-            end,
-        };
+        *self = Self { spent: 0, quota, end };
     }
 
     fn admit(&mut self, now: u64) -> Result<Ticket, u64> {
-        let ticket = Ticket {
-            start: now,
-            expected: 0,
-        };
-        if self.spent < self.quota {
-            Ok(ticket)
-        } else {
-            Err(self.end - now)
-        }
+        let ticket = Ticket { start: now, expected: 0 };
+        if self.spent < self.quota { Ok(ticket) } else { Err(self.end - now) }
     }
 
     fn finish(&mut self, now: u64, ticket: Ticket) {
@@ -96,19 +85,12 @@ impl Timebudget {
         let spent = self.base + self.running * t;
         if spent + hold >= self.quota as i64 {
             let reset = self.end - now;
-            return Err(if spent < self.quota as i64 {
-                reset.min(ROOM_SOON)
-            } else {
-                reset
-            });
+            return Err(if spent < self.quota as i64 { reset.min(ROOM_SOON) } else { reset });
         }
         self.base -= t;
         self.hold += expected as i64 - t;
         self.running += 1;
-        Ok(Ticket {
-            start: now,
-            expected,
-        })
+        Ok(Ticket { start: now, expected })
     }
 }
 

@@ -10,23 +10,9 @@ use crate::model::text::Text;
 
 const FIELDS: Known = Known {
     now: &["path", "method", "all", "any", "not"],
-    later: &[
-        "host",
-        "ip",
-        "country",
-        "user",
-        "group",
-        "tier",
-        "header",
-        "cookie",
-        "query",
-        "authenticated",
-    ],
+    later: &["host", "ip", "country", "user", "group", "tier", "header", "cookie", "query", "authenticated"],
 };
-const MATCHERS: Known = Known {
-    now: &["prefix", "glob"],
-    later: &["regex"],
-};
+const MATCHERS: Known = Known { now: &["prefix", "glob"], later: &["regex"] };
 
 const CONDITIONS: &str = "a list of conditions";
 const METHOD: &str = "a method such as \"GET\", or a list of them";
@@ -45,13 +31,8 @@ pub(super) fn exemption(node: &Node<'_>, report: &mut Report) -> Option<Conditio
 /// The condition that an object describes: all its fields must hold.
 fn condition(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
     let fields = node.fields(&FIELDS, report)?;
-    let names = FIELDS
-        .now
-        .iter()
-        .filter_map(|name| Some((*name, fields.optional(name)?)));
-    let parts = names
-        .map(|(name, field)| part(name, &field, report))
-        .collect();
+    let names = FIELDS.now.iter().filter_map(|name| Some((*name, fields.optional(name)?)));
+    let parts = names.map(|(name, field)| part(name, &field, report)).collect();
     let mut parts = complete(parts)?;
     match parts.len() {
         1 => parts.pop(),
@@ -126,10 +107,7 @@ fn glob(node: &Node<'_>, report: &mut Report) -> Option<Glob> {
     let pattern = node.text("a pattern such as \"/users/*/photo\"", report)?;
     // Paths begin with a slash, which neither * nor ? stands for.
     if !pattern.starts_with('/') && !pattern.starts_with("**") {
-        return node.wrong(
-            "matches no path; expected a pattern that begins with / or **",
-            report,
-        );
+        return node.wrong("matches no path; expected a pattern that begins with / or **", report);
     }
     let glob = Glob::new(pattern);
     glob.or_else(|| node.wrong("too long; expected at most 127 characters", report))

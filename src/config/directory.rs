@@ -22,11 +22,7 @@ pub(super) fn read_common(dir: &Path, report: &mut Report) -> Option<Layer> {
 }
 
 /// The sites by host name, sorted; on an error what remains of them.
-pub(super) fn read_sites(
-    dir: &Path,
-    common: Option<&Layer>,
-    report: &mut Report,
-) -> Vec<(String, Site)> {
+pub(super) fn read_sites(dir: &Path, common: Option<&Layer>, report: &mut Report) -> Vec<(String, Site)> {
     let none = Layer::default();
     let common = common.unwrap_or(&none);
     report.begin(&dir.display().to_string());
@@ -41,9 +37,7 @@ pub(super) fn read_sites(
         };
         let host = name.to_ascii_lowercase();
         if sites.iter().any(|(other, _)| *other == host) {
-            report.wrong_file(
-                "another directory has this name in other case; expected one for each host",
-            );
+            report.wrong_file("another directory has this name in other case; expected one for each host");
         }
         let site = layer.site(&host, common);
         sites.push((host, site));
@@ -63,14 +57,8 @@ pub(super) fn check_unknown_hosts(
     let is_site = |host: &str| sites.iter().any(|(other, _)| other == host);
     match default_site {
         Some(host) if is_site(host) => {}
-        Some(host) => report.wrong(
-            "default_site",
-            Some(quoted(host)),
-            no_such_site(host, sites),
-        ),
-        None if fallback.rules.is_empty()
-            && sites.iter().any(|(_, site)| !site.rules.is_empty()) =>
-        {
+        Some(host) => report.wrong("default_site", Some(quoted(host)), no_such_site(host, sites)),
+        None if fallback.rules.is_empty() && sites.iter().any(|(_, site)| !site.rules.is_empty()) => {
             report.suspect("default_site", None, UNLIMITED);
         }
         None => {}

@@ -25,10 +25,7 @@ pub(super) fn directories(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         if entry.path().is_dir() {
-            found.push((
-                entry.file_name().to_string_lossy().into_owned(),
-                entry.path(),
-            ));
+            found.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
         }
     }
     found.sort_unstable();

@@ -6,14 +6,8 @@ use crate::config::report::Report;
 use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
 use crate::model::method::is_token;
 
-const FIELDS: Known = Known {
-    now: &["enabled", "reset", "names", "standard"],
-    later: &[],
-};
-const NAMES: Known = Known {
-    now: &["limit", "remaining", "reset", "used"],
-    later: &[],
-};
+const FIELDS: Known = Known { now: &["enabled", "reset", "names", "standard"], later: &[] };
+const NAMES: Known = Known { now: &["limit", "remaining", "reset", "used"], later: &[] };
 
 /// What a header's name may be.
 const NAME: &str = "the name of a header, such as \"X-RateLimit-Limit\"";
@@ -43,11 +37,7 @@ pub(super) fn policy(node: &Node<'_>, report: &mut Report) -> Option<HeaderPolic
     let names = field(&fields, "names", default.names, names, report);
     let standard = field(&fields, "standard", (), no_standard, report);
     standard?;
-    Some(HeaderPolicy {
-        enabled: enabled?,
-        reset: reset?,
-        names: names?,
-    })
+    Some(HeaderPolicy { enabled: enabled?, reset: reset?, names: names? })
 }
 
 /// A field's value, or the default if it is not there or null.
@@ -96,12 +86,7 @@ fn names(node: &Node<'_>, report: &mut Report) -> Option<HeaderNames> {
     let remaining = field(&fields, "remaining", default.remaining, name, report);
     let reset = field(&fields, "reset", default.reset, name, report);
     let used = field(&fields, "used", default.used, name, report);
-    let names = HeaderNames {
-        limit: limit?,
-        remaining: remaining?,
-        reset: reset?,
-        used: used?,
-    };
+    let names = HeaderNames { limit: limit?, remaining: remaining?, reset: reset?, used: used? };
     if have_two_alike(&names) {
         return node.wrong("two headers of one name; expected four that differ", report);
     }
@@ -114,20 +99,13 @@ fn name(node: &Node<'_>, report: &mut Report) -> Option<String> {
         return node.wrong(format_args!("no name of a header; expected {NAME}"), report);
     }
     if TAKEN.contains(&name.to_ascii_lowercase().as_str()) {
-        return node.wrong(
-            format_args!("means something else; expected {NAME}"),
-            report,
-        );
+        return node.wrong(format_args!("means something else; expected {NAME}"), report);
     }
     Some(name.to_owned())
 }
 
 fn have_two_alike(names: &HeaderNames) -> bool {
     let all = [&names.limit, &names.remaining, &names.reset, &names.used];
-    let before = |i: usize| {
-        all[..i]
-            .iter()
-            .any(|other| other.eq_ignore_ascii_case(all[i]))
-    };
+    let before = |i: usize| all[..i].iter().any(|other| other.eq_ignore_ascii_case(all[i]));
     (1..all.len()).any(before)
 }

@@ -90,9 +90,7 @@ impl fmt::Display for Json<'_> {
             }
             Self::Object(members) => {
                 f.write_str("{")?;
-                write_separated(f, members, |f, (name, value)| {
-                    write!(f, "\"{name}\": {value}")
-                })?;
+                write_separated(f, members, |f, (name, value)| write!(f, "\"{name}\": {value}"))?;
                 f.write_str("}")
             }
         }
@@ -136,9 +134,7 @@ fn read_list(text: &str, depth: u32) -> Result<Json<'_>, Unreadable> {
 
 fn read_object(text: &str, depth: u32) -> Result<Json<'_>, Unreadable> {
     let Members(members) = unpack(text)?;
-    let members = members
-        .into_iter()
-        .map(|(name, value)| Ok((name, read(value, depth)?)));
+    let members = members.into_iter().map(|(name, value)| Ok((name, read(value, depth)?)));
     Ok(Json::Object(members.collect::<Result<_, _>>()?))
 }
 
@@ -194,13 +190,7 @@ mod tests {
     #[test]
     fn members_keep_their_order_and_stand_twice_if_written_twice() {
         let names: Vec<_> = members(r#"{"b": 1, "a": 2, "b": 3}"#).unwrap().unwrap();
-        assert_eq!(
-            names
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect::<Vec<_>>(),
-            ["b", "a", "b"]
-        );
+        assert_eq!(names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b", "a", "b"]);
     }
 
     #[test]
@@ -212,10 +202,7 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_is_no_text() {
         assert_eq!(first(r#"{"x": ["\ud800"]}"#), Err(Unreadable::NotUnicode));
-        assert_eq!(
-            first(r#"{"x": {"\ud800": 1}}"#),
-            Err(Unreadable::NotUnicode)
-        );
+        assert_eq!(first(r#"{"x": {"\ud800": 1}}"#), Err(Unreadable::NotUnicode));
     }
 
     #[test]

@@ -23,12 +23,7 @@ use crate::model::zone::Zone;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads in every file.
-const NOW: [&str; 4] = [
-    "time_zone",
-    "rate_limit",
-    "rate_limit_headers",
-    "rate_limit_exempt",
-];
+const NOW: [&str; 4] = ["time_zone", "rate_limit", "rate_limit_headers", "rate_limit_exempt"];
 
 /// The keys that a later version will read: refused, for ignoring them would let requests through.
 const LATER_KEYS: [&str; 11] = [
@@ -77,13 +72,7 @@ impl Layer {
 
     /// The site that this layer and the common one below it describe.
     pub(super) fn site(self, name: &str, common: &Self) -> Site {
-        let Self {
-            zone,
-            rules,
-            headers,
-            exempt,
-            ..
-        } = common.clone();
+        let Self { zone, rules, headers, exempt, .. } = common.clone();
         let default = Site::unlimited(name);
         Site {
             zone: self.zone.or(zone).value().unwrap_or(default.zone),
@@ -132,9 +121,7 @@ impl Layer {
 }
 
 fn is_ours(key: &str, scope: Scope) -> bool {
-    key == "time_zone"
-        || key.starts_with(PREFIX)
-        || (key == "default_site" && scope == Scope::Common)
+    key == "time_zone" || key.starts_with(PREFIX) || (key == "default_site" && scope == Scope::Common)
 }
 
 fn setting<T>(
@@ -154,21 +141,14 @@ fn zone(node: &Node<'_>, report: &mut Report) -> Option<Arc<Zone>> {
     match report.zone(name) {
         Ok(zone) => Some(zone),
         Err(unknown) => match unknown.nearest() {
-            Some(meant) => node.wrong(
-                format_args!("no such time zone; did you mean \"{meant}\"?"),
-                report,
-            ),
-            None => node.wrong(
-                format_args!("no such time zone; expected {EXPECTED}"),
-                report,
-            ),
+            Some(meant) => node.wrong(format_args!("no such time zone; did you mean \"{meant}\"?"), report),
+            None => node.wrong(format_args!("no such time zone; expected {EXPECTED}"), report),
         },
     }
 }
 
 fn host(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    node.text("the name of a site", report)
-        .map(str::to_ascii_lowercase)
+    node.text("the name of a site", report).map(str::to_ascii_lowercase)
 }
 
 /// `line 3, column 5: not JSON: …`, where serde_json writes the position last.
@@ -178,10 +158,7 @@ fn syntax_fault(error: &Error) -> String {
     let fault = text.strip_suffix(&format!(" at line {line} column {column}"));
     // Where a line ends too soon, serde_json counts its column from 0.
     let column = column.max(1);
-    format!(
-        "line {line}, column {column}: not JSON: {}",
-        fault.unwrap_or(&text)
-    )
+    format!("line {line}, column {column}: not JSON: {}", fault.unwrap_or(&text))
 }
 
 const fn unreadable_fault(unreadable: &Unreadable) -> &'static str {

@@ -51,12 +51,7 @@ pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
     let layer = read_file(path.as_ref(), &mut report);
     let fallback = layer.site(ANY_HOST, &Layer::default());
     let warnings = report.close()?;
-    Ok(Loaded {
-        sites: Vec::new(),
-        default_site: None,
-        fallback,
-        warnings,
-    })
+    Ok(Loaded { sites: Vec::new(), default_site: None, fallback, warnings })
 }
 
 /// Reads a directory in bench's layout: `common_site_config.json` and `<host>/site_config.json`.
@@ -81,12 +76,7 @@ pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
     report.begin(&dir.join(COMMON).display().to_string());
     check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
     let warnings = report.close()?;
-    Ok(Loaded {
-        sites,
-        default_site,
-        fallback,
-        warnings,
-    })
+    Ok(Loaded { sites, default_site, fallback, warnings })
 }
 
 /// Reads the text of a site file; messages call the file `site_config.json`.

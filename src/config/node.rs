@@ -32,10 +32,7 @@ pub(super) struct Known {
 impl<'a> Node<'a> {
     /// The value of a top-level key.
     pub(super) fn top(key: &str, json: &'a Json<'a>) -> Self {
-        Self {
-            place: key.to_owned(),
-            json,
-        }
+        Self { place: key.to_owned(), json }
     }
 
     /// The value itself.
@@ -57,13 +54,7 @@ impl<'a> Node<'a> {
             Json::List(items) if items.is_empty() => {
                 self.wrong(format_args!("an empty list; expected {expected}"), report)
             }
-            Json::List(items) => Some(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(i, item)| self.item(i, item))
-                    .collect(),
-            ),
+            Json::List(items) => Some(items.iter().enumerate().map(|(i, item)| self.item(i, item)).collect()),
             _ => self.wrong(format_args!("no list; expected {expected}"), report),
         }
     }
@@ -71,19 +62,11 @@ impl<'a> Node<'a> {
     /// The fields of the object that the value is; members that are not known, or stand twice, are errors.
     pub(super) fn fields(&self, known: &Known, report: &mut Report) -> Option<Fields<'a>> {
         let Json::Object(members) = self.json else {
-            return self.wrong(
-                format_args!("no object; expected an object of {}", listed(known.now)),
-                report,
-            );
+            return self
+                .wrong(format_args!("no object; expected an object of {}", listed(known.now)), report);
         };
-        let fields = Fields {
-            place: self.place.clone(),
-            members,
-        };
-        fields
-            .members
-            .iter()
-            .for_each(|(name, value)| fields.check(name, value, known, report));
+        let fields = Fields { place: self.place.clone(), members };
+        fields.members.iter().for_each(|(name, value)| fields.check(name, value, known, report));
         Some(fields)
     }
 
@@ -110,10 +93,7 @@ impl<'a> Node<'a> {
     }
 
     fn item(&self, index: usize, json: &'a Json<'a>) -> Self {
-        Self {
-            place: format!("{}[{index}]", self.place),
-            json,
-        }
+        Self { place: format!("{}[{index}]", self.place), json }
     }
 }
 
@@ -121,19 +101,11 @@ impl<'a> Fields<'a> {
     /// The field of that name, if it is there.
     pub(super) fn optional(&self, name: &str) -> Option<Node<'a>> {
         let (name, json) = self.members.iter().find(|(other, _)| other == name)?;
-        Some(Node {
-            place: member_place(&self.place, name),
-            json,
-        })
+        Some(Node { place: member_place(&self.place, name), json })
     }
 
     /// The field of that name; its absence is an error.
-    pub(super) fn required(
-        &self,
-        name: &str,
-        expected: &str,
-        report: &mut Report,
-    ) -> Option<Node<'a>> {
+    pub(super) fn required(&self, name: &str, expected: &str, report: &mut Report) -> Option<Node<'a>> {
         let field = self.optional(name);
         if field.is_none() {
             let fault = format_args!("missing; expected {expected}");
@@ -153,9 +125,7 @@ impl<'a> Fields<'a> {
             report.wrong(&place, Some(value.discreetly()), later(known.now));
         } else if !known.now.contains(&name) {
             report.wrong(&place, Some(value.discreetly()), unknown(name, known.now));
-        } else if self.names().filter(|other| *other == name).count() > 1
-            && self.is_last(name, value)
-        {
+        } else if self.names().filter(|other| *other == name).count() > 1 && self.is_last(name, value) {
             report.wrong(&place, None, TWICE);
         }
     }
@@ -168,15 +138,11 @@ impl<'a> Fields<'a> {
 }
 
 /// The fault of a field that stands twice in one object.
-pub(super) const TWICE: &str =
-    "stands more than once; expected once, for readers differ on which one counts";
+pub(super) const TWICE: &str = "stands more than once; expected once, for readers differ on which one counts";
 
 /// The fault of a field that only a later version reads.
 pub(super) fn later(known: &[&str]) -> String {
-    format!(
-        "not supported by this version; expected only {}",
-        listed(known)
-    )
+    format!("not supported by this version; expected only {}", listed(known))
 }
 
 /// The fault of a field that is not known: its like, or else all that are known.

@@ -18,10 +18,7 @@ pub(super) const WINDOW: &str =
 pub(super) fn quota(node: &Node<'_>, report: &mut Report) -> Option<Micros> {
     match decimal(node, QUOTA, report)?.times(1_000_000) {
         Ok(micros) => Some(Micros(micros)),
-        Err(unfit) => node.wrong(
-            format_args!("{}; expected {QUOTA}", fault_of(unfit)),
-            report,
-        ),
+        Err(unfit) => node.wrong(format_args!("{}; expected {QUOTA}", fault_of(unfit)), report),
     }
 }
 
@@ -36,10 +33,7 @@ pub(super) fn window(node: &Node<'_>, report: &mut Report) -> Option<Period> {
         Ok(Some(period)) => Some(period),
         Ok(None) => node.wrong(format_args!("no time at all; expected {WINDOW}"), report),
         Err(Unfit::TooFine) => node.wrong(format_args!("not whole; expected {WINDOW}"), report),
-        Err(unfit) => node.wrong(
-            format_args!("{}; expected {WINDOW}", fault_of(unfit)),
-            report,
-        ),
+        Err(unfit) => node.wrong(format_args!("{}; expected {WINDOW}", fault_of(unfit)), report),
     }
 }
 

@@ -21,18 +21,8 @@ impl Problem {
     }
 
     /// A problem with what stands, or should stand, at a place in a file.
-    pub(super) fn at(
-        file: &str,
-        place: &str,
-        found: Option<String>,
-        fault: impl fmt::Display,
-    ) -> Self {
-        Self {
-            file: file.to_owned(),
-            place: place.to_owned(),
-            found,
-            fault: fault.to_string(),
-        }
+    pub(super) fn at(file: &str, place: &str, found: Option<String>, fault: impl fmt::Display) -> Self {
+        Self { file: file.to_owned(), place: place.to_owned(), found, fault: fault.to_string() }
     }
 }
 

@@ -10,10 +10,7 @@ use crate::model::rate::parse_rates;
 use crate::model::rule::{Component, Rule, tightest};
 use crate::model::units::Unit;
 
-const FIELDS: Known = Known {
-    now: &["limit", "window"],
-    later: &[],
-};
+const FIELDS: Known = Known { now: &["limit", "window"], later: &[] };
 
 /// The rules that `rate_limit` makes, at most two: `site` and `site-requests`.
 ///
@@ -22,18 +19,9 @@ const FIELDS: Known = Known {
 pub(super) fn rules(node: &Node<'_>, report: &mut Report) -> Option<Vec<Rule>> {
     let limits = limits(node, report)?;
     let (requests, shared): (Vec<_>, Vec<_>) = limits.into_iter().partition(is_request_limit);
-    let rules = [
-        ("site", Component::Site, shared),
-        ("site-requests", Component::Ip, requests),
-    ];
-    let rules = rules
-        .into_iter()
-        .filter(|(_, _, limits)| !limits.is_empty());
-    Some(
-        rules
-            .map(|(name, key, limits)| rule(name, key, limits))
-            .collect(),
-    )
+    let rules = [("site", Component::Site, shared), ("site-requests", Component::Ip, requests)];
+    let rules = rules.into_iter().filter(|(_, _, limits)| !limits.is_empty());
+    Some(rules.map(|(name, key, limits)| rule(name, key, limits)).collect())
 }
 
 fn limits(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
@@ -53,10 +41,7 @@ fn time_limit(node: &Node<'_>, report: &mut Report) -> Option<Limit> {
     let quota = limit.and_then(|limit| quota(&limit, report));
     let length = fields.required("window", WINDOW, report);
     let period = length.and_then(|length| window(&length, report));
-    Some(Limit::Time {
-        quota: quota?,
-        period: period?,
-    })
+    Some(Limit::Time { quota: quota?, period: period? })
 }
 
 fn rate_string(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
@@ -67,10 +52,7 @@ fn rate_string(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Vec<L
     let count = written.len();
     let kept = tightest(written);
     if kept.len() < count {
-        node.suspect(
-            "several limits of one unit and period; the smallest holds",
-            report,
-        );
+        node.suspect("several limits of one unit and period; the smallest holds", report);
     }
     Some(kept)
 }
@@ -81,10 +63,5 @@ const fn is_request_limit(limit: &Limit) -> bool {
 
 fn rule(name: &str, key: Component, limits: Vec<Limit>) -> Rule {
     let name = name.to_owned();
-    Rule {
-        name,
-        when: Condition::ALWAYS,
-        key: key.into(),
-        limits,
-    }
+    Rule { name, when: Condition::ALWAYS, key: key.into(), limits }
 }

@@ -32,14 +32,12 @@ impl Report {
 
     /// Reports an error at a place in the file.
     pub(super) fn wrong(&mut self, place: &str, found: Option<String>, fault: impl fmt::Display) {
-        self.errors
-            .push(Problem::at(&self.file, place, found, fault));
+        self.errors.push(Problem::at(&self.file, place, found, fault));
     }
 
     /// Reports something that can be read but may not be meant.
     pub(super) fn suspect(&mut self, place: &str, found: Option<String>, fault: impl fmt::Display) {
-        self.warnings
-            .push(Problem::at(&self.file, place, found, fault));
+        self.warnings.push(Problem::at(&self.file, place, found, fault));
     }
 
     /// The zone of that name, the same one whenever it is asked for.

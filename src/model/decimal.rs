@@ -74,21 +74,13 @@ impl Decimal {
     fn product(&self, unit: u64) -> Result<u64, Unfit> {
         let digits: u128 = self.digits.parse().map_err(|_| Unfit::TooLarge)?;
         let power = 10_u128.pow(self.exponent.unsigned_abs() as u32);
-        let (times, over) = if self.exponent < 0 {
-            (1, power)
-        } else {
-            (power, 1)
-        };
+        let (times, over) = if self.exponent < 0 { (1, power) } else { (power, 1) };
         let product = digits * u128::from(unit) * times;
         if !product.is_multiple_of(over) {
             return Err(Unfit::TooFine);
         }
         let whole = u64::try_from(product / over).map_err(|_| Unfit::TooLarge)?;
-        if whole > MAX {
-            Err(Unfit::TooLarge)
-        } else {
-            Ok(whole)
-        }
+        if whole > MAX { Err(Unfit::TooLarge) } else { Ok(whole) }
     }
 }
 
@@ -147,10 +139,7 @@ mod tests {
         assert_eq!(micros("0.0000001"), Some(Err(Unfit::TooFine)));
         assert_eq!(micros("0.10000000000000000001"), Some(Err(Unfit::TooFine)));
         assert_eq!(micros("1e-99999999999999999999"), Some(Err(Unfit::TooFine)));
-        assert_eq!(
-            micros("1.50000000000000000000000000000000000"),
-            Some(Ok(1_500_000))
-        );
+        assert_eq!(micros("1.50000000000000000000000000000000000"), Some(Ok(1_500_000)));
     }
 
     #[test]
@@ -169,9 +158,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in [
-            "", "-", ".", "1.", ".5", "1e", "1e+", "NaN", "Infinity", "1_0", "+1", "1 ", "0x1", "١",
-        ] {
+        for text in ["", "-", ".", "1.", ".5", "1e", "1e+", "NaN", "Infinity", "1_0", "+1", "1 ", "0x1", "١"]
+        {
             assert_eq!(Decimal::parse(text), None, "{text:?}");
         }
     }

@@ -43,10 +43,7 @@ pub struct Expectation {
 
 impl Expectation {
     /// The expectation before any request has ended.
-    pub const UNKNOWN: Self = Self {
-        costs: 0.0,
-        squares: 0.0,
-    };
+    pub const UNKNOWN: Self = Self { costs: 0.0, squares: 0.0 };
 
     /// Learns from a request that has ended; `cost` is all its server time, whatever windows it fell into.
     ///
@@ -71,10 +68,7 @@ impl Expectation {
 
     /// The state that [`Expectation::to_bits`] has packed.
     pub const fn from_bits(bits: u64) -> Self {
-        Self {
-            costs: f32::from_bits((bits >> 32) as u32),
-            squares: f32::from_bits(bits as u32),
-        }
+        Self { costs: f32::from_bits((bits >> 32) as u32), squares: f32::from_bits(bits as u32) }
     }
 
     /// The cost, or what it counts as if it is a surprise.

@@ -15,11 +15,7 @@ pub struct HeaderPolicy {
 
 impl Default for HeaderPolicy {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            reset: ResetStyle::Seconds,
-            names: HeaderNames::default(),
-        }
+        Self { enabled: true, reset: ResetStyle::Seconds, names: HeaderNames::default() }
     }
 }
 

@@ -58,8 +58,7 @@ impl KeyBytes {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1);
         self.0.push(kind);
         self.0.extend_from_slice(&len.to_le_bytes());
-        self.0
-            .extend_from_slice(&bytes[..bytes.len().min(len as usize)]);
+        self.0.extend_from_slice(&bytes[..bytes.len().min(len as usize)]);
     }
 }
 
@@ -109,12 +108,7 @@ impl KeyHasher {
         let mut hasher = self.0;
         hasher.write(bytes);
         let (low, high) = hasher.finish128().as_u64();
-        KeyHash([
-            low as u32,
-            (low >> 32) as u32,
-            high as u32,
-            (high >> 32) as u32,
-        ])
+        KeyHash([low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32])
     }
 }
 

@@ -167,12 +167,6 @@ mod tests {
         account.leave(Micros(70), Micros(5));
         account.pause(Tick(20));
         account.leave(Micros(0), Micros(14));
-        assert_eq!(
-            account,
-            Ledger {
-                base: 19,
-                ..Ledger::default()
-            }
-        );
+        assert_eq!(account, Ledger { base: 19, ..Ledger::default() });
     }
 }

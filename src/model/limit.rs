@@ -86,25 +86,12 @@ mod tests {
 
     #[test]
     fn a_limit_is_written_as_people_write_it() {
-        let time = |quota| {
-            Limit::Time {
-                quota: Micros(quota),
-                period: Period::HOUR,
-            }
-            .to_string()
-        };
+        let time = |quota| Limit::Time { quota: Micros(quota), period: Period::HOUR }.to_string();
         assert_eq!(time(600_000_000), "600s per hour");
         assert_eq!(time(1_500_000), "1500ms per hour");
         assert_eq!(time(1), "1us per hour");
         assert_eq!(time(0), "0s per hour");
-        assert_eq!(
-            Limit::Requests {
-                quota: 10,
-                period: Period::DAY
-            }
-            .to_string(),
-            "10 per day"
-        );
+        assert_eq!(Limit::Requests { quota: 10, period: Period::DAY }.to_string(), "10 per day");
         assert_eq!(Limit::Concurrent { cap: 5 }.to_string(), "5 concurrent");
     }
 }

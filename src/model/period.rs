@@ -120,9 +120,7 @@ impl Period {
     pub(crate) fn civil_span(self, civil: i64) -> (i64, i64) {
         match self {
             Self::Seconds(count) => even_span(civil, count.get().into(), 0),
-            Self::Weeks(count) => {
-                even_span(civil, i64::from(count.get()) * WEEK_SECS, FIRST_MONDAY)
-            }
+            Self::Weeks(count) => even_span(civil, i64::from(count.get()) * WEEK_SECS, FIRST_MONDAY),
             Self::Months(count) => month_span(civil, count.get().into()),
             Self::Years(count) => month_span(civil, i64::from(count.get()) * 12),
         }
@@ -162,14 +160,8 @@ impl fmt::Display for Period {
 }
 
 fn whole_units(secs: u32) -> (u32, &'static str) {
-    let units = [
-        (DAY_SECS, "day"),
-        (HOUR_SECS, "hour"),
-        (MINUTE_SECS, "minute"),
-    ];
-    let largest = units
-        .into_iter()
-        .find(|(each, _)| secs.is_multiple_of(*each));
+    let units = [(DAY_SECS, "day"), (HOUR_SECS, "hour"), (MINUTE_SECS, "minute")];
+    let largest = units.into_iter().find(|(each, _)| secs.is_multiple_of(*each));
     let (each, unit) = largest.unwrap_or((1, "second"));
     (secs / each, unit)
 }
@@ -213,15 +205,8 @@ mod tests {
     fn one_unit_is_shown_without_its_number() {
         let periods = [Period::SECOND, Period::MINUTE, Period::HOUR, Period::DAY];
         let calendar = [Period::WEEK, Period::MONTH, Period::YEAR];
-        let names: Vec<_> = periods
-            .into_iter()
-            .chain(calendar)
-            .map(|p| p.to_string())
-            .collect();
-        assert_eq!(
-            names,
-            ["second", "minute", "hour", "day", "week", "month", "year"]
-        );
+        let names: Vec<_> = periods.into_iter().chain(calendar).map(|p| p.to_string()).collect();
+        assert_eq!(names, ["second", "minute", "hour", "day", "week", "month", "year"]);
     }
 
     #[test]
@@ -242,12 +227,7 @@ mod tests {
 
     #[test]
     fn no_period_is_empty_or_overflows() {
-        let empty = [
-            Period::seconds(0),
-            Period::days(0),
-            Period::weeks(0),
-            Period::months(0),
-        ];
+        let empty = [Period::seconds(0), Period::days(0), Period::weeks(0), Period::months(0)];
         assert_eq!(empty, [None; 4]);
         assert_eq!(Period::years(0), None);
         assert_eq!(Period::hours(u32::MAX), None);
@@ -256,10 +236,7 @@ mod tests {
 
     #[test]
     fn weeks_begin_on_monday() {
-        assert_eq!(
-            Period::WEEK.civil_span(0),
-            (FIRST_MONDAY, FIRST_MONDAY + WEEK_SECS)
-        );
+        assert_eq!(Period::WEEK.civil_span(0), (FIRST_MONDAY, FIRST_MONDAY + WEEK_SECS));
         assert_eq!(Period::WEEK.civil_span(FIRST_MONDAY - 1).1, FIRST_MONDAY);
     }
 
@@ -273,16 +250,9 @@ mod tests {
     #[test]
     fn the_longest_periods_saturate() {
         let last = NonZeroU32::MAX;
-        for period in [
-            Period::Weeks(last),
-            Period::Months(last),
-            Period::Years(last),
-        ] {
+        for period in [Period::Weeks(last), Period::Months(last), Period::Years(last)] {
             let (from, until) = period.civil_span(-1);
-            assert!(
-                (-FARTHEST..0).contains(&from) && (0..=FARTHEST).contains(&until),
-                "{period}"
-            );
+            assert!((-FARTHEST..0).contains(&from) && (0..=FARTHEST).contains(&until), "{period}");
         }
     }
 }

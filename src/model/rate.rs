@@ -106,9 +106,7 @@ fn parse_period(text: &str) -> Result<Period, RateFault> {
 fn parse_cap(part: &str) -> Result<Limit, RateFault> {
     let number = part.strip_suffix("concurrent").ok_or(RateFault::NoPeriod)?;
     let number = Decimal::parse(trim(number)).filter(|_| !number.contains(['.', 'e']));
-    let cap = number
-        .and_then(|number| number.times(1).ok())
-        .map(u32::try_from);
+    let cap = number.and_then(|number| number.times(1).ok()).map(u32::try_from);
     match cap {
         Some(Ok(cap)) => Ok(Limit::Concurrent { cap }),
         _ => Err(RateFault::NotACap),
@@ -167,17 +165,11 @@ mod tests {
     use super::*;
 
     fn requests(quota: u64, period: Option<Period>) -> Limit {
-        Limit::Requests {
-            quota,
-            period: period.unwrap(),
-        }
+        Limit::Requests { quota, period: period.unwrap() }
     }
 
     fn time(quota: u64, period: Period) -> Limit {
-        Limit::Time {
-            quota: Micros(quota),
-            period,
-        }
+        Limit::Time { quota: Micros(quota), period }
     }
 
     fn fault(text: &str) -> RateFault {
@@ -190,10 +182,7 @@ mod tests {
         let table = [
             ("1/second", vec![requests(1, Period::seconds(1))]),
             ("10 per 2 hours", vec![requests(10, Period::hours(2))]),
-            (
-                "1 per 1 day;2/month",
-                vec![requests(1, Period::days(1)), requests(2, Period::months(1))],
-            ),
+            ("1 per 1 day;2/month", vec![requests(1, Period::days(1)), requests(2, Period::months(1))]),
             ("1/ 2seconds", vec![requests(1, Period::seconds(2))]),
             ("10PER2HOURS", vec![requests(10, Period::hours(2))]),
             ("1perday", vec![requests(1, Period::days(1))]),
@@ -203,18 +192,9 @@ mod tests {
             ("1\u{a0}/\u{2003}day", vec![requests(1, Period::days(1))]),
             ("1\x1c/day", vec![requests(1, Period::days(1))]),
             ("1/dayS", vec![requests(1, Period::days(1))]),
-            (
-                "1/day:;2/day",
-                vec![requests(1, Period::days(1)), requests(2, Period::days(1))],
-            ),
-            (
-                "1/day :,2/year ",
-                vec![requests(1, Period::days(1)), requests(2, Period::years(1))],
-            ),
-            (
-                "1/day|2/3 months",
-                vec![requests(1, Period::days(1)), requests(2, Period::months(3))],
-            ),
+            ("1/day:;2/day", vec![requests(1, Period::days(1)), requests(2, Period::days(1))]),
+            ("1/day :,2/year ", vec![requests(1, Period::days(1)), requests(2, Period::years(1))]),
+            ("1/day|2/3 months", vec![requests(1, Period::days(1)), requests(2, Period::months(3))]),
         ];
         for (text, limits) in table {
             assert_eq!(parse_rates(text), Ok(limits), "{text:?}");
@@ -249,13 +229,9 @@ mod tests {
     fn a_cap_has_no_period() {
         assert_eq!("5 concurrent".parse(), Ok(Limit::Concurrent { cap: 5 }));
         assert_eq!("0Concurrent".parse(), Ok(Limit::Concurrent { cap: 0 }));
-        for text in [
-            "concurrent",
-            "-1 concurrent",
-            "1.5 concurrent",
-            "4294967296 concurrent",
-            "1e3 concurrent",
-        ] {
+        for text in
+            ["concurrent", "-1 concurrent", "1.5 concurrent", "4294967296 concurrent", "1e3 concurrent"]
+        {
             assert_eq!(fault(text), RateFault::NotACap, "{text:?}");
         }
     }
@@ -300,10 +276,7 @@ mod tests {
 
     #[test]
     fn one_limit_is_not_read_from_two() {
-        assert_eq!(
-            "1/day;2/hour".parse::<Limit>().unwrap_err().fault(),
-            RateFault::Several
-        );
+        assert_eq!("1/day;2/hour".parse::<Limit>().unwrap_err().fault(), RateFault::Several);
     }
 
     fn any_limit() -> impl Strategy<Value = Limit> {
@@ -317,14 +290,8 @@ mod tests {
         (period, quota, any::<u32>(), 0..4_u8).prop_map(|(period, quota, cap, kind)| match kind {
             0 => Limit::Concurrent { cap },
             1 => Limit::Requests { quota, period },
-            2 => Limit::Time {
-                quota: Micros(quota),
-                period,
-            },
-            _ => Limit::Time {
-                quota: Micros(quota / 1_000_000 * 1_000_000),
-                period,
-            },
+            2 => Limit::Time { quota: Micros(quota), period },
+            _ => Limit::Time { quota: Micros(quota / 1_000_000 * 1_000_000), period },
         })
     }
 

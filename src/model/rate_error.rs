@@ -71,12 +71,8 @@ impl fmt::Display for RateFault {
         f.write_str(match self {
             Self::Empty => "nothing here; expected a rate such as 10 per hour",
             Self::Several => "more than one rate; expected one",
-            Self::NoPeriod => {
-                "no period; expected a rate such as 10 per hour, 600s per day or 5 concurrent"
-            }
-            Self::UnknownPeriod => {
-                "no such period; expected second, minute, hour, day, week, month or year"
-            }
+            Self::NoPeriod => "no period; expected a rate such as 10 per hour, 600s per day or 5 concurrent",
+            Self::UnknownPeriod => "no such period; expected second, minute, hour, day, week, month or year",
             Self::PeriodTooLong => "too long a period; expected at most 4294967295 seconds",
             Self::NotAnAmount => {
                 "no such amount; expected a whole number of requests, or server time such as 1.5s"

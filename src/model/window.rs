@@ -17,6 +17,9 @@ pub struct Window {
 }
 
 impl Window {
+    /// All time: the window of a cap on running requests.
+    pub const ALL_TIME: Self = Self { start: UnixMicros(i64::MIN), end: UnixMicros(i64::MAX) };
+
     /// The window of a period that an instant lies in, by the clock of a zone.
     ///
     /// Windows tile time: each starts where the one before it ends, and none is empty. They can be shorter or longer
@@ -43,10 +46,7 @@ impl Window {
             Some(length) => clock_window(zone, length, secs),
             None => dated_window(zone, period, secs),
         };
-        Self {
-            start: UnixMicros::from_secs(start),
-            end: UnixMicros::from_secs(end),
-        }
+        Self { start: UnixMicros::from_secs(start), end: UnixMicros::from_secs(end) }
     }
 
     /// Whether an instant lies inside; the end does not.
@@ -71,10 +71,7 @@ fn clock_window(zone: &Zone, length: i64, secs: i64) -> (i64, i64) {
     let stretch = zone.stretch_at(secs);
     let civil = secs + i64::from(zone.offset_of(stretch));
     let from = civil - civil.rem_euclid(length);
-    (
-        clock_start(zone, length, from, stretch),
-        clock_end(zone, length, from + length, stretch),
-    )
+    (clock_start(zone, length, from, stretch), clock_end(zone, length, from + length, stretch))
 }
 
 /// Walks back from a stretch to where its clock showed `from`, or to the transition that cuts the window.
@@ -142,13 +139,7 @@ mod tests {
     #[test]
     fn the_last_microsecond_belongs_to_the_window() {
         let hour = Window::containing(&Zone::utc(), Period::HOUR, UnixMicros(3_599_999_999));
-        assert_eq!(
-            hour,
-            Window {
-                start: UnixMicros(0),
-                end: UnixMicros::from_secs(3_600)
-            }
-        );
+        assert_eq!(hour, Window { start: UnixMicros(0), end: UnixMicros::from_secs(3_600) });
         assert_eq!(hour.length(), Micros::from_secs(3_600));
     }
 
@@ -183,24 +174,14 @@ mod tests {
     #[test]
     fn a_day_that_has_begun_does_not_begin_again() {
         let zone = set_back_at(86_460, 3_600);
-        assert_eq!(
-            window(&zone, Period::DAY, 86_460),
-            (86_400, 172_800 + 3_600)
-        );
+        assert_eq!(window(&zone, Period::DAY, 86_460), (86_400, 172_800 + 3_600));
     }
 
     #[test]
     fn instants_beyond_the_known_years_do_not_panic() {
         let last = NonZeroU32::MAX;
-        let calendar = [
-            Period::Weeks(last),
-            Period::Months(last),
-            Period::Years(last),
-        ];
-        for period in [Period::SECOND, Period::Seconds(last)]
-            .into_iter()
-            .chain(calendar)
-        {
+        let calendar = [Period::Weeks(last), Period::Months(last), Period::Years(last)];
+        for period in [Period::SECOND, Period::Seconds(last)].into_iter().chain(calendar) {
             for at in [i64::MIN, -1, 0, i64::MAX] {
                 let window = Window::containing(&Zone::utc(), period, UnixMicros(at));
                 assert!(window.start < window.end, "{period} at {at}");

@@ -30,9 +30,7 @@ pub enum ZoneSource {
 impl fmt::Display for ZoneSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System {
-                version: Some(version),
-            } => write!(f, "system tz database {version}"),
+            Self::System { version: Some(version) } => write!(f, "system tz database {version}"),
             Self::System { version: None } => f.write_str("system tz database"),
             Self::BuiltIn { version } => write!(f, "built-in tz database {version}"),
             Self::Utc => f.write_str("UTC"),
@@ -51,7 +49,7 @@ pub struct Transition {
 
 /// A time zone as a list of the instants at which its clock was or will be changed.
 ///
-/// The list ends somewhere (see [`tzdata`](crate::tzdata)): after its last transition the last offset holds for
+/// The list ends somewhere (zones that are loaded by name say where): after its last transition the last offset holds for
 /// ever. A `Zone` holds no rules, only their outcome, so that a window costs a binary search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
@@ -88,13 +86,7 @@ impl Zone {
     ) -> Self {
         let transitions = changes(first_offset, transitions);
         let reached = reached(first_offset, &transitions);
-        Self {
-            name: name.into(),
-            source,
-            first_offset,
-            transitions,
-            reached,
-        }
+        Self { name: name.into(), source, first_offset, transitions, reached }
     }
 
     /// UTC: no offset, no transitions.
@@ -119,9 +111,7 @@ impl Zone {
 
     /// The transitions after an instant, earliest first.
     pub fn transitions_after(&self, at: UnixMicros) -> impl Iterator<Item = Transition> + '_ {
-        self.transitions[self.stretch_at(at.secs())..]
-            .iter()
-            .copied()
+        self.transitions[self.stretch_at(at.secs())..].iter().copied()
     }
 
     /// The stretch of unchanged offset that a second lies in: how many transitions have happened.
@@ -137,9 +127,7 @@ impl Zone {
 
     /// The offset that holds in a stretch.
     pub(crate) fn offset_of(&self, stretch: usize) -> i32 {
-        let change = stretch
-            .checked_sub(1)
-            .and_then(|before| self.transitions.get(before));
+        let change = stretch.checked_sub(1).and_then(|before| self.transitions.get(before));
         change.map_or(self.first_offset, |change| change.offset)
     }
 
@@ -149,9 +137,7 @@ impl Zone {
     pub(crate) fn latest_civil(&self, secs: i64) -> i64 {
         let stretch = self.stretch_at(secs);
         let now = secs + i64::from(self.offset_of(stretch));
-        let before = stretch
-            .checked_sub(1)
-            .and_then(|before| self.reached.get(before));
+        let before = stretch.checked_sub(1).and_then(|before| self.reached.get(before));
         before.map_or(now, |reached| now.max(reached - 1))
     }
 
@@ -159,8 +145,7 @@ impl Zone {
     pub(crate) fn first_reaching(&self, civil: i64) -> i64 {
         let stretch = self.reached.partition_point(|reached| *reached <= civil);
         let shown = civil - i64::from(self.offset_of(stretch));
-        self.start_of(stretch)
-            .map_or(shown, |start| shown.max(start))
+        self.start_of(stretch).map_or(shown, |start| shown.max(start))
     }
 }
 
@@ -191,15 +176,8 @@ mod tests {
     const HOUR: i32 = 3_600;
 
     fn zone(transitions: &[(i64, i32)]) -> Zone {
-        let transitions = transitions
-            .iter()
-            .map(|&(at, offset)| Transition { at, offset });
-        Zone::new(
-            "Test/Zone",
-            ZoneSource::System { version: None },
-            0,
-            transitions,
-        )
+        let transitions = transitions.iter().map(|&(at, offset)| Transition { at, offset });
+        Zone::new("Test/Zone", ZoneSource::System { version: None }, 0, transitions)
     }
 
     #[test]
@@ -213,13 +191,7 @@ mod tests {
     fn transitions_that_change_nothing_are_dropped_and_the_rest_are_sorted() {
         let zone = zone(&[(300, HOUR), (100, 0), (200, HOUR), (i64::MAX, 0)]);
         let left: Vec<_> = zone.transitions_after(UnixMicros(i64::MIN)).collect();
-        assert_eq!(
-            left,
-            [Transition {
-                at: 200,
-                offset: HOUR
-            }]
-        );
+        assert_eq!(left, [Transition { at: 200, offset: HOUR }]);
     }
 
     #[test]
@@ -258,10 +230,7 @@ mod tests {
     #[test]
     fn a_source_says_which_release_it_is() {
         let system = |version| ZoneSource::System { version };
-        assert_eq!(
-            system(Some("2025b".into())).to_string(),
-            "system tz database 2025b"
-        );
+        assert_eq!(system(Some("2025b".into())).to_string(), "system tz database 2025b");
         assert_eq!(system(None).to_string(), "system tz database");
         assert_eq!(Zone::utc().source().to_string(), "UTC");
     }

@@ -132,17 +132,8 @@ impl Claim {
     /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit
     /// refuses.
     pub const fn remaining(&self) -> u64 {
-        let Standing {
-            spent,
-            hold,
-            refuses,
-            ..
-        } = self.standing;
-        if refuses {
-            0
-        } else {
-            self.quota.saturating_sub(spent).saturating_sub(hold)
-        }
+        let Standing { spent, hold, refuses, .. } = self.standing;
+        if refuses { 0 } else { self.quota.saturating_sub(spent).saturating_sub(hold) }
     }
 
     /// Whether the claim makes its rule refuse the request.

@@ -4,7 +4,10 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{IANA_TZDB_VERSION, TZ_VARIANTS, Tz};
 
 use crate::model::zone::{Transition, Zone, ZoneSource};
-use crate::tzdata::{END_SECS, FIRST_SECS};
+use crate::tzdata::FIRST_SECS;
+
+/// 2100-01-01T00:00:00Z, after which chrono-tz 0.10 lists no clock change.
+const END_SECS: i64 = 4_102_444_800;
 
 /// Three days: less than any offset since 1900 has lasted before the one before it came back.
 const STEP_SECS: i64 = 3 * 86_400;
@@ -12,15 +15,8 @@ const STEP_SECS: i64 = 3 * 86_400;
 /// The zone of a name, if the built-in data knows it.
 pub(super) fn zone(name: &str) -> Option<Zone> {
     let tz: Tz = name.parse().ok()?;
-    let source = ZoneSource::BuiltIn {
-        version: IANA_TZDB_VERSION,
-    };
-    Some(Zone::new(
-        name,
-        source,
-        offset(tz, FIRST_SECS),
-        transitions(tz),
-    ))
+    let source = ZoneSource::BuiltIn { version: IANA_TZDB_VERSION };
+    Some(Zone::new(name, source, offset(tz, FIRST_SECS), transitions(tz)))
 }
 
 /// The names of the built-in zones, in no order.
@@ -40,10 +36,7 @@ fn transitions(tz: Tz) -> Vec<Transition> {
         } else {
             secs = first_change(tz, secs, next);
             before = offset(tz, secs);
-            found.push(Transition {
-                at: secs,
-                offset: before,
-            });
+            found.push(Transition { at: secs, offset: before });
         }
     }
     found
@@ -65,8 +58,6 @@ fn first_change(tz: Tz, mut from: i64, mut until: i64) -> i64 {
 
 fn offset(tz: Tz, secs: i64) -> i32 {
     // chrono knows every second of these years, so the default is never taken.
-    let utc = DateTime::from_timestamp(secs, 0)
-        .unwrap_or_default()
-        .naive_utc();
+    let utc = DateTime::from_timestamp(secs, 0).unwrap_or_default().naive_utc();
     tz.offset_from_utc_datetime(&utc).fix().local_minus_utc()
 }

@@ -8,14 +8,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::zone::{Transition, Zone, ZoneSource};
-use crate::tzdata::{END_SECS, FIRST_SECS};
+use crate::tzdata::FIRST_SECS;
+
+/// 2200-01-01T00:00:00Z; rules go on for ever, so their list has to end somewhere.
+const END_SECS: i64 = 7_258_118_400;
 
 /// Where Unix systems keep the database; the first that exists is taken.
-const USUAL_DIRECTORIES: [&str; 3] = [
-    "/usr/share/zoneinfo",
-    "/usr/share/lib/zoneinfo",
-    "/etc/zoneinfo",
-];
+const USUAL_DIRECTORIES: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
 
 /// The zone of a valid name, if the machine has a database that knows it.
 pub(super) fn zone(name: &str) -> Option<Zone> {
@@ -24,18 +23,13 @@ pub(super) fn zone(name: &str) -> Option<Zone> {
 
 /// The names of the machine's zones, in no order; none where there is no database.
 pub(super) fn names() -> Vec<String> {
-    directory()
-        .map(|directory| names_in(&directory))
-        .unwrap_or_default()
+    directory().map(|directory| names_in(&directory)).unwrap_or_default()
 }
 
 fn directory() -> Option<PathBuf> {
     let chosen = std::env::var_os("TZDIR").map(PathBuf::from);
     let usual = USUAL_DIRECTORIES.iter().map(PathBuf::from);
-    chosen
-        .into_iter()
-        .chain(usual)
-        .find(|directory| directory.is_dir())
+    chosen.into_iter().chain(usual).find(|directory| directory.is_dir())
 }
 
 fn zone_in(directory: &Path, name: &str) -> Option<Zone> {
@@ -45,25 +39,15 @@ fn zone_in(directory: &Path, name: &str) -> Option<Zone> {
     let file = fs::read(directory.join(name)).ok()?;
     let zone = TimeZone::tzif(name, &file).ok()?;
     let first = Timestamp::from_second(FIRST_SECS).ok()?;
-    let source = ZoneSource::System {
-        version: version_in(directory),
-    };
+    let source = ZoneSource::System { version: version_in(directory) };
     let first_offset = zone.to_offset(first).seconds();
-    Some(Zone::new(
-        name,
-        source,
-        first_offset,
-        transitions(&zone, first),
-    ))
+    Some(Zone::new(name, source, first_offset, transitions(&zone, first)))
 }
 
 fn transitions(zone: &TimeZone, first: Timestamp) -> impl Iterator<Item = Transition> {
     let mut latest = first.as_second();
     zone.following(first)
-        .map(|change| Transition {
-            at: change.timestamp().as_second(),
-            offset: change.offset().seconds(),
-        })
+        .map(|change| Transition { at: change.timestamp().as_second(), offset: change.offset().seconds() })
         // Of a file that ends without a rule for the future, jiff 0.2.43 repeats the last transition for ever.
         .take_while(move |change| std::mem::replace(&mut latest, change.at) < change.at)
         .take_while(|change| change.at < END_SECS)
@@ -87,10 +71,7 @@ fn names_in(directory: &Path) -> Vec<String> {
             let name = entry.file_name().into_string().unwrap_or_default();
             let path = entry.path();
             match path.is_dir() {
-                true => names_in(&path)
-                    .iter()
-                    .map(|inner| format!("{name}/{inner}"))
-                    .collect(),
+                true => names_in(&path).iter().map(|inner| format!("{name}/{inner}")).collect(),
                 false if is_tzif(&path) => vec![name],
                 false => Vec::new(),
             }
@@ -104,10 +85,7 @@ fn entries(directory: &Path) -> impl Iterator<Item = fs::DirEntry> {
 
 fn is_tzif(path: &Path) -> bool {
     let mut magic = [0; 4];
-    File::open(path)
-        .and_then(|mut file| file.read_exact(&mut magic))
-        .is_ok()
-        && &magic == b"TZif"
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"TZif"
 }
 
 /// The release that the database names: in the first line of `tzdata.zi`, else in `+VERSION` (BSD, macOS).
@@ -132,8 +110,7 @@ mod tests {
 
     impl Directory {
         fn new(test: &str) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("timebudget-{test}-{}", std::process::id()));
+            let path = std::env::temp_dir().join(format!("timebudget-{test}-{}", std::process::id()));
             fs::create_dir_all(path.join("Europe")).expect("the temporary directory is writable");
             Self(path)
         }

@@ -51,9 +51,7 @@ impl Locked<'_> {
         let now = self.now;
         for claim in claims {
             let table = self.table(claim);
-            let mut ledger = table
-                .entry(claim)
-                .map_or_else(Ledger::default, |at| table.ledger(at));
+            let mut ledger = table.entry(claim).map_or_else(Ledger::default, |at| table.ledger(at));
             if let (Charge::Time { expected }, Some(_)) = (claim.charge, claim.ticket) {
                 ledger.release(expected, cost);
                 ledger.admitted -= 1;
@@ -91,10 +89,7 @@ impl Locked<'_> {
         if refusing > 0 {
             return self.conclude_over_full_accounts(claims, mode);
         }
-        for claim in claims
-            .iter_mut()
-            .filter(|claim| claim.counts != Counts::Refusals)
-        {
+        for claim in claims.iter_mut().filter(|claim| claim.counts != Counts::Refusals) {
             claim.ticket = Some(self.charge(claim));
         }
         Verdict::Admitted
@@ -141,10 +136,7 @@ impl Locked<'_> {
             Charge::Requests { cost } => ledger.add(cost as i64),
             Charge::Place => ledger.admitted += 1,
         }
-        Ticket {
-            slot: table.set(at, &ledger),
-            sequence: table.in_force.sequence,
-        }
+        Ticket { slot: table.set(at, &ledger), sequence: table.in_force.sequence }
     }
 
     fn settle_one(&mut self, claim: &mut Claim, ticket: Ticket, settlement: &Settlement) {
@@ -162,8 +154,7 @@ impl Locked<'_> {
             }
             Charge::Requests { cost } => {
                 let returned = settlement.returned && table.in_force.sequence == ticket.sequence;
-                ledger
-                    .add(settlement.extra_requests as i64 - if returned { cost as i64 } else { 0 });
+                ledger.add(settlement.extra_requests as i64 - if returned { cost as i64 } else { 0 });
             }
             Charge::Place => ledger.admitted -= 1,
         }
@@ -178,8 +169,7 @@ impl Locked<'_> {
 
     fn each_timed(&mut self, claims: &[Claim], change: impl Fn(&mut Ledger, Tick)) {
         let now = self.now;
-        let timed =
-            |claim: &&Claim| matches!(claim.charge, Charge::Time { .. }) && claim.ticket.is_some();
+        let timed = |claim: &&Claim| matches!(claim.charge, Charge::Time { .. }) && claim.ticket.is_some();
         for claim in claims.iter().filter(timed) {
             let table = self.table(claim);
             if let Some(at) = table.entry(claim) {
@@ -213,15 +203,11 @@ fn fits(claim: &Claim) -> bool {
 }
 
 fn rule_fits(claims: &[Claim], rule: u16) -> bool {
-    claims
-        .iter()
-        .all(|claim| claim.rule != rule || !claim.standing.refuses)
+    claims.iter().all(|claim| claim.rule != rule || !claim.standing.refuses)
 }
 
 fn others_refuse(claims: &[Claim], rule: u16) -> bool {
-    claims
-        .iter()
-        .any(|claim| claim.rule != rule && claim.refuses())
+    claims.iter().any(|claim| claim.rule != rule && claim.refuses())
 }
 
 fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {

@@ -83,17 +83,9 @@ impl Memory {
         let mut next = first;
         while let Some(shard) = next {
             shards.push((shard, self.shards[shard].lock()));
-            next = keys
-                .clone()
-                .map(shard_of)
-                .filter(|&other| other > shard)
-                .min();
+            next = keys.clone().map(shard_of).filter(|&other| other > shard).min();
         }
-        Locked {
-            store: self,
-            shards,
-            now,
-        }
+        Locked { store: self, shards, now }
     }
 
     fn lock_claims(&self, claims: &[Claim], now: Now) -> Locked<'_> {
@@ -111,8 +103,7 @@ impl Memory {
             }
         }
         drop(locked);
-        self.lock_claims(claims, now)
-            .decide_without_bound(claims, mode)
+        self.lock_claims(claims, now).decide_without_bound(claims, mode)
     }
 
     fn retire(&self, retired: Retired) {
@@ -132,10 +123,7 @@ impl Default for Memory {
 impl Store for Memory {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
         let mut calendars = self.calendars.write();
-        Book {
-            calendar: calendars.open(spec),
-            salt: self.salt(spec),
-        }
+        Book { calendar: calendars.open(spec), salt: self.salt(spec) }
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
@@ -172,10 +160,7 @@ impl Store for Memory {
     }
 
     fn census(&self) -> Census {
-        Census {
-            accounts: self.accounts.load(Relaxed),
-            overflowed: self.overflowed.load(Relaxed),
-        }
+        Census { accounts: self.accounts.load(Relaxed), overflowed: self.overflowed.load(Relaxed) }
     }
 }
 

@@ -26,11 +26,7 @@ pub(super) struct Entry {
     base: i64,
 }
 
-const EMPTY: Entry = Entry {
-    hash: [0; 3],
-    slot: VACANT,
-    base: 0,
-};
+const EMPTY: Entry = Entry { hash: [0; 3], slot: VACANT, base: 0 };
 
 /// The part of a ledger that only accounts with running requests have.
 #[derive(Clone, Copy, Debug)]
@@ -61,13 +57,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) const fn new(in_force: InForce) -> Self {
-        Self {
-            in_force,
-            entries: Vec::new(),
-            len: 0,
-            slots: Vec::new(),
-            free: NONE,
-        }
+        Self { in_force, entries: Vec::new(), len: 0, slots: Vec::new(), free: NONE }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -86,21 +76,8 @@ impl Table {
     pub(super) fn ledger(&self, at: usize) -> Ledger {
         let Entry { slot, base, .. } = self.entries[at];
         match self.slots.get(slot as usize) {
-            None => Ledger {
-                base,
-                ..Ledger::default()
-            },
-            Some(&Slot {
-                running,
-                admitted,
-                held,
-                ..
-            }) => Ledger {
-                base,
-                running,
-                admitted,
-                held,
-            },
+            None => Ledger { base, ..Ledger::default() },
+            Some(&Slot { running, admitted, held, .. }) => Ledger { base, running, admitted, held },
         }
     }
 
@@ -116,21 +93,14 @@ impl Table {
         }
         let slot = if old == IDLE { self.take_slot() } else { old };
         self.entries[at].slot = slot;
-        self.slots[slot as usize] = Slot {
-            entry: at as u32,
-            running: ledger.running,
-            admitted: ledger.admitted,
-            held: ledger.held,
-        };
+        self.slots[slot as usize] =
+            Slot { entry: at as u32, running: ledger.running, admitted: ledger.admitted, held: ledger.held };
         slot
     }
 
     /// The entry of an admitted request's account; `None` if its window has ended with nothing running.
     pub(super) fn entry(&self, claim: &Claim) -> Option<usize> {
-        match claim
-            .ticket
-            .and_then(|ticket| self.slots.get(ticket.slot as usize))
-        {
+        match claim.ticket.and_then(|ticket| self.slots.get(ticket.slot as usize)) {
             Some(slot) => Some(slot.entry as usize),
             None => self.find(claim.account()),
         }
@@ -152,10 +122,7 @@ impl Table {
                 self.carry_over(slot as u32, &old, edge);
             }
         }
-        Retired {
-            accounts,
-            _entries: old,
-        }
+        Retired { accounts, _entries: old }
     }
 
     /// Removes an account, closing the gap that it leaves in its run of entries.
@@ -177,20 +144,9 @@ impl Table {
     }
 
     fn carry_over(&mut self, slot: u32, old: &[Entry], edge: Tick) {
-        let Slot {
-            entry,
-            running,
-            admitted,
-            held,
-        } = self.slots[slot as usize];
+        let Slot { entry, running, admitted, held } = self.slots[slot as usize];
         let Entry { hash, base, .. } = old[entry as usize];
-        let ledger = Ledger {
-            base,
-            running,
-            admitted,
-            held,
-        }
-        .carried_over(edge);
+        let ledger = Ledger { base, running, admitted, held }.carried_over(edge);
         let at = self.insert(hash);
         self.entries[at].slot = slot;
         self.entries[at].base = ledger.base;
@@ -203,11 +159,7 @@ impl Table {
             self.grow();
         }
         let at = self.probe(hash);
-        self.entries[at] = Entry {
-            hash,
-            slot: IDLE,
-            base: 0,
-        };
+        self.entries[at] = Entry { hash, slot: IDLE, base: 0 };
         self.len += 1;
         at
     }
@@ -251,11 +203,7 @@ impl Table {
     }
 
     const fn after(&self, at: usize) -> usize {
-        if at + 1 == self.entries.len() {
-            0
-        } else {
-            at + 1
-        }
+        if at + 1 == self.entries.len() { 0 } else { at + 1 }
     }
 
     fn take_slot(&mut self) -> u32 {
@@ -264,23 +212,13 @@ impl Table {
             self.free = free.entry;
             return slot;
         }
-        self.slots.push(Slot {
-            entry: NONE,
-            running: 0,
-            admitted: 0,
-            held: 0,
-        });
+        self.slots.push(Slot { entry: NONE, running: 0, admitted: 0, held: 0 });
         (self.slots.len() - 1) as u32
     }
 
     fn release(&mut self, slot: u32) {
         if let Some(released) = self.slots.get_mut(slot as usize) {
-            *released = Slot {
-                entry: self.free,
-                running: 0,
-                admitted: 0,
-                held: 0,
-            };
+            *released = Slot { entry: self.free, running: 0, admitted: 0, held: 0 };
             self.free = slot;
         }
     }
