@@ -7,8 +7,5 @@ use std::process::ExitCode;
 use harness::{command, ours};
 
 fn main() -> ExitCode {
-    command::obey(command::Subjects {
-        names: ours::SUBJECTS,
-        start: ours::start,
-    })
+    command::obey(command::Subjects { names: ours::SUBJECTS, start: ours::start })
 }

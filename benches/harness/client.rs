@@ -21,11 +21,7 @@ pub(crate) fn send(port: u16, span: Duration, status: u16) -> Result<u64> {
     let mut answered = 0;
     while began.elapsed() < span {
         for connection in &mut connections {
-            assert_eq!(
-                receive(connection)?,
-                status,
-                "the subject answered with another status"
-            );
+            assert_eq!(receive(connection)?, status, "the subject answered with another status");
             connection.write_all(REQUEST)?;
         }
         answered += CONNECTIONS as u64;
@@ -60,10 +56,7 @@ fn receive(connection: &mut TcpStream) -> Result<u16> {
     let mut length = 0;
     loop {
         let read = connection.read(&mut buffer[length..])?;
-        assert!(
-            read > 0,
-            "the server closed a connection, or answered with more than {length} bytes"
-        );
+        assert!(read > 0, "the server closed a connection, or answered with more than {length} bytes");
         length += read;
         if let Some(status) = complete(&buffer[..length]) {
             return Ok(status);
@@ -77,8 +70,7 @@ fn complete(response: &[u8]) -> Option<u16> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.parse::<usize>().ok())?
+        name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().ok())?
     });
     (body.len() >= length.unwrap_or(0)).then(|| head[9..12].parse().ok())?
 }

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use super::task::{Job, Task};
 use super::{instructions, load};
 
-const USAGE: &str =
-    "instructions [SUBJECT…] | load [SUBJECT…]   (SLICES=N: so many slices a measurement)";
+const USAGE: &str = "instructions [SUBJECT…] | load [SUBJECT…]   (SLICES=N: so many slices a measurement)";
 
 /// All subjects of a benchmark and how to start one.
 #[derive(Clone, Copy)]
@@ -22,10 +21,7 @@ pub(crate) struct Subjects {
 /// `push` and `serve` are what a measurement's child processes are started with.
 pub(crate) fn obey(subjects: Subjects) -> ExitCode {
     // `cargo bench` adds `--bench` to what it is given.
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["instructions", ref chosen @ ..] => instructions::print(&choose(subjects, chosen)),
@@ -45,11 +41,7 @@ pub(crate) fn obey(subjects: Subjects) -> ExitCode {
 
 /// The chosen subjects, or all; never the bare app, which every measurement includes.
 fn choose<'a>(subjects: Subjects, chosen: &[&'a str]) -> Vec<&'a str> {
-    let all = if chosen.is_empty() {
-        subjects.names
-    } else {
-        chosen
-    };
+    let all = if chosen.is_empty() { subjects.names } else { chosen };
     all.iter().copied().filter(|name| *name != "bare").collect()
 }
 
@@ -58,9 +50,6 @@ fn start(subjects: Subjects, subject: &str, traffic: &str, job: Job) -> ExitCode
     if (subjects.start)(subject, Task { job, traffic }) {
         return ExitCode::SUCCESS;
     }
-    eprintln!(
-        "{subject:?}: no such subject; expected {}",
-        subjects.names.join(", ")
-    );
+    eprintln!("{subject:?}: no such subject; expected {}", subjects.names.join(", "));
     ExitCode::from(2)
 }

@@ -38,16 +38,11 @@ fn collect(subject: &str, traffic: Traffic, requests: u64) -> u64 {
         .output()
         .expect("valgrind is installed");
     let report = String::from_utf8_lossy(&output.stderr);
-    collected(&report)
-        .unwrap_or_else(|| panic!("{subject}, {traffic}: callgrind failed:\n{report}"))
+    collected(&report).unwrap_or_else(|| panic!("{subject}, {traffic}: callgrind failed:\n{report}"))
 }
 
 /// The figure in callgrind's line `==1234== Collected : 5678`.
 fn collected(report: &str) -> Option<u64> {
     let line = report.lines().find(|line| line.contains("Collected :"))?;
-    line.rsplit(' ')
-        .next()?
-        .parse()
-        .ok()
-        .filter(|figure| *figure > 0)
+    line.rsplit(' ').next()?.parse().ok().filter(|figure| *figure > 0)
 }

@@ -31,10 +31,7 @@ pub(crate) fn crowd(accounts: u64, mut decide: impl FnMut(u64)) -> Crowd {
     (0..accounts).for_each(&mut decide);
     let bytes = (resident() - before) / accounts as f64;
     let mut random = Random(0x2545_f491_4f6c_dd1d);
-    Crowd {
-        bytes,
-        nanos: nanos(|| decide(random.below(accounts))),
-    }
+    Crowd { bytes, nanos: nanos(|| decide(random.below(accounts))) }
 }
 
 /// The bytes of memory that this process occupies.
@@ -43,8 +40,7 @@ pub(crate) fn crowd(accounts: u64, mut decide: impl FnMut(u64)) -> Crowd {
 ///
 /// Where the kernel does not tell in `/proc`.
 pub(crate) fn resident() -> f64 {
-    let status =
-        std::fs::read_to_string("/proc/self/status").expect("Linux tells a process's status");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells a process's status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kib.expect("the status holds VmRSS in KiB") * 1024.0
@@ -53,10 +49,7 @@ pub(crate) fn resident() -> f64 {
 /// Runs this program again with one argument, and returns what it printed: a heap that nobody has used before.
 pub(crate) fn alone(measurement: &str) -> String {
     let program = std::env::current_exe().expect("a process knows its program");
-    let output = Command::new(program)
-        .arg(measurement)
-        .stderr(Stdio::inherit())
-        .output();
+    let output = Command::new(program).arg(measurement).stderr(Stdio::inherit()).output();
     let output = output.expect("this program can be run again");
     assert!(output.status.success(), "{measurement} failed");
     String::from_utf8_lossy(&output.stdout).into_owned()

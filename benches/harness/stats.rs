@@ -4,11 +4,7 @@
 pub(crate) fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     let half = samples.len() / 2;
-    if samples.len() % 2 == 1 {
-        samples[half]
-    } else {
-        f64::midpoint(samples[half - 1], samples[half])
-    }
+    if samples.len() % 2 == 1 { samples[half] } else { f64::midpoint(samples[half - 1], samples[half]) }
 }
 
 /// A seeded xorshift generator, so that a table can be made again.

@@ -74,13 +74,7 @@ fn addressed<T, B>(
     app: App<T>,
     peer: impl Fn(u64) -> SocketAddr + Clone + 'static,
 ) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<B>,
-        Error = Error,
-        InitError = (),
-    >,
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>,
 >
 where
     T: ServiceFactory<
@@ -143,14 +137,10 @@ where
     B: MessageBody + 'static,
 {
     let serving = async {
-        let server = HttpServer::new(make)
-            .workers(1)
-            .bind((Ipv4Addr::LOCALHOST, 0))?;
+        let server = HttpServer::new(make).workers(1).bind((Ipv4Addr::LOCALHOST, 0))?;
         println!("{}", server.addrs()[0].port());
         std::io::stdout().flush()?;
         server.run().await
     };
-    system
-        .block_on(serving)
-        .expect("a free port of the loopback can be bound");
+    system.block_on(serving).expect("a free port of the loopback can be bound");
 }

@@ -15,12 +15,8 @@ use crate::micro::{Crowd, alone, crowd};
 use crate::subjects::{check_limitador, limitador_by_address};
 
 const CROWD: u64 = 1_000_000;
-const PEERS: [&str; 4] = [
-    "governor-by-address",
-    "governor-by-string",
-    "extensible-backend",
-    "limitador-storage",
-];
+const PEERS: [&str; 4] =
+    ["governor-by-address", "governor-by-string", "extensible-backend", "limitador-storage"];
 
 /// Obeys `accounts` and the names of single measurements; `false` if the command line is another's.
 pub(crate) fn obey() -> bool {
@@ -56,21 +52,15 @@ fn measure(peer: &str) -> Option<Crowd> {
         }
         "governor-by-string" => {
             let limiter = RateLimiter::keyed(quota);
-            crowd(CROWD, |account| {
-                _ = limiter.check_key(&address(account).to_string())
-            })
+            crowd(CROWD, |account| _ = limiter.check_key(&address(account).to_string()))
         }
         "extensible-backend" => {
             let backend = InMemoryBackend::builder().with_gc_interval(None).build();
-            crowd(CROWD, |account| {
-                request(&backend, address(account).to_string())
-            })
+            crowd(CROWD, |account| request(&backend, address(account).to_string()))
         }
         "limitador-storage" => {
             let limiter = limitador_by_address(u64::from(u32::MAX));
-            crowd(CROWD, |account| {
-                _ = check_limitador(&limiter, address(account).to_string())
-            })
+            crowd(CROWD, |account| _ = check_limitador(&limiter, address(account).to_string()))
         }
         _ => return None,
     })
@@ -78,17 +68,8 @@ fn measure(peer: &str) -> Option<Crowd> {
 
 fn request(backend: &InMemoryBackend, key: String) {
     const HOUR: Duration = Duration::from_secs(3600);
-    let input = SimpleInput {
-        interval: HOUR,
-        max_requests: u64::MAX,
-        key,
-    };
+    let input = SimpleInput { interval: HOUR, max_requests: u64::MAX, key };
     let mut deciding = pin!(backend.request(input));
-    let decided = deciding
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()));
-    assert!(
-        matches!(decided, Poll::Ready(Ok(_))),
-        "the memory backend waits for nothing"
-    );
+    let decided = deciding.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(decided, Poll::Ready(Ok(_))), "the memory backend waits for nothing");
 }

@@ -17,10 +17,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let names = [ours::SUBJECTS, subjects::SUBJECTS].concat();
-    command::obey(Subjects {
-        names: names.leak(),
-        start,
-    })
+    command::obey(Subjects { names: names.leak(), start })
 }
 
 fn start(subject: &str, task: Task) -> bool {

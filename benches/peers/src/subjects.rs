@@ -22,13 +22,8 @@ use crate::harness::task::{Task, hello};
 use crate::harness::traffic::Traffic;
 
 /// The subjects of this file.
-pub(crate) const SUBJECTS: &[&str] = &[
-    "governor",
-    "actix-governor",
-    "extensible",
-    "limitador",
-    "charge-at-end",
-];
+pub(crate) const SUBJECTS: &[&str] =
+    &["governor", "actix-governor", "extensible", "limitador", "charge-at-end"];
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
@@ -50,11 +45,7 @@ pub(crate) fn start(subject: &str, task: Task) -> bool {
 
 /// So many requests that none is refused, or so few that all but the first are.
 fn quota(traffic: Traffic) -> NonZeroU32 {
-    if traffic == Traffic::Refused {
-        NonZeroU32::MIN
-    } else {
-        NonZeroU32::MAX
-    }
+    if traffic == Traffic::Refused { NonZeroU32::MIN } else { NonZeroU32::MAX }
 }
 
 /// governor behind the smallest middleware that can use it, with two headers.
@@ -65,10 +56,7 @@ fn governor_by_hand(task: Task) {
     task.run(move || {
         let limiter = Arc::clone(&limiter);
         App::new().service(hello()).wrap_fn(move |request, app| {
-            let address = request
-                .peer_addr()
-                .expect("every request has an address")
-                .ip();
+            let address = request.peer_addr().expect("every request has an address").ip();
             let verdict = match limiter.check_key(&address) {
                 Ok(state) => Ok(state.remaining_burst_capacity()),
                 Err(refusal) => Err(refusal.quota().burst_size().get()),
@@ -100,12 +88,8 @@ fn extensible(task: Task) {
     let backend = InMemoryBackend::builder().with_gc_interval(None).build();
     task.run(move || {
         let requests = quota(task.traffic).get().into();
-        let input = SimpleInputFunctionBuilder::new(HOUR, requests)
-            .peer_ip_key()
-            .build();
-        let limiter = Extensible::builder(backend.clone(), input)
-            .add_headers()
-            .build();
+        let input = SimpleInputFunctionBuilder::new(HOUR, requests).peer_ip_key().build();
+        let limiter = Extensible::builder(backend.clone(), input).add_headers().build();
         App::new().wrap(limiter).service(hello())
     });
 }
@@ -116,19 +100,13 @@ fn limitador(task: Task) {
     task.run(move || {
         let limiter = Arc::clone(&limiter);
         App::new().service(hello()).wrap_fn(move |request, app| {
-            let address = request
-                .peer_addr()
-                .expect("every request has an address")
-                .ip();
+            let address = request.peer_addr().expect("every request has an address").ip();
             let mut check = check_limitador(&limiter, address.to_string());
             let admitted = !check.limited;
             let headers = move || {
                 check.response_header().into_iter().map(|(name, value)| {
                     let name = HeaderName::try_from(name).expect("limitador's own names");
-                    (
-                        name,
-                        HeaderValue::try_from(value).expect("limitador's own values"),
-                    )
+                    (name, HeaderValue::try_from(value).expect("limitador's own values"))
                 })
             };
             guard(admit(request, app, admitted), headers)
@@ -145,10 +123,7 @@ pub(crate) fn limitador_by_address(requests: u64) -> limitador::RateLimiter {
 }
 
 /// One decision of limitador's.
-pub(crate) fn check_limitador(
-    limiter: &limitador::RateLimiter,
-    address: String,
-) -> limitador::CheckResult {
+pub(crate) fn check_limitador(limiter: &limitador::RateLimiter, address: String) -> limitador::CheckResult {
     let values = HashMap::from([("address".to_owned(), address)]);
     let context = Context::from(values);
     limiter
@@ -158,20 +133,13 @@ pub(crate) fn check_limitador(
 
 /// The model that time budgets are compared with: one map, one mutex, time charged when a request has ended.
 fn charge_at_end(task: Task) {
-    let quota = if task.traffic == Traffic::Refused {
-        0
-    } else {
-        u64::MAX
-    };
+    let quota = if task.traffic == Traffic::Refused { 0 } else { u64::MAX };
     let began = Instant::now();
     let spends = Arc::new(Mutex::new(HashMap::new()));
     task.run(move || {
         let spends = Arc::clone(&spends);
         App::new().service(hello()).wrap_fn(move |request, app| {
-            let address = request
-                .peer_addr()
-                .expect("every request has an address")
-                .ip();
+            let address = request.peer_addr().expect("every request has an address").ip();
             let start = Instant::now();
             let spent = spends.lock().get(&address).copied().unwrap_or(0);
             let spends = Arc::clone(&spends);
