@@ -1,0 +1,148 @@
+//! A request that runs: its reservation, shared by all who have to do with it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use actix_web::HttpMessage as _;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::HeaderMap;
+
+use crate::limiter::{Report, Reservation};
+use crate::middleware::worker::WorkerSite;
+use crate::model::units::Micros;
+
+/// A request that runs under a budget.
+#[derive(Debug)]
+pub(super) struct Running {
+    site: WorkerSite,
+    /// Never borrowed across user code.
+    reservation: RefCell<Reservation<WorkerSite>>,
+    /// Whether the handler asked for the request's body in this poll, and has to wait for it.
+    waits_for_client: Cell<bool>,
+    /// The tightest limit of the budgets inside this one.
+    inner: Cell<Option<Inner>>,
+    /// The budget around this one.
+    outer: Option<Rc<Running>>,
+}
+
+/// What a budget inside has already told the client.
+#[derive(Clone, Copy, Debug)]
+struct Inner {
+    refused: bool,
+    remaining: u64,
+    limit: u64,
+}
+
+impl Running {
+    /// A request that begins to run; handlers and inner budgets find it among the request's extensions.
+    pub(super) fn begin(
+        site: WorkerSite,
+        reservation: Reservation<WorkerSite>,
+        request: &ServiceRequest,
+    ) -> Rc<Self> {
+        let mut extensions = request.extensions_mut();
+        let running = Rc::new(Self {
+            site,
+            reservation: RefCell::new(reservation),
+            waits_for_client: Cell::new(false),
+            inner: Cell::new(None),
+            outer: extensions.get::<Rc<Self>>().cloned(),
+        });
+        extensions.insert(Rc::clone(&running));
+        running
+    }
+
+    /// Tells the budget around the one that refuses `request`, if there is one.
+    pub(super) fn refused_inside(request: &ServiceRequest, report: &Report) {
+        if let Some(outer) = request.extensions().get::<Rc<Self>>() {
+            outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit });
+        }
+    }
+
+    pub(super) fn waits_for_client(&self, waits: bool) {
+        self.waits_for_client.set(waits);
+    }
+
+    /// Begins a poll of the handler.
+    pub(super) fn enter(&self) {
+        self.waits_for_client.set(false);
+        self.reservation.borrow_mut().resume();
+    }
+
+    /// Ends a poll of the handler that has not answered.
+    ///
+    /// Only here can it be known that it waits for its client: a handler that asked for its body may have gone on to
+    /// work on something else.
+    pub(super) fn leave(&self) {
+        if self.waits_for_client.get() {
+            self.pause();
+        }
+    }
+
+    pub(super) fn pause(&self) {
+        self.reservation.borrow_mut().pause();
+    }
+
+    pub(super) fn resume(&self) {
+        self.reservation.borrow_mut().resume();
+    }
+
+    pub(super) fn charge(&self, extra: Micros) {
+        self.reservation.borrow_mut().charge(extra);
+    }
+
+    pub(super) fn waive(&self) {
+        self.reservation.borrow_mut().waive();
+    }
+
+    pub(super) fn used(&self) -> Micros {
+        self.reservation.borrow().used()
+    }
+
+    pub(super) fn report(&self) -> Option<Report> {
+        self.reservation.borrow_mut().report()
+    }
+
+    /// Ends the request; a second time does nothing.
+    pub(super) fn settle(&self) -> Option<Report> {
+        self.reservation.borrow_mut().settle()
+    }
+
+    /// Writes where the client stands, unless a budget inside has said something tighter.
+    pub(super) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
+        let Some(report) = report else { return };
+        let own = Inner { refused: false, remaining: report.remaining, limit: report.limit };
+        let tightest = match self.inner.get() {
+            Some(inner) if inner.is_tighter_than(own) => inner,
+            _ => {
+                self.site.wire().write(headers, &self.site, report, true);
+                own
+            }
+        };
+        if let Some(outer) = &self.outer {
+            outer.hear(tightest);
+        }
+    }
+
+    fn hear(&self, inner: Inner) {
+        self.inner.set(Some(inner));
+    }
+}
+
+impl Inner {
+    /// Whether it refuses, or its remaining share is the smaller one.
+    fn is_tighter_than(self, other: Self) -> bool {
+        let share = |a: Self, b: Self| u128::from(a.remaining) * u128::from(b.limit);
+        self.refused || share(self, other) < share(other, self)
+    }
+}
+
+/// Ends the request when it is dropped, whoever else still knows of it.
+#[derive(Debug)]
+pub(super) struct Guard(pub(super) Rc<Running>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.settle();
+    }
+}
