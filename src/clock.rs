@@ -45,7 +45,8 @@ const DRIFT_PER_SECOND: i64 = 500;
 #[derive(Debug)]
 pub struct SystemClock {
     counter: quanta::Clock,
-    origin: quanta::Instant,
+    /// The counter's reading at tick 0, in its own unit.
+    origin: u64,
     /// The tick from which on the wall clock is to be read again.
     next_sample: AtomicI64,
     /// Wall clock less tick, without steps.
@@ -59,7 +60,7 @@ impl SystemClock {
     pub fn new() -> Self {
         let counter = quanta::Clock::new();
         let clock = Self {
-            origin: counter.now(),
+            origin: counter.raw(),
             counter,
             next_sample: AtomicI64::new(SAMPLE_EVERY),
             offset: AtomicI64::new(0),
@@ -70,8 +71,8 @@ impl SystemClock {
     }
 
     fn read_tick(&self) -> Tick {
-        let span = self.counter.now().saturating_duration_since(self.origin);
-        Tick(span.as_secs() as i64 * 1_000_000 + i64::from(span.subsec_micros()))
+        let nanos = self.counter.delta_as_nanos(self.origin, self.counter.raw());
+        Tick((nanos / 1_000) as i64)
     }
 
     #[cold]

@@ -50,6 +50,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// What has been charged up to `at`; never below 0.
+    #[inline]
     pub fn spent(&self, at: Tick) -> u64 {
         self.value(self.base, at)
     }
@@ -58,12 +59,14 @@ impl Ledger {
     ///
     /// It counts for each request what it has already run once more, since what has run long goes on for long; but no
     /// request can cost the window more than what is left of it.
+    #[inline]
     pub fn hold(&self, at: Tick, left: Micros) -> u64 {
         let most = u64::from(self.admitted).saturating_mul(left.0);
         self.value(self.held, at).min(most)
     }
 
     /// Admits a request that is expected to cost `expected`, and lets it run.
+    #[inline]
     pub fn start(&mut self, at: Tick, expected: Micros) {
         self.admitted += 1;
         self.held = self.held.wrapping_add(expected.0 as i64);
@@ -71,6 +74,7 @@ impl Ledger {
     }
 
     /// Stops the time of a request that begins to wait for its client, or ends.
+    #[inline]
     pub fn pause(&mut self, at: Tick) {
         self.base = self.base.wrapping_add(at.0);
         self.held = self.held.wrapping_add(at.0);
@@ -78,6 +82,7 @@ impl Ledger {
     }
 
     /// Lets the time of a paused request run again.
+    #[inline]
     pub fn resume(&mut self, at: Tick) {
         self.base = self.base.wrapping_sub(at.0);
         self.held = self.held.wrapping_sub(at.0);
@@ -85,18 +90,21 @@ impl Ledger {
     }
 
     /// Ends a paused request that was admitted with `expected` and has run for `cost`, over all windows.
+    #[inline]
     pub fn leave(&mut self, expected: Micros, cost: Micros) {
         self.admitted -= 1;
         self.release(expected, cost);
     }
 
     /// Takes one request's part out of the hold.
+    #[inline]
     pub fn release(&mut self, expected: Micros, cost: Micros) {
         let part = (expected.0 as i64).wrapping_add(cost.0 as i64);
         self.held = self.held.wrapping_sub(part);
     }
 
     /// Charges `amount` at once, or returns it if it is below 0.
+    #[inline]
     pub fn add(&mut self, amount: i64) {
         self.base = self.base.wrapping_add(amount);
     }
@@ -108,10 +116,12 @@ impl Ledger {
     }
 
     /// Whether every admitted request has been settled.
+    #[inline]
     pub const fn is_idle(&self) -> bool {
         self.admitted == 0
     }
 
+    #[inline]
     fn value(&self, line: i64, at: Tick) -> u64 {
         let risen = i64::from(self.running).wrapping_mul(at.0);
         u64::try_from(line.wrapping_add(risen)).unwrap_or(0)

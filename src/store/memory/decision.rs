@@ -2,41 +2,54 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use parking_lot::MutexGuard;
-use smallvec::SmallVec;
-
+use super::locked::Locked;
 use super::table::Table;
-use super::{Full, Memory, Shard, shard_of};
+use super::{Full, Memory};
+use crate::model::key::KeyHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::{Charge, Claim, Counts, Mode, Settlement, Standing, Ticket, Verdict};
 
-/// The locked shards of one decision.
-pub(super) struct Locked<'a> {
+/// What happens to some claims at once, at one moment.
+pub(super) struct Decision<'a, L> {
     pub(super) store: &'a Memory,
-    pub(super) shards: SmallVec<[(usize, MutexGuard<'a, Shard>); 2]>,
+    pub(super) shards: &'a mut L,
     pub(super) now: Now,
 }
 
-impl Locked<'_> {
+/// What the standings of all claims come to.
+#[derive(Default)]
+struct Weighed {
+    /// Claims whose accounts do not exist yet.
+    newcomers: usize,
+    /// Whether a limit refuses, be it in shadow.
+    refuses: bool,
+}
+
+impl<L: Locked> Decision<'_, L> {
     /// Decides, unless there is no room for an account that the decision would need.
     pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Result<Verdict, Full> {
-        let newcomers = self.weigh(claims);
-        if newcomers > 0 && !self.has_room_for(newcomers) {
+        let weighed = self.weigh(claims);
+        if weighed.newcomers > 0 && !self.has_room_for(weighed.newcomers) {
             return Err(Full);
         }
-        Ok(self.conclude(claims, mode))
+        Ok(self.conclude(claims, mode, weighed.refuses))
     }
 
     /// Decides; accounts that do not exist are made, be there room or not.
     pub(super) fn decide_without_bound(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
-        self.weigh(claims);
-        self.conclude(claims, mode)
+        let refuses = self.weigh(claims).refuses;
+        self.conclude(claims, mode, refuses)
     }
 
-    pub(super) fn exists(&mut self, claim: &Claim) -> bool {
-        self.table(claim).find(claim.account()).is_some()
+    /// Gives each claim whose account does not exist the key of another.
+    pub(super) fn send_newcomers_to(&mut self, key: KeyHash, claims: &mut [Claim]) {
+        for claim in claims {
+            if self.table(claim).find(claim.account()).is_none() {
+                claim.key = key;
+            }
+        }
     }
 
     pub(super) fn pause(&mut self, claims: &[Claim]) {
@@ -69,24 +82,24 @@ impl Locked<'_> {
         }
     }
 
-    /// Fills in where each account stands; returns how many do not exist yet.
-    fn weigh(&mut self, claims: &mut [Claim]) -> usize {
+    /// Fills in where each account stands.
+    fn weigh(&mut self, claims: &mut [Claim]) -> Weighed {
         let now = self.now;
-        let mut newcomers = 0;
+        let mut weighed = Weighed::default();
         for claim in claims {
             let table = self.table(claim);
             let at = table.find(claim.account());
-            newcomers += usize::from(at.is_none());
             let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
             claim.standing = standing(claim.charge, table, &ledger, now);
             claim.standing.refuses = !fits(claim);
+            weighed.newcomers += usize::from(at.is_none());
+            weighed.refuses |= claim.standing.refuses;
         }
-        newcomers
+        weighed
     }
 
-    fn conclude(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
-        let refusing = claims.iter().filter(|claim| claim.standing.refuses).count();
-        if refusing > 0 {
+    fn conclude(&mut self, claims: &mut [Claim], mode: Mode, refuses: bool) -> Verdict {
+        if refuses {
             return self.conclude_over_full_accounts(claims, mode);
         }
         for claim in claims.iter_mut().filter(|claim| claim.counts != Counts::Refusals) {
@@ -95,6 +108,7 @@ impl Locked<'_> {
         Verdict::Admitted
     }
 
+    #[cold]
     fn conclude_over_full_accounts(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
         if mode == Mode::Decide && claims.iter().any(Claim::refuses) {
             self.count_refusal(claims);
@@ -130,13 +144,13 @@ impl Locked<'_> {
             store.accounts.fetch_add(1, Relaxed);
             table.insert(claim.account())
         });
-        let mut ledger = table.ledger(at);
-        match claim.charge {
-            Charge::Time { expected } => ledger.start(table.at(now), expected),
+        let tick = table.at(now);
+        let slot = table.change(at, |ledger| match claim.charge {
+            Charge::Time { expected } => ledger.start(tick, expected),
             Charge::Requests { cost } => ledger.add(cost as i64),
             Charge::Place => ledger.admitted += 1,
-        }
-        Ticket { slot: table.set(at, &ledger), sequence: table.in_force.sequence }
+        });
+        Ticket { slot, sequence: table.in_force.sequence }
     }
 
     fn settle_one(&mut self, claim: &mut Claim, ticket: Ticket, settlement: &Settlement) {
@@ -184,12 +198,10 @@ impl Locked<'_> {
         self.store.accounts.load(Relaxed) + newcomers <= self.store.max_accounts
     }
 
+    #[inline]
     fn table(&mut self, claim: &Claim) -> &mut Table {
-        let (store, now, wanted) = (self.store, self.now, shard_of(claim.key));
-        let locked = self.shards.iter().position(|(shard, _)| *shard == wanted);
-        // `Memory::lock` has locked the shard of every claim of this decision.
-        let (_, shard) = &mut self.shards[locked.unwrap_or_default()];
-        shard.table(store, claim.book.calendar, now)
+        let shard = self.shards.shard(claim.key);
+        shard.table(self.store, claim.book.calendar as usize, self.now)
     }
 }
 

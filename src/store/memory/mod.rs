@@ -4,6 +4,7 @@
 //! number of limits. On an account that exists it allocates nothing.
 
 mod decision;
+mod locked;
 mod table;
 
 use std::collections::HashMap;
@@ -11,10 +12,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
-use smallvec::SmallVec;
+use parking_lot::{Mutex, RwLock};
 
-use self::decision::Locked;
+use self::decision::Decision;
+use self::locked::{Many, common_shard};
 use self::table::{Retired, Table};
 use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
 use crate::model::now::Now;
@@ -58,6 +59,24 @@ struct Calendars {
 /// There is no room for a new account.
 struct Full;
 
+/// What a decision does while every shard that a key of its claims lies in is locked.
+macro_rules! locked {
+    ($store:ident, $claims:ident, $now:ident, |$decision:ident| $act:expr) => {
+        match common_shard($claims) {
+            Some(shard) => {
+                let mut shard = $store.shards[shard].lock();
+                let mut $decision = Decision { store: $store, shards: &mut shard, now: $now };
+                $act
+            }
+            None => {
+                let mut shards = Many::lock(&$store.shards, $claims);
+                let mut $decision = Decision { store: $store, shards: &mut shards, now: $now };
+                $act
+            }
+        }
+    };
+}
+
 impl Memory {
     /// How many accounts a store holds unless it is told otherwise: about 40 MB when full.
     pub const DEFAULT_MAX_ACCOUNTS: usize = 1_000_000;
@@ -75,42 +94,17 @@ impl Memory {
         }
     }
 
-    /// Locks every shard that one of the keys lies in, in the shards' order, so that two decisions never wait for
-    /// each other.
-    fn lock(&self, keys: impl Iterator<Item = KeyHash> + Clone, now: Now) -> Locked<'_> {
-        let mut shards: SmallVec<[(usize, MutexGuard<'_, Shard>); 2]> = SmallVec::new();
-        let first = keys.clone().map(shard_of).min();
-        let mut next = first;
-        while let Some(shard) = next {
-            shards.push((shard, self.shards[shard].lock()));
-            next = keys.clone().map(shard_of).filter(|&other| other > shard).min();
-        }
-        Locked { store: self, shards, now }
-    }
-
-    fn lock_claims(&self, claims: &[Claim], now: Now) -> Locked<'_> {
-        self.lock(claims.iter().map(|claim| claim.key), now)
-    }
-
     /// Decides with the shared account of its book in the place of each account that does not exist yet.
     #[cold]
     fn admit_newcomers(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Verdict {
         self.overflowed.fetch_add(1, Relaxed);
-        let mut locked = self.lock_claims(claims, now);
-        for at in 0..claims.len() {
-            if !locked.exists(&claims[at]) {
-                claims[at].key = OVERFLOW;
-            }
-        }
-        drop(locked);
-        self.lock_claims(claims, now).decide_without_bound(claims, mode)
+        locked!(self, claims, now, |decision| decision.send_newcomers_to(OVERFLOW, claims));
+        locked!(self, claims, now, |decision| decision.decide_without_bound(claims, mode))
     }
 
     fn retire(&self, retired: Retired) {
         self.accounts.fetch_sub(retired.accounts, Relaxed);
-        if retired.accounts > 0 {
-            self.retired.lock().push(retired);
-        }
+        self.retired.lock().push(retired);
     }
 }
 
@@ -127,31 +121,31 @@ impl Store for Memory {
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
-        let decided = self.lock_claims(claims, now).decide(claims, mode);
+        let decided = locked!(self, claims, now, |decision| decision.decide(claims, mode));
         Ok(decided.unwrap_or_else(|Full| self.admit_newcomers(claims, mode, now)))
     }
 
     fn pause(&self, claims: &[Claim], now: Now) {
-        self.lock_claims(claims, now).pause(claims);
+        locked!(self, claims, now, |decision| decision.pause(claims));
     }
 
     fn resume(&self, claims: &[Claim], now: Now) {
-        self.lock_claims(claims, now).resume(claims);
+        locked!(self, claims, now, |decision| decision.resume(claims));
     }
 
     fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.lock_claims(claims, now).look(claims, cost);
+        locked!(self, claims, now, |decision| decision.look(claims, cost));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
-        self.lock_claims(claims, now).settle(claims, settlement);
+        locked!(self, claims, now, |decision| decision.settle(claims, settlement));
     }
 
     fn tidy(&self, now: Now) {
         for shard in &self.shards {
-            let mut locked = shard.lock();
-            for calendar in 0..locked.0.len() {
-                locked.roll_if_over(self, calendar, now);
+            let mut shard = shard.lock();
+            for calendar in 0..shard.0.len() {
+                shard.table(self, calendar, now);
             }
         }
         while let Some(retired) = self.take_retired() {
@@ -196,34 +190,23 @@ impl Calendars {
 
 impl Shard {
     /// The table of a calendar, with the window that is in force.
-    fn table(&mut self, store: &Memory, calendar: u32, now: Now) -> &mut Table {
-        let calendar = calendar as usize;
-        if self.0.len() <= calendar {
-            self.open_tables(store, calendar, now);
+    #[inline]
+    fn table(&mut self, store: &Memory, calendar: usize, now: Now) -> &mut Table {
+        if self.0.get(calendar).is_none_or(|table| now.utc >= table.in_force.edge) {
+            self.renew(store, calendar, now);
         }
-        self.roll_if_over(store, calendar, now);
         &mut self.0[calendar]
     }
 
-    fn roll_if_over(&mut self, store: &Memory, calendar: usize, now: Now) {
+    #[cold]
+    fn renew(&mut self, store: &Memory, calendar: usize, now: Now) {
+        let calendars = store.calendars.read();
+        while self.0.len() <= calendar {
+            self.0.push(Table::new(calendars.all[self.0.len()].in_force(now)));
+        }
         let table = &mut self.0[calendar];
         if now.utc >= table.in_force.edge {
-            let in_force = store.calendars.read().all[calendar].in_force(now);
-            let retired = table.roll(in_force);
-            store.accounts.fetch_add(table.len(), Relaxed);
-            store.retire(retired);
+            store.retire(table.roll(calendars.all[calendar].in_force(now)));
         }
     }
-
-    #[cold]
-    fn open_tables(&mut self, store: &Memory, calendar: usize, now: Now) {
-        let calendars = store.calendars.read();
-        for unopened in &calendars.all[self.0.len()..=calendar] {
-            self.0.push(Table::new(unopened.in_force(now)));
-        }
-    }
-}
-
-fn shard_of(key: KeyHash) -> usize {
-    key.shard_word() as usize % SHARDS
 }

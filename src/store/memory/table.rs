@@ -60,11 +60,8 @@ impl Table {
         Self { in_force, entries: Vec::new(), len: 0, slots: Vec::new(), free: NONE }
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.len
-    }
-
     /// The entry of an account, if it has one.
+    #[inline]
     pub(super) fn find(&self, account: AccountHash) -> Option<usize> {
         if self.entries.is_empty() {
             return None;
@@ -73,6 +70,7 @@ impl Table {
         (self.entries[at].slot != VACANT).then_some(at)
     }
 
+    #[inline]
     pub(super) fn ledger(&self, at: usize) -> Ledger {
         let Entry { slot, base, .. } = self.entries[at];
         match self.slots.get(slot as usize) {
@@ -81,7 +79,16 @@ impl Table {
         }
     }
 
+    /// Changes an account, and returns what [`Table::set`] does.
+    #[inline]
+    pub(super) fn change(&mut self, at: usize, change: impl FnOnce(&mut Ledger)) -> u32 {
+        let mut ledger = self.ledger(at);
+        change(&mut ledger);
+        self.set(at, &ledger)
+    }
+
     /// Writes an account back; returns the slot of its running requests, which means nothing if there are none.
+    #[inline]
     pub(super) fn set(&mut self, at: usize, ledger: &Ledger) -> u32 {
         let entry = &mut self.entries[at];
         entry.base = ledger.base;
@@ -99,6 +106,7 @@ impl Table {
     }
 
     /// The entry of an admitted request's account; `None` if its window has ended with nothing running.
+    #[inline]
     pub(super) fn entry(&self, claim: &Claim) -> Option<usize> {
         match claim.ticket.and_then(|ticket| self.slots.get(ticket.slot as usize)) {
             Some(slot) => Some(slot.entry as usize),
@@ -107,6 +115,7 @@ impl Table {
     }
 
     /// The tick that counts in this window: one read before the window began is moved to its beginning.
+    #[inline]
     pub(super) fn at(&self, now: Now) -> Tick {
         now.tick.max(self.in_force.start_tick)
     }
@@ -122,7 +131,7 @@ impl Table {
                 self.carry_over(slot as u32, &old, edge);
             }
         }
-        Retired { accounts, _entries: old }
+        Retired { accounts: accounts - self.len, _entries: old }
     }
 
     /// Removes an account, closing the gap that it leaves in its run of entries.
@@ -187,6 +196,7 @@ impl Table {
     }
 
     /// The entry with this hash, else the vacant one where it belongs; the load leaves at least one vacant.
+    #[inline]
     fn probe(&self, hash: AccountHash) -> usize {
         let mut at = self.home(hash);
         loop {
@@ -198,14 +208,17 @@ impl Table {
         }
     }
 
+    #[inline]
     fn home(&self, hash: AccountHash) -> usize {
         ((u64::from(hash[0]) * self.entries.len() as u64) >> 32) as usize
     }
 
+    #[inline]
     const fn after(&self, at: usize) -> usize {
         if at + 1 == self.entries.len() { 0 } else { at + 1 }
     }
 
+    #[inline]
     fn take_slot(&mut self) -> u32 {
         let slot = self.free;
         if let Some(free) = self.slots.get(slot as usize) {
@@ -216,6 +229,7 @@ impl Table {
         (self.slots.len() - 1) as u32
     }
 
+    #[inline]
     fn release(&mut self, slot: u32) {
         if let Some(released) = self.slots.get_mut(slot as usize) {
             *released = Slot { entry: self.free, running: 0, admitted: 0, held: 0 };
