@@ -18,7 +18,7 @@ pub trait Clock: Send + Sync + 'static {
     }
 }
 
-impl<C: Clock> Clock for Arc<C> {
+impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Now {
         (**self).now()
     }

@@ -76,8 +76,12 @@ impl Table {
         if self.by_host.is_empty() {
             return &self.fallback;
         }
-        let host = host.map(|host| bare_host(host).to_ascii_lowercase());
-        host.and_then(|host| self.by_host.get(&host)).unwrap_or(&self.fallback)
+        host.and_then(|host| self.find(bare_host(host))).unwrap_or(&self.fallback)
+    }
+
+    /// Hosts are kept in lower case, which is how nearly all clients write them.
+    fn find(&self, host: &str) -> Option<&Arc<Limiter>> {
+        self.by_host.get(host).or_else(|| self.by_host.get(&host.to_ascii_lowercase()))
     }
 
     pub(crate) fn has_hosts(&self) -> bool {

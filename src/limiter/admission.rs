@@ -7,7 +7,7 @@ use crate::limiter::{Claims, Limiter, Reservation};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Unit};
-use crate::store::{Charge, Claim, Fault, Mode, Verdict};
+use crate::store::{Charge, Claim, Fault, Mode, Settlement, Verdict};
 
 /// The decision before the handler.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Refusal {
         Self {
             rule: limiter.rule_name_at(refusing().next().unwrap_or(longest).rule).to_owned(),
             retry_after_secs: wait(longest),
-            report: Report::of(longest, Micros::ZERO, now),
+            report: Report::of(longest, &Settlement::default(), now),
         }
     }
 }
@@ -96,22 +96,22 @@ pub struct Report {
 
 impl Report {
     /// Describes the limit with the smallest share remaining, or of equal ones that with the longest window.
-    pub(crate) fn of_tightest(claims: &Claims, cost: Micros, now: Now) -> Option<Self> {
+    pub(crate) fn of_tightest(claims: &Claims, settlement: &Settlement, now: Now) -> Option<Self> {
         let described = claims.iter().filter(|claim| !claim.shadow);
         let tightest = described.min_by(|one, other| {
             let share = |a: &Claim, b: &Claim| u128::from(a.remaining()) * u128::from(b.quota);
             let length = |claim: &Claim| claim.standing.window.length();
             share(one, other).cmp(&share(other, one)).then_with(|| length(other).cmp(&length(one)))
         });
-        tightest.map(|claim| Self::of(claim, cost, now))
+        tightest.map(|claim| Self::of(claim, settlement, now))
     }
 
-    fn of(claim: &Claim, cost: Micros, now: Now) -> Self {
+    fn of(claim: &Claim, settlement: &Settlement, now: Now) -> Self {
         let left = if is_cap(claim) { Micros(1) } else { claim.standing.left };
         let ends = u64::try_from(now.wall().0).unwrap_or(0).saturating_add(left.0);
         Self {
             limit: claim.quota,
-            used: used(claim, cost),
+            used: used(claim, settlement),
             remaining: claim.remaining(),
             reset_secs: left.secs_rounded_up().max(1),
             reset_unix_secs: Micros(ends).secs_rounded_up(),
@@ -134,11 +134,12 @@ fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
     first_ends.secs_rounded_up().clamp(1, reset)
 }
 
-fn used(claim: &Claim, cost: Micros) -> u64 {
+fn used(claim: &Claim, settlement: &Settlement) -> u64 {
     match claim.charge {
         _ if claim.standing.refuses => 0,
-        Charge::Time { .. } => cost.0,
-        Charge::Requests { cost } => cost,
+        Charge::Time { .. } => settlement.cost.0.saturating_add_signed(settlement.extra_micros),
+        Charge::Requests { .. } if settlement.returned => 0,
+        Charge::Requests { cost } => cost.saturating_add(settlement.extra_requests),
         Charge::Place => 1,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::limiter::{Claims, Limiter, Report};
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
-use crate::store::{Charge, Claim, Settlement};
+use crate::store::{Charge, Claim, Settlement, Standing};
 
 /// An admitted request that has not been settled: its time runs.
 ///
@@ -93,7 +93,8 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         if !self.is_over() {
             self.limiter.engine.store.look(&mut self.claims, cost, now);
         }
-        Report::of_tightest(&self.claims, cost, now)
+        let so_far = Settlement { cost, ..self.settlement };
+        Report::of_tightest(&self.claims, &so_far, now)
     }
 
     /// Ends the request and says where the tightest limit stands then; `None` if no rule applies.
@@ -103,7 +104,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             self.settled = true;
             self.end(now);
         }
-        Report::of_tightest(&self.claims, self.settlement.cost, now)
+        Report::of_tightest(&self.claims, &self.settlement, now)
     }
 
     fn end(&mut self, now: Now) {
@@ -111,24 +112,26 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             return;
         }
         self.settlement.paused = self.meter.since.is_none();
-        self.settlement.cost = self.meter.read(now.tick);
+        self.meter.pause(now.tick);
+        self.settlement.cost = self.meter.before;
         if self.waived {
             self.waive_at(now);
-        } else if self.settlement.cost == Micros::ZERO {
-            self.settlement.extra_micros += 1; // A served request costs at least a microsecond.
+        } else if self.settlement.cost == Micros::ZERO && self.settlement.extra_micros == 0 {
+            self.settlement.extra_micros = 1; // A served request costs at least a microsecond.
         }
         self.limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
-        self.limiter.learn(&self.claims, self.route, self.settlement.cost);
+        if !self.waived {
+            // What a free request took says nothing about what others will be charged.
+            self.limiter.learn(&self.claims, self.route, self.settlement.cost);
+        }
     }
 
     /// What was charged to windows that have ended stays there.
     fn waive_at(&mut self, now: Now) {
         let cost = self.settlement.cost;
         self.limiter.engine.store.look(&mut self.claims, cost, now);
-        let elapsed =
-            |claim: &Claim| Micros(claim.standing.window.length().0.saturating_sub(claim.standing.left.0));
         let timed = self.claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
-        let returned = timed.map(elapsed).min().map_or(cost, |elapsed| elapsed.min(cost));
+        let returned = timed.map(|claim| charged_to_window(claim, cost)).min().unwrap_or(cost);
         self.settlement.extra_micros = -(returned.0 as i64);
         self.settlement.returned = true;
     }
@@ -145,6 +148,13 @@ impl<L: Deref<Target = Limiter>> Drop for Reservation<L> {
             self.settle();
         }
     }
+}
+
+/// How much of a cost the window in force was charged at most: no more than it has lasted, and no more than was spent.
+fn charged_to_window(claim: &Claim, cost: Micros) -> Micros {
+    let Standing { window, left, spent, .. } = claim.standing;
+    let lasted = window.length().0.saturating_sub(left.0);
+    Micros(cost.0.min(lasted).min(spent))
 }
 
 impl Meter {

@@ -1,7 +1,7 @@
 //! The body of a response under a budget.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
@@ -62,8 +62,11 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
             BodyProjection::Complete { bytes, .. } => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
             BodyProjection::Passing { body } => body.poll_next(cx),
             BodyProjection::Streaming { body, guard } => {
-                guard.0.resume();
-                let chunk = ready!(body.poll_next(cx));
+                guard.0.enter();
+                let Poll::Ready(chunk) = body.poll_next(cx) else {
+                    guard.0.leave();
+                    return Poll::Pending;
+                };
                 match chunk {
                     Some(_) => guard.0.pause(),
                     None => drop(guard.0.settle()),

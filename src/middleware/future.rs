@@ -108,6 +108,8 @@ fn depart<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Bud
         }
         Err(body) => {
             running.write_headers(&mut head.headers, running.report().as_ref());
+            // Until its first chunk is asked for, the body waits for a client that has not read what came before.
+            running.pause();
             BudgetBody::streaming(body, guard)
         }
     }

@@ -7,8 +7,6 @@ use std::task::{Context, Poll};
 use actix_web::HttpMessage as _;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use actix_web::http::{Method, Version};
 use bytes::Bytes;
 use futures_core::Stream;
 
@@ -20,10 +18,13 @@ struct WatchedPayload {
     running: Rc<Running>,
 }
 
-/// Watches the request's body, if it has one.
+/// Watches the request's body, if it can have one.
+///
+/// A connection gives a payload to all that it may have to wait for: also to a CONNECT, to an upgrade to WebSocket that
+/// the handler may decline, and to every request of HTTP/2, where a GET may go on as well. Headers would miss those.
 pub(super) fn watch(request: &mut ServiceRequest, running: &Rc<Running>) {
-    if has_body(request) {
-        let payload = request.take_payload();
+    let payload = request.take_payload();
+    if !matches!(payload, Payload::None) {
         let watched = WatchedPayload { payload, running: Rc::clone(running) };
         request.set_payload(Payload::Stream { payload: Box::pin(watched) });
     }
@@ -38,16 +39,4 @@ impl Stream for WatchedPayload {
         watched.running.waits_for_client(chunk.is_pending());
         chunk
     }
-}
-
-/// Whether there is a body to wait for (RFC 9112, section 6; an HTTP/2 body needs no header).
-fn has_body(request: &ServiceRequest) -> bool {
-    let headers = request.headers();
-    if let Some(length) = headers.get(CONTENT_LENGTH) {
-        return length != "0";
-    }
-    if request.version() == Version::HTTP_2 {
-        return ![Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE].contains(request.method());
-    }
-    headers.contains_key(TRANSFER_ENCODING)
 }

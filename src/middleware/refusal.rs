@@ -5,8 +5,9 @@ use actix_web::body::MessageBody as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT, Accept, CACHE_CONTROL, CONTENT_TYPE, Header as _, HeaderValue, RETRY_AFTER,
+    ACCEPT, Accept, CACHE_CONTROL, CONTENT_TYPE, Header as _, HeaderValue, Quality, RETRY_AFTER,
 };
+use actix_web::mime::Mime;
 use bytes::Bytes;
 
 use crate::limiter::Refusal;
@@ -62,7 +63,7 @@ fn form_for(request: &ServiceRequest) -> Form {
     if accepted.is_none_or(|value| value == "*/*") {
         return Form::Problem;
     }
-    let ranked = Accept::parse(request).map_or_else(|_| Vec::new(), |accept| accept.ranked());
+    let ranked = Accept::parse(request).map_or_else(|_| Vec::new(), ranked);
     let form = ranked.iter().find_map(|mime| match (mime.type_().as_str(), mime.subtype().as_str()) {
         ("application", "problem" | "json" | "*") | ("*", "*") => Some(Form::Problem),
         ("text", "html") | ("application", "xhtml") => Some(Form::Html),
@@ -70,6 +71,12 @@ fn form_for(request: &ServiceRequest) -> Form {
         _ => None,
     });
     form.unwrap_or(Form::Problem)
+}
+
+/// What is accepted, the best first; a weight of 0 says what is not (RFC 9110, section 12.4.2).
+fn ranked(mut accept: Accept) -> Vec<Mime> {
+    accept.0.retain(|item| item.quality > Quality::ZERO);
+    accept.ranked()
 }
 
 impl Form {

@@ -1,6 +1,7 @@
 //! A request that runs: its reservation, shared by all who have to do with it.
 
 use std::cell::{Cell, RefCell};
+use std::iter;
 use std::rc::Rc;
 
 use actix_web::HttpMessage as _;
@@ -17,7 +18,7 @@ pub(super) struct Running {
     site: WorkerSite,
     /// Never borrowed across user code.
     reservation: RefCell<Reservation<WorkerSite>>,
-    /// Whether the handler asked for the request's body in this poll, and has to wait for it.
+    /// Whether the request's body was asked for in this poll, and has to be waited for.
     waits_for_client: Cell<bool>,
     /// The tightest limit of the budgets inside this one.
     inner: Cell<Option<Inner>>,
@@ -52,10 +53,16 @@ impl Running {
         running
     }
 
-    /// Tells the budget around the one that refuses `request`, if there is one.
+    /// Tells the budgets around the one that refuses `request`, if there are any: a refused request costs nothing, or
+    /// whoever is refused inside could still drain what all share outside.
     pub(super) fn refused_inside(request: &ServiceRequest, report: &Report) {
-        if let Some(outer) = request.extensions().get::<Rc<Self>>() {
+        let extensions = request.extensions();
+        let nearest = extensions.get::<Rc<Self>>();
+        if let Some(outer) = nearest {
             outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit });
+        }
+        for outer in iter::successors(nearest, |inner| inner.outer.as_ref()) {
+            outer.waive();
         }
     }
 
@@ -63,16 +70,16 @@ impl Running {
         self.waits_for_client.set(waits);
     }
 
-    /// Begins a poll of the handler.
+    /// Begins a poll of the handler, or of the body that it has made.
     pub(super) fn enter(&self) {
         self.waits_for_client.set(false);
         self.reservation.borrow_mut().resume();
     }
 
-    /// Ends a poll of the handler that has not answered.
+    /// Ends a poll that has yielded nothing.
     ///
-    /// Only here can it be known that it waits for its client: a handler that asked for its body may have gone on to
-    /// work on something else.
+    /// Only here can it be known that it waits for its client: a handler that asked for the request's body may have
+    /// gone on to work on something else.
     pub(super) fn leave(&self) {
         if self.waits_for_client.get() {
             self.pause();
@@ -81,10 +88,6 @@ impl Running {
 
     pub(super) fn pause(&self) {
         self.reservation.borrow_mut().pause();
-    }
-
-    pub(super) fn resume(&self) {
-        self.reservation.borrow_mut().resume();
     }
 
     pub(super) fn charge(&self, extra: Micros) {

@@ -53,9 +53,17 @@ impl Wire {
         if !self.enabled {
             return;
         }
-        if headers.contains_key(&self.limit) {
+        let before = headers.len_keys();
+        let written = self.append(headers, limiter, report, served);
+        // Something of these names was there already. To count names is cheaper than to look for each.
+        if headers.len_keys() != before + written {
             self.remove(headers);
+            self.append(headers, limiter, report, served);
         }
+    }
+
+    /// Appends the fields, and returns how many they are.
+    fn append(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) -> usize {
         let reset = match self.reset_style {
             ResetStyle::Seconds => report.reset_secs,
             ResetStyle::Unix => report.reset_unix_secs,
@@ -66,9 +74,8 @@ impl Wire {
         if served {
             headers.append(self.used.clone(), self.number(report.used));
         }
-        if limiter.has_several_limits {
-            write_resource(headers, limiter, report);
-        }
+        let several = if limiter.has_several_limits { append_resource(headers, limiter, report) } else { 0 };
+        3 + usize::from(served) + several
     }
 
     /// Removes what an inner budget, or the handler, has written.
@@ -92,12 +99,12 @@ impl Wire {
 const RESOURCE: HeaderName = HeaderName::from_static("x-ratelimit-resource");
 const UNIT: HeaderName = HeaderName::from_static("x-ratelimit-unit");
 
-fn write_resource(headers: &mut HeaderMap, limiter: &Limiter, report: &Report) {
-    // A rule's name that no field can hold is left out.
-    if let Ok(rule) = HeaderValue::from_str(limiter.rule_name_at(report.rule)) {
-        headers.append(RESOURCE, rule);
-    }
+fn append_resource(headers: &mut HeaderMap, limiter: &Limiter, report: &Report) -> usize {
     headers.append(UNIT, HeaderValue::from_static(report.unit.header_name()));
+    // A rule's name that no field can hold is left out.
+    let Ok(rule) = HeaderValue::from_str(limiter.rule_name_at(report.rule)) else { return 1 };
+    headers.append(RESOURCE, rule);
+    2
 }
 
 impl Default for Repeated {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header;
-use actix_web::http::uri::Authority;
 
 use crate::limiter::Limiter;
 use crate::middleware::facts::Routes;
@@ -96,6 +95,6 @@ impl View {
 ///
 /// Never `X-Forwarded-Host`, with which a client could choose its site.
 fn host(request: &ServiceRequest) -> Option<&str> {
-    let target = request.head().uri.authority().map(Authority::as_str);
+    let target = request.head().uri.host(); // Without the user that an authority may name.
     target.or_else(|| request.headers().get(header::HOST)?.to_str().ok())
 }
