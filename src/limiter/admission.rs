@@ -7,7 +7,7 @@ use crate::limiter::{Claims, Limiter, Reservation};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Unit};
-use crate::store::{Charge, Claim, Fault, Mode, Settlement, Verdict};
+use crate::store::{Charge, Claim, Fault, Settlement};
 
 /// The decision before the handler.
 #[derive(Debug)]
@@ -34,17 +34,21 @@ impl<L: Deref<Target = Limiter>> Admission<L> {
     ///
     /// A [`Fault`] if the store failed.
     pub fn of(limiter: L, facts: &dyn Facts) -> Result<Self, Fault> {
-        if limiter.is_exempt(facts) {
-            return Ok(Self::Exempt);
-        }
-        let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
-        let mut claims = limiter.claims(facts, mode);
-        let now = limiter.now();
-        Ok(match limiter.decide(&mut claims, mode, now)? {
-            Verdict::Admitted => Self::Admitted(Reservation::begin(limiter, claims, facts.route(), now)),
-            Verdict::Refused => Self::Refused(Refusal::of(&limiter, &claims, facts.route(), now)),
+        let mut reservation = Reservation::vacant(limiter);
+        Ok(match reservation.admit(facts)? {
+            Decision::Exempt => Self::Exempt,
+            Decision::Admitted => Self::Admitted(reservation),
+            Decision::Refused(refusal) => Self::Refused(refusal),
         })
     }
+}
+
+/// The decision before the handler, where the reservation is already in its place.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    Exempt,
+    Admitted,
+    Refused(Refusal),
 }
 
 /// A decision not to serve a request.
@@ -62,7 +66,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn of(limiter: &Limiter, claims: &Claims, route: u32, now: Now) -> Self {
+    pub(crate) fn of(limiter: &Limiter, claims: &Claims, route: u32, now: Now) -> Self {
         let wait = |claim: &Claim| retry_after_secs(claim, limiter.expected(claim, route));
         let refusing = || claims.iter().filter(|claim| claim.refuses());
         // The store refuses only where a claim does; if none did, the first would be described.
@@ -97,6 +101,9 @@ pub struct Report {
 impl Report {
     /// Describes the limit with the smallest share remaining, or of equal ones that with the longest window.
     pub(crate) fn of_tightest(claims: &Claims, settlement: &Settlement, now: Now) -> Option<Self> {
+        if let [only] = claims.as_slice() {
+            return (!only.shadow).then(|| Self::of(only, settlement, now));
+        }
         let described = claims.iter().filter(|claim| !claim.shadow);
         let tightest = described.min_by(|one, other| {
             let share = |a: &Claim, b: &Claim| u128::from(a.remaining()) * u128::from(b.quota);

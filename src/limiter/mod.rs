@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub(crate) use self::admission::Decision;
 pub use self::admission::{Admission, Refusal, Report};
 pub use self::engine::Engine;
 use self::engine::Expectations;
@@ -79,20 +80,17 @@ impl Limiter {
     }
 
     /// The claims of all rules that apply to a request.
-    pub(crate) fn claims(&self, facts: &dyn Facts, mode: Mode) -> Claims {
-        let mut claims = Claims::new();
-        let mut key_bytes = KeyBytes::default();
+    pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
         for (at, (rule, open)) in self.site.rules.iter().zip(&self.rules).enumerate() {
             if !rule.when.matches(facts) {
                 continue;
             }
             let key = open.constant_key.unwrap_or_else(|| {
-                write_key(&mut key_bytes, &rule.key, facts);
-                self.engine.hasher.hash(key_bytes.as_slice())
+                let bytes = key_bytes(&rule.key, facts);
+                self.engine.hasher.hash(bytes.as_slice())
             });
-            open.claim(key, at as u16, facts, mode, &mut claims);
+            open.claim(key, at as u16, facts, mode, claims);
         }
-        claims
     }
 
     pub(crate) fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
@@ -159,15 +157,16 @@ fn is_constant(key: &KeySpec) -> bool {
     key.0.iter().all(|component| matches!(component, Component::Site))
 }
 
-fn write_key(bytes: &mut KeyBytes, key: &KeySpec, facts: &dyn Facts) {
-    bytes.clear();
+fn key_bytes(key: &KeySpec, facts: &dyn Facts) -> KeyBytes {
+    let mut bytes = KeyBytes::default();
     for (kind, component) in (0..).zip(&key.0) {
         match component {
             // The site's name is part of the book.
             Component::Site => {}
-            Component::Ip => write_address(bytes, kind, facts.ip()),
+            Component::Ip => write_address(&mut bytes, kind, facts.ip()),
         }
     }
+    bytes
 }
 
 /// Peers without an address, such as those of a Unix socket, share one account.

@@ -3,10 +3,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limiter::{Claims, Limiter, Report};
+use crate::limiter::{Claims, Decision, Limiter, Refusal, Report};
+use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
-use crate::store::{Charge, Claim, Settlement, Standing};
+use crate::store::{Charge, Claim, Fault, Mode, Settlement, Standing, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
 ///
@@ -33,16 +34,34 @@ struct Meter {
 }
 
 impl<L: Deref<Target = Limiter>> Reservation<L> {
-    pub(crate) fn begin(limiter: L, claims: Claims, route: u32, now: Now) -> Self {
+    /// The place of a reservation, in which nothing is reserved yet. It is large: better filled in its place than moved.
+    pub(crate) fn vacant(limiter: L) -> Self {
         Self {
             limiter,
-            claims,
-            route,
-            meter: Meter { since: Some(now.tick), before: Micros::ZERO },
+            claims: Claims::new(),
+            route: 0,
+            meter: Meter { since: None, before: Micros::ZERO },
             settlement: Settlement::default(),
             waived: false,
-            settled: false,
+            settled: true,
         }
+    }
+
+    /// Decides over a request; if it is admitted, its time runs from now on.
+    pub(crate) fn admit(&mut self, facts: &dyn Facts) -> Result<Decision, Fault> {
+        if self.limiter.is_exempt(facts) {
+            return Ok(Decision::Exempt);
+        }
+        let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
+        self.route = facts.route();
+        self.limiter.claim(facts, mode, &mut self.claims);
+        let now = self.limiter.now();
+        if self.limiter.decide(&mut self.claims, mode, now)? == Verdict::Refused {
+            return Ok(Decision::Refused(Refusal::of(&self.limiter, &self.claims, self.route, now)));
+        }
+        self.meter.since = Some(now.tick);
+        self.settled = false;
+        Ok(Decision::Admitted)
     }
 
     /// The limiter that admitted the request.

@@ -1,6 +1,6 @@
 //! A request that runs: its reservation, shared by all who have to do with it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::iter;
 use std::rc::Rc;
 
@@ -8,9 +8,11 @@ use actix_web::HttpMessage as _;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 
-use crate::limiter::{Report, Reservation};
+use crate::limiter::{Decision, Report, Reservation};
 use crate::middleware::worker::WorkerSite;
+use crate::model::facts::Facts;
 use crate::model::units::Micros;
+use crate::store::Fault;
 
 /// A request that runs under a budget.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub(super) struct Running {
     /// The tightest limit of the budgets inside this one.
     inner: Cell<Option<Inner>>,
     /// The budget around this one.
-    outer: Option<Rc<Running>>,
+    outer: OnceCell<Rc<Running>>,
 }
 
 /// What a budget inside has already told the client.
@@ -35,22 +37,28 @@ struct Inner {
 }
 
 impl Running {
-    /// A request that begins to run; handlers and inner budgets find it among the request's extensions.
-    pub(super) fn begin(
-        site: WorkerSite,
-        reservation: Reservation<WorkerSite>,
-        request: &ServiceRequest,
-    ) -> Rc<Self> {
-        let mut extensions = request.extensions_mut();
-        let running = Rc::new(Self {
+    /// The place of a request that is yet to be admitted.
+    pub(super) fn new(site: WorkerSite) -> Self {
+        Self {
+            reservation: RefCell::new(Reservation::vacant(site.clone())),
             site,
-            reservation: RefCell::new(reservation),
             waits_for_client: Cell::new(false),
             inner: Cell::new(None),
-            outer: extensions.get::<Rc<Self>>().cloned(),
-        });
-        extensions.insert(Rc::clone(&running));
-        running
+            outer: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn admit(&self, facts: &dyn Facts) -> Result<Decision, Fault> {
+        self.reservation.borrow_mut().admit(facts)
+    }
+
+    /// Lets handlers and inner budgets find the request among its extensions.
+    pub(super) fn enlist(self: &Rc<Self>, request: &ServiceRequest) {
+        let outer = request.extensions_mut().insert(Rc::clone(self));
+        if let Some(outer) = outer {
+            // A request is enlisted once, so the cell is empty.
+            let _ = self.outer.set(outer);
+        }
     }
 
     /// Tells the budgets around the one that refuses `request`, if there are any: a refused request costs nothing, or
@@ -61,9 +69,13 @@ impl Running {
         if let Some(outer) = nearest {
             outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit });
         }
-        for outer in iter::successors(nearest, |inner| inner.outer.as_ref()) {
+        for outer in iter::successors(nearest, |inner| inner.outer.get()) {
             outer.waive();
         }
+    }
+
+    pub(super) const fn site(&self) -> &WorkerSite {
+        &self.site
     }
 
     pub(super) fn waits_for_client(&self, waits: bool) {
@@ -122,7 +134,7 @@ impl Running {
                 own
             }
         };
-        if let Some(outer) = &self.outer {
+        if let Some(outer) = self.outer.get() {
             outer.hear(tightest);
         }
     }

@@ -1,10 +1,12 @@
 //! The service that a wrapped application, scope or resource becomes.
 
+use std::rc::Rc;
+
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 
-use crate::limiter::Admission;
+use crate::limiter::Decision;
 use crate::middleware::body::BudgetBody;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::future::BudgetFuture;
@@ -37,20 +39,19 @@ where
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let site = self.worker.site(&request);
-        let facts = RequestFacts::new(&request, &self.worker.routes);
-        match Admission::of(site.clone(), &facts) {
-            Ok(Admission::Exempt) => BudgetFuture::exempt(self.service.call(request)),
-            Ok(Admission::Admitted(reservation)) => {
-                let running = Running::begin(site, reservation, &request);
+        let running = Rc::new(Running::new(self.worker.site(&request)));
+        match running.admit(&RequestFacts::new(&request, &self.worker.routes)) {
+            Ok(Decision::Exempt) => BudgetFuture::exempt(self.service.call(request)),
+            Ok(Decision::Admitted) => {
+                running.enlist(&request);
                 payload::watch(&mut request, &running);
                 // Before the call: a panic in it would otherwise leave the request running for ever.
                 let guard = Guard(running);
                 BudgetFuture::running(self.service.call(request), guard)
             }
-            Ok(Admission::Refused(refused)) => {
+            Ok(Decision::Refused(refused)) => {
                 Running::refused_inside(&request, &refused.report);
-                let response = refusal::response(&request, &site, &refused);
+                let response = refusal::response(&request, running.site(), &refused);
                 BudgetFuture::answered(request.into_response(response))
             }
             Err(fault) => BudgetFuture::answered(request.into_response(refusal::of_fault(&fault))),

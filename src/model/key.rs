@@ -48,11 +48,6 @@ impl KeyBytes {
         self.0.extend_from_slice(&[kind, 0xff, 0xff, 0xff, 0xff]);
     }
 
-    /// Forgets all parts, to write another key.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
     /// The bytes so far.
     pub fn as_slice(&self) -> &[u8] {
         &self.0
