@@ -108,7 +108,7 @@ fn depart<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Bud
         }
         Err(body) => {
             running.write_headers(&mut head.headers, running.report().as_ref());
-            // Until its first chunk is asked for, the body waits for a client that has not read what came before.
+            // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
             running.pause();
             BudgetBody::streaming(body, guard)
         }
