@@ -93,3 +93,91 @@ const FOR_EVER: InForce = InForce {
 const fn tick_of(now: Now, utc: UnixMicros) -> Tick {
     Tick(now.tick.0.saturating_sub(now.utc.0.saturating_sub(utc.0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+
+    /// 2023-11-14 22:00 UTC.
+    const START_SECS: i64 = 1_699_999_200;
+    const HALF_AN_HOUR: Duration = Duration::from_secs(1_800);
+
+    fn hours() -> (Calendar, ManualClock) {
+        let calendar = Calendar::new(Arc::new(Zone::utc()), Some(Period::HOUR));
+        (calendar, ManualClock::at(UnixMicros::from_secs(START_SECS)))
+    }
+
+    fn hour(hours_later: i64) -> Window {
+        let start = START_SECS + hours_later * 3_600;
+        Window { start: UnixMicros::from_secs(start), end: UnixMicros::from_secs(start + 3_600) }
+    }
+
+    #[test]
+    fn a_window_ends_at_its_edge_and_the_next_begins_there() {
+        let (calendar, clock) = hours();
+        let first = calendar.in_force(clock.now());
+        clock.advance(Duration::from_secs(3_600) - Duration::from_micros(1));
+        assert_eq!(calendar.in_force(clock.now()), first);
+        assert_eq!(first.left(clock.now()), Micros(1));
+        clock.advance(Duration::from_micros(1));
+        let second = calendar.in_force(clock.now());
+        assert_eq!((first.window, second.window), (hour(0), hour(1)));
+        assert_eq!((second.start_tick, second.sequence), (clock.now().tick, first.sequence + 1));
+    }
+
+    #[test]
+    fn a_window_that_nobody_asked_for_is_skipped() {
+        let (calendar, clock) = hours();
+        calendar.in_force(clock.now());
+        clock.advance(HALF_AN_HOUR * 9);
+        let fifth = calendar.in_force(clock.now());
+        assert_eq!(fifth.window, hour(4));
+        assert_eq!(clock.now().tick.since(fifth.start_tick), Micros::from_secs(1_800));
+    }
+
+    #[test]
+    fn setting_the_wall_clock_moves_no_edge() {
+        let (calendar, clock) = hours();
+        let first = calendar.in_force(clock.now());
+        for secs in [-7_200, 90_000, -86_400] {
+            clock.set_wall_by(secs);
+            assert_eq!(calendar.in_force(clock.now()), first);
+        }
+    }
+
+    #[test]
+    fn after_the_edge_the_wall_clock_says_which_window_is_next() {
+        let (calendar, clock) = hours();
+        let first = calendar.in_force(clock.now());
+        clock.set_wall_by(5_400);
+        clock.advance(HALF_AN_HOUR * 2);
+        let next = calendar.in_force(clock.now());
+        assert_eq!(next.window, hour(2));
+        assert_eq!(next.left(clock.now()), Micros::from_secs(1_800));
+        assert_eq!(next.start_tick.since(first.start_tick), Micros::from_secs(3_600));
+    }
+
+    #[test]
+    fn a_start_that_comes_again_has_another_sequence() {
+        let (calendar, clock) = hours();
+        let first = calendar.in_force(clock.now());
+        clock.set_wall_by(-3_600);
+        clock.advance(HALF_AN_HOUR * 2);
+        let again = calendar.in_force(clock.now());
+        assert_eq!(again.window, first.window);
+        assert_ne!(again.sequence, first.sequence);
+    }
+
+    #[test]
+    fn without_a_period_one_window_lasts_for_ever() {
+        let calendar = Calendar::new(Arc::new(Zone::utc()), None);
+        let clock = ManualClock::at(UnixMicros::from_secs(START_SECS));
+        let first = calendar.in_force(clock.now());
+        clock.advance(Duration::from_secs(1 << 40));
+        assert_eq!(calendar.in_force(clock.now()), first);
+        assert_eq!(first.window, Window::ALL_TIME);
+    }
+}

@@ -102,6 +102,12 @@ impl Memory {
         locked!(self, claims, now, |decision| decision.decide_without_bound(claims, mode))
     }
 
+    /// A new account, be there room or not.
+    fn insert(&self, table: &mut Table, claim: &Claim) -> usize {
+        self.accounts.fetch_add(1, Relaxed);
+        table.insert(claim.account())
+    }
+
     fn retire(&self, retired: Retired) {
         self.accounts.fetch_sub(retired.accounts, Relaxed);
         self.retired.lock().push(retired);
