@@ -43,6 +43,8 @@ pub struct Limiter {
 struct OpenRule {
     limits: Vec<(Limit, Book)>,
     expectations: Arc<Expectations>,
+    /// Whether it has no condition.
+    applies_always: bool,
     /// The key, where it is the same for all requests.
     constant_key: Option<KeyHash>,
 }
@@ -82,7 +84,7 @@ impl Limiter {
     /// The claims of all rules that apply to a request.
     pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
         for (at, (rule, open)) in self.site.rules.iter().zip(&self.rules).enumerate() {
-            if !rule.when.matches(facts) {
+            if !open.applies_always && !rule.when.matches(facts) {
                 continue;
             }
             let key = open.constant_key.unwrap_or_else(|| {
@@ -135,6 +137,7 @@ impl OpenRule {
         Self {
             limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
             expectations: engine.expectations(&site.name, &rule.name),
+            applies_always: rule.when.is_always(),
             constant_key: is_constant(&rule.key).then(|| engine.hasher.hash(&[])),
         }
     }

@@ -5,9 +5,10 @@ use std::future::{Ready, ready};
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 
 use crate::limiter::Report;
+use crate::middleware::current;
 use crate::middleware::running::Running;
 use crate::model::units::Micros;
 
@@ -60,7 +61,7 @@ impl FromRequest for Budget {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(request.extensions().get::<Rc<Running>>().cloned())))
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(current::current())))
     }
 }

@@ -19,6 +19,7 @@
 //! cannot read the 429; so does authentication, where it decides whose account is charged.
 
 mod body;
+mod current;
 mod error;
 mod extract;
 mod facts;

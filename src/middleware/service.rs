@@ -8,6 +8,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 
 use crate::limiter::Decision;
 use crate::middleware::body::BudgetBody;
+use crate::middleware::current;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::future::BudgetFuture;
 use crate::middleware::running::{Guard, Running};
@@ -43,14 +44,14 @@ where
         match running.admit(&RequestFacts::new(&request, &self.worker.routes)) {
             Ok(Decision::Exempt) => BudgetFuture::exempt(self.service.call(request)),
             Ok(Decision::Admitted) => {
-                running.enlist(&request);
                 payload::watch(&mut request, &running);
                 // Before the call: a panic in it would otherwise leave the request running for ever.
                 let guard = Guard(running);
-                BudgetFuture::running(self.service.call(request), guard)
+                let future = current::during(&guard.0, || self.service.call(request));
+                BudgetFuture::running(future, guard)
             }
             Ok(Decision::Refused(refused)) => {
-                Running::refused_inside(&request, &refused.report);
+                running.refused(&refused.report);
                 let response = refusal::response(&request, running.site(), &refused);
                 BudgetFuture::answered(request.into_response(response))
             }

@@ -48,6 +48,10 @@ impl Wire {
         }
     }
 
+    pub(super) const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
     /// Writes where a client stands, and for a served request what it has cost.
     pub(super) fn write(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) {
         if !self.enabled {
