@@ -13,7 +13,7 @@ pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use engine::Engine;
-pub use limiter::{Admission, Limiter, Refusal, Report, Reservation};
+pub use limiter::{Admission, Cause, Limiter, Refusal, Report, Reservation};
 pub use middleware::TimeBudget;
 pub use model::limit::Limit;
 pub use model::now::Now;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use self::admission::{Admission, Refusal, Report};
+pub use self::admission::{Admission, Cause, Refusal, Report};
 pub use self::reservation::Reservation;
 use crate::engine::{Engine, Expectations};
 use crate::model::facts::Facts;
