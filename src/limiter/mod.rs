@@ -10,7 +10,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub(crate) use self::admission::Decision;
-pub use self::admission::{Admission, Refusal, Report};
+pub use self::admission::{Admission, Cause, Refusal, Report};
 pub use self::engine::Engine;
 use self::engine::Expectations;
 pub use self::reservation::Reservation;

@@ -10,7 +10,7 @@ use actix_web::http::header::{
 use actix_web::mime::Mime;
 use bytes::Bytes;
 
-use crate::limiter::Refusal;
+use crate::limiter::{Cause, Refusal};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::worker::WorkerSite;
 use crate::model::units::Unit;
@@ -108,13 +108,18 @@ impl Form {
     }
 }
 
-/// One sentence without characters that JSON or HTML would have to escape.
+/// Two sentences without characters that JSON or HTML would have to escape.
 fn detail(refusal: &Refusal) -> String {
     let unit = match refusal.report.unit {
         Unit::Time => "microseconds of server time",
         Unit::Requests => "requests",
     };
-    let wait = refusal.retry_after_secs;
+    let (limit, wait) = (refusal.report.limit, refusal.retry_after_secs);
+    let reason = match refusal.cause {
+        Cause::Spent => format!("The budget of {limit} {unit} is spent."),
+        Cause::Held => format!("What is left of the budget of {limit} {unit} is held for running requests."),
+        Cause::Crowded => format!("No more than {limit} requests may run at once."),
+    };
     let plural = if wait == 1 { "" } else { "s" };
-    format!("The budget of {} {unit} is spent. Try again in {wait} second{plural}.", refusal.report.limit)
+    format!("{reason} Try again in {wait} second{plural}.")
 }

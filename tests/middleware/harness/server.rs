@@ -1,4 +1,4 @@
-//! A server on a free port, with one worker.
+//! A server on a free port, with two workers that share all accounts.
 
 use std::net::SocketAddr;
 
@@ -36,7 +36,7 @@ macro_rules! server {
                 > + 'static,
             B: MessageBody + 'static,
         {
-            let server = HttpServer::new(factory).workers(1).disable_signals().shutdown_timeout(1);
+            let server = HttpServer::new(factory).workers(2).disable_signals().shutdown_timeout(1);
             let server = server.$bind("127.0.0.1:0").expect("a free port");
             let address = server.addrs()[0];
             let server = server.run();

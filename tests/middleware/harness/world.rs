@@ -98,6 +98,18 @@ impl World {
         soon(asked).await;
     }
 
+    /// Waits until so many requests have been decided; returns how many of them were admitted.
+    pub(crate) async fn decisions(&mut self, count: usize) -> usize {
+        let mut admitted = 0;
+        let mut decided = 0;
+        while decided < count {
+            let event = soon(self.events.recv()).await.expect("the store lives");
+            admitted += usize::from(event == Event::Admitted);
+            decided += usize::from(matches!(event, Event::Admitted | Event::Refused));
+        }
+        admitted
+    }
+
     /// Waits until the store is asked nothing any more: the server waits for the network.
     pub(crate) async fn is_quiet(&mut self) {
         while timeout(Duration::from_millis(300), self.events.recv()).await.is_ok() {}
