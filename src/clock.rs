@@ -1,5 +1,6 @@
 //! Clocks: the only place that reads one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +15,16 @@ pub trait Clock: Send + Sync + 'static {
     /// The monotonic clock alone.
     fn tick(&self) -> Tick {
         self.now().tick
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Now {
+        (**self).now()
+    }
+
+    fn tick(&self) -> Tick {
+        (**self).tick()
     }
 }
 

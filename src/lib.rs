@@ -1,13 +1,55 @@
-//! Rate limiting by server time.
+//! A rate limiter that spends *time* instead of counting requests.
+//!
+//! An actix-web middleware measures how many microseconds of the server's time each request takes, adds them to a
+//! window aligned to the site's time zone, refuses requests once the window's budget is spent, and tells the client
+//! where it stands. Counting requests is the same engine with a cost of 1.
+//!
+//! ```
+//! use actix_web::{App, HttpResponse, web};
+//! use timebudget::TimeBudget;
+//!
+//! let budget = TimeBudget::per_site("600s per hour")?;
+//! let app = App::new().wrap(budget.clone()).route("/", web::get().to(HttpResponse::Ok));
+//! # let _ = app;
+//! # Ok::<(), timebudget::RateError>(())
+//! ```
+//!
+//! # Where to go from here
+//!
+//! - [`TimeBudget`] wraps an `App`, a `Scope` or a `Resource`; [`middleware::Budget`] tells a handler where it stands.
+//! - [`config`] reads Frappe's site files, many sites by `Host`; [`Sites`] puts them in force and replaces them.
+//! - [`Limiter`] decides without any framework: give it [`Facts`](model::facts::Facts), get an [`Admission`].
+//! - [`ManualClock`] is the clock that tests move.
+//!
+//! # What is not supported
+//!
+//! Windows are aligned and fixed: there are no sliding windows and no token buckets. Time is wall-clock time of the
+//! request, not processor time. The middleware is for actix-web 4.
+//!
+//! # The house
+//!
+//! A module uses only what stands below it; a test keeps it so.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | 4 | [`middleware`]: the only one that knows actix |
+//! | 3 | [`sites`]: which limiter answers for a host |
+//! | 2 | [`limiter`]: joins rules, clock and store; [`config`]: from JSON to the model |
+//! | 1 | [`clock`], [`store`], [`tzdata`] |
+//! | 0 | [`model`]: pure |
 
-pub mod calendar;
 pub mod clock;
 pub mod config;
+pub mod limiter;
+pub mod middleware;
 pub mod model;
+pub mod sites;
 pub mod store;
 pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use limiter::{Admission, Engine, Limiter, Refusal, Report, Reservation};
+pub use middleware::TimeBudget;
 pub use model::limit::Limit;
 pub use model::now::Now;
 pub use model::rate::parse_rates;
@@ -16,3 +58,4 @@ pub use model::site::Site;
 pub use model::units::{Micros, Tick, Unit, UnixMicros};
 pub use model::window::{Period, Window};
 pub use model::zone::{Transition, Zone, ZoneSource};
+pub use sites::Sites;

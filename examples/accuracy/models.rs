@@ -1,28 +1,29 @@
 //! The limiters that the table compares, each on one account.
 
-use timebudget::model::expectation::Expectation;
-use timebudget::model::units::Micros;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-/// How long a model asks to wait if the budget is not spent; what it spends hardly depends on it.
-const ROOM_SOON: u64 = 10_000_000;
+use timebudget::model::condition::Condition;
+use timebudget::model::facts::Facts;
+use timebudget::model::rule::{Component, KeySpec, Rule};
+use timebudget::store::memory::Memory;
+use timebudget::{
+    Admission, Clock as _, Engine, Limit, Limiter, ManualClock, Micros, Period, Reservation, Site, UnixMicros,
+};
 
-/// A limiter on one account; times are microseconds on the virtual clock.
+/// A limiter on one account; times are microseconds on the virtual clock of a run.
 pub(crate) trait Model: Clone {
+    /// What a model wants to know again when a request ends.
+    type Ticket;
     /// A request like those to come has ended before the run.
     fn seen_before(&mut self, _cost: u64) {}
     /// A window begins.
     fn window(&mut self, start: u64, end: u64, quota: u64);
     /// Admits, or says after how many microseconds to ask again.
-    fn admit(&mut self, now: u64) -> Result<Ticket, u64>;
+    fn admit(&mut self, now: u64) -> Result<Self::Ticket, u64>;
     /// An admitted request has ended.
-    fn finish(&mut self, now: u64, ticket: Ticket);
-}
-
-/// What a model wants to know again when the request ends.
-#[derive(Clone, Copy)]
-pub(crate) struct Ticket {
-    start: u64,
-    expected: u64,
+    fn finish(&mut self, now: u64, ticket: Self::Ticket);
 }
 
 /// The usual way: a request is charged when it has ended.
@@ -34,91 +35,175 @@ pub(crate) struct ChargingAtTheEnd {
 }
 
 impl Model for ChargingAtTheEnd {
+    /// When the request began.
+    type Ticket = u64;
+
     fn window(&mut self, _start: u64, end: u64, quota: u64) {
         *self = Self { spent: 0, quota, end };
     }
 
-    fn admit(&mut self, now: u64) -> Result<Ticket, u64> {
-        let ticket = Ticket { start: now, expected: 0 };
-        if self.spent < self.quota { Ok(ticket) } else { Err(self.end - now) }
+    fn admit(&mut self, now: u64) -> Result<u64, u64> {
+        if self.spent < self.quota { Ok(now) } else { Err(self.end - now) }
     }
 
-    fn finish(&mut self, now: u64, ticket: Ticket) {
-        self.spent += now - ticket.start;
+    fn finish(&mut self, now: u64, began: u64) {
+        self.spent += now - began;
     }
 }
 
 /// Admits only what could not overspend, except that somebody is served while nothing runs and budget is left.
 #[derive(Clone, Default)]
-pub(crate) struct MostCautious(Timebudget);
+pub(crate) struct MostCautious {
+    base: i64,
+    running: i64,
+    end: i64,
+    quota: i64,
+}
 
 impl Model for MostCautious {
+    type Ticket = ();
+
     fn window(&mut self, start: u64, end: u64, quota: u64) {
-        self.0.window(start, end, quota);
+        *self = Self {
+            base: -self.running * start as i64,
+            running: self.running,
+            end: end as i64,
+            quota: quota as i64,
+        };
     }
 
-    fn admit(&mut self, now: u64) -> Result<Ticket, u64> {
-        let hold = self.0.running * (self.0.end - now) as i64;
-        self.0.decide(now, hold, 0)
+    fn admit(&mut self, now: u64) -> Result<(), u64> {
+        let now = now as i64;
+        // At the window's end, if all that runs ran on.
+        let worst = self.base + self.running * self.end;
+        if worst >= self.quota {
+            let spent = self.base + self.running * now;
+            let wait = if spent < self.quota { ROOM_SOON } else { i64::MAX };
+            return Err(wait.min(self.end - now) as u64);
+        }
+        self.base -= now;
+        self.running += 1;
+        Ok(())
     }
 
-    fn finish(&mut self, now: u64, ticket: Ticket) {
-        self.0.finish(now, ticket);
+    fn finish(&mut self, now: u64, (): ()) {
+        self.base += now as i64;
+        self.running -= 1;
     }
 }
 
-/// Stands in for the limiter until it can be driven by a virtual clock: the same two lines, b + n·t and h + n·t.
-#[derive(Clone, Default)]
+/// How long the most cautious model asks to wait if the budget is not spent: 10 s.
+const ROOM_SOON: i64 = 10_000_000;
+
+/// The limiter itself, on a clock that the run moves.
+#[derive(Clone)]
 pub(crate) struct Timebudget {
-    learned: u64,
-    base: i64,
-    hold: i64,
-    running: i64,
-    start: u64,
-    end: u64,
-    quota: u64,
+    engine: Arc<Engine>,
+    clock: Arc<ManualClock>,
+    seen_before: Vec<u64>,
+    /// The run's limiter, and the tick at which the run begins.
+    run: Option<(Arc<Limiter>, u64)>,
+}
+
+/// Counts runs, since each has a site and so an account of its own.
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+impl Default for Timebudget {
+    fn default() -> Self {
+        let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_700_002_800)));
+        let engine = Engine::new(Memory::default(), Arc::clone(&clock));
+        Self { engine, clock, seen_before: Vec::new(), run: None }
+    }
 }
 
 impl Timebudget {
-    fn decide(&mut self, now: u64, hold: i64, expected: u64) -> Result<Ticket, u64> {
-        let t = (now - self.start) as i64;
-        let spent = self.base + self.running * t;
-        if spent + hold >= self.quota as i64 {
-            let reset = self.end - now;
-            return Err(if spent < self.quota as i64 { reset.min(ROOM_SOON) } else { reset });
+    /// Opens the account in the window before the run, where the requests that are known have ended.
+    fn begin(&self, period: u64, quota: u64) -> (Arc<Limiter>, u64) {
+        let site = site(Micros(quota), u32::try_from(period / 1_000_000).expect("periods are short"));
+        let limiter = Arc::new(Limiter::new(site, &self.engine));
+        let mut tick = self.tick();
+        for cost in &self.seen_before {
+            let known = admit(&limiter).expect("the window before the run is spent by what is known");
+            tick += cost;
+            self.move_to(tick);
+            drop(known);
+            tick = tick.next_multiple_of(period);
+            self.move_to(tick);
         }
-        self.base -= t;
-        self.hold += expected as i64 - t;
-        self.running += 1;
-        Ok(Ticket { start: now, expected })
+        (limiter, tick.next_multiple_of(3_600_000_000))
+    }
+
+    /// The run's limiter, with the clock moved to `now` of the run.
+    fn at(&self, now: u64) -> &Arc<Limiter> {
+        let (limiter, origin) = self.run.as_ref().expect("a window has begun");
+        self.move_to(origin + now);
+        limiter
+    }
+
+    fn move_to(&self, tick: u64) {
+        self.clock.advance(Duration::from_micros(tick.saturating_sub(self.tick())));
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.tick().0.unsigned_abs()
     }
 }
 
 impl Model for Timebudget {
+    type Ticket = Reservation;
+
     fn seen_before(&mut self, cost: u64) {
-        let mut expectation = Expectation::from_bits(self.learned);
-        expectation.record(Micros(cost));
-        self.learned = expectation.to_bits();
+        self.seen_before.push(cost);
     }
 
     fn window(&mut self, start: u64, end: u64, quota: u64) {
-        self.hold += self.running * (start - self.start) as i64;
-        (self.base, self.start, self.end, self.quota) = (0, start, end, quota);
+        if self.run.is_none() {
+            self.run = Some(self.begin(end - start, quota));
+        }
     }
 
-    fn admit(&mut self, now: u64) -> Result<Ticket, u64> {
-        let line = self.hold + self.running * (now - self.start) as i64;
-        let hold = line.min(self.running * (self.end - now) as i64);
-        let expected = Expectation::from_bits(self.learned).expected().0;
-        self.decide(now, hold, expected)
+    fn admit(&mut self, now: u64) -> Result<Reservation, u64> {
+        admit(self.at(now))
     }
 
-    fn finish(&mut self, now: u64, ticket: Ticket) {
-        let t = (now - self.start) as i64;
-        let cost = now - ticket.start;
-        self.base += t;
-        self.hold += t - (ticket.expected + cost) as i64;
-        self.running -= 1;
-        self.seen_before(cost);
+    fn finish(&mut self, now: u64, ticket: Reservation) {
+        self.at(now);
+        drop(ticket);
+    }
+}
+
+fn admit(limiter: &Arc<Limiter>) -> Result<Reservation, u64> {
+    match limiter.admit(&AnyRequest).expect("the memory store never fails") {
+        Admission::Admitted(reservation) => Ok(reservation),
+        Admission::Refused(refusal) => Err(refusal.retry_after_secs * 1_000_000),
+        Admission::Exempt => unreachable!("the site exempts nothing"),
+    }
+}
+
+fn site(quota: Micros, period_secs: u32) -> Site {
+    let period = Period::seconds(period_secs).expect("a period is not 0");
+    let rule = Rule {
+        name: "budget".to_owned(),
+        when: Condition::ALWAYS,
+        key: KeySpec::from(Component::Site),
+        limits: vec![Limit::Time { quota, period }],
+    };
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    Site { rules: vec![rule], ..Site::unlimited(format!("run {run}")) }
+}
+
+struct AnyRequest;
+
+impl Facts for AnyRequest {
+    fn method(&self) -> &str {
+        "GET"
+    }
+
+    fn path(&self) -> &str {
+        "/"
+    }
+
+    fn ip(&self) -> Option<std::net::IpAddr> {
+        None
     }
 }

@@ -1,2 +1,46 @@
-//! stub
-fn main() {}
+//! The `timebudget` binary: serves a demonstration app behind a time budget, checks site files, prints time zones.
+
+mod args;
+mod check;
+mod chunks;
+mod demo;
+mod failure;
+mod moment;
+mod output;
+mod ready;
+mod reload;
+mod serve;
+mod signals;
+mod source;
+mod steering;
+mod storage;
+mod watch;
+mod zone;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use env_logger::Env;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+
+/// Everything at `info`, but for actix's account of how it starts, which `listening on` says in one line.
+const LOG_LEVELS: &str = "info,actix_server=warn";
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(Env::default().default_filter_or(LOG_LEVELS)).init();
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(args: &Args) -> Result<(), Failure> {
+    match &args.command {
+        None => serve::run(&args.serve),
+        Some(Command::Serve(serve)) => serve::run(serve),
+        Some(Command::Check { files }) => check::run(files),
+        Some(Command::Zone { name }) => zone::run(name),
+    }
+}

@@ -29,7 +29,7 @@ pub use crate::config::problem::{Errors, Problem};
 const ANY_HOST: &str = "*";
 
 /// A configuration: the sites, and what is suspect about them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
     /// The sites by host name, in lower case and sorted.
     pub sites: Vec<(String, Site)>,

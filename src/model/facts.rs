@@ -19,4 +19,18 @@ pub trait Facts {
     fn header(&self, _name: &str) -> Option<&str> {
         None
     }
+
+    /// A number of the route that the request will reach: equal for equal routes, and for few others.
+    ///
+    /// What a request is expected to cost is learned by route.
+    fn route(&self) -> u32 {
+        0
+    }
+
+    /// Whether the request is a CORS preflight (Fetch standard, "CORS-preflight request").
+    fn is_preflight(&self) -> bool {
+        self.method() == "OPTIONS"
+            && self.header("origin").is_some()
+            && self.header("access-control-request-method").is_some()
+    }
 }

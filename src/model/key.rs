@@ -56,8 +56,8 @@ impl KeyBytes {
     fn part(&mut self, kind: u8, bytes: &[u8]) {
         // No header, path or address comes near 4 GiB; what did would keep its first 4 GiB.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1);
-        self.0.push(kind);
-        self.0.extend_from_slice(&len.to_le_bytes());
+        let [a, b, c, d] = len.to_le_bytes();
+        self.0.extend_from_slice(&[kind, a, b, c, d]);
         self.0.extend_from_slice(&bytes[..bytes.len().min(len as usize)]);
     }
 }

@@ -15,6 +15,7 @@
 //!    one account per book, and that is counted.
 //! 7. **Time is given.** No method reads a clock.
 
+pub mod calendar;
 pub mod memory;
 
 use std::sync::Arc;

@@ -30,9 +30,7 @@ pub(crate) fn transitions(zone: &Zone, from: i64) -> Vec<Transition> {
 
 fn distinct(zones: impl Iterator<Item = Zone>, from: i64) -> Vec<Zone> {
     let mut seen = HashSet::new();
-    zones
-        .filter(|zone| seen.insert((zone.offset_at(from), transitions(zone, from))))
-        .collect()
+    zones.filter(|zone| seen.insert((zone.offset_at(from), transitions(zone, from)))).collect()
 }
 
 /// The zones that differ in the years 1970 to 2037.
@@ -41,9 +39,7 @@ fn modern_zones() -> Vec<Zone> {
 }
 
 fn short_periods() -> impl Iterator<Item = Period> {
-    let odd = [900, 1_800, 7_000, 43_200, 90_000]
-        .into_iter()
-        .filter_map(Period::seconds);
+    let odd = [900, 1_800, 7_000, 43_200, 90_000].into_iter().filter_map(Period::seconds);
     odd.chain([Period::HOUR, Period::DAY])
 }
 
@@ -58,22 +54,13 @@ fn assert_tiled(zone: &Zone, period: Period, from: i64, until: i64) {
     while window.start < UnixMicros::from_secs(until) {
         assert_found_from_inside(zone, period, window);
         let next = Window::containing(zone, period, window.end);
-        assert_eq!(
-            next.start,
-            window.end,
-            "{} {period}: gap or overlap",
-            zone.name()
-        );
+        assert_eq!(next.start, window.end, "{} {period}: gap or overlap", zone.name());
         window = next;
     }
 }
 
 fn assert_found_from_inside(zone: &Zone, period: Period, window: Window) {
-    assert!(
-        window.start < window.end,
-        "{} {period}: {window:?} is empty",
-        zone.name()
-    );
+    assert!(window.start < window.end, "{} {period}: {window:?} is empty", zone.name());
     let middle = UnixMicros(i64::midpoint(window.start.0, window.end.0));
     for at in [window.start, middle, window.end.plus(-1)] {
         let found = Window::containing(zone, period, at);
@@ -88,11 +75,7 @@ fn assert_tiled_around_transitions(zone: &Zone, period: Period) {
         assert_tiled(zone, period, change.at - about, change.at + about);
         for at in [-1, 0, 1].map(|micros| UnixMicros::from_secs(change.at).plus(micros)) {
             let window = Window::containing(zone, period, at);
-            assert!(
-                window.contains(at),
-                "{} {period}: {at:?} in {window:?}",
-                zone.name()
-            );
+            assert!(window.contains(at), "{} {period}: {at:?} in {window:?}", zone.name());
             assert_found_from_inside(zone, period, window);
         }
     }
@@ -125,34 +108,21 @@ fn long_windows_tile_time_in_every_zone() {
 #[test]
 fn both_databases_agree_on_this_century_when_they_are_of_one_release() {
     let version = chrono_tz::IANA_TZDB_VERSION;
-    let same = ZoneSource::System {
-        version: Some(version.into()),
-    };
+    let same = ZoneSource::System { version: Some(version.into()) };
     for name in tzdata::names() {
-        let (Ok(machines), Ok(built_in)) = (tzdata::zone(&name), tzdata::zone_built_in(&name))
-        else {
+        let (Ok(machines), Ok(built_in)) = (tzdata::zone(&name), tzdata::zone_built_in(&name)) else {
             continue;
         };
         if *machines.source() == same {
-            assert_eq!(
-                transitions(&machines, CENTURY),
-                transitions(&built_in, CENTURY),
-                "{name}"
-            );
+            assert_eq!(transitions(&machines, CENTURY), transitions(&built_in, CENTURY), "{name}");
         }
     }
 }
 
 fn any_period() -> impl Strategy<Value = Period> {
-    let makers = [
-        Period::seconds,
-        Period::weeks,
-        Period::months,
-        Period::years,
-    ];
+    let makers = [Period::seconds, Period::weeks, Period::months, Period::years];
     let count = prop_oneof![1..100u32, 1..200_000u32, 1..=u32::MAX];
-    (prop::sample::select(makers.to_vec()), count)
-        .prop_filter_map("never empty", |(make, count)| make(count))
+    (prop::sample::select(makers.to_vec()), count).prop_filter_map("never empty", |(make, count)| make(count))
 }
 
 fn any_instant() -> impl Strategy<Value = UnixMicros> {

@@ -20,11 +20,7 @@ fn civil(zone: &Zone, secs: i64) -> i64 {
 /// One transition of each kind that any zone has: from which offset to which, and at what time of day.
 fn kinds_of_transition() -> Vec<(&'static Zone, Transition)> {
     let mut seen = HashSet::new();
-    let all = ZONES.iter().flat_map(|zone| {
-        transitions(zone, i64::MIN)
-            .into_iter()
-            .map(move |at| (zone, at))
-    });
+    let all = ZONES.iter().flat_map(|zone| transitions(zone, i64::MIN).into_iter().map(move |at| (zone, at)));
     let is_new = |(zone, change): &(&Zone, Transition)| {
         let before = zone.offset_at(change.at - 1);
         seen.insert((before, change.offset, change.at.rem_euclid(DAY)))
@@ -62,10 +58,7 @@ fn clock_starts(zone: &Zone, length: i64, from: i64, until: i64) -> Vec<i64> {
 /// A day or longer: where the latest civil second so far comes into a later period, minute by minute.
 fn dated_starts(zone: &Zone, index: Index, from: i64, until: i64) -> Vec<i64> {
     let month = (from - 30 * DAY..from).step_by(900);
-    let mut latest = month
-        .map(|secs| civil(zone, secs))
-        .max()
-        .unwrap_or(i64::MIN);
+    let mut latest = month.map(|secs| civil(zone, secs)).max().unwrap_or(i64::MIN);
     latest = latest.max(civil(zone, from));
     let mut starts = Vec::new();
     for secs in (from + MINUTE..until).step_by(60) {
@@ -84,9 +77,7 @@ fn month_of(civil: i64) -> i64 {
 }
 
 fn monday_of(civil: i64) -> i64 {
-    let date = DateTime::from_timestamp(civil, 0)
-        .expect("a year that chrono knows")
-        .date_naive();
+    let date = DateTime::from_timestamp(civil, 0).expect("a year that chrono knows").date_naive();
     i64::from(date.num_days_from_ce()) - i64::from(date.weekday().num_days_from_monday())
 }
 
@@ -98,13 +89,7 @@ fn windows_under_a_day_are_those_of_the_rule_at_every_kind_of_transition() {
             let period = Period::seconds(length).expect("not empty");
             let found = starts_found(zone, period, from, until);
             let expected = clock_starts(zone, length.into(), from, until);
-            assert_eq!(
-                found,
-                expected,
-                "{} {period} around {}",
-                zone.name(),
-                change.at
-            );
+            assert_eq!(found, expected, "{} {period} around {}", zone.name(), change.at);
         }
     }
 }
@@ -123,22 +108,15 @@ fn windows_of_a_day_or_longer_are_those_of_the_rule_at_every_kind_of_transition(
             let (from, until) = (change.at - 2 * DAY, change.at + 2 * DAY);
             let found = starts_found(zone, period, from, until);
             let expected = dated_starts(zone, index, from, until);
-            assert_eq!(
-                found,
-                expected,
-                "{} {period} around {}",
-                zone.name(),
-                change.at
-            );
+            assert_eq!(found, expected, "{} {period} around {}", zone.name(), change.at);
         }
     }
 }
 
 /// Whether a walk by minutes meets every boundary near the transition.
 fn is_to_the_minute((zone, change): &(&Zone, Transition)) -> bool {
-    let nearby = transitions(zone, i64::MIN)
-        .into_iter()
-        .filter(|other| (other.at - change.at).abs() < 9 * DAY);
+    let nearby =
+        transitions(zone, i64::MIN).into_iter().filter(|other| (other.at - change.at).abs() < 9 * DAY);
     let offsets = nearby.flat_map(|other| [zone.offset_at(other.at - 1), other.offset]);
     change.at % MINUTE == 0 && offsets.into_iter().all(|offset| offset % 60 == 0)
 }

@@ -18,11 +18,11 @@ use parking_lot::{Mutex, RwLock};
 use self::decision::Decision;
 use self::locked::{Many, common_shard};
 use self::table::{Retired, Table};
-use crate::calendar::Calendar;
 use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
 use crate::model::now::Now;
 use crate::model::units::Micros;
 use crate::model::window::Period;
+use crate::store::calendar::Calendar;
 use crate::store::{Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Store, Verdict};
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.

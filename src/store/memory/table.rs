@@ -5,12 +5,12 @@
 //! below 40 bytes. Nothing is removed but from calendars without windows, so a window's end is one swap.
 
 use super::entries::{Entries, Entry, IDLE, VACANT};
-use crate::calendar::InForce;
 use crate::model::key::AccountHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
 use crate::model::units::Tick;
 use crate::store::Claim;
+use crate::store::calendar::InForce;
 
 /// The end of the list of free slots.
 const NONE: u32 = u32::MAX;

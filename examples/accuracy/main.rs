@@ -21,9 +21,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use models::{ChargingAtTheEnd, Model, MostCautious, Ticket, Timebudget};
+use models::{ChargingAtTheEnd, Model, MostCautious, Timebudget};
 
-#[path = "accuracy/models.rs"]
 mod models;
 
 const SECOND: u64 = 1_000_000;
@@ -147,14 +146,14 @@ impl std::fmt::Display for Ratios {
 }
 
 /// One run: the clients' requests on a virtual clock.
-struct Run<'a, M> {
+struct Run<'a, M: Model> {
     load: &'a Load,
     model: M,
     random: Random,
     served: usize,
     begun: u64,
     spent: [u64; WINDOWS],
-    tickets: Vec<Option<Ticket>>,
+    tickets: Vec<Option<M::Ticket>>,
 }
 
 impl<'a, M: Model> Run<'a, M> {
@@ -163,7 +162,7 @@ impl<'a, M: Model> Run<'a, M> {
         for _ in 0..SEEN_BEFORE {
             model.seen_before(load.durations.draw(&mut random));
         }
-        let tickets = vec![None; load.clients];
+        let tickets = (0..load.clients).map(|_| None).collect();
         let (served, begun, spent) = (0, 0, [0; WINDOWS]);
         Self { load, model, random, served, begun, spent, tickets }
     }

@@ -1,0 +1,48 @@
+//! Instructions per request by callgrind: what a subject adds to the bare app, the same on every machine.
+
+use std::process::Command;
+
+use super::traffic::Traffic;
+
+/// The two lengths of a run; the slope between them has no fixed costs in it.
+const FEW: u64 = 10_000;
+const MANY: u64 = 40_000;
+
+/// Prints the table: for each subject and kind of traffic, instructions per request less the bare app's.
+pub(crate) fn print(subjects: &[&str]) {
+    let bare = per_request("bare", Traffic::One);
+    println!("instructions a request adds to the bare app's {bare:.0} (callgrind, in process)\n");
+    println!("| subject | one account | every request a new one | refused |");
+    println!("|---|---:|---:|---:|");
+    for subject in subjects {
+        let [one, many, refused] = Traffic::ALL.map(|traffic| per_request(subject, traffic) - bare);
+        println!("| {subject} | {one:.0} | {many:.0} | {refused:.0} |");
+    }
+}
+
+fn per_request(subject: &str, traffic: Traffic) -> f64 {
+    let [few, many] = [FEW, MANY].map(|requests| collect(subject, traffic, requests));
+    (many - few) as f64 / (MANY - FEW) as f64
+}
+
+/// The instructions that so many requests take.
+///
+/// Only the loop is collected: calibrating a time-stamp counter spins for a span of *time*, so start-up takes
+/// another number of instructions in each run.
+fn collect(subject: &str, traffic: Traffic, requests: u64) -> u64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--collect-atstart=no", "--toggle-collect=*task*collected*"])
+        .arg(std::env::current_exe().expect("a process knows its program"))
+        .args(["push", subject, &traffic.to_string(), &requests.to_string()])
+        .output()
+        .expect("valgrind is installed");
+    let report = String::from_utf8_lossy(&output.stderr);
+    collected(&report).unwrap_or_else(|| panic!("{subject}, {traffic}: callgrind failed:\n{report}"))
+}
+
+/// The figure in callgrind's line `==1234== Collected : 5678`.
+fn collected(report: &str) -> Option<u64> {
+    let line = report.lines().find(|line| line.contains("Collected :"))?;
+    line.rsplit(' ').next()?.parse().ok().filter(|figure| *figure > 0)
+}

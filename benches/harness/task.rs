@@ -1,0 +1,148 @@
+//! What a child process does with the app of one subject: push requests through it, or serve it.
+
+use std::cell::Cell;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::HOST;
+use actix_web::rt::{System, SystemRunner};
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::{App, Error, HttpMessage as _, HttpServer, Resource, web};
+
+use super::traffic::Traffic;
+
+/// One job with one kind of traffic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task {
+    /// What is done.
+    pub(crate) job: Job,
+    /// Whose requests they are; a subject sets its quota by it.
+    pub(crate) traffic: Traffic,
+}
+
+/// What is done with an app.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Job {
+    /// Push so many requests through the app without a socket, inside [`collected`].
+    Push(u64),
+    /// Serve the app with one worker on a free port, which is printed, until the process is ended.
+    Serve,
+}
+
+/// The handler that every subject wraps.
+pub(crate) fn hello() -> Resource {
+    web::resource("/").to(|| async { "Hello, world!" })
+}
+
+impl Task {
+    /// Does the job with the app that `make` returns.
+    pub(crate) fn run<T, B>(self, make: impl Fn() -> App<T> + Clone + Send + 'static)
+    where
+        T: ServiceFactory<
+                ServiceRequest,
+                Config = (),
+                Response = ServiceResponse<B>,
+                Error = Error,
+                InitError = (),
+            > + 'static,
+        T::Future: 'static,
+        B: MessageBody + 'static,
+    {
+        let traffic = self.traffic;
+        let system = System::new();
+        match self.job {
+            Job::Push(requests) => {
+                let app = addressed(make(), move |nth| traffic.peer(nth));
+                push(&system, app, requests);
+            }
+            Job::Serve => {
+                let make = move || addressed(make(), move |nth| traffic.recurring_peer(nth));
+                serve(&system, make);
+            }
+        }
+    }
+}
+
+/// The app with the address of its `nth` request set by `peer`.
+///
+/// They are set outside the limiter, and for the bare app too, so that many accounts need neither many
+/// connections nor a header that only some limiters can be keyed by.
+fn addressed<T, B>(
+    app: App<T>,
+    peer: impl Fn(u64) -> SocketAddr + Clone + 'static,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>,
+>
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
+    let nth = Rc::new(Cell::new(0));
+    app.wrap_fn(move |mut request, app| {
+        request.head_mut().peer_addr = Some(peer(nth.replace(nth.get() + 1)));
+        app.call(request)
+    })
+}
+
+/// Warms the app up, then sends `requests` through it where callgrind looks.
+fn push<T, B>(system: &SystemRunner, app: App<T>, requests: u64)
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Future: 'static,
+    B: MessageBody + 'static,
+{
+    const WARM_UP: u64 = 2_000;
+    let app = system.block_on(init_service(app));
+    let send = async |requests| {
+        for _ in 0..requests {
+            let mut request = TestRequest::get().insert_header((HOST, "localhost")).to_request();
+            // A connection gives no payload to a request without a body; a test request always has one.
+            request.take_payload();
+            read_body(call_service(&app, request).await).await;
+        }
+    };
+    system.block_on(send(WARM_UP));
+    collected(system, send(requests));
+}
+
+/// Runs a future to its end: the one function whose instructions callgrind collects, found by its name.
+#[inline(never)]
+fn collected<F: Future>(system: &SystemRunner, future: F) -> F::Output {
+    system.block_on(future)
+}
+
+fn serve<T, B>(system: &SystemRunner, make: impl Fn() -> App<T> + Clone + Send + 'static)
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let serving = async {
+        let server = HttpServer::new(make).workers(1).bind((Ipv4Addr::LOCALHOST, 0))?;
+        println!("{}", server.addrs()[0].port());
+        std::io::stdout().flush()?;
+        server.run().await
+    };
+    system.block_on(serving).expect("a free port of the loopback can be bound");
+}

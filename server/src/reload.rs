@@ -1,0 +1,147 @@
+//! Reloading: new rules for a running server, or the old ones if the new are wrong.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use timebudget::Sites;
+use timebudget::config::{Errors, Loaded};
+
+use crate::source::Source;
+use crate::watch::Watch;
+
+/// How long the files must have been left alone before they are read: several writes make one change.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// How long to wait for that, where something else in a directory is written all the time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why the rules are to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Somebody asked for it, and wants an answer in any case.
+    Asked,
+    /// Something happened in a directory of theirs, which may have been nothing to them.
+    Changed,
+}
+
+/// What keeps a running server's rules like those of its source.
+pub(crate) struct Reloader {
+    source: Source,
+    sites: Arc<Sites>,
+    /// What the source said last, so that a change elsewhere in its directories is no news.
+    last: Result<Loaded, Errors>,
+    /// `None` where there is nothing to watch or no way to.
+    watch: Option<Watch>,
+}
+
+impl Reloader {
+    /// Begins to watch the source on a thread of its own; what is sent to the other end of the channel reloads, too.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to give.
+    pub(crate) fn start(source: Source, sites: Arc<Sites>, loaded: Loaded) -> io::Result<Sender<Cause>> {
+        let (asking, causes) = mpsc::channel();
+        // What was changed between the first reading and the first watch is noticed by reading once more.
+        let _ = asking.send(Cause::Changed);
+        let mut reloader = Self { source, sites, last: Ok(loaded), watch: watch(asking.clone()) };
+        reloader.follow();
+        thread::Builder::new().name("reload".to_owned()).spawn(move || reloader.run(&causes))?;
+        Ok(asking)
+    }
+
+    fn run(mut self, causes: &Receiver<Cause>) {
+        while let Ok(cause) = causes.recv() {
+            let cause = if cause == Cause::Changed { settled(causes) } else { cause };
+            // First watched, then read: what happens in between is read again.
+            self.follow();
+            self.reload(cause);
+        }
+    }
+
+    fn follow(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.follow(self.source.directories());
+        }
+    }
+
+    fn reload(&mut self, cause: Cause) {
+        let read = self.source.load();
+        if cause == Cause::Asked || read != self.last {
+            match &read {
+                Ok(loaded) => self.put_in_force(loaded.clone()),
+                Err(errors) => self.refuse(errors),
+            }
+        }
+        self.last = read;
+    }
+
+    fn put_in_force(&self, loaded: Loaded) {
+        warn(&loaded);
+        self.sites.replace(loaded);
+        log::info!("{}: reloaded", self.source);
+    }
+
+    fn refuse(&self, errors: &Errors) {
+        for problem in errors.problems() {
+            log::error!("{problem}");
+        }
+        log::error!("{}: not reloaded; the rules in force stay", self.source);
+    }
+}
+
+/// Logs what may not be meant, line by line.
+pub(crate) fn warn(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+}
+
+fn watch(asking: Sender<Cause>) -> Option<Watch> {
+    let watch = Watch::new(move || {
+        // Where nobody receives any more, the server has ended.
+        let _ = asking.send(Cause::Changed);
+    });
+    watch.inspect_err(|error| log::warn!("files cannot be watched; SIGHUP reloads: {error}")).ok()
+}
+
+/// Waits until the files have been left alone for a while, or somebody asks.
+fn settled(causes: &Receiver<Cause>) -> Cause {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        match causes.recv_timeout(QUIET) {
+            Ok(Cause::Changed) => {}
+            Ok(Cause::Asked) => return Cause::Asked,
+            Err(_) => break,
+        }
+    }
+    Cause::Changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_changes_at_once_are_one() {
+        let (asking, causes) = mpsc::channel();
+        for _ in 0..1_000 {
+            asking.send(Cause::Changed).ok();
+        }
+        assert_eq!(settled(&causes), Cause::Changed);
+        assert!(causes.try_recv().is_err());
+    }
+
+    #[test]
+    fn who_asks_does_not_wait_until_the_files_are_left_alone() {
+        let (asking, causes) = mpsc::channel();
+        for cause in [Cause::Changed, Cause::Asked, Cause::Changed] {
+            asking.send(cause).ok();
+        }
+        assert_eq!(settled(&causes), Cause::Asked);
+        assert_eq!(causes.try_recv(), Ok(Cause::Changed));
+    }
+}

@@ -1,0 +1,78 @@
+//! `timebudget serve`: the demonstration app behind the time budgets of site files.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, rt, web};
+use timebudget::middleware::TimeBudget;
+use timebudget::{Engine, Sites};
+
+use crate::args::ServeArgs;
+use crate::demo;
+use crate::failure::Failure;
+use crate::output;
+use crate::ready;
+use crate::reload::{self, Reloader};
+use crate::signals::{self, End};
+use crate::source::Source;
+use crate::storage::Storage;
+
+/// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
+const LAST_REQUESTS_SECS: u64 = 25;
+
+/// Serves until the program is told to end, and then until what runs has been answered and settled.
+///
+/// # Errors
+///
+/// Wrong rules, all that is wrong with them; an unknown store; an address that cannot be listened on.
+pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let engine = engine(Storage::of_uri(&args.store).map_err(Failure::wrong)?);
+    let source = Source::of(args);
+    let loaded = source.load().map_err(Failure::wrong)?;
+    reload::warn(&loaded);
+    let sites = Arc::new(Sites::new(loaded.clone(), engine));
+    rt::System::new().block_on(async {
+        let end = End::receive().map_err(Failure::system)?;
+        let (server, address) = bind(args, &sites, end)?;
+        let asking = Reloader::start(source.clone(), sites, loaded).map_err(Failure::system)?;
+        signals::reload_on_hangup(asking).map_err(Failure::system)?;
+        output::to_stdout(&ready::announcement(address, &source));
+        server.await.map_err(Failure::system)
+    })
+}
+
+fn engine(storage: Storage) -> Arc<Engine> {
+    match storage {
+        Storage::Memory => Engine::in_memory(),
+    }
+}
+
+fn bind(args: &ServeArgs, sites: &Arc<Sites>, end: End) -> Result<(Server, SocketAddr), Failure> {
+    let budget = TimeBudget::sites(Arc::clone(sites));
+    let server =
+        HttpServer::new(move || App::new().wrap(budget.clone()).default_service(web::to(demo::answer)))
+            .workers(args.workers.map_or_else(cores, usize::from))
+            .shutdown_signal(end.told())
+            .shutdown_timeout(LAST_REQUESTS_SECS);
+    let failed =
+        |error: &dyn fmt::Display| Failure::system(format!("{}: cannot listen: {error}", args.listen));
+    let address = resolved(&args.listen).map_err(|error| failed(&error))?;
+    let server = server.bind(address).map_err(|error| failed(&error))?;
+    let bound = server.addrs().first().copied().unwrap_or(address);
+    Ok((server.run(), bound))
+}
+
+/// The first address of a name: each of several would get a port of its own where the port is 0.
+fn resolved(listen: &str) -> io::Result<SocketAddr> {
+    let first = listen.to_socket_addrs()?.next();
+    first.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}

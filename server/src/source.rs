@@ -1,0 +1,120 @@
+//! Sources: where the rules come from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use timebudget::config::{self, Errors, Loaded};
+
+use crate::args::ServeArgs;
+
+/// The rules that a server without a site file has, built in so that it runs from anywhere.
+const EXAMPLE: &str = include_str!("../../site_config.example.json");
+
+/// Where the rules come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The example that is built in.
+    Example,
+    /// One site file, for every host.
+    File(PathBuf),
+    /// A directory of sites.
+    Directory(PathBuf),
+}
+
+impl Source {
+    /// The source that the arguments name.
+    pub(crate) fn of(args: &ServeArgs) -> Self {
+        match (&args.site, &args.sites) {
+            (Some(file), _) => Self::File(file.clone()),
+            (None, Some(directory)) => Self::Directory(directory.clone()),
+            (None, None) => Self::Example,
+        }
+    }
+
+    /// The source that a path of `check` names: a directory of sites, or else a file.
+    pub(crate) fn at(path: &Path) -> Self {
+        match path.is_dir() {
+            true => Self::Directory(path.to_owned()),
+            false => Self::File(path.to_owned()),
+        }
+    }
+
+    /// The rules as they are now.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them.
+    pub(crate) fn load(&self) -> Result<Loaded, Errors> {
+        match self {
+            Self::Example => example(),
+            Self::File(file) => config::load_file(file),
+            Self::Directory(directory) => config::load_dir(directory),
+        }
+    }
+
+    /// The directories in which a change can change the rules.
+    ///
+    /// Never the files themselves: editors and Kubernetes replace a file by renaming another one over it, which
+    /// whoever watches the old file does not see. Where a file is a link, that is its target's directory too.
+    pub(crate) fn directories(&self) -> BTreeSet<PathBuf> {
+        match self {
+            Self::Example => BTreeSet::new(),
+            Self::File(file) => around(file),
+            Self::Directory(directory) => below(directory),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Example => f.write_str("site_config.example.json"),
+            Self::File(path) | Self::Directory(path) => path.display().fmt(f),
+        }
+    }
+}
+
+fn example() -> Result<Loaded, Errors> {
+    let (fallback, warnings) = config::parse_site("*", EXAMPLE)?;
+    Ok(Loaded { sites: Vec::new(), default_site: None, fallback, warnings })
+}
+
+fn around(file: &Path) -> BTreeSet<PathBuf> {
+    let target = fs::canonicalize(file).ok();
+    [Some(file), target.as_deref()].into_iter().flatten().filter_map(parent).collect()
+}
+
+fn parent(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent()?;
+    // The parent of a bare name is the empty path, which the system does not know.
+    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}
+
+/// The directory and its own directories, but none below: bench keeps a site's uploads there.
+fn below(directory: &Path) -> BTreeSet<PathBuf> {
+    let mut found = around(&directory.join("common_site_config.json"));
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.path().is_dir()) {
+        found.extend(around(&entry.path().join("site_config.json")));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_example_has_no_errors() {
+        let loaded = Source::Example.load();
+        assert!(loaded.is_ok_and(|loaded| !loaded.fallback.rules.is_empty() && loaded.warnings.is_empty()));
+    }
+
+    #[test]
+    fn a_bare_file_name_is_watched_in_the_current_directory() {
+        let directories = Source::File("no-such-file.json".into()).directories();
+        assert_eq!(directories, BTreeSet::from([PathBuf::from(".")]));
+    }
+}

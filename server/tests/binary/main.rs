@@ -1,0 +1,13 @@
+//! The binary as its users have it: over real sockets, with real files, signals and clocks.
+
+mod answer;
+mod budget;
+mod check;
+mod demo;
+mod hostile;
+mod reload;
+mod running;
+mod scratch;
+mod shutdown;
+mod start;
+mod zone;

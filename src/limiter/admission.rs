@@ -1,0 +1,156 @@
+//! The decision before the handler, and what is said of it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::limiter::{Claims, Limiter, Reservation};
+use crate::model::facts::Facts;
+use crate::model::now::Now;
+use crate::model::units::{Micros, Unit};
+use crate::store::{Charge, Claim, Fault, Settlement};
+
+/// The decision before the handler.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large variant is the usual one, and a box would be an allocation"
+)]
+pub enum Admission<L: Deref<Target = Limiter> = Arc<Limiter>> {
+    /// The request is none of the limiter's business: not decided, not charged, no headers.
+    Exempt,
+    /// The request may run; it is charged until the reservation is settled or dropped.
+    Admitted(Reservation<L>),
+    /// The request is not to be served.
+    Refused(Refusal),
+}
+
+impl<L: Deref<Target = Limiter>> Admission<L> {
+    /// Decides over a request with a limiter that the reservation is to hold on to.
+    ///
+    /// CORS preflights are never refused, since a browser would show its user an error that names no limit; their time
+    /// is charged.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the store failed.
+    pub fn of(limiter: L, facts: &dyn Facts) -> Result<Self, Fault> {
+        let mut reservation = Reservation::vacant(limiter);
+        Ok(match reservation.admit(facts)? {
+            Decision::Exempt => Self::Exempt,
+            Decision::Admitted => Self::Admitted(reservation),
+            Decision::Refused(refusal) => Self::Refused(refusal),
+        })
+    }
+}
+
+/// The decision before the handler, where the reservation is already in its place.
+#[derive(Debug)]
+pub(crate) enum Decision {
+    Exempt,
+    Admitted,
+    Refused(Refusal),
+}
+
+/// A decision not to serve a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The name of the first rule, in order, that refuses.
+    pub rule: String,
+    /// Whole seconds after which it is worth to ask again, at least 1.
+    ///
+    /// The window's end, where the budget is spent: who waits that long is inside the next window. A hint, where only
+    /// the requests that run now stand in the way.
+    pub retry_after_secs: u64,
+    /// The limit that refuses for the longest.
+    pub report: Report,
+}
+
+impl Refusal {
+    pub(crate) fn of(limiter: &Limiter, claims: &Claims, route: u32, now: Now) -> Self {
+        let wait = |claim: &Claim| retry_after_secs(claim, limiter.expected(claim, route));
+        let refusing = || claims.iter().filter(|claim| claim.refuses());
+        // The store refuses only where a claim does; if none did, the first would be described.
+        let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
+        Self {
+            rule: limiter.rule_name_at(refusing().next().unwrap_or(longest).rule).to_owned(),
+            retry_after_secs: wait(longest),
+            report: Report::of(longest, &Settlement::default(), now),
+        }
+    }
+}
+
+/// Where the tightest limit stands: what headers describe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What the window grants, in the limit's unit.
+    pub limit: u64,
+    /// What this request has cost so far, in the limit's unit; a refused one costs nothing.
+    pub used: u64,
+    /// What is left of it after this request and all that run beside it; 0 on a refusal.
+    pub remaining: u64,
+    /// Whole seconds until the window ends, rounded up, at least 1.
+    pub reset_secs: u64,
+    /// Whole seconds since 1970-01-01T00:00:00Z at which the window ends, rounded up.
+    pub reset_unix_secs: u64,
+    /// What the limit counts.
+    pub unit: Unit,
+    /// The position of the limit's rule.
+    pub(crate) rule: u16,
+}
+
+impl Report {
+    /// Describes the limit with the smallest share remaining, or of equal ones that with the longest window.
+    pub(crate) fn of_tightest(claims: &Claims, settlement: &Settlement, now: Now) -> Option<Self> {
+        if let [only] = claims.as_slice() {
+            return (!only.shadow).then(|| Self::of(only, settlement, now));
+        }
+        let described = claims.iter().filter(|claim| !claim.shadow);
+        let tightest = described.min_by(|one, other| {
+            let share = |a: &Claim, b: &Claim| u128::from(a.remaining()) * u128::from(b.quota);
+            let length = |claim: &Claim| claim.standing.window.length();
+            share(one, other).cmp(&share(other, one)).then_with(|| length(other).cmp(&length(one)))
+        });
+        tightest.map(|claim| Self::of(claim, settlement, now))
+    }
+
+    fn of(claim: &Claim, settlement: &Settlement, now: Now) -> Self {
+        let left = if is_cap(claim) { Micros(1) } else { claim.standing.left };
+        let ends = u64::try_from(now.wall().0).unwrap_or(0).saturating_add(left.0);
+        Self {
+            limit: claim.quota,
+            used: used(claim, settlement),
+            remaining: claim.remaining(),
+            reset_secs: left.secs_rounded_up().max(1),
+            reset_unix_secs: Micros(ends).secs_rounded_up(),
+            unit: if matches!(claim.charge, Charge::Time { .. }) { Unit::Time } else { Unit::Requests },
+            rule: claim.rule,
+        }
+    }
+}
+
+/// How long to wait until a claim that refuses would be admitted.
+fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
+    let reset = claim.standing.left.secs_rounded_up().max(1);
+    let waits_for_others =
+        is_cap(claim) || (matches!(claim.charge, Charge::Time { .. }) && claim.standing.spent < claim.quota);
+    if !waits_for_others {
+        return reset;
+    }
+    // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.
+    let first_ends = Micros(expected.0 / u64::from(claim.standing.admitted.max(1)));
+    first_ends.secs_rounded_up().clamp(1, reset)
+}
+
+fn used(claim: &Claim, settlement: &Settlement) -> u64 {
+    match claim.charge {
+        _ if claim.standing.refuses => 0,
+        Charge::Time { .. } => settlement.cost.0.saturating_add_signed(settlement.extra_micros),
+        Charge::Requests { .. } if settlement.returned => 0,
+        Charge::Requests { cost } => cost.saturating_add(settlement.extra_requests),
+        Charge::Place => 1,
+    }
+}
+
+fn is_cap(claim: &Claim) -> bool {
+    claim.charge == Charge::Place
+}

@@ -1,0 +1,181 @@
+//! The limiter: joins a site's rules with the clock and the store.
+
+mod admission;
+mod engine;
+mod reservation;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+pub(crate) use self::admission::Decision;
+pub use self::admission::{Admission, Refusal, Report};
+pub use self::engine::Engine;
+use self::engine::Expectations;
+pub use self::reservation::Reservation;
+use crate::model::facts::Facts;
+use crate::model::key::{KeyBytes, KeyHash};
+use crate::model::limit::Limit;
+use crate::model::now::Now;
+use crate::model::rule::{Component, KeySpec, Rule};
+use crate::model::site::Site;
+use crate::model::units::{Micros, Unit};
+use crate::store::{Book, BookSpec, Charge, Claim, Fault, Mode, Tally, Verdict};
+
+/// How many bits of an IPv6 address tell clients apart: a /64 is what one customer gets (RFC 6177).
+const IPV6_PREFIX: u8 = 64;
+
+pub(crate) type Claims = SmallVec<[Claim; 2]>;
+
+/// A running limiter: one site's rules over an engine.
+#[derive(Debug)]
+pub struct Limiter {
+    site: Site,
+    rules: Vec<OpenRule>,
+    /// Whether headers must say which of several limits they describe.
+    pub(crate) has_several_limits: bool,
+    pub(crate) engine: Arc<Engine>,
+}
+
+/// A rule with its books open.
+#[derive(Debug)]
+struct OpenRule {
+    limits: Vec<(Limit, Book)>,
+    expectations: Arc<Expectations>,
+    /// Whether it has no condition.
+    applies_always: bool,
+    /// The key, where it is the same for all requests.
+    constant_key: Option<KeyHash>,
+}
+
+impl Limiter {
+    /// A limiter of a site.
+    ///
+    /// A second limiter of the same site name on the same engine draws on the same accounts: that is how a reload works.
+    pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
+        let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
+        let limits = rules.iter().map(|rule| rule.limits.len()).sum::<usize>();
+        Self { rules, has_several_limits: limits > 1, engine: Arc::clone(engine), site }
+    }
+
+    /// The site.
+    pub const fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Decides over a request: all rules whose condition it fulfils must admit it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the store failed.
+    pub fn admit(self: &Arc<Self>, facts: &dyn Facts) -> Result<Admission<Arc<Self>>, Fault> {
+        Admission::of(Arc::clone(self), facts)
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.engine.clock.now()
+    }
+
+    pub(crate) fn is_exempt(&self, facts: &dyn Facts) -> bool {
+        self.site.exempt.as_ref().is_some_and(|exempt| exempt.matches(facts))
+    }
+
+    /// The claims of all rules that apply to a request.
+    pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
+        for (at, (rule, open)) in self.site.rules.iter().zip(&self.rules).enumerate() {
+            if !open.applies_always && !rule.when.matches(facts) {
+                continue;
+            }
+            let key = open.constant_key.unwrap_or_else(|| {
+                let bytes = key_bytes(&rule.key, facts);
+                self.engine.hasher.hash(bytes.as_slice())
+            });
+            open.claim(key, at as u16, facts, mode, claims);
+        }
+    }
+
+    pub(crate) fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        if claims.is_empty() {
+            return Ok(Verdict::Admitted);
+        }
+        self.engine.store.admit(claims, mode, now)
+    }
+
+    /// Learns what a request has cost.
+    pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
+        let mut learned = None;
+        for claim in claims.iter().filter(|claim| !matches!(claim.charge, Charge::Requests { .. })) {
+            if learned != Some(claim.rule) {
+                self.rules[usize::from(claim.rule)].expectations.record(route, cost);
+                learned = Some(claim.rule);
+            }
+        }
+    }
+
+    /// The name of the rule at a position.
+    pub(crate) fn rule_name_at(&self, position: u16) -> &str {
+        &self.site.rules[usize::from(position)].name
+    }
+
+    pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
+        self.rules[usize::from(claim.rule)].expectations.expected(route)
+    }
+}
+
+impl OpenRule {
+    fn new(rule: &Rule, site: &Site, engine: &Engine) -> Self {
+        let open = |limit: &Limit| {
+            let tally = match limit {
+                Limit::Time { .. } => Tally::Charged(Unit::Time),
+                Limit::Requests { .. } => Tally::Charged(Unit::Requests),
+                Limit::Concurrent { .. } => Tally::Running,
+            };
+            let (site, zone) = (site.name.as_str(), &site.zone);
+            engine.store.open(&BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone })
+        };
+        Self {
+            limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
+            expectations: engine.expectations(&site.name, &rule.name),
+            applies_always: rule.when.is_always(),
+            constant_key: is_constant(&rule.key).then(|| engine.hasher.hash(&[])),
+        }
+    }
+
+    fn claim(&self, key: KeyHash, rule: u16, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
+        for (limit, book) in &self.limits {
+            let charge = match limit {
+                Limit::Time { .. } => Charge::Time { expected: self.expectations.expected(facts.route()) },
+                // What is never refused is charged its time, and is not counted.
+                _ if mode == Mode::Force => continue,
+                Limit::Requests { .. } => Charge::Requests { cost: 1 },
+                Limit::Concurrent { .. } => Charge::Place,
+            };
+            claims.push(Claim { rule, ..Claim::new(*book, key, limit.quota(), charge) });
+        }
+    }
+}
+
+fn is_constant(key: &KeySpec) -> bool {
+    key.0.iter().all(|component| matches!(component, Component::Site))
+}
+
+fn key_bytes(key: &KeySpec, facts: &dyn Facts) -> KeyBytes {
+    let mut bytes = KeyBytes::default();
+    for (kind, component) in (0..).zip(&key.0) {
+        match component {
+            // The site's name is part of the book.
+            Component::Site => {}
+            Component::Ip => write_address(&mut bytes, kind, facts.ip()),
+        }
+    }
+    bytes
+}
+
+/// Peers without an address, such as those of a Unix socket, share one account.
+fn write_address(bytes: &mut KeyBytes, kind: u8, address: Option<IpAddr>) {
+    match address {
+        Some(address) => bytes.address(kind, address, IPV6_PREFIX),
+        None => bytes.absent(kind),
+    }
+}

@@ -1,0 +1,56 @@
+//! Errors of inner middleware under a budget.
+
+use std::fmt;
+use std::rc::Rc;
+
+use actix_web::http::StatusCode;
+use actix_web::{Error, HttpResponse, ResponseError};
+
+use crate::limiter::Report;
+use crate::middleware::running::Running;
+
+/// An error of inner middleware, whose response says where the client stands.
+///
+/// It stands in for the error, and not a response mapper on it, since [`HttpResponse::from_error`] drops mappers. Outer
+/// middleware that looks for an error of its own type finds it by [`LimitedError::error`].
+pub struct LimitedError {
+    error: Error,
+    running: Rc<Running>,
+    report: Option<Report>,
+}
+
+impl LimitedError {
+    /// Ends the request with an error.
+    pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
+        Self { error, running: Rc::clone(running), report: running.settle_with_report() }.into()
+    }
+
+    /// The error as the inner middleware made it.
+    pub const fn error(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl ResponseError for LimitedError {
+    fn status_code(&self) -> StatusCode {
+        self.error.as_response_error().status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.error.error_response();
+        self.running.write_headers(response.headers_mut(), self.report.as_ref());
+        response
+    }
+}
+
+impl fmt::Display for LimitedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl fmt::Debug for LimitedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.error, f)
+    }
+}

@@ -1,0 +1,67 @@
+//! What a handler can ask of the budget it runs under.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::limiter::Report;
+use crate::middleware::current;
+use crate::middleware::running::Running;
+use crate::model::units::Micros;
+
+/// The budget that a handler runs under: an extractor that never fails.
+///
+/// Under several budgets it is the innermost one. Under none, nothing is charged and there is nothing to report.
+///
+/// ```
+/// use actix_web::{HttpResponse, Responder};
+/// use timebudget::{Micros, middleware::Budget};
+///
+/// async fn render(budget: Budget) -> impl Responder {
+///     budget.charge(Micros::from_millis(250)); // what a worker elsewhere has taken
+///     HttpResponse::Ok().finish()
+/// }
+/// # let _ = render;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Budget(Option<Rc<Running>>);
+
+impl Budget {
+    /// Where the tightest limit stands now, this request's own time included and its own hold left out.
+    pub fn report(&self) -> Option<Report> {
+        self.0.as_ref()?.report()
+    }
+
+    /// How long this request has run.
+    pub fn used(&self) -> Micros {
+        self.0.as_ref().map_or(Micros::ZERO, |running| running.used())
+    }
+
+    /// Charges time that is spent elsewhere on this request's behalf, when the request ends.
+    pub fn charge(&self, extra: Micros) {
+        if let Some(running) = &self.0 {
+            running.charge(extra);
+        }
+    }
+
+    /// Makes this request free: it is charged nothing when it ends, and what was charged is returned.
+    ///
+    /// What it cost a window that has ended meanwhile stays there.
+    pub fn waive(&self) {
+        if let Some(running) = &self.0 {
+            running.waive();
+        }
+    }
+}
+
+impl FromRequest for Budget {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(current::current())))
+    }
+}

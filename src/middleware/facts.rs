@@ -1,0 +1,90 @@
+//! What rules may see of an actix request.
+
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::net::IpAddr;
+
+use actix_web::dev::ServiceRequest;
+use foldhash::fast::FixedState;
+
+use crate::model::facts::Facts;
+
+/// A request as rules see it.
+pub(super) struct RequestFacts<'a> {
+    request: &'a ServiceRequest,
+    routes: &'a Routes,
+    route: Cell<Option<u32>>,
+}
+
+impl<'a> RequestFacts<'a> {
+    pub(super) const fn new(request: &'a ServiceRequest, routes: &'a Routes) -> Self {
+        Self { request, routes, route: Cell::new(None) }
+    }
+}
+
+impl Facts for RequestFacts<'_> {
+    fn method(&self) -> &str {
+        self.request.method().as_str()
+    }
+
+    fn path(&self) -> &str {
+        // Unlike `ServiceRequest::path`, decoded as the router decodes it.
+        self.request.match_info().as_str()
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.request.peer_addr().map(|address| address.ip())
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    fn route(&self) -> u32 {
+        let route = self.route.get().unwrap_or_else(|| self.routes.of(self.request));
+        self.route.set(Some(route));
+        route
+    }
+}
+
+/// How many paths a worker remembers the route of; a power of two.
+const REMEMBERED: usize = 256;
+
+/// Numbers of routes, remembered by path: to match a path against an application's patterns costs an allocation.
+#[derive(Debug)]
+pub(super) struct Routes {
+    hasher: FixedState,
+    by_path: RefCell<Box<[(u64, u32)]>>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        let by_path = vec![(0, 0); REMEMBERED].into_boxed_slice();
+        Self { hasher: FixedState::default(), by_path: RefCell::new(by_path) }
+    }
+}
+
+impl Routes {
+    fn of(&self, request: &ServiceRequest) -> u32 {
+        let path = self.hash(request, request.match_info().as_str());
+        let place = path as usize % REMEMBERED;
+        let (remembered, route) = self.by_path.borrow()[place];
+        if remembered == path {
+            return route;
+        }
+        let pattern = request.match_pattern().unwrap_or_default();
+        let route = self.hash(request, &pattern) as u32;
+        self.by_path.borrow_mut()[place] = (path, route);
+        route
+    }
+
+    /// A method does not cost what another one on the same pattern costs.
+    fn hash(&self, request: &ServiceRequest, text: &str) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(text.as_bytes());
+        // The usual methods differ in their length or their first letter.
+        let method = request.method().as_str().as_bytes();
+        hasher.write_u16(u16::from(method.first().copied().unwrap_or(0)) << 8 | method.len() as u16);
+        hasher.finish()
+    }
+}

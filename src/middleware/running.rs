@@ -1,0 +1,166 @@
+//! A request that runs: its reservation, shared by all who have to do with it.
+
+use std::cell::{Cell, RefCell};
+use std::iter;
+use std::rc::Rc;
+
+use actix_web::http::header::HeaderMap;
+
+use crate::limiter::{Decision, Report, Reservation};
+use crate::middleware::current;
+use crate::middleware::worker::WorkerSite;
+use crate::model::facts::Facts;
+use crate::model::units::Micros;
+use crate::store::Fault;
+
+/// A request that runs under a budget.
+#[derive(Debug)]
+pub(super) struct Running {
+    site: WorkerSite,
+    /// Never borrowed across user code.
+    reservation: RefCell<Reservation<WorkerSite>>,
+    /// Whether the request's body was asked for in this poll, and has to be waited for.
+    waits_for_client: Cell<bool>,
+    /// The tightest limit of the budgets inside this one.
+    inner: Cell<Option<Inner>>,
+    /// The budget around this one.
+    outer: Option<Rc<Running>>,
+}
+
+/// What a budget inside has already told the client.
+#[derive(Clone, Copy, Debug)]
+struct Inner {
+    refused: bool,
+    remaining: u64,
+    limit: u64,
+}
+
+impl Running {
+    /// The place of a request that is yet to be admitted.
+    pub(super) fn new(site: WorkerSite) -> Self {
+        Self {
+            reservation: RefCell::new(Reservation::vacant(site.clone())),
+            site,
+            waits_for_client: Cell::new(false),
+            inner: Cell::new(None),
+            outer: current::current(),
+        }
+    }
+
+    pub(super) fn admit(&self, facts: &dyn Facts) -> Result<Decision, Fault> {
+        self.reservation.borrow_mut().admit(facts)
+    }
+
+    /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or
+    /// whoever is refused inside could still drain what all share outside.
+    pub(super) fn refused(&self, report: &Report) {
+        let nearest = self.outer.as_ref();
+        if let Some(outer) = nearest {
+            outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit });
+        }
+        for outer in iter::successors(nearest, |inner| inner.outer.as_ref()) {
+            outer.waive();
+        }
+    }
+
+    pub(super) const fn site(&self) -> &WorkerSite {
+        &self.site
+    }
+
+    pub(super) fn waits_for_client(&self, waits: bool) {
+        self.waits_for_client.set(waits);
+    }
+
+    /// Begins a poll of the handler, or of the body that it has made.
+    pub(super) fn enter(&self) {
+        self.waits_for_client.set(false);
+        self.reservation.borrow_mut().resume();
+    }
+
+    /// Ends a poll that has yielded nothing.
+    ///
+    /// Only here can it be known that it waits for its client: a handler that asked for the request's body may have
+    /// gone on to work on something else.
+    pub(super) fn leave(&self) {
+        if self.waits_for_client.get() {
+            self.pause();
+        }
+    }
+
+    pub(super) fn pause(&self) {
+        self.reservation.borrow_mut().pause();
+    }
+
+    pub(super) fn charge(&self, extra: Micros) {
+        self.reservation.borrow_mut().charge(extra);
+    }
+
+    pub(super) fn waive(&self) {
+        self.reservation.borrow_mut().waive();
+    }
+
+    pub(super) fn used(&self) -> Micros {
+        self.reservation.borrow().used()
+    }
+
+    pub(super) fn report(&self) -> Option<Report> {
+        self.reservation.borrow_mut().report()
+    }
+
+    /// Ends the request; a second time does nothing.
+    pub(super) fn settle(&self) {
+        self.reservation.borrow_mut().close();
+    }
+
+    /// Ends the request and says where the client stands then.
+    pub(super) fn settle_with_report(&self) -> Option<Report> {
+        self.reservation.borrow_mut().settle()
+    }
+
+    /// Ends the request and writes where the client stands then.
+    pub(super) fn settle_with_headers(&self, headers: &mut HeaderMap) {
+        if self.site.wire().is_enabled() {
+            self.write_headers(headers, self.settle_with_report().as_ref());
+        } else {
+            self.settle();
+        }
+    }
+
+    /// Writes where the client stands, unless a budget inside has said something tighter.
+    pub(super) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
+        let Some(report) = report else { return };
+        let own = Inner { refused: false, remaining: report.remaining, limit: report.limit };
+        let tightest = match self.inner.get() {
+            Some(inner) if inner.is_tighter_than(own) => inner,
+            _ => {
+                self.site.wire().write(headers, &self.site, report, true);
+                own
+            }
+        };
+        if let Some(outer) = &self.outer {
+            outer.hear(tightest);
+        }
+    }
+
+    fn hear(&self, inner: Inner) {
+        self.inner.set(Some(inner));
+    }
+}
+
+impl Inner {
+    /// Whether it refuses, or its remaining share is the smaller one.
+    fn is_tighter_than(self, other: Self) -> bool {
+        let share = |a: Self, b: Self| u128::from(a.remaining) * u128::from(b.limit);
+        self.refused || share(self, other) < share(other, self)
+    }
+}
+
+/// Ends the request when it is dropped, whoever else still knows of it.
+#[derive(Debug)]
+pub(super) struct Guard(pub(super) Rc<Running>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.settle();
+    }
+}

@@ -1,0 +1,136 @@
+//! How reports become header fields.
+//!
+//! Names and values that repeat are kept; those that do not are cut from one buffer per worker and site.
+
+use std::cell::RefCell;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use bytes::BytesMut;
+
+use crate::limiter::{Limiter, Report};
+use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
+
+/// How much room for digits is made at once.
+const DIGITS: usize = 4096;
+
+/// The header fields of one site in one worker.
+#[derive(Debug)]
+pub(super) struct Wire {
+    enabled: bool,
+    reset_style: ResetStyle,
+    limit: HeaderName,
+    remaining: HeaderName,
+    reset: HeaderName,
+    used: HeaderName,
+    limit_value: Repeated,
+    reset_value: Repeated,
+    digits: RefCell<BytesMut>,
+}
+
+/// The last value of a field that mostly repeats.
+#[derive(Debug)]
+struct Repeated(RefCell<(u64, HeaderValue)>);
+
+impl Wire {
+    pub(super) fn new(policy: &HeaderPolicy) -> Self {
+        let HeaderPolicy { enabled, reset: reset_style, names } = policy;
+        let defaults = HeaderNames::default();
+        Self {
+            enabled: *enabled,
+            reset_style: *reset_style,
+            limit: field_name(&names.limit, &defaults.limit, "x-ratelimit-limit"),
+            remaining: field_name(&names.remaining, &defaults.remaining, "x-ratelimit-remaining"),
+            reset: field_name(&names.reset, &defaults.reset, "x-ratelimit-reset"),
+            used: field_name(&names.used, &defaults.used, "x-ratelimit-used"),
+            limit_value: Repeated::default(),
+            reset_value: Repeated::default(),
+            digits: RefCell::default(),
+        }
+    }
+
+    pub(super) const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Writes where a client stands, and for a served request what it has cost.
+    pub(super) fn write(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) {
+        if !self.enabled {
+            return;
+        }
+        let before = headers.len_keys();
+        let written = self.append(headers, limiter, report, served);
+        // Something of these names was there already. To count names is cheaper than to look for each.
+        if headers.len_keys() != before + written {
+            self.remove(headers);
+            self.append(headers, limiter, report, served);
+        }
+    }
+
+    /// Appends the fields, and returns how many they are.
+    fn append(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) -> usize {
+        let reset = match self.reset_style {
+            ResetStyle::Seconds => report.reset_secs,
+            ResetStyle::Unix => report.reset_unix_secs,
+        };
+        headers.append(self.limit.clone(), self.limit_value.of(report.limit));
+        headers.append(self.remaining.clone(), self.number(report.remaining));
+        headers.append(self.reset.clone(), self.reset_value.of(reset));
+        if served {
+            headers.append(self.used.clone(), self.number(report.used));
+        }
+        let several = if limiter.has_several_limits { append_resource(headers, limiter, report) } else { 0 };
+        3 + usize::from(served) + several
+    }
+
+    /// Removes what an inner budget, or the handler, has written.
+    fn remove(&self, headers: &mut HeaderMap) {
+        for name in [&self.limit, &self.remaining, &self.reset, &self.used, &RESOURCE, &UNIT] {
+            headers.remove(name);
+        }
+    }
+
+    fn number(&self, number: u64) -> HeaderValue {
+        let mut digits = self.digits.borrow_mut();
+        if digits.capacity() < 20 {
+            digits.reserve(DIGITS);
+        }
+        digits.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        let value = HeaderValue::from_maybe_shared(digits.split().freeze());
+        value.unwrap_or_else(|_| HeaderValue::from(number))
+    }
+}
+
+const RESOURCE: HeaderName = HeaderName::from_static("x-ratelimit-resource");
+const UNIT: HeaderName = HeaderName::from_static("x-ratelimit-unit");
+
+fn append_resource(headers: &mut HeaderMap, limiter: &Limiter, report: &Report) -> usize {
+    headers.append(UNIT, HeaderValue::from_static(report.unit.header_name()));
+    // A rule's name that no field can hold is left out.
+    let Ok(rule) = HeaderValue::from_str(limiter.rule_name_at(report.rule)) else { return 1 };
+    headers.append(RESOURCE, rule);
+    2
+}
+
+impl Default for Repeated {
+    fn default() -> Self {
+        Self(RefCell::new((0, HeaderValue::from_static("0"))))
+    }
+}
+
+impl Repeated {
+    fn of(&self, number: u64) -> HeaderValue {
+        let mut last = self.0.borrow_mut();
+        if last.0 != number {
+            *last = (number, HeaderValue::from(number));
+        }
+        last.1.clone()
+    }
+}
+
+/// A field's name; one that is no token, which a site file cannot hold, gives way to the default.
+fn field_name(name: &str, default: &str, lower: &'static str) -> HeaderName {
+    if name == default {
+        return HeaderName::from_static(lower);
+    }
+    HeaderName::from_bytes(name.as_bytes()).unwrap_or(HeaderName::from_static(lower))
+}

@@ -1,0 +1,100 @@
+//! What one worker keeps for itself, so that a request touches nothing that other workers write.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header;
+
+use crate::limiter::Limiter;
+use crate::middleware::facts::Routes;
+use crate::middleware::wire::Wire;
+use crate::sites::{Sites, Table};
+
+/// One worker's view of the sites.
+#[derive(Debug)]
+pub(super) struct Worker {
+    sites: Arc<Sites>,
+    seen: Cell<u64>,
+    view: RefCell<View>,
+    pub(super) routes: Routes,
+}
+
+/// The sites as they were when the worker last looked.
+#[derive(Debug)]
+struct View {
+    table: Arc<Table>,
+    /// The site of the last request: most servers answer for one host.
+    last: WorkerSite,
+    others: HashMap<*const Limiter, WorkerSite>,
+}
+
+/// A site in one worker: cheap to clone, without a word that other workers write.
+#[derive(Clone, Debug)]
+pub(super) struct WorkerSite(Rc<(Arc<Limiter>, Wire)>);
+
+impl Deref for WorkerSite {
+    type Target = Limiter;
+
+    fn deref(&self) -> &Limiter {
+        &self.0.0
+    }
+}
+
+impl WorkerSite {
+    fn new(limiter: &Arc<Limiter>) -> Self {
+        Self(Rc::new((Arc::clone(limiter), Wire::new(&limiter.site().headers))))
+    }
+
+    pub(super) fn wire(&self) -> &Wire {
+        &self.0.1
+    }
+}
+
+impl Worker {
+    pub(super) fn new(sites: Arc<Sites>) -> Self {
+        let seen = Cell::new(sites.version());
+        let view = RefCell::new(View::new(sites.table()));
+        Self { sites, seen, view, routes: Routes::default() }
+    }
+
+    /// The site that answers for a request.
+    pub(super) fn site(&self, request: &ServiceRequest) -> WorkerSite {
+        let version = self.sites.version();
+        let mut view = self.view.borrow_mut();
+        if self.seen.replace(version) != version {
+            *view = View::new(self.sites.table());
+        }
+        view.site(request)
+    }
+}
+
+impl View {
+    fn new(table: Arc<Table>) -> Self {
+        let last = WorkerSite::new(table.limiter(None));
+        Self { table, last, others: HashMap::new() }
+    }
+
+    fn site(&mut self, request: &ServiceRequest) -> WorkerSite {
+        if !self.table.has_hosts() {
+            return self.last.clone();
+        }
+        let limiter = self.table.limiter(host(request));
+        if !std::ptr::eq(Arc::as_ptr(limiter), &*self.last) {
+            let known = self.others.entry(Arc::as_ptr(limiter)).or_insert_with(|| WorkerSite::new(limiter));
+            self.last = known.clone();
+        }
+        self.last.clone()
+    }
+}
+
+/// The host that the request is for: that of its target where it names one (RFC 9112, section 3.2.2), else of `Host`.
+///
+/// Never `X-Forwarded-Host`, with which a client could choose its site.
+fn host(request: &ServiceRequest) -> Option<&str> {
+    let target = request.head().uri.host(); // Without the user that an authority may name.
+    target.or_else(|| request.headers().get(header::HOST)?.to_str().ok())
+}

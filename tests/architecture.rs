@@ -1,0 +1,128 @@
+//! The house: every module stands on a floor, and a module uses only what stands below it.
+//!
+//! The floors are drawn in ARCHITECTURE.md. The test reads the sources as text, so it sees `use` lines and full paths
+//! alike, in the library and in its unit tests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each top-level module and its floor.
+const FLOORS: &[(&str, u8)] = &[
+    ("model", 0),
+    ("clock", 1),
+    ("store", 1),
+    ("tzdata", 1),
+    ("limiter", 2),
+    ("config", 2),
+    ("sites", 3),
+    ("middleware", 4),
+];
+
+/// What only some modules may name: a text, and the modules.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("actix_", &["middleware"]),
+    ("Instant::now", &["clock"]),
+    ("SystemTime", &["clock"]),
+    ("quanta", &["clock"]),
+    ("jiff", &["tzdata"]),
+    ("chrono_tz", &["tzdata"]),
+    ("std::fs", &["tzdata", "config"]),
+    ("std::env", &["tzdata", "config"]),
+    ("std::thread", &["limiter"]),
+    ("serde", &["config", "middleware"]),
+];
+
+struct Source {
+    path: PathBuf,
+    module: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &root, &mut found);
+    assert!(found.len() > 40, "only {} sources found", found.len());
+    found
+}
+
+fn collect(root: &Path, dir: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, found);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let first = path.strip_prefix(root).unwrap().iter().next().unwrap();
+            let module = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
+            let text = code(&fs::read_to_string(&path).unwrap());
+            found.push(Source { path, module, text });
+        }
+    }
+}
+
+/// The source without its comments.
+fn code(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The top-level modules that a source names after `crate::`.
+fn used_modules(text: &str) -> Vec<&str> {
+    text.split("crate::")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(""))
+        .filter(|name| name.starts_with(char::is_lowercase))
+        .collect()
+}
+
+#[test]
+fn every_module_stands_on_a_floor() {
+    let floors: BTreeMap<_, _> = FLOORS.iter().copied().collect();
+    for source in sources().iter().filter(|source| source.module != "lib") {
+        assert!(floors.contains_key(source.module.as_str()), "{} stands nowhere", source.module);
+    }
+}
+
+#[test]
+fn an_arrow_only_points_down() {
+    let floors: BTreeMap<_, _> = FLOORS.iter().copied().collect();
+    for source in sources().iter().filter(|source| source.module != "lib") {
+        for used in used_modules(&source.text).into_iter().filter(|used| *used != source.module) {
+            let floor =
+                floors.get(used).unwrap_or_else(|| panic!("{}: no module {used}", source.path.display()));
+            assert!(
+                *floor < floors[source.module.as_str()],
+                "{}: {} uses {used}, which does not stand below it",
+                source.path.display(),
+                source.module
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_confined_is_named_nowhere_else() {
+    for source in &sources() {
+        for (text, modules) in CONFINED {
+            let allowed = modules.contains(&source.module.as_str());
+            assert!(allowed || !source.text.contains(text), "{}: names {text}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn a_source_imports_only_by_its_module_path() {
+    // A shortcut such as `crate::Micros` would hide on which floor the thing stands.
+    for source in sources().iter().filter(|source| source.module != "lib") {
+        let shortcut = source.text.split("crate::").skip(1).find(|rest| rest.starts_with(char::is_uppercase));
+        assert_eq!(shortcut.map(|rest| &rest[..rest.len().min(20)]), None, "{}", source.path.display());
+    }
+}
+
+#[test]
+fn the_page_of_the_house_names_every_module() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    for (module, _) in FLOORS {
+        assert!(page.contains(&format!("`{module}`")), "ARCHITECTURE.md does not name `{module}`");
+    }
+}
