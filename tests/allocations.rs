@@ -52,6 +52,13 @@ fn claim(book: Book, key: &str, charge: Charge) -> Claim {
 }
 
 #[test]
+fn the_first_decision_of_a_shard_is_seen_to_allocate() {
+    let bench = Bench::new();
+    let mut claims = [bench.timed("key", Period::DAY)];
+    assert!(measure(|| bench.serve(&mut claims)).count_total > 0);
+}
+
+#[test]
 fn a_decision_on_an_account_that_exists_allocates_nothing() {
     let bench = Bench::new();
     assert_eq!(bench.allocations(&[bench.timed("key", Period::DAY)]), 0);

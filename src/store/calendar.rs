@@ -96,18 +96,21 @@ const fn tick_of(now: Now, utc: UnixMicros) -> Tick {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::clock::{Clock, ManualClock};
 
     /// 2023-11-14 22:00 UTC.
     const START_SECS: i64 = 1_699_999_200;
-    const HALF_AN_HOUR: Duration = Duration::from_secs(1_800);
 
-    fn hours() -> (Calendar, ManualClock) {
-        let calendar = Calendar::new(Arc::new(Zone::utc()), Some(Period::HOUR));
-        (calendar, ManualClock::at(UnixMicros::from_secs(START_SECS)))
+    fn hours() -> Calendar {
+        Calendar::new(Arc::new(Zone::utc()), Some(Period::HOUR))
+    }
+
+    const HOUR: i64 = 3_600_000_000;
+
+    /// So many microseconds after the start, with a wall clock that has been set by so many seconds.
+    fn after(micros: i64, set_by_secs: i64) -> Now {
+        let utc = UnixMicros::from_secs(START_SECS).plus(micros);
+        Now { tick: Tick(micros), utc, step: set_by_secs * 1_000_000 }
     }
 
     fn hour(hours_later: i64) -> Window {
@@ -117,56 +120,47 @@ mod tests {
 
     #[test]
     fn a_window_ends_at_its_edge_and_the_next_begins_there() {
-        let (calendar, clock) = hours();
-        let first = calendar.in_force(clock.now());
-        clock.advance(Duration::from_secs(3_600) - Duration::from_micros(1));
-        assert_eq!(calendar.in_force(clock.now()), first);
-        assert_eq!(first.left(clock.now()), Micros(1));
-        clock.advance(Duration::from_micros(1));
-        let second = calendar.in_force(clock.now());
+        let calendar = hours();
+        let first = calendar.in_force(after(0, 0));
+        let last = after(HOUR - 1, 0);
+        assert_eq!((calendar.in_force(last), first.left(last)), (first, Micros(1)));
+        let second = calendar.in_force(after(HOUR, 0));
         assert_eq!((first.window, second.window), (hour(0), hour(1)));
-        assert_eq!((second.start_tick, second.sequence), (clock.now().tick, first.sequence + 1));
+        assert_eq!((second.start_tick, second.sequence), (Tick(HOUR), first.sequence + 1));
     }
 
     #[test]
     fn a_window_that_nobody_asked_for_is_skipped() {
-        let (calendar, clock) = hours();
-        calendar.in_force(clock.now());
-        clock.advance(HALF_AN_HOUR * 9);
-        let fifth = calendar.in_force(clock.now());
-        assert_eq!(fifth.window, hour(4));
-        assert_eq!(clock.now().tick.since(fifth.start_tick), Micros::from_secs(1_800));
+        let calendar = hours();
+        calendar.in_force(after(0, 0));
+        let fifth = calendar.in_force(after(4 * HOUR + HOUR / 2, 0));
+        assert_eq!((fifth.window, fifth.start_tick), (hour(4), Tick(4 * HOUR)));
     }
 
     #[test]
     fn setting_the_wall_clock_moves_no_edge() {
-        let (calendar, clock) = hours();
-        let first = calendar.in_force(clock.now());
+        let calendar = hours();
+        let first = calendar.in_force(after(0, 0));
         for secs in [-7_200, 90_000, -86_400] {
-            clock.set_wall_by(secs);
-            assert_eq!(calendar.in_force(clock.now()), first);
+            assert_eq!(calendar.in_force(after(HOUR - 1, secs)), first);
         }
     }
 
     #[test]
     fn after_the_edge_the_wall_clock_says_which_window_is_next() {
-        let (calendar, clock) = hours();
-        let first = calendar.in_force(clock.now());
-        clock.set_wall_by(5_400);
-        clock.advance(HALF_AN_HOUR * 2);
-        let next = calendar.in_force(clock.now());
-        assert_eq!(next.window, hour(2));
-        assert_eq!(next.left(clock.now()), Micros::from_secs(1_800));
-        assert_eq!(next.start_tick.since(first.start_tick), Micros::from_secs(3_600));
+        let calendar = hours();
+        calendar.in_force(after(0, 0));
+        let edge = after(HOUR, 5_400);
+        let next = calendar.in_force(edge);
+        assert_eq!((next.window, next.left(edge)), (hour(2), Micros::from_secs(1_800)));
+        assert_eq!(next.start_tick, Tick(HOUR));
     }
 
     #[test]
     fn a_start_that_comes_again_has_another_sequence() {
-        let (calendar, clock) = hours();
-        let first = calendar.in_force(clock.now());
-        clock.set_wall_by(-3_600);
-        clock.advance(HALF_AN_HOUR * 2);
-        let again = calendar.in_force(clock.now());
+        let calendar = hours();
+        let first = calendar.in_force(after(0, 0));
+        let again = calendar.in_force(after(HOUR, -3_600));
         assert_eq!(again.window, first.window);
         assert_ne!(again.sequence, first.sequence);
     }
@@ -174,10 +168,8 @@ mod tests {
     #[test]
     fn without_a_period_one_window_lasts_for_ever() {
         let calendar = Calendar::new(Arc::new(Zone::utc()), None);
-        let clock = ManualClock::at(UnixMicros::from_secs(START_SECS));
-        let first = calendar.in_force(clock.now());
-        clock.advance(Duration::from_secs(1 << 40));
-        assert_eq!(calendar.in_force(clock.now()), first);
+        let first = calendar.in_force(after(0, 0));
+        assert_eq!(calendar.in_force(after(1 << 60, 0)), first);
         assert_eq!(first.window, Window::ALL_TIME);
     }
 }

@@ -4,6 +4,7 @@
 //! number of limits. On an account that exists it allocates nothing.
 
 mod decision;
+mod entries;
 mod locked;
 mod table;
 
