@@ -55,7 +55,7 @@ pub(crate) enum Decision {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The name of the first rule, in order, that refuses.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// Whole seconds after which it is worth to ask again, at least 1.
     ///
     /// The window's end, where the budget is spent: who waits that long is inside the next window. A hint, where only
@@ -95,7 +95,7 @@ impl Refusal {
         // The store refuses only where a claim does; if none did, the first would be described.
         let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
         Self {
-            rule: limiter.rule_name_at(refusing().next().unwrap_or(longest).rule).to_owned(),
+            rule: limiter.shared_rule_name(refusing().next().unwrap_or(longest).rule),
             retry_after_secs: wait(longest),
             cause: Cause::of(longest),
             report: Report::of(longest, &Settlement::default(), now),

@@ -41,6 +41,7 @@ pub struct Limiter {
 /// A rule with its books open.
 #[derive(Debug)]
 struct OpenRule {
+    name: Arc<str>,
     limits: Vec<(Limit, Book)>,
     expectations: Arc<Expectations>,
     /// Whether it has no condition.
@@ -115,7 +116,12 @@ impl Limiter {
 
     /// The name of the rule at a position.
     pub(crate) fn rule_name_at(&self, position: u16) -> &str {
-        &self.site.rules[usize::from(position)].name
+        &self.rules[usize::from(position)].name
+    }
+
+    /// The same, to keep.
+    pub(crate) fn shared_rule_name(&self, position: u16) -> Arc<str> {
+        Arc::clone(&self.rules[usize::from(position)].name)
     }
 
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
@@ -135,6 +141,7 @@ impl OpenRule {
             engine.store.open(&BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone })
         };
         Self {
+            name: Arc::from(rule.name.as_str()),
             limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
