@@ -41,6 +41,8 @@ impl Budget {
     }
 
     /// Charges time that is spent elsewhere on this request's behalf, when the request ends.
+    ///
+    /// `X-RateLimit-Used` says it at once, `X-RateLimit-Remaining` where the body is complete with its head.
     pub fn charge(&self, extra: Micros) {
         if let Some(running) = &self.0 {
             running.charge(extra);

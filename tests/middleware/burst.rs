@@ -6,7 +6,7 @@ use actix_web::App;
 use actix_web::web::{self, Data};
 use futures_util::future::join_all;
 
-use crate::harness::{Event, Gate, SECOND, World, serve};
+use crate::harness::{Client, Event, Gate, SECOND, World, serve};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const TAKES: Duration = Duration::from_millis(100);
@@ -34,7 +34,7 @@ async fn two_hundred_requests_at_once_do_not_overdraw_the_budget() {
     let admitted = world.decisions(200).await;
     world.advance(TAKES);
     gate.open(admitted);
-    let answers = join_all(clients.iter_mut().map(|client| client.answer())).await;
+    let answers = join_all(clients.iter_mut().map(Client::answer)).await;
     let served = answers.iter().filter(|answer| answer.status == 200).count();
     let refused = answers.iter().filter(|answer| answer.status == 429).count();
     assert_eq!((served, refused), (7, 193));

@@ -73,7 +73,7 @@ async fn the_host_chooses_the_site() {
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(limit_of(&mut client, &request).await, expected, "{host:?}");
     }
-    assert_eq!(limit_of(&mut client, "GET / HTTP/1.1\r\n\r\n").await, 33, "no host");
+    assert_eq!(limit_of(&mut client, "GET / HTTP/1.0\r\n\r\n").await, 33, "no host");
 }
 
 #[actix_web::test]

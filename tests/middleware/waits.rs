@@ -54,10 +54,10 @@ async fn a_slow_uploader_is_not_charged_while_an_extractor_waits_for_its_body() 
     let mut world = World::new();
     let mut client = start(&world, &Gate::new()).connect().await;
     client.send("POST /whole HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n").await;
-    world.saw(Event::Paused).await;
+    world.is_quiet().await;
     world.advance(secs(100));
     client.send("01234").await;
-    world.saw(Event::Paused).await;
+    world.is_quiet().await;
     world.advance(secs(100));
     client.send("56789").await;
     let answer = client.answer().await;
@@ -70,10 +70,10 @@ async fn a_slow_uploader_of_chunks_is_not_charged_either() {
     let mut world = World::new();
     let mut client = start(&world, &Gate::new()).connect().await;
     client.send("POST /whole HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
-    world.saw(Event::Paused).await;
+    world.is_quiet().await;
     world.advance(secs(100));
     client.send("5\r\n01234\r\n").await;
-    world.saw(Event::Paused).await;
+    world.is_quiet().await;
     world.advance(secs(100));
     client.send("0\r\n\r\n").await;
     assert_eq!(client.answer().await.body, "5");
@@ -87,7 +87,7 @@ async fn a_client_that_asks_for_an_upgrade_and_sends_nothing_is_waited_for() {
         let mut world = World::new();
         let mut client = start(&world, &Gate::new()).connect().await;
         client.send(request).await;
-        world.saw(Event::Paused).await;
+        world.is_quiet().await;
         world.advance(secs(100));
         assert_eq!(world.spent(), 0);
         client.reset();
@@ -140,9 +140,7 @@ async fn a_response_that_is_made_of_the_requests_body_waits_for_the_client_too()
     let mut client = start(&world, &Gate::new()).connect().await;
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n").await;
     client.head().await;
-    // Once when the head left, and once when the body had to wait.
-    world.saw(Event::Resumed).await;
-    world.saw(Event::Paused).await;
+    world.is_quiet().await;
     world.advance(secs(100));
     client.send("foobar").await;
     assert_eq!(client.chunk().await, "foobar");
