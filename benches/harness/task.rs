@@ -10,7 +10,7 @@ use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::HOST;
 use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::{App, Error, HttpMessage as _, HttpServer, Resource, web};
+use actix_web::{App, Error, HttpServer, Resource, web};
 
 use super::traffic::Traffic;
 
