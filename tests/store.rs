@@ -13,6 +13,8 @@ mod desk;
 mod naive;
 #[path = "store/sequences.rs"]
 mod sequences;
+#[path = "store/snapshots.rs"]
+mod snapshots;
 
 use desk::{Desk, HOUR};
 

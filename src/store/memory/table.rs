@@ -5,6 +5,7 @@
 //! below 40 bytes. Nothing is removed but from calendars without windows, so a window's end is one swap.
 
 use super::entries::{Entries, Entry, IDLE, VACANT};
+use super::snapshot::Account;
 use crate::model::key::AccountHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
@@ -138,6 +139,27 @@ impl Table {
         }
         self.entries.set(gap, Entry { slot: VACANT, ..self.entries.get(gap) });
         self.len -= 1;
+    }
+
+    /// What each account has spent, running requests included; those that have spent nothing are left out.
+    pub(super) fn spenders(&self, now: Now) -> Vec<Account> {
+        let tick = self.at(now);
+        let mut spenders = Vec::with_capacity(self.len);
+        for (at, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.slot != VACANT) {
+            let spent = self.ledger(at).spent(tick);
+            spenders.extend((spent > 0).then_some(Account { hash: entry.hash, spent }));
+        }
+        spenders
+    }
+
+    /// Charges what accounts had spent in another process; returns how many of them are new here.
+    pub(super) fn take_over(&mut self, accounts: &[Account]) -> usize {
+        let before = self.len;
+        for Account { hash, spent } in accounts {
+            let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash));
+            self.change(at, |ledger| ledger.count(*spent));
+        }
+        self.len - before
     }
 
     fn carry_over(&mut self, slot: u32, old: &Entries, edge: Tick) {
