@@ -10,7 +10,8 @@ use std::thread;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::middleware::TimeBudget;
-use timebudget::{Engine, Sites};
+use timebudget::store::memory::Memory;
+use timebudget::{Clock, Engine, Sites, SystemClock};
 
 use crate::args::ServeArgs;
 use crate::demo;
@@ -29,27 +30,33 @@ const LAST_REQUESTS_SECS: u64 = 25;
 ///
 /// # Errors
 ///
-/// Wrong rules, all that is wrong with them; an unknown store; an address that cannot be listened on.
+/// Wrong rules, all that is wrong with them; an unknown store; a snapshot that cannot be read or written; an address that
+/// cannot be listened on.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let engine = engine(Storage::of_uri(&args.store).map_err(Failure::wrong)?);
+    let storage = Storage::of_uri(&args.store).map_err(Failure::wrong)?;
     let source = Source::of(args);
     let loaded = source.load().map_err(Failure::wrong)?;
+    let engine = engine(storage).map_err(Failure::system)?;
     reload::warn(&loaded);
-    let sites = Arc::new(Sites::new(loaded.clone(), engine));
+    let sites = Arc::new(Sites::new(loaded.clone(), Arc::clone(&engine)));
     rt::System::new().block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let (server, address) = bind(args, &sites, end)?;
         let asking = Reloader::start(source.clone(), sites, loaded).map_err(Failure::system)?;
         signals::reload_on_hangup(asking).map_err(Failure::system)?;
         output::to_stdout(&ready::announcement(address, &source));
-        server.await.map_err(Failure::system)
+        server.await.map_err(Failure::system)?;
+        engine.save().map_err(Failure::system)
     })
 }
 
-fn engine(storage: Storage) -> Arc<Engine> {
-    match storage {
-        Storage::Memory => Engine::in_memory(),
-    }
+fn engine(storage: Storage) -> io::Result<Arc<Engine>> {
+    let clock = SystemClock::new();
+    let store = match storage {
+        Storage::Memory { snapshot: None } => Memory::default(),
+        Storage::Memory { snapshot: Some(file) } => Memory::default().with_snapshot(file, clock.now())?,
+    };
+    Ok(Engine::new(store, clock))
 }
 
 fn bind(args: &ServeArgs, sites: &Arc<Sites>, end: End) -> Result<(Server, SocketAddr), Failure> {
