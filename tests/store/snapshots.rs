@@ -1,4 +1,4 @@
-//! Snapshots: what a restart keeps, and what it does not trust.
+//! Snapshots: what a restart keeps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use timebudget::{Clock, ManualClock, Micros, Period, UnixMicros, Zone, tzdata};
 
 use crate::desk::{Desk, HOUR, START_SECS};
 
-const SECRET: [u8; 16] = *b"sixteen secrets!";
-const START: UnixMicros = UnixMicros::from_secs(START_SECS);
+pub(crate) const SECRET: [u8; 16] = *b"sixteen secrets!";
+pub(crate) const START: UnixMicros = UnixMicros::from_secs(START_SECS);
 
 /// A directory of a test's own, removed at its end.
-struct Place(PathBuf);
+pub(crate) struct Place(pub(crate) PathBuf);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("snapshots-{}-{}", process::id(), COUNT.fetch_add(1, Relaxed));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -28,11 +28,11 @@ impl Place {
         Self(path)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.0.join("accounts")
     }
 
-    fn refused(&self) -> Option<Vec<u8>> {
+    pub(crate) fn refused(&self) -> Option<Vec<u8>> {
         fs::read(self.0.join("accounts.refused")).ok()
     }
 
@@ -42,12 +42,12 @@ impl Place {
         Desk::at(at, zone, store)
     }
 
-    fn start(&self, micros: u64) -> Desk<Memory> {
+    pub(crate) fn start(&self, micros: u64) -> Desk<Memory> {
         self.start_in(Zone::utc(), START.plus(micros as i64))
     }
 
     /// The snapshot of an account that has spent 300 µs, and of one with two requests.
-    fn write(&self) -> Vec<u8> {
+    pub(crate) fn write(&self) -> Vec<u8> {
         let desk = self.start(0);
         spend(&desk, 300);
         desk.admit(&mut [desk.requests_of(desk.requests("count"), "key", 9, 2)]);
@@ -62,11 +62,11 @@ impl Drop for Place {
     }
 }
 
-fn save(desk: &Desk<Memory>) {
+pub(crate) fn save(desk: &Desk<Memory>) {
     desk.store.save(&SECRET, desk.now()).unwrap();
 }
 
-fn budget(desk: &Desk<Memory>) -> Claim {
+pub(crate) fn budget(desk: &Desk<Memory>) -> Claim {
     desk.timed(desk.time("budget"), "key", 1_000, 0)
 }
 
@@ -242,79 +242,6 @@ fn accounts_are_counted_once_they_are_tidied() {
     desk.pass(HOUR);
     desk.store.tidy(desk.now());
     assert_eq!(desk.store.census().accounts, 0);
-}
-
-#[test]
-fn a_damaged_snapshot_is_moved_aside_and_all_accounts_begin_empty() {
-    let place = Place::new();
-    let written = place.write();
-    for at in 0..written.len() {
-        let mut damaged = written.clone();
-        damaged[at] ^= 0x20;
-        fs::write(place.file(), &damaged).unwrap();
-        let desk = place.start(500);
-        assert_eq!((desk.store.secret(), desk.spent(budget(&desk))), (None, 0), "byte {at}");
-        assert_eq!((place.refused(), place.file().exists()), (Some(damaged), false), "byte {at}");
-    }
-}
-
-#[test]
-fn a_snapshot_that_was_cut_is_moved_aside() {
-    let place = Place::new();
-    let written = place.write();
-    for len in 0..written.len() {
-        fs::write(place.file(), &written[..len]).unwrap();
-        assert_eq!(place.start(500).store.secret(), None, "{len} bytes");
-        assert_eq!(place.refused().map(|refused| refused.len()), Some(len));
-    }
-}
-
-#[test]
-fn a_place_where_nothing_can_be_written_is_an_error_that_names_it() {
-    let place = Place::new();
-    let now = ManualClock::at(START).now();
-    fs::create_dir(place.file()).unwrap();
-    for file in [place.0.join("missing/accounts"), place.file()] {
-        let error = Memory::default().with_snapshot(&file, now).unwrap_err();
-        assert!(error.to_string().starts_with(&*file.to_string_lossy()), "{error}");
-    }
-}
-
-#[test]
-fn what_cannot_be_saved_leaves_the_last_snapshot() {
-    let place = Place::new();
-    let written = place.write();
-    let desk = place.start(500);
-    fs::create_dir_all(place.0.join("accounts.new/in the way")).unwrap();
-    let fault = desk.store.save(&SECRET, desk.now()).unwrap_err();
-    assert!(fault.to_string().contains("accounts: cannot be written"), "{fault}");
-    assert_eq!(fs::read(place.file()).unwrap(), written);
-}
-
-#[test]
-fn what_a_crash_left_half_written_is_in_nobodys_way() {
-    let place = Place::new();
-    fs::write(place.0.join("accounts.new"), "half").unwrap();
-    place.write();
-    let names: Vec<_> = fs::read_dir(&place.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["accounts"]);
-}
-
-#[cfg(unix)]
-#[test]
-fn only_its_owner_may_read_the_secret() {
-    use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
-    place.write();
-    assert_eq!(fs::metadata(place.file()).unwrap().permissions().mode() & 0o777, 0o600);
-}
-
-#[test]
-fn a_store_does_not_print_its_secret() {
-    let place = Place::new();
-    place.write();
-    let printed = format!("{:?}", place.start(1).store.secret().map(|_| place.start(1).store));
-    assert!(!printed.contains(&format!("{SECRET:?}")) && !printed.contains("secret"), "{:.200}", printed);
 }
 
 proptest! {

@@ -155,6 +155,10 @@ impl Table {
     /// Charges what accounts had spent in another process; returns how many of them are new here.
     pub(super) fn take_over(&mut self, accounts: &[Account]) -> usize {
         let before = self.len;
+        if self.entries.len() == 0 {
+            // Accounts come in the order of their entries: in a table that grows, they would crowd at its front.
+            self.entries = Entries::vacant(accounts.len() * 5 / 4 + 1);
+        }
         for Account { hash, spent } in accounts {
             let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash));
             self.change(at, |ledger| ledger.count(*spent));
@@ -263,6 +267,19 @@ mod tests {
     /// Hashes of which many want the same entry.
     fn crowded(account: u32) -> AccountHash {
         [account % 5 * 0x1000_0000, account, 0]
+    }
+
+    #[test]
+    fn another_table_takes_over_what_each_account_has_spent() {
+        let (mut old, mut new) = (Table::new(ALWAYS), Table::new(ALWAYS));
+        for account in 0..1_000 {
+            let at = old.insert([account << 22, account, 0]);
+            old.change(at, |ledger| ledger.count(u64::from(account % 3)));
+        }
+        let now = Now { tick: Tick(5), utc: UnixMicros(5), step: 0 };
+        let spenders = old.spenders(now);
+        assert_eq!((spenders.len(), new.take_over(&spenders)), (666, 666));
+        assert_eq!((new.spenders(now), new.take_over(&spenders)), (spenders, 0));
     }
 
     proptest! {

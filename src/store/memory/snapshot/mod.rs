@@ -1,13 +1,14 @@
 //! The snapshot: a file that accounts outlive their process in, so that a restart refunds no day's budget.
 //!
-//! `format.rs` has the file's bytes. It is replaced at one stroke: written beside itself, synchronized, renamed. While it
+//! `encoder.rs` has the file's bytes. It is replaced at one stroke: written beside itself, synchronized, renamed. While it
 //! is written one shard is locked at a time, so accounts are not all of one instant; each by itself is.
 //!
 //! What is not in it: places of running requests, which end with their process; what requests are expected to cost,
 //! which is learned anew.
 
+mod decoder;
+mod encoder;
 mod file;
-mod format;
 mod section;
 
 use std::fmt;
@@ -16,7 +17,8 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use self::format::{Contents, Encoder, Unfit, decode};
+use self::decoder::{Contents, Unfit, decode};
+use self::encoder::Encoder;
 pub(super) use self::section::{Account, Section};
 use crate::model::now::Now;
 
