@@ -7,7 +7,6 @@ use std::rc::Rc;
 use actix_web::http::header::HeaderMap;
 
 use crate::limiter::{Decision, Report, Reservation};
-use crate::middleware::current;
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -36,14 +35,14 @@ struct Inner {
 }
 
 impl Running {
-    /// The place of a request that is yet to be admitted.
-    pub(super) fn new(site: WorkerSite) -> Self {
+    /// The place of a request that is yet to be admitted, inside of `outer`.
+    pub(super) fn new(site: WorkerSite, outer: Option<Rc<Self>>) -> Self {
         Self {
             reservation: RefCell::new(Reservation::vacant(site.clone())),
             site,
             waits_for_client: Cell::new(false),
             inner: Cell::new(None),
-            outer: current::current(),
+            outer,
         }
     }
 

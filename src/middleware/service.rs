@@ -40,7 +40,7 @@ where
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let running = Rc::new(Running::new(self.worker.site(&request)));
+        let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         match running.admit(&RequestFacts::new(&request, &self.worker.routes)) {
             Ok(Decision::Exempt) => BudgetFuture::exempt(self.service.call(request)),
             Ok(Decision::Admitted) => {
