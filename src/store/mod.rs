@@ -42,9 +42,12 @@ pub trait Store: Send + Sync + 'static {
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault>;
 
     /// Stops the time of an admitted request that begins to wait for its client.
+    ///
+    /// A request is paused once until it is resumed: the account is a sum and cannot tell whose time it stops. Callers
+    /// keep track of that.
     fn pause(&self, claims: &[Claim], now: Now);
 
-    /// Lets the time of a paused request run again.
+    /// Lets the time of a paused request run again; only of a paused one.
     fn resume(&self, claims: &[Claim], now: Now);
 
     /// Says where the accounts of an admitted request stand that has cost `cost` so far; its own hold is left out.
