@@ -14,7 +14,6 @@ use crate::limiter::Refusal;
 use crate::middleware::body::BudgetBody;
 use crate::middleware::worker::WorkerSite;
 use crate::model::units::Unit;
-use crate::store::Fault;
 
 /// The forms of a refusal, the one for clients without a wish first.
 #[derive(Clone, Copy)]
@@ -39,8 +38,7 @@ pub(super) fn response<B>(
 }
 
 /// The answer where the limiter itself has failed and is told to refuse then. The client learns nothing of the store.
-pub(super) fn of_fault<B>(fault: &Fault) -> HttpResponse<BudgetBody<B>> {
-    log::error!("a request was refused: {fault}");
+pub(super) fn of_fault<B>() -> HttpResponse<BudgetBody<B>> {
     let body = "the server cannot tell whether this request may be served; try again soon\n".to_owned();
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, Form::Plain, body);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -205,7 +205,7 @@ impl<L: Locked> Decision<'_, L> {
     }
 }
 
-fn fits(claim: &Claim) -> bool {
+pub(in crate::store) fn fits(claim: &Claim) -> bool {
     let Standing { spent, hold, .. } = claim.standing;
     match claim.charge {
         Charge::Time { .. } => spent.saturating_add(hold) < claim.quota,

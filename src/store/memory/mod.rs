@@ -5,6 +5,7 @@
 
 mod decision;
 mod locked;
+mod peek;
 mod table;
 
 use std::collections::HashMap;
@@ -154,7 +155,8 @@ impl Store for Memory {
     }
 
     fn census(&self) -> Census {
-        Census { accounts: self.accounts.load(Relaxed), overflowed: self.overflowed.load(Relaxed) }
+        let (accounts, overflowed) = (self.accounts.load(Relaxed), self.overflowed.load(Relaxed));
+        Census { accounts, overflowed, ..Census::default() }
     }
 }
 
