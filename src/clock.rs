@@ -179,3 +179,79 @@ impl Clock for ManualClock {
         Now { tick, utc: self.start.plus(tick.0), step: self.step.load(Relaxed) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tick_of_the_machine_never_falls() {
+        let clock = SystemClock::new();
+        let mut last = clock.tick();
+        for _ in 0..100_000 {
+            let tick = clock.now().tick;
+            assert!(last <= tick);
+            last = tick;
+        }
+    }
+
+    #[test]
+    fn the_wall_clock_of_the_machine_is_the_one_that_it_shows() {
+        let clock = SystemClock::new();
+        let (before, now, after) = (wall_clock(), clock.now(), wall_clock());
+        let slack = 1_000_000;
+        assert!(before.0 - slack < now.wall().0 && now.wall().0 < after.0 + slack);
+        assert_eq!(now.step, 0);
+    }
+
+    #[test]
+    fn ticks_are_microseconds() {
+        let clock = SystemClock::new();
+        let (tick, instant) = (clock.tick(), std::time::Instant::now());
+        while instant.elapsed() < Duration::from_millis(20) {}
+        let (ticks, elapsed) = (clock.tick().since(tick).0, instant.elapsed().as_micros() as u64);
+        assert!(ticks.abs_diff(elapsed) < 2_000, "{ticks} µs by ticks, {elapsed} µs by the system");
+    }
+
+    /// As if the wall clock had been set by an hour since it was last read.
+    #[test]
+    fn a_wall_clock_that_was_set_moves_the_step_and_not_the_even_clock() {
+        let clock = SystemClock::new();
+        let hour = 3_600_000_000;
+        clock.offset.fetch_add(hour, Relaxed);
+        let utc = clock.now().utc;
+        clock.follow_wall_clock(SAMPLE_EVERY, clock.tick());
+        let now = clock.now();
+        assert!((now.step + hour).abs() < STEP, "step {}", now.step);
+        assert!(now.utc >= utc);
+    }
+
+    #[test]
+    fn a_wall_clock_that_drifts_is_followed() {
+        let clock = SystemClock::new();
+        clock.offset.fetch_add(STEP / 5, Relaxed);
+        clock.follow_wall_clock(SAMPLE_EVERY, clock.tick());
+        let now = clock.now();
+        assert_eq!(now.step, 0);
+        assert!((now.wall().0 - wall_clock().0).abs() < STEP / 5);
+    }
+
+    #[test]
+    fn a_sample_that_another_thread_takes_is_not_taken_twice() {
+        let clock = SystemClock::new();
+        clock.offset.fetch_add(STEP / 5, Relaxed);
+        let offset = clock.offset.load(Relaxed);
+        clock.follow_wall_clock(SAMPLE_EVERY + 1, clock.tick());
+        assert_eq!(clock.offset.load(Relaxed), offset);
+    }
+
+    #[test]
+    fn a_manual_clock_stands_until_it_is_moved() {
+        let clock = ManualClock::at(UnixMicros(7));
+        assert_eq!(clock.now(), clock.now());
+        clock.advance(Duration::from_micros(3));
+        assert_eq!(clock.now(), Now { tick: Tick(3), utc: UnixMicros(10), step: 0 });
+        clock.set_wall_by(-1);
+        assert_eq!(clock.now().wall(), UnixMicros(10 - 1_000_000));
+    }
+}

@@ -98,14 +98,37 @@ pub(crate) enum Decision {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The name of the first rule, in order, that refuses.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// Whole seconds after which it is worth to ask again, at least 1.
     ///
     /// The window's end, where the budget is spent: who waits that long is inside the next window. A hint, where only
     /// the requests that run now stand in the way.
     pub retry_after_secs: u64,
+    /// What must change until then.
+    pub cause: Cause,
     /// The limit that refuses for the longest.
     pub report: Report,
+}
+
+/// What stands in the way of a refused request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The quota is spent: the window must end.
+    Spent,
+    /// What is left is held for requests that run now.
+    Held,
+    /// As many requests run as may at once.
+    Crowded,
+}
+
+impl Cause {
+    const fn of(claim: &Claim) -> Self {
+        match claim.charge {
+            Charge::Place => Self::Crowded,
+            Charge::Time { .. } if claim.standing.spent < claim.quota => Self::Held,
+            Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
+        }
+    }
 }
 
 impl Refusal {
@@ -115,8 +138,9 @@ impl Refusal {
         // The store refuses only where a claim does; if none did, the first would be described.
         let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
         Self {
-            rule: limiter.rule_name_at(refusing().next().unwrap_or(longest).rule).to_owned(),
+            rule: limiter.shared_rule_name(refusing().next().unwrap_or(longest).rule),
             retry_after_secs: wait(longest),
+            cause: Cause::of(longest),
             report: Report::of(longest, &Settlement::default(), now),
         }
     }
@@ -174,9 +198,7 @@ impl Report {
 /// How long to wait until a claim that refuses would be admitted.
 fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
-    let waits_for_others =
-        is_cap(claim) || (matches!(claim.charge, Charge::Time { .. }) && claim.standing.spent < claim.quota);
-    if !waits_for_others {
+    if Cause::of(claim) == Cause::Spent {
         return reset;
     }
     // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.

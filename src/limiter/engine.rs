@@ -79,27 +79,37 @@ impl fmt::Debug for Engine {
 
 /// What is expected of the requests of one rule, by route.
 #[derive(Debug)]
-pub(crate) struct Expectations([AtomicU64; ROUTES]);
+pub(crate) struct Expectations([Route; ROUTES]);
+
+/// What is learned of one route, and what follows from it.
+#[derive(Debug)]
+struct Route {
+    learned: AtomicU64,
+    /// In microseconds, worked out once for each request that ends: then nobody waits for the answer.
+    expected: AtomicU64,
+}
 
 impl Default for Expectations {
     fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; ROUTES])
+        Self([const { Route { learned: AtomicU64::new(0), expected: AtomicU64::new(0) } }; ROUTES])
     }
 }
 
 impl Expectations {
     pub(crate) fn expected(&self, route: u32) -> Micros {
-        Expectation::from_bits(self.of(route).load(Relaxed)).expected()
+        Micros(self.of(route).expected.load(Relaxed))
     }
 
     /// Learns from a request that has ended. Two that end at one instant may be learned from as one.
     pub(crate) fn record(&self, route: u32, cost: Micros) {
-        let mut expectation = Expectation::from_bits(self.of(route).load(Relaxed));
+        let Route { learned, expected } = self.of(route);
+        let mut expectation = Expectation::from_bits(learned.load(Relaxed));
         expectation.record(cost);
-        self.of(route).store(expectation.to_bits(), Relaxed);
+        learned.store(expectation.to_bits(), Relaxed);
+        expected.store(expectation.expected().0, Relaxed);
     }
 
-    fn of(&self, route: u32) -> &AtomicU64 {
+    fn of(&self, route: u32) -> &Route {
         &self.0[route as usize % ROUTES]
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub(crate) use self::admission::{Decision, Question};
-pub use self::admission::{Admission, Pending, Refusal, Report};
+pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
 pub use self::engine::Engine;
 use self::engine::Expectations;
 pub use self::reservation::Reservation;
@@ -41,8 +41,11 @@ pub struct Limiter {
 /// A rule with its books open.
 #[derive(Debug)]
 struct OpenRule {
+    name: Arc<str>,
     limits: Vec<(Limit, Book)>,
     expectations: Arc<Expectations>,
+    /// Whether it has no condition.
+    applies_always: bool,
     /// The key, where it is the same for all requests.
     constant_key: Option<KeyHash>,
 }
@@ -82,7 +85,7 @@ impl Limiter {
     /// The claims of all rules that apply to a request.
     pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
         for (at, (rule, open)) in self.site.rules.iter().zip(&self.rules).enumerate() {
-            if !rule.when.matches(facts) {
+            if !open.applies_always && !rule.when.matches(facts) {
                 continue;
             }
             let key = open.constant_key.unwrap_or_else(|| {
@@ -113,7 +116,12 @@ impl Limiter {
 
     /// The name of the rule at a position.
     pub(crate) fn rule_name_at(&self, position: u16) -> &str {
-        &self.site.rules[usize::from(position)].name
+        &self.rules[usize::from(position)].name
+    }
+
+    /// The same, to keep.
+    pub(crate) fn shared_rule_name(&self, position: u16) -> Arc<str> {
+        Arc::clone(&self.rules[usize::from(position)].name)
     }
 
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
@@ -133,8 +141,10 @@ impl OpenRule {
             engine.store.open(&BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone })
         };
         Self {
+            name: Arc::from(rule.name.as_str()),
             limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
             expectations: engine.expectations(&site.name, &rule.name),
+            applies_always: rule.when.is_always(),
             constant_key: is_constant(&rule.key).then(|| engine.hasher.hash(&[])),
         }
     }

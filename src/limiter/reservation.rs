@@ -134,17 +134,24 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         Report::of_tightest(&self.claims, &so_far, now)
     }
 
+    /// Ends the request, if it has not ended.
+    pub(crate) fn close(&mut self) {
+        if !self.settled {
+            self.end(self.limiter.now());
+        }
+    }
+
     /// Ends the request and says where the tightest limit stands then; `None` if no rule applies.
     pub fn settle(&mut self) -> Option<Report> {
         let now = self.limiter.now();
         if !self.settled {
-            self.settled = true;
             self.end(now);
         }
         Report::of_tightest(&self.claims, &self.settlement, now)
     }
 
     fn end(&mut self, now: Now) {
+        self.settled = true;
         if self.claims.is_empty() {
             return;
         }
@@ -181,9 +188,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
 impl<L: Deref<Target = Limiter>> Drop for Reservation<L> {
     fn drop(&mut self) {
-        if !self.settled {
-            self.settle();
-        }
+        self.close();
     }
 }
 

@@ -69,7 +69,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
                 };
                 match chunk {
                     Some(_) => guard.0.pause(),
-                    None => drop(guard.0.settle()),
+                    None => guard.0.settle(),
                 }
                 Poll::Ready(chunk)
             }

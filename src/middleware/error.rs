@@ -22,8 +22,7 @@ pub struct LimitedError {
 impl LimitedError {
     /// Ends the request with an error.
     pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
-        let report = running.settle();
-        Self { error, running: Rc::clone(running), report }.into()
+        Self { error, running: Rc::clone(running), report: running.settle_with_report() }.into()
     }
 
     /// The error as the inner middleware made it.

@@ -5,9 +5,10 @@ use std::future::{Ready, ready};
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 
 use crate::limiter::Report;
+use crate::middleware::current;
 use crate::middleware::running::Running;
 use crate::model::units::Micros;
 
@@ -40,6 +41,8 @@ impl Budget {
     }
 
     /// Charges time that is spent elsewhere on this request's behalf, when the request ends.
+    ///
+    /// `X-RateLimit-Used` says it at once, `X-RateLimit-Remaining` where the body is complete with its head.
     pub fn charge(&self, extra: Micros) {
         if let Some(running) = &self.0 {
             running.charge(extra);
@@ -60,7 +63,7 @@ impl FromRequest for Budget {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(request.extensions().get::<Rc<Running>>().cloned())))
+    fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(current::current())))
     }
 }

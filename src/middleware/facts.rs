@@ -5,6 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use foldhash::fast::FixedState;
 
 use crate::model::facts::Facts;
@@ -54,18 +55,35 @@ const REMEMBERED: usize = 256;
 #[derive(Debug)]
 pub(super) struct Routes {
     hasher: FixedState,
+    /// The last request's: many servers are asked for one thing mostly.
+    last: RefCell<(Method, String, u32)>,
     by_path: RefCell<Box<[(u64, u32)]>>,
 }
 
 impl Default for Routes {
     fn default() -> Self {
         let by_path = vec![(0, 0); REMEMBERED].into_boxed_slice();
-        Self { hasher: FixedState::default(), by_path: RefCell::new(by_path) }
+        Self {
+            hasher: FixedState::default(),
+            last: RefCell::new((Method::GET, String::new(), 0)),
+            by_path: RefCell::new(by_path),
+        }
     }
 }
 
 impl Routes {
     fn of(&self, request: &ServiceRequest) -> u32 {
+        let (method, path) = (request.method(), request.match_info().as_str());
+        let mut last = self.last.borrow_mut();
+        if last.1 != path || last.0 != *method {
+            last.0.clone_from(method);
+            path.clone_into(&mut last.1);
+            last.2 = self.look_up(request);
+        }
+        last.2
+    }
+
+    fn look_up(&self, request: &ServiceRequest) -> u32 {
         let path = self.hash(request, request.match_info().as_str());
         let place = path as usize % REMEMBERED;
         let (remembered, route) = self.by_path.borrow()[place];

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::Error;
@@ -12,8 +11,9 @@ use actix_web::http::StatusCode;
 use pin_project_lite::pin_project;
 
 use crate::middleware::body::BudgetBody;
+use crate::middleware::current;
 use crate::middleware::error::LimitedError;
-use crate::middleware::running::{Guard, Running};
+use crate::middleware::running::Guard;
 
 pin_project! {
     /// The response of a request under a budget, while it is made.
@@ -93,11 +93,11 @@ where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody,
 {
-    let Some(running) = guard.as_ref().map(|guard| &*guard.0) else {
+    let Some(running) = guard.as_ref().map(|guard| &guard.0) else {
         return Poll::Pending; // Polled after its end, which no caller may do.
     };
     running.enter();
-    let Poll::Ready(answer) = future.poll(cx) else {
+    let Poll::Ready(answer) = current::during(running, || future.poll(cx)) else {
         running.leave();
         return Poll::Pending;
     };
@@ -110,26 +110,22 @@ where
 
 /// The head leaves: headers are written, and what is complete is settled.
 fn depart<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
-    let running = Rc::clone(&guard.0);
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        settle_head(&running, head);
+        guard.0.settle_with_headers(&mut head.headers);
         return BudgetBody::passing(body);
     }
     let size = body.size();
     match body.try_into_bytes() {
         Ok(bytes) => {
-            settle_head(&running, head);
+            guard.0.settle_with_headers(&mut head.headers);
             BudgetBody::complete(bytes, size)
         }
         Err(body) => {
+            let running = &guard.0;
             running.write_headers(&mut head.headers, running.report().as_ref());
-            // Until its first chunk is asked for, the body waits for a client that has not read what came before.
+            // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
             running.pause();
             BudgetBody::streaming(body, guard)
         }
     }
-}
-
-fn settle_head(running: &Running, head: &mut ResponseHead) {
-    running.write_headers(&mut head.headers, running.settle().as_ref());
 }

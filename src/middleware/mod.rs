@@ -17,8 +17,12 @@
 //!
 //! **Where to wrap.** The last `.wrap()` is outermost. What is outside is not charged. CORS goes outside, or a browser
 //! cannot read the 429; so does authentication, where it decides whose account is charged.
+//!
+//! **Two budgets on one path** both charge what they serve; headers describe the tighter one. What the inner one refuses
+//! costs the outer one nothing, or a client that is refused could drain what all share.
 
 mod body;
+mod current;
 mod error;
 mod extract;
 mod facts;

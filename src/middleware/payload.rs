@@ -25,11 +25,10 @@ struct WatchedPayload {
 /// A connection gives a payload to all that it may have to wait for: also to a CONNECT, to an upgrade to WebSocket that
 /// the handler may decline, and to every request of HTTP/2, where a GET may go on as well.
 pub(super) fn watch(request: &mut ServiceRequest, running: &Rc<Running>) {
-    if is_bodiless(request) {
-        return;
-    }
     let payload = request.take_payload();
-    if !matches!(payload, Payload::None) {
+    if matches!(payload, Payload::None) || is_bodiless(request) {
+        request.set_payload(payload);
+    } else {
         let watched = WatchedPayload { payload, running: Rc::clone(running) };
         request.set_payload(Payload::Stream { payload: Box::pin(watched) });
     }

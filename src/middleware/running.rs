@@ -1,14 +1,13 @@
 //! A request that runs: its reservation, shared by all who have to do with it.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::iter;
 use std::rc::Rc;
 
-use actix_web::HttpMessage as _;
-use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
 
 use crate::limiter::{Decision, Question, Report, Reservation};
+use crate::middleware::current;
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -25,7 +24,7 @@ pub(super) struct Running {
     /// The tightest limit of the budgets inside this one.
     inner: Cell<Option<Inner>>,
     /// The budget around this one.
-    outer: OnceCell<Rc<Running>>,
+    outer: Option<Rc<Running>>,
 }
 
 /// What a budget inside has already told the client.
@@ -44,7 +43,7 @@ impl Running {
             site,
             waits_for_client: Cell::new(false),
             inner: Cell::new(None),
-            outer: OnceCell::new(),
+            outer: current::current(),
         }
     }
 
@@ -59,24 +58,14 @@ impl Running {
         Ok(self.reservation.borrow_mut().conclude(answer, now))
     }
 
-    /// Lets handlers and inner budgets find the request among its extensions.
-    pub(super) fn enlist(self: &Rc<Self>, request: &ServiceRequest) {
-        let outer = request.extensions_mut().insert(Rc::clone(self));
-        if let Some(outer) = outer {
-            // A request is enlisted once, so the cell is empty.
-            let _ = self.outer.set(outer);
-        }
-    }
-
-    /// Tells the budgets around the one that refuses `request`, if there are any: a refused request costs nothing, or
+    /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or
     /// whoever is refused inside could still drain what all share outside.
-    pub(super) fn refused_inside(request: &ServiceRequest, report: &Report) {
-        let extensions = request.extensions();
-        let nearest = extensions.get::<Rc<Self>>();
+    pub(super) fn refused(&self, report: &Report) {
+        let nearest = self.outer.as_ref();
         if let Some(outer) = nearest {
             outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit });
         }
-        for outer in iter::successors(nearest, |inner| inner.outer.get()) {
+        for outer in iter::successors(nearest, |inner| inner.outer.as_ref()) {
             outer.waive();
         }
     }
@@ -126,8 +115,22 @@ impl Running {
     }
 
     /// Ends the request; a second time does nothing.
-    pub(super) fn settle(&self) -> Option<Report> {
+    pub(super) fn settle(&self) {
+        self.reservation.borrow_mut().close();
+    }
+
+    /// Ends the request and says where the client stands then.
+    pub(super) fn settle_with_report(&self) -> Option<Report> {
         self.reservation.borrow_mut().settle()
+    }
+
+    /// Ends the request and writes where the client stands then.
+    pub(super) fn settle_with_headers(&self, headers: &mut HeaderMap) {
+        if self.site.wire().is_enabled() {
+            self.write_headers(headers, self.settle_with_report().as_ref());
+        } else {
+            self.settle();
+        }
     }
 
     /// Writes where the client stands, unless a budget inside has said something tighter.
@@ -141,7 +144,7 @@ impl Running {
                 own
             }
         };
-        if let Some(outer) = self.outer.get() {
+        if let Some(outer) = &self.outer {
             outer.hear(tightest);
         }
     }

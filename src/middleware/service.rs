@@ -8,6 +8,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 
 use crate::limiter::{Decision, Question};
 use crate::middleware::body::BudgetBody;
+use crate::middleware::current;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::future::BudgetFuture;
 use crate::middleware::running::{Guard, Running};
@@ -62,20 +63,19 @@ where
     match decided {
         Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
         Ok(Decision::Admitted) => {
-            running.enlist(&request);
             payload::watch(&mut request, &running);
             // Before the call: a panic in it would otherwise leave the request running for ever.
             let guard = Guard(running);
-            BudgetFuture::running(service.call(request), guard)
+            let future = current::during(&guard.0, || service.call(request));
+            BudgetFuture::running(future, guard)
         }
         Ok(Decision::Refused(refused)) => {
-            Running::refused_inside(&request, &refused.report);
+            running.refused(&refused.report);
             let response = refusal::response(&request, running.site(), &refused);
             BudgetFuture::answered(request.into_response(response))
         }
-        // A store that was asked has decided or failed.
-        Ok(Decision::Open(_)) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
-        Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+        // A store that has asked leaves nothing open.
+        Ok(Decision::Open(_)) | Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
     }
 }
 

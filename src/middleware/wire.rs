@@ -48,6 +48,10 @@ impl Wire {
         }
     }
 
+    pub(super) const fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
     /// Writes where a client stands, and for a served request what it has cost.
     pub(super) fn write(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) {
         if !self.enabled {
@@ -68,11 +72,12 @@ impl Wire {
             ResetStyle::Seconds => report.reset_secs,
             ResetStyle::Unix => report.reset_unix_secs,
         };
+        let [remaining, used] = self.numbers(report.remaining, report.used);
         headers.append(self.limit.clone(), self.limit_value.of(report.limit));
-        headers.append(self.remaining.clone(), self.number(report.remaining));
+        headers.append(self.remaining.clone(), remaining);
         headers.append(self.reset.clone(), self.reset_value.of(reset));
         if served {
-            headers.append(self.used.clone(), self.number(report.used));
+            headers.append(self.used.clone(), used);
         }
         let several = if limiter.has_several_limits { append_resource(headers, limiter, report) } else { 0 };
         3 + usize::from(served) + several
@@ -85,14 +90,21 @@ impl Wire {
         }
     }
 
-    fn number(&self, number: u64) -> HeaderValue {
+    /// Two values, cut from the buffer at once.
+    fn numbers(&self, first: u64, second: u64) -> [HeaderValue; 2] {
         let mut digits = self.digits.borrow_mut();
-        if digits.capacity() < 20 {
+        if digits.capacity() < 40 {
             digits.reserve(DIGITS);
         }
-        digits.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        let value = HeaderValue::from_maybe_shared(digits.split().freeze());
-        value.unwrap_or_else(|_| HeaderValue::from(number))
+        digits.extend_from_slice(itoa::Buffer::new().format(first).as_bytes());
+        let end_of_first = digits.len();
+        digits.extend_from_slice(itoa::Buffer::new().format(second).as_bytes());
+        let mut second_digits = digits.split().freeze();
+        let first_digits = second_digits.split_to(end_of_first);
+        let value = |bytes, number: u64| {
+            HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from(number))
+        };
+        [value(first_digits, first), value(second_digits, second)]
     }
 }
 

@@ -11,6 +11,7 @@ use actix_web::http::header;
 
 use crate::limiter::Limiter;
 use crate::middleware::facts::Routes;
+use crate::middleware::refusal::LastRefusal;
 use crate::middleware::wire::Wire;
 use crate::sites::{Sites, Table};
 
@@ -34,23 +35,35 @@ struct View {
 
 /// A site in one worker: cheap to clone, without a word that other workers write.
 #[derive(Clone, Debug)]
-pub(super) struct WorkerSite(Rc<(Arc<Limiter>, Wire)>);
+pub(super) struct WorkerSite(Rc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    limiter: Arc<Limiter>,
+    wire: Wire,
+    last_refusal: LastRefusal,
+}
 
 impl Deref for WorkerSite {
     type Target = Limiter;
 
     fn deref(&self) -> &Limiter {
-        &self.0.0
+        &self.0.limiter
     }
 }
 
 impl WorkerSite {
     fn new(limiter: &Arc<Limiter>) -> Self {
-        Self(Rc::new((Arc::clone(limiter), Wire::new(&limiter.site().headers))))
+        let wire = Wire::new(&limiter.site().headers);
+        Self(Rc::new(Parts { limiter: Arc::clone(limiter), wire, last_refusal: LastRefusal::default() }))
     }
 
     pub(super) fn wire(&self) -> &Wire {
-        &self.0.1
+        &self.0.wire
+    }
+
+    pub(super) fn last_refusal(&self) -> &LastRefusal {
+        &self.0.last_refusal
     }
 }
 

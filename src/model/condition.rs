@@ -23,6 +23,11 @@ impl Condition {
     /// The condition that every request fulfils.
     pub const ALWAYS: Self = Self::All(Vec::new());
 
+    /// Whether every request fulfils the condition.
+    pub fn is_always(&self) -> bool {
+        *self == Self::ALWAYS
+    }
+
     /// Whether a request fulfils the condition.
     pub fn matches(&self, facts: &dyn Facts) -> bool {
         match self {

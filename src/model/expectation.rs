@@ -58,7 +58,8 @@ impl Expectation {
     ///
     /// Exact to six digits: the sums are in single precision.
     pub fn expected(self) -> Micros {
-        Micros(self.ratio().round() as u64)
+        // To the nearest: a ratio is never below 0, and rounding by a call would cost more than the division.
+        Micros((self.ratio() + 0.5) as u64)
     }
 
     /// The state as one word, for an atomic; [`Expectation::UNKNOWN`] is 0.

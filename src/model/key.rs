@@ -4,7 +4,6 @@ use std::hash::Hasher as _;
 use std::net::IpAddr;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
-use smallvec::SmallVec;
 
 /// The bytes of a key, injective: two keys with the same bytes have the same parts.
 ///
@@ -23,8 +22,23 @@ use smallvec::SmallVec;
 /// other.text(1, "b:c");
 /// assert_ne!(shifted.as_slice(), other.as_slice());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyBytes(SmallVec<[u8; 64]>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyBytes {
+    /// The bytes of a short key, such as an address: as many as `len`.
+    short: [u8; SHORT],
+    len: usize,
+    /// The bytes of a long key, all of them; else empty.
+    long: Vec<u8>,
+}
+
+/// How long a key may be that needs no allocation.
+const SHORT: usize = 48;
+
+impl Default for KeyBytes {
+    fn default() -> Self {
+        Self { short: [0; SHORT], len: 0, long: Vec::new() }
+    }
+}
 
 impl KeyBytes {
     /// Appends a text of a kind.
@@ -45,20 +59,40 @@ impl KeyBytes {
     ///
     /// It differs from every part that is present, the empty one included.
     pub fn absent(&mut self, kind: u8) {
-        self.0.extend_from_slice(&[kind, 0xff, 0xff, 0xff, 0xff]);
+        self.push(&[kind, 0xff, 0xff, 0xff, 0xff]);
     }
 
     /// The bytes so far.
     pub fn as_slice(&self) -> &[u8] {
-        &self.0
+        if self.long.is_empty() { &self.short[..self.len] } else { &self.long }
     }
 
     fn part(&mut self, kind: u8, bytes: &[u8]) {
         // No header, path or address comes near 4 GiB; what did would keep its first 4 GiB.
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX - 1);
-        self.0.push(kind);
-        self.0.extend_from_slice(&len.to_le_bytes());
-        self.0.extend_from_slice(&bytes[..bytes.len().min(len as usize)]);
+        let [a, b, c, d] = len.to_le_bytes();
+        self.push(&[kind, a, b, c, d]);
+        self.push(&bytes[..bytes.len().min(len as usize)]);
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        match self.short.get_mut(self.len..end) {
+            Some(room) if self.long.is_empty() => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+            }
+            _ => self.push_long(bytes),
+        }
+    }
+
+    #[cold]
+    fn push_long(&mut self, bytes: &[u8]) {
+        if self.long.is_empty() {
+            self.long.extend_from_slice(&self.short[..self.len]);
+        }
+        self.long.extend_from_slice(bytes);
     }
 }
 

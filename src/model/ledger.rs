@@ -103,10 +103,22 @@ impl Ledger {
         self.held = self.held.wrapping_sub(part);
     }
 
-    /// Charges `amount` at once, or returns it if it is below 0.
+    /// Charges `amount` microseconds at once, or returns them if it is below 0.
     #[inline]
     pub fn add(&mut self, amount: i64) {
         self.base = self.base.wrapping_add(amount);
+    }
+
+    /// Charges so many requests; saturates.
+    #[inline]
+    pub fn count(&mut self, requests: u64) {
+        self.base = self.base.saturating_add_unsigned(requests);
+    }
+
+    /// Returns so many requests; never below 0.
+    #[inline]
+    pub fn uncount(&mut self, requests: u64) {
+        self.base = self.base.saturating_sub_unsigned(requests).max(0);
     }
 
     /// The account as it begins the next window at `edge`: nothing spent, and what runs goes on.

@@ -105,3 +105,83 @@ const FOR_EVER: InForce = InForce {
 const fn tick_of(now: Now, utc: UnixMicros) -> Tick {
     Tick(now.tick.0.saturating_sub(now.utc.0.saturating_sub(utc.0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2023-11-14 22:00 UTC.
+    const START_SECS: i64 = 1_699_999_200;
+
+    fn hours() -> Calendar {
+        Calendar::new(Arc::new(Zone::utc()), Some(Period::HOUR))
+    }
+
+    const HOUR: i64 = 3_600_000_000;
+
+    /// So many microseconds after the start, with a wall clock that has been set by so many seconds.
+    fn after(micros: i64, set_by_secs: i64) -> Now {
+        let utc = UnixMicros::from_secs(START_SECS).plus(micros);
+        Now { tick: Tick(micros), utc, step: set_by_secs * 1_000_000 }
+    }
+
+    fn hour(hours_later: i64) -> Window {
+        let start = START_SECS + hours_later * 3_600;
+        Window { start: UnixMicros::from_secs(start), end: UnixMicros::from_secs(start + 3_600) }
+    }
+
+    #[test]
+    fn a_window_ends_at_its_edge_and_the_next_begins_there() {
+        let calendar = hours();
+        let first = calendar.in_force(after(0, 0));
+        let last = after(HOUR - 1, 0);
+        assert_eq!((calendar.in_force(last), first.left(last)), (first, Micros(1)));
+        let second = calendar.in_force(after(HOUR, 0));
+        assert_eq!((first.window, second.window), (hour(0), hour(1)));
+        assert_eq!((second.start_tick, second.sequence), (Tick(HOUR), first.sequence + 1));
+    }
+
+    #[test]
+    fn a_window_that_nobody_asked_for_is_skipped() {
+        let calendar = hours();
+        calendar.in_force(after(0, 0));
+        let fifth = calendar.in_force(after(4 * HOUR + HOUR / 2, 0));
+        assert_eq!((fifth.window, fifth.start_tick), (hour(4), Tick(4 * HOUR)));
+    }
+
+    #[test]
+    fn setting_the_wall_clock_moves_no_edge() {
+        let calendar = hours();
+        let first = calendar.in_force(after(0, 0));
+        for secs in [-7_200, 90_000, -86_400] {
+            assert_eq!(calendar.in_force(after(HOUR - 1, secs)), first);
+        }
+    }
+
+    #[test]
+    fn after_the_edge_the_wall_clock_says_which_window_is_next() {
+        let calendar = hours();
+        calendar.in_force(after(0, 0));
+        let edge = after(HOUR, 5_400);
+        let next = calendar.in_force(edge);
+        assert_eq!((next.window, next.left(edge)), (hour(2), Micros::from_secs(1_800)));
+        assert_eq!(next.start_tick, Tick(HOUR));
+    }
+
+    #[test]
+    fn a_start_that_comes_again_has_another_sequence() {
+        let calendar = hours();
+        let first = calendar.in_force(after(0, 0));
+        let again = calendar.in_force(after(HOUR, -3_600));
+        assert_eq!(again.window, first.window);
+        assert_ne!(again.sequence, first.sequence);
+    }
+
+    #[test]
+    fn without_a_period_one_window_lasts_for_ever() {
+        let calendar = Calendar::new(Arc::new(Zone::utc()), None);
+        let first = calendar.in_force(after(0, 0));
+        assert_eq!(calendar.in_force(after(1 << 60, 0)), first);
+        assert_eq!(first.window, Window::ALL_TIME);
+    }
+}

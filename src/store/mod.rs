@@ -273,7 +273,7 @@ pub struct Settlement {
     pub cost: Micros,
     /// Whether it was waiting for its client, so that its time has already stopped.
     pub paused: bool,
-    /// Microseconds to charge on top, or below 0 to return.
+    /// Microseconds to charge on top, or below 0 to return: at most what the request has cost in the window in force.
     pub extra_micros: i64,
     /// Requests to charge on top.
     pub extra_requests: u64,

@@ -140,14 +140,11 @@ impl<L: Locked> Decision<'_, L> {
     fn charge(&mut self, claim: &Claim) -> Ticket {
         let (store, now) = (self.store, self.now);
         let table = self.table(claim);
-        let at = table.find(claim.account()).unwrap_or_else(|| {
-            store.accounts.fetch_add(1, Relaxed);
-            table.insert(claim.account())
-        });
+        let at = table.find(claim.account()).unwrap_or_else(|| store.insert(table, claim));
         let tick = table.at(now);
         let slot = table.change(at, |ledger| match claim.charge {
             Charge::Time { expected } => ledger.start(tick, expected),
-            Charge::Requests { cost } => ledger.add(cost as i64),
+            Charge::Requests { cost } => ledger.count(cost),
             Charge::Place => ledger.admitted += 1,
         });
         Ticket { slot, sequence: table.in_force.sequence }
@@ -156,24 +153,24 @@ impl<L: Locked> Decision<'_, L> {
     fn settle_one(&mut self, claim: &mut Claim, ticket: Ticket, settlement: &Settlement) {
         let (store, now) = (self.store, self.now);
         let table = self.table(claim);
-        let at = table.entry(claim);
-        let mut ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+        let at = match table.entry(claim) {
+            Some(at) => at,
+            None if settlement.extra_requests > 0 => store.insert(table, claim),
+            None => return claim.standing = standing(claim.charge, table, &Ledger::default(), now),
+        };
+        let mut ledger = table.ledger(at);
+        let same_window = table.in_force.sequence == ticket.sequence;
         match claim.charge {
             Charge::Time { expected } => {
-                if !settlement.paused {
-                    ledger.pause(table.at(now));
-                }
-                ledger.leave(expected, settlement.cost);
-                ledger.add(settlement.extra_micros);
+                end_time(&mut ledger, table, expected, same_window, settlement, now);
             }
             Charge::Requests { cost } => {
-                let returned = settlement.returned && table.in_force.sequence == ticket.sequence;
-                ledger.add(settlement.extra_requests as i64 - if returned { cost as i64 } else { 0 });
+                ledger.uncount(if settlement.returned && same_window { cost } else { 0 });
+                ledger.count(settlement.extra_requests);
             }
             Charge::Place => ledger.admitted -= 1,
         }
         claim.standing = standing(claim.charge, table, &ledger, now);
-        let Some(at) = at else { return };
         table.set(at, &ledger);
         if claim.charge == Charge::Place && ledger.is_idle() {
             table.remove(at);
@@ -187,9 +184,8 @@ impl<L: Locked> Decision<'_, L> {
         for claim in claims.iter().filter(timed) {
             let table = self.table(claim);
             if let Some(at) = table.entry(claim) {
-                let mut ledger = table.ledger(at);
-                change(&mut ledger, table.at(now));
-                table.set(at, &ledger);
+                let tick = table.at(now);
+                table.change(at, |ledger| change(ledger, tick));
             }
         }
     }
@@ -205,7 +201,31 @@ impl<L: Locked> Decision<'_, L> {
     }
 }
 
-pub(in crate::store) fn fits(claim: &Claim) -> bool {
+/// Ends a request's time; what it is returned was charged by it in this window.
+#[inline]
+fn end_time(
+    ledger: &mut Ledger,
+    table: &Table,
+    expected: Micros,
+    same_window: bool,
+    settlement: &Settlement,
+    now: Now,
+) {
+    let tick = table.at(now);
+    if !settlement.paused {
+        ledger.pause(tick);
+    }
+    ledger.leave(expected, settlement.cost);
+    if settlement.extra_micros >= 0 {
+        ledger.add(settlement.extra_micros);
+    } else {
+        let in_window = if same_window { settlement.cost } else { tick.since(table.in_force.start_tick) };
+        let most = settlement.cost.min(in_window).0.min(ledger.spent(tick));
+        ledger.add(-(most.min(settlement.extra_micros.unsigned_abs()) as i64));
+    }
+}
+
+fn fits(claim: &Claim) -> bool {
     let Standing { spent, hold, .. } = claim.standing;
     match claim.charge {
         Charge::Time { .. } => spent.saturating_add(hold) < claim.quota,

@@ -4,6 +4,7 @@
 //! number of limits. On an account that exists it allocates nothing.
 
 mod decision;
+mod entries;
 mod locked;
 mod peek;
 mod table;
@@ -101,6 +102,12 @@ impl Memory {
         self.overflowed.fetch_add(1, Relaxed);
         locked!(self, claims, now, |decision| decision.send_newcomers_to(OVERFLOW, claims));
         locked!(self, claims, now, |decision| decision.decide_without_bound(claims, mode))
+    }
+
+    /// A new account, be there room or not.
+    fn insert(&self, table: &mut Table, claim: &Claim) -> usize {
+        self.accounts.fetch_add(1, Relaxed);
+        table.insert(claim.account())
     }
 
     fn retire(&self, retired: Retired) {

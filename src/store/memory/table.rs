@@ -4,6 +4,7 @@
 //! is while requests run. Linear probing at a load of at most four fifths, growing by three tenths, keeps an account
 //! below 40 bytes. Nothing is removed but from calendars without windows, so a window's end is one swap.
 
+use super::entries::{Entries, Entry, IDLE, VACANT};
 use crate::model::key::AccountHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
@@ -11,22 +12,8 @@ use crate::model::units::Tick;
 use crate::store::Claim;
 use crate::store::calendar::InForce;
 
-/// An entry that holds no account.
-const VACANT: u32 = u32::MAX;
-/// An account without running requests: `base` is its whole ledger.
-const IDLE: u32 = u32::MAX - 1;
 /// The end of the list of free slots.
 const NONE: u32 = u32::MAX;
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    hash: AccountHash,
-    /// `VACANT`, `IDLE`, or the slot of the account's running requests.
-    slot: u32,
-    base: i64,
-}
-
-const EMPTY: Entry = Entry { hash: [0; 3], slot: VACANT, base: 0 };
 
 /// The part of a ledger that only accounts with running requests have.
 #[derive(Clone, Copy, Debug)]
@@ -43,36 +30,36 @@ struct Slot {
 #[derive(Debug)]
 pub(super) struct Retired {
     pub(super) accounts: usize,
-    _entries: Vec<Entry>,
+    _entries: Entries,
 }
 
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) in_force: InForce,
-    entries: Vec<Entry>,
+    entries: Entries,
     len: usize,
     slots: Vec<Slot>,
     free: u32,
 }
 
 impl Table {
-    pub(super) const fn new(in_force: InForce) -> Self {
-        Self { in_force, entries: Vec::new(), len: 0, slots: Vec::new(), free: NONE }
+    pub(super) fn new(in_force: InForce) -> Self {
+        Self { in_force, entries: Entries::default(), len: 0, slots: Vec::new(), free: NONE }
     }
 
     /// The entry of an account, if it has one.
     #[inline]
     pub(super) fn find(&self, account: AccountHash) -> Option<usize> {
-        if self.entries.is_empty() {
+        if self.entries.len() == 0 {
             return None;
         }
         let at = self.probe(account);
-        (self.entries[at].slot != VACANT).then_some(at)
+        (self.entries.get(at).slot != VACANT).then_some(at)
     }
 
     #[inline]
     pub(super) fn ledger(&self, at: usize) -> Ledger {
-        let Entry { slot, base, .. } = self.entries[at];
+        let Entry { slot, base, .. } = self.entries.get(at);
         match self.slots.get(slot as usize) {
             None => Ledger { base, ..Ledger::default() },
             Some(&Slot { running, admitted, held, .. }) => Ledger { base, running, admitted, held },
@@ -90,18 +77,19 @@ impl Table {
     /// Writes an account back; returns the slot of its running requests, which means nothing if there are none.
     #[inline]
     pub(super) fn set(&mut self, at: usize, ledger: &Ledger) -> u32 {
-        let entry = &mut self.entries[at];
-        entry.base = ledger.base;
-        let old = entry.slot;
-        if ledger.is_idle() {
-            entry.slot = IDLE;
+        let Entry { hash, slot: old, .. } = self.entries.get(at);
+        let slot = match (ledger.is_idle(), old) {
+            (true, _) => IDLE,
+            (false, IDLE) => self.take_slot(),
+            (false, slot) => slot,
+        };
+        self.entries.set(at, Entry { hash, slot, base: ledger.base });
+        if slot == IDLE {
             self.release(old);
-            return IDLE;
+        } else {
+            let Ledger { running, admitted, held, .. } = *ledger;
+            self.slots[slot as usize] = Slot { entry: at as u32, running, admitted, held };
         }
-        let slot = if old == IDLE { self.take_slot() } else { old };
-        self.entries[at].slot = slot;
-        self.slots[slot as usize] =
-            Slot { entry: at as u32, running: ledger.running, admitted: ledger.admitted, held: ledger.held };
         slot
     }
 
@@ -139,8 +127,8 @@ impl Table {
         let capacity = self.entries.len();
         let mut gap = at;
         let mut next = self.after(gap);
-        while self.entries[next].slot != VACANT {
-            let home = self.home(self.entries[next].hash);
+        while self.entries.get(next).slot != VACANT {
+            let home = self.home(self.entries.get(next).hash);
             let displaced = (next + capacity - home) % capacity;
             if displaced >= (next + capacity - gap) % capacity {
                 self.move_entry(next, gap);
@@ -148,17 +136,16 @@ impl Table {
             }
             next = self.after(next);
         }
-        self.entries[gap] = EMPTY;
+        self.entries.set(gap, Entry { slot: VACANT, ..self.entries.get(gap) });
         self.len -= 1;
     }
 
-    fn carry_over(&mut self, slot: u32, old: &[Entry], edge: Tick) {
+    fn carry_over(&mut self, slot: u32, old: &Entries, edge: Tick) {
         let Slot { entry, running, admitted, held } = self.slots[slot as usize];
-        let Entry { hash, base, .. } = old[entry as usize];
+        let Entry { hash, base, .. } = old.get(entry as usize);
         let ledger = Ledger { base, running, admitted, held }.carried_over(edge);
         let at = self.insert(hash);
-        self.entries[at].slot = slot;
-        self.entries[at].base = ledger.base;
+        self.entries.set(at, Entry { hash, slot, base: ledger.base });
         self.slots[slot as usize].entry = at as u32;
     }
 
@@ -168,28 +155,28 @@ impl Table {
             self.grow();
         }
         let at = self.probe(hash);
-        self.entries[at] = Entry { hash, slot: IDLE, base: 0 };
+        self.entries.set(at, Entry { hash, slot: IDLE, base: 0 });
         self.len += 1;
         at
     }
 
     fn grow(&mut self) {
         let capacity = (self.entries.len() * 13 / 10).max(8);
-        let old = std::mem::replace(&mut self.entries, vec![EMPTY; capacity]);
-        for entry in old.into_iter().filter(|entry| entry.slot != VACANT) {
+        let old = std::mem::replace(&mut self.entries, Entries::vacant(capacity));
+        for entry in old.iter().filter(|entry| entry.slot != VACANT) {
             let at = self.probe(entry.hash);
-            self.entries[at] = entry;
+            self.entries.set(at, entry);
             self.point_slot_at(at);
         }
     }
 
     fn move_entry(&mut self, from: usize, to: usize) {
-        self.entries[to] = self.entries[from];
+        self.entries.set(to, self.entries.get(from));
         self.point_slot_at(to);
     }
 
     fn point_slot_at(&mut self, at: usize) {
-        let slot = self.entries[at].slot;
+        let slot = self.entries.get(at).slot;
         if let Some(slot) = self.slots.get_mut(slot as usize) {
             slot.entry = at as u32;
         }
@@ -200,7 +187,7 @@ impl Table {
     fn probe(&self, hash: AccountHash) -> usize {
         let mut at = self.home(hash);
         loop {
-            let entry = &self.entries[at];
+            let entry = self.entries.get(at);
             if entry.slot == VACANT || entry.hash == hash {
                 return at;
             }
@@ -234,6 +221,58 @@ impl Table {
         if let Some(released) = self.slots.get_mut(slot as usize) {
             *released = Slot { entry: self.free, running: 0, admitted: 0, held: 0 };
             self.free = slot;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::units::{Micros, UnixMicros};
+    use crate::model::window::Window;
+
+    const ALWAYS: InForce =
+        InForce { window: Window::ALL_TIME, edge: UnixMicros(i64::MAX), start_tick: Tick(0), sequence: 0 };
+
+    /// Hashes of which many want the same entry.
+    fn crowded(account: u32) -> AccountHash {
+        [account % 5 * 0x1000_0000, account, 0]
+    }
+
+    proptest! {
+        /// Inserts what is not there, else starts a request of it, else removes it.
+        #[test]
+        fn accounts_are_found_with_their_ledgers_wherever_growth_and_removal_move_them(
+            accounts in prop::collection::vec(0..60u32, 1..600),
+        ) {
+            let (mut table, mut model) = (Table::new(ALWAYS), HashMap::new());
+            for account in accounts {
+                match (table.find(crowded(account)), model.get(&account)) {
+                    (Some(at), Some(&Ledger { admitted: 0, .. })) => {
+                        table.change(at, |ledger| ledger.start(Tick(account.into()), Micros(1)));
+                        model.insert(account, table.ledger(at));
+                    }
+                    (Some(at), Some(_)) => {
+                        table.set(at, &Ledger::default());
+                        table.remove(at);
+                        model.remove(&account);
+                    }
+                    (at, _) => {
+                        prop_assert_eq!(at, None);
+                        table.insert(crowded(account));
+                        model.insert(account, Ledger::default());
+                    }
+                }
+                prop_assert_eq!(table.len, model.len());
+            }
+            for (account, ledger) in model {
+                let found = table.find(crowded(account)).map(|at| table.ledger(at));
+                prop_assert_eq!(found, Some(ledger));
+            }
         }
     }
 }

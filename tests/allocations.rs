@@ -1,0 +1,104 @@
+//! A decision on accounts that exist allocates nothing, from admission to settlement.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use allocation_counter::measure;
+use timebudget::model::key::KeyHasher;
+use timebudget::model::units::Unit;
+use timebudget::store::memory::Memory;
+use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
+use timebudget::{Clock, Micros, Period, SystemClock, Zone};
+
+struct Bench {
+    store: Memory,
+    clock: SystemClock,
+    zone: Arc<Zone>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { store: Memory::default(), clock: SystemClock::new(), zone: Arc::new(Zone::utc()) }
+    }
+
+    fn book(&self, tally: Tally, period: Option<Period>) -> Book {
+        self.store.open(&BookSpec { site: "site", rule: "rule", tally, period, zone: &self.zone })
+    }
+
+    fn timed(&self, key: &str, period: Period) -> Claim {
+        let book = self.book(Tally::Charged(Unit::Time), Some(period));
+        claim(book, key, Charge::Time { expected: Micros(5) })
+    }
+
+    /// Allocations of a hundred requests, each looked at, paused and resumed on its way.
+    fn allocations(&self, claims: &[Claim]) -> u64 {
+        let mut claims = claims.to_vec();
+        self.serve(&mut claims);
+        measure(|| (0..100).for_each(|_| self.serve(&mut claims))).count_total
+    }
+
+    fn serve(&self, claims: &mut [Claim]) {
+        let admitted = self.store.admit(claims, Mode::Decide, self.clock.now());
+        assert_eq!(admitted, Ok(Verdict::Admitted));
+        self.store.pause(claims, self.clock.now());
+        self.store.resume(claims, self.clock.now());
+        self.store.look(claims, Micros(1), self.clock.now());
+        self.store.settle(claims, &Settlement::default(), self.clock.now());
+    }
+}
+
+fn claim(book: Book, key: &str, charge: Charge) -> Claim {
+    Claim::new(book, KeyHasher::new([7; 16]).hash(key.as_bytes()), 1 << 50, charge)
+}
+
+#[test]
+fn the_first_decision_of_a_shard_is_seen_to_allocate() {
+    let bench = Bench::new();
+    let mut claims = [bench.timed("key", Period::DAY)];
+    assert!(measure(|| bench.serve(&mut claims)).count_total > 0);
+}
+
+#[test]
+fn a_decision_on_an_account_that_exists_allocates_nothing() {
+    let bench = Bench::new();
+    assert_eq!(bench.allocations(&[bench.timed("key", Period::DAY)]), 0);
+}
+
+#[test]
+fn nor_does_one_over_several_limits_of_a_key() {
+    let bench = Bench::new();
+    let requests = bench.book(Tally::Charged(Unit::Requests), Some(Period::WEEK));
+    let years = Period::Years(NonZeroU32::MIN);
+    let claims = [
+        bench.timed("key", Period::DAY),
+        bench.timed("key", years),
+        claim(requests, "key", Charge::Requests { cost: 1 }),
+    ];
+    assert_eq!(bench.allocations(&claims), 0);
+}
+
+#[test]
+fn nor_does_one_over_the_accounts_of_several_keys() {
+    let bench = Bench::new();
+    let claims = ["one", "another", "a third"].map(|key| bench.timed(key, Period::DAY));
+    assert_eq!(bench.allocations(&claims), 0);
+}
+
+/// The account of running requests ends with each of them, and is made anew by the next.
+#[test]
+fn nor_does_a_cap_on_running_requests() {
+    let bench = Bench::new();
+    let places = bench.book(Tally::Running, None);
+    assert_eq!(bench.allocations(&[claim(places, "key", Charge::Place)]), 0);
+}
+
+#[test]
+fn nor_does_a_refusal() {
+    let bench = Bench::new();
+    let mut claims = [bench.timed("key", Period::DAY)];
+    bench.serve(&mut claims);
+    claims[0].quota = 0;
+    let refuse =
+        || assert_eq!(bench.store.admit(&mut claims, Mode::Decide, bench.clock.now()), Ok(Verdict::Refused));
+    assert_eq!(measure(refuse).count_total, 0);
+}

@@ -1,0 +1,116 @@
+//! A memory store that tells what is asked of it, and one that is broken.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use timebudget::Micros;
+use timebudget::model::now::Now;
+use timebudget::store::memory::Memory;
+use timebudget::store::{Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Standing, Store, Verdict};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// What a store was asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Admitted,
+    Refused,
+    Paused,
+    Resumed,
+    Settled,
+}
+
+/// A memory store that reports each step, and whose accounts can be looked at.
+#[derive(Clone)]
+pub(crate) struct Spy {
+    memory: Arc<Memory>,
+    seen: Arc<Mutex<Vec<Claim>>>,
+    events: UnboundedSender<Event>,
+}
+
+impl Spy {
+    pub(crate) fn new(events: UnboundedSender<Event>) -> Self {
+        Self { memory: Arc::default(), seen: Arc::default(), events }
+    }
+
+    /// Where the accounts of the last decision stand, running requests and their holds included.
+    pub(crate) fn standings(&self, now: Now) -> Vec<Standing> {
+        let seen = self.seen.lock().unwrap().clone();
+        let strangers = seen.iter().map(|c| Claim::new(c.book, c.key, c.quota, c.charge));
+        let mut claims: Vec<_> = strangers.collect();
+        self.memory.look(&mut claims, Micros::ZERO, now);
+        claims.iter().map(|claim| claim.standing).collect()
+    }
+
+    fn tell(&self, event: Event) {
+        // The world that listened may be gone.
+        let _ = self.events.send(event);
+    }
+}
+
+impl Store for Spy {
+    fn open(&self, spec: &BookSpec<'_>) -> Book {
+        self.memory.open(spec)
+    }
+
+    fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        *self.seen.lock().unwrap() = claims.to_vec();
+        let verdict = self.memory.admit(claims, mode, now)?;
+        self.tell(if verdict == Verdict::Admitted { Event::Admitted } else { Event::Refused });
+        Ok(verdict)
+    }
+
+    fn pause(&self, claims: &[Claim], now: Now) {
+        self.memory.pause(claims, now);
+        self.tell(Event::Paused);
+    }
+
+    fn resume(&self, claims: &[Claim], now: Now) {
+        self.memory.resume(claims, now);
+        self.tell(Event::Resumed);
+    }
+
+    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.memory.look(claims, cost, now);
+    }
+
+    fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
+        self.memory.settle(claims, settlement, now);
+        self.tell(Event::Settled);
+    }
+
+    fn tidy(&self, now: Now) {
+        self.memory.tidy(now);
+    }
+
+    fn census(&self) -> Census {
+        self.memory.census()
+    }
+}
+
+/// A store that fails each time it is asked.
+#[derive(Default)]
+pub(crate) struct Broken(Memory);
+
+impl Store for Broken {
+    fn open(&self, spec: &BookSpec<'_>) -> Book {
+        self.0.open(spec)
+    }
+
+    fn admit(&self, _: &mut [Claim], _: Mode, _: Now) -> Result<Verdict, Fault> {
+        Err(Fault("10.1.2.3:6379 hung up on user admin".to_owned()))
+    }
+
+    fn pause(&self, _: &[Claim], _: Now) {}
+
+    fn resume(&self, _: &[Claim], _: Now) {}
+
+    fn look(&self, _: &mut [Claim], _: Micros, _: Now) {}
+
+    fn settle(&self, _: &mut [Claim], _: &Settlement, _: Now) {}
+
+    fn tidy(&self, _: Now) {}
+
+    fn census(&self) -> Census {
+        Census::default()
+    }
+}

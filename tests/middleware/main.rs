@@ -1,0 +1,16 @@
+//! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
+
+mod bodies;
+mod burst;
+mod endings;
+mod extractor;
+mod forms;
+mod harness;
+mod headers;
+mod hostile;
+mod http2;
+mod placement;
+mod refusals;
+mod sites;
+mod timing;
+mod waits;

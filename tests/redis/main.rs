@@ -1,0 +1,6 @@
+//! The Redis store, over real servers that the tests start.
+
+mod exact;
+mod journal;
+mod process;
+mod server;

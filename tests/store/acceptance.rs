@@ -1,0 +1,106 @@
+//! The acceptance suite: what every store promises, one sentence each.
+//!
+//! A store runs it with `acceptance!(new_store())`, whose argument makes an empty store.
+
+#[path = "clocks.rs"]
+pub(crate) mod clocks;
+#[path = "decisions.rs"]
+pub(crate) mod decisions;
+#[path = "edges.rs"]
+pub(crate) mod edges;
+#[path = "holds.rs"]
+pub(crate) mod holds;
+#[path = "settlements.rs"]
+pub(crate) mod settlements;
+
+/// Makes a test of each promise, run against the store that the expression makes.
+#[macro_export]
+macro_rules! acceptance {
+    ($new_store:expr) => {
+        $crate::promises!(
+            $new_store,
+            decisions {
+                all_claims_are_charged_or_none,
+                under_contention_too_all_claims_are_charged_or_none,
+                a_refusal_leaves_no_trace,
+                a_rule_that_counts_all_counts_what_it_would_let_pass,
+                a_rule_that_counts_refusals_counts_what_others_refuse,
+                a_shadow_rule_counts_and_never_refuses,
+                an_exactly_spent_budget_refuses,
+                a_quota_of_zero_refuses,
+                a_request_that_costs_nothing_is_refused_where_one_would_be,
+                a_request_that_costs_two_needs_room_for_two,
+                a_forced_request_is_charged_over_its_quota,
+                an_account_is_known_by_its_book_and_key_and_not_by_its_quota,
+                keys_have_accounts_of_their_own,
+                a_cap_admits_as_many_as_run_at_once,
+            }
+        );
+        $crate::promises!(
+            $new_store,
+            edges {
+                a_request_at_the_exact_end_belongs_to_the_next_window,
+                a_request_that_spans_windows_pays_each_for_the_time_in_it,
+                a_request_that_pauses_over_an_edge_pays_for_what_it_ran,
+                a_skipped_window_is_not_paid_in_the_next,
+                a_spent_budget_is_whole_again_in_the_next_window,
+                requests_are_not_carried_over,
+                a_cap_knows_no_edge,
+                the_standing_names_the_window_and_what_is_left_of_it,
+            }
+        );
+        $crate::promises!(
+            $new_store,
+            holds {
+                running_requests_count_while_they_run,
+                the_hold_keeps_a_burst_from_an_almost_spent_budget,
+                a_sequential_client_holds_nothing,
+                a_request_that_outlasts_its_expectation_holds_what_it_has_run,
+                no_request_holds_more_than_is_left_of_the_window,
+                ones_own_hold_is_left_out_of_a_look,
+                a_waiting_request_costs_nothing_and_still_holds,
+            }
+        );
+        $crate::promises!(
+            $new_store,
+            settlements {
+                settling_again_does_nothing,
+                what_is_on_top_is_charged,
+                what_is_returned_was_charged,
+                no_more_is_returned_than_the_request_cost_in_this_window,
+                returned_requests_go_to_their_own_window_only,
+                requests_on_top_are_charged_after_the_edge_too,
+                the_standing_after_settlement_has_it_in,
+                a_place_is_free_once_it_is_settled,
+            }
+        );
+        $crate::promises!(
+            $new_store,
+            clocks {
+                a_wall_clock_set_back_refunds_nothing,
+                a_wall_clock_set_back_locks_nobody_out,
+                a_wall_clock_set_forth_ends_no_window,
+                a_start_that_comes_again_is_a_new_window,
+                a_request_runs_on_while_the_wall_clock_is_set,
+                a_reading_from_before_the_edge_charges_nothing_before_it,
+            }
+        );
+    };
+}
+
+/// A test for each name.
+#[macro_export]
+macro_rules! promises {
+    ($new_store:expr, $part:ident { $($promise:ident),* $(,)? }) => {
+        mod $part {
+            #[allow(unused_imports, reason = "what makes the store is named where the suite is run")]
+            use super::*;
+            $(
+                #[test]
+                fn $promise() {
+                    super::acceptance::$part::$promise(&super::desk::Desk::new($new_store));
+                }
+            )*
+        }
+    };
+}

@@ -1,0 +1,106 @@
+//! A desk: a store with a clock that stands until it is moved, and short words for what is done at it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timebudget::model::key::{KeyHash, KeyHasher};
+use timebudget::model::units::Unit;
+use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Standing, Store, Tally, Verdict};
+use timebudget::{Clock, ManualClock, Micros, Now, Period, UnixMicros, Zone};
+
+/// The top of an hour and no midnight: 2023-11-14 22:00 UTC.
+pub(crate) const START_SECS: i64 = 1_699_999_200;
+
+/// An hour in microseconds.
+pub(crate) const HOUR: u64 = 3_600_000_000;
+
+pub(crate) struct Desk<S> {
+    pub(crate) store: S,
+    pub(crate) clock: ManualClock,
+    zone: Arc<Zone>,
+    hasher: KeyHasher,
+}
+
+impl<S: Store> Desk<S> {
+    /// A desk that opens at the top of an hour.
+    pub(crate) fn new(store: S) -> Self {
+        Self {
+            store,
+            clock: ManualClock::at(UnixMicros::from_secs(START_SECS)),
+            zone: Arc::new(Zone::utc()),
+            hasher: KeyHasher::new(*b"acceptance suite"),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Lets so many microseconds pass.
+    pub(crate) fn pass(&self, micros: u64) {
+        self.clock.advance(Duration::from_micros(micros));
+    }
+
+    pub(crate) fn key(&self, name: &str) -> KeyHash {
+        self.hasher.hash(name.as_bytes())
+    }
+
+    pub(crate) fn book(&self, rule: &str, tally: Tally, period: Option<Period>) -> Book {
+        self.store.open(&BookSpec { site: "desk.example", rule, tally, period, zone: &self.zone })
+    }
+
+    /// The book of a limit of time per hour.
+    pub(crate) fn time(&self, rule: &str) -> Book {
+        self.book(rule, Tally::Charged(Unit::Time), Some(Period::HOUR))
+    }
+
+    /// The book of a limit of requests per hour.
+    pub(crate) fn requests(&self, rule: &str) -> Book {
+        self.book(rule, Tally::Charged(Unit::Requests), Some(Period::HOUR))
+    }
+
+    /// The book of a cap on running requests.
+    pub(crate) fn places(&self, rule: &str) -> Book {
+        self.book(rule, Tally::Running, None)
+    }
+
+    pub(crate) fn timed(&self, book: Book, key: &str, quota: u64, expected: u64) -> Claim {
+        Claim::new(book, self.key(key), quota, Charge::Time { expected: Micros(expected) })
+    }
+
+    pub(crate) fn request(&self, book: Book, key: &str, quota: u64) -> Claim {
+        self.requests_of(book, key, quota, 1)
+    }
+
+    pub(crate) fn requests_of(&self, book: Book, key: &str, quota: u64, cost: u64) -> Claim {
+        Claim::new(book, self.key(key), quota, Charge::Requests { cost })
+    }
+
+    pub(crate) fn place(&self, book: Book, key: &str, cap: u64) -> Claim {
+        Claim::new(book, self.key(key), cap, Charge::Place)
+    }
+
+    pub(crate) fn admit(&self, claims: &mut [Claim]) -> Verdict {
+        self.store.admit(claims, Mode::Decide, self.now()).unwrap()
+    }
+
+    /// Ends a request that has run for `cost` and was not waiting for its client.
+    pub(crate) fn settle(&self, claims: &mut [Claim], cost: u64) {
+        self.settle_as(claims, Settlement { cost: Micros(cost), ..Settlement::default() });
+    }
+
+    pub(crate) fn settle_as(&self, claims: &mut [Claim], settlement: Settlement) {
+        self.store.settle(claims, &settlement, self.now());
+    }
+
+    /// Where the account of a claim stands, seen by a stranger.
+    pub(crate) fn standing(&self, claim: Claim) -> Standing {
+        let mut seen = [claim];
+        self.store.look(&mut seen, Micros(0), self.now());
+        seen[0].standing
+    }
+
+    pub(crate) fn spent(&self, claim: Claim) -> u64 {
+        self.standing(claim).spent
+    }
+}

@@ -1,0 +1,79 @@
+//! Promises about requests that run.
+
+use timebudget::Micros;
+use timebudget::store::{Store, Verdict};
+
+use crate::desk::{Desk, HOUR};
+
+pub(crate) fn running_requests_count_while_they_run<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", 1_000, 0);
+    for _ in 0..4 {
+        assert_eq!(desk.admit(&mut [claim]), Verdict::Admitted);
+    }
+    desk.pass(250);
+    assert_eq!(desk.spent(claim), 1_000);
+    assert_eq!(desk.admit(&mut [claim]), Verdict::Refused);
+}
+
+pub(crate) fn the_hold_keeps_a_burst_from_an_almost_spent_budget<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", 1_000, 100);
+    let admitted = (0..200).filter(|_| desk.admit(&mut [claim]) == Verdict::Admitted).count();
+    assert_eq!(admitted, 10);
+}
+
+pub(crate) fn a_sequential_client_holds_nothing<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", 1_000, 400);
+    for turn in 0..10 {
+        let mut running = [claim];
+        assert_eq!(desk.admit(&mut running), Verdict::Admitted);
+        assert_eq!((running[0].standing.spent, running[0].standing.hold), (turn * 100, 0));
+        desk.pass(100);
+        desk.settle(&mut running, 100);
+    }
+    assert_eq!(desk.admit(&mut [claim]), Verdict::Refused);
+}
+
+pub(crate) fn a_request_that_outlasts_its_expectation_holds_what_it_has_run<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", HOUR, 100);
+    desk.admit(&mut [claim]);
+    desk.pass(350);
+    let standing = desk.standing(claim);
+    assert_eq!((standing.spent, standing.hold, standing.admitted), (350, 450, 1));
+}
+
+pub(crate) fn no_request_holds_more_than_is_left_of_the_window<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", HOUR, HOUR);
+    desk.pass(HOUR - 60);
+    desk.admit(&mut [claim]);
+    desk.admit(&mut [claim]);
+    assert_eq!(desk.standing(claim).hold, 2 * 60);
+    desk.pass(10);
+    assert_eq!(desk.standing(claim).hold, 2 * 50);
+}
+
+pub(crate) fn ones_own_hold_is_left_out_of_a_look<S: Store>(desk: &Desk<S>) {
+    let book = desk.time("time");
+    let mut first = [desk.timed(book, "key", HOUR, 100)];
+    let mut second = [desk.timed(book, "key", HOUR, 7)];
+    desk.admit(&mut first);
+    desk.pass(30);
+    desk.admit(&mut second);
+    desk.pass(5);
+    desk.store.look(&mut first, Micros(35), desk.now());
+    assert_eq!((first[0].standing.spent, first[0].standing.hold), (40, 7 + 5));
+    assert_eq!(first[0].standing.admitted, 1);
+    desk.store.look(&mut second, Micros(5), desk.now());
+    assert_eq!((second[0].standing.spent, second[0].standing.hold), (40, 100 + 35));
+}
+
+pub(crate) fn a_waiting_request_costs_nothing_and_still_holds<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", HOUR, 100);
+    let running = [claim];
+    let mut admitted = running;
+    desk.admit(&mut admitted);
+    desk.pass(20);
+    desk.store.pause(&admitted, desk.now());
+    desk.pass(500);
+    let standing = desk.standing(claim);
+    assert_eq!((standing.spent, standing.hold, standing.admitted), (20, 120, 1));
+}
