@@ -64,12 +64,39 @@ impl Process {
         self.admit().await.is_ok()
     }
 
+    /// Serves requests until one is decided with the server; how many were served.
+    pub(crate) async fn served_as_asked(&self) -> u64 {
+        let mut served = 0;
+        until("the server is asked again", async || {
+            let before = self.degraded();
+            served += u64::from(self.serve().await);
+            self.degraded() == before
+        })
+        .await;
+        served
+    }
+
+    /// Serves requests until one is decided without the server; how many were served.
+    pub(crate) async fn served_degraded(&self) -> u64 {
+        let mut served = 0;
+        let before = self.degraded();
+        until("it is noticed that the server does not answer", async || {
+            served += u64::from(self.serve().await);
+            self.degraded() > before
+        })
+        .await;
+        served
+    }
+
     pub(crate) fn degraded(&self) -> u64 {
         self.engine.census().degraded
     }
 }
 
-struct Request(IpAddr);
+/// A request of somebody.
+pub(crate) const ANYBODY: Request = Request(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+pub(crate) struct Request(IpAddr);
 
 impl Facts for Request {
     fn method(&self) -> &str {

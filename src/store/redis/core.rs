@@ -216,7 +216,7 @@ impl Core {
             return false;
         }
         for claim in claims.iter_mut() {
-            let known = self.peers.others(Account::of(claim), claim.standing.window.start);
+            let known = self.peers.others(claim);
             let now_known = known.at(now.tick);
             claim.standing.refuses = match claim.charge {
                 Charge::Time { .. } => {
@@ -230,18 +230,14 @@ impl Core {
     }
 
     fn own_quota(&self, claim: &Claim, now: Now, outage: Option<u64>) -> u64 {
-        let (account, window) = (Account::of(claim), claim.standing.window.start);
-        let others = self.peers.with(account, window, |entry| {
-            entry.quota = claim.quota;
-            entry.others.at(now.tick)
-        });
+        let others = self.others(claim, now);
         let left = claim.quota.saturating_sub(charged(claim, &others));
         let Some(outage) = outage else { return left };
         let own = claim.standing.spent.saturating_add(claim.standing.hold);
         let own = own.saturating_sub(charged(claim, &others));
         let share = equal_share(left.saturating_sub(own), self.processes.load(Relaxed));
         let drawn = Ceiling { outage, quota: claim.quota, most: own.saturating_add(share) };
-        self.peers.with(account, window, |entry| {
+        self.peers.with(Account::of(claim), claim.standing.window.start, |entry| {
             let kept = entry.ceiling.filter(|kept| kept.outage == outage && kept.quota == claim.quota);
             entry.ceiling.insert(kept.unwrap_or(drawn)).most.min(left)
         })
@@ -252,7 +248,7 @@ impl Core {
     }
 
     fn others(&self, claim: &Claim, now: Now) -> Line {
-        self.peers.others(Account::of(claim), claim.standing.window.start).at(now.tick)
+        self.peers.others(claim).at(now.tick)
     }
 
     fn add_others(&self, claim: &mut Claim, now: Now) {

@@ -32,7 +32,7 @@ pub(super) struct Entry {
     /// The start of the window that all this is about.
     pub(super) window: UnixMicros,
     pub(super) others: Others,
-    /// What the window grants, by the last decision that was made here.
+    /// What the window grants, or a cap allows, by the last decision that was made here.
     pub(super) quota: u64,
     /// When this process's line was last sent.
     pub(super) sent_at: Tick,
@@ -80,11 +80,15 @@ impl Peers {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), active: Mutex::default() }
     }
 
-    /// The others' lines in a window; empty where nothing was heard of them.
-    pub(super) fn others(&self, account: Account, window: UnixMicros) -> Others {
-        let shard = self.shard(account).lock();
-        let entry = shard.get(&account).filter(|entry| entry.window == window);
-        entry.map_or(Others::UNKNOWN, |entry| entry.others)
+    /// The others' lines of a claim's account; empty where nothing was heard of them.
+    pub(super) fn others(&self, claim: &Claim) -> Others {
+        let account = Account::of(claim);
+        let mut shard = self.shard(account).lock();
+        let entry = shard.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
+        entry.map_or(Others::UNKNOWN, |entry| {
+            entry.quota = claim.quota;
+            entry.others
+        })
     }
 
     /// Puts an account on the list; one whose line has changed since it was stored is published soon.

@@ -7,6 +7,7 @@ use crate::model::line::Line;
 use crate::model::now::Now;
 use crate::model::share::pace;
 use crate::model::units::Micros;
+use crate::model::window::Window;
 
 /// How long a settlement may wait for a request to carry it, in exact mode: with the pace at which it is looked for
 /// and a round trip it is on the server within 100 ms.
@@ -50,6 +51,7 @@ impl Desk {
         let (line, in_force) = self.core.memory.line(account.book, account.key, now);
         let entry = self.core.peers.with(account, in_force.window.start, |entry| *entry);
         let span = match (self.core.settings.mode, entry.changed_at) {
+            _ if entry.changed_at.is_some() && is_scarce_place(&entry, &line) => return Due::Now,
             (SyncMode::Exact, Some(changed_at)) => {
                 return if now.tick.since(changed_at) >= RIDE_WITHIN { Due::Now } else { Due::Later };
             }
@@ -67,4 +69,10 @@ impl Desk {
         let running = own.running.saturating_add(others.running);
         pace(Micros(left), running, self.core.settings.sync.into())
     }
+}
+
+/// Whether others may wait for a place that has become free here.
+fn is_scarce_place(entry: &Entry, own: &Line) -> bool {
+    let taken = u64::from(own.admitted) + u64::from(entry.others.line.admitted);
+    entry.window == Window::ALL_TIME.start && taken + 1 >= entry.quota
 }
