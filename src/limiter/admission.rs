@@ -12,10 +12,6 @@ use crate::store::{Asking, Charge, Claim, Fault, Settlement};
 
 /// The decision before the handler.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large variant is the usual one, and a box would be an allocation"
-)]
 pub enum Admission<L: Deref<Target = Limiter> = Arc<Limiter>> {
     /// The request is none of the limiter's business: not decided, not charged, no headers.
     Exempt,

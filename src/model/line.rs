@@ -59,7 +59,7 @@ pub struct Others {
 impl Others {
     /// Before anything was read.
     pub const UNKNOWN: Self =
-        Self { line: Line { spent: 0, held: 0, running: 0, admitted: 0 }, read_at: Tick(i64::MIN) };
+        Self { line: Line { spent: 0, held: 0, running: 0, admitted: 0 }, read_at: Tick(i64::MIN / 2) };
 
     /// The lines at a tick.
     ///

@@ -67,6 +67,7 @@ impl Calendar {
     }
 
     /// The window in force, moved to where the wall clock sees it: still the same one, in its number and its beginning.
+    #[cfg(feature = "redis")]
     pub(in crate::store) fn realigned(&self, now: Now) -> InForce {
         let mut in_force = self.in_force.lock();
         let seen = self.begin(now, None);

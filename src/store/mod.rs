@@ -85,6 +85,12 @@ pub trait Store: Send + Sync + 'static {
     fn census(&self) -> Census;
 }
 
+impl fmt::Debug for dyn Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("census", &self.census()).finish_non_exhaustive()
+    }
+}
+
 /// A decision that others are asked about: the verdict, and the claims as [`Store::admit`] would have left them.
 pub type Asking = Pin<Box<dyn Future<Output = Result<(Verdict, Vec<Claim>), Fault>> + Send>>;
 

@@ -70,7 +70,10 @@ async fn a_settlement_is_on_the_server_within_100_ms() {
     let running = one.admit().await.unwrap();
     sleep(Duration::from_millis(50)).await;
     let mut running = running;
-    let used = { running.settle(); running.used().0 };
+    let used = {
+        running.settle();
+        running.used().0
+    };
     sleep(Duration::from_millis(110)).await;
     let mut seen = other.admit().await.unwrap();
     let report = seen.report().unwrap();

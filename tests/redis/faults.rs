@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use crate::journal;
 use crate::process::{ANYBODY, Process, until};
 use crate::server::Server;
 
@@ -50,7 +51,11 @@ async fn a_store_begins_without_a_server_and_shares_once_there_is_one() {
     }
     assert_eq!(process.degraded(), 5);
     server.restart();
-    until("it asks", async || { let before = process.degraded(); process.serve().await && process.degraded() == before }).await;
+    until("it asks", async || {
+        let before = process.degraded();
+        process.serve().await && process.degraded() == before
+    })
+    .await;
     sleep(Duration::from_millis(200)).await;
     assert!(seen_by_a_newcomer(&server, "100 per day").await >= 6);
 }
@@ -72,6 +77,7 @@ async fn nobody_waits_for_a_frozen_server_longer_than_the_deadline() {
     server.thaw();
     assert!(slowest < Duration::from_millis(100), "the slowest took {slowest:?}");
     assert!(waited <= 10, "{waited} requests waited before none did");
+    assert!(journal::lines().len() < 100, "not a line for each of 2,000 requests: {:#?}", journal::lines());
     process.served_as_asked().await;
     sleep(Duration::from_millis(200)).await;
     assert!(seen_by_a_newcomer(&server, "100000 per day").await >= 2_002);

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
 use timebudget::model::rule::{Component, KeySpec, Rule, tightest};
-use timebudget::{
-    Admission, Clock, Engine, Limiter, Refusal, Reservation, Site, SystemClock, parse_rates,
-};
+use timebudget::{Admission, Clock, Engine, Limiter, Refusal, Reservation, Site, SystemClock, parse_rates};
 
 /// A limiter with a store of its own.
 #[derive(Clone)]

@@ -6,6 +6,7 @@
 mod decision;
 mod entries;
 mod locked;
+#[cfg(feature = "redis")]
 mod peek;
 mod table;
 

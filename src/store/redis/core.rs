@@ -62,7 +62,10 @@ impl Core {
 
     /// The time now, by the clock that the store was given.
     pub(super) fn now(&self) -> Now {
-        let read = self.clock.get().map_or_else(|| Now { tick: Tick(0), utc: UnixMicros(0), step: 0 }, |clock| clock());
+        let read = self
+            .clock
+            .get()
+            .map_or_else(|| Now { tick: Tick(0), utc: UnixMicros(0), step: 0 }, |clock| clock());
         self.agreed(read)
     }
 
@@ -80,7 +83,12 @@ impl Core {
     }
 
     /// Decides while the server cannot be asked.
-    pub(super) fn decide_degraded(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+    pub(super) fn decide_degraded(
+        &self,
+        claims: &mut [Claim],
+        mode: Mode,
+        now: Now,
+    ) -> Result<Verdict, Fault> {
         self.degraded.fetch_add(1, Relaxed);
         self.weigh(claims, now);
         match self.settings.on_fault {

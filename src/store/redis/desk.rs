@@ -8,115 +8,87 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::time::Duration;
 
-use redis::{RedisResult, Script, Value};
+use redis::{RedisResult, Value};
 use smallvec::SmallVec;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
-use super::beat::{self, Beat};
+use super::beat::Beat;
+use super::calls::Call;
 use super::candidate::Candidate;
 use super::core::Core;
-use super::exchange::{self, Sent};
+use super::health::Health;
 use super::link::Link;
 use super::peers::Account;
 use super::random::random;
 use super::trouble::Trouble;
 use crate::model::now::Now;
-use crate::model::units::{Micros, Tick};
+use crate::model::units::Tick;
 
 /// Candidates, or lines, that share one call at most: what a script does in a fraction of a millisecond.
-const MOST_IN_A_CALL: usize = 64;
-
-/// Calls under way at most, when many lines are to be published.
-const MOST_CALLS: usize = 16;
+pub(super) const MOST_IN_A_CALL: usize = 64;
 
 /// How often it is looked for lines to publish.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-const BEAT_EVERY: Micros = Micros(1_000_000);
-
 /// Requests in a row that have waited in vain before no more are made to wait.
 const MOST_MISSES: u32 = 3;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the desk is told.
 pub(super) enum Message {
     Ask(Candidate),
-    /// A call has been answered, or has failed.
+    /// The call of that number has been answered, or has failed.
     Done(u64, RedisResult<Value>),
+    /// A beat that was sent at that tick has been answered, or has failed.
     Beat(Tick, RedisResult<Value>),
+    /// A connection has been made, with the beat that it began with, or could not be made.
     Linked(Result<(Link, Beat, Now), Trouble>),
     /// Publish what is left to publish, and end.
     Stop(std_mpsc::Sender<()>),
 }
 
+/// Everything that goes to the servers, and what waits to go.
 pub(super) struct Desk {
     pub(super) core: Arc<Core>,
-    inbox: UnboundedReceiver<Message>,
-    own: UnboundedSender<Message>,
-    scripts: Arc<Scripts>,
     /// This process, to the others: a number that no other one has.
-    process: [u8; 8],
-    link: Option<Link>,
+    pub(super) process: [u8; 8],
+    inbox: UnboundedReceiver<Message>,
+    /// Where the calls send what becomes of them.
+    pub(super) own: UnboundedSender<Message>,
+    /// `None` while the server does not answer.
+    pub(super) link: Option<Link>,
+    pub(super) health: Health,
     waiting: VecDeque<Candidate>,
-    calls: HashMap<u64, Call>,
+    /// The calls under way, by number.
+    pub(super) calls: HashMap<u64, Call>,
+    /// The accounts of the calls under way.
     pub(super) busy: HashSet<Account>,
-    /// The number of the next line, and of the next call.
-    next_number: u64,
-    misses: u32,
-    pause: Duration,
-    era: Vec<u8>,
-    beat_at: Tick,
-    beating: bool,
-    /// What was logged last, until it is over.
-    logged: Option<Trouble>,
-    /// Told once it is known whether the server answers.
-    started: Option<std_mpsc::Sender<()>>,
-}
-
-struct Scripts {
-    exchange: Script,
-    beat: Script,
-}
-
-/// A call that is under way.
-struct Call {
-    sent: Sent,
-    sent_at: Tick,
-    /// Those that have waited in vain are gone.
-    candidates: Vec<Option<Candidate>>,
-    /// How many claims each candidate has.
-    claims: Vec<usize>,
+    /// The number of the next line and of the next call, neither of which is ever used again.
+    pub(super) next_number: u64,
+    /// Requests in a row that have waited in vain.
+    pub(super) misses: u32,
 }
 
 impl Desk {
+    /// A desk that tells `started` once it is known whether the server answers.
     pub(super) fn new(
         core: Arc<Core>,
         inbox: UnboundedReceiver<Message>,
         own: UnboundedSender<Message>,
         started: std_mpsc::Sender<()>,
     ) -> Self {
-        let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
         Self {
             core,
+            process: random().to_le_bytes(),
             inbox,
             own,
-            scripts: Arc::new(scripts),
-            process: random().to_le_bytes(),
             link: None,
+            health: Health::new(started),
             waiting: VecDeque::new(),
             calls: HashMap::new(),
             busy: HashSet::new(),
             next_number: 1,
             misses: 0,
-            pause: Duration::ZERO,
-            era: Vec::new(),
-            beat_at: Tick(0),
-            beating: false,
-            logged: None,
-            started: Some(started),
         }
     }
 
@@ -141,22 +113,22 @@ impl Desk {
         }
     }
 
-    fn receive(&mut self, message: Message) {
-        match message {
-            Message::Ask(candidate) => self.waiting.push_back(candidate),
-            Message::Done(number, answer) => self.finish(number, answer),
-            Message::Beat(sent_at, answer) => self.hear_beat(sent_at, answer),
-            Message::Linked(Ok((link, beat, at))) => self.heal(link, &beat, at),
-            Message::Linked(Err(trouble)) => self.lose(trouble),
-            // Handled where it is received.
-            Message::Stop(_) => {}
-        }
-        while let Ok(message) = self.inbox.try_recv() {
+    fn receive(&mut self, first: Message) {
+        let mut next = Some(first);
+        while let Some(message) = next {
             match message {
                 Message::Ask(candidate) => self.waiting.push_back(candidate),
-                Message::Stop(stopped) => drop(self.own.send(Message::Stop(stopped))),
-                message => return self.receive(message),
+                Message::Done(number, answer) => self.finish(number, answer),
+                Message::Beat(sent_at, answer) => self.hear_beat(sent_at, answer),
+                Message::Linked(Ok((link, beat, at))) => self.heal(link, &beat, at),
+                Message::Linked(Err(trouble)) => self.lose(&trouble),
+                Message::Stop(stopped) => {
+                    // To be received first, by the loop; the desk holds the other end, so it cannot be closed.
+                    let _ = self.own.send(Message::Stop(stopped));
+                    return;
+                }
             }
+            next = self.inbox.try_recv().ok();
         }
     }
 
@@ -167,14 +139,25 @@ impl Desk {
                 candidate.decide_degraded(&self.core);
             }
         }
-        while self.dispatch_one_call() {}
+        loop {
+            let batch = self.take_batch();
+            if batch.is_empty() {
+                return;
+            }
+            let mut accounts: Vec<Account> = Vec::new();
+            for account in batch.iter().flat_map(Candidate::accounts) {
+                if !accounts.contains(&account) {
+                    accounts.push(account);
+                }
+            }
+            self.send(&accounts, batch);
+        }
     }
 
-    /// Sends one call; an account that an earlier candidate waits for is not given to a later one.
-    fn dispatch_one_call(&mut self) -> bool {
+    /// Takes the candidates of one call; an account that an earlier candidate waits for is not given to a later one.
+    fn take_batch(&mut self) -> Vec<Candidate> {
         let mut wanted: HashSet<Account> = HashSet::new();
         let mut batch = Vec::new();
-        let mut rest = VecDeque::new();
         for candidate in std::mem::take(&mut self.waiting) {
             if candidate.reply.is_closed() {
                 continue;
@@ -184,111 +167,16 @@ impl Desk {
                 batch.push(candidate);
             } else {
                 wanted.extend(candidate.accounts());
-                rest.push_back(candidate);
+                self.waiting.push_back(candidate);
             }
         }
-        self.waiting = rest;
-        if batch.is_empty() {
-            return false;
-        }
-        let mut accounts: Vec<Account> = Vec::new();
-        for account in batch.iter().flat_map(Candidate::accounts) {
-            if !accounts.contains(&account) {
-                accounts.push(account);
-            }
-        }
-        self.send(&accounts, batch);
-        true
-    }
-
-    /// Calls the exchange, with this process's lines of the accounts and with the candidates.
-    pub(super) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
-        let Some(mut link) = self.link.clone() else { return };
-        let now = self.core.now();
-        let number = self.next_number;
-        self.next_number += accounts.len() as u64;
-        let asked = candidates.iter().map(|candidate| (candidate.claims.as_slice(), candidate.mode));
-        let (arguments, sent) =
-            exchange::arguments(&self.core, self.process, number, accounts, asked, now);
-        for &(account, window) in &sent {
-            self.busy.insert(account);
-            self.core.peers.with(account, window, |entry| {
-                entry.sent_at = now.tick;
-                entry.changed_at = None;
-            });
-        }
-        let claims = candidates.iter().map(|candidate| candidate.claims.len()).collect();
-        let candidates = candidates.into_iter().map(Some).collect();
-        self.calls.insert(number, Call { sent, sent_at: now.tick, candidates, claims });
-        let (own, scripts) = (self.own.clone(), Arc::clone(&self.scripts));
-        tokio::spawn(async move {
-            let answer = link.call(&scripts.exchange, exchange::SCRIPT, &arguments).await;
-            // The desk ends with the process's last use of the store; then nobody waits for an answer.
-            let _ = own.send(Message::Done(number, answer));
-        });
-    }
-
-    fn finish(&mut self, number: u64, answer: RedisResult<Value>) {
-        // Calls over a connection that was given up are forgotten.
-        let Some(call) = self.calls.remove(&number) else { return };
-        for (account, _) in &call.sent {
-            self.busy.remove(account);
-        }
-        let answer = answer.map_err(|error| Trouble::of(&error));
-        let answer = answer.and_then(|value| exchange::answer(value, call.sent.len(), call.claims.iter().copied()));
-        match answer {
-            Ok(answer) => self.conclude(call, answer),
-            Err(trouble) => self.fail(call, trouble),
-        }
-    }
-
-    fn conclude(&mut self, call: Call, answer: exchange::Answer) {
-        self.misses = 0;
-        let now = self.core.now();
-        let read_at = Tick(call.sent_at.0 + (now.tick.0 - call.sent_at.0) / 2);
-        for (&(account, window), others) in call.sent.iter().zip(&answer.others) {
-            match others {
-                Some(line) => self.core.peers.hear(account, window, *line, read_at),
-                None => self.core.peers.touch(account, window, now.tick, true),
-            }
-        }
-        let mut strayed = false;
-        for (candidate, (admitted, codes)) in call.candidates.into_iter().zip(answer.verdicts) {
-            match (candidate, admitted) {
-                (Some(candidate), Some(admitted)) => candidate.conclude(&self.core, admitted, &codes),
-                (Some(candidate), None) => candidate.decide_degraded(&self.core),
-                (None, _) => strayed = true,
-            }
-        }
-        if strayed {
-            self.touch_again(&call.sent, now);
-        }
-    }
-
-    fn fail(&mut self, call: Call, trouble: Trouble) {
-        self.touch_again(&call.sent, self.core.now());
-        for candidate in call.candidates.into_iter().flatten() {
-            candidate.decide_degraded(&self.core);
-        }
-        if trouble.is_local() {
-            self.log_once(&trouble);
-        } else {
-            self.lose(trouble);
-        }
-    }
-
-    /// The server may have stored what is not so: the next publication puts it right.
-    fn touch_again(&self, sent: &Sent, now: Now) {
-        for &(account, _) in sent {
-            let window = self.core.memory.window(account.book, now).window.start;
-            self.core.peers.touch(account, window, now.tick, true);
-        }
+        batch
     }
 
     /// How long until the first of those that wait has waited in vain.
     fn until_due(&self) -> Option<Duration> {
-        let called = self.calls.values().flat_map(|call| &call.candidates).flatten();
-        let first = self.waiting.iter().chain(called).map(|candidate| candidate.due).min()?;
+        let asked = self.calls.values().flat_map(|call| &call.candidates).flatten();
+        let first = self.waiting.iter().chain(asked).map(|candidate| candidate.due).min()?;
         Some(first.since(self.core.now().tick).into())
     }
 
@@ -306,111 +194,7 @@ impl Desk {
             candidate.decide_degraded(&self.core);
         }
         if self.misses >= MOST_MISSES {
-            self.lose(Trouble::Late);
-        }
-    }
-
-    /// Publishes what is due, and beats.
-    fn look_around(&mut self) {
-        let now = self.core.now();
-        if self.link.is_none() {
-            return;
-        }
-        if !self.beating && now.tick.since(self.beat_at) >= BEAT_EVERY {
-            self.beat(now.tick);
-        }
-        let due = self.due_lines(now);
-        for accounts in due.chunks(MOST_IN_A_CALL) {
-            self.send(accounts, Vec::new());
-        }
-    }
-
-    pub(super) fn has_room_for_calls(&self, lines: usize) -> bool {
-        self.calls.len() + lines / MOST_IN_A_CALL < MOST_CALLS
-    }
-
-    fn beat(&mut self, now: Tick) {
-        let Some(mut link) = self.link.clone() else { return };
-        (self.beating, self.beat_at) = (true, now);
-        let arguments = beat::arguments(&self.core.settings, self.process, random());
-        let (own, scripts) = (self.own.clone(), Arc::clone(&self.scripts));
-        tokio::spawn(async move {
-            let answer = link.call(&scripts.beat, beat::SCRIPT, &arguments).await;
-            let _ = own.send(Message::Beat(now, answer));
-        });
-    }
-
-    fn hear_beat(&mut self, sent_at: Tick, answer: RedisResult<Value>) {
-        if !std::mem::take(&mut self.beating) {
-            return; // Of a connection that was given up.
-        }
-        match answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer) {
-            Ok(beat) => {
-                let at = midway(sent_at, self.core.now());
-                self.note(&beat, at);
-            }
-            Err(trouble) => self.lose(trouble),
-        }
-    }
-
-    /// Notes a beat; a server that has lost its data is told everything again.
-    fn note(&mut self, beat: &Beat, at: Now) {
-        self.core.hear_beat(beat.clock, at, beat.processes);
-        if self.era != beat.era {
-            if !self.era.is_empty() {
-                log::warn!("redis: it has lost what it knew; this process tells it again what it knows itself");
-            }
-            self.era.clone_from(&beat.era);
-            self.core.peers.touch_all(at.tick);
-        }
-    }
-
-    fn connect(&mut self) {
-        let (core, own, scripts) = (Arc::clone(&self.core), self.own.clone(), Arc::clone(&self.scripts));
-        let arguments = beat::arguments(&self.core.settings, self.process, random());
-        let pause = self.pause.mul_f64(0.5 + (random() % 1_000) as f64 / 1_000.0);
-        self.pause = (2 * self.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let linked = link(&core, &scripts, &arguments).await;
-            let _ = own.send(Message::Linked(linked));
-        });
-    }
-
-    fn heal(&mut self, link: Link, beat: &Beat, at: Now) {
-        self.link = Some(link);
-        (self.misses, self.beating, self.beat_at) = (0, false, at.tick);
-        self.note(beat, at);
-        self.core.heal();
-        self.pause = Duration::ZERO;
-        if self.logged.take().is_some() {
-            log::info!("redis: it answers again; {} decisions were made without it", self.core.degraded());
-        }
-        drop(self.started.take());
-    }
-
-    /// Asks no more until the server answers again; who waits is decided over without it.
-    fn lose(&mut self, trouble: Trouble) {
-        self.log_once(&trouble);
-        self.core.degrade();
-        self.link = None;
-        self.beating = false;
-        self.busy.clear();
-        let now = self.core.now();
-        for (_, call) in std::mem::take(&mut self.calls) {
-            self.touch_again(&call.sent, now);
-            for candidate in call.candidates.into_iter().flatten() {
-                candidate.decide_degraded(&self.core);
-            }
-        }
-        drop(self.started.take());
-        self.connect();
-    }
-
-    fn log_once(&mut self, trouble: &Trouble) {
-        if self.logged.as_ref() != Some(trouble) {
-            log::warn!("redis: {trouble}; on_store_fault says what is decided until it answers");
-            self.logged = Some(trouble.clone());
+            self.lose(&Trouble::Late);
         }
     }
 
@@ -432,19 +216,4 @@ impl Desk {
         // Who has stopped waiting does not want to know.
         let _ = stopped.send(());
     }
-}
-
-async fn link(core: &Core, scripts: &Scripts, arguments: &super::link::Arguments) -> Result<(Link, Beat, Now), Trouble> {
-    let of = |error: redis::RedisError| Trouble::of(&error);
-    let mut link = Link::open(&core.settings).await.map_err(of)?;
-    let sent_at = core.now().tick;
-    let answer = link.call(&scripts.beat, beat::SCRIPT, arguments).await.map_err(of)?;
-    let beat = beat::answer(answer)?;
-    Ok((link, beat, midway(sent_at, core.now())))
-}
-
-/// The moment between a call and its answer.
-fn midway(sent_at: Tick, now: Now) -> Now {
-    let half = (now.tick.0 - sent_at.0) / 2;
-    Now { tick: Tick(now.tick.0 - half), utc: now.utc.plus(-half), ..now }
 }

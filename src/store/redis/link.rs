@@ -1,5 +1,6 @@
 //! The connection to the servers: one multiplexed connection per node.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -13,6 +14,7 @@ use redis::{
 };
 
 use super::settings::{Login, Settings, Topology};
+use super::{beat, exchange};
 
 /// How long a connection may take to be made. Nobody waits for it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -20,28 +22,53 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How long an answer may take before the connection counts as broken. Requests wait no longer than their deadline.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
-/// A connection; a clone is the same connection.
+/// A connection, with the scripts that are called over it; a clone is the same connection.
 #[derive(Clone)]
-pub(super) enum Link {
+pub(super) struct Link {
+    connection: Connection,
+    scripts: Arc<Scripts>,
+}
+
+#[derive(Clone)]
+enum Connection {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
+}
+
+struct Scripts {
+    exchange: Script,
+    beat: Script,
 }
 
 impl Link {
     /// Connects; through sentinels, to the server that they call the master now.
     pub(super) async fn open(settings: &Settings) -> RedisResult<Self> {
-        match &settings.topology {
+        let connection = match &settings.topology {
             Topology::Single => {
                 let server = node(settings, &settings.nodes[0], &settings.login, settings.database)?;
-                connect(&Client::open(server)?).await
+                connect(&Client::open(server)?).await?
             }
-            Topology::Sentinel(service) => connect(&master(settings, service).await?).await,
-            Topology::Cluster => cluster(settings).await,
-        }
+            Topology::Sentinel(service) => connect(&master(settings, service).await?).await?,
+            Topology::Cluster => cluster(settings).await?,
+        };
+        let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
+        Ok(Self { connection, scripts: Arc::new(scripts) })
+    }
+
+    /// Calls the exchange.
+    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+        let scripts = Arc::clone(&self.scripts);
+        self.call(&scripts.exchange, exchange::SCRIPT, arguments).await
+    }
+
+    /// Calls the beat.
+    pub(super) async fn beat(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+        let scripts = Arc::clone(&self.scripts);
+        self.call(&scripts.beat, beat::SCRIPT, arguments).await
     }
 
     /// Calls a script by its hash, and by its text where the server does not know it.
-    pub(super) async fn call(&mut self, script: &Script, text: &str, arguments: &Arguments) -> RedisResult<Value> {
+    async fn call(&mut self, script: &Script, text: &str, arguments: &Arguments) -> RedisResult<Value> {
         let known = self.send(&arguments.to_command("EVALSHA", script.get_hash())).await;
         match known {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
@@ -52,9 +79,9 @@ impl Link {
     }
 
     async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
-        match self {
-            Self::Single(connection) => command.query_async(connection).await,
-            Self::Cluster(connection) => command.query_async(connection).await,
+        match &mut self.connection {
+            Connection::Single(connection) => command.query_async(connection).await,
+            Connection::Cluster(connection) => command.query_async(connection).await,
         }
     }
 }
@@ -89,11 +116,11 @@ impl Arguments {
     }
 }
 
-async fn connect(client: &Client) -> RedisResult<Link> {
+async fn connect(client: &Client) -> RedisResult<Connection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_WITHIN))
         .set_response_timeout(Some(ANSWER_WITHIN));
-    client.get_multiplexed_async_connection_with_config(&config).await.map(Link::Single)
+    client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
 }
 
 async fn master(settings: &Settings, service: &str) -> RedisResult<Client> {
@@ -106,12 +133,11 @@ async fn master(settings: &Settings, service: &str) -> RedisResult<Client> {
         .set_redis_connection_info(login(&settings.login, settings.database))
         .set_tcp_settings(TcpSettings::default().set_nodelay(true));
     let server = if settings.tls { server.set_tls_mode(TlsMode::Secure) } else { server };
-    let mut client =
-        SentinelClient::build(sentinels, service.to_owned(), Some(server), SentinelServerType::Master)?;
+    let mut client = SentinelClient::build(sentinels, service, Some(server), SentinelServerType::Master)?;
     within(CONNECT_WITHIN, client.async_get_client()).await
 }
 
-async fn cluster(settings: &Settings) -> RedisResult<Link> {
+async fn cluster(settings: &Settings) -> RedisResult<Connection> {
     let nodes: Vec<_> = settings
         .nodes
         .iter()
@@ -122,10 +148,15 @@ async fn cluster(settings: &Settings) -> RedisResult<Link> {
         .response_timeout(ANSWER_WITHIN)
         .tcp_settings(TcpSettings::default().set_nodelay(true))
         .build()?;
-    within(2 * CONNECT_WITHIN, client.get_async_connection()).await.map(Link::Cluster)
+    within(2 * CONNECT_WITHIN, client.get_async_connection()).await.map(Connection::Cluster)
 }
 
-fn node(settings: &Settings, address: &(String, u16), with: &Login, database: i64) -> RedisResult<ConnectionInfo> {
+fn node(
+    settings: &Settings,
+    address: &(String, u16),
+    with: &Login,
+    database: i64,
+) -> RedisResult<ConnectionInfo> {
     let (host, port) = address;
     let scheme = if settings.tls { "rediss" } else { "redis" };
     let info = format!("{scheme}://{host}:{port}").into_connection_info()?;

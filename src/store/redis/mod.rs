@@ -5,10 +5,12 @@
 //! what that promises and what it costs.
 
 mod beat;
+mod calls;
 mod candidate;
 mod core;
 mod desk;
 mod exchange;
+mod health;
 mod link;
 mod peers;
 mod publish;
@@ -31,9 +33,7 @@ use self::settings::Settings;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::uri::UriError;
-use crate::store::{
-    Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict,
-};
+use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
 
 /// How long the first connection is waited for. A store that has none by then begins without.
 const START_WITHIN: Duration = Duration::from_secs(1);

@@ -13,6 +13,9 @@ use crate::store::{Book, Claim};
 /// A power of two, so that a shard is a few bits of the key.
 const SHARDS: usize = 64;
 
+/// Before any tick, and near enough for a difference to be a number.
+const NEVER: Tick = Tick(i64::MIN / 2);
+
 /// An account, in whatever window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Account {
@@ -59,7 +62,7 @@ impl Entry {
             window,
             others: Others::UNKNOWN,
             quota: u64::MAX,
-            sent_at: Tick(i64::MIN),
+            sent_at: NEVER,
             changed_at: None,
             listed: false,
             ceiling: None,
@@ -160,7 +163,9 @@ impl Peers {
     /// Forgets the accounts that are not on the list and whose window is over.
     pub(super) fn sweep(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
         for shard in &self.shards {
-            shard.lock().retain(|account, entry| entry.listed || entry.window == window_in_force(account.book));
+            shard
+                .lock()
+                .retain(|account, entry| entry.listed || entry.window == window_in_force(account.book));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which lines are to be published, and when.
 
-use super::desk::Desk;
+use super::desk::{Desk, MOST_IN_A_CALL};
 use super::peers::{Account, Entry};
 use super::settings::SyncMode;
 use crate::model::line::Line;
@@ -16,6 +16,9 @@ const RIDE_WITHIN: Micros = Micros(80_000);
 /// The pace at which a process with running requests speaks, so that the others do not take it for dead.
 const SPEAK_WITHIN: Micros = Micros(900_000);
 
+/// Calls under way at most, when many lines are to be published.
+const MOST_CALLS: usize = 16;
+
 /// What is to be done about an account on the list.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
@@ -25,8 +28,21 @@ enum Due {
 }
 
 impl Desk {
+    /// Beats and publishes what is due.
+    pub(super) fn look_around(&mut self) {
+        if self.link.is_none() {
+            return;
+        }
+        let now = self.core.now();
+        self.beat(now.tick);
+        let due = self.due_lines(now);
+        for accounts in due.chunks(MOST_IN_A_CALL) {
+            self.send(accounts, Vec::new());
+        }
+    }
+
     /// The accounts whose lines are due; those that are due later stay on the list.
-    pub(super) fn due_lines(&mut self, now: Now) -> Vec<Account> {
+    fn due_lines(&mut self, now: Now) -> Vec<Account> {
         let mut due = Vec::new();
         let mut kept = Vec::new();
         for account in self.core.peers.take_active() {
@@ -36,7 +52,7 @@ impl Desk {
             }
             match self.due(account, now) {
                 Due::Never if self.core.peers.unlist(account) => {}
-                Due::Now if self.has_room_for_calls(due.len()) => {
+                Due::Now if self.calls.len() + due.len() / MOST_IN_A_CALL < MOST_CALLS => {
                     due.push(account);
                     kept.push(account);
                 }

@@ -67,16 +67,8 @@ const QUICKEST_SYNC: Duration = Duration::from_millis(10);
 const LONGEST_DEADLINE: Duration = Duration::from_secs(10);
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
-const PARAMETERS: &[&str] = &[
-    "mode",
-    "sync",
-    "deadline",
-    "prefix",
-    "on_store_fault",
-    "secret",
-    "sentinel_user",
-    "sentinel_password",
-];
+const PARAMETERS: &[&str] =
+    &["mode", "sync", "deadline", "prefix", "on_store_fault", "secret", "sentinel_user", "sentinel_password"];
 
 impl Settings {
     pub(super) fn of_uri(uri: &str) -> Result<Self, UriError> {
@@ -113,12 +105,16 @@ impl Settings {
 
     fn set(&mut self, name: &str, value: String) -> Result<(), UriFault> {
         match name {
-            "mode" => self.mode = one_of(name, &value, &[("exact", SyncMode::Exact), ("batched", SyncMode::Batched)])?,
+            "mode" => {
+                let choices = [("exact", SyncMode::Exact), ("batched", SyncMode::Batched)];
+                self.mode = one_of(name, &value, &choices)?;
+            }
             "sync" => self.sync = duration(name, &value, QUICKEST_SYNC, SLOWEST_SYNC)?,
             "deadline" => self.deadline = duration(name, &value, Duration::from_millis(1), LONGEST_DEADLINE)?,
             "prefix" => self.prefix = prefix(value)?,
             "on_store_fault" => {
-                let choices = [("local", OnFault::Local), ("allow", OnFault::Allow), ("refuse", OnFault::Refuse)];
+                let choices =
+                    [("local", OnFault::Local), ("allow", OnFault::Allow), ("refuse", OnFault::Refuse)];
                 self.on_fault = one_of(name, &value, &choices)?;
             }
             "secret" => self.secret = Some(value),
@@ -227,7 +223,8 @@ fn one_of<T: Copy>(name: &str, value: &str, choices: &[(&str, T)]) -> Result<T, 
 }
 
 fn duration(name: &str, value: &str, least: Duration, most: Duration) -> Result<Duration, UriFault> {
-    let expected = || UriFault::new(name, &format!("{value:?}: expected {least:?} to {most:?}, such as 250ms"));
+    let expected =
+        || UriFault::new(name, &format!("{value:?}: expected {least:?} to {most:?}, such as 250ms"));
     let (number, unit) = value.split_at(value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len()));
     let number: u64 = number.parse().map_err(|_| expected())?;
     let span = match unit {
