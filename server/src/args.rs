@@ -21,7 +21,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Check site files, and directories of sites: exit status 0, or 2 with every error
     Check {
-        /// Site files, or directories with common_site_config.json and <host>/site_config.json
+        /// Site files, or directories with common_site_config.json and HOST/site_config.json
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -38,7 +38,7 @@ pub(crate) struct ServeArgs {
     /// A site file, whose rules hold for every host [default: the rules of site_config.example.json]
     #[arg(long, value_name = "FILE", conflicts_with = "sites")]
     pub(crate) site: Option<PathBuf>,
-    /// A directory of sites: common_site_config.json and <host>/site_config.json
+    /// A directory of sites: common_site_config.json and HOST/site_config.json
     #[arg(long, value_name = "DIR")]
     pub(crate) sites: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one

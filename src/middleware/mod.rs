@@ -31,6 +31,7 @@ mod payload;
 mod refusal;
 mod running;
 mod service;
+mod told;
 mod wire;
 mod worker;
 

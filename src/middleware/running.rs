@@ -7,7 +7,6 @@ use std::rc::Rc;
 use actix_web::http::header::HeaderMap;
 
 use crate::limiter::{Decision, Question, Report, Reservation};
-use crate::middleware::current;
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -36,14 +35,14 @@ struct Inner {
 }
 
 impl Running {
-    /// The place of a request that is yet to be admitted.
-    pub(super) fn new(site: WorkerSite) -> Self {
+    /// The place of a request that is yet to be admitted, inside of `outer`.
+    pub(super) fn new(site: WorkerSite, outer: Option<Rc<Self>>) -> Self {
         Self {
             reservation: RefCell::new(Reservation::vacant(site.clone())),
             site,
             waits_for_client: Cell::new(false),
             inner: Cell::new(None),
-            outer: current::current(),
+            outer,
         }
     }
 
@@ -130,23 +129,27 @@ impl Running {
             self.write_headers(headers, self.settle_with_report().as_ref());
         } else {
             self.settle();
+            self.write_headers(headers, None);
         }
     }
 
     /// Writes where the client stands, unless a budget inside has said something tighter.
     pub(super) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
-        let Some(report) = report else { return };
-        let own = Inner { refused: false, remaining: report.remaining, limit: report.limit };
-        let tightest = match self.inner.get() {
-            Some(inner) if inner.is_tighter_than(own) => inner,
-            _ => {
-                self.site.wire().write(headers, &self.site, report, true);
-                own
-            }
-        };
-        if let Some(outer) = &self.outer {
-            outer.hear(tightest);
+        if let (Some(told), Some(outer)) = (self.tell(headers, report), &self.outer) {
+            outer.hear(told);
         }
+    }
+
+    /// The tightest that the client has been told of so far; `None` if this budget, and those inside, say nothing.
+    fn tell(&self, headers: &mut HeaderMap, report: Option<&Report>) -> Option<Inner> {
+        let inner = self.inner.get();
+        let Some(report) = report.filter(|_| self.site.wire().is_enabled()) else { return inner };
+        let own = Inner { refused: false, remaining: report.remaining, limit: report.limit };
+        if inner.is_some_and(|inner| inner.is_tighter_than(own)) {
+            return inner;
+        }
+        self.site.wire().write(headers, &self.site, report, true);
+        Some(own)
     }
 
     fn hear(&self, inner: Inner) {

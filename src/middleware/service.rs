@@ -42,7 +42,7 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let running = Rc::new(Running::new(self.worker.site(&request)));
+        let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         match running.admit(&RequestFacts::new(&request, &self.worker.routes)) {
             Ok(Decision::Open(question)) => ask(Rc::clone(&self.service), question, running, request),
             decided => begin(&*self.service, decided, running, request),

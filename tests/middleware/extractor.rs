@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use actix_web::dev::Service as _;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
@@ -210,4 +211,53 @@ async fn an_exempt_request_has_no_budget_though_the_one_before_it_on_the_connect
         assert_eq!(client.get("/health").await.body, "false");
     }
     assert_eq!(world.spent(), 3 * SECOND);
+}
+
+/// Several requests run in one worker, each of which is found from within its own handler.
+#[actix_web::test]
+async fn requests_that_take_turns_keep_their_own_budgets() {
+    let (world, gate) = (World::new(), Gate::new());
+    let (budget, inside) = (world.budget("600s per hour"), gate.clone());
+    let server = serve(move || {
+        let gate = inside.clone();
+        App::new()
+            .wrap_fn(move |request, service| {
+                let (answer, gate) = (service.call(request), gate.clone());
+                async move {
+                    gate.pass().await;
+                    answer.await
+                }
+            })
+            .wrap(budget.clone())
+            .route("/{secs}", web::to(charge_secs))
+    });
+    let mut clients = Vec::new();
+    for secs in 1..=6 {
+        let mut client = server.connect().await;
+        client.send(request(&format!("/{secs}"))).await;
+        gate.arrivals(1).await;
+        clients.push(client);
+    }
+    gate.open(6);
+    for (client, secs) in clients.iter_mut().zip(1..) {
+        assert_eq!(client.answer().await.used(), secs * SECOND);
+    }
+    world.assert_settled_at(21 * SECOND);
+}
+
+async fn charge_secs(budget: Budget, secs: web::Path<u64>) -> &'static str {
+    budget.charge(Micros::from_secs(*secs));
+    "charged"
+}
+
+#[actix_web::test]
+async fn of_two_budgets_a_handler_is_given_the_inner_one() {
+    let outside = World::new();
+    let inside = World::beside(&outside);
+    let (outer, inner) = (outside.budget("600s per hour"), inside.budget("600s per hour"));
+    let server = serve(move || {
+        App::new().route("/{secs}", web::to(charge_secs)).wrap(inner.clone()).wrap(outer.clone())
+    });
+    server.connect().await.get("/5").await;
+    assert_eq!((outside.spent(), inside.spent()), (1, 5 * SECOND));
 }

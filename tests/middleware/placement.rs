@@ -244,6 +244,24 @@ async fn an_inner_refusal_is_told_whatever_is_left_outside_and_costs_nothing_the
 }
 
 #[actix_web::test]
+async fn a_budget_that_says_nothing_inside_keeps_none_outside_from_saying_where_the_client_stands() {
+    let outside = World::new();
+    let inside = World::beside(&outside);
+    let silent = r#"{"rate_limit": "5us per hour", "rate_limit_headers": {"enabled": false}}"#;
+    let (outer, inner) = (outside.budget("100 per hour"), inside.budget_of(silent));
+    let server = serve(move || {
+        App::new()
+            .route("/whole", web::get().to(hello))
+            .route("/chunks", web::get().to(chunks))
+            .wrap(inner.clone())
+            .wrap(outer.clone())
+    });
+    let mut client = server.connect().await;
+    assert_eq!(client.get("/whole").await.standing(), (100, 99, 3_600, Some(1)));
+    assert_eq!(client.get("/chunks").await.standing(), (100, 98, 3_600, Some(1)));
+}
+
+#[actix_web::test]
 async fn an_outer_refusal_leaves_no_trace_inside() {
     let outside = World::new();
     let inside = World::beside(&outside);
