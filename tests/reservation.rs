@@ -50,7 +50,7 @@ impl Desk {
     fn admit(&self) -> Option<Reservation> {
         match self.limiter.admit(&Get).unwrap() {
             Admission::Admitted(reservation) => Some(reservation),
-            Admission::Refused(_) | Admission::Exempt => None,
+            Admission::Refused(_) | Admission::Exempt | Admission::Pending(_) => None,
         }
     }
 

@@ -13,7 +13,6 @@ mod serve;
 mod signals;
 mod source;
 mod steering;
-mod storage;
 mod watch;
 mod zone;
 

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limiter::{Claims, Decision, Limiter, Refusal, Report};
+use crate::limiter::{Claims, Decision, Limiter, Question, Refusal, Report};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
@@ -58,13 +58,31 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         self.route = facts.route();
         self.limiter.claim(facts, mode, &mut self.claims);
         let now = self.limiter.now();
-        if self.limiter.decide(&mut self.claims, mode, now)? == Verdict::Refused {
-            return Ok(Decision::Refused(Refusal::of(&self.limiter, &self.claims, self.route, now)));
+        match self.limiter.decide(&mut self.claims, mode, now)? {
+            Verdict::Admitted => Ok(self.begin(now)),
+            Verdict::Refused => Ok(self.refuse(now)),
+            Verdict::Open => {
+                let asking = self.limiter.engine.store.ask(&self.claims, mode, now);
+                Ok(Decision::Open(Question { asking, now }))
+            }
         }
+    }
+
+    /// What others have decided over the request that arrived at `now`: then its time began to run.
+    pub(crate) fn conclude(&mut self, (verdict, claims): (Verdict, Vec<Claim>), now: Now) -> Decision {
+        self.claims = Claims::from_vec(claims);
+        if verdict == Verdict::Admitted { self.begin(now) } else { self.refuse(now) }
+    }
+
+    fn begin(&mut self, now: Now) -> Decision {
         self.meter.began = now.tick;
         self.meter.since = Some(now.tick);
         self.settled = false;
-        Ok(Decision::Admitted)
+        Decision::Admitted
+    }
+
+    fn refuse(&self, now: Now) -> Decision {
+        Decision::Refused(Refusal::of(&self.limiter, &self.claims, self.route, now))
     }
 
     /// The limiter that admitted the request.

@@ -114,7 +114,7 @@ impl TimeBudget {
 impl<S, B> Transform<S, ServiceRequest> for TimeBudget
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody,
+    B: MessageBody + 'static,
 {
     type Response = ServiceResponse<BudgetBody<B>>;
     type Error = Error;

@@ -14,7 +14,6 @@ use crate::limiter::Refusal;
 use crate::middleware::body::BudgetBody;
 use crate::middleware::told::Form;
 use crate::middleware::worker::WorkerSite;
-use crate::store::Fault;
 
 /// The answer to a refused request: 429, when to come back, and a body in the form that the client asks for.
 pub(super) fn response<B>(
@@ -31,8 +30,7 @@ pub(super) fn response<B>(
 }
 
 /// The answer where the limiter itself has failed and is told to refuse then. The client learns nothing of the store.
-pub(super) fn of_fault<B>(fault: &Fault) -> HttpResponse<BudgetBody<B>> {
-    log::error!("a request was refused: {fault}");
+pub(super) fn of_fault<B>() -> HttpResponse<BudgetBody<B>> {
     let body =
         Bytes::from_static(b"the server cannot tell whether this request may be served; try again soon\n");
     answer(StatusCode::SERVICE_UNAVAILABLE, Form::Plain, body, HeaderValue::from_static("1"))

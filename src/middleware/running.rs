@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use actix_web::http::header::HeaderMap;
 
-use crate::limiter::{Decision, Report, Reservation};
+use crate::limiter::{Decision, Question, Report, Reservation};
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -48,6 +48,13 @@ impl Running {
 
     pub(super) fn admit(&self, facts: &dyn Facts) -> Result<Decision, Fault> {
         self.reservation.borrow_mut().admit(facts)
+    }
+
+    /// Waits until the store has asked others.
+    pub(super) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
+        let Question { asking, now } = question;
+        let answer = asking.await?;
+        Ok(self.reservation.borrow_mut().conclude(answer, now))
     }
 
     /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or
