@@ -74,8 +74,10 @@ fn measure_decisions(subject: &Subject) {
 }
 
 fn opened(file: &Path, now: Now) -> Memory {
-    let store = Memory::new(2 * ACCOUNTS as usize);
-    store.with_snapshot(file, now).expect("the target directory can be written to")
+    let store = Memory::new(2 * ACCOUNTS as usize).with_snapshot(file);
+    let store = store.expect("the target directory can be written to");
+    store.begin(Box::new(move || now));
+    store
 }
 
 fn book(store: &Memory) -> Book {

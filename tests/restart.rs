@@ -11,7 +11,7 @@ use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
 use timebudget::model::rule::{Component, KeySpec, Rule};
 use timebudget::store::memory::Memory;
-use timebudget::{Admission, Clock, Engine, Limiter, ManualClock, Site, UnixMicros, parse_rates};
+use timebudget::{Admission, Engine, Limiter, ManualClock, Site, UnixMicros, parse_rates};
 
 /// 2023-11-14 22:00 UTC.
 const START: UnixMicros = UnixMicros::from_secs(1_699_999_200);
@@ -40,9 +40,8 @@ struct Process {
 
 impl Process {
     fn start(file: &Path, at: UnixMicros) -> Self {
-        let clock = ManualClock::at(at);
-        let store = Memory::default().with_snapshot(file, clock.now()).unwrap();
-        let engine = Engine::new(store, clock);
+        let store = Memory::default().with_snapshot(file).unwrap();
+        let engine = Engine::new(store, ManualClock::at(at));
         let rule = Rule {
             name: "daily".to_owned(),
             when: Condition::ALWAYS,

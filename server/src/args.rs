@@ -21,7 +21,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Check site files, and directories of sites: exit status 0, or 2 with every error
     Check {
-        /// Site files, or directories with common_site_config.json and <host>/site_config.json
+        /// Site files, or directories with common_site_config.json and HOST/site_config.json
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -38,7 +38,7 @@ pub(crate) struct ServeArgs {
     /// A site file, whose rules hold for every host [default: the rules of site_config.example.json]
     #[arg(long, value_name = "FILE", conflicts_with = "sites")]
     pub(crate) site: Option<PathBuf>,
-    /// A directory of sites: common_site_config.json and <host>/site_config.json
+    /// A directory of sites: common_site_config.json and HOST/site_config.json
     #[arg(long, value_name = "DIR")]
     pub(crate) sites: Option<PathBuf>,
     /// Where to listen; port 0 takes a free one
@@ -47,7 +47,7 @@ pub(crate) struct ServeArgs {
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
-    /// Where accounts are kept: memory://, or memory://?snapshot=FILE, which keeps them over a restart
+    /// Where accounts are kept: memory://, memory://?snapshot=FILE, redis://…, rediss://…, redis+sentinel://… or redis+cluster://…
     // A plain string, since clap would repeat a wrong URI in full, and a URI can hold a password.
     #[arg(long, value_name = "URI", default_value = "memory://")]
     pub(crate) store: String,

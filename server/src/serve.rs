@@ -10,8 +10,7 @@ use std::thread;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::middleware::TimeBudget;
-use timebudget::store::memory::Memory;
-use timebudget::{Clock, Engine, Sites, SystemClock};
+use timebudget::{Engine, Sites, SystemClock, store};
 
 use crate::args::ServeArgs;
 use crate::demo;
@@ -21,7 +20,6 @@ use crate::ready;
 use crate::reload::{self, Reloader};
 use crate::signals::{self, End};
 use crate::source::Source;
-use crate::storage::Storage;
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
@@ -30,13 +28,12 @@ const LAST_REQUESTS_SECS: u64 = 25;
 ///
 /// # Errors
 ///
-/// Wrong rules, all that is wrong with them; an unknown store; a snapshot that cannot be read or written; an address that
-/// cannot be listened on.
+/// Wrong rules, all that is wrong with them; an unknown store; an address that cannot be listened on.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let storage = Storage::of_uri(&args.store).map_err(Failure::wrong)?;
+    let store = store::open(&args.store).map_err(|error| Failure::wrong(format!("--store: {error}")))?;
+    let engine = Engine::over(store, SystemClock::new());
     let source = Source::of(args);
     let loaded = source.load().map_err(Failure::wrong)?;
-    let engine = engine(storage).map_err(Failure::system)?;
     reload::warn(&loaded);
     let sites = Arc::new(Sites::new(loaded.clone(), Arc::clone(&engine)));
     rt::System::new().block_on(async {
@@ -48,15 +45,6 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         server.await.map_err(Failure::system)?;
         engine.save().map_err(Failure::system)
     })
-}
-
-fn engine(storage: Storage) -> io::Result<Arc<Engine>> {
-    let clock = SystemClock::new();
-    let store = match storage {
-        Storage::Memory { snapshot: None } => Memory::default(),
-        Storage::Memory { snapshot: Some(file) } => Memory::default().with_snapshot(file, clock.now())?,
-    };
-    Ok(Engine::new(store, clock))
 }
 
 fn bind(args: &ServeArgs, sites: &Arc<Sites>, end: End) -> Result<(Server, SocketAddr), Failure> {

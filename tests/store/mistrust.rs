@@ -4,9 +4,8 @@ use std::fs;
 
 use timebudget::store::Store;
 use timebudget::store::memory::Memory;
-use timebudget::{Clock, ManualClock};
 
-use crate::snapshots::{Place, SECRET, START, budget};
+use crate::snapshots::{Place, SECRET, budget};
 
 #[test]
 fn a_damaged_snapshot_is_moved_aside_and_all_accounts_begin_empty() {
@@ -36,10 +35,9 @@ fn a_snapshot_that_was_cut_is_moved_aside() {
 #[test]
 fn a_place_where_nothing_can_be_written_is_an_error_that_names_it() {
     let place = Place::new();
-    let now = ManualClock::at(START).now();
     fs::create_dir(place.file()).unwrap();
     for file in [place.0.join("missing/accounts"), place.file()] {
-        let error = Memory::default().with_snapshot(&file, now).unwrap_err();
+        let error = Memory::default().with_snapshot(&file).unwrap_err();
         assert!(error.to_string().starts_with(&*file.to_string_lossy()), "{error}");
     }
 }

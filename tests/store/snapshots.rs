@@ -38,8 +38,9 @@ impl Place {
 
     /// A process that starts at an instant in a zone, with what the snapshot says.
     fn start_in(&self, zone: Zone, at: UnixMicros) -> Desk<Memory> {
-        let store = Memory::default().with_snapshot(self.file(), ManualClock::at(at).now()).unwrap();
-        Desk::at(at, zone, store)
+        let desk = Desk::at(at, zone, Memory::default().with_snapshot(self.file()).unwrap());
+        desk.store.begin(Box::new(move || ManualClock::at(at).now()));
+        desk
     }
 
     pub(crate) fn start(&self, micros: u64) -> Desk<Memory> {

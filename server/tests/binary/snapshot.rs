@@ -62,7 +62,7 @@ fn a_damaged_snapshot_is_told_and_moved_aside() {
 }
 
 #[test]
-fn a_snapshot_that_cannot_be_written_is_one_line_and_status_1() {
+fn a_snapshot_that_cannot_be_written_is_one_line_and_status_2() {
     let home = Scratch::new();
     let store = store(&home.path("missing/accounts"));
     let output =
@@ -70,6 +70,6 @@ fn a_snapshot_that_cannot_be_written_is_one_line_and_status_1() {
             .output()
             .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
     assert!(stderr.contains("missing/accounts: cannot be written: "), "{stderr}");
 }

@@ -6,6 +6,8 @@
 mod decision;
 mod entries;
 mod locked;
+#[cfg(feature = "redis")]
+mod peek;
 mod shard;
 mod snapshot;
 mod table;
@@ -29,7 +31,7 @@ use crate::model::now::Now;
 use crate::model::units::Micros;
 use crate::model::window::Period;
 use crate::store::calendar::Calendar;
-use crate::store::{Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Store, Verdict};
+use crate::store::{Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
 const SHARDS: usize = 1024;
@@ -100,32 +102,26 @@ impl Memory {
 
     /// The store, with a file in which accounts outlive their process.
     ///
-    /// Accounts whose windows still last are taken from it, and every [`Store::save`] replaces it, which an engine calls
-    /// every ten seconds and when it is dropped. A file that is damaged, of another version or that says nothing but of windows
+    /// An engine takes accounts from it whose windows still last, and replaces it every ten seconds and when it is dropped. A file that is damaged, of another version or that says nothing but of windows
     /// that have ended is moved to its name with `.refused` behind it, with a line in the log, and nothing is taken
     /// from it. The file holds the secret that keys are hashed with, so only its owner may read it. No two stores
     /// may share one.
     ///
     /// # Errors
     ///
-    /// The file cannot be read or written; the text names it.
+    /// The file cannot be read, written or moved; the text names it.
     ///
     /// # Examples
     ///
     /// ```no_run
     /// use timebudget::store::memory::Memory;
-    /// use timebudget::{Clock, Engine, SystemClock};
-    /// let clock = SystemClock::new();
-    /// let store = Memory::default().with_snapshot("/var/lib/app/accounts", clock.now())?;
-    /// let engine = Engine::new(store, clock);
+    /// use timebudget::{Engine, SystemClock};
+    /// let store = Memory::default().with_snapshot("/var/lib/app/accounts")?;
+    /// let engine = Engine::new(store, SystemClock::new());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn with_snapshot(mut self, file: impl Into<PathBuf>, now: Now) -> io::Result<Self> {
-        let (snapshot, sections) = Snapshot::open(file.into(), now)?;
-        for section in sections {
-            self.shards[section.shard].get_mut().unclaimed.push(section);
-        }
-        self.snapshot = Some(snapshot);
+    pub fn with_snapshot(mut self, file: impl Into<PathBuf>) -> io::Result<Self> {
+        self.snapshot = Some(Snapshot::open(file.into())?);
         Ok(self)
     }
 
@@ -191,8 +187,14 @@ impl Store for Memory {
         }
     }
 
+    fn begin(&self, clock: Reading) {
+        for section in self.snapshot.iter().flat_map(|snapshot| snapshot.take_in_force(clock())) {
+            self.shards[section.shard].lock().unclaimed.push(section);
+        }
+    }
+
     fn secret(&self) -> Option<[u8; 16]> {
-        self.snapshot.as_ref()?.secret
+        self.snapshot.as_ref()?.secret()
     }
 
     fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
@@ -203,7 +205,8 @@ impl Store for Memory {
     }
 
     fn census(&self) -> Census {
-        Census { accounts: self.accounts.load(Relaxed), overflowed: self.overflowed.load(Relaxed) }
+        let (accounts, overflowed) = (self.accounts.load(Relaxed), self.overflowed.load(Relaxed));
+        Census { accounts, overflowed, ..Census::default() }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::store::calendar::Calendar;
 #[repr(align(64))]
 pub(super) struct Shard {
     /// Each at the position of its calendar.
-    tables: Vec<Table>,
+    pub(super) tables: Vec<Table>,
     /// What a snapshot said of calendars that have no table here yet.
     pub(super) unclaimed: Vec<Section>,
 }

@@ -14,6 +14,7 @@ mod section;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 
@@ -25,8 +26,9 @@ use crate::model::now::Now;
 /// Where a store's accounts are written, and what was found there.
 pub(super) struct Snapshot {
     path: PathBuf,
-    /// What the keys of the accounts that were found are hashed with.
-    pub(super) secret: Option<[u8; 16]>,
+    /// What was read, until a clock says what of it lasts.
+    found: Mutex<Option<Contents>>,
+    secret: OnceLock<[u8; 16]>,
     /// Held while the file is replaced: two threads would write into each other's.
     replacing: Mutex<()>,
 }
@@ -37,18 +39,38 @@ impl Snapshot {
     /// # Errors
     ///
     /// The file cannot be read, replaced or moved aside; the text names it.
-    pub(super) fn open(path: PathBuf, now: Now) -> io::Result<(Self, Vec<Section>)> {
+    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         file::try_replacing(&path).map_err(|error| told(&path, "cannot be written", &error))?;
         let bytes = file::read(&path).map_err(|error| told(&path, "cannot be read", &error))?;
-        let (secret, sections) = match bytes.map(|bytes| in_force(&bytes, now)) {
-            None => (None, Vec::new()),
-            Some(Ok(Contents { secret, sections })) => (Some(secret), sections),
-            Some(Err(unfit)) => {
+        let found = match bytes.as_deref().map(decode).transpose() {
+            Ok(found) => found,
+            Err(unfit) => {
                 refuse(&path, unfit)?;
-                (None, Vec::new())
+                None
             }
         };
-        Ok((Self { path, secret, replacing: Mutex::default() }, sections))
+        Ok(Self { path, found: Mutex::new(found), secret: OnceLock::new(), replacing: Mutex::default() })
+    }
+
+    /// What was found of windows that last, the first time that it is asked.
+    ///
+    /// A snapshot that says something, but of no such window, is old, and moved aside.
+    pub(super) fn take_in_force(&self, now: Now) -> Vec<Section> {
+        let Some(Contents { secret, mut sections }) = self.found.lock().take() else { return Vec::new() };
+        let was_empty = sections.is_empty();
+        sections.retain(|section| section.window.contains(now.wall()));
+        if sections.is_empty() && !was_empty {
+            // Nothing is taken from it, wherever it lies.
+            refuse(&self.path, Unfit::Old).unwrap_or_else(|error| log::error!("{error}"));
+        } else {
+            self.secret.get_or_init(|| secret);
+        }
+        sections
+    }
+
+    /// What the keys of the accounts in force are hashed with.
+    pub(super) fn secret(&self) -> Option<[u8; 16]> {
+        self.secret.get().copied()
     }
 
     /// Replaces the file by one of these sections.
@@ -74,17 +96,6 @@ impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot").field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-/// What a snapshot says of windows that last; it is old if it says something, but of none of them.
-fn in_force(bytes: &[u8], now: Now) -> Result<Contents, Unfit> {
-    let mut contents = decode(bytes)?;
-    let was_empty = contents.sections.is_empty();
-    contents.sections.retain(|section| section.window.contains(now.wall()));
-    if contents.sections.is_empty() && !was_empty {
-        return Err(Unfit::Old);
-    }
-    Ok(contents)
 }
 
 fn refuse(path: &Path, unfit: Unfit) -> io::Result<()> {
