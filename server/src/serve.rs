@@ -28,7 +28,8 @@ const LAST_REQUESTS_SECS: u64 = 25;
 ///
 /// # Errors
 ///
-/// Wrong rules, all that is wrong with them; an unknown store; an address that cannot be listened on.
+/// Wrong rules, all that is wrong with them; a store that cannot be opened; an address that cannot be listened on; a
+/// snapshot that could not be written at the end.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let store = store::open(&args.store).map_err(|error| Failure::wrong(format!("--store: {error}")))?;
     let engine = Engine::over(store, SystemClock::new());
