@@ -2,15 +2,15 @@
 //!
 //! `cargo bench --features redis --bench redis [calls|latency|bytes]`; starts a redis-server of its own.
 
+#[path = "../tests/redis/journal.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod journal;
 #[path = "../tests/redis/process.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod process;
 #[path = "../tests/redis/server.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod server;
-#[path = "../tests/redis/journal.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
-mod journal;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -69,7 +69,9 @@ async fn latency() {
 /// Calls a request, by load.
 async fn calls() {
     println!("| calls a request | |\n|---|---:|");
-    for (name, rate) in [("exact, 1 request a second", 1), ("exact, 50 a second", 50), ("exact, 500 a second", 500)] {
+    for (name, rate) in
+        [("exact, 1 request a second", 1), ("exact, 50 a second", 50), ("exact, 500 a second", 500)]
+    {
         let server = Server::start();
         let process = Process::new(&server.uri("deadline=1s"), PLENTY);
         println!("| {name} | {:.3} |", paced(&server, &[process], rate, 5).await);

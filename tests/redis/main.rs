@@ -2,6 +2,8 @@
 
 mod batched;
 mod clocks;
+mod cluster;
+mod clusters;
 mod exact;
 mod faults;
 mod journal;
