@@ -12,7 +12,8 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start(replicas: usize) -> Self {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"];
+        let options =
+            ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0"];
         let nodes: Vec<_> = (0..3 * (1 + replicas)).map(|_| Server::with(&options)).collect();
         let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
         let made = Command::new("redis-cli")
@@ -32,10 +33,13 @@ impl Cluster {
         format!("redis+cluster://{}/?{parameters}", nodes.join(","))
     }
 
-    /// Waits until all nodes say that all slots are served.
-    pub(crate) fn wait(&self) {
+    /// Waits until all nodes say that all slots are served, and the replicas know what their masters know.
+    fn wait(&self) {
         let until = Instant::now() + Duration::from_secs(20);
-        let is_whole = |node: &Server| node.cli(&["cluster", "info"]).contains("cluster_state:ok");
+        let is_whole = |node: &Server| {
+            node.cli(&["cluster", "info"]).contains("cluster_state:ok")
+                && !node.cli(&["info", "replication"]).contains("master_link_status:down")
+        };
         while !self.nodes.iter().all(is_whole) {
             assert!(Instant::now() < until, "the cluster never became whole");
             std::thread::sleep(Duration::from_millis(50));
