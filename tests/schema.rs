@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 28] = [
+const SOUND: [&str; 31] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -35,10 +35,13 @@ const SOUND: [&str; 28] = [
     r#"{"rate_limit_exempt": {"method": ["get", "M-SEARCH"]}}"#,
     r#"{"rate_limit_exempt": {"all": [{"path": "/a"}], "any": [{"method": "GET"}, {}]}}"#,
     r#"{"rate_limit_exempt": {"not": {"not": {"path": "/"}}}}"#,
+    r#"{"rate_limit_trusted_proxies": ["10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0", "::ffff:10.0.0.1"]}"#,
+    r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
+    r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48"}"#,
 ];
 
 /// Beginnings of the loader's messages for what a schema cannot see.
-const BEYOND_SCHEMAS: [&str; 9] = [
+const BEYOND_SCHEMAS: [&str; 10] = [
     // No JSON, or JSON of which a parsed value shows no trace.
     "line ",
     "time_zone: half a character",
@@ -48,6 +51,8 @@ const BEYOND_SCHEMAS: [&str; 9] = [
     "time_zone: \"Europe/Pari\"",
     "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",
     "rate_limit_headers.names.limit: \"Content-Length\"",
+    // It does not reckon with addresses.
+    "rate_limit_trusted_proxies[0]: \"10.0.0.1/8\"",
     // Beyond what a float can tell.
     "rate_limit.limit: 0.10000000000000000001",
     "rate_limit.limit: 1e400",

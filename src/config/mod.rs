@@ -3,6 +3,7 @@
 //! A configuration either loads as a whole or yields every error in it at once, each with its file, its JSON path,
 //! the value found and what was expected. What loads cannot be wrong, and is not checked again.
 
+mod address;
 mod condition;
 mod directory;
 mod files;

@@ -23,9 +23,6 @@ use crate::model::site::Site;
 use crate::model::units::{Micros, Unit};
 use crate::store::{Book, BookSpec, Charge, Claim, Fault, Mode, Tally, Verdict};
 
-/// How many bits of an IPv6 address tell clients apart: a /64 is what one customer gets (RFC 6177).
-const IPV6_PREFIX: u8 = 64;
-
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
 
 /// A running limiter: one site's rules over an engine.
@@ -89,7 +86,7 @@ impl Limiter {
                 continue;
             }
             let key = open.constant_key.unwrap_or_else(|| {
-                let bytes = key_bytes(&rule.key, facts);
+                let bytes = key_bytes(&rule.key, facts, self.site.addresses.ipv6_prefix);
                 self.engine.hasher.hash(bytes.as_slice())
             });
             open.claim(key, at as u16, facts, mode, claims);
@@ -167,22 +164,22 @@ fn is_constant(key: &KeySpec) -> bool {
     key.0.iter().all(|component| matches!(component, Component::Site))
 }
 
-fn key_bytes(key: &KeySpec, facts: &dyn Facts) -> KeyBytes {
+fn key_bytes(key: &KeySpec, facts: &dyn Facts, ipv6_prefix: u8) -> KeyBytes {
     let mut bytes = KeyBytes::default();
     for (kind, component) in (0..).zip(&key.0) {
         match component {
             // The site's name is part of the book.
             Component::Site => {}
-            Component::Ip => write_address(&mut bytes, kind, facts.ip()),
+            Component::Ip => write_address(&mut bytes, kind, facts.ip(), ipv6_prefix),
         }
     }
     bytes
 }
 
 /// Peers without an address, such as those of a Unix socket, share one account.
-fn write_address(bytes: &mut KeyBytes, kind: u8, address: Option<IpAddr>) {
+fn write_address(bytes: &mut KeyBytes, kind: u8, address: Option<IpAddr>, ipv6_prefix: u8) {
     match address {
-        Some(address) => bytes.address(kind, address, IPV6_PREFIX),
+        Some(address) => bytes.address(kind, address, ipv6_prefix),
         None => bytes.absent(kind),
     }
 }

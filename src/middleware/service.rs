@@ -41,7 +41,8 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request)));
-        match running.admit(&RequestFacts::new(&request, &self.worker.routes)) {
+        let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
+        match running.admit(&facts) {
             Ok(Decision::Exempt) => BudgetFuture::exempt(self.service.call(request)),
             Ok(Decision::Admitted) => {
                 payload::watch(&mut request, &running);

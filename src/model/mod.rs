@@ -1,5 +1,6 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 
+pub mod client_address;
 pub mod condition;
 pub(crate) mod decimal;
 pub(crate) mod excerpt;
@@ -12,6 +13,7 @@ pub mod ledger;
 pub mod limit;
 pub mod method;
 pub(crate) mod nearest;
+pub mod network;
 pub mod now;
 pub mod period;
 pub mod rate;

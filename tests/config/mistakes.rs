@@ -23,15 +23,11 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_headers or rate_limit_exempt",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
     ),
     (
         r#"{"rate_limit_rules": []}"#,
-        "rate_limit_rules: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_headers or rate_limit_exempt",
-    ),
-    (
-        r#"{"rate_limit_trusted_proxies": []}"#,
-        "rate_limit_trusted_proxies: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_headers or rate_limit_exempt",
+        "rate_limit_rules: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
     ),
     (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
@@ -265,5 +261,34 @@
     (
         r#"{"rate_limit_exempt": {"any": [{"path": "/a"}, {"not": {"path": "b"}}]}}"#,
         r#"rate_limit_exempt.any[1].not.path: "b": no path; expected a path that begins with /"#,
+    ),
+    // How a client's address is found
+    (
+        r#"{"rate_limit_trusted_proxies": "10.0.0.0/8"}"#,
+        r#"rate_limit_trusted_proxies: "10.0.0.0/8": no list; expected a list of addresses and ranges such as "10.0.0.0/8""#,
+    ),
+    (
+        r#"{"rate_limit_trusted_proxies": ["155.255.355.0/24"]}"#,
+        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": no address; expected an address or a range such as "10.0.0.0/8""#,
+    ),
+    (
+        r#"{"rate_limit_trusted_proxies": ["::1", "10.0.0.0/33"]}"#,
+        r#"rate_limit_trusted_proxies[1]: "10.0.0.0/33": no such prefix; expected at most 32 bits for IPv4, 128 for IPv6"#,
+    ),
+    (
+        r#"{"rate_limit_trusted_proxies": ["10.0.0.1/8"]}"#,
+        r#"rate_limit_trusted_proxies[0]: "10.0.0.1/8": has bits beyond its prefix; did you mean 10.0.0.0/8?"#,
+    ),
+    (
+        r#"{"rate_limit_forwarded_header": "X Forwarded"}"#,
+        r#"rate_limit_forwarded_header: "X Forwarded": no name of a header; expected the name of a header, such as "X-Forwarded-For""#,
+    ),
+    (
+        r#"{"rate_limit_ipv6_prefix": 0}"#,
+        "rate_limit_ipv6_prefix: 0: not so many; expected whole bits from 1 to 128",
+    ),
+    (
+        r#"{"rate_limit_ipv6_prefix": 56.5}"#,
+        "rate_limit_ipv6_prefix: 56.5: not whole; expected whole bits from 1 to 128",
     ),
 ]

@@ -1,5 +1,6 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
+mod addresses;
 mod bodies;
 mod burst;
 mod endings;
