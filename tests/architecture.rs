@@ -29,7 +29,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono_tz", &["tzdata"]),
     ("std::fs", &["tzdata", "config"]),
     ("std::env", &["tzdata", "config"]),
-    ("std::thread", &["limiter"]),
+    ("std::thread", &["limiter", "store"]),
     ("serde", &["config", "middleware"]),
 ];
 

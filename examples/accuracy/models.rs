@@ -176,7 +176,7 @@ fn admit(limiter: &Arc<Limiter>) -> Result<Reservation, u64> {
     match limiter.admit(&AnyRequest).expect("the memory store never fails") {
         Admission::Admitted(reservation) => Ok(reservation),
         Admission::Refused(refusal) => Err(refusal.retry_after_secs * 1_000_000),
-        Admission::Exempt => unreachable!("the site exempts nothing"),
+        Admission::Exempt | Admission::Pending(_) => unreachable!("memory decides at once"),
     }
 }
 

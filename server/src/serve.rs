@@ -10,7 +10,7 @@ use std::thread;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::middleware::TimeBudget;
-use timebudget::{Engine, Sites};
+use timebudget::{Engine, Sites, SystemClock, store};
 
 use crate::args::ServeArgs;
 use crate::demo;
@@ -20,7 +20,6 @@ use crate::ready;
 use crate::reload::{self, Reloader};
 use crate::signals::{self, End};
 use crate::source::Source;
-use crate::storage::Storage;
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
@@ -31,7 +30,8 @@ const LAST_REQUESTS_SECS: u64 = 25;
 ///
 /// Wrong rules, all that is wrong with them; an unknown store; an address that cannot be listened on.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let engine = engine(Storage::of_uri(&args.store).map_err(Failure::wrong)?);
+    let store = store::open(&args.store).map_err(|error| Failure::wrong(format!("--store: {error}")))?;
+    let engine = Engine::over(store, SystemClock::new());
     let source = Source::of(args);
     let loaded = source.load().map_err(Failure::wrong)?;
     reload::warn(&loaded);
@@ -44,12 +44,6 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         output::to_stdout(&ready::announcement(address, &source));
         server.await.map_err(Failure::system)
     })
-}
-
-fn engine(storage: Storage) -> Arc<Engine> {
-    match storage {
-        Storage::Memory => Engine::in_memory(),
-    }
 }
 
 fn bind(args: &ServeArgs, sites: &Arc<Sites>, end: End) -> Result<(Server, SocketAddr), Failure> {

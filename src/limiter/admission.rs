@@ -1,5 +1,6 @@
 //! The decision before the handler, and what is said of it.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -7,14 +8,10 @@ use crate::limiter::{Claims, Limiter, Reservation};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Unit};
-use crate::store::{Charge, Claim, Fault, Settlement};
+use crate::store::{Asking, Charge, Claim, Fault, Settlement};
 
 /// The decision before the handler.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large variant is the usual one, and a box would be an allocation"
-)]
 pub enum Admission<L: Deref<Target = Limiter> = Arc<Limiter>> {
     /// The request is none of the limiter's business: not decided, not charged, no headers.
     Exempt,
@@ -22,6 +19,8 @@ pub enum Admission<L: Deref<Target = Limiter> = Arc<Limiter>> {
     Admitted(Reservation<L>),
     /// The request is not to be served.
     Refused(Refusal),
+    /// Others have to be asked first. A limiter over a memory store never says so.
+    Pending(Pending<L>),
 }
 
 impl<L: Deref<Target = Limiter>> Admission<L> {
@@ -39,7 +38,46 @@ impl<L: Deref<Target = Limiter>> Admission<L> {
             Decision::Exempt => Self::Exempt,
             Decision::Admitted => Self::Admitted(reservation),
             Decision::Refused(refusal) => Self::Refused(refusal),
+            Decision::Open(question) => Self::Pending(Pending { reservation, question }),
         })
+    }
+}
+
+/// A request about which the store asks others.
+///
+/// Its time runs already. Dropping it ends the request.
+#[derive(Debug)]
+#[must_use = "nothing is decided until it is awaited"]
+pub struct Pending<L: Deref<Target = Limiter> = Arc<Limiter>> {
+    reservation: Reservation<L>,
+    question: Question,
+}
+
+impl<L: Deref<Target = Limiter>> Pending<L> {
+    /// Waits for the decision.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the store failed and is told to refuse then.
+    pub async fn decided(self) -> Result<Admission<L>, Fault> {
+        let Self { mut reservation, question } = self;
+        let answer = question.asking.await?;
+        Ok(match reservation.conclude(answer, question.now) {
+            Decision::Refused(refusal) => Admission::Refused(refusal),
+            _ => Admission::Admitted(reservation),
+        })
+    }
+}
+
+/// What the store asks others, about a request that arrived at `now`.
+pub(crate) struct Question {
+    pub(crate) asking: Asking,
+    pub(crate) now: Now,
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Question").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
@@ -49,6 +87,7 @@ pub(crate) enum Decision {
     Exempt,
     Admitted,
     Refused(Refusal),
+    Open(Question),
 }
 
 /// A decision not to serve a request.

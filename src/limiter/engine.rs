@@ -25,7 +25,7 @@ const ROUTES: usize = 64;
 
 /// What all limiters of a process share: a clock, a store, and the secret that keys are hashed with.
 pub struct Engine {
-    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
     /// By site and rule, so that a reload does not forget.
@@ -37,12 +37,16 @@ impl Engine {
     ///
     /// A thread of its own frees what has died in the store once a second; it ends soon after the engine is dropped.
     pub fn new(store: impl Store, clock: impl Clock) -> Arc<Self> {
-        let engine = Arc::new(Self {
-            clock: Box::new(clock),
-            store: Box::new(store),
-            hasher: KeyHasher::new(random_secret()),
-            expectations: Mutex::default(),
-        });
+        Self::over(Box::new(store), clock)
+    }
+
+    /// An engine over a store that was [opened](crate::store::open) by its URI.
+    pub fn over(store: Box<dyn Store>, clock: impl Clock) -> Arc<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let read = Arc::clone(&clock);
+        store.begin(Box::new(move || read.now()));
+        let hasher = KeyHasher::new(store.secret().unwrap_or_else(random_secret));
+        let engine = Arc::new(Self { clock, store, hasher, expectations: Mutex::default() });
         let tidied = Arc::downgrade(&engine);
         let spawned = thread::Builder::new().name("timebudget-tidy".into()).spawn(move || keep_tidy(&tidied));
         if let Err(error) = spawned {

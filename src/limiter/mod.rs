@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub(crate) use self::admission::Decision;
-pub use self::admission::{Admission, Cause, Refusal, Report};
+pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
+pub(crate) use self::admission::{Decision, Question};
 pub use self::engine::Engine;
 use self::engine::Expectations;
 pub use self::reservation::Reservation;

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limiter::{Claims, Decision, Limiter, Refusal, Report};
+use crate::limiter::{Claims, Decision, Limiter, Question, Refusal, Report};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
@@ -28,6 +28,8 @@ pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
 /// How long a request has run, without its pauses.
 #[derive(Debug)]
 struct Meter {
+    /// When it was admitted.
+    began: Tick,
     /// When it began to run, or ran again; `None` while it is paused.
     since: Option<Tick>,
     before: Micros,
@@ -40,7 +42,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             limiter,
             claims: Claims::new(),
             route: 0,
-            meter: Meter { since: None, before: Micros::ZERO },
+            meter: Meter { began: Tick(0), since: None, before: Micros::ZERO },
             settlement: Settlement::default(),
             waived: false,
             settled: true,
@@ -56,12 +58,31 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         self.route = facts.route();
         self.limiter.claim(facts, mode, &mut self.claims);
         let now = self.limiter.now();
-        if self.limiter.decide(&mut self.claims, mode, now)? == Verdict::Refused {
-            return Ok(Decision::Refused(Refusal::of(&self.limiter, &self.claims, self.route, now)));
+        match self.limiter.decide(&mut self.claims, mode, now)? {
+            Verdict::Admitted => Ok(self.begin(now)),
+            Verdict::Refused => Ok(self.refuse(now)),
+            Verdict::Open => {
+                let asking = self.limiter.engine.store.ask(&self.claims, mode, now);
+                Ok(Decision::Open(Question { asking, now }))
+            }
         }
+    }
+
+    /// What others have decided over the request that arrived at `now`: then its time began to run.
+    pub(crate) fn conclude(&mut self, (verdict, claims): (Verdict, Vec<Claim>), now: Now) -> Decision {
+        self.claims = Claims::from_vec(claims);
+        if verdict == Verdict::Admitted { self.begin(now) } else { self.refuse(now) }
+    }
+
+    fn begin(&mut self, now: Now) -> Decision {
+        self.meter.began = now.tick;
         self.meter.since = Some(now.tick);
         self.settled = false;
-        Ok(Decision::Admitted)
+        Decision::Admitted
+    }
+
+    fn refuse(&self, now: Now) -> Decision {
+        Decision::Refused(Refusal::of(&self.limiter, &self.claims, self.route, now))
     }
 
     /// The limiter that admitted the request.
@@ -90,9 +111,12 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     }
 
     /// Charges so much on top of the time that the request takes, for work that is done elsewhere.
+    ///
+    /// All that is charged to one request comes to at most [`Micros::MAX_QUOTA`], which spends every quota: much more
+    /// would take the account past the numbers that it can hold, and so make it look unspent.
     pub fn charge(&mut self, extra: Micros) {
-        let extra = i64::try_from(extra.0).unwrap_or(i64::MAX);
-        self.settlement.extra_micros = self.settlement.extra_micros.saturating_add(extra);
+        let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
+        self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
     }
 
     /// Makes the request free: what it was charged is returned, to the window that is in force when it ends.
@@ -156,8 +180,9 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     fn waive_at(&mut self, now: Now) {
         let cost = self.settlement.cost;
         self.limiter.engine.store.look(&mut self.claims, cost, now);
+        let elapsed = now.tick.since(self.meter.began);
         let timed = self.claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
-        let returned = timed.map(|claim| charged_to_window(claim, cost)).min().unwrap_or(cost);
+        let returned = timed.map(|claim| charged_to_window(claim, cost, elapsed)).min().unwrap_or(cost);
         self.settlement.extra_micros = -(returned.0 as i64);
         self.settlement.returned = true;
     }
@@ -174,11 +199,16 @@ impl<L: Deref<Target = Limiter>> Drop for Reservation<L> {
     }
 }
 
-/// How much of a cost the window in force was charged at most: no more than it has lasted, and no more than was spent.
-fn charged_to_window(claim: &Claim, cost: Micros) -> Micros {
+/// How much of a cost the window in force was surely charged; of a request that began in it, all.
+///
+/// Of one that began before, nobody knows in which window it was paused. All its pauses are taken to lie in this one, or
+/// it would be returned what others have spent here.
+fn charged_to_window(claim: &Claim, cost: Micros, elapsed: Micros) -> Micros {
     let Standing { window, left, spent, .. } = claim.standing;
     let lasted = window.length().0.saturating_sub(left.0);
-    Micros(cost.0.min(lasted).min(spent))
+    let paused = elapsed.0.saturating_sub(cost.0);
+    let here = if elapsed.0 <= lasted { cost.0 } else { lasted.saturating_sub(paused) };
+    Micros(cost.0.min(here).min(spent))
 }
 
 impl Meter {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -30,10 +30,15 @@ pin_project! {
         Exempt { #[pin] future: F },
         /// The handler runs. The guard is taken when it has answered.
         Running { #[pin] future: F, guard: Option<Guard> },
+        /// The store asks others whether the request may run.
+        Asking { asking: Asking<F, B> },
         /// The answer was there before any handler was asked.
         Answered { response: Option<ServiceResponse<BudgetBody<B>>> },
     }
 }
+
+/// What becomes of a request once the store has asked others.
+type Asking<F, B> = Pin<Box<dyn Future<Output = BudgetFuture<F, B>>>>;
 
 impl<F, B> BudgetFuture<F, B> {
     pub(super) const fn exempt(future: F) -> Self {
@@ -42,6 +47,10 @@ impl<F, B> BudgetFuture<F, B> {
 
     pub(super) const fn running(future: F, guard: Guard) -> Self {
         Self { state: State::Running { future, guard: Some(guard) } }
+    }
+
+    pub(super) const fn asking(asking: Asking<F, B>) -> Self {
+        Self { state: State::Asking { asking } }
     }
 
     pub(super) const fn answered(response: ServiceResponse<BudgetBody<B>>) -> Self {
@@ -57,7 +66,12 @@ where
     type Output = Result<ServiceResponse<BudgetBody<B>>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
+        let mut state = self.project().state;
+        while let StateProjection::Asking { asking } = state.as_mut().project() {
+            let next = ready!(asking.as_mut().poll(cx));
+            state.set(next.state);
+        }
+        match state.project() {
             StateProjection::Exempt { future } => {
                 future.poll(cx).map_ok(|response| response.map_body(|_, body| BudgetBody::passing(body)))
             }
@@ -65,6 +79,7 @@ where
             StateProjection::Answered { response } => {
                 response.take().map_or(Poll::Pending, |r| Poll::Ready(Ok(r)))
             }
+            StateProjection::Asking { .. } => Poll::Pending, // The loop has left this state.
         }
     }
 }

@@ -31,6 +31,7 @@ mod payload;
 mod refusal;
 mod running;
 mod service;
+mod told;
 mod wire;
 mod worker;
 
@@ -113,7 +114,7 @@ impl TimeBudget {
 impl<S, B> Transform<S, ServiceRequest> for TimeBudget
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody,
+    B: MessageBody + 'static,
 {
     type Response = ServiceResponse<BudgetBody<B>>;
     type Error = Error;

@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use actix_web::http::header::HeaderMap;
 
-use crate::limiter::{Decision, Report, Reservation};
-use crate::middleware::current;
+use crate::limiter::{Decision, Question, Report, Reservation};
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -36,19 +35,26 @@ struct Inner {
 }
 
 impl Running {
-    /// The place of a request that is yet to be admitted.
-    pub(super) fn new(site: WorkerSite) -> Self {
+    /// The place of a request that is yet to be admitted, inside of `outer`.
+    pub(super) fn new(site: WorkerSite, outer: Option<Rc<Self>>) -> Self {
         Self {
             reservation: RefCell::new(Reservation::vacant(site.clone())),
             site,
             waits_for_client: Cell::new(false),
             inner: Cell::new(None),
-            outer: current::current(),
+            outer,
         }
     }
 
     pub(super) fn admit(&self, facts: &dyn Facts) -> Result<Decision, Fault> {
         self.reservation.borrow_mut().admit(facts)
+    }
+
+    /// Waits until the store has asked others.
+    pub(super) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
+        let Question { asking, now } = question;
+        let answer = asking.await?;
+        Ok(self.reservation.borrow_mut().conclude(answer, now))
     }
 
     /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or

@@ -6,7 +6,7 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 
-use crate::limiter::Decision;
+use crate::limiter::{Decision, Question};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::current;
 use crate::middleware::facts::RequestFacts;
@@ -14,24 +14,26 @@ use crate::middleware::future::BudgetFuture;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
 use crate::middleware::{payload, refusal};
+use crate::store::Fault;
 
 /// A service under a budget.
 #[derive(Debug)]
 pub struct BudgetService<S> {
-    service: S,
+    /// Shared, for a request that waits until the store has asked others begins later.
+    service: Rc<S>,
     worker: Worker,
 }
 
 impl<S> BudgetService<S> {
-    pub(super) const fn new(service: S, worker: Worker) -> Self {
-        Self { service, worker }
+    pub(super) fn new(service: S, worker: Worker) -> Self {
+        Self { service: Rc::new(service), worker }
     }
 }
 
 impl<S, B> Service<ServiceRequest> for BudgetService<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
 {
     type Response = ServiceResponse<BudgetBody<B>>;
     type Error = Error;
@@ -39,24 +41,59 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let running = Rc::new(Running::new(self.worker.site(&request)));
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
         match running.admit(&facts) {
-            Ok(Decision::Exempt) => BudgetFuture::exempt(self.service.call(request)),
-            Ok(Decision::Admitted) => {
-                payload::watch(&mut request, &running);
-                // Before the call: a panic in it would otherwise leave the request running for ever.
-                let guard = Guard(running);
-                let future = current::during(&guard.0, || self.service.call(request));
-                BudgetFuture::running(future, guard)
-            }
-            Ok(Decision::Refused(refused)) => {
-                running.refused(&refused.report);
-                let response = refusal::response(&request, running.site(), &refused);
-                BudgetFuture::answered(request.into_response(response))
-            }
-            Err(fault) => BudgetFuture::answered(request.into_response(refusal::of_fault(&fault))),
+            Ok(Decision::Open(question)) => ask(Rc::clone(&self.service), question, running, request),
+            decided => begin(&*self.service, decided, running, request),
         }
     }
+}
+
+/// Serves the request or answers it, as it was decided.
+fn begin<S, B>(
+    service: &S,
+    decided: Result<Decision, Fault>,
+    running: Rc<Running>,
+    mut request: ServiceRequest,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest>,
+{
+    match decided {
+        Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
+        Ok(Decision::Admitted) => {
+            payload::watch(&mut request, &running);
+            // Before the call: a panic in it would otherwise leave the request running for ever.
+            let guard = Guard(running);
+            let future = current::during(&guard.0, || service.call(request));
+            BudgetFuture::running(future, guard)
+        }
+        Ok(Decision::Refused(refused)) => {
+            running.refused(&refused.report);
+            let response = refusal::response(&request, running.site(), &refused);
+            BudgetFuture::answered(request.into_response(response))
+        }
+        // A store that has asked leaves nothing open.
+        Ok(Decision::Open(_)) | Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+    }
+}
+
+/// Waits until the store has asked others.
+#[cold]
+fn ask<S, B>(
+    service: Rc<S>,
+    question: Question,
+    running: Rc<Running>,
+    request: ServiceRequest,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
+{
+    BudgetFuture::asking(Box::pin(async move {
+        let decided = running.conclude(question).await;
+        begin(&*service, decided, running, request)
+    }))
 }

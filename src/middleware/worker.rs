@@ -11,7 +11,7 @@ use actix_web::http::header;
 
 use crate::limiter::Limiter;
 use crate::middleware::facts::Routes;
-use crate::middleware::refusal::LastRefusal;
+use crate::middleware::told::LastRefusal;
 use crate::middleware::wire::Wire;
 use crate::sites::{Sites, Table};
 

@@ -13,13 +13,20 @@
 //! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
 //!    one account per book, and that is counted.
-//! 7. **Time is given.** No method reads a clock.
+//! 7. **Time is given.** No method reads a clock; a store that works between requests is given one by
+//!    [`Store::begin`].
 
 pub mod calendar;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
+pub mod uri;
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
+pub use self::uri::{UriError, open};
 use crate::model::key::{AccountHash, KeyHash, Salt};
 use crate::model::now::Now;
 use crate::model::units::{Micros, Unit};
@@ -34,17 +41,38 @@ pub trait Store: Send + Sync + 'static {
     /// Decides over all claims at once, in their order.
     ///
     /// Each claim's standing is filled in. If the answer is [`Verdict::Admitted`], the claims run and must be
-    /// given to [`Store::settle`], once.
+    /// given to [`Store::settle`], once. If it is [`Verdict::Open`], nothing is decided, and [`Store::ask`] will.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if the store itself failed; nothing is charged then. The memory store never fails.
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault>;
 
+    /// Decides where [`Store::admit`] could not, because others have to be asked.
+    ///
+    /// Whoever drops the future before it has answered ends the request: what it has been charged by then stays.
+    fn ask(&self, claims: &[Claim], mode: Mode, now: Now) -> Asking {
+        let _ = (claims, mode, now);
+        Box::pin(std::future::ready(Err(Fault("this store has nobody to ask".to_owned()))))
+    }
+
+    /// Gives the store a clock for what it does between requests; called once, before the first decision.
+    fn begin(&self, clock: Reading) {
+        drop(clock);
+    }
+
+    /// The secret that keys are hashed with, where several processes must agree on it; `None` if any secret will do.
+    fn secret(&self) -> Option<[u8; 16]> {
+        None
+    }
+
     /// Stops the time of an admitted request that begins to wait for its client.
+    ///
+    /// A request is paused once until it is resumed: the account is a sum and cannot tell whose time it stops. Callers
+    /// keep track of that.
     fn pause(&self, claims: &[Claim], now: Now);
 
-    /// Lets the time of a paused request run again.
+    /// Lets the time of a paused request run again; only of a paused one.
     fn resume(&self, claims: &[Claim], now: Now);
 
     /// Says where the accounts of an admitted request stand that has cost `cost` so far; its own hold is left out.
@@ -59,6 +87,18 @@ pub trait Store: Send + Sync + 'static {
     /// What the store holds and has done, for metrics.
     fn census(&self) -> Census;
 }
+
+impl fmt::Debug for dyn Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("census", &self.census()).finish_non_exhaustive()
+    }
+}
+
+/// A decision that others are asked about: the verdict, and the claims as [`Store::admit`] would have left them.
+pub type Asking = Pin<Box<dyn Future<Output = Result<(Verdict, Vec<Claim>), Fault>> + Send>>;
+
+/// A clock as a store is given it.
+pub type Reading = Box<dyn Fn() -> Now + Send + Sync>;
 
 /// What tells one book from another: everything that an account is known by, but for its key and its window.
 #[derive(Clone, Debug)]
@@ -85,7 +125,7 @@ pub enum Tally {
 }
 
 /// The handle of an open book; cheap to copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Book {
     pub(crate) calendar: u32,
     pub(crate) salt: Salt,
@@ -202,6 +242,8 @@ pub enum Verdict {
     Admitted,
     /// At least one claim refuses.
     Refused,
+    /// Nothing is decided and nothing is charged: others have to be asked. The memory store never says so.
+    Open,
 }
 
 /// Where one account stands.
@@ -255,6 +297,8 @@ pub struct Census {
     pub accounts: usize,
     /// Decisions that fell on a shared account because there was no room for one of their own.
     pub overflowed: u64,
+    /// Decisions that were made without the others that should have been asked.
+    pub degraded: u64,
 }
 
 /// The store failed: nothing was decided.
@@ -263,8 +307,8 @@ pub struct Census {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault(pub String);
 
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the store failed: {}", self.0)
     }
 }

@@ -89,9 +89,12 @@ fn a_site_file_that_is_missing_is_status_2() {
 
 #[test]
 fn an_unknown_store_is_refused_without_repeating_its_password() {
-    let output = run(&["serve", "--store", "redis://user:secret@localhost/"]);
+    let output = run(&["serve", "--store", "radish://user:secret@localhost/"]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(stderr(&output), "--store: redis://…: no such store; expected memory://\n");
+    assert_eq!(
+        stderr(&output),
+        "--store: radish://localhost: scheme: no such store; expected memory:// or redis://…\n"
+    );
 }
 
 /// Each worker is a thread, whose name Linux cuts after fifteen letters.

@@ -53,6 +53,6 @@ pub(super) fn common_shard(claims: &[Claim]) -> Option<usize> {
     others.iter().all(|claim| shard_of(claim.key) == shard).then_some(shard)
 }
 
-fn shard_of(key: KeyHash) -> usize {
+pub(super) fn shard_of(key: KeyHash) -> usize {
     key.shard_word() as usize % SHARDS
 }

@@ -6,6 +6,8 @@
 mod decision;
 mod entries;
 mod locked;
+#[cfg(feature = "redis")]
+mod peek;
 mod table;
 
 use std::collections::HashMap;
@@ -161,7 +163,8 @@ impl Store for Memory {
     }
 
     fn census(&self) -> Census {
-        Census { accounts: self.accounts.load(Relaxed), overflowed: self.overflowed.load(Relaxed) }
+        let (accounts, overflowed) = (self.accounts.load(Relaxed), self.overflowed.load(Relaxed));
+        Census { accounts, overflowed, ..Census::default() }
     }
 }
 

@@ -1,0 +1,46 @@
+//! What another store that keeps its own lines here has to see of them.
+
+use super::locked::shard_of;
+use super::{Memory, Shard};
+use crate::model::key::KeyHash;
+use crate::model::ledger::Ledger;
+use crate::model::line::Line;
+use crate::model::now::Now;
+use crate::store::Book;
+use crate::store::calendar::InForce;
+
+impl Memory {
+    /// An account's lines now, empty if there is no such account, and the window they belong to.
+    pub(in crate::store) fn line(&self, book: Book, key: KeyHash, now: Now) -> (Line, InForce) {
+        let mut shard = self.shards[shard_of(key)].lock();
+        let table = Shard::table(&mut shard, self, book.calendar as usize, now);
+        let at = table.find(key.salted(book.salt));
+        let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+        (Line::of(&ledger, table.at(now)), table.in_force)
+    }
+
+    /// The window that is in force for a book.
+    pub(in crate::store) fn window(&self, book: Book, now: Now) -> InForce {
+        self.calendars.read().all[book.calendar as usize].in_force(now)
+    }
+
+    /// Moves the windows in force to where the wall clock sees them, with all that was spent in them.
+    ///
+    /// For a store that learns what time it is only after it has begun.
+    pub(in crate::store) fn realign(&self, now: Now) {
+        let calendars = self.calendars.read();
+        let windows: Vec<_> = calendars.all.iter().map(|calendar| calendar.realigned(now)).collect();
+        for shard in &self.shards {
+            shard.lock().realign(&windows);
+        }
+    }
+}
+
+impl Shard {
+    fn realign(&mut self, windows: &[InForce]) {
+        for (table, realigned) in self.0.iter_mut().zip(windows) {
+            let InForce { window, edge, .. } = *realigned;
+            table.in_force = InForce { window, edge, ..table.in_force };
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What the requests' threads and the desk share: this process's lines, what is known of the others', and decisions
+//! that need nobody's answer.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use smallvec::SmallVec;
+
+use super::peers::{Account, Ceiling, Peers};
+use super::settings::{OnFault, Settings, SyncMode};
+use crate::model::line::Line;
+use crate::model::now::Now;
+use crate::model::share::equal_share;
+use crate::model::units::{Micros, Tick, UnixMicros};
+use crate::store::memory::Memory;
+use crate::store::{Charge, Claim, Counts, Fault, Mode, Reading, Settlement, Store as _, Verdict};
+
+/// The server's clock has not been read yet.
+const UNKNOWN: i64 = i64::MIN;
+
+/// A difference of clocks that is worth a line in the log.
+const NOTEWORTHY: i64 = 1_000_000;
+
+pub(super) struct Core {
+    pub(super) settings: Settings,
+    pub(super) memory: Memory,
+    pub(super) peers: Peers,
+    pub(super) clock: OnceLock<Reading>,
+    /// The server's clock less this process's even clock.
+    offset: AtomicI64,
+    /// Whether the server can be asked.
+    healthy: AtomicBool,
+    /// How many times it could not.
+    outages: AtomicU64,
+    /// The processes last seen, this one included.
+    processes: AtomicU32,
+    degraded: AtomicU64,
+}
+
+impl Core {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            memory: Memory::default(),
+            peers: Peers::new(),
+            clock: OnceLock::new(),
+            offset: AtomicI64::new(UNKNOWN),
+            healthy: AtomicBool::new(false),
+            outages: AtomicU64::new(0),
+            processes: AtomicU32::new(1),
+            degraded: AtomicU64::new(0),
+        }
+    }
+
+    /// The time, with the server's clock for a wall clock: so that all processes see the same windows.
+    pub(super) fn agreed(&self, now: Now) -> Now {
+        match self.offset.load(Relaxed) {
+            UNKNOWN => now,
+            step => Now { step, ..now },
+        }
+    }
+
+    /// The time now, by the clock that the store was given.
+    pub(super) fn now(&self) -> Now {
+        let read = self
+            .clock
+            .get()
+            .map_or_else(|| Now { tick: Tick(0), utc: UnixMicros(0), step: 0 }, |clock| clock());
+        self.agreed(read)
+    }
+
+    /// Decides, unless the server has to be asked.
+    pub(super) fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        self.weigh(claims, now);
+        let (healthy, batched) = (self.is_healthy(), self.settings.mode == SyncMode::Batched);
+        if mode == Mode::Force || (healthy && batched && claims.iter().all(is_timed)) {
+            return Ok(self.decide(claims, mode, now, None));
+        }
+        if !healthy {
+            return self.decide_degraded(claims, mode, now);
+        }
+        Ok(if self.is_surely_refused(claims, now) { Verdict::Refused } else { Verdict::Open })
+    }
+
+    /// Decides while the server cannot be asked.
+    pub(super) fn decide_degraded(
+        &self,
+        claims: &mut [Claim],
+        mode: Mode,
+        now: Now,
+    ) -> Result<Verdict, Fault> {
+        self.degraded.fetch_add(1, Relaxed);
+        self.weigh(claims, now);
+        match self.settings.on_fault {
+            OnFault::Local => Ok(self.decide(claims, mode, now, Some(self.outages.load(Relaxed)))),
+            OnFault::Allow => Ok(self.decide(claims, Mode::Force, now, None)),
+            OnFault::Refuse => Err(Fault("it cannot be asked".to_owned())),
+        }
+    }
+
+    /// Charges what the server has decided.
+    pub(super) fn conclude(&self, claims: &mut [Claim], verdict: Verdict, codes: &[u8], now: Now) {
+        self.weigh(claims, now);
+        let mut charged: SmallVec<[Claim; 4]> = SmallVec::new();
+        for (claim, code) in claims.iter_mut().zip(codes) {
+            claim.standing.refuses = code & REFUSES != 0;
+            if code & CHARGED != 0 {
+                charged.push(Claim { counts: Counts::Served, ..*claim });
+            }
+        }
+        if charged.is_empty() {
+            return;
+        }
+        // The memory store never fails, and never refuses what it is forced to.
+        let _ = self.memory.admit(&mut charged, Mode::Force, now);
+        let mut tickets = charged.iter().map(|claim| claim.ticket);
+        for (claim, _) in claims.iter_mut().zip(codes).filter(|(_, code)| **code & CHARGED != 0) {
+            let ticket = tickets.next().flatten();
+            claim.ticket = ticket.filter(|_| verdict == Verdict::Admitted);
+            self.peers.touch(Account::of(claim), claim.standing.window.start, now.tick, false);
+        }
+    }
+
+    pub(super) fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
+        let changes = |claim: &Claim| match claim.charge {
+            Charge::Requests { .. } => settlement.returned || settlement.extra_requests > 0,
+            Charge::Time { .. } | Charge::Place => true,
+        };
+        self.memory.settle(claims, settlement, now);
+        for claim in claims {
+            if changes(claim) {
+                self.touch(claim, now, true);
+            }
+            self.add_others(claim, now);
+        }
+    }
+
+    pub(super) fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.memory.look(claims, cost, now);
+        for claim in claims {
+            self.add_others(claim, now);
+        }
+    }
+
+    /// Notes that the time of requests has stopped or runs again.
+    pub(super) fn touch_timed(&self, claims: &[Claim], now: Now) {
+        for claim in claims.iter().filter(|claim| is_timed(claim)) {
+            let window = self.memory.window(claim.book, now).window;
+            self.peers.touch(Account::of(claim), window.start, now.tick, true);
+        }
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        self.healthy.load(Relaxed)
+    }
+
+    pub(super) fn degraded(&self) -> u64 {
+        self.degraded.load(Relaxed)
+    }
+
+    /// From now on the server is asked.
+    pub(super) fn heal(&self) {
+        self.healthy.store(true, Relaxed);
+        self.peers.touch_all(self.now().tick);
+    }
+
+    /// From now on the server is not asked; says whether it was until now.
+    pub(super) fn degrade(&self) -> bool {
+        let was_healthy = self.healthy.swap(false, Relaxed);
+        self.outages.fetch_add(u64::from(was_healthy), Relaxed);
+        was_healthy
+    }
+
+    /// Notes what the server's clock read at a moment, and how many processes it has heard of lately.
+    pub(super) fn hear_beat(&self, clock: i64, at: Now, processes: u32) {
+        self.processes.store(processes.max(1), Relaxed);
+        let offset = clock - at.utc.0;
+        let before = self.offset.swap(offset, Relaxed);
+        let believed = if before == UNKNOWN { at.step } else { before };
+        if (offset - believed).abs() < NOTEWORTHY {
+            return;
+        }
+        let by = (offset - believed) as f64 / 1e6;
+        if before == UNKNOWN {
+            log::warn!("redis: its clock is {by:+.3} s from this machine's; windows are cut by its clock");
+            self.memory.realign(self.agreed(at));
+        } else {
+            log::warn!("redis: its clock was set by {by:+.3} s; windows in force end when they would have");
+        }
+    }
+
+    /// Fills in where each account stands, with what is known of the others.
+    fn weigh(&self, claims: &mut [Claim], now: Now) {
+        self.memory.look(claims, Micros::ZERO, now);
+        for claim in claims {
+            self.add_others(claim, now);
+        }
+    }
+
+    /// Decides over claims that were weighed, by this process's lines and what is known of the others'.
+    ///
+    /// What the others have spent is taken off the quotas, for the memory store knows of this process only.
+    fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now, outage: Option<u64>) -> Verdict {
+        let quotas: SmallVec<[u64; 4]> = claims.iter().map(|claim| claim.quota).collect();
+        for claim in claims.iter_mut() {
+            claim.quota = self.own_quota(claim, now, outage);
+        }
+        // The memory store never fails.
+        let verdict = self.memory.admit(claims, mode, now).unwrap_or(Verdict::Refused);
+        for (claim, quota) in claims.iter_mut().zip(quotas) {
+            claim.quota = quota;
+            self.touch(claim, now, claim.ticket.is_some());
+            self.add_others(claim, now);
+        }
+        verdict
+    }
+
+    /// Whether what is settled fills a quota: then nobody needs to be asked.
+    ///
+    /// What others run is no reason, since it may have ended; nor are places, which others may have left. Rules that
+    /// count refusals have to ask.
+    fn is_surely_refused(&self, claims: &mut [Claim], now: Now) -> bool {
+        if claims.iter().any(|claim| claim.counts != Counts::Served) {
+            return false;
+        }
+        for claim in claims.iter_mut() {
+            let known = self.peers.others(claim);
+            let now_known = known.at(now.tick);
+            claim.standing.refuses = match claim.charge {
+                Charge::Time { .. } => {
+                    claim.standing.spent - (now_known.spent - known.line.spent) >= claim.quota
+                }
+                Charge::Requests { cost } => claim.standing.spent.saturating_add(cost.max(1)) > claim.quota,
+                Charge::Place => claim.standing.spent - u64::from(now_known.admitted) >= claim.quota,
+            };
+        }
+        claims.iter().any(Claim::refuses)
+    }
+
+    fn own_quota(&self, claim: &Claim, now: Now, outage: Option<u64>) -> u64 {
+        let others = self.others(claim, now);
+        let left = claim.quota.saturating_sub(charged(claim, &others));
+        let Some(outage) = outage else { return left };
+        let own = claim.standing.spent.saturating_add(claim.standing.hold);
+        let own = own.saturating_sub(charged(claim, &others));
+        let share = equal_share(left.saturating_sub(own), self.processes.load(Relaxed));
+        let drawn = Ceiling { outage, quota: claim.quota, most: own.saturating_add(share) };
+        self.peers.with(Account::of(claim), claim.standing.window.start, |entry| {
+            let kept = entry.ceiling.filter(|kept| kept.outage == outage && kept.quota == claim.quota);
+            entry.ceiling.insert(kept.unwrap_or(drawn)).most.min(left)
+        })
+    }
+
+    fn touch(&self, claim: &Claim, now: Now, changed: bool) {
+        self.peers.touch(Account::of(claim), claim.standing.window.start, now.tick, changed);
+    }
+
+    fn others(&self, claim: &Claim, now: Now) -> Line {
+        self.peers.others(claim).at(now.tick)
+    }
+
+    fn add_others(&self, claim: &mut Claim, now: Now) {
+        let others = self.others(claim, now);
+        let standing = &mut claim.standing;
+        standing.admitted = standing.admitted.saturating_add(others.admitted);
+        match claim.charge {
+            Charge::Place => standing.spent = standing.spent.saturating_add(u64::from(others.admitted)),
+            Charge::Time { .. } | Charge::Requests { .. } => {
+                standing.spent = standing.spent.saturating_add(others.spent);
+                standing.hold = standing.hold.saturating_add(others.hold(standing.left));
+            }
+        }
+    }
+}
+
+/// What the server says of a claim: it is charged.
+const CHARGED: u8 = 1;
+/// What the server says of a claim: its limit refuses.
+const REFUSES: u8 = 2;
+
+fn is_timed(claim: &Claim) -> bool {
+    matches!(claim.charge, Charge::Time { .. })
+}
+
+/// What the others' lines take of a claim's quota.
+fn charged(claim: &Claim, others: &Line) -> u64 {
+    match claim.charge {
+        Charge::Time { .. } => others.spent.saturating_add(others.hold(claim.standing.left)),
+        Charge::Requests { .. } => others.spent,
+        Charge::Place => u64::from(others.admitted),
+    }
+}

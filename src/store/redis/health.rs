@@ -1,0 +1,159 @@
+//! Whether the server answers, and whether it still is what it was.
+
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use redis::{RedisResult, Value};
+
+use super::beat::{self, Beat};
+use super::core::Core;
+use super::desk::{Desk, Message};
+use super::link::{Arguments, Link};
+use super::random::random;
+use super::trouble::Trouble;
+use crate::model::now::Now;
+use crate::model::units::{Micros, Tick};
+
+const BEAT_EVERY: Micros = Micros(1_000_000);
+
+/// How long after a failure the next connection is tried; twice as long after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What is known of the server's health.
+pub(super) struct Health {
+    /// How long to wait before the next connection, give or take a half.
+    pause: Duration,
+    /// The server's last era; empty before the first.
+    era: Vec<u8>,
+    beat_at: Tick,
+    /// Whether a beat is under way.
+    beating: bool,
+    /// What was logged last, until it is over.
+    logged: Option<Trouble>,
+    /// Told once it is known whether the server answers.
+    started: Option<std_mpsc::Sender<()>>,
+}
+
+impl Health {
+    pub(super) const fn new(started: std_mpsc::Sender<()>) -> Self {
+        Self {
+            pause: Duration::ZERO,
+            era: Vec::new(),
+            beat_at: Tick(0),
+            beating: false,
+            logged: None,
+            started: Some(started),
+        }
+    }
+
+    /// The next pause: all processes lose a server at one instant, and must not come back at one.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause.mul_f64(0.5 + (random() % 1_000) as f64 / 1_000.0);
+        self.pause = (2 * self.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        pause
+    }
+}
+
+impl Desk {
+    pub(super) fn connect(&mut self) {
+        let (core, own) = (self.core.clone(), self.own.clone());
+        let arguments = beat::arguments(&self.core.settings, self.process, random());
+        let pause = self.health.next_pause();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let linked = link(&core, &arguments).await;
+            // A desk that has ended wants no connection.
+            let _ = own.send(Message::Linked(linked));
+        });
+    }
+
+    /// From now on the server is asked, and told again what it may have lost.
+    pub(super) fn heal(&mut self, link: Link, beat: &Beat, at: Now) {
+        self.link = Some(link);
+        self.misses = 0;
+        self.health.pause = Duration::ZERO;
+        (self.health.beating, self.health.beat_at) = (false, at.tick);
+        self.note(beat, at);
+        self.core.heal();
+        if self.health.logged.take().is_some() {
+            log::info!("redis: it answers again; {} decisions were made without it", self.core.degraded());
+        }
+        drop(self.health.started.take());
+    }
+
+    /// Asks no more until the server answers again; who waits is decided over without it.
+    pub(super) fn lose(&mut self, trouble: &Trouble) {
+        self.log_once(trouble);
+        self.core.degrade();
+        self.link = None;
+        self.health.beating = false;
+        self.forget_calls();
+        drop(self.health.started.take());
+        self.connect();
+    }
+
+    pub(super) fn log_once(&mut self, trouble: &Trouble) {
+        if self.health.logged.as_ref() != Some(trouble) {
+            log::warn!("redis: {trouble}; on_store_fault says what is decided until it answers");
+            self.health.logged = Some(trouble.clone());
+        }
+    }
+
+    /// Beats, if it is time to.
+    pub(super) fn beat(&mut self, now: Tick) {
+        if self.health.beating || now.since(self.health.beat_at) < BEAT_EVERY {
+            return;
+        }
+        let Some(mut link) = self.link.clone() else { return };
+        (self.health.beating, self.health.beat_at) = (true, now);
+        let arguments = beat::arguments(&self.core.settings, self.process, random());
+        let own = self.own.clone();
+        tokio::spawn(async move {
+            let answer = link.beat(&arguments).await;
+            // A desk that has ended waits for no answer.
+            let _ = own.send(Message::Beat(now, answer));
+        });
+    }
+
+    pub(super) fn hear_beat(&mut self, sent_at: Tick, answer: RedisResult<Value>) {
+        if !self.health.beating || sent_at != self.health.beat_at {
+            return; // Of a connection that was given up.
+        }
+        self.health.beating = false;
+        match answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer) {
+            Ok(beat) => {
+                let at = midway(sent_at, self.core.now());
+                self.note(&beat, at);
+            }
+            Err(trouble) => self.lose(&trouble),
+        }
+    }
+
+    /// Notes a beat; a server that has lost its data is told everything again.
+    fn note(&mut self, beat: &Beat, at: Now) {
+        self.core.hear_beat(beat.clock, at, beat.processes);
+        if self.health.era == beat.era {
+            return;
+        }
+        if !self.health.era.is_empty() {
+            log::warn!("redis: it has lost what it knew; this process tells it again what it knows itself");
+        }
+        self.health.era.clone_from(&beat.era);
+        self.core.peers.touch_all(at.tick);
+    }
+}
+
+async fn link(core: &Core, arguments: &Arguments) -> Result<(Link, Beat, Now), Trouble> {
+    let mut link = Link::open(&core.settings).await.map_err(|error| Trouble::of(&error))?;
+    let sent_at = core.now().tick;
+    let answer = link.beat(arguments).await.map_err(|error| Trouble::of(&error))?;
+    let beat = beat::answer(answer)?;
+    Ok((link, beat, midway(sent_at, core.now())))
+}
+
+/// The moment between a call and its answer.
+fn midway(sent_at: Tick, now: Now) -> Now {
+    let half = (now.tick.0 - sent_at.0) / 2;
+    Now { tick: Tick(now.tick.0 - half), utc: now.utc.plus(-half), ..now }
+}

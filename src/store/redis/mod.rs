@@ -1,0 +1,157 @@
+//! The Redis store: one budget for many processes.
+//!
+//! Each process keeps its own lines in memory, and the server keeps for each account one line per process. What a
+//! process knows of the others is the sum of their lines, which it evaluates at each moment. `docs/redis.md` describes
+//! what that promises and what it costs.
+
+mod beat;
+mod calls;
+mod candidate;
+mod core;
+mod desk;
+mod exchange;
+mod health;
+mod link;
+mod peers;
+mod publish;
+mod random;
+mod settings;
+mod trouble;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use self::candidate::Candidate;
+use self::core::Core;
+use self::desk::{Desk, Message};
+use self::settings::Settings;
+use crate::model::now::Now;
+use crate::model::units::{Micros, Tick};
+use crate::store::uri::UriError;
+use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
+
+/// How long the first connection is waited for. A store that has none by then begins without.
+const START_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long the last lines are waited for.
+const STOP_WITHIN: Duration = Duration::from_millis(500);
+
+/// The Redis store: one budget for many processes.
+///
+/// It connects when it is given its clock, on a thread of its own. Dropping it publishes what is left to publish.
+pub struct Redis {
+    core: Arc<Core>,
+    desk: OnceLock<UnboundedSender<Message>>,
+}
+
+impl Redis {
+    /// The store of a URI: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the URI, without its passwords.
+    pub fn of_uri(uri: &str) -> Result<Self, UriError> {
+        Ok(Self { core: Arc::new(Core::new(Settings::of_uri(uri)?)), desk: OnceLock::new() })
+    }
+
+    fn start(&self) -> std::io::Result<()> {
+        let (inbox, letters) = unbounded_channel();
+        let (started, is_started) = mpsc::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let desk = Desk::new(Arc::clone(&self.core), letters, inbox.clone(), started);
+        thread::Builder::new().name("timebudget-redis".into()).spawn(move || runtime.block_on(desk.run()))?;
+        // Begun once, as the contract says; a second desk would find no letters.
+        let _ = self.desk.set(inbox);
+        let _ = is_started.recv_timeout(START_WITHIN);
+        Ok(())
+    }
+}
+
+impl Store for Redis {
+    fn open(&self, spec: &BookSpec<'_>) -> Book {
+        self.core.memory.open(spec)
+    }
+
+    fn begin(&self, clock: Reading) {
+        // Given once, as the contract says.
+        let _ = self.core.clock.set(clock);
+        if let Err(error) = self.start() {
+            log::error!("redis: no thread to speak to it with ({error}); it is not asked");
+        }
+    }
+
+    fn secret(&self) -> Option<[u8; 16]> {
+        Some(self.core.settings.hash_secret())
+    }
+
+    fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        self.core.admit(claims, mode, self.core.agreed(now))
+    }
+
+    fn ask(&self, claims: &[Claim], mode: Mode, now: Now) -> Asking {
+        let now = self.core.agreed(now);
+        let due = Tick(now.tick.0.saturating_add(self.core.settings.deadline.as_micros() as i64));
+        let (reply, answered) = oneshot::channel();
+        let candidate = Candidate { claims: claims.to_vec(), mode, now, due, reply };
+        if let Some(desk) = self.desk.get() {
+            // A desk that has ended drops the letter, and with it the other end of `answered`.
+            let _ = desk.send(Message::Ask(candidate));
+        }
+        Box::pin(async move {
+            let stopped = |_| Fault("it has stopped".to_owned());
+            answered.await.map_err(stopped)?.take()
+        })
+    }
+
+    fn pause(&self, claims: &[Claim], now: Now) {
+        let now = self.core.agreed(now);
+        self.core.memory.pause(claims, now);
+        self.core.touch_timed(claims, now);
+    }
+
+    fn resume(&self, claims: &[Claim], now: Now) {
+        let now = self.core.agreed(now);
+        self.core.memory.resume(claims, now);
+        self.core.touch_timed(claims, now);
+    }
+
+    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.core.look(claims, cost, self.core.agreed(now));
+    }
+
+    fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
+        self.core.settle(claims, settlement, self.core.agreed(now));
+    }
+
+    fn tidy(&self, now: Now) {
+        let now = self.core.agreed(now);
+        self.core.memory.tidy(now);
+        self.core.peers.sweep(|book| self.core.memory.window(book, now).window.start);
+    }
+
+    fn census(&self) -> Census {
+        Census { degraded: self.core.degraded(), ..self.core.memory.census() }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let Some(desk) = self.desk.get() else { return };
+        let (stopped, has_stopped) = mpsc::channel();
+        if desk.send(Message::Stop(stopped)).is_ok() {
+            // A server that does not answer keeps nobody from ending.
+            let _ = has_stopped.recv_timeout(STOP_WITHIN);
+        }
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("settings", &self.core.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! What this process knows of the others' lines, and what they know of its own.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+
+use crate::model::key::KeyHash;
+use crate::model::line::{Line, Others};
+use crate::model::units::{Tick, UnixMicros};
+use crate::store::{Book, Claim};
+
+/// A power of two, so that a shard is a few bits of the key.
+const SHARDS: usize = 64;
+
+/// Before any tick, and near enough for a difference to be a number.
+const NEVER: Tick = Tick(i64::MIN / 2);
+
+/// An account, in whatever window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Account {
+    pub(super) book: Book,
+    pub(super) key: KeyHash,
+}
+
+impl Account {
+    pub(super) const fn of(claim: &Claim) -> Self {
+        Self { book: claim.book, key: claim.key }
+    }
+}
+
+/// What is known of one account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// The start of the window that all this is about.
+    pub(super) window: UnixMicros,
+    pub(super) others: Others,
+    /// What the window grants, or a cap allows, by the last decision that was made here.
+    pub(super) quota: u64,
+    /// When this process's line was last sent.
+    pub(super) sent_at: Tick,
+    /// Since when the stored line is not the one here.
+    pub(super) changed_at: Option<Tick>,
+    /// Whether the account is on the list of those to look after.
+    listed: bool,
+    pub(super) ceiling: Option<Ceiling>,
+}
+
+/// How far this process may go on its own while it cannot ask.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ceiling {
+    /// Which outage it was drawn in.
+    pub(super) outage: u64,
+    pub(super) quota: u64,
+    /// The most that this process's own spend and hold may come to.
+    pub(super) most: u64,
+}
+
+impl Entry {
+    const fn new(window: UnixMicros) -> Self {
+        Self {
+            window,
+            others: Others::UNKNOWN,
+            quota: u64::MAX,
+            sent_at: NEVER,
+            changed_at: None,
+            listed: false,
+            ceiling: None,
+        }
+    }
+}
+
+/// All accounts that this process has shared, with what is known of them.
+#[derive(Debug)]
+pub(super) struct Peers {
+    shards: Box<[Mutex<HashMap<Account, Entry, RandomState>>]>,
+    /// The accounts that run or have changed, or whose others are to be heard.
+    active: Mutex<Vec<Account>>,
+}
+
+impl Peers {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), active: Mutex::default() }
+    }
+
+    /// The others' lines of a claim's account; empty where nothing was heard of them.
+    pub(super) fn others(&self, claim: &Claim) -> Others {
+        let account = Account::of(claim);
+        let mut shard = self.shard(account).lock();
+        let entry = shard.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
+        entry.map_or(Others::UNKNOWN, |entry| {
+            entry.quota = claim.quota;
+            entry.others
+        })
+    }
+
+    /// Puts an account on the list; one whose line has changed since it was stored is published soon.
+    pub(super) fn touch(&self, account: Account, window: UnixMicros, at: Tick, changed: bool) {
+        let newly_listed = self.with(account, window, |entry| {
+            if changed && entry.changed_at.is_none() {
+                entry.changed_at = Some(at);
+            }
+            !std::mem::replace(&mut entry.listed, true)
+        });
+        if newly_listed {
+            self.active.lock().push(account);
+        }
+    }
+
+    /// Reads or changes what is known of an account in a window; what was known of an older one is forgotten.
+    pub(super) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Entry) -> T) -> T {
+        let mut shard = self.shard(account).lock();
+        let entry = shard.entry(account).or_insert_with(|| Entry::new(window));
+        if entry.window != window {
+            *entry = Entry { listed: entry.listed, ..Entry::new(window) };
+        }
+        f(entry)
+    }
+
+    /// Notes what was heard of the others.
+    pub(super) fn hear(&self, account: Account, window: UnixMicros, line: Line, read_at: Tick) {
+        self.with(account, window, |entry| {
+            if read_at >= entry.others.read_at {
+                entry.others = Others { line, read_at };
+            }
+        });
+    }
+
+    /// Takes the list.
+    pub(super) fn take_active(&self) -> Vec<Account> {
+        std::mem::take(&mut *self.active.lock())
+    }
+
+    /// Gives back what is to stay on the list.
+    pub(super) fn keep_active(&self, mut kept: Vec<Account>) {
+        let mut active = self.active.lock();
+        kept.append(&mut active);
+        *active = kept;
+    }
+
+    /// Takes an account off the list that was taken, unless it has changed in the meantime.
+    pub(super) fn unlist(&self, account: Account) -> bool {
+        let mut shard = self.shard(account).lock();
+        let Some(entry) = shard.get_mut(&account) else { return true };
+        entry.listed = entry.changed_at.is_some();
+        !entry.listed
+    }
+
+    /// Puts every account on the list, for the server may have lost it.
+    pub(super) fn touch_all(&self, at: Tick) {
+        for shard in &self.shards {
+            let mut newly_listed = Vec::new();
+            for (account, entry) in shard.lock().iter_mut() {
+                entry.changed_at.get_or_insert(at);
+                if !std::mem::replace(&mut entry.listed, true) {
+                    newly_listed.push(*account);
+                }
+            }
+            self.active.lock().append(&mut newly_listed);
+        }
+    }
+
+    /// Forgets the accounts that are not on the list and whose window is over.
+    pub(super) fn sweep(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
+        for shard in &self.shards {
+            shard
+                .lock()
+                .retain(|account, entry| entry.listed || entry.window == window_in_force(account.book));
+        }
+    }
+
+    fn shard(&self, account: Account) -> &Mutex<HashMap<Account, Entry, RandomState>> {
+        &self.shards[account.key.shard_word() as usize % SHARDS]
+    }
+}

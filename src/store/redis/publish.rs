@@ -1,0 +1,94 @@
+//! Which lines are to be published, and when.
+
+use super::desk::{Desk, MOST_IN_A_CALL};
+use super::peers::{Account, Entry};
+use super::settings::SyncMode;
+use crate::model::line::Line;
+use crate::model::now::Now;
+use crate::model::share::pace;
+use crate::model::units::Micros;
+use crate::model::window::Window;
+
+/// How long a settlement may wait for a request to carry it, in exact mode: with the pace at which it is looked for
+/// and a round trip it is on the server within 100 ms.
+const RIDE_WITHIN: Micros = Micros(80_000);
+
+/// The pace at which a process with running requests speaks, so that the others do not take it for dead.
+const SPEAK_WITHIN: Micros = Micros(900_000);
+
+/// Calls under way at most, when many lines are to be published.
+const MOST_CALLS: usize = 16;
+
+/// What is to be done about an account on the list.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Now,
+    Later,
+    Never,
+}
+
+impl Desk {
+    /// Beats and publishes what is due.
+    pub(super) fn look_around(&mut self) {
+        if self.link.is_none() {
+            return;
+        }
+        let now = self.core.now();
+        self.beat(now.tick);
+        let due = self.due_lines(now);
+        for accounts in due.chunks(MOST_IN_A_CALL) {
+            self.send(accounts, Vec::new());
+        }
+    }
+
+    /// The accounts whose lines are due; those that are due later stay on the list.
+    fn due_lines(&mut self, now: Now) -> Vec<Account> {
+        let mut due = Vec::new();
+        let mut kept = Vec::new();
+        for account in self.core.peers.take_active() {
+            if self.busy.contains(&account) {
+                kept.push(account);
+                continue;
+            }
+            match self.due(account, now) {
+                Due::Never if self.core.peers.unlist(account) => {}
+                Due::Now if self.calls.len() + due.len() / MOST_IN_A_CALL < MOST_CALLS => {
+                    due.push(account);
+                    kept.push(account);
+                }
+                _ => kept.push(account),
+            }
+        }
+        self.core.peers.keep_active(kept);
+        due
+    }
+
+    fn due(&self, account: Account, now: Now) -> Due {
+        let (line, in_force) = self.core.memory.line(account.book, account.key, now);
+        let entry = self.core.peers.with(account, in_force.window.start, |entry| *entry);
+        let span = match (self.core.settings.mode, entry.changed_at) {
+            _ if entry.changed_at.is_some() && is_scarce_place(&entry, &line) => return Due::Now,
+            (SyncMode::Exact, Some(changed_at)) => {
+                return if now.tick.since(changed_at) >= RIDE_WITHIN { Due::Now } else { Due::Later };
+            }
+            (SyncMode::Exact, None) if line.admitted > 0 => SPEAK_WITHIN,
+            (SyncMode::Exact, None) => return Due::Never,
+            (SyncMode::Batched, None) if line.admitted == 0 => return Due::Never,
+            (SyncMode::Batched, _) => self.pace(&entry, &line, now),
+        };
+        if now.tick.since(entry.sent_at) >= span { Due::Now } else { Due::Later }
+    }
+
+    fn pace(&self, entry: &Entry, own: &Line, now: Now) -> Micros {
+        let others = entry.others.at(now.tick);
+        let left = entry.quota.saturating_sub(own.spent.saturating_add(others.spent));
+        let running = own.running.saturating_add(others.running);
+        pace(Micros(left), running, self.core.settings.sync.into())
+    }
+}
+
+/// Whether others may wait for a place that has become free here.
+fn is_scarce_place(entry: &Entry, own: &Line) -> bool {
+    let taken = u64::from(own.admitted) + u64::from(entry.others.line.admitted);
+    entry.window == Window::ALL_TIME.start && taken + 1 >= entry.quota
+}

@@ -1,0 +1,111 @@
+//! Exact mode: one budget, whoever asks.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::process::Process;
+use crate::server::Server;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_300_requests_at_once_in_two_processes_100_are_served() {
+    let server = Server::start();
+    let uri = server.uri("deadline=2s");
+    let processes = [Process::new(&uri, "100 per day"), Process::new(&uri, "100 per day")];
+    let requests = (0..300).map(|n| {
+        let process = processes[n % 2].clone();
+        tokio::spawn(async move { process.serve().await })
+    });
+    let requests: Vec<_> = requests.collect();
+    let mut served = 0;
+    for request in requests {
+        served += usize::from(request.await.unwrap());
+    }
+    assert_eq!(served, 100);
+    assert_eq!([processes[0].degraded(), processes[1].degraded()], [0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_process_has_spent_another_cannot_spend() {
+    let server = Server::start();
+    let uri = server.uri("deadline=2s");
+    let (one, other) = (Process::new(&uri, "3 per day"), Process::new(&uri, "3 per day"));
+    assert!(one.serve().await);
+    assert!(one.serve().await);
+    assert!(other.serve().await);
+    assert!(!other.serve().await);
+    assert!(!one.serve().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_run_elsewhere_count_now() {
+    let server = Server::start();
+    let uri = server.uri("deadline=2s");
+    let (one, other) = (Process::new(&uri, "200ms per day"), Process::new(&uri, "200ms per day"));
+    let running = one.admit().await.unwrap();
+    sleep(Duration::from_millis(250)).await;
+    assert!(other.admit().await.is_err());
+    drop(running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cap_holds_across_processes_and_its_places_come_back() {
+    let server = Server::start();
+    let uri = server.uri("deadline=2s");
+    let (one, other) = (Process::new(&uri, "2 concurrent"), Process::new(&uri, "2 concurrent"));
+    let first = one.admit().await.unwrap();
+    let second = other.admit().await.unwrap();
+    assert!(one.admit().await.is_err());
+    assert!(other.admit().await.is_err());
+    drop(second);
+    assert!(other.admit().await.is_ok());
+    drop(first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settlement_is_on_the_server_within_100_ms() {
+    let server = Server::start();
+    let uri = server.uri("deadline=2s");
+    let (one, other) = (Process::new(&uri, "1000s per day"), Process::new(&uri, "1000s per day"));
+    let running = one.admit().await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let mut running = running;
+    let used = {
+        running.settle();
+        running.used().0
+    };
+    sleep(Duration::from_millis(110)).await;
+    let mut seen = other.admit().await.unwrap();
+    let report = seen.report().unwrap();
+    let gone = report.limit - report.remaining - report.used;
+    assert!(gone.abs_diff(used) <= 2, "{gone} of {used}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spent_account_costs_no_calls() {
+    let server = Server::start();
+    let process = Process::new(&server.uri("deadline=2s"), "10 per day");
+    for _ in 0..10 {
+        assert!(process.serve().await);
+    }
+    sleep(Duration::from_millis(200)).await;
+    server.cli(&["config", "resetstat"]);
+    let began = std::time::Instant::now();
+    for _ in 0..1_000 {
+        assert!(!process.serve().await);
+    }
+    let beats = began.elapsed().as_secs() + 1;
+    assert!(server.calls() <= beats, "{} calls", server.calls());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_leaves_no_trace() {
+    let server = Server::start();
+    let process = Process::new(&server.uri("deadline=2s"), "0 per day");
+    assert!(!process.serve().await);
+    let quota = Process::new(&server.uri("deadline=2s"), "2 per day; 1 per hour");
+    assert!(quota.serve().await);
+    assert!(!quota.serve().await);
+    sleep(Duration::from_millis(150)).await;
+    assert_eq!(server.keys("tb1:{*").len(), 2);
+}

@@ -1,0 +1,120 @@
+//! A process under test: an engine over a store of its own, in this process.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use timebudget::model::condition::Condition;
+use timebudget::model::facts::Facts;
+use timebudget::model::rule::{Component, KeySpec, Rule, tightest};
+use timebudget::{Admission, Clock, Engine, Limiter, Refusal, Reservation, Site, SystemClock, parse_rates};
+
+/// A limiter with a store of its own.
+#[derive(Clone)]
+pub(crate) struct Process {
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Process {
+    /// A process with one rule for the whole site.
+    pub(crate) fn new(uri: &str, rates: &str) -> Self {
+        Self::keyed(uri, rates, Component::Site)
+    }
+
+    pub(crate) fn keyed(uri: &str, rates: &str, key: Component) -> Self {
+        Self::with_clock(uri, rates, key, SystemClock::new())
+    }
+
+    pub(crate) fn with_clock(uri: &str, rates: &str, key: Component, clock: impl Clock) -> Self {
+        let store = timebudget::store::open(uri).unwrap();
+        let engine = Engine::over(store, clock);
+        let rule = Rule {
+            name: "budget".to_owned(),
+            when: Condition::ALWAYS,
+            key: KeySpec::from(key),
+            limits: tightest(parse_rates(rates).unwrap()),
+        };
+        let site = Site { rules: vec![rule], ..Site::unlimited("site") };
+        Self { limiter: Arc::new(Limiter::new(site, &engine)), engine }
+    }
+
+    /// Sends a request; who is admitted runs until the reservation is dropped.
+    pub(crate) async fn admit(&self) -> Result<Reservation, Refusal> {
+        self.admit_from(Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    pub(crate) async fn admit_from(&self, ip: IpAddr) -> Result<Reservation, Refusal> {
+        let admission = self.limiter.admit(&Request(ip)).unwrap();
+        let admission = match admission {
+            Admission::Pending(pending) => pending.decided().await.unwrap(),
+            decided => decided,
+        };
+        match admission {
+            Admission::Admitted(reservation) => Ok(reservation),
+            Admission::Refused(refusal) => Err(refusal),
+            Admission::Exempt | Admission::Pending(_) => unreachable!("every request is decided"),
+        }
+    }
+
+    /// Sends a request that ends at once; whether it was served.
+    pub(crate) async fn serve(&self) -> bool {
+        self.admit().await.is_ok()
+    }
+
+    /// Serves requests until one is decided with the server; how many were served.
+    pub(crate) async fn served_as_asked(&self) -> u64 {
+        let mut served = 0;
+        until("the server is asked again", async || {
+            let before = self.degraded();
+            served += u64::from(self.serve().await);
+            self.degraded() == before
+        })
+        .await;
+        served
+    }
+
+    /// Serves requests until one is decided without the server; how many were served.
+    pub(crate) async fn served_degraded(&self) -> u64 {
+        let mut served = 0;
+        let before = self.degraded();
+        until("it is noticed that the server does not answer", async || {
+            served += u64::from(self.serve().await);
+            self.degraded() > before
+        })
+        .await;
+        served
+    }
+
+    pub(crate) fn degraded(&self) -> u64 {
+        self.engine.census().degraded
+    }
+}
+
+/// A request of somebody.
+pub(crate) const ANYBODY: Request = Request(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+pub(crate) struct Request(IpAddr);
+
+impl Facts for Request {
+    fn method(&self) -> &str {
+        "GET"
+    }
+
+    fn path(&self) -> &str {
+        "/"
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        Some(self.0)
+    }
+}
+
+/// Waits until something is so, for ten seconds at most.
+pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let late = Instant::now() + Duration::from_secs(10);
+    while !so().await {
+        assert!(Instant::now() < late, "in ten seconds it never came true that {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,123 @@
+//! A redis-server of a test's own.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A server on a port of its own, that ends with the test.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    dir: PathBuf,
+    options: Vec<String>,
+}
+
+static SERVERS: AtomicU32 = AtomicU32::new(0);
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A server with more options.
+    pub(crate) fn with(options: &[&str]) -> Self {
+        crate::journal::keep();
+        let port = free_port();
+        let number = SERVERS.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("timebudget-redis-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
+        let child = spawn(port, &dir, &options);
+        let server = Self { child, port, dir, options };
+        server.wait();
+        server
+    }
+
+    pub(crate) fn uri(&self, parameters: &str) -> String {
+        format!("redis://127.0.0.1:{}/?{parameters}", self.port)
+    }
+
+    /// Runs a command and returns what it prints.
+    pub(crate) fn cli(&self, arguments: &[&str]) -> String {
+        let port = self.port.to_string();
+        let output = Command::new("redis-cli").args(["-p", &port]).args(arguments).output();
+        let output = output.expect("redis-cli is needed: install redis-tools (Debian) or redis");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// The scripts that were called since the server's start or the last reset.
+    pub(crate) fn calls(&self) -> u64 {
+        let stats = self.cli(&["info", "commandstats"]);
+        let count = |verb: &str| {
+            let line = stats.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{verb}:calls=")));
+            line.and_then(|line| line.split(',').next()?.parse::<u64>().ok()).unwrap_or(0)
+        };
+        count("eval") + count("evalsha")
+    }
+
+    pub(crate) fn keys(&self, pattern: &str) -> Vec<String> {
+        let keys = self.cli(&["--scan", "--pattern", pattern]);
+        keys.lines().map(str::to_owned).filter(|key| !key.is_empty()).collect()
+    }
+
+    /// Sends SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the server again on the same port: empty, unless it has saved something.
+    pub(crate) fn restart(&mut self) {
+        self.child = spawn(self.port, &self.dir, &self.options);
+        self.wait();
+    }
+
+    /// Sends SIGSTOP.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Sends SIGCONT.
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    fn wait(&self) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while self.cli(&["ping"]) != "PONG" {
+            assert!(Instant::now() < until, "redis-server does not answer on port {}", self.port);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn spawn(port: u16, dir: &PathBuf, options: &[String]) -> Child {
+    let port = port.to_string();
+    Command::new("redis-server")
+        .args(["--port", &port, "--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir"])
+        .arg(dir)
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-server is needed for these tests: install redis-server (Debian) or redis")
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
