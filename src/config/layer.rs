@@ -10,8 +10,9 @@ use crate::config::condition::exemption;
 use crate::config::headers::policy;
 use crate::config::json::{Json, Unreadable, members};
 use crate::config::node::{Node, TWICE, later, unknown};
-use crate::config::rate_limit::rules;
+use crate::config::rate_limit;
 use crate::config::report::Report;
+use crate::config::rules;
 use crate::config::setting::Setting;
 use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
@@ -26,9 +27,10 @@ use crate::model::zone::Zone;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads in every file.
-const NOW: [&str; 7] = [
+const NOW: [&str; 8] = [
     "time_zone",
     "rate_limit",
+    "rate_limit_rules",
     "rate_limit_headers",
     "rate_limit_exempt",
     "rate_limit_trusted_proxies",
@@ -37,12 +39,11 @@ const NOW: [&str; 7] = [
 ];
 
 /// The keys that a later version will read: refused, for ignoring them would let requests through.
-const LATER_KEYS: [&str; 8] = [
+const LATER_KEYS: [&str; 7] = [
     "rate_limit_api_keys",
     "rate_limit_groups",
     "rate_limit_identity",
     "rate_limit_overrides",
-    "rate_limit_rules",
     "rate_limit_store",
     "rate_limit_tiers",
     "rate_limit_users",
@@ -59,6 +60,9 @@ pub(super) enum Scope {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     zone: Setting<Arc<Zone>>,
+    /// Those of `rate_limit`.
+    budget: Setting<Vec<Rule>>,
+    /// Those of `rate_limit_rules`.
     rules: Setting<Vec<Rule>>,
     headers: Setting<HeaderPolicy>,
     exempt: Setting<Condition>,
@@ -88,7 +92,7 @@ impl Layer {
         let AddressPolicy { trusted_proxies, header, ipv6_prefix } = default.addresses;
         Site {
             zone: own.zone.value().unwrap_or(default.zone),
-            rules: own.rules.value().unwrap_or(default.rules),
+            rules: [own.rules, own.budget].into_iter().filter_map(Setting::value).flatten().collect(),
             exempt: own.exempt.value(),
             addresses: AddressPolicy {
                 trusted_proxies: own.trusted_proxies.value().unwrap_or(trusted_proxies),
@@ -104,6 +108,7 @@ impl Layer {
     fn or(self, below: Self) -> Self {
         Self {
             zone: self.zone.or(below.zone),
+            budget: self.budget.or(below.budget),
             rules: self.rules.or(below.rules),
             headers: self.headers.or(below.headers),
             exempt: self.exempt.or(below.exempt),
@@ -139,7 +144,8 @@ impl Layer {
         let node = Node::top(key, json);
         match key {
             "time_zone" => self.zone = setting(&node, zone, report),
-            "rate_limit" => self.rules = setting(&node, rules, report),
+            "rate_limit" => self.budget = setting(&node, rate_limit::rules, report),
+            "rate_limit_rules" => self.rules = setting(&node, rules::rules, report),
             "rate_limit_headers" => self.headers = setting(&node, policy, report),
             "rate_limit_exempt" => self.exempt = setting(&node, exemption, report),
             "rate_limit_trusted_proxies" => self.trusted_proxies = setting(&node, trusted_proxies, report),

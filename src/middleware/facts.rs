@@ -1,15 +1,17 @@
 //! What rules may see of an actix request.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{COOKIE, HeaderValue};
 use foldhash::fast::FixedState;
 
 use crate::model::facts::Facts;
+use crate::model::parameter;
 use crate::model::site::Site;
 
 /// A request as rules see it.
@@ -56,6 +58,23 @@ impl Facts for RequestFacts<'_> {
 
     fn header(&self, name: &str) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
+    }
+
+    fn host(&self) -> Option<&str> {
+        Some(&self.site.name)
+    }
+
+    fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+        let fields = self.request.headers().get_all(COOKIE).filter_map(|field| field.to_str().ok());
+        fields.into_iter().find_map(|field| parameter::of_cookies(field, name))
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        parameter::of_query(self.request.query_string(), name)
+    }
+
+    fn pattern(&self) -> Option<Cow<'_, str>> {
+        self.request.match_pattern().map(Cow::Owned)
     }
 
     fn route(&self) -> u32 {

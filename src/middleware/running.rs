@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::iter;
 use std::rc::Rc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 
 use crate::limiter::{Decision, Question, Report, Reservation};
@@ -95,6 +96,15 @@ impl Running {
 
     pub(super) fn pause(&self) {
         self.reservation.borrow_mut().pause();
+    }
+
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.reservation.borrow_mut().answered(status.as_u16());
+    }
+
+    /// Tells that the head has left and a body follows.
+    pub(super) fn head_left(&self) {
+        self.reservation.borrow_mut().head_left();
     }
 
     pub(super) fn charge(&self, extra: Micros) {
