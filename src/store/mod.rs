@@ -62,7 +62,8 @@ pub trait Store: Send + Sync + 'static {
         drop(clock);
     }
 
-    /// The secret that keys are hashed with, where several processes must agree on it; `None` if any secret will do.
+    /// The secret that keys are hashed with, where several processes or an earlier one must agree on it; `None` if any
+    /// secret will do. Asked once, after [`Store::begin`].
     fn secret(&self) -> Option<[u8; 16]> {
         None
     }
@@ -84,6 +85,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Drops the accounts of windows that have ended; called about once a second by a thread of the engine's.
     fn tidy(&self, now: Now);
+
+    /// Writes down what is to outlive the process, with the secret that keys are hashed with.
+    ///
+    /// Called by a thread of the engine's every ten seconds and when the engine ends. A store without such a place does
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if it cannot be written; what was written last is still there.
+    fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
+        let _ = (secret, now);
+        Ok(())
+    }
 
     /// What the store holds and has done, for metrics.
     fn census(&self) -> Census;
