@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 37] = [
+const SOUND: [&str; 38] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -39,6 +39,7 @@ const SOUND: [&str; 37] = [
     r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
     r#"{"rate_limit_rules": []}"#,
     r#"{"rate_limit_rules": null}"#,
+    r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/rate_limit_page.html"}}]}"#,
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "when": {"host": "a.example", "ip": ["10.0.0.0/8", "::1"],
         "header": {"x-a": true}, "cookie": {"b": ["x", {"prefix": "y"}]}, "query": {"q": {"regex": "^[0-9]+$"}}}}]}"#,
     r#"{"rate_limit_rules": [{"name": "a.b-c_1", "limits": ["1/day", {"limit": 5, "window": 60, "unit": "requests"},

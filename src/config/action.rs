@@ -6,9 +6,11 @@ use crate::config::number::whole;
 use crate::config::report::Report;
 use crate::model::action::{Action, Block};
 
-const ACTIONS: Known = Known { now: &["block"], later: &["rewrite"] };
+const ACTIONS: Known = Known { now: &["block", "rewrite"], later: &[] };
 const BLOCK: Known = Known { now: &["status", "message", "body", "content_type"], later: &[] };
 
+const ACTION: &str = "\"block\", {\"block\": {…}} or {\"rewrite\": \"/path\"}";
+const TARGET: &str = "a path that begins with /, as it is written in a URL, without a query";
 const STATUS: &str = "a status from 400 to 599";
 const CONTENT_TYPE: &str = "a media type such as \"application/json\"";
 
@@ -18,13 +20,23 @@ pub(super) fn action(node: &Node<'_>, report: &mut Report) -> Option<Action> {
         Json::Text(text) if text == "block" => Some(Action::default()),
         Json::Object(_) => {
             let fields = node.fields(&ACTIONS, report)?;
-            match fields.optional("block") {
-                Some(node) => block(&node, report).map(Action::Block),
-                None if fields.names().next().is_some() => None,
-                None => node.wrong("no action; expected \"block\" or {\"block\": {…}}", report),
+            match (fields.optional("block"), fields.optional("rewrite")) {
+                (Some(node), None) => block(&node, report).map(Action::Block),
+                (None, Some(node)) => target(&node, report).map(Action::Rewrite),
+                (None, None) if fields.names().next().is_some() => None,
+                _ => node.wrong(format_args!("not one action; expected {ACTION}"), report),
             }
         }
-        _ => node.wrong("no such action; expected \"block\" or {\"block\": {…}}", report),
+        _ => node.wrong(format_args!("no such action; expected {ACTION}"), report),
+    }
+}
+
+fn target(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    let path = node.text(TARGET, report)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
+    match path.starts_with('/') && path.bytes().all(is_plain) {
+        true => Some(path.to_owned()),
+        false => node.wrong(format_args!("no such path; expected {TARGET}"), report),
     }
 }
 

@@ -59,6 +59,11 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             return Ok(Decision::Exempt);
         }
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
+        self.decide(facts, mode)
+    }
+
+    #[inline]
+    fn decide(&mut self, facts: &dyn Facts, mode: Mode) -> Result<Decision, Fault> {
         self.route = facts.route();
         self.limiter.claim(facts, mode, &mut self.claims);
         let now = self.limiter.now();
@@ -70,6 +75,12 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
                 Ok(Decision::Open(Question { asking, now }))
             }
         }
+    }
+
+    /// Charges a refused request its time, since it is served another page: it cannot be refused again.
+    pub(crate) fn admit_rewritten(&mut self, facts: &dyn Facts) -> Result<Decision, Fault> {
+        self.claims.clear();
+        self.decide(facts, Mode::Force)
     }
 
     /// What others have decided over the request that arrived at `now`: then its time began to run.

@@ -29,6 +29,7 @@ mod facts;
 mod future;
 mod payload;
 mod refusal;
+mod rewrite;
 mod running;
 mod service;
 mod told;

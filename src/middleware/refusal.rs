@@ -14,7 +14,7 @@ use crate::limiter::Refusal;
 use crate::middleware::body::BudgetBody;
 use crate::middleware::told::Form;
 use crate::middleware::worker::WorkerSite;
-use crate::model::action::Action;
+use crate::model::action::{Action, Block};
 
 const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());
 
@@ -25,7 +25,12 @@ pub(super) fn response<B>(
     site: &WorkerSite,
     refusal: &Refusal,
 ) -> HttpResponse<BudgetBody<B>> {
-    let Action::Block(block) = &site.rule_at(refusal.position).action;
+    let default = Block::default();
+    let block = match &site.rule_at(refusal.position).action {
+        Action::Block(block) => block,
+        // Where the request could not be rewritten.
+        Action::Rewrite(_) => &default,
+    };
     let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     let form = form_for(request);

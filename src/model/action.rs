@@ -6,6 +6,8 @@
 pub enum Action {
     /// It is answered in place of the application.
     Block(Block),
+    /// It is served this path's page in place of its own, by the same application.
+    Rewrite(String),
 }
 
 impl Default for Action {

@@ -422,11 +422,23 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "drop"}]}"#,
-        r#"rate_limit_rules[0].action: "drop": no such action; expected "block" or {"block": {…}}"#,
+        r#"rate_limit_rules[0].action: "drop": no such action; expected "block", {"block": {…}} or {"rewrite": "/path"}"#,
     ),
     (
-        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/x"}}]}"#,
-        r#"rate_limit_rules[0].action.rewrite: a text: not supported by this version; expected only block"#,
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "page.html"}}]}"#,
+        r#"rate_limit_rules[0].action.rewrite: "page.html": no such path; expected a path that begins with /, as it is written in a URL, without a query"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/a?b"}}]}"#,
+        r#"rate_limit_rules[0].action.rewrite: "/a?b": no such path; expected a path that begins with /, as it is written in a URL, without a query"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": null}}]}"#,
+        r#"rate_limit_rules[0].action.rewrite: null: no text; expected a path that begins with /, as it is written in a URL, without a query"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/a", "block": {}}}]}"#,
+        r#"rate_limit_rules[0].action: {"rewrite": "/a", "block": {}}: not one action; expected "block", {"block": {…}} or {"rewrite": "/path"}"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"block": {"status": 200}}}]}"#,

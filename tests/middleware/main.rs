@@ -12,6 +12,7 @@ mod hostile;
 mod http2;
 mod placement;
 mod refusals;
+mod rewrites;
 mod rules;
 mod rules_counting;
 mod rules_keys;
