@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, KeySpec, Rule, tightest};
+use timebudget::model::rule::{Component, Rule, tightest};
 use timebudget::{Admission, Clock, Engine, Limiter, Refusal, Reservation, Site, SystemClock, parse_rates};
 
 /// A limiter with a store of its own.
@@ -29,12 +28,7 @@ impl Process {
     pub(crate) fn with_clock(uri: &str, rates: &str, key: Component, clock: impl Clock) -> Self {
         let store = timebudget::store::open(uri).unwrap();
         let engine = Engine::over(store, clock);
-        let rule = Rule {
-            name: "budget".to_owned(),
-            when: Condition::ALWAYS,
-            key: KeySpec::from(key),
-            limits: tightest(parse_rates(rates).unwrap()),
-        };
+        let rule = Rule::new("budget", key, tightest(parse_rates(rates).unwrap()));
         let site = Site { rules: vec![rule], ..Site::unlimited("site") };
         Self { limiter: Arc::new(Limiter::new(site, &engine)), engine }
     }
