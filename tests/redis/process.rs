@@ -26,10 +26,18 @@ impl Process {
     }
 
     pub(crate) fn with_clock(uri: &str, rates: &str, key: Component, clock: impl Clock) -> Self {
-        let store = timebudget::store::open(uri).unwrap();
-        let engine = Engine::over(store, clock);
-        let rule = Rule::new("budget", key, tightest(parse_rates(rates).unwrap()));
-        let site = Site { rules: vec![rule], ..Site::unlimited("site") };
+        Self::of_rules(uri, vec![rule("budget", rates, key)], clock)
+    }
+
+    /// A process with a rule for each client and one for all of them.
+    pub(crate) fn per_ip_and_site(uri: &str, per_ip: &str, per_site: &str) -> Self {
+        let rules = vec![rule("ip", per_ip, Component::Ip), rule("site", per_site, Component::Site)];
+        Self::of_rules(uri, rules, SystemClock::new())
+    }
+
+    fn of_rules(uri: &str, rules: Vec<Rule>, clock: impl Clock) -> Self {
+        let engine = Engine::over(timebudget::store::open(uri).unwrap(), clock);
+        let site = Site { rules, ..Site::unlimited("site") };
         Self { limiter: Arc::new(Limiter::new(site, &engine)), engine }
     }
 
@@ -83,6 +91,10 @@ impl Process {
     pub(crate) fn degraded(&self) -> u64 {
         self.engine.census().degraded
     }
+}
+
+fn rule(name: &str, rates: &str, key: Component) -> Rule {
+    Rule::new(name, key, tightest(parse_rates(rates).unwrap()))
 }
 
 /// A request of somebody.

@@ -12,13 +12,29 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     dir: PathBuf,
     options: Vec<String>,
+    password: Option<String>,
 }
+
+/// Marks the options of a sentinel: its file follows.
+const SENTINEL: &str = "sentinel";
 
 static SERVERS: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
     pub(crate) fn start() -> Self {
         Self::with(&[])
+    }
+
+    /// A sentinel that watches a master, which it calls shop.
+    pub(crate) fn sentinel(master: &Self) -> Self {
+        let file = master.dir.join("sentinel.conf");
+        let watch = format!(
+            "sentinel monitor shop 127.0.0.1 {} 1\nsentinel down-after-milliseconds shop 500\n\
+             sentinel failover-timeout shop 3000\n",
+            master.port
+        );
+        std::fs::write(&file, watch).unwrap();
+        Self::with(&[SENTINEL, file.to_str().unwrap()])
     }
 
     /// A server with more options.
@@ -28,9 +44,11 @@ impl Server {
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("timebudget-redis-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
+        let password = options.iter().skip_while(|option| **option != "--requirepass").nth(1);
+        let password = password.map(|password| (*password).to_owned());
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let child = spawn(port, &dir, &options);
-        let server = Self { child, port, dir, options };
+        let server = Self { child, port, dir, options, password };
         server.wait();
         server
     }
@@ -42,8 +60,12 @@ impl Server {
     /// Runs a command and returns what it prints.
     pub(crate) fn cli(&self, arguments: &[&str]) -> String {
         let port = self.port.to_string();
-        let output = Command::new("redis-cli").args(["-p", &port]).args(arguments).output();
-        let output = output.expect("redis-cli is needed: install redis-tools (Debian) or redis");
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &port]).args(arguments);
+        if let Some(password) = &self.password {
+            command.env("REDISCLI_AUTH", password);
+        }
+        let output = command.output().expect("redis-cli is needed: install redis-tools (Debian) or redis");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -108,10 +130,17 @@ impl Drop for Server {
 
 fn spawn(port: u16, dir: &PathBuf, options: &[String]) -> Child {
     let port = port.to_string();
-    Command::new("redis-server")
-        .args(["--port", &port, "--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir"])
+    let mut command = Command::new("redis-server");
+    match options {
+        [sentinel, file] if sentinel == SENTINEL => command.args([file, "--port", &port, "--sentinel"]),
+        _ => command.args(["--port", &port, "--save", "", "--appendonly", "no", "--loglevel", "warning"]),
+    };
+    if options.first().is_none_or(|first| first != SENTINEL) {
+        command.args(options);
+    }
+    command
+        .arg("--dir")
         .arg(dir)
-        .args(options)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

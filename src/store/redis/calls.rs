@@ -4,9 +4,10 @@ use redis::{RedisResult, Value};
 
 use super::candidate::Candidate;
 use super::desk::{Desk, Message};
-use super::exchange::{self, Answer, Sent};
+use super::exchange::{self, Answer, Own, Sent};
 use super::peers::Account;
 use super::trouble::Trouble;
+use crate::model::line::Others;
 use crate::model::now::Now;
 use crate::model::units::Tick;
 
@@ -27,10 +28,10 @@ impl Desk {
         let now = self.core.now();
         let number = self.next_number;
         self.next_number += accounts.len() as u64;
-        let asked = candidates.iter().map(|candidate| (candidate.claims.as_slice(), candidate.mode));
-        let (arguments, sent) = exchange::arguments(&self.core, self.process, number, accounts, asked, now);
+        let (arguments, sent) =
+            exchange::arguments(&self.core, self.process, number, accounts, &candidates, now);
         self.note_sent(&sent, now);
-        let claims = candidates.iter().map(|candidate| candidate.claims.len()).collect();
+        let claims = candidates.iter().map(|candidate| candidate.asked().count()).collect();
         let candidates = candidates.into_iter().map(Some).collect();
         self.calls.insert(number, Call { sent, sent_at: now.tick, candidates, claims });
         let own = self.own.clone();
@@ -77,16 +78,22 @@ impl Desk {
         self.misses = 0;
         let now = self.core.now();
         let read_at = Tick(call.sent_at.0 + (now.tick.0 - call.sent_at.0) / 2);
-        for (&(account, window), others) in call.sent.iter().zip(&answer.others) {
-            match others {
-                Some(line) => self.core.peers.hear(account, window, *line, read_at),
-                None => self.core.peers.touch(account, window, now.tick, true),
+        let mut lost = false;
+        for (&(account, window), &(own, line)) in call.sent.iter().zip(&answer.accounts) {
+            lost |= self.core.peers.hear(account, window, own, Others { line, read_at });
+            if own == Own::Newer {
+                self.core.peers.touch(account, window, now.tick, true);
             }
+        }
+        if lost {
+            self.tell_again(now);
         }
         let mut strayed = false;
         for (candidate, (admitted, codes)) in call.candidates.into_iter().zip(answer.verdicts) {
             match (candidate, admitted) {
-                (Some(candidate), Some(admitted)) => candidate.conclude(&self.core, admitted, &codes),
+                (Some(candidate), Some(admitted)) => {
+                    self.waiting.extend(candidate.conclude(&self.core, admitted, &codes));
+                }
                 (Some(candidate), None) => candidate.decide_degraded(&self.core),
                 (None, _) => strayed = true,
             }
@@ -97,10 +104,13 @@ impl Desk {
     }
 
     fn fail(&mut self, call: Call, trouble: &Trouble) {
-        self.abandon(call);
-        if trouble.is_local() {
+        let accounts = call.sent.iter().map(|(account, _)| *account);
+        if trouble.is_local() || self.is_clustered() {
             self.log_once(trouble);
+            self.avoid(accounts);
+            self.abandon(call);
         } else {
+            self.abandon(call);
             self.lose(trouble);
         }
     }

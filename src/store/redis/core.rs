@@ -135,6 +135,13 @@ impl Core {
         }
     }
 
+    /// Settles what a request was charged that is not served after all; where else it stands is left as it is.
+    pub(super) fn give_back(&self, claims: &mut [Claim], returned: &Settlement, now: Now) {
+        for claim in claims.iter_mut().filter(|claim| claim.ticket.is_some()) {
+            self.settle(std::slice::from_mut(claim), returned, now);
+        }
+    }
+
     pub(super) fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
         self.memory.look(claims, cost, now);
         for claim in claims {

@@ -58,7 +58,7 @@ pub(super) struct Desk {
     /// `None` while the server does not answer.
     pub(super) link: Option<Link>,
     pub(super) health: Health,
-    waiting: VecDeque<Candidate>,
+    pub(super) waiting: VecDeque<Candidate>,
     /// The calls under way, by number.
     pub(super) calls: HashMap<u64, Call>,
     /// The accounts of the calls under way.
@@ -144,14 +144,28 @@ impl Desk {
             if batch.is_empty() {
                 return;
             }
-            let mut accounts: Vec<Account> = Vec::new();
-            for account in batch.iter().flat_map(Candidate::accounts) {
-                if !accounts.contains(&account) {
-                    accounts.push(account);
-                }
+            for batch in self.by_server(batch) {
+                self.send(&accounts_of(&batch), batch);
             }
-            self.send(&accounts, batch);
         }
+    }
+
+    /// The parts of a batch that one call can carry each: in a cluster a script sees one slot only.
+    fn by_server(&self, batch: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+        if !self.is_clustered() {
+            return vec![batch];
+        }
+        let mut parts: Vec<Vec<Candidate>> = Vec::new();
+        for candidate in batch {
+            let key = candidate.accounts().next().map(|account| account.key);
+            let of_key =
+                |part: &&mut Vec<Candidate>| part[0].accounts().next().map(|account| account.key) == key;
+            match parts.iter_mut().find(of_key) {
+                Some(part) => part.push(candidate),
+                None => parts.push(vec![candidate]),
+            }
+        }
+        parts
     }
 
     /// Takes the candidates of one call; an account that an earlier candidate waits for is not given to a later one.
@@ -159,7 +173,11 @@ impl Desk {
         let mut wanted: HashSet<Account> = HashSet::new();
         let mut batch = Vec::new();
         for candidate in std::mem::take(&mut self.waiting) {
-            if candidate.reply.is_closed() {
+            if candidate.is_forgotten() {
+                continue;
+            }
+            if candidate.accounts().any(|account| self.is_avoided(account)) {
+                candidate.decide_degraded(&self.core);
                 continue;
             }
             let taken = |account| self.busy.contains(&account) || wanted.contains(&account);
@@ -189,7 +207,11 @@ impl Desk {
         for candidate in self.calls.values_mut().flat_map(|call| &mut call.candidates) {
             late.extend(candidate.take_if(|candidate| candidate.due <= now));
         }
-        self.misses += late.len() as u32;
+        if self.is_clustered() {
+            self.avoid(late.iter().flat_map(Candidate::accounts));
+        } else {
+            self.misses += late.len() as u32;
+        }
         for candidate in late {
             candidate.decide_degraded(&self.core);
         }
@@ -203,9 +225,7 @@ impl Desk {
         let now = self.core.now();
         self.core.peers.touch_all(now.tick);
         let all = self.core.peers.take_active();
-        for accounts in all.chunks(MOST_IN_A_CALL) {
-            self.send(accounts, Vec::new());
-        }
+        self.publish(&all);
         while !self.calls.is_empty() {
             match self.inbox.recv().await {
                 Some(Message::Done(number, answer)) => self.finish(number, answer),
@@ -216,4 +236,14 @@ impl Desk {
         // Who has stopped waiting does not want to know.
         let _ = stopped.send(());
     }
+}
+
+fn accounts_of(batch: &[Candidate]) -> Vec<Account> {
+    let mut accounts: Vec<Account> = Vec::new();
+    for account in batch.iter().flat_map(Candidate::accounts) {
+        if !accounts.contains(&account) {
+            accounts.push(account);
+        }
+    }
+    accounts
 }

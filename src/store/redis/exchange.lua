@@ -12,8 +12,8 @@
 --            kind    0 time, amount is what it is expected to cost; 1 requests, amount is the cost; 2 a place
 --            counts  0 served, 1 all, 2 refusals
 -- Returns  this server's clock in microseconds,
---          for each account    1 if a newer line of this process is stored already (nothing was written then), else 0;
---                              the others' spent, running, held and admitted;
+--          for each account    of this process's own line that was stored: 0 older than this one, 1 newer (nothing was
+--                              written then), 2 there was none; the others' spent, running, held and admitted;
 --                              what is left of the window, below 0 if there is none
 --          for each candidate  0 refused, 1 admitted, 2 undecided; for each claim 1 if charged, plus 2 if it refuses
 --
@@ -21,6 +21,7 @@
 
 local TIME, REQUESTS, PLACE = 0, 1, 2
 local SERVED, ALL, REFUSALS = 0, 1, 2
+local OLDER, NEWER, UNKNOWN = 0, 1, 2
 local UNWINDOWED_MS = 600000
 
 local process = ARGV[1]
@@ -56,23 +57,20 @@ local function read(key)
   local account = {
     key = key, number = take(), left = take(),
     own_spent = take(), own_running = take(), own_held = take(), own_admitted = take(),
-    spent = 0, running = 0, held = 0, admitted = 0, stale = 0,
+    spent = 0, running = 0, held = 0, admitted = 0, own = UNKNOWN,
   }
   local fields = redis.call('HGETALL', key)
   for at = 1, #fields, 2 do
     if fields[at] == 'e' then
       account.ends = tonumber(fields[at + 1])
     elseif fields[at] == process then
-      account.known = true
-      if cmsgpack.unpack(fields[at + 1]) >= account.number then
-        account.stale = 1
-      end
+      account.own = cmsgpack.unpack(fields[at + 1]) >= account.number and NEWER or OLDER
     else
       add(account, fields[at + 1])
     end
   end
   if account.ends then
-    account.left = math.max(account.ends - now, 0)
+    account.left = math.min(account.left, math.max(account.ends - now, 0))
   end
   return account
 end
@@ -84,7 +82,7 @@ end
 local reply = { now }
 for at = 1, #accounts do
   local a = accounts[at]
-  for _, value in ipairs({ a.stale, a.spent, a.running, a.held, a.admitted, a.left }) do
+  for _, value in ipairs({ a.own, a.spent, a.running, a.held, a.admitted, a.left }) do
     reply[#reply + 1] = value
   end
 end
@@ -163,7 +161,7 @@ for _ = 1, candidates do
   local refused, stale = false, false
   for _, claim in ipairs(claims) do
     claim.full = not fits(claim)
-    stale = stale or claim.account.stale == 1
+    stale = stale or claim.account.own == NEWER
     refused = refused or (claim.full and not claim.shadow and not force)
   end
   local verdict = (stale and 2) or (refused and 0) or 1
@@ -178,7 +176,7 @@ end
 for at = 1, #accounts do
   local a = accounts[at]
   local says_nothing = a.own_spent == 0 and a.own_admitted == 0
-  if a.stale == 0 and (a.known or not says_nothing) then
+  if a.own == OLDER or (a.own == UNKNOWN and not says_nothing) then
     redis.call('HSET', a.key, process,
       cmsgpack.pack(a.number, now, a.own_spent, a.own_running, a.own_held, a.own_admitted))
     if a.left < 0 then

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use redis::Value;
 
+use super::candidate::Candidate;
 use super::core::Core;
 use super::link::Arguments;
 use super::peers::Account;
@@ -11,7 +12,7 @@ use super::trouble::Trouble;
 use crate::model::line::{FROZEN_AFTER, Line};
 use crate::model::now::Now;
 use crate::model::units::UnixMicros;
-use crate::store::{Charge, Claim, Counts, Mode};
+use crate::store::{Charge, Counts, Mode};
 
 /// The script's text.
 pub(super) const SCRIPT: &str = include_str!("exchange.lua");
@@ -25,22 +26,31 @@ const FORMAT: u8 = 1;
 /// The accounts of a call, each with the window that its line belongs to.
 pub(super) type Sent = Vec<(Account, UnixMicros)>;
 
+/// Which line of this process the server had before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Own {
+    Older,
+    /// Then nothing was stored.
+    Newer,
+    None,
+}
+
 /// What the server said.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
-    /// For each account the others' lines; `None` where a newer line of this process was there already.
-    pub(super) others: Vec<Option<Line>>,
+    /// For each account which line of this process was there, and the others' lines.
+    pub(super) accounts: Vec<(Own, Line)>,
     /// For each candidate whether it is admitted, `None` if that was not decided, and a code for each claim.
     pub(super) verdicts: Vec<(Option<bool>, Vec<u8>)>,
 }
 
 /// Writes a call: this process's lines of `accounts`, and the claims of the candidates.
-pub(super) fn arguments<'a>(
+pub(super) fn arguments(
     core: &Core,
     process: [u8; 8],
     first_number: u64,
     accounts: &[Account],
-    candidates: impl ExactSizeIterator<Item = (&'a [Claim], Mode)>,
+    candidates: &[Candidate],
     now: Now,
 ) -> (Arguments, Sent) {
     let mut arguments = Arguments::default();
@@ -54,8 +64,8 @@ pub(super) fn arguments<'a>(
         .zip(numbers)
         .map(|(account, number)| push_line(core, *account, number, now, &mut arguments))
         .collect();
-    for (claims, mode) in candidates {
-        push_candidate(claims, mode, accounts, &mut arguments);
+    for candidate in candidates {
+        push_candidate(candidate, accounts, &mut arguments);
     }
     (arguments, sent)
 }
@@ -77,19 +87,24 @@ fn read(
     accounts: usize,
     claims: impl Iterator<Item = usize>,
 ) -> Option<Answer> {
-    let others = (0..accounts).map(|_| read_others(numbers)).collect::<Option<_>>()?;
+    let accounts = (0..accounts).map(|_| read_account(numbers)).collect::<Option<_>>()?;
     let verdicts = claims.map(|claims| read_verdict(numbers, claims)).collect::<Option<_>>()?;
-    Some(Answer { others, verdicts })
+    Some(Answer { accounts, verdicts })
 }
 
-fn read_others(numbers: &mut impl Iterator<Item = i64>) -> Option<Option<Line>> {
-    let stale = numbers.next()? != 0;
+fn read_account(numbers: &mut impl Iterator<Item = i64>) -> Option<(Own, Line)> {
+    let own = match numbers.next()? {
+        0 => Own::Older,
+        1 => Own::Newer,
+        2 => Own::None,
+        _ => return None,
+    };
     let spent = u64::try_from(numbers.next()?).ok()?;
     let running = u32::try_from(numbers.next()?).ok()?;
     let held = u64::try_from(numbers.next()?).ok()?;
     let admitted = u32::try_from(numbers.next()?).ok()?;
     let _left = numbers.next()?;
-    Some((!stale).then_some(Line { spent, held, running, admitted }))
+    Some((own, Line { spent, held, running, admitted }))
 }
 
 fn read_verdict(numbers: &mut impl Iterator<Item = i64>, claims: usize) -> Option<(Option<bool>, Vec<u8>)> {
@@ -127,10 +142,10 @@ fn push_line(
     (account, window)
 }
 
-fn push_candidate(claims: &[Claim], mode: Mode, accounts: &[Account], arguments: &mut Arguments) {
-    arguments.push(u8::from(mode == Mode::Force));
-    arguments.push(claims.len());
-    for claim in claims {
+fn push_candidate(candidate: &Candidate, accounts: &[Account], arguments: &mut Arguments) {
+    arguments.push(u8::from(candidate.mode == Mode::Force));
+    arguments.push(candidate.asked().count());
+    for claim in candidate.asked() {
         let position = accounts.iter().position(|account| *account == Account::of(claim));
         // The accounts are those of the candidates; 0 would make the script fail, and harm nothing.
         arguments.push(position.map_or(0, |position| position + 1));
@@ -158,9 +173,10 @@ fn push_candidate(claims: &[Claim], mode: Mode, accounts: &[Account], arguments:
 fn key(prefix: &str, account: Account, window: UnixMicros) -> String {
     let mut name = format!("{prefix}{FORMAT}:{{");
     let [_, key @ ..] = account.key.0;
-    push_text(&mut name, key);
+    push_text(&mut name, &key);
     name.push('}');
-    push_text(&mut name, account.book.salt);
+    // Books are few: two of the salt's three words tell them apart, and save every account 8 bytes.
+    push_text(&mut name, &account.book.salt[..2]);
     if is_windowed(window) {
         // Writing to a String cannot fail.
         let _ = write!(name, ":{}", window.secs());
@@ -172,11 +188,11 @@ const fn is_windowed(window: UnixMicros) -> bool {
     window.0 != i64::MIN
 }
 
-/// 96 bits as 16 characters of base 64 (RFC 4648, section 5).
-fn push_text(name: &mut String, words: [u32; 3]) {
+/// The words' bits in base 64 (RFC 4648, section 5), from the right.
+fn push_text(name: &mut String, words: &[u32]) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits = words.iter().fold(0_u128, |bits, word| (bits << 32) | u128::from(*word));
-    for place in (0..16).rev() {
+    for place in (0..(32 * words.len()).div_ceil(6)).rev() {
         let digit = (bits >> (6 * place)) as usize & 63;
         name.push(char::from(DIGITS[digit]));
     }

@@ -1,5 +1,6 @@
 //! Whether the server answers, and whether it still is what it was.
 
+use std::collections::HashMap;
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
@@ -9,12 +10,18 @@ use super::beat::{self, Beat};
 use super::core::Core;
 use super::desk::{Desk, Message};
 use super::link::{Arguments, Link};
+use super::peers::Account;
 use super::random::random;
+use super::settings::Topology;
 use super::trouble::Trouble;
+use crate::model::key::KeyHash;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 
 const BEAT_EVERY: Micros = Micros(1_000_000);
+
+/// How long a server of a cluster that did not answer is left alone at least; twice as long at most.
+const AVOID_FOR: Micros = Micros(250_000);
 
 /// How long after a failure the next connection is tried; twice as long after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -27,22 +34,28 @@ pub(super) struct Health {
     /// The server's last era; empty before the first.
     era: Vec<u8>,
     beat_at: Tick,
+    /// When everything was last published once more.
+    told_again_at: Tick,
     /// Whether a beat is under way.
     beating: bool,
     /// What was logged last, until it is over.
     logged: Option<Trouble>,
+    /// Accounts whose server did not answer, and from when on it is tried again; used in clusters.
+    avoided: HashMap<KeyHash, Tick>,
     /// Told once it is known whether the server answers.
     started: Option<std_mpsc::Sender<()>>,
 }
 
 impl Health {
-    pub(super) const fn new(started: std_mpsc::Sender<()>) -> Self {
+    pub(super) fn new(started: std_mpsc::Sender<()>) -> Self {
         Self {
             pause: Duration::ZERO,
             era: Vec::new(),
             beat_at: Tick(0),
+            told_again_at: Tick(i64::MIN / 2),
             beating: false,
             logged: None,
+            avoided: HashMap::new(),
             started: Some(started),
         }
     }
@@ -100,8 +113,28 @@ impl Desk {
         }
     }
 
+    pub(super) fn is_clustered(&self) -> bool {
+        self.core.settings.topology == Topology::Cluster
+    }
+
+    /// Decides about these accounts without their server for a while; about others it goes on asking.
+    pub(super) fn avoid(&mut self, accounts: impl Iterator<Item = Account>) {
+        let until = Tick(self.core.now().tick.0 + AVOID_FOR.0 as i64 + (random() % AVOID_FOR.0) as i64);
+        self.health.avoided.extend(accounts.map(|account| (account.key, until)));
+    }
+
+    pub(super) fn is_avoided(&self, account: Account) -> bool {
+        self.health.avoided.contains_key(&account.key)
+    }
+
     /// Beats, if it is time to.
     pub(super) fn beat(&mut self, now: Tick) {
+        let was_avoiding = !self.health.avoided.is_empty();
+        self.health.avoided.retain(|_, until| now < *until);
+        if was_avoiding && self.health.avoided.is_empty() {
+            // The server that is tried again may be a replica of the one that was avoided, and know less.
+            self.core.peers.touch_all(now);
+        }
         if self.health.beating || now.since(self.health.beat_at) < BEAT_EVERY {
             return;
         }
@@ -133,14 +166,21 @@ impl Desk {
     /// Notes a beat; a server that has lost its data is told everything again.
     fn note(&mut self, beat: &Beat, at: Now) {
         self.core.hear_beat(beat.clock, at, beat.processes);
-        if self.health.era == beat.era {
-            return;
+        if self.health.era != beat.era {
+            let before = std::mem::replace(&mut self.health.era, beat.era.clone());
+            if !before.is_empty() {
+                self.tell_again(at);
+            }
         }
-        if !self.health.era.is_empty() {
+    }
+
+    /// Publishes everything once more, since the server has lost what it knew.
+    pub(super) fn tell_again(&mut self, now: Now) {
+        if now.tick.since(self.health.told_again_at) >= BEAT_EVERY {
             log::warn!("redis: it has lost what it knew; this process tells it again what it knows itself");
         }
-        self.health.era.clone_from(&beat.era);
-        self.core.peers.touch_all(at.tick);
+        self.health.told_again_at = now.tick;
+        self.core.peers.touch_all(now.tick);
     }
 }
 

@@ -43,6 +43,10 @@ struct Scripts {
 impl Link {
     /// Connects; through sentinels, to the server that they call the master now.
     pub(super) async fn open(settings: &Settings) -> RedisResult<Self> {
+        if settings.tls {
+            // Another part of the program may have chosen what to encrypt with; then that is used.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         let connection = match &settings.topology {
             Topology::Single => {
                 let server = node(settings, &settings.nodes[0], &settings.login, settings.database)?;

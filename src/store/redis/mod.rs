@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use self::candidate::Candidate;
 use self::core::Core;
 use self::desk::{Desk, Message};
-use self::settings::Settings;
+use self::settings::{Settings, Topology};
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::uri::UriError;
@@ -97,7 +97,8 @@ impl Store for Redis {
         let now = self.core.agreed(now);
         let due = Tick(now.tick.0.saturating_add(self.core.settings.deadline.as_micros() as i64));
         let (reply, answered) = oneshot::channel();
-        let candidate = Candidate { claims: claims.to_vec(), mode, now, due, reply };
+        let apart = self.core.settings.topology == Topology::Cluster;
+        let candidate = Candidate::new(claims, mode, now, due, apart, reply);
         if let Some(desk) = self.desk.get() {
             // A desk that has ended drops the letter, and with it the other end of `answered`.
             let _ = desk.send(Message::Ask(candidate));

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
+use super::exchange::Own;
 use crate::model::key::KeyHash;
-use crate::model::line::{Line, Others};
+use crate::model::line::Others;
 use crate::model::units::{Tick, UnixMicros};
 use crate::store::{Book, Claim};
 
@@ -37,6 +38,8 @@ pub(super) struct Entry {
     pub(super) others: Others,
     /// What the window grants, or a cap allows, by the last decision that was made here.
     pub(super) quota: u64,
+    /// Whether the server is known to have had this process's line.
+    stored: bool,
     /// When this process's line was last sent.
     pub(super) sent_at: Tick,
     /// Since when the stored line is not the one here.
@@ -62,6 +65,7 @@ impl Entry {
             window,
             others: Others::UNKNOWN,
             quota: u64::MAX,
+            stored: false,
             sent_at: NEVER,
             changed_at: None,
             listed: false,
@@ -117,13 +121,14 @@ impl Peers {
         f(entry)
     }
 
-    /// Notes what was heard of the others.
-    pub(super) fn hear(&self, account: Account, window: UnixMicros, line: Line, read_at: Tick) {
+    /// Notes what was heard of the others; says whether the server has lost what it had of this process.
+    pub(super) fn hear(&self, account: Account, window: UnixMicros, own: Own, others: Others) -> bool {
         self.with(account, window, |entry| {
-            if read_at >= entry.others.read_at {
-                entry.others = Others { line, read_at };
+            if others.read_at >= entry.others.read_at {
+                entry.others = others;
             }
-        });
+            std::mem::replace(&mut entry.stored, own != Own::None) && own == Own::None
+        })
     }
 
     /// Takes the list.

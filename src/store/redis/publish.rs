@@ -16,8 +16,8 @@ const RIDE_WITHIN: Micros = Micros(80_000);
 /// The pace at which a process with running requests speaks, so that the others do not take it for dead.
 const SPEAK_WITHIN: Micros = Micros(900_000);
 
-/// Calls under way at most, when many lines are to be published.
-const MOST_CALLS: usize = 16;
+/// Lines that are published at once at most, when there are many: the others wait for the next look.
+const MOST_LINES: usize = 1_024;
 
 /// What is to be done about an account on the list.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,13 @@ impl Desk {
         let now = self.core.now();
         self.beat(now.tick);
         let due = self.due_lines(now);
-        for accounts in due.chunks(MOST_IN_A_CALL) {
+        self.publish(&due);
+    }
+
+    /// Sends the lines of accounts of which none is busy.
+    pub(super) fn publish(&mut self, accounts: &[Account]) {
+        let most = if self.is_clustered() { 1 } else { MOST_IN_A_CALL };
+        for accounts in accounts.chunks(most) {
             self.send(accounts, Vec::new());
         }
     }
@@ -52,7 +58,7 @@ impl Desk {
             }
             match self.due(account, now) {
                 Due::Never if self.core.peers.unlist(account) => {}
-                Due::Now if self.calls.len() + due.len() / MOST_IN_A_CALL < MOST_CALLS => {
+                Due::Now if due.len() < MOST_LINES && !self.is_avoided(account) => {
                     due.push(account);
                     kept.push(account);
                 }

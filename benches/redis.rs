@@ -1,0 +1,160 @@
+//! What the Redis store costs: calls, latency beside PING, and bytes in the server.
+//!
+//! `cargo bench --features redis --bench redis [calls|latency|bytes]`; starts a redis-server of its own.
+
+#[path = "../tests/redis/journal.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod journal;
+#[path = "../tests/redis/process.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod process;
+#[path = "../tests/redis/server.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod server;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use timebudget::model::rule::Component;
+use tokio::task::JoinSet;
+
+use process::Process;
+use server::Server;
+
+const PLENTY: &str = "100000000s per day";
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let chosen = std::env::args().skip(1).find(|word| word != "--bench");
+    match chosen.as_deref() {
+        None => {
+            latency().await;
+            calls().await;
+            bytes().await;
+        }
+        Some("latency") => latency().await,
+        Some("calls") => calls().await,
+        Some("bytes") => bytes().await,
+        Some(other) => panic!("{other:?}: expected latency, calls or bytes"),
+    }
+}
+
+/// The time of a PING, and of an admission that asks; taken turn by turn.
+async fn latency() {
+    const ROUNDS: usize = 20_000;
+    let server = Server::start();
+    let process = Process::new(&server.uri("deadline=1s"), PLENTY);
+    let client = redis::Client::open(server.uri("")).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (mut pings, mut admissions) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let asked = Instant::now();
+        let _: String = redis::cmd("PING").query_async(&mut connection).await.unwrap();
+        pings.push(asked.elapsed());
+        let asked = Instant::now();
+        let admitted = process.admit().await.unwrap();
+        admissions.push(asked.elapsed());
+        drop(admitted);
+    }
+    pings.sort();
+    admissions.sort();
+    println!("| one request at a time | p50 | p99 |\n|---|---:|---:|");
+    for (name, all) in [("PING", &pings), ("exact admission", &admissions)] {
+        println!("| {name} | {:?} | {:?} |", all[ROUNDS / 2], all[ROUNDS * 99 / 100]);
+    }
+    let added = |at: usize| admissions[at].saturating_sub(pings[at]);
+    println!("| added | {:?} | {:?} |", added(ROUNDS / 2), added(ROUNDS * 99 / 100));
+}
+
+/// Calls a request, by load.
+async fn calls() {
+    println!("| calls a request | |\n|---|---:|");
+    for (name, rate) in
+        [("exact, 1 request a second", 1), ("exact, 50 a second", 50), ("exact, 500 a second", 500)]
+    {
+        let server = Server::start();
+        let process = Process::new(&server.uri("deadline=1s"), PLENTY);
+        println!("| {name} | {:.3} |", paced(&server, &[process], rate, 5).await);
+    }
+    let server = Server::start();
+    let processes = [Process::new(&server.uri("deadline=1s"), PLENTY)];
+    println!("| exact, 64 at once without pause | {:.3} |", crowded(&server, &processes).await);
+    let server = Server::start();
+    let uri = server.uri("mode=batched");
+    let processes: Vec<_> = (0..4).map(|_| Process::new(&uri, PLENTY)).collect();
+    println!("| batched, 4 processes, 1,000 a second | {:.3} |", paced(&server, &processes, 1_000, 5).await);
+}
+
+/// Sends so many requests a second in turn to the processes, each of which lasts 2 ms, and counts the calls.
+async fn paced(server: &Server, processes: &[Process], rate: u32, secs: u32) -> f64 {
+    for process in processes {
+        process.serve().await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = server.calls();
+    let mut running = JoinSet::new();
+    let mut interval = tokio::time::interval(Duration::from_secs(1) / rate);
+    for n in 0..rate * secs {
+        interval.tick().await;
+        let process = processes[n as usize % processes.len()].clone();
+        running.spawn(async move {
+            let admitted = process.admit().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            drop(admitted);
+        });
+    }
+    running.join_all().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    (server.calls() - before) as f64 / f64::from(rate * secs)
+}
+
+async fn crowded(server: &Server, processes: &[Process]) -> f64 {
+    const EACH: u64 = 2_000;
+    let before = server.calls();
+    let began = Instant::now();
+    let mut running = JoinSet::new();
+    for n in 0..64 {
+        let process = processes[n % processes.len()].clone();
+        running.spawn(async move {
+            for _ in 0..EACH {
+                drop(process.admit().await.unwrap());
+            }
+        });
+    }
+    running.join_all().await;
+    let rate = (64 * EACH) as f64 / began.elapsed().as_secs_f64();
+    eprintln!("{rate:.0} requests a second");
+    (server.calls() - before) as f64 / (64 * EACH) as f64
+}
+
+/// Bytes that the server uses for an account, by the number of processes that have spent.
+async fn bytes() {
+    const ACCOUNTS: u32 = 1_000_000;
+    let server = Server::start();
+    println!("| bytes an account, of {ACCOUNTS} | |\n|---|---:|");
+    let empty = used(&server);
+    for processes in 1..=3_u32 {
+        let process = Process::keyed(&server.uri("deadline=5s"), PLENTY, Component::Ip);
+        let mut running = JoinSet::new();
+        for part in 0..64 {
+            let process = process.clone();
+            running.spawn(async move {
+                for n in (part..ACCOUNTS).step_by(64) {
+                    let ip = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n));
+                    drop(process.admit_from(ip).await.unwrap());
+                }
+            });
+        }
+        running.join_all().await;
+        assert_eq!(process.degraded(), 0);
+        drop(process);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        println!("| {processes} process(es) | {} |", (used(&server) - empty) / u64::from(ACCOUNTS));
+    }
+}
+
+fn used(server: &Server) -> u64 {
+    let info = server.cli(&["info", "memory"]);
+    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    line.and_then(|bytes| bytes.trim().parse().ok()).unwrap()
+}
