@@ -27,7 +27,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("quanta", &["clock"]),
     ("jiff", &["tzdata"]),
     ("chrono_tz", &["tzdata"]),
-    ("std::fs", &["tzdata", "config"]),
+    ("std::fs", &["tzdata", "config", "store"]),
     ("std::env", &["tzdata", "config"]),
     ("std::thread", &["limiter", "store"]),
     ("serde", &["config", "middleware"]),

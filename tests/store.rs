@@ -9,10 +9,14 @@ use timebudget::{Micros, Period};
 mod acceptance;
 #[path = "store/desk.rs"]
 mod desk;
+#[path = "store/mistrust.rs"]
+mod mistrust;
 #[path = "store/naive.rs"]
 mod naive;
 #[path = "store/sequences.rs"]
 mod sequences;
+#[path = "store/snapshots.rs"]
+mod snapshots;
 
 use desk::{Desk, HOUR};
 

@@ -47,7 +47,7 @@ pub(crate) struct ServeArgs {
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
-    /// Where accounts are kept: memory://, redis://…, rediss://…, redis+sentinel://… or redis+cluster://…
+    /// Where accounts are kept: memory://, memory://?snapshot=FILE, redis://…, rediss://…, redis+sentinel://… or redis+cluster://…
     // A plain string, since clap would repeat a wrong URI in full, and a URI can hold a password.
     #[arg(long, value_name = "URI", default_value = "memory://")]
     pub(crate) store: String,

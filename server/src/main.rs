@@ -25,7 +25,7 @@ use crate::args::{Args, Command};
 use crate::failure::Failure;
 
 /// Everything at `info`, but for actix's account of how it starts, which `listening on` says in one line.
-const LOG_LEVELS: &str = "info,actix_server=warn";
+const LOG_LEVELS: &str = "info,actix_server=warn,actix_http::h1::dispatcher=off";
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(Env::default().default_filter_or(LOG_LEVELS)).init();

@@ -28,21 +28,23 @@ const LAST_REQUESTS_SECS: u64 = 25;
 ///
 /// # Errors
 ///
-/// Wrong rules, all that is wrong with them; an unknown store; an address that cannot be listened on.
+/// Wrong rules, all that is wrong with them; a store that cannot be opened; an address that cannot be listened on; a
+/// snapshot that could not be written at the end.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let store = store::open(&args.store).map_err(|error| Failure::wrong(format!("--store: {error}")))?;
     let engine = Engine::over(store, SystemClock::new());
     let source = Source::of(args);
     let loaded = source.load().map_err(Failure::wrong)?;
     reload::warn(&loaded);
-    let sites = Arc::new(Sites::new(loaded.clone(), engine));
+    let sites = Arc::new(Sites::new(loaded.clone(), Arc::clone(&engine)));
     rt::System::new().block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let (server, address) = bind(args, &sites, end)?;
         let asking = Reloader::start(source.clone(), sites, loaded).map_err(Failure::system)?;
         signals::reload_on_hangup(asking).map_err(Failure::system)?;
         output::to_stdout(&ready::announcement(address, &source));
-        server.await.map_err(Failure::system)
+        server.await.map_err(Failure::system)?;
+        engine.save().map_err(Failure::system)
     })
 }
 

@@ -15,10 +15,13 @@ use crate::model::expectation::Expectation;
 use crate::model::key::KeyHasher;
 use crate::model::units::Micros;
 use crate::store::memory::Memory;
-use crate::store::{Census, Store};
+use crate::store::{Census, Fault, Store};
 
 /// How often windows that have ended are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the store writes down what is to outlive the process, in rounds of tidying: what a crash loses at most.
+const SAVE_EVERY: u32 = 10;
 
 /// How many routes of a rule are told apart; more share what is expected of them.
 const ROUTES: usize = 64;
@@ -28,6 +31,8 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
+    /// What the hasher hashes with.
+    secret: [u8; 16],
     /// By site and rule, so that a reload does not forget.
     expectations: Mutex<HashMap<(String, String), Arc<Expectations>>>,
 }
@@ -35,7 +40,8 @@ pub struct Engine {
 impl Engine {
     /// An engine over a store and a clock.
     ///
-    /// A thread of its own frees what has died in the store once a second; it ends soon after the engine is dropped.
+    /// A thread of its own frees what has died in the store once a second, and saves it every ten; it ends soon after the
+    /// engine is dropped.
     pub fn new(store: impl Store, clock: impl Clock) -> Arc<Self> {
         Self::over(Box::new(store), clock)
     }
@@ -45,12 +51,15 @@ impl Engine {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let read = Arc::clone(&clock);
         store.begin(Box::new(move || read.now()));
-        let hasher = KeyHasher::new(store.secret().unwrap_or_else(random_secret));
-        let engine = Arc::new(Self { clock, store, hasher, expectations: Mutex::default() });
+        let secret = store.secret().unwrap_or_else(random_secret);
+        let hasher = KeyHasher::new(secret);
+        let engine = Arc::new(Self { clock, store, hasher, secret, expectations: Mutex::default() });
         let tidied = Arc::downgrade(&engine);
         let spawned = thread::Builder::new().name("timebudget-tidy".into()).spawn(move || keep_tidy(&tidied));
         if let Err(error) = spawned {
-            log::warn!("no thread to free ended windows with ({error}); they are freed when next used");
+            log::warn!(
+                "no thread to free ended windows with ({error}); they are freed when next used, and saved at the end"
+            );
         }
         engine
     }
@@ -65,9 +74,29 @@ impl Engine {
         self.store.census()
     }
 
+    /// Writes down what the store keeps for the next process; a store without a snapshot keeps nothing.
+    ///
+    /// Dropping the engine does it too. But who holds on to the last limiter is hard to know, and no destructor runs
+    /// after `main` has returned: an application calls this when its server has ended.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if it cannot be written; what was saved last is still there.
+    pub fn save(&self) -> Result<(), Fault> {
+        self.store.save(&self.secret, self.clock.now())
+    }
+
     pub(crate) fn expectations(&self, site: &str, rule: &str) -> Arc<Expectations> {
         let mut all = self.expectations.lock();
         Arc::clone(all.entry((site.to_owned(), rule.to_owned())).or_default())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(fault) = self.save() {
+            log::error!("{fault}");
+        }
     }
 }
 
@@ -114,12 +143,28 @@ impl Expectations {
     }
 }
 
+/// Saves in the first round, too, so that a place that cannot be written to is known at once.
 fn keep_tidy(engine: &Weak<Engine>) {
-    loop {
+    let mut was_saved = true;
+    for round in (0..SAVE_EVERY).cycle() {
         thread::sleep(TIDY_EVERY);
         let Some(engine) = engine.upgrade() else { return };
         engine.store.tidy(engine.clock.now());
+        if round == 0 {
+            was_saved = save_and_tell(&engine, was_saved);
+        }
     }
+}
+
+/// Says once that accounts cannot be saved, and once that they can again.
+fn save_and_tell(engine: &Engine, was_saved: bool) -> bool {
+    let saved = engine.save();
+    match &saved {
+        Err(fault) if was_saved => log::error!("{fault}; tried again every {SAVE_EVERY} s"),
+        Ok(()) if !was_saved => log::info!("accounts are saved again"),
+        _ => {}
+    }
+    saved.is_ok()
 }
 
 /// 128 bits from the standard library's source of hash keys, which the operating system seeds.

@@ -28,6 +28,8 @@ pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
 /// How long a request has run, without its pauses.
 #[derive(Debug)]
 struct Meter {
+    /// When it was admitted.
+    began: Tick,
     /// When it began to run, or ran again; `None` while it is paused.
     since: Option<Tick>,
     before: Micros,
@@ -40,7 +42,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             limiter,
             claims: Claims::new(),
             route: 0,
-            meter: Meter { since: None, before: Micros::ZERO },
+            meter: Meter { began: Tick(0), since: None, before: Micros::ZERO },
             settlement: Settlement::default(),
             waived: false,
             settled: true,
@@ -73,6 +75,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     }
 
     fn begin(&mut self, now: Now) -> Decision {
+        self.meter.began = now.tick;
         self.meter.since = Some(now.tick);
         self.settled = false;
         Decision::Admitted
@@ -108,9 +111,12 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     }
 
     /// Charges so much on top of the time that the request takes, for work that is done elsewhere.
+    ///
+    /// All that is charged to one request comes to at most [`Micros::MAX_QUOTA`], which spends every quota: much more
+    /// would take the account past the numbers that it can hold, and so make it look unspent.
     pub fn charge(&mut self, extra: Micros) {
-        let extra = i64::try_from(extra.0).unwrap_or(i64::MAX);
-        self.settlement.extra_micros = self.settlement.extra_micros.saturating_add(extra);
+        let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
+        self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
     }
 
     /// Makes the request free: what it was charged is returned, to the window that is in force when it ends.
@@ -174,8 +180,9 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     fn waive_at(&mut self, now: Now) {
         let cost = self.settlement.cost;
         self.limiter.engine.store.look(&mut self.claims, cost, now);
+        let elapsed = now.tick.since(self.meter.began);
         let timed = self.claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
-        let returned = timed.map(|claim| charged_to_window(claim, cost)).min().unwrap_or(cost);
+        let returned = timed.map(|claim| charged_to_window(claim, cost, elapsed)).min().unwrap_or(cost);
         self.settlement.extra_micros = -(returned.0 as i64);
         self.settlement.returned = true;
     }
@@ -192,11 +199,16 @@ impl<L: Deref<Target = Limiter>> Drop for Reservation<L> {
     }
 }
 
-/// How much of a cost the window in force was charged at most: no more than it has lasted, and no more than was spent.
-fn charged_to_window(claim: &Claim, cost: Micros) -> Micros {
+/// How much of a cost the window in force was surely charged; of a request that began in it, all.
+///
+/// Of one that began before, nobody knows in which window it was paused. All its pauses are taken to lie in this one, or
+/// it would be returned what others have spent here.
+fn charged_to_window(claim: &Claim, cost: Micros, elapsed: Micros) -> Micros {
     let Standing { window, left, spent, .. } = claim.standing;
     let lasted = window.length().0.saturating_sub(left.0);
-    Micros(cost.0.min(lasted).min(spent))
+    let paused = elapsed.0.saturating_sub(cost.0);
+    let here = if elapsed.0 <= lasted { cost.0 } else { lasted.saturating_sub(paused) };
+    Micros(cost.0.min(here).min(spent))
 }
 
 impl Meter {

@@ -42,7 +42,8 @@ impl Budget {
 
     /// Charges time that is spent elsewhere on this request's behalf, when the request ends.
     ///
-    /// `X-RateLimit-Used` says it at once, `X-RateLimit-Remaining` where the body is complete with its head.
+    /// `X-RateLimit-Used` says it at once, `X-RateLimit-Remaining` where the body is complete with its head. One request
+    /// is charged at most [`Micros::MAX_QUOTA`] so, which spends every quota.
     pub fn charge(&self, extra: Micros) {
         if let Some(running) = &self.0 {
             running.charge(extra);

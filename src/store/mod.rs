@@ -61,15 +61,19 @@ pub trait Store: Send + Sync + 'static {
         drop(clock);
     }
 
-    /// The secret that keys are hashed with, where several processes must agree on it; `None` if any secret will do.
+    /// The secret that keys are hashed with, where several processes or an earlier one must agree on it; `None` if any
+    /// secret will do. Asked once, after [`Store::begin`].
     fn secret(&self) -> Option<[u8; 16]> {
         None
     }
 
     /// Stops the time of an admitted request that begins to wait for its client.
+    ///
+    /// A request is paused once until it is resumed: the account is a sum and cannot tell whose time it stops. Callers
+    /// keep track of that.
     fn pause(&self, claims: &[Claim], now: Now);
 
-    /// Lets the time of a paused request run again.
+    /// Lets the time of a paused request run again; only of a paused one.
     fn resume(&self, claims: &[Claim], now: Now);
 
     /// Says where the accounts of an admitted request stand that has cost `cost` so far; its own hold is left out.
@@ -80,6 +84,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Drops the accounts of windows that have ended; called about once a second by a thread of the engine's.
     fn tidy(&self, now: Now);
+
+    /// Writes down what is to outlive the process, with the secret that keys are hashed with.
+    ///
+    /// Called by a thread of the engine's every ten seconds and when the engine ends. A store without such a place does
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if it cannot be written; what was written last is still there.
+    fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
+        let _ = (secret, now);
+        Ok(())
+    }
 
     /// What the store holds and has done, for metrics.
     fn census(&self) -> Census;

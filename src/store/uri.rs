@@ -5,7 +5,8 @@ use std::fmt;
 use crate::store::Store;
 use crate::store::memory::Memory;
 
-/// The store of a URI: `memory://`, or, with the feature `redis`, `redis://`, `rediss://`, `redis+sentinel://` and
+/// The store of a URI: `memory://`; `memory://?snapshot=FILE`, where the file's name is taken as it stands, for a
+/// [snapshot](Memory::with_snapshot); or, with the feature `redis`, `redis://`, `rediss://`, `redis+sentinel://` and
 /// `redis+cluster://`, as `docs/redis.md` describes them.
 ///
 /// Nothing is connected yet: a store connects when it is given its clock, and a server that does not answer then is no
@@ -13,7 +14,7 @@ use crate::store::memory::Memory;
 ///
 /// # Errors
 ///
-/// What is wrong with the URI, without its passwords.
+/// What is wrong with the URI, without its passwords; a snapshot that cannot be read or written.
 ///
 /// # Examples
 ///
@@ -25,9 +26,17 @@ use crate::store::memory::Memory;
 pub fn open(uri: &str) -> Result<Box<dyn Store>, UriError> {
     match uri.split_once("://") {
         Some(("memory", "")) => Ok(Box::new(Memory::default())),
+        Some(("memory", rest)) => open_snapshot(rest).map_err(|fault| fault.of(uri)),
         Some((scheme, _)) if scheme.starts_with("redis") => open_redis(uri),
         _ => Err(UriFault::new("scheme", "no such store; expected memory:// or redis://…").of(uri)),
     }
+}
+
+fn open_snapshot(rest: &str) -> Result<Box<dyn Store>, UriFault> {
+    let file = rest.strip_prefix("?snapshot=").filter(|file| !file.is_empty());
+    let file = file.ok_or_else(|| UriFault::new("parameters", "expected none, or ?snapshot=FILE"))?;
+    let store = Memory::default().with_snapshot(file);
+    Ok(Box::new(store.map_err(|error| UriFault::new("snapshot", &error.to_string()))?))
 }
 
 #[cfg(feature = "redis")]

@@ -20,6 +20,9 @@ fn every_topology_has_a_uri() {
 fn an_error_names_what_is_wrong() {
     for (uri, expected) in [
         ("", "a text without ://: scheme: no such store"),
+        ("memory://x", "memory://x: parameters: expected none, or ?snapshot=FILE"),
+        ("memory://?snapshot=", "memory://: parameters: expected none, or ?snapshot=FILE"),
+        ("memory://?snapshot=/no such place/x", "memory://: snapshot: /no such place/x: cannot be written: "),
         ("redis://", "redis://: host: expected HOST or HOST:PORT"),
         ("redis://a,b", "redis://a,b: host: several"),
         ("redis://a:port", "redis://a:port: host: expected"),

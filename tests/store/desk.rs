@@ -24,10 +24,15 @@ pub(crate) struct Desk<S> {
 impl<S: Store> Desk<S> {
     /// A desk that opens at the top of an hour.
     pub(crate) fn new(store: S) -> Self {
+        Self::at(UnixMicros::from_secs(START_SECS), Zone::utc(), store)
+    }
+
+    /// A desk that opens at an instant in a zone.
+    pub(crate) fn at(start: UnixMicros, zone: Zone, store: S) -> Self {
         Self {
             store,
-            clock: ManualClock::at(UnixMicros::from_secs(START_SECS)),
-            zone: Arc::new(Zone::utc()),
+            clock: ManualClock::at(start),
+            zone: Arc::new(zone),
             hasher: KeyHasher::new(*b"acceptance suite"),
         }
     }

@@ -9,5 +9,6 @@ mod reload;
 mod running;
 mod scratch;
 mod shutdown;
+mod snapshot;
 mod start;
 mod zone;

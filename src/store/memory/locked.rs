@@ -6,7 +6,8 @@
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
-use super::{SHARDS, Shard};
+use super::SHARDS;
+use super::shard::Shard;
 use crate::model::key::KeyHash;
 use crate::store::Claim;
 

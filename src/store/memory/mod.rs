@@ -8,10 +8,14 @@ mod entries;
 mod locked;
 #[cfg(feature = "redis")]
 mod peek;
+mod shard;
+mod snapshot;
 mod table;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -19,13 +23,15 @@ use parking_lot::{Mutex, RwLock};
 
 use self::decision::Decision;
 use self::locked::{Many, common_shard};
+use self::shard::Shard;
+use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Table};
 use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
 use crate::model::now::Now;
 use crate::model::units::Micros;
 use crate::model::window::Period;
 use crate::store::calendar::Calendar;
-use crate::store::{Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Store, Verdict};
+use crate::store::{Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
 const SHARDS: usize = 1024;
@@ -45,12 +51,8 @@ pub struct Memory {
     overflowed: AtomicU64,
     /// What has died and is to be freed where nobody waits for it.
     retired: Mutex<Vec<Retired>>,
+    snapshot: Option<Snapshot>,
 }
-
-/// The tables of one shard, each at the position of its calendar. Aligned, so that two locks never share a cache line.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Shard(Vec<Table>);
 
 /// All calendars ever opened: there are as many as pairs of a zone and a period in the configuration.
 #[derive(Debug, Default)]
@@ -94,7 +96,33 @@ impl Memory {
             accounts: AtomicUsize::new(0),
             overflowed: AtomicU64::new(0),
             retired: Mutex::default(),
+            snapshot: None,
         }
+    }
+
+    /// The store, with a file in which accounts outlive their process.
+    ///
+    /// An engine takes accounts from it whose windows still last, and replaces it every ten seconds and when it is dropped. A file that is damaged, of another version or that says nothing but of windows
+    /// that have ended is moved to its name with `.refused` behind it, with a line in the log, and nothing is taken
+    /// from it. The file holds the secret that keys are hashed with, so only its owner may read it. No two stores
+    /// may share one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, written or moved; the text names it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use timebudget::store::memory::Memory;
+    /// use timebudget::{Engine, SystemClock};
+    /// let store = Memory::default().with_snapshot("/var/lib/app/accounts")?;
+    /// let engine = Engine::new(store, SystemClock::new());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with_snapshot(mut self, file: impl Into<PathBuf>) -> io::Result<Self> {
+        self.snapshot = Some(Snapshot::open(file.into())?);
+        Ok(self)
     }
 
     /// Decides with the shared account of its book in the place of each account that does not exist yet.
@@ -152,14 +180,28 @@ impl Store for Memory {
 
     fn tidy(&self, now: Now) {
         for shard in &self.shards {
-            let mut shard = shard.lock();
-            for calendar in 0..shard.0.len() {
-                shard.table(self, calendar, now);
-            }
+            shard.lock().tidy(self, now);
         }
         while let Some(retired) = self.take_retired() {
             drop(retired);
         }
+    }
+
+    fn begin(&self, clock: Reading) {
+        for section in self.snapshot.iter().flat_map(|snapshot| snapshot.take_in_force(clock())) {
+            self.shards[section.shard].lock().unclaimed.push(section);
+        }
+    }
+
+    fn secret(&self) -> Option<[u8; 16]> {
+        self.snapshot.as_ref()?.secret()
+    }
+
+    fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
+        let Some(snapshot) = &self.snapshot else { return Ok(()) };
+        let shards = self.shards.iter().enumerate();
+        let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
+        snapshot.write(secret, sections).map_err(|error| Fault(error.to_string()))
     }
 
     fn census(&self) -> Census {
@@ -196,27 +238,9 @@ impl Calendars {
             (all.len() - 1) as u32
         })
     }
-}
 
-impl Shard {
-    /// The table of a calendar, with the window that is in force.
-    #[inline]
-    fn table(&mut self, store: &Memory, calendar: usize, now: Now) -> &mut Table {
-        if self.0.get(calendar).is_none_or(|table| now.utc >= table.in_force.edge) {
-            self.renew(store, calendar, now);
-        }
-        &mut self.0[calendar]
-    }
-
-    #[cold]
-    fn renew(&mut self, store: &Memory, calendar: usize, now: Now) {
-        let calendars = store.calendars.read();
-        while self.0.len() <= calendar {
-            self.0.push(Table::new(calendars.all[self.0.len()].in_force(now)));
-        }
-        let table = &mut self.0[calendar];
-        if now.utc >= table.in_force.edge {
-            store.retire(table.roll(calendars.all[calendar].in_force(now)));
-        }
+    /// The position of the calendar that a section's accounts are of, once it is open.
+    fn position_of(&self, section: &Section) -> Option<usize> {
+        self.all.iter().position(|calendar| section.is_of(calendar))
     }
 }

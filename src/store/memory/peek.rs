@@ -38,7 +38,7 @@ impl Memory {
 
 impl Shard {
     fn realign(&mut self, windows: &[InForce]) {
-        for (table, realigned) in self.0.iter_mut().zip(windows) {
+        for (table, realigned) in self.tables.iter_mut().zip(windows) {
             let InForce { window, edge, .. } = *realigned;
             table.in_force = InForce { window, edge, ..table.in_force };
         }

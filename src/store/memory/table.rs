@@ -5,6 +5,7 @@
 //! below 40 bytes. Nothing is removed but from calendars without windows, so a window's end is one swap.
 
 use super::entries::{Entries, Entry, IDLE, VACANT};
+use super::snapshot::Account;
 use crate::model::key::AccountHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
@@ -140,6 +141,31 @@ impl Table {
         self.len -= 1;
     }
 
+    /// What each account has spent, running requests included; those that have spent nothing are left out.
+    pub(super) fn spenders(&self, now: Now) -> Vec<Account> {
+        let tick = self.at(now);
+        let mut spenders = Vec::with_capacity(self.len);
+        for (at, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.slot != VACANT) {
+            let spent = self.ledger(at).spent(tick);
+            spenders.extend((spent > 0).then_some(Account { hash: entry.hash, spent }));
+        }
+        spenders
+    }
+
+    /// Charges what accounts had spent in another process; returns how many of them are new here.
+    pub(super) fn take_over(&mut self, accounts: &[Account]) -> usize {
+        let before = self.len;
+        if self.entries.len() == 0 {
+            // Accounts come in the order of their entries: in a table that grows, they would crowd at its front.
+            self.entries = Entries::vacant(accounts.len() * 5 / 4 + 1);
+        }
+        for Account { hash, spent } in accounts {
+            let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash));
+            self.change(at, |ledger| ledger.count(*spent));
+        }
+        self.len - before
+    }
+
     fn carry_over(&mut self, slot: u32, old: &Entries, edge: Tick) {
         let Slot { entry, running, admitted, held } = self.slots[slot as usize];
         let Entry { hash, base, .. } = old.get(entry as usize);
@@ -241,6 +267,19 @@ mod tests {
     /// Hashes of which many want the same entry.
     fn crowded(account: u32) -> AccountHash {
         [account % 5 * 0x1000_0000, account, 0]
+    }
+
+    #[test]
+    fn another_table_takes_over_what_each_account_has_spent() {
+        let (mut old, mut new) = (Table::new(ALWAYS), Table::new(ALWAYS));
+        for account in 0..1_000 {
+            let at = old.insert([account << 22, account, 0]);
+            old.change(at, |ledger| ledger.count(u64::from(account % 3)));
+        }
+        let now = Now { tick: Tick(5), utc: UnixMicros(5), step: 0 };
+        let spenders = old.spenders(now);
+        assert_eq!((spenders.len(), new.take_over(&spenders)), (666, 666));
+        assert_eq!((new.spenders(now), new.take_over(&spenders)), (spenders, 0));
     }
 
     proptest! {

@@ -1,0 +1,77 @@
+//! A shard: the accounts of some keys, behind one lock.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Memory;
+use super::snapshot::Section;
+use super::table::Table;
+use crate::model::now::Now;
+use crate::store::calendar::Calendar;
+
+/// The accounts of some keys. Aligned, so that two locks never share a cache line.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(super) struct Shard {
+    /// Each at the position of its calendar.
+    pub(super) tables: Vec<Table>,
+    /// What a snapshot said of calendars that have no table here yet.
+    pub(super) unclaimed: Vec<Section>,
+}
+
+impl Shard {
+    /// The table of a calendar, with the window that is in force.
+    #[inline]
+    pub(super) fn table(&mut self, store: &Memory, calendar: usize, now: Now) -> &mut Table {
+        if self.tables.get(calendar).is_none_or(|table| now.utc >= table.in_force.edge) {
+            self.renew(store, calendar, now);
+        }
+        &mut self.tables[calendar]
+    }
+
+    /// Brings every table to the window in force, and what a snapshot said into its table.
+    pub(super) fn tidy(&mut self, store: &Memory, now: Now) {
+        let claimed = self.unclaimed.iter().filter_map(|section| store.calendars.read().position_of(section));
+        let tables = claimed.map(|position| position + 1).max().unwrap_or(0).max(self.tables.len());
+        for calendar in 0..tables {
+            self.table(store, calendar, now);
+        }
+        self.unclaimed.retain(|section| section.window.contains(now.wall()));
+    }
+
+    /// What a snapshot is to say of this shard.
+    pub(super) fn sections(&mut self, shard: usize, store: &Memory, now: Now) -> Vec<Section> {
+        self.tidy(store, now);
+        let calendars = store.calendars.read();
+        let tables = self.tables.iter().zip(&calendars.all);
+        let charged = tables.filter_map(|(table, calendar)| {
+            let (zone, period) = (calendar.zone().name().to_owned(), calendar.period()?);
+            let window = table.in_force.window;
+            Some(Section { shard, zone, period, window, accounts: table.spenders(now) })
+        });
+        let all = charged.chain(self.unclaimed.iter().cloned());
+        all.filter(|section| !section.accounts.is_empty()).collect()
+    }
+
+    #[cold]
+    fn renew(&mut self, store: &Memory, calendar: usize, now: Now) {
+        let calendars = store.calendars.read();
+        while self.tables.len() <= calendar {
+            self.begin(store, &calendars.all[self.tables.len()], now);
+        }
+        let table = &mut self.tables[calendar];
+        if now.utc >= table.in_force.edge {
+            store.retire(table.roll(calendars.all[calendar].in_force(now)));
+        }
+    }
+
+    /// Makes the next table, with what a snapshot said of it: a window counts as the same if both its ends are.
+    fn begin(&mut self, store: &Memory, calendar: &Calendar, now: Now) {
+        let in_force = calendar.in_force(now);
+        let mut table = Table::new(in_force);
+        let claimed = self.unclaimed.extract_if(.., |section| section.is_of(calendar));
+        for section in claimed.filter(|section| section.window == in_force.window) {
+            store.accounts.fetch_add(table.take_over(&section.accounts), Relaxed);
+        }
+        self.tables.push(table);
+    }
+}

@@ -1,0 +1,143 @@
+//! Reservations without any framework: what they charge, and what they return.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use timebudget::model::facts::Facts;
+use timebudget::store::memory::Memory;
+use timebudget::{Admission, Engine, Limiter, ManualClock, Micros, Report, Reservation, UnixMicros, config};
+
+/// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
+const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);
+
+const SECOND: u64 = 1_000_000;
+
+struct Get;
+
+impl Facts for Get {
+    fn method(&self) -> &str {
+        "GET"
+    }
+
+    fn path(&self) -> &str {
+        "/"
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
+/// A site with 600 seconds an hour, at ten o'clock.
+struct Desk {
+    clock: Arc<ManualClock>,
+    limiter: Arc<Limiter>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(TEN_O_CLOCK));
+        let engine = Engine::new(Memory::default(), Arc::clone(&clock));
+        let (site, _) = config::parse_site("test", r#"{"rate_limit": "600s per hour"}"#).unwrap();
+        Self { clock, limiter: Arc::new(Limiter::new(site, &engine)) }
+    }
+
+    fn pass(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+
+    fn admit(&self) -> Option<Reservation> {
+        match self.limiter.admit(&Get).unwrap() {
+            Admission::Admitted(reservation) => Some(reservation),
+            Admission::Refused(_) | Admission::Exempt | Admission::Pending(_) => None,
+        }
+    }
+
+    /// A request that runs for so many seconds.
+    fn run(&self, secs: u64) -> Report {
+        let mut reservation = self.admit().expect("there is budget left");
+        self.pass(secs);
+        reservation.settle().expect("there is a rule")
+    }
+}
+
+/// 2^63 µs and more were once taken for less than nothing, so that the greatest charge returned the whole budget.
+#[test]
+fn the_greatest_charge_spends_the_budget() {
+    for charges in [1, 2] {
+        let desk = Desk::new();
+        let mut reservation = desk.admit().unwrap();
+        desk.pass(1);
+        for _ in 0..charges {
+            reservation.charge(Micros(u64::MAX));
+        }
+        assert_eq!(reservation.settle().map(|report| report.remaining), Some(0));
+        assert!(desk.admit().is_none(), "{charges} charges");
+    }
+}
+
+#[test]
+fn many_great_charges_at_once_spend_the_budget() {
+    let desk = Desk::new();
+    let mut reservations: Vec<_> = (0..100).map(|_| desk.admit().unwrap()).collect();
+    reservations.iter_mut().for_each(|reservation| reservation.charge(Micros(u64::MAX)));
+    drop(reservations);
+    assert!(desk.admit().is_none());
+}
+
+/// A slow reader that had run in the hour before was once returned, on top, what others had spent in this one.
+#[test]
+fn a_waived_request_that_waited_over_the_edge_is_not_returned_what_others_spent() {
+    let desk = Desk::new();
+    desk.pass(3_500);
+    let mut waived = desk.admit().unwrap();
+    waived.waive();
+    desk.pass(50);
+    waived.pause();
+    desk.pass(100);
+    assert_eq!(desk.run(60).used, 60 * SECOND, "by another client, in the next hour");
+    waived.settle();
+    assert_eq!(desk.run(0).remaining, 540 * SECOND - 1);
+}
+
+#[test]
+fn a_waived_request_that_ran_over_the_edge_is_returned_what_it_cost_this_window() {
+    let desk = Desk::new();
+    desk.pass(3_500);
+    let mut waived = desk.admit().unwrap();
+    waived.waive();
+    desk.pass(150);
+    assert_eq!(waived.settle().map(|report| report.remaining), Some(600 * SECOND));
+    assert_eq!(desk.run(0).remaining, 600 * SECOND - 1);
+}
+
+#[test]
+fn a_waived_request_that_waited_within_its_window_is_returned_all() {
+    let desk = Desk::new();
+    desk.pass(10);
+    let mut waived = desk.admit().unwrap();
+    waived.waive();
+    desk.pass(50);
+    waived.pause();
+    desk.pass(100);
+    assert_eq!(waived.settle().map(|report| report.remaining), Some(600 * SECOND));
+}
+
+#[test]
+fn to_pause_or_resume_twice_is_to_do_it_once() {
+    let desk = Desk::new();
+    let mut reservation = desk.admit().unwrap();
+    desk.pass(1);
+    reservation.pause();
+    reservation.pause();
+    desk.pass(10);
+    reservation.resume();
+    reservation.resume();
+    desk.pass(1);
+    assert_eq!(reservation.settle().map(|report| report.used), Some(2 * SECOND));
+    reservation.pause();
+    reservation.resume();
+    drop(reservation);
+    assert_eq!(desk.run(0).remaining, 598 * SECOND - 1);
+}
