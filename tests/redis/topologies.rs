@@ -21,11 +21,10 @@ async fn after_a_failover_the_new_master_is_told_what_the_old_one_knew() {
     let sentinel = Server::sentinel(&master);
     let uri = format!("redis+sentinel://127.0.0.1:{}/shop?deadline=100ms", sentinel.port);
     let process = Process::new(&uri, "1000 per day");
-    let mut served = 0;
+    let mut served = process.served_as_asked().await;
     for _ in 0..20 {
         served += u64::from(process.serve().await);
     }
-    assert_eq!((served, process.degraded()), (20, 0));
     master.kill();
     served += process.served_degraded().await;
     until("the replica is the master", async || replica.cli(&["role"]).starts_with("master")).await;
@@ -88,9 +87,8 @@ fn a_server_is_spoken_to_through_tls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_that_speaks_tls() {
     let Ok(port) = std::env::var("TIMEBUDGET_TEST_TLS_PORT") else { return };
-    let process = Process::new(&format!("rediss://localhost:{port}/?deadline=2s"), "5 per day");
-    assert!(process.serve().await);
-    assert_eq!(process.degraded(), 0);
+    let process = Process::new(&format!("rediss://localhost:{port}/?deadline=2s"), "500 per day");
+    assert!(process.served_as_asked().await > 0);
 }
 
 fn tempdir() -> std::path::PathBuf {

@@ -161,6 +161,11 @@ impl Core {
         self.healthy.load(Relaxed)
     }
 
+    /// The processes last seen, this one included.
+    pub(super) fn processes(&self) -> u32 {
+        self.processes.load(Relaxed)
+    }
+
     pub(super) fn degraded(&self) -> u64 {
         self.degraded.load(Relaxed)
     }
@@ -250,7 +255,7 @@ impl Core {
         let Some(outage) = outage else { return left };
         let own = claim.standing.spent.saturating_add(claim.standing.hold);
         let own = own.saturating_sub(charged(claim, &others));
-        let share = equal_share(left.saturating_sub(own), self.processes.load(Relaxed));
+        let share = equal_share(left.saturating_sub(own), self.processes());
         let drawn = Ceiling { outage, quota: claim.quota, most: own.saturating_add(share) };
         self.peers.with(Account::of(claim), claim.standing.window.start, |entry| {
             let kept = entry.ceiling.filter(|kept| kept.outage == outage && kept.quota == claim.quota);

@@ -108,6 +108,13 @@ impl Arguments {
         self.push_bytes(itoa::Buffer::new().format(number).as_bytes());
     }
 
+    /// The values, as the script would read them.
+    #[cfg(test)]
+    pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.values[start..end])
+    }
+
     fn to_command(&self, verb: &str, script: &str) -> Cmd {
         let mut command = redis::cmd(verb);
         command.arg(script).arg(self.keys.len()).arg(&self.keys);

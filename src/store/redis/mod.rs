@@ -12,9 +12,15 @@ mod desk;
 mod exchange;
 mod health;
 mod link;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod overshoot;
 mod peers;
 mod publish;
 mod random;
+#[cfg(test)]
+mod schedules;
 mod settings;
 mod trouble;
 

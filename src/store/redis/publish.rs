@@ -1,5 +1,6 @@
 //! Which lines are to be published, and when.
 
+use super::core::Core;
 use super::desk::{Desk, MOST_IN_A_CALL};
 use super::peers::{Account, Entry};
 use super::settings::SyncMode;
@@ -21,7 +22,7 @@ const MOST_LINES: usize = 1_024;
 
 /// What is to be done about an account on the list.
 #[derive(Debug, PartialEq, Eq)]
-enum Due {
+pub(super) enum Due {
     Now,
     Later,
     Never,
@@ -56,7 +57,7 @@ impl Desk {
                 kept.push(account);
                 continue;
             }
-            match self.due(account, now) {
+            match self.core.due(account, now) {
                 Due::Never if self.core.peers.unlist(account) => {}
                 Due::Now if due.len() < MOST_LINES && !self.is_avoided(account) => {
                     due.push(account);
@@ -68,11 +69,14 @@ impl Desk {
         self.core.peers.keep_active(kept);
         due
     }
+}
 
-    fn due(&self, account: Account, now: Now) -> Due {
-        let (line, in_force) = self.core.memory.line(account.book, account.key, now);
-        let entry = self.core.peers.with(account, in_force.window.start, |entry| *entry);
-        let span = match (self.core.settings.mode, entry.changed_at) {
+impl Core {
+    /// What is to be done about an account on the list.
+    pub(super) fn due(&self, account: Account, now: Now) -> Due {
+        let (line, in_force) = self.memory.line(account.book, account.key, now);
+        let entry = self.peers.with(account, in_force.window.start, |entry| *entry);
+        let span = match (self.settings.mode, entry.changed_at) {
             _ if entry.changed_at.is_some() && is_scarce_place(&entry, &line) => return Due::Now,
             (SyncMode::Exact, Some(changed_at)) => {
                 return if now.tick.since(changed_at) >= RIDE_WITHIN { Due::Now } else { Due::Later };
@@ -88,8 +92,9 @@ impl Desk {
     fn pace(&self, entry: &Entry, own: &Line, now: Now) -> Micros {
         let others = entry.others.at(now.tick);
         let left = entry.quota.saturating_sub(own.spent.saturating_add(others.spent));
-        let running = own.running.saturating_add(others.running);
-        pace(Micros(left), running, self.core.settings.sync.into())
+        // Load that is spread evenly rises everywhere at once: the others run as many as this process, until heard of.
+        let running = own.running.saturating_add(others.running).max(own.running * self.processes());
+        pace(Micros(left), running, self.settings.sync.into())
     }
 }
 
