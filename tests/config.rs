@@ -210,6 +210,47 @@ fn an_exemption_of_everything_is_suspect() {
 }
 
 #[test]
+fn rules_come_before_those_of_rate_limit() {
+    let text = r#"{"rate_limit": "5 per hour", "rate_limit_rules": [
+        {"name": "b", "limits": "1s per hour; 3 concurrent"}, {"name": "a", "limits": "1 per hour"}]}"#;
+    let site = site(text);
+    let rules: Vec<_> = site.rules.iter().map(|rule| (rule.name.as_str(), &rule.key.0[0])).collect();
+    assert_eq!(rules, [("b", &Component::Site), ("a", &Component::Ip), ("site-requests", &Component::Ip)]);
+}
+
+#[test]
+fn limits_of_a_rule_are_rates_and_objects() {
+    let text = r#"{"rate_limit_rules": [{"name": "a", "key": "ip", "limits": [
+        "2 concurrent; 5/day", {"limit": 1.5, "window": 60}, {"limit": 7, "window": "hour", "unit": "requests"}]}]}"#;
+    let day = Limit::Requests { quota: 5, period: Period::DAY };
+    let hour = Limit::Requests { quota: 7, period: Period::HOUR };
+    let expected = [Limit::Concurrent { cap: 2 }, day, time(1_500_000, Period::MINUTE), hour];
+    assert_eq!(site(text).rules[0].limits, expected);
+}
+
+#[test]
+fn a_key_that_clients_can_rotate_is_suspect() {
+    let text = r#"{"rate_limit_rules": [{"name": "a", "key": "header:x", "limits": "1 per hour"},
+        {"name": "b", "key": ["ip", "header:x"], "limits": "1 per hour"}]}"#;
+    let [warning] = &warnings(text)[..] else { panic!("one warning") };
+    let fault = "clients choose every component of the key, and so can change their account at will";
+    assert!(
+        warning.starts_with("site_config.json: rate_limit_rules[0]: {") && warning.ends_with(fault),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_rule_that_never_applies_is_suspect() {
+    let text = r#"{"rate_limit_rules": [{"name": "a", "limits": "1 per hour"},
+        {"name": "b", "otherwise": true, "limits": "1 per day"}]}"#;
+    assert_eq!(
+        warnings(text),
+        [r#"site_config.json: rate_limit_rules[1]: "b": never applies, for the rule a always does"#]
+    );
+}
+
+#[test]
 fn every_mistake_has_its_message() {
     let table = include!("config/mistakes.rs");
     for (text, message) in table {

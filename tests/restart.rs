@@ -7,9 +7,8 @@ use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, KeySpec, Rule};
+use timebudget::model::rule::{Component, Rule};
 use timebudget::store::memory::Memory;
 use timebudget::{Admission, Engine, Limiter, ManualClock, Site, UnixMicros, parse_rates};
 
@@ -42,12 +41,7 @@ impl Process {
     fn start(file: &Path, at: UnixMicros) -> Self {
         let store = Memory::default().with_snapshot(file).unwrap();
         let engine = Engine::new(store, ManualClock::at(at));
-        let rule = Rule {
-            name: "daily".to_owned(),
-            when: Condition::ALWAYS,
-            key: KeySpec::from(Component::Ip),
-            limits: parse_rates("1 per day").unwrap(),
-        };
+        let rule = Rule::new("daily", Component::Ip, parse_rates("1 per day").unwrap());
         let site = Site { rules: vec![rule], ..Site::unlimited("site") };
         Self { limiter: Arc::new(Limiter::new(site, &engine)), engine }
     }

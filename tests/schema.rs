@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 28] = [
+const SOUND: [&str; 38] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -35,10 +35,24 @@ const SOUND: [&str; 28] = [
     r#"{"rate_limit_exempt": {"method": ["get", "M-SEARCH"]}}"#,
     r#"{"rate_limit_exempt": {"all": [{"path": "/a"}], "any": [{"method": "GET"}, {}]}}"#,
     r#"{"rate_limit_exempt": {"not": {"not": {"path": "/"}}}}"#,
+    r#"{"rate_limit_trusted_proxies": ["10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0", "::ffff:10.0.0.1"]}"#,
+    r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
+    r#"{"rate_limit_rules": []}"#,
+    r#"{"rate_limit_rules": null}"#,
+    r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/rate_limit_page.html"}}]}"#,
+    r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "when": {"host": "a.example", "ip": ["10.0.0.0/8", "::1"],
+        "header": {"x-a": true}, "cookie": {"b": ["x", {"prefix": "y"}]}, "query": {"q": {"regex": "^[0-9]+$"}}}}]}"#,
+    r#"{"rate_limit_rules": [{"name": "a.b-c_1", "limits": ["1/day", {"limit": 5, "window": 60, "unit": "requests"},
+        {"limit": 0.5, "window": "hour"}], "key": ["ip", "header:X-Api-Key", "cookie:a b"], "missing": "skip", "cost": 0}]}"#,
+    r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "counts": "refusals", "otherwise": true, "displaces": false,
+        "charge_when": {"status": ["4xx", 500, "201"]}, "until": "head", "per_method": true, "hold": "1.5 s", "shadow": true}]}"#,
+    r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "block"}, {"name": "b", "limits": "1s/day",
+        "charge_when": {"status": 400}, "action": {"block": {"status": 503, "body": "{}", "content_type": "application/json"}}}]}"#,
+    r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48"}"#,
 ];
 
 /// Beginnings of the loader's messages for what a schema cannot see.
-const BEYOND_SCHEMAS: [&str; 9] = [
+const BEYOND_SCHEMAS: [&str; 16] = [
     // No JSON, or JSON of which a parsed value shows no trace.
     "line ",
     "time_zone: half a character",
@@ -48,6 +62,16 @@ const BEYOND_SCHEMAS: [&str; 9] = [
     "time_zone: \"Europe/Pari\"",
     "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",
     "rate_limit_headers.names.limit: \"Content-Length\"",
+    // It reads no list as a whole.
+    "rate_limit_rules[1]: \"a\": rate_limit_rules[0]",
+    "rate_limit_rules[0]: {\"name\": \"a\", \"limits\": \"1/day; 1s/day\"}",
+    "rate_limit_rules[0]: {\"name\": \"a\", \"limits\": \"1s/day\", \"counts\": \"refusals\"}",
+    "rate_limit_rules[0].key[1]: \"ip\"",
+    // It does not weigh patterns.
+    "rate_limit_exempt.path.regex: \"((a{100})",
+    "rate_limit_exempt.path.regex: \"^/(a\"",
+    // It does not reckon with addresses.
+    "rate_limit_trusted_proxies[0]: \"10.0.0.1/8\"",
     // Beyond what a float can tell.
     "rate_limit.limit: 0.10000000000000000001",
     "rate_limit.limit: 1e400",

@@ -1,7 +1,6 @@
 //! The bare app and ours: the one place where the library plugs into the harness.
 
 use actix_web::App;
-use timebudget::model::condition::Condition;
 use timebudget::model::header_policy::HeaderPolicy;
 use timebudget::model::rule::{Component, Rule};
 use timebudget::{Engine, Limit, Micros, Period, Site, TimeBudget};
@@ -27,12 +26,7 @@ pub(crate) fn start(subject: &str, task: Task) -> bool {
 fn limited(task: Task, headers: HeaderPolicy) {
     let quota = if task.traffic == Traffic::Refused { Micros::ZERO } else { Micros::MAX_QUOTA };
     let period = Period::hours(1).expect("one is no zero");
-    let rule = Rule {
-        name: "budget".to_owned(),
-        when: Condition::ALWAYS,
-        key: Component::Ip.into(),
-        limits: vec![Limit::Time { quota, period }],
-    };
+    let rule = Rule::new("budget", Component::Ip, vec![Limit::Time { quota, period }]);
     let site = Site { rules: vec![rule], headers, ..Site::unlimited("bench") };
     let budget = TimeBudget::of_site(site, Engine::in_memory());
     task.run(move || App::new().wrap(budget.clone()).service(hello()));

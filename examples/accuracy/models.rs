@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, KeySpec, Rule};
+use timebudget::model::rule::{Component, Rule};
 use timebudget::store::memory::Memory;
 use timebudget::{
     Admission, Clock as _, Engine, Limit, Limiter, ManualClock, Micros, Period, Reservation, Site, UnixMicros,
@@ -182,12 +181,7 @@ fn admit(limiter: &Arc<Limiter>) -> Result<Reservation, u64> {
 
 fn site(quota: Micros, period_secs: u32) -> Site {
     let period = Period::seconds(period_secs).expect("a period is not 0");
-    let rule = Rule {
-        name: "budget".to_owned(),
-        when: Condition::ALWAYS,
-        key: KeySpec::from(Component::Site),
-        limits: vec![Limit::Time { quota, period }],
-    };
+    let rule = Rule::new("budget", Component::Site, vec![Limit::Time { quota, period }]);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     Site { rules: vec![rule], ..Site::unlimited(format!("run {run}")) }
 }

@@ -1,23 +1,23 @@
 //! Conditions of a site file.
 
+use crate::config::address::network;
 use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
+use crate::config::text::{Subject, text};
 use crate::model::condition::Condition;
-use crate::model::glob::Glob;
 use crate::model::method::Method;
+use crate::model::network::Network;
 use crate::model::text::Text;
 
 const FIELDS: Known = Known {
-    now: &["path", "method", "all", "any", "not"],
-    later: &["host", "ip", "country", "user", "group", "tier", "header", "cookie", "query", "authenticated"],
+    now: &["path", "method", "host", "ip", "header", "cookie", "query", "all", "any", "not"],
+    later: &["country", "user", "group", "tier", "authenticated"],
 };
-const MATCHERS: Known = Known { now: &["prefix", "glob"], later: &["regex"] };
 
 const CONDITIONS: &str = "a list of conditions";
 const METHOD: &str = "a method such as \"GET\", or a list of them";
-const PATH: &str = "a path that begins with /";
-const PATHS: &str = "a path, a list of them, {\"prefix\": path} or {\"glob\": pattern}";
+const NAMED: &str = "an object of names, each with a text, or with true for present";
 
 /// The exemption that `rate_limit_exempt` describes.
 pub(super) fn exemption(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
@@ -29,7 +29,7 @@ pub(super) fn exemption(node: &Node<'_>, report: &mut Report) -> Option<Conditio
 }
 
 /// The condition that an object describes: all its fields must hold.
-fn condition(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
+pub(super) fn condition(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
     let fields = node.fields(&FIELDS, report)?;
     let names = FIELDS.now.iter().filter_map(|name| Some((*name, fields.optional(name)?)));
     let parts = names.map(|(name, field)| part(name, &field, report)).collect();
@@ -42,7 +42,12 @@ fn condition(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
 
 fn part(name: &str, node: &Node<'_>, report: &mut Report) -> Option<Condition> {
     match name {
-        "path" => path(node, report).map(Condition::Path),
+        "path" => text(Subject::Path, node, report).map(Condition::Path),
+        "host" => text(Subject::Host, node, report).map(Condition::Host),
+        "ip" => networks(node, report).map(Condition::Ip),
+        "header" => named(node, Condition::Header, report),
+        "cookie" => named(node, Condition::Cookie, report),
+        "query" => named(node, Condition::Query, report),
         "method" => methods(node, report).map(Condition::Method),
         "all" => conditions(node, report).map(Condition::All),
         "any" => conditions(node, report).map(Condition::Any),
@@ -68,52 +73,35 @@ fn method(node: &Node<'_>, report: &mut Report) -> Option<Method> {
     method.or_else(|| node.wrong(format_args!("no method; expected {METHOD}"), report))
 }
 
-fn path(node: &Node<'_>, report: &mut Report) -> Option<Text> {
+/// Ranges of addresses: one, or a list of them.
+fn networks(node: &Node<'_>, report: &mut Report) -> Option<Vec<Network>> {
     let Json::List(_) = node.json() else {
-        return one_path(node, report);
+        return Some(vec![network(node, report)?]);
     };
-    let items = node.items(PATHS, report)?;
-    complete(items.iter().map(|item| one_path(item, report)).collect()).map(Text::AnyOf)
+    let items = node.items("a list of addresses and ranges such as \"10.0.0.0/8\"", report)?;
+    complete(items.iter().map(|item| network(item, report)).collect())
 }
 
-fn one_path(node: &Node<'_>, report: &mut Report) -> Option<Text> {
-    match node.json() {
-        Json::Text(_) => plain_path(node, report).map(Text::Equal),
-        Json::Object(_) => matcher(node, report),
-        _ => node.wrong(format_args!("no path; expected {PATHS}"), report),
+/// A condition for each name of an object; all must hold.
+fn named(
+    node: &Node<'_>,
+    condition: impl Fn(String, Option<Text>) -> Condition,
+    report: &mut Report,
+) -> Option<Condition> {
+    let members = node.named(NAMED, report)?;
+    let mut parts = Vec::with_capacity(members.len());
+    for (name, value) in &members {
+        let wanted = match value.json() {
+            Json::Bool(true) => Some(None),
+            _ => text(Subject::Value, value, report).map(Some),
+        };
+        parts.push(wanted.map(|wanted| condition((*name).to_owned(), wanted)));
     }
-}
-
-fn matcher(node: &Node<'_>, report: &mut Report) -> Option<Text> {
-    let fields = node.fields(&MATCHERS, report)?;
-    match (fields.optional("prefix"), fields.optional("glob")) {
-        (Some(prefix), None) => plain_path(&prefix, report).map(Text::Below),
-        (None, Some(pattern)) => glob(&pattern, report).map(Text::Glob),
-        // What else stands there has been reported with its name.
-        (None, None) if fields.names().next().is_some() => None,
-        _ => node.wrong("not one matcher; expected either prefix or glob", report),
-    }
-}
-
-fn plain_path(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    let path = node.text(PATH, report)?;
-    match path.starts_with('/') {
-        true => Some(path.to_owned()),
-        false => node.wrong(format_args!("no path; expected {PATH}"), report),
-    }
-}
-
-fn glob(node: &Node<'_>, report: &mut Report) -> Option<Glob> {
-    let pattern = node.text("a pattern such as \"/users/*/photo\"", report)?;
-    // Paths begin with a slash, which neither * nor ? stands for.
-    if !pattern.starts_with('/') && !pattern.starts_with("**") {
-        return node.wrong("matches no path; expected a pattern that begins with / or **", report);
-    }
-    let glob = Glob::new(pattern);
-    glob.or_else(|| node.wrong("too long; expected at most 127 characters", report))
+    let mut parts = complete(parts)?;
+    if parts.len() == 1 { parts.pop() } else { Some(Condition::All(parts)) }
 }
 
 /// All parts, if there was no error in any. Parts are read before that is asked, so that every error is reported.
-fn complete<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
+pub(super) fn complete<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
     parts.into_iter().collect()
 }

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use serde_json::Error;
 use serde_json::value::RawValue;
 
+use crate::config::address::{forwarded_header, ipv6_prefix, trusted_proxies};
 use crate::config::condition::exemption;
 use crate::config::headers::policy;
 use crate::config::json::{Json, Unreadable, members};
 use crate::config::node::{Node, TWICE, later, unknown};
-use crate::config::rate_limit::rules;
+use crate::config::rate_limit;
 use crate::config::report::Report;
+use crate::config::rules;
 use crate::config::setting::Setting;
+use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
 use crate::model::excerpt::excerpt;
 use crate::model::header_policy::HeaderPolicy;
+use crate::model::network::Network;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::zone::Zone;
@@ -23,20 +27,25 @@ use crate::model::zone::Zone;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads in every file.
-const NOW: [&str; 4] = ["time_zone", "rate_limit", "rate_limit_headers", "rate_limit_exempt"];
+const NOW: [&str; 8] = [
+    "time_zone",
+    "rate_limit",
+    "rate_limit_rules",
+    "rate_limit_headers",
+    "rate_limit_exempt",
+    "rate_limit_trusted_proxies",
+    "rate_limit_forwarded_header",
+    "rate_limit_ipv6_prefix",
+];
 
 /// The keys that a later version will read: refused, for ignoring them would let requests through.
-const LATER_KEYS: [&str; 11] = [
+const LATER_KEYS: [&str; 7] = [
     "rate_limit_api_keys",
-    "rate_limit_forwarded_header",
     "rate_limit_groups",
     "rate_limit_identity",
-    "rate_limit_ipv6_prefix",
     "rate_limit_overrides",
-    "rate_limit_rules",
     "rate_limit_store",
     "rate_limit_tiers",
-    "rate_limit_trusted_proxies",
     "rate_limit_users",
 ];
 
@@ -51,9 +60,15 @@ pub(super) enum Scope {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layer {
     zone: Setting<Arc<Zone>>,
+    /// Those of `rate_limit`.
+    budget: Setting<Vec<Rule>>,
+    /// Those of `rate_limit_rules`.
     rules: Setting<Vec<Rule>>,
     headers: Setting<HeaderPolicy>,
     exempt: Setting<Condition>,
+    trusted_proxies: Setting<Vec<Network>>,
+    forwarded_header: Setting<String>,
+    ipv6_prefix: Setting<u8>,
     default_site: Setting<String>,
 }
 
@@ -72,14 +87,35 @@ impl Layer {
 
     /// The site that this layer and the common one below it describe.
     pub(super) fn site(self, name: &str, common: &Self) -> Site {
-        let Self { zone, rules, headers, exempt, .. } = common.clone();
+        let own = self.or(common.clone());
         let default = Site::unlimited(name);
+        let AddressPolicy { trusted_proxies, header, ipv6_prefix } = default.addresses;
         Site {
-            zone: self.zone.or(zone).value().unwrap_or(default.zone),
-            rules: self.rules.or(rules).value().unwrap_or(default.rules),
-            exempt: self.exempt.or(exempt).value(),
-            headers: self.headers.or(headers).value().unwrap_or(default.headers),
+            zone: own.zone.value().unwrap_or(default.zone),
+            rules: [own.rules, own.budget].into_iter().filter_map(Setting::value).flatten().collect(),
+            exempt: own.exempt.value(),
+            addresses: AddressPolicy {
+                trusted_proxies: own.trusted_proxies.value().unwrap_or(trusted_proxies),
+                header: own.forwarded_header.value().unwrap_or(header),
+                ipv6_prefix: own.ipv6_prefix.value().unwrap_or(ipv6_prefix),
+            },
+            headers: own.headers.value().unwrap_or(default.headers),
             name: default.name,
+        }
+    }
+
+    /// What this layer and the one below it say together, key by key.
+    fn or(self, below: Self) -> Self {
+        Self {
+            zone: self.zone.or(below.zone),
+            budget: self.budget.or(below.budget),
+            rules: self.rules.or(below.rules),
+            headers: self.headers.or(below.headers),
+            exempt: self.exempt.or(below.exempt),
+            trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            forwarded_header: self.forwarded_header.or(below.forwarded_header),
+            ipv6_prefix: self.ipv6_prefix.or(below.ipv6_prefix),
+            default_site: self.default_site.or(below.default_site),
         }
     }
 
@@ -108,9 +144,13 @@ impl Layer {
         let node = Node::top(key, json);
         match key {
             "time_zone" => self.zone = setting(&node, zone, report),
-            "rate_limit" => self.rules = setting(&node, rules, report),
+            "rate_limit" => self.budget = setting(&node, rate_limit::rules, report),
+            "rate_limit_rules" => self.rules = setting(&node, rules::rules, report),
             "rate_limit_headers" => self.headers = setting(&node, policy, report),
             "rate_limit_exempt" => self.exempt = setting(&node, exemption, report),
+            "rate_limit_trusted_proxies" => self.trusted_proxies = setting(&node, trusted_proxies, report),
+            "rate_limit_forwarded_header" => self.forwarded_header = setting(&node, forwarded_header, report),
+            "rate_limit_ipv6_prefix" => self.ipv6_prefix = setting(&node, ipv6_prefix, report),
             "default_site" => self.default_site = setting(&node, host, report),
             _ if LATER_KEYS.contains(&key) => {
                 report.wrong(key, Some(json.discreetly()), later(&NOW));

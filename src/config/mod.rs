@@ -3,18 +3,25 @@
 //! A configuration either loads as a whole or yields every error in it at once, each with its file, its JSON path,
 //! the value found and what was expected. What loads cannot be wrong, and is not checked again.
 
+mod action;
+mod address;
 mod condition;
 mod directory;
 mod files;
 mod headers;
 mod json;
+mod key;
 mod layer;
+mod limits;
 mod node;
 mod number;
 mod problem;
 mod rate_limit;
 mod report;
+mod rules;
 mod setting;
+mod statuses;
+mod text;
 
 use std::path::Path;
 

@@ -70,6 +70,25 @@ impl<'a> Node<'a> {
         Some(fields)
     }
 
+    /// The members of the object that the value is, whatever their names; none, or one that stands twice, is an error.
+    pub(super) fn named(&self, expected: &str, report: &mut Report) -> Option<Vec<(&'a str, Node<'a>)>> {
+        let Json::Object(members) = self.json else {
+            return self.wrong(format_args!("no object; expected {expected}"), report);
+        };
+        if members.is_empty() {
+            return self.wrong(format_args!("an empty object; expected {expected}"), report);
+        }
+        let names = || members.iter().map(|(name, _)| name);
+        for (at, name) in names().enumerate() {
+            if names().take(at).any(|other| other == name) {
+                report.wrong(&member_place(&self.place, name), None, TWICE);
+                return None;
+            }
+        }
+        let node = |name: &str, json| Node { place: member_place(&self.place, name), json };
+        Some(members.iter().map(|(name, json)| (name.as_str(), node(name, json))).collect())
+    }
+
     /// Reports that the value is wrong; the answer is always `None`.
     pub(super) fn wrong<T>(&self, fault: impl fmt::Display, report: &mut Report) -> Option<T> {
         report.wrong(&self.place, Some(self.json.excerpt()), fault);
@@ -90,6 +109,11 @@ impl<'a> Node<'a> {
     /// Reports that the value can be read but may not be meant.
     pub(super) fn suspect(&self, fault: impl fmt::Display, report: &mut Report) {
         report.suspect(&self.place, Some(self.json.excerpt()), fault);
+    }
+
+    /// Reports that a part of the value can be read but may not be meant.
+    pub(super) fn suspect_part(&self, part: &str, fault: impl fmt::Display, report: &mut Report) {
+        report.suspect(&self.place, Some(quoted(part)), fault);
     }
 
     fn item(&self, index: usize, json: &'a Json<'a>) -> Self {
@@ -134,6 +158,14 @@ impl<'a> Fields<'a> {
     fn is_last(&self, name: &str, value: &Json<'_>) -> bool {
         let last = self.members.iter().rfind(|(other, _)| other == name);
         last.is_some_and(|(_, other)| std::ptr::eq(other, value))
+    }
+}
+
+/// What a field that may be left out holds: nothing if it is not there; no answer if it is wrong.
+pub(super) fn sound<T>(field: Option<Option<T>>) -> Option<Option<T>> {
+    match field {
+        None => Some(None),
+        Some(value) => value.map(Some),
     }
 }
 

@@ -37,6 +37,15 @@ pub(super) fn window(node: &Node<'_>, report: &mut Report) -> Option<Period> {
     }
 }
 
+/// A whole number.
+pub(super) fn whole(node: &Node<'_>, expected: &str, report: &mut Report) -> Option<u64> {
+    match decimal(node, expected, report)?.times(1) {
+        Ok(number) => Some(number),
+        Err(Unfit::TooFine) => node.wrong(format_args!("not whole; expected {expected}"), report),
+        Err(unfit) => node.wrong(format_args!("{}; expected {expected}", fault_of(unfit)), report),
+    }
+}
+
 fn named_period(json: &Json<'_>) -> Option<Period> {
     let Json::Text(name) = json else { return None };
     match name.as_str() {

@@ -1,13 +1,12 @@
 //! The key `rate_limit`: Frappe's object, or a rate string.
 
 use crate::config::json::Json;
+use crate::config::limits::{distinct, rates};
 use crate::config::node::{Known, Node};
 use crate::config::number::{QUOTA, WINDOW, quota, window};
 use crate::config::report::Report;
-use crate::model::condition::Condition;
 use crate::model::limit::Limit;
-use crate::model::rate::parse_rates;
-use crate::model::rule::{Component, Rule, tightest};
+use crate::model::rule::{Component, Rule};
 use crate::model::units::Unit;
 
 const FIELDS: Known = Known { now: &["limit", "window"], later: &[] };
@@ -27,7 +26,7 @@ pub(super) fn rules(node: &Node<'_>, report: &mut Report) -> Option<Vec<Rule>> {
 fn limits(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
     match node.json() {
         Json::Object(_) => Some(vec![time_limit(node, report)?]),
-        Json::Text(text) => rate_string(text, node, report),
+        Json::Text(text) => Some(distinct(rates(text, node, report)?, node, report)),
         _ => node.wrong(
             "neither an object nor a text; expected an object of limit and window, or a rate string such as \"600s per hour\"",
             report,
@@ -44,24 +43,11 @@ fn time_limit(node: &Node<'_>, report: &mut Report) -> Option<Limit> {
     Some(Limit::Time { quota: quota?, period: period? })
 }
 
-fn rate_string(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
-    let written = match parse_rates(text) {
-        Ok(limits) => limits,
-        Err(error) => return node.wrong_part(error.part(), error.fault(), report),
-    };
-    let count = written.len();
-    let kept = tightest(written);
-    if kept.len() < count {
-        node.suspect("several limits of one unit and period; the smallest holds", report);
-    }
-    Some(kept)
-}
-
-const fn is_request_limit(limit: &Limit) -> bool {
+/// Whether a limit counts requests in windows.
+pub(super) const fn is_request_limit(limit: &Limit) -> bool {
     matches!(limit.unit(), Unit::Requests) && limit.period().is_some()
 }
 
 fn rule(name: &str, key: Component, limits: Vec<Limit>) -> Rule {
-    let name = name.to_owned();
-    Rule { name, when: Condition::ALWAYS, key: key.into(), limits }
+    Rule { displaces: false, ..Rule::new(name, key, limits) }
 }

@@ -104,6 +104,8 @@ pub struct Refusal {
     pub cause: Cause,
     /// The limit that refuses for the longest.
     pub report: Report,
+    /// The position of the rule.
+    pub(crate) position: u16,
 }
 
 /// What stands in the way of a refused request.
@@ -133,8 +135,10 @@ impl Refusal {
         let refusing = || claims.iter().filter(|claim| claim.refuses());
         // The store refuses only where a claim does; if none did, the first would be described.
         let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
+        let position = refusing().next().unwrap_or(longest).rule;
         Self {
-            rule: limiter.shared_rule_name(refusing().next().unwrap_or(longest).rule),
+            rule: limiter.shared_rule_name(position),
+            position,
             retry_after_secs: wait(longest),
             cause: Cause::of(longest),
             report: Report::of(longest, &Settlement::default(), now),
@@ -163,9 +167,13 @@ pub struct Report {
 
 impl Report {
     /// Describes the limit with the smallest share remaining, or of equal ones that with the longest window.
-    pub(crate) fn of_tightest(claims: &Claims, settlement: &Settlement, now: Now) -> Option<Self> {
+    pub(crate) fn of_tightest(
+        claims: &Claims,
+        settlement: impl Fn(&Claim) -> Settlement,
+        now: Now,
+    ) -> Option<Self> {
         if let [only] = claims.as_slice() {
-            return (!only.shadow).then(|| Self::of(only, settlement, now));
+            return (!only.shadow).then(|| Self::of(only, &settlement(only), now));
         }
         let described = claims.iter().filter(|claim| !claim.shadow);
         let tightest = described.min_by(|one, other| {
@@ -173,7 +181,7 @@ impl Report {
             let length = |claim: &Claim| claim.standing.window.length();
             share(one, other).cmp(&share(other, one)).then_with(|| length(other).cmp(&length(one)))
         });
-        tightest.map(|claim| Self::of(claim, settlement, now))
+        tightest.map(|claim| Self::of(claim, &settlement(claim), now))
     }
 
     fn of(claim: &Claim, settlement: &Settlement, now: Now) -> Self {

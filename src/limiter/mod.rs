@@ -4,7 +4,6 @@ mod admission;
 mod engine;
 mod reservation;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -15,16 +14,13 @@ pub use self::engine::Engine;
 use self::engine::Expectations;
 pub use self::reservation::Reservation;
 use crate::model::facts::Facts;
-use crate::model::key::{KeyBytes, KeyHash};
+use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
 use crate::model::now::Now;
-use crate::model::rule::{Component, KeySpec, Rule};
+use crate::model::rule::{Component, Hold, Missing, Rule, Until};
 use crate::model::site::Site;
 use crate::model::units::{Micros, Unit};
-use crate::store::{Book, BookSpec, Charge, Claim, Fault, Mode, Tally, Verdict};
-
-/// How many bits of an IPv6 address tell clients apart: a /64 is what one customer gets (RFC 6177).
-const IPV6_PREFIX: u8 = 64;
+use crate::store::{Book, BookSpec, Charge, Claim, Counts, Fault, Mode, Tally, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
 
@@ -35,6 +31,10 @@ pub struct Limiter {
     rules: Vec<OpenRule>,
     /// Whether headers must say which of several limits they describe.
     pub(crate) has_several_limits: bool,
+    /// Whether a rule applies only where no other does.
+    has_otherwise: bool,
+    /// Whether the claims of a request may have to be settled each in its own way.
+    settles_apart: bool,
     pub(crate) engine: Arc<Engine>,
 }
 
@@ -46,6 +46,8 @@ struct OpenRule {
     expectations: Arc<Expectations>,
     /// Whether it has no condition.
     applies_always: bool,
+    /// Whether rules that apply otherwise give way to it.
+    displaces: bool,
     /// The key, where it is the same for all requests.
     constant_key: Option<KeyHash>,
 }
@@ -57,7 +59,17 @@ impl Limiter {
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.len()).sum::<usize>();
-        Self { rules, has_several_limits: limits > 1, engine: Arc::clone(engine), site }
+        Self {
+            rules,
+            has_several_limits: limits > 1,
+            has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
+            settles_apart: site
+                .rules
+                .iter()
+                .any(|rule| rule.charge_when.is_some() || rule.until == Until::Head),
+            engine: Arc::clone(engine),
+            site,
+        }
     }
 
     /// The site.
@@ -84,16 +96,34 @@ impl Limiter {
 
     /// The claims of all rules that apply to a request.
     pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
+        let displaced = self.has_otherwise && self.is_displaced(facts);
         for (at, (rule, open)) in self.site.rules.iter().zip(&self.rules).enumerate() {
-            if !open.applies_always && !rule.when.matches(facts) {
+            if (rule.otherwise && displaced) || !open.is_about(rule, facts) {
                 continue;
             }
-            let key = open.constant_key.unwrap_or_else(|| {
-                let bytes = key_bytes(&rule.key, facts);
-                self.engine.hasher.hash(bytes.as_slice())
-            });
-            open.claim(key, at as u16, facts, mode, claims);
+            if let Some(key) = self.key(rule, open, facts) {
+                open.claim(rule, key, at as u16, facts, mode, claims);
+            }
         }
+    }
+
+    /// Whether a rule applies to which those give way that apply otherwise.
+    fn is_displaced(&self, facts: &dyn Facts) -> bool {
+        let rules = self.site.rules.iter().zip(&self.rules);
+        let mut displacing = rules.filter(|(rule, open)| open.displaces && open.is_about(rule, facts));
+        displacing.any(|(rule, open)| rule.missing != Missing::Skip || self.key(rule, open, facts).is_some())
+    }
+
+    /// The key of a request; `None` if the rule is skipped for want of one.
+    #[inline]
+    fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
+        open.constant_key.or_else(|| {
+            let mut bytes = rule.key.bytes(&rule.missing, facts, self.site.addresses.ipv6_prefix)?;
+            if rule.per_method {
+                Component::Method.append(facts, &mut bytes);
+            }
+            Some(self.engine.hasher.hash(bytes.as_slice()))
+        })
     }
 
     pub(crate) fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
@@ -124,6 +154,11 @@ impl Limiter {
         Arc::clone(&self.rules[usize::from(position)].name)
     }
 
+    /// The rule at a position.
+    pub(crate) fn rule_at(&self, position: u16) -> &Rule {
+        &self.site.rules[usize::from(position)]
+    }
+
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
         self.rules[usize::from(claim.rule)].expectations.expected(route)
     }
@@ -140,49 +175,41 @@ impl OpenRule {
             let (site, zone) = (site.name.as_str(), &site.zone);
             engine.store.open(&BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone })
         };
+        let is_constant = rule.key.is_constant() && !rule.per_method;
         Self {
             name: Arc::from(rule.name.as_str()),
             limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
-            constant_key: is_constant(&rule.key).then(|| engine.hasher.hash(&[])),
+            displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
+            constant_key: is_constant.then(|| engine.hasher.hash(&[])),
         }
     }
 
-    fn claim(&self, key: KeyHash, rule: u16, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
+    #[inline]
+    fn is_about(&self, rule: &Rule, facts: &dyn Facts) -> bool {
+        self.applies_always || rule.when.matches(facts)
+    }
+
+    fn claim(&self, rule: &Rule, key: KeyHash, at: u16, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
+        let Rule { counts, shadow, cost, .. } = *rule;
         for (limit, book) in &self.limits {
             let charge = match limit {
-                Limit::Time { .. } => Charge::Time { expected: self.expectations.expected(facts.route()) },
+                Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
                 // What is never refused is charged its time, and is not counted.
                 _ if mode == Mode::Force => continue,
-                Limit::Requests { .. } => Charge::Requests { cost: 1 },
+                Limit::Requests { .. } => Charge::Requests { cost },
                 Limit::Concurrent { .. } => Charge::Place,
             };
-            claims.push(Claim { rule, ..Claim::new(*book, key, limit.quota(), charge) });
+            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(*book, key, limit.quota(), charge) });
         }
     }
-}
 
-fn is_constant(key: &KeySpec) -> bool {
-    key.0.iter().all(|component| matches!(component, Component::Site))
-}
-
-fn key_bytes(key: &KeySpec, facts: &dyn Facts) -> KeyBytes {
-    let mut bytes = KeyBytes::default();
-    for (kind, component) in (0..).zip(&key.0) {
-        match component {
-            // The site's name is part of the book.
-            Component::Site => {}
-            Component::Ip => write_address(&mut bytes, kind, facts.ip()),
+    fn held(&self, hold: Hold, facts: &dyn Facts) -> Micros {
+        match hold {
+            Hold::Auto => self.expectations.expected(facts.route()),
+            Hold::Off => Micros::ZERO,
+            Hold::Fixed(span) => span,
         }
-    }
-    bytes
-}
-
-/// Peers without an address, such as those of a Unix socket, share one account.
-fn write_address(bytes: &mut KeyBytes, kind: u8, address: Option<IpAddr>) {
-    match address {
-        Some(address) => bytes.address(kind, address, IPV6_PREFIX),
-        None => bytes.absent(kind),
     }
 }

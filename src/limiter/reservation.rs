@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::limiter::{Claims, Decision, Limiter, Question, Refusal, Report};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
+use crate::model::rule::{Rule, Until};
 use crate::model::units::{Micros, Tick};
 use crate::store::{Charge, Claim, Fault, Mode, Settlement, Standing, Verdict};
 
@@ -21,6 +22,8 @@ pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
     route: u32,
     meter: Meter,
     settlement: Settlement,
+    /// The status of the answer, once there is one.
+    status: Option<u16>,
     waived: bool,
     settled: bool,
 }
@@ -44,6 +47,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             route: 0,
             meter: Meter { began: Tick(0), since: None, before: Micros::ZERO },
             settlement: Settlement::default(),
+            status: None,
             waived: false,
             settled: true,
         }
@@ -55,6 +59,11 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             return Ok(Decision::Exempt);
         }
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
+        self.decide(facts, mode)
+    }
+
+    #[inline]
+    fn decide(&mut self, facts: &dyn Facts, mode: Mode) -> Result<Decision, Fault> {
         self.route = facts.route();
         self.limiter.claim(facts, mode, &mut self.claims);
         let now = self.limiter.now();
@@ -66,6 +75,12 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
                 Ok(Decision::Open(Question { asking, now }))
             }
         }
+    }
+
+    /// Charges a refused request its time, since it is served another page: it cannot be refused again.
+    pub(crate) fn admit_rewritten(&mut self, facts: &dyn Facts) -> Result<Decision, Fault> {
+        self.claims.clear();
+        self.decide(facts, Mode::Force)
     }
 
     /// What others have decided over the request that arrived at `now`: then its time began to run.
@@ -137,7 +152,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             self.limiter.engine.store.look(&mut self.claims, cost, now);
         }
         let so_far = Settlement { cost, ..self.settlement };
-        Report::of_tightest(&self.claims, &so_far, now)
+        Report::of_tightest(&self.claims, |claim| self.of_claim(claim, so_far), now)
     }
 
     /// Ends the request, if it has not ended.
@@ -153,7 +168,26 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         if !self.settled {
             self.end(now);
         }
-        Report::of_tightest(&self.claims, &self.settlement, now)
+        Report::of_tightest(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
+    }
+
+    /// Says what the answer's status is: rules may charge some answers only.
+    pub fn answered(&mut self, status: u16) {
+        self.status = Some(status);
+    }
+
+    /// Ends the request for rules whose time runs until the head of the response leaves.
+    pub(crate) fn head_left(&mut self) {
+        if self.is_over() || !self.limiter.settles_apart {
+            return;
+        }
+        let now = self.limiter.now();
+        let ending = Settlement {
+            cost: self.meter.read(now.tick),
+            paused: self.meter.since.is_none(),
+            ..self.settlement
+        };
+        self.end_apart(ending, |rule| rule.until == Until::Head, now);
     }
 
     fn end(&mut self, now: Now) {
@@ -165,9 +199,14 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         self.meter.pause(now.tick);
         self.settlement.cost = self.meter.before;
         if self.waived {
-            self.waive_at(now);
-        } else if self.settlement.cost == Micros::ZERO && self.settlement.extra_micros == 0 {
-            self.settlement.extra_micros = 1; // A served request costs at least a microsecond.
+            let mut claims = std::mem::take(&mut self.claims);
+            self.settlement = self.returning(&mut claims, self.settlement, now);
+            self.claims = claims;
+        } else {
+            self.settlement.charge_something();
+        }
+        if !self.waived && self.limiter.settles_apart {
+            return self.end_apart(self.settlement, |_| true, now);
         }
         self.limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
         if !self.waived {
@@ -176,15 +215,49 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         }
     }
 
-    /// What was charged to windows that have ended stays there.
-    fn waive_at(&mut self, now: Now) {
-        let cost = self.settlement.cost;
-        self.limiter.engine.store.look(&mut self.claims, cost, now);
+    /// Ends the request rule by rule, for rules that charge different answers, or for a different time.
+    fn end_apart(&mut self, settlement: Settlement, ends: impl Fn(&Rule) -> bool, now: Now) {
+        let mut claims = std::mem::take(&mut self.claims);
+        let waived = self.waived;
+        for claims in claims.chunk_by_mut(|one, other| one.rule == other.rule) {
+            let runs = claims.iter().any(|claim| claim.ticket.is_some());
+            if !runs || !ends(self.limiter.rule_at(claims[0].rule)) {
+                continue;
+            }
+            let mut ending = settlement;
+            if waived || self.is_returned(&claims[0]) {
+                ending = self.returning(claims, ending, now);
+            } else {
+                ending.charge_something();
+                self.limiter.learn(claims, self.route, ending.cost);
+            }
+            self.limiter.engine.store.settle(claims, &ending, now);
+        }
+        self.claims = claims;
+    }
+
+    /// What a free request is charged: nothing, and what it was charged is returned, but for what windows that have
+    /// ended were charged.
+    fn returning(&self, claims: &mut [Claim], settlement: Settlement, now: Now) -> Settlement {
+        let cost = settlement.cost;
+        self.limiter.engine.store.look(claims, cost, now);
         let elapsed = now.tick.since(self.meter.began);
-        let timed = self.claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
+        let timed = claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
         let returned = timed.map(|claim| charged_to_window(claim, cost, elapsed)).min().unwrap_or(cost);
-        self.settlement.extra_micros = -(returned.0 as i64);
-        self.settlement.returned = true;
+        Settlement { extra_micros: -(returned.0 as i64), returned: true, ..settlement }
+    }
+
+    /// How a claim ends, where most end like that.
+    fn of_claim(&self, claim: &Claim, most: Settlement) -> Settlement {
+        match self.limiter.settles_apart && !self.waived && self.is_returned(claim) {
+            true => Settlement { extra_micros: -(most.cost.0 as i64), returned: true, ..most },
+            false => most,
+        }
+    }
+
+    /// Whether the answer is one that the claim's rule does not charge.
+    fn is_returned(&self, claim: &Claim) -> bool {
+        self.status.is_some_and(|status| self.limiter.rule_at(claim.rule).returns(status))
     }
 
     /// Whether there is nothing to charge: no rule applies, or it is settled.

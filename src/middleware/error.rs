@@ -22,6 +22,7 @@ pub struct LimitedError {
 impl LimitedError {
     /// Ends the request with an error.
     pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
+        running.answered(error.as_response_error().status_code());
         Self { error, running: Rc::clone(running), report: running.settle_with_report() }.into()
     }
 

@@ -1,25 +1,38 @@
 //! What rules may see of an actix request.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
+use actix_web::http::header::{COOKIE, HeaderValue};
 use foldhash::fast::FixedState;
 
 use crate::model::facts::Facts;
+use crate::model::parameter;
+use crate::model::site::Site;
 
 /// A request as rules see it.
 pub(super) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
     routes: &'a Routes,
+    site: &'a Site,
+    ip: Cell<Option<IpAddr>>,
     route: Cell<Option<u32>>,
 }
 
 impl<'a> RequestFacts<'a> {
-    pub(super) const fn new(request: &'a ServiceRequest, routes: &'a Routes) -> Self {
-        Self { request, routes, route: Cell::new(None) }
+    pub(super) const fn new(request: &'a ServiceRequest, routes: &'a Routes, site: &'a Site) -> Self {
+        Self { request, routes, site, ip: Cell::new(None), route: Cell::new(None) }
+    }
+
+    /// The client's address, which a trusted peer tells.
+    #[cold]
+    fn forwarded(&self, peer: IpAddr) -> IpAddr {
+        let lines = self.request.headers().get_all(self.site.addresses.header.as_str());
+        self.site.addresses.client(peer, lines.map(HeaderValue::as_bytes))
     }
 }
 
@@ -34,11 +47,34 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn ip(&self) -> Option<IpAddr> {
-        self.request.peer_addr().map(|address| address.ip())
+        let peer = || self.request.peer_addr().map(|address| address.ip());
+        if self.site.addresses.trusted_proxies.is_empty() {
+            return peer();
+        }
+        let ip = self.ip.get().or_else(|| peer().map(|peer| self.forwarded(peer)));
+        self.ip.set(ip);
+        ip
     }
 
     fn header(&self, name: &str) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
+    }
+
+    fn host(&self) -> Option<&str> {
+        Some(&self.site.name)
+    }
+
+    fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+        let fields = self.request.headers().get_all(COOKIE).filter_map(|field| field.to_str().ok());
+        fields.into_iter().find_map(|field| parameter::of_cookies(field, name))
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        parameter::of_query(self.request.query_string(), name)
+    }
+
+    fn pattern(&self) -> Option<Cow<'_, str>> {
+        self.request.match_pattern().map(Cow::Owned)
     }
 
     fn route(&self) -> u32 {

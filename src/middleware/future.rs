@@ -103,7 +103,10 @@ where
     };
     let Some(guard) = guard.take() else { return Poll::Pending };
     Poll::Ready(match answer {
-        Ok(response) => Ok(response.map_body(|head, body| depart(head, body, guard))),
+        Ok(response) => {
+            guard.0.answered(response.status());
+            Ok(response.map_body(|head, body| depart(head, body, guard)))
+        }
         Err(error) => Err(LimitedError::wrap(error, &guard.0)),
     })
 }
@@ -123,6 +126,7 @@ fn depart<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Bud
         Err(body) => {
             let running = &guard.0;
             running.write_headers(&mut head.headers, running.report().as_ref());
+            running.head_left();
             // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
             running.pause();
             BudgetBody::streaming(body, guard)

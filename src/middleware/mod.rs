@@ -29,6 +29,7 @@ mod facts;
 mod future;
 mod payload;
 mod refusal;
+mod rewrite;
 mod running;
 mod service;
 mod told;
@@ -49,10 +50,9 @@ pub use self::service::BudgetService;
 use self::worker::Worker;
 use crate::config::Loaded;
 use crate::limiter::Engine;
-use crate::model::condition::Condition;
 use crate::model::rate::parse_rates;
 use crate::model::rate_error::RateError;
-use crate::model::rule::{Component, KeySpec, Rule};
+use crate::model::rule::{Component, Rule, tightest};
 use crate::model::site::Site;
 use crate::sites::Sites;
 
@@ -100,12 +100,7 @@ impl TimeBudget {
     }
 
     fn keyed(component: Component, rates: &str) -> Result<Self, RateError> {
-        let rule = Rule {
-            name: "budget".to_owned(),
-            when: Condition::ALWAYS,
-            key: KeySpec::from(component),
-            limits: crate::model::rule::tightest(parse_rates(rates)?),
-        };
+        let rule = Rule::new("budget", component, tightest(parse_rates(rates)?));
         let site = Site { rules: vec![rule], ..Site::unlimited("*") };
         Ok(Self::of_site(site, Engine::in_memory()))
     }

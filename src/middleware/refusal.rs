@@ -14,16 +14,33 @@ use crate::limiter::Refusal;
 use crate::middleware::body::BudgetBody;
 use crate::middleware::told::Form;
 use crate::middleware::worker::WorkerSite;
+use crate::model::action::{Action, Block};
 
-/// The answer to a refused request: 429, when to come back, and a body in the form that the client asks for.
+const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());
+
+/// The answer to a refused request: when to come back, and a body in the form that the client asks for, unless its rule
+/// has a body of its own.
 pub(super) fn response<B>(
     request: &ServiceRequest,
     site: &WorkerSite,
     refusal: &Refusal,
 ) -> HttpResponse<BudgetBody<B>> {
+    let default = Block::default();
+    let block = match &site.rule_at(refusal.position).action {
+        Action::Block(block) => block,
+        // Where the request could not be rewritten.
+        Action::Rewrite(_) => &default,
+    };
+    let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     let form = form_for(request);
-    let (body, retry_after) = site.last_refusal().told(refusal, form);
-    let mut response = answer(StatusCode::TOO_MANY_REQUESTS, form, body, retry_after);
+    let (body, retry_after) = site.last_refusal().told(refusal, block, status, form);
+    let content_type = match (&block.body, &block.content_type) {
+        (None, _) => HeaderValue::from_static(form.content_type()),
+        (Some(_), Some(own)) => HeaderValue::from_str(own).unwrap_or(PLAIN),
+        (Some(_), None) => PLAIN,
+    };
+    let mut response = answer(status, content_type, body, retry_after);
     let headers = response.headers_mut();
     site.wire().write(headers, site, &refusal.report, false);
     response
@@ -33,19 +50,19 @@ pub(super) fn response<B>(
 pub(super) fn of_fault<B>() -> HttpResponse<BudgetBody<B>> {
     let body =
         Bytes::from_static(b"the server cannot tell whether this request may be served; try again soon\n");
-    answer(StatusCode::SERVICE_UNAVAILABLE, Form::Plain, body, HeaderValue::from_static("1"))
+    answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, body, HeaderValue::from_static("1"))
 }
 
 fn answer<B>(
     status: StatusCode,
-    form: Form,
+    content_type: HeaderValue,
     body: Bytes,
     retry_after: HeaderValue,
 ) -> HttpResponse<BudgetBody<B>> {
     let size = body.size();
     let mut response = HttpResponse::with_body(status, BudgetBody::complete(body, size));
     let headers = response.headers_mut();
-    headers.append(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+    headers.append(CONTENT_TYPE, content_type);
     headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.append(RETRY_AFTER, retry_after);
     response

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::iter;
 use std::rc::Rc;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 
 use crate::limiter::{Decision, Question, Report, Reservation};
 use crate::middleware::worker::WorkerSite;
@@ -22,6 +23,8 @@ pub(super) struct Running {
     waits_for_client: Cell<bool>,
     /// The tightest limit of the budgets inside this one.
     inner: Cell<Option<Inner>>,
+    /// Why it was refused, if it is served another page.
+    refusal: RefCell<Option<Report>>,
     /// The budget around this one.
     outer: Option<Rc<Running>>,
 }
@@ -42,12 +45,29 @@ impl Running {
             site,
             waits_for_client: Cell::new(false),
             inner: Cell::new(None),
+            refusal: RefCell::new(None),
             outer,
         }
     }
 
     pub(super) fn admit(&self, facts: &dyn Facts) -> Result<Decision, Fault> {
         self.reservation.borrow_mut().admit(facts)
+    }
+
+    /// Charges the request its time, though it was refused, since it is served another page.
+    pub(super) fn admit_rewritten(&self, facts: &dyn Facts, refusal: Report) -> Result<Decision, Fault> {
+        *self.refusal.borrow_mut() = Some(refusal);
+        self.reservation.borrow_mut().admit_rewritten(facts)
+    }
+
+    /// Whether the request was refused, and is served another page.
+    pub(super) fn is_rewritten(&self) -> bool {
+        self.refusal.borrow().is_some()
+    }
+
+    /// Whether a budget around this one has refused the request and has it served another page.
+    pub(super) fn is_inside_of_rewritten(&self) -> bool {
+        iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref()).any(|outer| outer.is_rewritten())
     }
 
     /// Waits until the store has asked others.
@@ -97,6 +117,15 @@ impl Running {
         self.reservation.borrow_mut().pause();
     }
 
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.reservation.borrow_mut().answered(status.as_u16());
+    }
+
+    /// Tells that the head has left and a body follows.
+    pub(super) fn head_left(&self) {
+        self.reservation.borrow_mut().head_left();
+    }
+
     pub(super) fn charge(&self, extra: Micros) {
         self.reservation.borrow_mut().charge(extra);
     }
@@ -143,6 +172,12 @@ impl Running {
     /// The tightest that the client has been told of so far; `None` if this budget, and those inside, say nothing.
     fn tell(&self, headers: &mut HeaderMap, report: Option<&Report>) -> Option<Inner> {
         let inner = self.inner.get();
+        if let Some(refusal) = &*self.refusal.borrow() {
+            // Under the URL of the page, and so kept from caches.
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            self.site.wire().write(headers, &self.site, refusal, false);
+            return Some(Inner { refused: true, remaining: 0, limit: refusal.limit });
+        }
         let Some(report) = report.filter(|_| self.site.wire().is_enabled()) else { return inner };
         let own = Inner { refused: false, remaining: report.remaining, limit: report.limit };
         if inner.is_some_and(|inner| inner.is_tighter_than(own)) {

@@ -6,14 +6,14 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 
-use crate::limiter::{Decision, Question};
+use crate::limiter::{Decision, Question, Refusal};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::current;
-use crate::middleware::facts::RequestFacts;
+use crate::middleware::facts::{RequestFacts, Routes};
 use crate::middleware::future::BudgetFuture;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{payload, refusal};
+use crate::middleware::{payload, refusal, rewrite};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -43,33 +43,42 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
-        match running.admit(&RequestFacts::new(&request, &self.worker.routes)) {
-            Ok(Decision::Open(question)) => ask(Rc::clone(&self.service), question, running, request),
-            decided => begin(&*self.service, decided, running, request),
+        let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
+        let decided = match running.is_inside_of_rewritten() {
+            true => Ok(Decision::Exempt),
+            false => running.admit(&facts),
+        };
+        match decided {
+            Ok(Decision::Open(question)) => {
+                ask(Rc::clone(&self.service), question, running, request, Rc::clone(&self.worker.routes))
+            }
+            decided => begin(&self.service, decided, running, request, &self.worker.routes),
         }
     }
 }
 
 /// Serves the request or answers it, as it was decided.
 fn begin<S, B>(
-    service: &S,
+    service: &Rc<S>,
     decided: Result<Decision, Fault>,
     running: Rc<Running>,
     mut request: ServiceRequest,
+    routes: &Routes,
 ) -> BudgetFuture<S::Future, B>
 where
-    S: Service<ServiceRequest>,
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
 {
     match decided {
         Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
         Ok(Decision::Admitted) => {
             payload::watch(&mut request, &running);
-            // Before the call: a panic in it would otherwise leave the request running for ever.
-            let guard = Guard(running);
-            let future = current::during(&guard.0, || service.call(request));
-            BudgetFuture::running(future, guard)
+            run(&**service, running, request)
         }
         Ok(Decision::Refused(refused)) => {
+            if let Some(target) = rewrite::target(&running, &refused, &request).map(str::to_owned) {
+                return serve_other(service, &target, &refused, running, request, routes);
+            }
             running.refused(&refused.report);
             let response = refusal::response(&request, running.site(), &refused);
             BudgetFuture::answered(request.into_response(response))
@@ -86,6 +95,7 @@ fn ask<S, B>(
     question: Question,
     running: Rc<Running>,
     request: ServiceRequest,
+    routes: Rc<Routes>,
 ) -> BudgetFuture<S::Future, B>
 where
     S: Service<ServiceRequest> + 'static,
@@ -93,6 +103,48 @@ where
 {
     BudgetFuture::asking(Box::pin(async move {
         let decided = running.conclude(question).await;
-        begin(&*service, decided, running, request)
+        begin(&service, decided, running, request, &routes)
     }))
+}
+
+/// Serves a refused request the page of another path in place of its own.
+#[cold]
+fn serve_other<S, B>(
+    service: &Rc<S>,
+    target: &str,
+    refused: &Refusal,
+    running: Rc<Running>,
+    mut request: ServiceRequest,
+    routes: &Routes,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
+{
+    let facts = RequestFacts::new(&request, routes, running.site().site());
+    let decided = running.admit_rewritten(&facts, refused.report.clone());
+    if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
+        return BudgetFuture::answered(request.into_response(refusal::of_fault()));
+    }
+    let Ok(Decision::Open(question)) = decided else {
+        return run(&**service, running, request);
+    };
+    let service = Rc::clone(service);
+    BudgetFuture::asking(Box::pin(async move {
+        match running.conclude(question).await {
+            Ok(_) => run(&*service, running, request),
+            Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+        }
+    }))
+}
+
+/// Lets an admitted request run.
+fn run<S, B>(service: &S, running: Rc<Running>, request: ServiceRequest) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest>,
+{
+    // Before the call: a panic in it would otherwise leave the request running for ever.
+    let guard = Guard(running);
+    let future = current::during(&guard.0, || service.call(request));
+    BudgetFuture::running(future, guard)
 }

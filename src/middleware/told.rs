@@ -3,10 +3,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::limiter::{Cause, Refusal, Report};
+use crate::model::action::Block;
 use crate::model::units::Unit;
 
 /// The forms of a refusal, the one for clients without a wish first.
@@ -35,11 +38,17 @@ struct Told {
 
 impl LastRefusal {
     /// The body and the `Retry-After` of a refusal.
-    pub(super) fn told(&self, refusal: &Refusal, form: Form) -> (Bytes, HeaderValue) {
+    pub(super) fn told(
+        &self,
+        refusal: &Refusal,
+        block: &Block,
+        status: StatusCode,
+        form: Form,
+    ) -> (Bytes, HeaderValue) {
         let mut last = self.0.borrow_mut();
         let told = match last.take() {
             Some(told) if told.fits(refusal, form) => told,
-            _ => Told::of(refusal, form),
+            _ => Told::of(refusal, block, status, form),
         };
         let told = last.insert(told);
         (told.body.clone(), told.retry_after.clone())
@@ -47,7 +56,11 @@ impl LastRefusal {
 }
 
 impl Told {
-    fn of(refusal: &Refusal, form: Form) -> Self {
+    fn of(refusal: &Refusal, block: &Block, status: StatusCode, form: Form) -> Self {
+        let body = match &block.body {
+            Some(own) => Bytes::from(own.clone()),
+            None => Bytes::from(form.write(refusal, block, status)),
+        };
         Self {
             rule: Arc::clone(&refusal.rule),
             cause: refusal.cause,
@@ -55,7 +68,7 @@ impl Told {
             unit: refusal.report.unit,
             wait_secs: refusal.retry_after_secs,
             form,
-            body: Bytes::from(form.write(refusal)),
+            body,
             retry_after: HeaderValue::from(refusal.retry_after_secs),
         }
     }
@@ -78,27 +91,37 @@ impl Form {
         }
     }
 
-    fn write(self, refusal: &Refusal) -> String {
-        let (detail, wait) = (detail(refusal), refusal.retry_after_secs);
+    fn write(self, refusal: &Refusal, block: &Block, status: StatusCode) -> String {
+        let detail = block.message.clone().unwrap_or_else(|| detail(refusal));
+        let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or("Refused"));
         match self {
             Self::Problem => {
-                let rule = serde_json::Value::from(&*refusal.rule);
+                let (rule, detail) = (Value::from(&*refusal.rule), Value::from(detail));
+                let wait = refusal.retry_after_secs;
                 format!(
-                    "{{\"type\":\"about:blank\",\"status\":429,\"title\":\"Too Many Requests\",\
-                     \"detail\":\"{detail}\",\"retry_after\":{wait},\"rule\":{rule}}}\n"
+                    "{{\"type\":\"about:blank\",\"status\":{code},\"title\":\"{title}\",\
+                     \"detail\":{detail},\"retry_after\":{wait},\"rule\":{rule}}}\n"
                 )
             }
-            Self::Html => format!(
-                "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-                 <title>Too Many Requests</title></head>\n\
-                 <body><h1>Too Many Requests</h1><p>{detail}</p></body></html>\n"
-            ),
-            Self::Plain => format!("Too Many Requests. {detail}\n"),
+            Self::Html => {
+                let detail = escaped(&detail);
+                format!(
+                    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+                     <title>{title}</title></head>\n\
+                     <body><h1>{title}</h1><p>{detail}</p></body></html>\n"
+                )
+            }
+            Self::Plain => format!("{title}. {detail}\n"),
         }
     }
 }
 
-/// Two sentences without characters that JSON or HTML would have to escape.
+/// A text as HTML shows it to the letter.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Which budget is spent, and when to come back.
 fn detail(refusal: &Refusal) -> String {
     let unit = match refusal.report.unit {
         Unit::Time => "microseconds of server time",

@@ -21,7 +21,8 @@ pub(super) struct Worker {
     sites: Arc<Sites>,
     seen: Cell<u64>,
     view: RefCell<View>,
-    pub(super) routes: Routes,
+    /// Shared with requests about which the store asks others.
+    pub(super) routes: Rc<Routes>,
 }
 
 /// The sites as they were when the worker last looked.
@@ -71,7 +72,7 @@ impl Worker {
     pub(super) fn new(sites: Arc<Sites>) -> Self {
         let seen = Cell::new(sites.version());
         let view = RefCell::new(View::new(sites.table()));
-        Self { sites, seen, view, routes: Routes::default() }
+        Self { sites, seen, view, routes: Rc::default() }
     }
 
     /// The site that answers for a request.

@@ -2,6 +2,7 @@
 
 use crate::model::facts::Facts;
 use crate::model::method::Method;
+use crate::model::network::Network;
 use crate::model::text::Text;
 
 /// Which requests a rule or an exemption is about.
@@ -11,6 +12,16 @@ pub enum Condition {
     Path(Text),
     /// Requests of one of these methods.
     Method(Vec<Method>),
+    /// Requests that the configured host of this name answers.
+    Host(Text),
+    /// Requests of clients in one of these networks.
+    Ip(Vec<Network>),
+    /// Requests with a header of this name, and of such a value where one is wanted.
+    Header(String, Option<Text>),
+    /// Requests with a cookie of this name, and of such a value where one is wanted.
+    Cookie(String, Option<Text>),
+    /// Requests with a parameter of this name in their query, and of such a value where one is wanted.
+    Query(String, Option<Text>),
     /// Requests that all of these hold for; every request if there are none.
     All(Vec<Condition>),
     /// Requests that one of these holds for; none if there are none.
@@ -33,11 +44,23 @@ impl Condition {
         match self {
             Self::Path(text) => text.matches(facts.path()),
             Self::Method(methods) => methods.iter().any(|method| method.matches(facts.method())),
+            Self::Host(text) => facts.host().is_some_and(|host| text.matches(host)),
+            Self::Ip(networks) => {
+                facts.ip().is_some_and(|ip| networks.iter().any(|network| network.contains(ip)))
+            }
+            Self::Header(name, text) => is_wanted(facts.header(name), text),
+            Self::Cookie(name, text) => is_wanted(facts.cookie(name).as_deref(), text),
+            Self::Query(name, text) => is_wanted(facts.query(name).as_deref(), text),
             Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
             Self::Not(part) => !part.matches(facts),
         }
     }
+}
+
+/// Whether a value is there, and is such a one.
+fn is_wanted(value: Option<&str>, wanted: &Option<Text>) -> bool {
+    value.is_some_and(|value| wanted.as_ref().is_none_or(|text| text.matches(value)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What rules may see of a request.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// What rules may see of a request, whatever framework brought it.
@@ -17,6 +18,26 @@ pub trait Facts {
     ///
     /// `None` if there is none, or if its value is no text.
     fn header(&self, _name: &str) -> Option<&str> {
+        None
+    }
+
+    /// The name of the configured host that answers; never what the client calls it.
+    fn host(&self) -> Option<&str> {
+        None
+    }
+
+    /// The value of the request's first cookie of that name, decoded.
+    fn cookie(&self, _name: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// The value of the first parameter of that name in the query, decoded.
+    fn query(&self, _name: &str) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// The pattern of the route that the request will reach, as the application wrote it.
+    fn pattern(&self) -> Option<Cow<'_, str>> {
         None
     }
 

@@ -66,6 +66,13 @@ impl FromStr for Limit {
     }
 }
 
+/// A span of server time, as rate strings write it: `250ms`, `1.5s`.
+pub(crate) fn parse_span(text: &str) -> Result<Micros, RateFault> {
+    let (number, unit) = split_number(text, |letter| letter.is_ascii_digit() || letter == '.');
+    let decimal = Decimal::parse(number).ok_or(RateFault::NotAnAmount)?;
+    decimal.times(micros_of(unit)?).map(Micros).map_err(fault_of)
+}
+
 fn parse_part(part: &str) -> Result<Limit, RateFault> {
     let part = part.to_ascii_lowercase();
     if part.is_empty() {

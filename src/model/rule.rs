@@ -1,39 +1,115 @@
-//! Rules: which requests, whose account, how much.
+//! Rules: which requests, whose account, how much, and what happens then.
 
+use crate::model::action::Action;
 use crate::model::condition::Condition;
+pub use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::limit::Limit;
+use crate::model::statuses::Statuses;
+use crate::model::units::Micros;
 
 /// Which requests are limited, whose account they are charged to, and how much it may spend.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::model::rule::{Component, Rule};
+/// use timebudget::parse_rates;
+/// let rule = Rule { cost: 2, ..Rule::new("search", Component::Ip, parse_rates("10 per minute")?) };
+/// assert!(rule.when.is_always() && !rule.shadow);
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The name, unique within its site: part of the account, of metrics and of refusals.
     pub name: String,
     /// Which requests.
     pub when: Condition,
+    /// Whether it applies only where no rule does that displaces it.
+    pub otherwise: bool,
+    /// Whether rules that apply otherwise give way to it.
+    pub displaces: bool,
     /// Whose account.
     pub key: KeySpec,
+    /// What stands in for a component of the key that a request does not have.
+    pub missing: Missing,
+    /// Whether each method has an account of its own.
+    pub per_method: bool,
     /// How much; at most one limit of a unit and period, see [`tightest`].
     pub limits: Vec<Limit>,
+    /// Which requests are counted.
+    pub counts: Counts,
+    /// Requests that one request is charged; 0 is charged nothing, but is refused where one request would be.
+    pub cost: u64,
+    /// The answers that are charged; for others the reservation is returned. A request without an answer is charged.
+    pub charge_when: Option<Statuses>,
+    /// How long a request's time runs.
+    pub until: Until,
+    /// What a running request holds of a time limit until it ends.
+    pub hold: Hold,
+    /// Whether the rule decides and counts, but never refuses.
+    pub shadow: bool,
+    /// What happens to a request that the rule refuses.
+    pub action: Action,
 }
 
-/// What an account is keyed by: the values of these facts, in this order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct KeySpec(pub Vec<Component>);
+impl Rule {
+    /// A rule for every request, whose other fields have their defaults.
+    pub fn new(name: impl Into<String>, key: impl Into<KeySpec>, limits: Vec<Limit>) -> Self {
+        Self {
+            name: name.into(),
+            when: Condition::ALWAYS,
+            otherwise: false,
+            displaces: true,
+            key: key.into(),
+            missing: Missing::Use(Component::Ip),
+            per_method: false,
+            limits,
+            counts: Counts::Served,
+            cost: 1,
+            charge_when: None,
+            until: Until::Body,
+            hold: Hold::Auto,
+            shadow: false,
+            action: Action::default(),
+        }
+    }
 
-impl From<Component> for KeySpec {
-    fn from(component: Component) -> Self {
-        Self(vec![component])
+    /// Whether an answer with this status is given back what it was charged.
+    pub fn returns(&self, status: u16) -> bool {
+        self.charge_when.as_ref().is_some_and(|charged| !charged.contains(status))
     }
 }
 
-/// One fact that tells accounts apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Component {
-    /// The site: one account for all its requests.
-    Site,
-    /// The client's address.
-    Ip,
+/// Which requests a rule counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counts {
+    /// Those that are served.
+    #[default]
+    Served,
+    /// Those that the rule itself would let pass, whatever others decide.
+    All,
+    /// Those that other rules refuse.
+    Refusals,
+}
+
+/// How long a request's time runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until the last chunk of the response's body.
+    Body,
+    /// Until the response's head leaves, as for streams of events.
+    Head,
+}
+
+/// What a running request holds of a time limit until it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// What requests of its rule and route have taken of late.
+    Auto,
+    /// Nothing.
+    Off,
+    /// Always this.
+    Fixed(Micros),
 }
 
 /// The limits without those that a tighter one of the same unit and period makes pointless.

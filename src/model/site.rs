@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
 use crate::model::header_policy::HeaderPolicy;
 use crate::model::rule::Rule;
@@ -18,6 +19,8 @@ pub struct Site {
     pub rules: Vec<Rule>,
     /// Requests that are not decided, charged or given headers.
     pub exempt: Option<Condition>,
+    /// How a client's address is found.
+    pub addresses: AddressPolicy,
     /// Which headers tell clients where they stand.
     pub headers: HeaderPolicy,
 }
@@ -30,6 +33,7 @@ impl Site {
             zone: Arc::new(Zone::utc()),
             rules: Vec::new(),
             exempt: None,
+            addresses: AddressPolicy::default(),
             headers: HeaderPolicy::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! Matchers of texts, such as a request's path.
 
 use crate::model::glob::Glob;
+use crate::model::pattern::Pattern;
 
 /// A set of texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +12,12 @@ pub enum Text {
     ///
     /// `/api` holds `/api` and `/api/x` but not `/apiary`; `/api/` holds `/api/x` but not `/api`.
     Below(String),
+    /// Every text that begins so.
+    Prefix(String),
     /// Every text that the glob matches.
     Glob(Glob),
+    /// Every text that the regular expression is found in.
+    Regex(Pattern),
     /// Every text that one of these matches; none if there are none.
     AnyOf(Vec<Text>),
 }
@@ -31,6 +36,8 @@ impl Text {
         match self {
             Self::Equal(wanted) => text == wanted,
             Self::Below(prefix) => is_below(prefix, text),
+            Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
+            Self::Regex(pattern) => pattern.matches(text),
             Self::Glob(glob) => glob.matches(text),
             Self::AnyOf(texts) => texts.iter().any(|wanted| wanted.matches(text)),
         }

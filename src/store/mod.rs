@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub use self::uri::{UriError, open};
 use crate::model::key::{AccountHash, KeyHash, Salt};
 use crate::model::now::Now;
+pub use crate::model::rule::Counts;
 use crate::model::units::{Micros, Unit};
 use crate::model::window::{Period, Window};
 use crate::model::zone::Zone;
@@ -228,18 +229,6 @@ pub enum Charge {
     Place,
 }
 
-/// Which requests a rule counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Counts {
-    /// Those that are served.
-    #[default]
-    Served,
-    /// Those that the rule itself would let pass, whatever others decide.
-    All,
-    /// Those that other rules refuse.
-    Refusals,
-}
-
 /// Whether a decision may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -302,6 +291,15 @@ pub struct Settlement {
     pub extra_requests: u64,
     /// Whether the requests charged at admission are returned, to the window that they were charged in only.
     pub returned: bool,
+}
+
+impl Settlement {
+    /// A served request costs at least a microsecond.
+    pub(crate) const fn charge_something(&mut self) {
+        if self.cost.0 == 0 && self.extra_micros == 0 {
+            self.extra_micros = 1;
+        }
+    }
 }
 
 /// What a store holds and has done.

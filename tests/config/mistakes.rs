@@ -23,15 +23,11 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_headers or rate_limit_exempt",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
     ),
     (
-        r#"{"rate_limit_rules": []}"#,
-        "rate_limit_rules: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_headers or rate_limit_exempt",
-    ),
-    (
-        r#"{"rate_limit_trusted_proxies": []}"#,
-        "rate_limit_trusted_proxies: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_headers or rate_limit_exempt",
+        r#"{"rate_limit_store": []}"#,
+        "rate_limit_store: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
     ),
     (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
@@ -192,7 +188,7 @@
     // rate_limit_exempt
     (
         r#"{"rate_limit_exempt": "/health"}"#,
-        r#"rate_limit_exempt: "/health": no object; expected an object of path, method, all, any or not"#,
+        r#"rate_limit_exempt: "/health": no object; expected an object of path, method, host, ip, header, cookie, query, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": "health"}}"#,
@@ -200,23 +196,23 @@
     ),
     (
         r#"{"rate_limit_exempt": {"path": 5}}"#,
-        r#"rate_limit_exempt.path: 5: no path; expected a path, a list of them, {"prefix": path} or {"glob": pattern}"#,
+        r#"rate_limit_exempt.path: 5: no path; expected a path, a list of them, {"prefix": path}, {"glob": pattern} or {"regex": pattern}"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": []}}"#,
-        r#"rate_limit_exempt.path: []: an empty list; expected a path, a list of them, {"prefix": path} or {"glob": pattern}"#,
+        r#"rate_limit_exempt.path: []: an empty list; expected a path, a list of them, {"prefix": path}, {"glob": pattern} or {"regex": pattern}"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": ["/a", ["/b"]]}}"#,
-        r#"rate_limit_exempt.path[1]: ["/b"]: no path; expected a path, a list of them, {"prefix": path} or {"glob": pattern}"#,
+        r#"rate_limit_exempt.path[1]: ["/b"]: no path; expected a path, a list of them, {"prefix": path}, {"glob": pattern} or {"regex": pattern}"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": {}}}"#,
-        "rate_limit_exempt.path: {}: not one matcher; expected either prefix or glob",
+        "rate_limit_exempt.path: {}: not one matcher; expected one of prefix, glob or regex",
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"prefix": "/a", "glob": "/b"}}}"#,
-        r#"rate_limit_exempt.path: {"prefix": "/a", "glob": "/b"}: not one matcher; expected either prefix or glob"#,
+        r#"rate_limit_exempt.path: {"prefix": "/a", "glob": "/b"}: not one matcher; expected one of prefix, glob or regex"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"prefix": "api"}}}"#,
@@ -227,12 +223,12 @@
         r#"rate_limit_exempt.path.glob: "*.css": matches no path; expected a pattern that begins with / or **"#,
     ),
     (
-        r#"{"rate_limit_exempt": {"path": {"regex": "^/a"}}}"#,
-        "rate_limit_exempt.path.regex: a text: not supported by this version; expected only prefix or glob",
+        r#"{"rate_limit_exempt": {"path": {"regex": "^/(a"}}}"#,
+        r#"rate_limit_exempt.path.regex: "^/(a": unclosed group; expected a regular expression such as "^/v[0-9]+/""#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"suffix": ".css"}}}"#,
-        "rate_limit_exempt.path.suffix: a text: no such field; expected prefix or glob",
+        "rate_limit_exempt.path.suffix: a text: no such field; expected prefix, glob or regex",
     ),
     (
         r#"{"rate_limit_exempt": {"method": "GET POST"}}"#,
@@ -243,8 +239,8 @@
         r#"rate_limit_exempt.method: 5: no text; expected a method such as "GET", or a list of them"#,
     ),
     (
-        r#"{"rate_limit_exempt": {"ip": "10.0.0.1"}}"#,
-        "rate_limit_exempt.ip: a text: not supported by this version; expected only path, method, all, any or not",
+        r#"{"rate_limit_exempt": {"user": "alice"}}"#,
+        "rate_limit_exempt.user: a text: not supported by this version; expected only path, method, host, ip, header, cookie, query, all, any or not",
     ),
     (
         r#"{"rate_limit_exempt": {"pth": "/a"}}"#,
@@ -260,10 +256,200 @@
     ),
     (
         r#"{"rate_limit_exempt": {"not": ["/a"]}}"#,
-        r#"rate_limit_exempt.not: ["/a"]: no object; expected an object of path, method, all, any or not"#,
+        r#"rate_limit_exempt.not: ["/a"]: no object; expected an object of path, method, host, ip, header, cookie, query, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"any": [{"path": "/a"}, {"not": {"path": "b"}}]}}"#,
         r#"rate_limit_exempt.any[1].not.path: "b": no path; expected a path that begins with /"#,
+    ),
+    // How a client's address is found
+    (
+        r#"{"rate_limit_trusted_proxies": "10.0.0.0/8"}"#,
+        r#"rate_limit_trusted_proxies: "10.0.0.0/8": no list; expected a list of addresses and ranges such as "10.0.0.0/8""#,
+    ),
+    (
+        r#"{"rate_limit_trusted_proxies": ["155.255.355.0/24"]}"#,
+        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": no address; expected an address or a range such as "10.0.0.0/8""#,
+    ),
+    (
+        r#"{"rate_limit_trusted_proxies": ["::1", "10.0.0.0/33"]}"#,
+        r#"rate_limit_trusted_proxies[1]: "10.0.0.0/33": no such prefix; expected at most 32 bits for IPv4, 128 for IPv6"#,
+    ),
+    (
+        r#"{"rate_limit_trusted_proxies": ["10.0.0.1/8"]}"#,
+        r#"rate_limit_trusted_proxies[0]: "10.0.0.1/8": has bits beyond its prefix; did you mean 10.0.0.0/8?"#,
+    ),
+    (
+        r#"{"rate_limit_forwarded_header": "X Forwarded"}"#,
+        r#"rate_limit_forwarded_header: "X Forwarded": no name of a header; expected the name of a header, such as "X-Forwarded-For""#,
+    ),
+    (
+        r#"{"rate_limit_ipv6_prefix": 0}"#,
+        "rate_limit_ipv6_prefix: 0: not so many; expected whole bits from 1 to 128",
+    ),
+    (
+        r#"{"rate_limit_ipv6_prefix": 56.5}"#,
+        "rate_limit_ipv6_prefix: 56.5: not whole; expected whole bits from 1 to 128",
+    ),
+    (
+        r#"{"rate_limit_exempt": {"ip": "155.255.355.0/24"}}"#,
+        r#"rate_limit_exempt.ip: "155.255.355.0/24": no address; expected an address or a range such as "10.0.0.0/8""#,
+    ),
+    (
+        r#"{"rate_limit_exempt": {"header": {"x-a": false}}}"#,
+        r#"rate_limit_exempt.header.x-a: false: no text; expected a text, a list of them, {"prefix": text}, {"glob": pattern} or {"regex": pattern}"#,
+    ),
+    (
+        r#"{"rate_limit_exempt": {"query": {}}}"#,
+        r#"rate_limit_exempt.query: {}: an empty object; expected an object of names, each with a text, or with true for present"#,
+    ),
+    (
+        r#"{"rate_limit_exempt": {"path": {"regex": "((a{100}){100}){100}"}}}"#,
+        r#"rate_limit_exempt.path.regex: "((a{100}){100}){100}": too large; expected a pattern that compiles to a mebibyte at most; expected a regular expression such as "^/v[0-9]+/""#,
+    ),
+    // rate_limit_rules
+    (
+        r#"{"rate_limit_rules": {"name": "a"}}"#,
+        r#"rate_limit_rules: {"name": "a"}: no list; expected a list of rules"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"limits": "1/day"}]}"#,
+        r#"rate_limit_rules[0].name: missing; expected 1 to 64 letters, digits, and - _ . between them"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a b", "limits": "1/day"}]}"#,
+        r#"rate_limit_rules[0].name: "a b": no name; expected 1 to 64 letters, digits, and - _ . between them"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "site", "limits": "1/day"}]}"#,
+        r#"rate_limit_rules[0].name: "site": is the name of a rule of rate_limit; expected another"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day"}, {"name": "a", "limits": "1/day"}]}"#,
+        r#"rate_limit_rules[1]: "a": rate_limit_rules[0] has this name; expected another"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a"}]}"#,
+        r#"rate_limit_rules[0].limits: missing; expected a rate string such as "10 per hour""#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": 5}]}"#,
+        r#"rate_limit_rules[0].limits: 5: no limits; expected a rate string such as "10 per hour", or a list of them and of objects of limit, window and unit"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": ["1/day", "10 per fortnight"]}]}"#,
+        r#"rate_limit_rules[0].limits[1]: "10 per fortnight": no such period; expected second, minute, hour, day, week, month or year"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": [{"limit": 1.5, "window": 60, "unit": "requests"}]}]}"#,
+        r#"rate_limit_rules[0].limits[0].limit: 1.5: not whole; expected whole requests from 0 to 9007199254740992"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": [{"limit": 1, "window": 60, "unit": "seconds"}]}]}"#,
+        r#"rate_limit_rules[0].limits[0].unit: "seconds": no such unit; expected "time" or "requests""#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day; 1s/day"}]}"#,
+        r#"rate_limit_rules[0]: {"name": "a", "limits": "1/day; 1s/day"}: limits of requests beside others, whose keys would differ; expected a key, or two rules"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "wen": {}}]}"#,
+        r#"rate_limit_rules[0].wen: an object: no such field; did you mean when?"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "fair": true}]}"#,
+        r#"rate_limit_rules[0].fair: true: not supported by this version; expected only name, when, otherwise, displaces, key, missing, limits, counts, cost, charge_when, until, per_method, hold, shadow or action"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "when": {"methd": "GET"}}]}"#,
+        r#"rate_limit_rules[0].when.methd: a text: no such field; did you mean method?"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "usr"}]}"#,
+        r#"rate_limit_rules[0].key: "usr": no such component; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "pth"}]}"#,
+        r#"rate_limit_rules[0].key: "pth": no such component; did you mean path?"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": ["ip", "user"]}]}"#,
+        r#"rate_limit_rules[0].key[1]: "user": not supported by this version; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": ["ip", "ip"]}]}"#,
+        r#"rate_limit_rules[0].key[1]: "ip": stands more than once; expected each component once"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "header:"}]}"#,
+        r#"rate_limit_rules[0].key: "header:": no such component; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "missing": "none"}]}"#,
+        r#"rate_limit_rules[0].missing: "none": no such component; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "otherwise": "yes"}]}"#,
+        r#"rate_limit_rules[0].otherwise: "yes": neither true nor false; expected one of them"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "counts": "every"}]}"#,
+        r#"rate_limit_rules[0].counts: "every": no such count; expected "served", "all" or "refusals""#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1s/day", "counts": "refusals"}]}"#,
+        r#"rate_limit_rules[0]: {"name": "a", "limits": "1s/day", "counts": "refusals"}: counts refusals, which take no time; expected limits of requests"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "cost": -1}]}"#,
+        r#"rate_limit_rules[0].cost: -1: below zero; expected whole requests from 0 to 9007199254740992"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "charge_when": {"status": ["4xx", "6xx"]}}]}"#,
+        r#"rate_limit_rules[0].charge_when.status[1]: "6xx": no status; expected a status, a class such as "4xx", or a list of them"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "charge_when": {}}]}"#,
+        r#"rate_limit_rules[0].charge_when.status: missing; expected a status, a class such as "4xx", or a list of them"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "until": "end"}]}"#,
+        r#"rate_limit_rules[0].until: "end": no such end; expected "body" or "head""#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "hold": "long"}]}"#,
+        r#"rate_limit_rules[0].hold: "long": no such amount; expected a whole number of requests, or server time such as 1.5s; expected "auto", "off" or a time such as "250ms""#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "drop"}]}"#,
+        r#"rate_limit_rules[0].action: "drop": no such action; expected "block", {"block": {…}} or {"rewrite": "/path"}"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "page.html"}}]}"#,
+        r#"rate_limit_rules[0].action.rewrite: "page.html": no such path; expected a path that begins with /, as it is written in a URL, without a query"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/a?b"}}]}"#,
+        r#"rate_limit_rules[0].action.rewrite: "/a?b": no such path; expected a path that begins with /, as it is written in a URL, without a query"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": null}}]}"#,
+        r#"rate_limit_rules[0].action.rewrite: null: no text; expected a path that begins with /, as it is written in a URL, without a query"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/a", "block": {}}}]}"#,
+        r#"rate_limit_rules[0].action: {"rewrite": "/a", "block": {}}: not one action; expected "block", {"block": {…}} or {"rewrite": "/path"}"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"block": {"status": 200}}}]}"#,
+        r#"rate_limit_rules[0].action.block.status: 200: no status of a refusal; expected a status from 400 to 599"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"block": {"content_type": "text/html"}}}]}"#,
+        r#"rate_limit_rules[0].action.block: {"content_type": "text/html"}: a content_type without a body; expected both or none"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"block": {"message": "x", "body": "y"}}}]}"#,
+        r#"rate_limit_rules[0].action.block: {"message": "x", "body": "y"}: a message beside a body that does not show it; expected one of them"#,
     ),
 ]

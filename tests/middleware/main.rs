@@ -1,5 +1,6 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
+mod addresses;
 mod bodies;
 mod burst;
 mod endings;
@@ -11,6 +12,10 @@ mod hostile;
 mod http2;
 mod placement;
 mod refusals;
+mod rewrites;
+mod rules;
+mod rules_counting;
+mod rules_keys;
 mod sites;
 mod timing;
 mod waits;

@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, KeySpec, Rule, tightest};
+use timebudget::model::rule::{Component, Rule, tightest};
 use timebudget::{Admission, Clock, Engine, Limiter, Refusal, Reservation, Site, SystemClock, parse_rates};
 
 /// A limiter with a store of its own.
@@ -95,12 +94,7 @@ impl Process {
 }
 
 fn rule(name: &str, rates: &str, key: Component) -> Rule {
-    Rule {
-        name: name.into(),
-        when: Condition::ALWAYS,
-        key: KeySpec::from(key),
-        limits: tightest(parse_rates(rates).unwrap()),
-    }
+    Rule::new(name, key, tightest(parse_rates(rates).unwrap()))
 }
 
 /// A request of somebody.

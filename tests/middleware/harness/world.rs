@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::model::condition::Condition;
-use timebudget::model::rule::{Component, KeySpec, Rule};
+use timebudget::model::rule::{Component, Rule};
 use timebudget::store::Standing;
 use timebudget::{Clock as _, Engine, ManualClock, Site, TimeBudget, UnixMicros, config, parse_rates};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -122,12 +121,7 @@ impl World {
     }
 
     fn keyed(&self, component: Component, rates: &str) -> TimeBudget {
-        let rule = Rule {
-            name: "budget".to_owned(),
-            when: Condition::ALWAYS,
-            key: KeySpec::from(component),
-            limits: parse_rates(rates).expect("a rate string"),
-        };
+        let rule = Rule::new("budget", component, parse_rates(rates).expect("a rate string"));
         let site = Site { rules: vec![rule], ..Site::unlimited("test") };
         TimeBudget::of_site(site, self.engine())
     }

@@ -1,0 +1,110 @@
+//! Matchers of texts in a site file.
+
+use crate::config::json::Json;
+use crate::config::node::{Known, Node};
+use crate::config::report::Report;
+use crate::model::glob::Glob;
+use crate::model::pattern::Pattern;
+use crate::model::text::Text;
+
+/// What a text is about, which decides what can match it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// A path: it begins with a slash, and prefixes end where a segment ends.
+    Path,
+    /// A host: case does not matter.
+    Host,
+    /// Any other value.
+    Value,
+}
+
+const MATCHERS: Known = Known { now: &["prefix", "glob", "regex"], later: &[] };
+
+const PATH: &str = "a path that begins with /";
+const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
+
+impl Subject {
+    const fn expected(self) -> &'static str {
+        match self {
+            Self::Path => {
+                "a path, a list of them, {\"prefix\": path}, {\"glob\": pattern} or {\"regex\": pattern}"
+            }
+            Self::Host | Self::Value => {
+                "a text, a list of them, {\"prefix\": text}, {\"glob\": pattern} or {\"regex\": pattern}"
+            }
+        }
+    }
+
+    const fn one(self) -> &'static str {
+        match self {
+            Self::Path => PATH,
+            Self::Host => "the name of a host",
+            Self::Value => "a text",
+        }
+    }
+}
+
+/// The set of texts that a value describes: one matcher, or a list of which any may match.
+pub(super) fn text(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Text> {
+    let Json::List(_) = node.json() else {
+        return one(subject, node, report);
+    };
+    let items = node.items(subject.expected(), report)?;
+    let texts: Vec<_> = items.iter().map(|item| one(subject, item, report)).collect();
+    texts.into_iter().collect::<Option<_>>().map(Text::AnyOf)
+}
+
+fn one(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Text> {
+    match node.json() {
+        Json::Text(_) => plain(subject, node, report).map(Text::Equal),
+        Json::Object(_) => matcher(subject, node, report),
+        _ if subject == Subject::Path => {
+            node.wrong(format_args!("no path; expected {}", subject.expected()), report)
+        }
+        _ => node.wrong(format_args!("no text; expected {}", subject.expected()), report),
+    }
+}
+
+fn matcher(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Text> {
+    let fields = node.fields(&MATCHERS, report)?;
+    let [prefix, wildcards, expression] = ["prefix", "glob", "regex"].map(|name| fields.optional(name));
+    match (prefix, wildcards, expression) {
+        (Some(node), None, None) => {
+            let begin = plain(subject, &node, report)?;
+            Some(if subject == Subject::Path { Text::Below(begin) } else { Text::Prefix(begin) })
+        }
+        (None, Some(node), None) => glob(subject, &node, report).map(Text::Glob),
+        (None, None, Some(node)) => pattern(&node, report).map(Text::Regex),
+        // What else stands there has been reported with its name.
+        (None, None, None) if fields.names().next().is_some() => None,
+        _ => node.wrong("not one matcher; expected one of prefix, glob or regex", report),
+    }
+}
+
+fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<String> {
+    let text = node.text(subject.one(), report)?;
+    match subject {
+        Subject::Path if !text.starts_with('/') => {
+            node.wrong(format_args!("no path; expected {PATH}"), report)
+        }
+        Subject::Host => Some(text.to_ascii_lowercase()),
+        Subject::Path | Subject::Value => Some(text.to_owned()),
+    }
+}
+
+fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> {
+    let pattern = node.text("a pattern such as \"/users/*/photo\"", report)?;
+    // Paths begin with a slash, which neither * nor ? stands for.
+    if subject == Subject::Path && !pattern.starts_with('/') && !pattern.starts_with("**") {
+        return node.wrong("matches no path; expected a pattern that begins with / or **", report);
+    }
+    let glob = Glob::new(pattern);
+    glob.or_else(|| node.wrong("too long; expected at most 127 characters", report))
+}
+
+fn pattern(node: &Node<'_>, report: &mut Report) -> Option<Pattern> {
+    match Pattern::new(node.text(PATTERN, report)?) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => node.wrong(format_args!("{error}; expected {PATTERN}"), report),
+    }
+}

@@ -1,0 +1,205 @@
+//! What accounts are keyed by: from the facts of a request to the bytes of its key.
+
+use crate::model::facts::Facts;
+use crate::model::key::KeyBytes;
+
+/// What an account is keyed by: the values of these facts, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeySpec(pub Vec<Component>);
+
+impl From<Component> for KeySpec {
+    fn from(component: Component) -> Self {
+        Self(vec![component])
+    }
+}
+
+/// One fact that tells accounts apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Component {
+    /// The site: one account for all its requests.
+    Site,
+    /// The client's address.
+    Ip,
+    /// The name of the configured host that answers, which is the site's.
+    Host,
+    /// The method; HEAD is GET, and all methods that no standard knows are one.
+    Method,
+    /// The path, as the router sees it.
+    Path,
+    /// The pattern of the route.
+    Route,
+    /// The value of a header.
+    Header(String),
+    /// The value of a cookie.
+    Cookie(String),
+    /// The value of a parameter of the query.
+    Query(String),
+}
+
+/// What stands in for a component that a request does not have. An empty value is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Another component; requests that lack it too share one account.
+    Use(Component),
+    /// The rule does not apply to the request.
+    Skip,
+}
+
+/// Marks a part that stands in for another, so that nobody can choose the value of a header to be somebody's address.
+const STAND_IN: u8 = 0x80;
+
+impl KeySpec {
+    /// Whether all requests of a site have the same key.
+    pub fn is_constant(&self) -> bool {
+        self.0.iter().all(|component| matches!(component, Component::Site | Component::Host))
+    }
+
+    /// Whether clients choose every component freely, and so could change their account at will.
+    pub fn can_be_rotated(&self) -> bool {
+        let is_chosen = |part: &Component| {
+            matches!(part, Component::Header(_) | Component::Cookie(_) | Component::Query(_))
+        };
+        !self.0.is_empty() && self.0.iter().all(is_chosen)
+    }
+
+    /// The key of a request; `None` if a component is missing and the rule is to be skipped then.
+    pub fn bytes(&self, missing: &Missing, facts: &dyn Facts, ipv6_prefix: u8) -> Option<KeyBytes> {
+        let mut bytes = KeyBytes::default();
+        for component in &self.0 {
+            if component.write(facts, ipv6_prefix, 0, &mut bytes) {
+                continue;
+            }
+            let Missing::Use(other) = missing else { return None };
+            if !other.write(facts, ipv6_prefix, STAND_IN, &mut bytes) {
+                bytes.absent(component.kind() | STAND_IN);
+            }
+        }
+        Some(bytes)
+    }
+}
+
+impl Component {
+    /// Appends the component's value, or that there is none, to a key of other parts.
+    pub(crate) fn append(&self, facts: &dyn Facts, bytes: &mut KeyBytes) {
+        if !self.write(facts, 128, 0, bytes) {
+            bytes.absent(self.kind());
+        }
+    }
+
+    /// Appends the component's value; `false` if the request has none.
+    fn write(&self, facts: &dyn Facts, ipv6_prefix: u8, mark: u8, bytes: &mut KeyBytes) -> bool {
+        let kind = self.kind() | mark;
+        match self {
+            // The site's name is part of the book, and its host has that name.
+            Self::Site | Self::Host => {}
+            Self::Ip => {
+                let Some(address) = facts.ip() else { return false };
+                bytes.address(kind, address, ipv6_prefix);
+            }
+            Self::Method => bytes.text(kind, standard_method(facts.method())),
+            Self::Path => bytes.text(kind, facts.path()),
+            Self::Route => return write_text(bytes, kind, facts.pattern().as_deref()),
+            Self::Header(name) => return write_text(bytes, kind, facts.header(name)),
+            Self::Cookie(name) => return write_text(bytes, kind, facts.cookie(name).as_deref()),
+            Self::Query(name) => return write_text(bytes, kind, facts.query(name).as_deref()),
+        }
+        true
+    }
+
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Ip => 0,
+            Self::Site => 1,
+            Self::Host => 2,
+            Self::Method => 3,
+            Self::Path => 4,
+            Self::Route => 5,
+            Self::Header(_) => 6,
+            Self::Cookie(_) => 7,
+            Self::Query(_) => 8,
+        }
+    }
+}
+
+/// A method by its name, or none: a client could otherwise invent methods and have an account for each.
+fn standard_method(method: &str) -> &str {
+    match method {
+        "HEAD" => "GET",
+        "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE" | "CONNECT" => method,
+        _ => "",
+    }
+}
+
+fn write_text(bytes: &mut KeyBytes, kind: u8, text: Option<&str>) -> bool {
+    let text = text.filter(|text| !text.is_empty());
+    if let Some(text) = text {
+        bytes.text(kind, text);
+    }
+    text.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    /// A request from 192.0.2.7 with a method and a header.
+    struct Request(&'static str, &'static str);
+
+    impl Facts for Request {
+        fn method(&self) -> &str {
+            self.0
+        }
+
+        fn path(&self) -> &str {
+            "/"
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            Some(IpAddr::from([192, 0, 2, 7]))
+        }
+
+        fn header(&self, name: &str) -> Option<&str> {
+            (name == "x-key").then_some(self.1)
+        }
+    }
+
+    fn key(parts: &[Component], missing: &Missing, request: &Request) -> Option<KeyBytes> {
+        KeySpec(parts.to_vec()).bytes(missing, request, 64)
+    }
+
+    fn header() -> Component {
+        Component::Header("x-key".to_owned())
+    }
+
+    #[test]
+    fn a_header_cannot_stand_for_somebodys_address() {
+        let forged = key(&[header()], &Missing::Use(Component::Ip), &Request("GET", "\u{c0}\0\u{2}\u{7}"));
+        let absent = key(&[header()], &Missing::Use(Component::Ip), &Request("GET", ""));
+        let address = key(&[Component::Ip], &Missing::Skip, &Request("GET", ""));
+        assert!(forged != absent && absent != address && absent.is_some());
+    }
+
+    #[test]
+    fn a_rule_is_skipped_where_a_component_is_missing_if_it_says_so() {
+        assert_eq!(key(&[Component::Ip, header()], &Missing::Skip, &Request("GET", "")), None);
+        assert!(key(&[Component::Ip, header()], &Missing::Skip, &Request("GET", "a")).is_some());
+    }
+
+    #[test]
+    fn invented_methods_are_one() {
+        let of = |method| key(&[Component::Method], &Missing::Skip, &Request(method, ""));
+        assert_eq!(of("FOO"), of("get"));
+        assert_eq!(of("HEAD"), of("GET"));
+        assert!(of("GET") != of("POST") && of("FOO") != of("GET"));
+    }
+
+    #[test]
+    fn a_key_of_what_clients_choose_can_be_rotated() {
+        assert!(KeySpec(vec![header()]).can_be_rotated());
+        assert!(!KeySpec(vec![header(), Component::Ip]).can_be_rotated());
+        assert!(!KeySpec::from(Component::Site).can_be_rotated());
+    }
+}

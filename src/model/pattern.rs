@@ -1,0 +1,89 @@
+//! Regular expressions that take linear time, whatever a client sends.
+
+use std::fmt;
+
+use regex::{Error, Regex, RegexBuilder};
+
+/// The most bytes that a compiled pattern takes.
+const MAX_SIZE: usize = 1 << 20;
+
+/// A regular expression: matched in time in proportion to the text, anchored only where it says so.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::model::pattern::Pattern;
+/// let version = Pattern::new("^/v[0-9]+/").unwrap();
+/// assert!(version.matches("/v12/users") && !version.matches("/api/v1/"));
+/// assert_eq!(Pattern::new("(a").unwrap_err().to_string(), "unclosed group");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError(String);
+
+impl Pattern {
+    /// The pattern that a text is.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text; a pattern that compiles to more than a mebibyte is too large.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        let regex = RegexBuilder::new(text).size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).build();
+        regex.map(Self).map_err(|error| PatternError(reason(&error)))
+    }
+
+    /// Whether the pattern is found in a text.
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+/// The reason alone: the library draws the pattern above it, over several lines.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::CompiledTooBig(_) => {
+            "too large; expected a pattern that compiles to a mebibyte at most".to_owned()
+        }
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_built_to_be_slow_is_not() {
+        let slow = Pattern::new("^(a+)+$").unwrap();
+        assert!(!slow.matches(&format!("{}b", "a".repeat(100_000))));
+    }
+
+    #[test]
+    fn a_pattern_that_would_fill_the_memory_is_an_error() {
+        let error = Pattern::new("((a{100}){100}){100}").unwrap_err();
+        assert!(error.to_string().starts_with("too large"), "{error}");
+    }
+}
