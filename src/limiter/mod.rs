@@ -33,6 +33,8 @@ pub struct Limiter {
     pub(crate) has_several_limits: bool,
     /// Whether a rule applies only where no other does.
     has_otherwise: bool,
+    /// Whether a rule decides in shadow.
+    has_shadow: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_apart: bool,
     pub(crate) engine: Arc<Engine>,
@@ -63,6 +65,7 @@ impl Limiter {
             rules,
             has_several_limits: limits > 1,
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
+            has_shadow: site.rules.iter().any(|rule| rule.shadow),
             settles_apart: site
                 .rules
                 .iter()
@@ -131,6 +134,20 @@ impl Limiter {
             return Ok(Verdict::Admitted);
         }
         self.engine.store.admit(claims, mode, now)
+    }
+
+    /// Logs which rules in shadow would have refused a request that is admitted.
+    pub(crate) fn log_shadows(&self, claims: &[Claim]) {
+        if !self.has_shadow {
+            return;
+        }
+        let mut logged = None;
+        for claim in claims.iter().filter(|claim| claim.shadow && claim.standing.refuses) {
+            if logged.replace(claim.rule) != Some(claim.rule) {
+                let (rule, site) = (self.rule_name_at(claim.rule), &self.site.name);
+                log::info!("the rule {rule} of {site}, which is in shadow, would have refused a request");
+            }
+        }
     }
 
     /// Learns what a request has cost.

@@ -90,6 +90,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     }
 
     fn begin(&mut self, now: Now) -> Decision {
+        self.limiter.log_shadows(&self.claims);
         self.meter.began = now.tick;
         self.meter.since = Some(now.tick);
         self.settled = false;

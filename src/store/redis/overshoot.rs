@@ -123,7 +123,7 @@ impl Run {
 
 /// The mean and the largest of what eight processes spend more than one, as shares of the budget.
 fn extra(clients: usize) -> (f64, f64) {
-    let runs = std::env::var("TIMEBUDGET_RUNS").map_or(20, |runs| runs.parse().unwrap());
+    let runs = option_env!("TIMEBUDGET_RUNS").map_or(20, |runs| runs.parse().unwrap());
     let extra = |seed| {
         let shared = Run::new(seed, 8, clients).spent();
         let alone = Run::new(seed, 1, clients).spent();
