@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "the memory store keeps all promises of every store")]
 mod acceptance;
 mod batched;
+mod chaos;
 mod clocks;
 mod cluster;
 mod clusters;
@@ -14,6 +15,7 @@ mod faults;
 mod journal;
 mod process;
 mod promises;
+mod proxy;
 mod server;
 mod topologies;
 mod uris;
