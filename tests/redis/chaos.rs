@@ -71,6 +71,7 @@ fn print(name: &str, felt: &Felt, stored: u64, expected: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn foul_weather_costs_nobody_more_than_the_deadline_and_no_count_is_lost() {
     println!(
         "| trouble | served | of them degraded | p99.9 | slowest | counted |\n|---|---:|---:|---:|---:|---|"
@@ -96,6 +97,7 @@ async fn foul_weather_costs_nobody_more_than_the_deadline_and_no_count_is_lost()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn commands_in_a_loop_that_hurt_lose_no_count() {
     let loops: [(&str, &[&str]); 3] = [
         ("FLUSHALL in a loop", &["flushall"]),
@@ -121,6 +123,7 @@ async fn commands_in_a_loop_that_hurt_lose_no_count() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn a_stale_restart_is_put_right() {
     let mut server = Server::start();
     let process = Process::new(&server.uri("deadline=20ms"), RATES);
@@ -146,6 +149,7 @@ async fn a_stale_restart_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn a_server_that_is_frozen_for_ten_seconds_is_put_right() {
     let server = Server::start();
     let process = Process::new(&server.uri("deadline=20ms"), RATES);
@@ -165,6 +169,7 @@ async fn a_server_that_is_frozen_for_ten_seconds_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn an_account_that_is_no_account_concerns_nobody_else() {
     let server = Server::start();
     let uri = server.uri("deadline=2s");
@@ -183,6 +188,7 @@ async fn an_account_that_is_no_account_concerns_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn a_user_who_may_not_write_degrades_and_heals() {
     let server = Server::start();
     server.cli(&["acl", "setuser", "shop", "on", ">pass", "~*", "+@all"]);
@@ -196,6 +202,7 @@ async fn a_user_who_may_not_write_degrades_and_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn a_server_that_is_busy_with_a_script_degrades_and_heals() {
     let server = Server::with(&["--busy-reply-threshold", "50"]);
     let process = Process::new(&server.uri("deadline=20ms"), RATES);
