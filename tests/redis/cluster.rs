@@ -1,6 +1,7 @@
 //! Clusters of the tests' own.
 
 use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::server::Server;
@@ -33,6 +34,15 @@ impl Cluster {
         format!("redis+cluster://{}/?{parameters}", nodes.join(","))
     }
 
+    /// Moves slots from one master to another; says in the end whether it could.
+    pub(crate) fn reshard(&self, from: &str, to: &str, slots: u32) -> JoinHandle<bool> {
+        let address = format!("127.0.0.1:{}", self.nodes[0].port);
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "reshard", &address, "--cluster-from", from, "--cluster-to", to]);
+        command.args(["--cluster-slots", &slots.to_string(), "--cluster-yes"]).stdout(Stdio::null());
+        thread::spawn(move || command.status().unwrap().success())
+    }
+
     /// Waits until all nodes say that all slots are served, and the replicas know what their masters know.
     fn wait(&self) {
         let until = Instant::now() + Duration::from_secs(20);
@@ -42,7 +52,7 @@ impl Cluster {
         };
         while !self.nodes.iter().all(is_whole) {
             assert!(Instant::now() < until, "the cluster never became whole");
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         }
     }
 }

@@ -83,3 +83,27 @@ async fn the_loss_of_a_master_concerns_its_own_accounts_only_until_its_replica_t
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_that_move_lose_no_count() {
+    let cluster = Cluster::start(0);
+    let process = Process::keyed(&cluster.uri("deadline=200ms"), "100000 per day", Component::Ip);
+    let (to, from) = (cluster.nodes[0].cli(&["cluster", "myid"]), cluster.nodes[1].cli(&["cluster", "myid"]));
+    let moved = cluster.reshard(&from, &to, 5_461);
+    let mut served = [0; 10];
+    while !moved.is_finished() {
+        for (served, client) in served.iter_mut().zip(0..) {
+            *served += u64::from(process.admit_from(ip(client)).await.is_ok());
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(moved.join().unwrap(), "the slots were moved");
+    sleep(Duration::from_millis(1_000)).await;
+    let newcomer = Process::keyed(&cluster.uri("deadline=2s"), "100000 per day", Component::Ip);
+    for (served, client) in served.into_iter().zip(0..) {
+        let mut admitted = newcomer.admit_from(ip(client)).await.unwrap();
+        let report = admitted.report().unwrap();
+        assert_eq!(report.limit - report.remaining - 1, served, "client {client}");
+    }
+    assert_eq!(newcomer.degraded(), 0);
+}

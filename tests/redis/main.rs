@@ -3,6 +3,7 @@
 #[path = "../store/acceptance.rs"]
 #[expect(dead_code, reason = "the memory store keeps all promises of every store")]
 mod acceptance;
+mod app;
 mod batched;
 mod chaos;
 mod clocks;

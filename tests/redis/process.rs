@@ -93,7 +93,7 @@ impl Process {
     }
 }
 
-fn rule(name: &str, rates: &str, key: Component) -> Rule {
+pub(crate) fn rule(name: &str, rates: &str, key: Component) -> Rule {
     Rule::new(name, key, tightest(parse_rates(rates).unwrap()))
 }
 

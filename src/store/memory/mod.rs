@@ -125,6 +125,16 @@ impl Memory {
         Ok(self)
     }
 
+    /// Sends claims on accounts that do not exist to the shared one of their book, if there may be no room for them.
+    ///
+    /// For a store that has to know which account is charged before it decides.
+    #[cfg(feature = "redis")]
+    pub(in crate::store) fn send_newcomers_aside(&self, claims: &mut [Claim], now: Now) {
+        if self.accounts.load(Relaxed) + claims.len() > self.max_accounts {
+            locked!(self, claims, now, |decision| decision.send_newcomers_to(OVERFLOW, claims));
+        }
+    }
+
     /// Decides with the shared account of its book in the place of each account that does not exist yet.
     #[cold]
     fn admit_newcomers(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Verdict {

@@ -71,6 +71,7 @@ impl Core {
 
     /// Decides, unless the server has to be asked.
     pub(super) fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        self.memory.send_newcomers_aside(claims, now);
         self.weigh(claims, now);
         let (healthy, batched) = (self.is_healthy(), self.settings.mode == SyncMode::Batched);
         if mode == Mode::Force || (healthy && batched && claims.iter().all(is_timed)) {
@@ -300,5 +301,38 @@ fn charged(claim: &Claim, others: &Line) -> u64 {
         Charge::Time { .. } => others.spent.saturating_add(others.hold(claim.standing.left)),
         Charge::Requests { .. } => others.spent,
         Charge::Place => u64::from(others.admitted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::key::KeyHash;
+    use crate::model::units::Unit;
+    use crate::model::window::Period;
+    use crate::model::zone::Zone;
+    use crate::store::{BookSpec, Tally};
+
+    /// Asked about under its own key and charged to the shared account, a newcomer would never be refused.
+    #[test]
+    fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() {
+        let core = Core { memory: Memory::new(1), ..Core::new(Settings::of_uri("redis://model").unwrap()) };
+        core.heal();
+        let (tally, period) = (Tally::Charged(Unit::Requests), Some(Period::DAY));
+        let zone = Arc::new(Zone::utc());
+        let book = core.memory.open(&BookSpec { site: "site", rule: "rule", tally, period, zone: &zone });
+        let charge = Charge::Requests { cost: 1 };
+        let claim = |n| [Claim::new(book, KeyHash([n, n, n, n]), 10, charge)];
+        let (mut first, mut second) = (claim(1), claim(2));
+        assert_eq!(core.admit(&mut first, Mode::Decide, core.now()), Ok(Verdict::Open));
+        core.conclude(&mut first, Verdict::Admitted, &[CHARGED], core.now());
+        assert_eq!(core.admit(&mut second, Mode::Decide, core.now()), Ok(Verdict::Open));
+        assert_eq!(first[0].key, KeyHash([1, 1, 1, 1]));
+        assert_eq!(second[0].key, KeyHash([0, 0, 0, 0]));
+        core.conclude(&mut second, Verdict::Admitted, &[CHARGED], core.now());
+        core.look(&mut second, Micros::ZERO, core.now());
+        assert_eq!(second[0].standing.spent, 1);
     }
 }
