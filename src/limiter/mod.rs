@@ -2,6 +2,7 @@
 
 mod admission;
 mod engine;
+mod open_rule;
 mod reservation;
 
 use std::sync::Arc;
@@ -11,16 +12,15 @@ use smallvec::SmallVec;
 pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
 pub(crate) use self::admission::{Decision, Question};
 pub use self::engine::Engine;
-use self::engine::Expectations;
+use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
-use crate::model::limit::Limit;
 use crate::model::now::Now;
-use crate::model::rule::{Component, Hold, Missing, Rule, Until};
+use crate::model::rule::{Component, Missing, Rule, Until};
 use crate::model::site::Site;
-use crate::model::units::{Micros, Unit};
-use crate::store::{Book, BookSpec, Charge, Claim, Counts, Fault, Mode, Tally, Verdict};
+use crate::model::units::Micros;
+use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
 
@@ -38,20 +38,6 @@ pub struct Limiter {
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_apart: bool,
     pub(crate) engine: Arc<Engine>,
-}
-
-/// A rule with its books open.
-#[derive(Debug)]
-struct OpenRule {
-    name: Arc<str>,
-    limits: Vec<(Limit, Book)>,
-    expectations: Arc<Expectations>,
-    /// Whether it has no condition.
-    applies_always: bool,
-    /// Whether rules that apply otherwise give way to it.
-    displaces: bool,
-    /// The key, where it is the same for all requests.
-    constant_key: Option<KeyHash>,
 }
 
 impl Limiter {
@@ -178,55 +164,5 @@ impl Limiter {
 
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
         self.rules[usize::from(claim.rule)].expectations.expected(route)
-    }
-}
-
-impl OpenRule {
-    fn new(rule: &Rule, site: &Site, engine: &Engine) -> Self {
-        let open = |limit: &Limit| {
-            let tally = match limit {
-                Limit::Time { .. } => Tally::Charged(Unit::Time),
-                Limit::Requests { .. } => Tally::Charged(Unit::Requests),
-                Limit::Concurrent { .. } => Tally::Running,
-            };
-            let (site, zone) = (site.name.as_str(), &site.zone);
-            engine.store.open(&BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone })
-        };
-        let is_constant = rule.key.is_constant() && !rule.per_method;
-        Self {
-            name: Arc::from(rule.name.as_str()),
-            limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
-            expectations: engine.expectations(&site.name, &rule.name),
-            applies_always: rule.when.is_always(),
-            displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
-            constant_key: is_constant.then(|| engine.hasher.hash(&[])),
-        }
-    }
-
-    #[inline]
-    fn is_about(&self, rule: &Rule, facts: &dyn Facts) -> bool {
-        self.applies_always || rule.when.matches(facts)
-    }
-
-    fn claim(&self, rule: &Rule, key: KeyHash, at: u16, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
-        let Rule { counts, shadow, cost, .. } = *rule;
-        for (limit, book) in &self.limits {
-            let charge = match limit {
-                Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
-                // What is never refused is charged its time, and is not counted.
-                _ if mode == Mode::Force => continue,
-                Limit::Requests { .. } => Charge::Requests { cost },
-                Limit::Concurrent { .. } => Charge::Place,
-            };
-            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(*book, key, limit.quota(), charge) });
-        }
-    }
-
-    fn held(&self, hold: Hold, facts: &dyn Facts) -> Micros {
-        match hold {
-            Hold::Auto => self.expectations.expected(facts.route()),
-            Hold::Off => Micros::ZERO,
-            Hold::Fixed(span) => span,
-        }
     }
 }
