@@ -1,14 +1,16 @@
 //! A decision on accounts that exist allocates nothing, from admission to settlement.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use allocation_counter::measure;
+use timebudget::model::facts::Facts;
 use timebudget::model::key::KeyHasher;
 use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
-use timebudget::{Clock, Micros, Period, SystemClock, Zone};
+use timebudget::{Admission, Clock, Engine, Limiter, Micros, Period, SystemClock, Zone, config};
 
 struct Bench {
     store: Memory,
@@ -101,4 +103,45 @@ fn nor_does_a_refusal() {
     let refuse =
         || assert_eq!(bench.store.admit(&mut claims, Mode::Decide, bench.clock.now()), Ok(Verdict::Refused));
     assert_eq!(measure(refuse).count_total, 0);
+}
+
+/// The facts of a request that no rule of many is about, but for the last.
+struct Request;
+
+impl Facts for Request {
+    fn method(&self) -> &str {
+        "GET"
+    }
+
+    fn path(&self) -> &str {
+        "/api/users/7"
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, 7]))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        (name == "authorization").then_some("Bearer none-of-theirs")
+    }
+}
+
+#[test]
+fn nor_does_the_comparison_with_a_thousand_rules() {
+    let rule = |at: u32| {
+        let when = match at % 4 {
+            0 => format!(r#"{{ "path": "/p{at}" }}"#),
+            1 => format!(r#"{{ "path": {{ "glob": "/api/{at}/*" }} }}"#),
+            2 => format!(r#"{{ "path": {{ "regex": "^/v{at}/[0-9]+$" }}, "ip": "10.0.0.0/8" }}"#),
+            _ => format!(r#"{{ "header": {{ "authorization": "Bearer {at}" }} }}"#),
+        };
+        format!(r#"{{ "name": "r{at}", "when": {when}, "limits": "5 per hour" }},"#)
+    };
+    let rules: String = (0..1_000).map(rule).collect();
+    let text = format!(r#"{{ "rate_limit_rules": [{rules} {{ "name": "all", "limits": "9h per hour" }}] }}"#);
+    let (site, _) = config::parse_site("site", &text).unwrap();
+    let limiter = Arc::new(Limiter::new(site, &Engine::in_memory()));
+    let serve = || assert!(matches!(limiter.admit(&Request), Ok(Admission::Admitted(_))));
+    serve();
+    assert_eq!(measure(|| (0..100).for_each(|_| serve())).count_total, 0);
 }

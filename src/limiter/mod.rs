@@ -18,17 +18,23 @@ use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::now::Now;
 use crate::model::rule::{Component, Missing, Rule, Until};
+use crate::model::rule_index::RuleIndex;
 use crate::model::site::Site;
 use crate::model::units::Micros;
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
 
+/// How many rules are sooner asked one by one than looked up.
+const FEW_RULES: usize = 8;
+
 /// A running limiter: one site's rules over an engine.
 #[derive(Debug)]
 pub struct Limiter {
     site: Site,
     rules: Vec<OpenRule>,
+    /// Which rules a request can fulfil, where they are too many to ask each.
+    index: Option<RuleIndex>,
     /// Whether headers must say which of several limits they describe.
     pub(crate) has_several_limits: bool,
     /// Whether a rule applies only where no other does.
@@ -47,8 +53,10 @@ impl Limiter {
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.len()).sum::<usize>();
+        let conditions = site.rules.iter().map(|rule| &rule.when);
         Self {
             rules,
+            index: (site.rules.len() > FEW_RULES).then(|| RuleIndex::new(conditions)),
             has_several_limits: limits > 1,
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
@@ -85,8 +93,27 @@ impl Limiter {
 
     /// The claims of all rules that apply to a request.
     pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
-        let displaced = self.has_otherwise && self.is_displaced(facts);
-        for (at, (rule, open)) in self.site.rules.iter().zip(&self.rules).enumerate() {
+        match &self.index {
+            None => self.claim_of(0..self.rules.len(), facts, mode, claims),
+            Some(index) => {
+                let candidates = index.candidates(facts);
+                self.claim_of(candidates.iter().map(|at| usize::from(*at)), facts, mode, claims);
+            }
+        }
+    }
+
+    /// The claims of those among the candidates that apply to a request.
+    #[inline]
+    fn claim_of(
+        &self,
+        candidates: impl Iterator<Item = usize> + Clone,
+        facts: &dyn Facts,
+        mode: Mode,
+        claims: &mut Claims,
+    ) {
+        let displaced = self.has_otherwise && self.is_displaced(candidates.clone(), facts);
+        for at in candidates {
+            let (rule, open) = (&self.site.rules[at], &self.rules[at]);
             if (rule.otherwise && displaced) || !open.is_about(rule, facts) {
                 continue;
             }
@@ -97,8 +124,8 @@ impl Limiter {
     }
 
     /// Whether a rule applies to which those give way that apply otherwise.
-    fn is_displaced(&self, facts: &dyn Facts) -> bool {
-        let rules = self.site.rules.iter().zip(&self.rules);
+    fn is_displaced(&self, candidates: impl Iterator<Item = usize>, facts: &dyn Facts) -> bool {
+        let rules = candidates.map(|at| (&self.site.rules[at], &self.rules[at]));
         let mut displacing = rules.filter(|(rule, open)| open.displaces && open.is_about(rule, facts));
         displacing.any(|(rule, open)| rule.missing != Missing::Skip || self.key(rule, open, facts).is_some())
     }

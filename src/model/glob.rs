@@ -59,6 +59,12 @@ impl Glob {
         reached >> self.steps.len() & 1 == 1
     }
 
+    /// What every path begins with that matches.
+    pub(crate) fn literal_prefix(&self) -> String {
+        let exact = |step: &Step| if let Step::Exactly(letter) = step { Some(*letter) } else { None };
+        self.steps.iter().map_while(exact).collect()
+    }
+
     fn after(&self, reached: u128, letter: char) -> u128 {
         let mut next = 0;
         for (i, step) in self.steps.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 
 pub mod action;
+mod anchor;
 pub mod client_address;
 pub mod condition;
 pub(crate) mod decimal;
@@ -24,6 +25,7 @@ pub mod period;
 pub mod rate;
 pub mod rate_error;
 pub mod rule;
+pub mod rule_index;
 pub mod share;
 pub mod site;
 pub mod statuses;

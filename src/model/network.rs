@@ -41,6 +41,18 @@ impl Network {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && cut(address, self.prefix) == self.first
     }
+
+    /// The network of this length that an address lies in; `None` if the address is of the other kind.
+    pub(crate) fn around(&self, address: IpAddr) -> Option<Self> {
+        let address = address.to_canonical();
+        let network = || Self { first: cut(address, self.prefix), prefix: self.prefix };
+        (address.is_ipv4() == self.first.is_ipv4()).then(network)
+    }
+
+    /// Whether both networks have addresses of one kind, and as many of them.
+    pub(crate) const fn is_as_long_as(&self, other: &Self) -> bool {
+        self.first.is_ipv4() == other.first.is_ipv4() && self.prefix == other.prefix
+    }
 }
 
 impl FromStr for Network {

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use regex::{Error, Regex, RegexBuilder};
+use regex_syntax::hir::Look;
+use regex_syntax::hir::literal::Extractor;
 
 /// The most bytes that a compiled pattern takes.
 const MAX_SIZE: usize = 1 << 20;
@@ -39,6 +41,11 @@ impl Pattern {
     pub fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
+
+    /// What every text begins with in which the pattern is found; empty if that is not known.
+    pub(crate) fn literal_prefix(&self) -> String {
+        prefix_of(self.0.as_str()).unwrap_or_default()
+    }
 }
 
 impl PartialEq for Pattern {
@@ -56,6 +63,15 @@ impl fmt::Display for PatternError {
 }
 
 impl std::error::Error for PatternError {}
+
+fn prefix_of(pattern: &str) -> Option<String> {
+    let parsed = regex_syntax::parse(pattern).ok()?;
+    if !parsed.properties().look_set_prefix().contains(Look::Start) {
+        return None;
+    }
+    let beginnings = Extractor::new().extract(&parsed);
+    String::from_utf8(beginnings.longest_common_prefix()?.to_vec()).ok()
+}
 
 /// The reason alone: the library draws the pattern above it, over several lines.
 fn reason(error: &Error) -> String {
@@ -79,6 +95,23 @@ mod tests {
     fn a_pattern_built_to_be_slow_is_not() {
         let slow = Pattern::new("^(a+)+$").unwrap();
         assert!(!slow.matches(&format!("{}b", "a".repeat(100_000))));
+    }
+
+    #[test]
+    fn only_an_anchored_pattern_has_a_fixed_beginning() {
+        for (pattern, prefix) in [
+            ("^/api/v[0-9]+/", "/api/v"),
+            ("^/api/users$", "/api/users"),
+            ("^(/api/a|/api/b)", "/api/"),
+            ("^/a(/b)?", "/a"),
+            ("^/a|/b", ""),
+            ("(?m)^/a", ""),
+            ("(?i)^/a", "/"),
+            ("/a", ""),
+            ("^", ""),
+        ] {
+            assert_eq!(Pattern::new(pattern).unwrap().literal_prefix(), prefix, "{pattern}");
+        }
     }
 
     #[test]

@@ -1,0 +1,273 @@
+//! The index of a site's rules: which of them a request can fulfil at all.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
+
+use crate::model::anchor::{Anchor, Mentions, Source};
+use crate::model::condition::Condition;
+use crate::model::facts::Facts;
+use crate::model::network::Network;
+
+/// Positions of rules, ascending, each once.
+pub type Candidates = SmallVec<[u16; 32]>;
+
+/// The index of a site's conditions: a request pays for those that it can fulfil, not for all that there are.
+///
+/// A condition is found by a path, a folder, a network or a value that every request has that fulfils it; of several, by
+/// the one that the fewest conditions name. Conditions without such a thing (a method, a regular expression without a fixed
+/// beginning, anything under `not`) are candidates for every request.
+#[derive(Clone, Debug, Default)]
+pub struct RuleIndex {
+    /// What every request may fulfil.
+    everywhere: Vec<u16>,
+    paths: Postings<String>,
+    folders: Postings<String>,
+    /// How long the longest folder is: no longer part of a path is looked up, however long the path.
+    longest_folder: usize,
+    values: Vec<(Source, Postings<String>)>,
+    networks: Postings<Network>,
+    /// The lengths of the networks' prefixes, with an address of their kind.
+    prefixes: Vec<Network>,
+}
+
+/// The rules that a thing leads to. Its keys are the configuration's, so no client can make them collide.
+type Postings<K> = HashMap<K, Vec<u16>, FixedState>;
+
+impl RuleIndex {
+    /// The index of these conditions, in their order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::model::{condition::Condition, rule_index::RuleIndex, text::Text};
+    /// # use timebudget::model::facts::Facts;
+    /// # struct Get(&'static str);
+    /// # impl Facts for Get {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn path(&self) -> &str { self.0 }
+    /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
+    /// # }
+    /// let path = |path: &str| Condition::Path(Text::Equal(path.into()));
+    /// let index = RuleIndex::new([&path("/a"), &path("/b"), &Condition::ALWAYS]);
+    /// assert_eq!(index.candidates(&Get("/b")).as_slice(), [1, 2]);
+    /// ```
+    pub fn new<'a>(conditions: impl IntoIterator<Item = &'a Condition> + Clone) -> Self {
+        let mut mentions = Mentions::default();
+        conditions.clone().into_iter().for_each(|condition| mentions.count(condition));
+        let mut index = Self::default();
+        for (rule, condition) in (0..=u16::MAX).zip(conditions) {
+            match mentions.anchors(condition) {
+                Some(anchors) => anchors.into_iter().for_each(|anchor| index.post(anchor, rule)),
+                None => index.everywhere.push(rule),
+            }
+        }
+        index
+    }
+
+    /// The rules that a request may fulfil; it fulfils no other.
+    pub fn candidates(&self, facts: &dyn Facts) -> Candidates {
+        let mut found = Candidates::from_slice(&self.everywhere);
+        self.look_up_path(facts.path(), &mut found);
+        for (source, postings) in &self.values {
+            source.with_value(facts, |value| found.extend_from_slice(at(postings, value)));
+        }
+        if let Some(ip) = facts.ip().filter(|_| !self.prefixes.is_empty()) {
+            self.look_up_ip(ip, &mut found);
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn look_up_path(&self, path: &str, found: &mut Candidates) {
+        if !self.paths.is_empty() {
+            found.extend_from_slice(at(&self.paths, path));
+        }
+        if self.folders.is_empty() {
+            return;
+        }
+        let reach = &path.as_bytes()[..path.len().min(self.longest_folder + 1)];
+        let ends = (1..reach.len()).filter(|end| reach[*end] == b'/');
+        for end in ends.chain((path.len() <= self.longest_folder).then_some(path.len())) {
+            found.extend_from_slice(at(&self.folders, &path[..end]));
+        }
+    }
+
+    fn look_up_ip(&self, ip: IpAddr, found: &mut Candidates) {
+        for network in self.prefixes.iter().filter_map(|prefix| prefix.around(ip)) {
+            found.extend(self.networks.get(&network).into_iter().flatten().copied());
+        }
+    }
+
+    fn post(&mut self, anchor: Anchor, rule: u16) {
+        match anchor {
+            Anchor::Path(path) => post(&mut self.paths, path, rule),
+            Anchor::Folder(folder) => {
+                self.longest_folder = self.longest_folder.max(folder.len());
+                post(&mut self.folders, folder, rule);
+            }
+            Anchor::Value(source, value) => post(self.values_of(source), value, rule),
+            Anchor::Ip(network) => {
+                if !self.prefixes.iter().any(|other| other.is_as_long_as(&network)) {
+                    self.prefixes.push(network);
+                }
+                post(&mut self.networks, network, rule);
+            }
+        }
+    }
+
+    fn values_of(&mut self, source: Source) -> &mut Postings<String> {
+        let known = self.values.iter().position(|(other, _)| *other == source);
+        let at = known.unwrap_or_else(|| {
+            self.values.push((source, Postings::default()));
+            self.values.len() - 1
+        });
+        &mut self.values[at].1
+    }
+}
+
+impl Source {
+    fn with_value(&self, facts: &dyn Facts, mut look_up: impl FnMut(&str)) {
+        match self {
+            Self::Host => facts.host().into_iter().for_each(look_up),
+            Self::Header(name) => facts.header(name).into_iter().for_each(look_up),
+            Self::Cookie(name) => facts.cookie(name).into_iter().for_each(|value| look_up(&value)),
+            Self::Query(name) => facts.query(name).into_iter().for_each(|value| look_up(&value)),
+        }
+    }
+}
+
+fn post<K: Hash + Eq>(postings: &mut Postings<K>, key: K, rule: u16) {
+    postings.entry(key).or_default().push(rule);
+}
+
+fn at<'a>(postings: &'a Postings<String>, key: &str) -> &'a [u16] {
+    postings.get(key).map_or(&[], Vec::as_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::glob::Glob;
+    use crate::model::method::Method;
+    use crate::model::pattern::Pattern;
+    use crate::model::text::Text;
+
+    #[derive(Clone, Debug)]
+    struct Request {
+        path: &'static str,
+        value: &'static str,
+        ip: IpAddr,
+    }
+
+    impl Facts for Request {
+        fn method(&self) -> &str {
+            "GET"
+        }
+
+        fn path(&self) -> &str {
+            self.path
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            Some(self.ip)
+        }
+
+        fn host(&self) -> Option<&str> {
+            Some(self.value)
+        }
+
+        fn header(&self, name: &str) -> Option<&str> {
+            name.eq_ignore_ascii_case("x-plan").then_some(self.value)
+        }
+
+        fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+            (name == "plan").then_some(Cow::Borrowed(self.value))
+        }
+    }
+
+    const PATHS: [&str; 9] = ["", "/", "/a", "/a/", "/a/b", "/a/b/c", "/ab", "/a//b", "/aéb/b"];
+    const VALUES: [&str; 3] = ["", "gold", "a.example"];
+    const NETWORKS: [&str; 4] = ["10.0.0.0/8", "10.1.0.0/16", "2001:db8::/32", "0.0.0.0/0"];
+
+    fn request() -> impl Strategy<Value = Request> {
+        let ip = prop::sample::select(vec!["10.1.2.3", "10.9.9.9", "::ffff:10.1.2.3", "2001:db8::7"]);
+        let parts = (prop::sample::select(&PATHS[..]), prop::sample::select(&VALUES[..]), ip);
+        parts.prop_map(|(path, value, ip)| Request { path, value, ip: ip.parse().unwrap() })
+    }
+
+    fn text(values: &'static [&'static str]) -> impl Strategy<Value = Text> {
+        let one = (prop::sample::select(values), 0..5).prop_map(|(value, kind)| match kind {
+            0 | 1 => Text::Equal(value.into()),
+            2 => Text::Prefix(value.into()),
+            3 => Text::Glob(Glob::new(&format!("{value}*")).unwrap()),
+            _ => Text::Regex(Pattern::new(&format!("^{value}/?(b|c)?")).unwrap()),
+        });
+        let below = prop::sample::select(values).prop_map(|value| Text::Below(value.into()));
+        prop_oneof![one.clone(), below, prop::collection::vec(one, 0..3).prop_map(Text::AnyOf)]
+    }
+
+    fn condition() -> impl Strategy<Value = Condition> {
+        let network = prop::sample::select(&NETWORKS[..]).prop_map(|text| text.parse().unwrap());
+        let wanted = || prop::option::of(text(&VALUES));
+        let leaf = prop_oneof![
+            3 => text(&PATHS).prop_map(Condition::Path),
+            1 => text(&VALUES).prop_map(Condition::Host),
+            1 => prop::collection::vec(network, 0..3).prop_map(Condition::Ip),
+            1 => wanted().prop_map(|text| Condition::Header("X-Plan".into(), text)),
+            1 => wanted().prop_map(|text| Condition::Query("plan".into(), text)),
+            1 => Just(Condition::Method(Method::new("GET").into_iter().collect())),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let some = || prop::collection::vec(inner.clone(), 0..3);
+            prop_oneof![
+                some().prop_map(Condition::All),
+                some().prop_map(Condition::Any),
+                inner.prop_map(|part| Condition::Not(Box::new(part))),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn every_condition_that_a_request_fulfils_is_a_candidate(
+            conditions in prop::collection::vec(condition(), 0..12),
+            request in request(),
+        ) {
+            let found = RuleIndex::new(&conditions).candidates(&request);
+            for (at, condition) in conditions.iter().enumerate() {
+                prop_assert!(!condition.matches(&request) || found.contains(&(at as u16)), "{condition:?}");
+            }
+            prop_assert!(found.is_sorted_by(|one, other| one < other));
+        }
+    }
+
+    fn get(path: &'static str) -> Request {
+        Request { path, value: "", ip: IpAddr::from([10, 1, 2, 3]) }
+    }
+
+    #[test]
+    fn a_thousand_paths_leave_one_candidate() {
+        let paths: Vec<_> = (0..1_000).map(|i| Condition::Path(Text::Equal(format!("/p{i}")))).collect();
+        assert_eq!(RuleIndex::new(&paths).candidates(&get("/p7")).as_slice(), [7]);
+    }
+
+    #[test]
+    fn of_several_facts_the_one_that_fewest_conditions_name_is_looked_up() {
+        let host = || Condition::Host(Text::Equal("a.example".into()));
+        let folder = |at| Condition::Path(Text::Below(format!("/{at}")));
+        let both: Vec<_> = (0..9).map(|at| Condition::All(vec![host(), folder(at)])).collect();
+        let request = Request { value: "a.example", ..get("/3/x") };
+        assert_eq!(RuleIndex::new(&both).candidates(&request).as_slice(), [3]);
+    }
+}
