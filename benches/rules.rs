@@ -3,7 +3,6 @@
 #[expect(dead_code, reason = "other benchmarks use the rest")]
 #[path = "harness/micro.rs"]
 mod micro;
-#[expect(dead_code, reason = "other benchmarks use the rest")]
 #[path = "harness/stats.rs"]
 mod stats;
 
