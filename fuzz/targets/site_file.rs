@@ -1,0 +1,12 @@
+//! A site file: whatever it holds, it either loads or its errors say where they stand.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use timebudget::config::parse_site;
+
+fuzz_target!(|text: &str| {
+    match parse_site("fuzz", text) {
+        Ok((site, _)) => assert_eq!(parse_site("fuzz", text).map(|(again, _)| again), Ok(site)),
+        Err(errors) => assert!(errors.to_string().lines().all(|line| line.starts_with("site_config.json: "))),
+    }
+});
