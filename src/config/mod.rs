@@ -17,6 +17,7 @@ mod node;
 mod number;
 mod problem;
 mod rate_limit;
+mod reach;
 mod report;
 mod rules;
 mod setting;

@@ -8,6 +8,7 @@ use crate::config::limits::limits;
 use crate::config::node::{Fields, Known, Node};
 use crate::config::number::whole;
 use crate::config::rate_limit::is_request_limit;
+use crate::config::reach::check_reach;
 use crate::config::report::Report;
 use crate::config::statuses::charge_when;
 use crate::model::action::Action;
@@ -209,20 +210,4 @@ fn check_names(items: &[Node<'_>], rules: &[Rule], report: &mut Report) -> bool 
         }
     }
     unique
-}
-
-fn check_reach(items: &[Node<'_>], rules: &[Rule], report: &mut Report) {
-    let reigns = |rule: &&Rule| {
-        rule.when.is_always()
-            && rule.displaces
-            && !rule.otherwise
-            && !rule.shadow
-            && rule.counts != Counts::Refusals
-            && rule.missing != Missing::Skip
-    };
-    let Some(reigning) = rules.iter().find(reigns) else { return };
-    for (rule, item) in rules.iter().zip(items).filter(|(rule, _)| rule.otherwise) {
-        let name = &reigning.name;
-        item.suspect_part(&rule.name, format_args!("never applies, for the rule {name} always does"), report);
-    }
 }

@@ -4,6 +4,7 @@ pub mod action;
 mod anchor;
 pub mod client_address;
 pub mod condition;
+pub mod contradiction;
 pub(crate) mod decimal;
 pub(crate) mod excerpt;
 pub mod expectation;

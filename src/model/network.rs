@@ -42,6 +42,11 @@ impl Network {
         address.is_ipv4() == self.first.is_ipv4() && cut(address, self.prefix) == self.first
     }
 
+    /// Whether some address lies in both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+
     /// The network of this length that an address lies in; `None` if the address is of the other kind.
     pub(crate) fn around(&self, address: IpAddr) -> Option<Self> {
         let address = address.to_canonical();
