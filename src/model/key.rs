@@ -1,9 +1,8 @@
 //! Keys: whose account a request is charged to.
 
-use std::hash::Hasher as _;
 use std::net::IpAddr;
 
-use siphasher::sip128::{Hasher128 as _, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 /// The bytes of a key, injective: two keys with the same bytes have the same parts.
 ///
@@ -139,9 +138,7 @@ impl KeyHasher {
 
     /// The hash of a key.
     pub fn hash(&self, bytes: &[u8]) -> KeyHash {
-        let mut hasher = self.0;
-        hasher.write(bytes);
-        let (low, high) = hasher.finish128().as_u64();
+        let (low, high) = self.0.hash(bytes).as_u64();
         KeyHash([low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32])
     }
 }
