@@ -1,7 +1,9 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+mod client;
 mod engine;
+mod open_limits;
 mod open_rule;
 mod reservation;
 
@@ -11,6 +13,7 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
 pub(crate) use self::admission::{Decision, Question};
+pub use self::client::Client;
 pub use self::engine::Engine;
 use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
@@ -37,6 +40,10 @@ pub struct Limiter {
     has_shadow: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_apart: bool,
+    /// Whether a rule asks who clients are.
+    asks_who: bool,
+    /// Whether some clients have other limits than the rules say.
+    has_tiers: bool,
     pub(crate) engine: Arc<Engine>,
 }
 
@@ -46,7 +53,7 @@ impl Limiter {
     /// A second limiter of the same site name on the same engine draws on the same accounts: that is how a reload works.
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
-        let limits = rules.iter().map(|rule| rule.limits.len()).sum::<usize>();
+        let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         Self {
             rules,
             has_several_limits: limits > 1,
@@ -56,6 +63,8 @@ impl Limiter {
                 .rules
                 .iter()
                 .any(|rule| rule.charge_when.is_some() || rule.until == Until::Head),
+            asks_who: asks_who(&site),
+            has_tiers: site.tiers.change_limits(),
             engine: Arc::clone(engine),
             site,
         }
@@ -79,19 +88,56 @@ impl Limiter {
         self.engine.clock.now()
     }
 
-    pub(crate) fn is_exempt(&self, facts: &dyn Facts) -> bool {
+    /// The claims of all rules that apply to a request, and when it is; `None` if the request is exempt.
+    ///
+    /// `spared` says whether it may be.
+    #[inline]
+    pub(crate) fn claims(
+        &self,
+        facts: &dyn Facts,
+        mode: Mode,
+        spared: bool,
+        claims: &mut Claims,
+    ) -> Option<Now> {
+        if self.asks_who {
+            return self.claims_of_client(facts, mode, spared, claims);
+        }
+        if spared && self.is_exempt(facts) {
+            return None;
+        }
+        self.claim(facts, None, mode, claims);
+        Some(self.now())
+    }
+
+    /// The same where rules ask who the client is, which may depend on when it is.
+    fn claims_of_client(
+        &self,
+        facts: &dyn Facts,
+        mode: Mode,
+        spared: bool,
+        claims: &mut Claims,
+    ) -> Option<Now> {
+        let now = self.now();
+        let client = Client::new(facts, &self.site, now.wall());
+        if spared && self.is_exempt(&client) {
+            return None;
+        }
+        self.claim(&client, self.has_tiers.then_some(&client), mode, claims);
+        Some(now)
+    }
+
+    fn is_exempt(&self, facts: &dyn Facts) -> bool {
         self.site.exempt.as_ref().is_some_and(|exempt| exempt.matches(facts))
     }
 
-    /// The claims of all rules that apply to a request.
-    pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
+    fn claim(&self, facts: &dyn Facts, client: Option<&Client<'_>>, mode: Mode, claims: &mut Claims) {
         let displaced = self.has_otherwise && self.is_displaced(facts);
         for (at, (rule, open)) in self.site.rules.iter().zip(&self.rules).enumerate() {
             if (rule.otherwise && displaced) || !open.is_about(rule, facts) {
                 continue;
             }
             if let Some(key) = self.key(rule, open, facts) {
-                open.claim(rule, key, at as u16, facts, mode, claims);
+                open.claim(rule, key, at as u16, (facts, client), mode, claims);
             }
         }
     }
@@ -165,4 +211,10 @@ impl Limiter {
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
         self.rules[usize::from(claim.rule)].expectations.expected(route)
     }
+}
+
+/// Whether anything of a site depends on who clients are.
+fn asks_who(site: &Site) -> bool {
+    let exempts = site.exempt.as_ref().is_some_and(|exempt| !exempt.needs().is_empty());
+    exempts || site.tiers.change_limits() || site.rules.iter().any(|rule| !rule.needs().is_empty())
 }

@@ -1,21 +1,26 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 
 pub mod action;
+pub mod api_key;
 pub mod client_address;
 pub mod condition;
+pub mod country;
 pub(crate) mod decimal;
 pub(crate) mod excerpt;
 pub mod expectation;
 pub mod facts;
 pub mod glob;
 pub mod header_policy;
+pub mod identity;
 pub mod key;
 pub mod key_spec;
 pub mod ledger;
 pub mod limit;
 pub mod line;
 pub mod method;
+pub mod multiplier;
 pub(crate) mod nearest;
+pub mod need;
 pub mod network;
 pub mod now;
 pub mod parameter;
@@ -27,7 +32,9 @@ pub mod rule;
 pub mod share;
 pub mod site;
 pub mod statuses;
+pub mod term;
 pub mod text;
+pub mod tiers;
 pub mod units;
 pub mod window;
 pub mod zone;

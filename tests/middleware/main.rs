@@ -10,6 +10,7 @@ mod harness;
 mod headers;
 mod hostile;
 mod http2;
+mod identity;
 mod placement;
 mod refusals;
 mod rewrites;

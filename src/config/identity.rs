@@ -1,0 +1,39 @@
+//! The keys that say who tells who and where clients are.
+
+use crate::config::address::forwarded_header;
+use crate::config::node::{Known, Node, sound};
+use crate::config::report::Report;
+use crate::model::country::CountrySource;
+use crate::model::identity::IdentityHeaders;
+
+const IDENTITY: Known = Known { now: &["user", "groups"], later: &[] };
+const COUNTRY: Known = Known { now: &["header", "database"], later: &[] };
+
+const HEADER: &str = "the name of a header, such as \"X-Forwarded-User\"";
+const SOURCE: &str = "{\"header\": name} or {\"database\": path}";
+
+/// The headers that `rate_limit_identity` names.
+pub(super) fn identity(node: &Node<'_>, report: &mut Report) -> Option<IdentityHeaders> {
+    let fields = node.fields(&IDENTITY, report)?;
+    let user = fields.required("user", HEADER, report).and_then(|node| forwarded_header(&node, report));
+    let groups = fields.optional("groups").map(|node| forwarded_header(&node, report));
+    Some(IdentityHeaders { user: user?, groups: sound(groups)? })
+}
+
+/// The source that `rate_limit_country` names.
+pub(super) fn country(node: &Node<'_>, report: &mut Report) -> Option<CountrySource> {
+    let fields = node.fields(&COUNTRY, report)?;
+    match (fields.optional("header"), fields.optional("database")) {
+        (Some(node), None) => forwarded_header(&node, report).map(CountrySource::Header),
+        (None, Some(node)) => database(&node, report),
+        (None, None) if fields.names().next().is_some() => None,
+        _ => node.wrong(format_args!("not one source; expected {SOURCE}"), report),
+    }
+}
+
+fn database(node: &Node<'_>, report: &mut Report) -> Option<CountrySource> {
+    node.wrong(
+        "this program was built without databases of countries; expected the feature geo, or a header",
+        report,
+    )
+}
