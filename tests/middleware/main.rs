@@ -1,6 +1,7 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
 mod addresses;
+mod api_keys;
 mod bodies;
 mod burst;
 mod endings;
@@ -18,5 +19,6 @@ mod rules;
 mod rules_counting;
 mod rules_keys;
 mod sites;
+mod tiers;
 mod timing;
 mod waits;
