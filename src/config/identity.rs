@@ -31,6 +31,24 @@ pub(super) fn country(node: &Node<'_>, report: &mut Report) -> Option<CountrySou
     }
 }
 
+/// The database at a path, which is relative to the file that names it.
+#[cfg(feature = "geo")]
+fn database(node: &Node<'_>, report: &mut Report) -> Option<CountrySource> {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use crate::geo::CountryDatabase;
+
+    const PATH: &str = "the path of a database such as \"GeoLite2-Country.mmdb\"";
+    let path = node.text(PATH, report)?;
+    let beside = Path::new(report.file()).parent().unwrap_or(Path::new("")).join(path);
+    match CountryDatabase::open(beside) {
+        Ok(database) => Some(CountrySource::Database(Arc::new(database))),
+        Err(error) => node.wrong(format_args!("{error}; expected {PATH}"), report),
+    }
+}
+
+#[cfg(not(feature = "geo"))]
 fn database(node: &Node<'_>, report: &mut Report) -> Option<CountrySource> {
     node.wrong(
         "this program was built without databases of countries; expected the feature geo, or a header",

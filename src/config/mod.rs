@@ -33,7 +33,9 @@ mod tiers;
 
 use std::path::Path;
 
-use crate::config::directory::{COMMON, check_common_rules, check_unknown_hosts, read_common, read_sites, unreadable};
+use crate::config::directory::{
+    COMMON, check_common_rules, check_unknown_hosts, read_common, read_sites, unreadable,
+};
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::Report;
 use crate::model::site::Site;

@@ -44,7 +44,8 @@ fn are_unmistakable(items: &[Node<'_>], overrides: &[Override], report: &mut Rep
     let mut sound = true;
     for same in order.chunk_by(|one, other| whose(*one) == whose(*other)) {
         for (place, at) in same.iter().enumerate() {
-            let rival = same[..place].iter().find(|other| overrides[**other].term.meets(&overrides[*at].term));
+            let rival =
+                same[..place].iter().find(|other| overrides[**other].term.meets(&overrides[*at].term));
             if let Some(first) = rival {
                 let fault = format_args!(
                     "rate_limit_overrides[{first}] holds for this user and rule at the same time; expected one that does"

@@ -76,7 +76,8 @@ impl References<'_> {
         if !self.site.addresses.trusted_proxies.is_empty() {
             return;
         }
-        let fault = "believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies";
+        let fault =
+            "believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies";
         if let Some(headers) = &self.site.clients.identity {
             self.wrong("rate_limit_identity", "rate_limit_identity", &headers.user, fault.to_owned());
         }
@@ -139,9 +140,9 @@ impl References<'_> {
         let Tiers { groups, users, api_keys, .. } = &site.tiers;
         let groups = groups.iter().map(|(name, tier)| (member_place("rate_limit_groups", name), tier));
         let users = users.iter().map(|(name, user)| (member_place("rate_limit_users", name), &user.tier));
-        let keys = api_keys.values().filter_map(|key| {
-            Some((member_place("rate_limit_api_keys", &key.name), key.tier.as_ref()?))
-        });
+        let keys = api_keys
+            .values()
+            .filter_map(|key| Some((member_place("rate_limit_api_keys", &key.name), key.tier.as_ref()?)));
         let groups = groups.map(|(place, tier)| ("rate_limit_groups", place, tier));
         let users = users.map(|(place, tier)| ("rate_limit_users", place + ".tier", tier));
         let keys = keys.map(|(place, tier)| ("rate_limit_api_keys", place + ".tier", tier));

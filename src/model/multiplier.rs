@@ -62,7 +62,10 @@ mod tests {
     fn a_product_stays_between_one_and_the_largest_quota() {
         assert_eq!(Multiplier(1).times(1), 1);
         assert_eq!(Multiplier(u64::MAX).times(u64::MAX), 1 << 53);
-        assert_eq!(Multiplier(u64::MAX).of(&Limit::Concurrent { cap: 2 }), Limit::Concurrent { cap: u32::MAX });
+        assert_eq!(
+            Multiplier(u64::MAX).of(&Limit::Concurrent { cap: 2 }),
+            Limit::Concurrent { cap: u32::MAX }
+        );
     }
 
     #[test]

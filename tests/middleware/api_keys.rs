@@ -34,7 +34,8 @@ async fn each_known_key_has_an_account_by_its_name() {
     assert_eq!(ask(&mut client, "X-Api-Key: secret-bare\r\n").await, 200);
     assert_eq!(ask(&mut client, "x-api-key:  secret-bare \r\n").await, 429);
     // Two keys of one name, of which one is golden.
-    for (key, status) in [("secret-acme", 200), ("acme-two", 429), ("secret-acme", 200), ("secret-acme", 429)] {
+    for (key, status) in [("secret-acme", 200), ("acme-two", 429), ("secret-acme", 200), ("secret-acme", 429)]
+    {
         assert_eq!(ask(&mut client, &format!("X-Api-Key: {key}\r\n")).await, status, "{key}");
     }
 }
@@ -82,7 +83,10 @@ fn neither_keys_nor_digests_nor_users_are_shown() {
     let site = site("test", &file(BY_KEY));
     let shown = format!("{site:?}");
     assert!(shown.contains("KeyDigest(..)"), "{shown}");
-    for digits in ["d32afa68afe2184aede6d634480ba81600a3e467932ae2035df75b14aa3dde2d", "5d139f5bf4d48b5d26803c1963cb1b11f9310226c4f4e390f2e171b6ee6f2558"] {
+    for digits in [
+        "d32afa68afe2184aede6d634480ba81600a3e467932ae2035df75b14aa3dde2d",
+        "5d139f5bf4d48b5d26803c1963cb1b11f9310226c4f4e390f2e171b6ee6f2558",
+    ] {
         assert!(!shown.contains(digits), "{shown}");
     }
 }

@@ -14,8 +14,9 @@ const BEHIND_PROXY: &str = r#"
 
 /// A server whose only rule has these fields, behind a proxy that is trusted.
 fn behind_proxy(world: &World, rule: &str) -> Listening {
-    let file =
-        format!(r#"{{{BEHIND_PROXY}, "rate_limit_rules": [{{"name": "a", "limits": "1 per hour", {rule}}}]}}"#);
+    let file = format!(
+        r#"{{{BEHIND_PROXY}, "rate_limit_rules": [{{"name": "a", "limits": "1 per hour", {rule}}}]}}"#
+    );
     start(&world.budget_of(&file))
 }
 
@@ -44,7 +45,11 @@ async fn a_client_without_a_user_is_known_by_what_stands_in() {
     let one = "X-Forwarded-For: 192.0.2.1\r\n";
     assert_eq!(ask(&mut client, one).await, 200);
     assert_eq!(ask(&mut client, &format!("{one}X-Forwarded-User: \r\n")).await, 429, "an empty user is none");
-    assert_eq!(ask(&mut client, &format!("{one}X-Forwarded-Groups: staff\r\n")).await, 429, "groups are no user");
+    assert_eq!(
+        ask(&mut client, &format!("{one}X-Forwarded-Groups: staff\r\n")).await,
+        429,
+        "groups are no user"
+    );
     assert_eq!(ask(&mut client, "X-Forwarded-For: 192.0.2.2\r\n").await, 200, "another address");
 }
 
@@ -115,7 +120,8 @@ async fn rules_ask_for_users_groups_and_whether_anybody_is_known() {
 #[actix_web::test]
 async fn users_can_be_exempt() {
     let world = World::new();
-    let file = format!(r#"{{{BEHIND_PROXY}, "rate_limit": "0 per hour", "rate_limit_exempt": {{"user": "root"}}}}"#);
+    let file =
+        format!(r#"{{{BEHIND_PROXY}, "rate_limit": "0 per hour", "rate_limit_exempt": {{"user": "root"}}}}"#);
     let mut client = start(&world.budget_of(&file)).connect().await;
     assert_eq!(ask(&mut client, "X-Forwarded-User: root\r\n").await, 200);
     assert_eq!(ask(&mut client, "").await, 429);
@@ -144,7 +150,10 @@ async fn code_is_asked_once_and_only_where_a_rule_needs_it() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     let world = World::new();
     for (rules, asked) in [
-        (r#"{"name": "a", "when": {"path": "/", "group": "x"}, "key": ["user", "groups"], "limits": "9/day"}, {"name": "b", "key": "user", "limits": "9/day"}"#, 1),
+        (
+            r#"{"name": "a", "when": {"path": "/", "group": "x"}, "key": ["user", "groups"], "limits": "9/day"}, {"name": "b", "key": "user", "limits": "9/day"}"#,
+            1,
+        ),
         (r#"{"name": "c", "when": {"path": "/else", "user": "x"}, "limits": "9/day"}"#, 0),
         (r#"{"name": "d", "limits": "9/day"}"#, 0),
     ] {

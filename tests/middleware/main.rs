@@ -4,6 +4,7 @@ mod addresses;
 mod api_keys;
 mod bodies;
 mod burst;
+mod country;
 mod endings;
 mod extractor;
 mod forms;

@@ -34,7 +34,8 @@ const TIERS: &str = r#"
 #[actix_web::test]
 async fn a_tier_multiplies_what_a_rule_grants() {
     let world = World::new();
-    let rest = format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "5 per hour"}}]"#);
+    let rest =
+        format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "5 per hour"}}]"#);
     let mut client = start(&world, &rest).connect().await;
     assert_eq!(limit(&mut client, "alice", "vips").await, 8, "7.5, rounded half up");
     assert_eq!(limit(&mut client, "bob", "fans, vips").await, 10, "of two tiers the higher");
@@ -56,7 +57,8 @@ async fn a_tier_may_have_limits_of_its_own() {
 #[actix_web::test]
 async fn whoever_changes_the_tier_takes_along_what_was_spent() {
     let world = World::new();
-    let rest = format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "4 per hour"}}]"#);
+    let rest =
+        format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "4 per hour"}}]"#);
     let mut client = start(&world, &rest).connect().await;
     for remaining in [5, 4, 3] {
         assert_eq!(ask(&mut client, "alice", "").await.standing().1, remaining);
@@ -71,7 +73,8 @@ async fn whoever_changes_the_tier_takes_along_what_was_spent() {
 #[actix_web::test]
 async fn an_assignment_ends_at_the_exact_instant() {
     let world = World::new();
-    let rest = format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "10 per day"}}]"#);
+    let rest =
+        format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "10 per day"}}]"#);
     let mut client = start(&world, &rest).connect().await;
     world.advance(secs(1_800) - std::time::Duration::from_micros(1));
     assert_eq!(limit(&mut client, "alice", "").await, 15);
@@ -120,7 +123,8 @@ async fn caps_and_time_are_multiplied_as_well() {
 #[actix_web::test]
 async fn a_quota_of_nothing_is_nothing_in_every_tier() {
     let world = World::new();
-    let rest = format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "0 per hour"}}]"#);
+    let rest =
+        format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "user", "limits": "0 per hour"}}]"#);
     let mut client = start(&world, &rest).connect().await;
     assert_eq!(ask(&mut client, "bob", "vips").await.status, 429);
 }
@@ -150,7 +154,8 @@ async fn rules_and_keys_can_name_tiers() {
 #[actix_web::test]
 async fn the_quota_of_an_account_that_all_share_depends_on_who_asks() {
     let world = World::new();
-    let rest = format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "site", "limits": "2 per hour"}}]"#);
+    let rest =
+        format!(r#"{TIERS}, "rate_limit_rules": [{{"name": "a", "key": "site", "limits": "2 per hour"}}]"#);
     let mut client = start(&world, &rest).connect().await;
     let statuses = [
         ask(&mut client, "carol", "").await.status,
