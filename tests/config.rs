@@ -253,7 +253,9 @@ fn a_rule_that_never_applies_is_suspect() {
 #[test]
 fn every_mistake_has_its_message() {
     let table = include!("config/mistakes.rs");
-    for (text, message) in table {
+    let of_clients = include!("config/mistakes_clients.rs");
+    let references = include!("config/mistakes_references.rs");
+    for (text, message) in table.into_iter().chain(of_clients).chain(references) {
         assert_eq!(error(text), message, "{text}");
     }
 }

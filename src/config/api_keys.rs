@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::address::forwarded_header;
+use crate::config::address::header_name;
 use crate::config::condition::complete;
 use crate::config::json::Json;
 use crate::config::node::{Known, Node, sound};
@@ -20,7 +20,7 @@ const USER: &str = "the name of a user";
 
 /// The header that `rate_limit_api_key_header` names.
 pub(super) fn api_key_header(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    forwarded_header(node, report)
+    header_name(node, "the name of a header, such as \"X-Api-Key\"", report)
 }
 
 /// The API keys by their digests.

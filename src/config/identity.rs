@@ -1,6 +1,6 @@
 //! The keys that say who tells who and where clients are.
 
-use crate::config::address::forwarded_header;
+use crate::config::address::header_name;
 use crate::config::node::{Known, Node, sound};
 use crate::config::report::Report;
 use crate::model::country::CountrySource;
@@ -9,14 +9,16 @@ use crate::model::identity::IdentityHeaders;
 const IDENTITY: Known = Known { now: &["user", "groups"], later: &[] };
 const COUNTRY: Known = Known { now: &["header", "database"], later: &[] };
 
-const HEADER: &str = "the name of a header, such as \"X-Forwarded-User\"";
+const USER: &str = "the name of a header, such as \"X-Forwarded-User\"";
+const GROUPS: &str = "the name of a header, such as \"X-Forwarded-Groups\"";
+const HEADER: &str = "the name of a header, such as \"CF-IPCountry\"";
 const SOURCE: &str = "{\"header\": name} or {\"database\": path}";
 
 /// The headers that `rate_limit_identity` names.
 pub(super) fn identity(node: &Node<'_>, report: &mut Report) -> Option<IdentityHeaders> {
     let fields = node.fields(&IDENTITY, report)?;
-    let user = fields.required("user", HEADER, report).and_then(|node| forwarded_header(&node, report));
-    let groups = fields.optional("groups").map(|node| forwarded_header(&node, report));
+    let user = fields.required("user", USER, report).and_then(|node| header_name(&node, USER, report));
+    let groups = fields.optional("groups").map(|node| header_name(&node, GROUPS, report));
     Some(IdentityHeaders { user: user?, groups: sound(groups)? })
 }
 
@@ -24,7 +26,7 @@ pub(super) fn identity(node: &Node<'_>, report: &mut Report) -> Option<IdentityH
 pub(super) fn country(node: &Node<'_>, report: &mut Report) -> Option<CountrySource> {
     let fields = node.fields(&COUNTRY, report)?;
     match (fields.optional("header"), fields.optional("database")) {
-        (Some(node), None) => forwarded_header(&node, report).map(CountrySource::Header),
+        (Some(node), None) => header_name(&node, HEADER, report).map(CountrySource::Header),
         (None, Some(node)) => database(&node, report),
         (None, None) if fields.names().next().is_some() => None,
         _ => node.wrong(format_args!("not one source; expected {SOURCE}"), report),
