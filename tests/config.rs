@@ -1,5 +1,8 @@
 //! What site files mean, and what is said about those that mean nothing.
 
+#[path = "config/clients.rs"]
+mod clients;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
