@@ -35,11 +35,13 @@
 //! | 4 | [`middleware`]: the only one that knows actix |
 //! | 3 | [`sites`]: which limiter answers for a host |
 //! | 2 | [`limiter`]: joins rules, clock and store; [`config`]: from JSON to the model |
-//! | 1 | [`clock`], [`store`], [`tzdata`] |
+//! | 1 | [`clock`], [`store`], [`tzdata`], and `geo` with the feature of that name |
 //! | 0 | [`model`]: pure |
 
 pub mod clock;
 pub mod config;
+#[cfg(feature = "geo")]
+pub mod geo;
 pub mod limiter;
 pub mod middleware;
 pub mod model;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, u8)] = &[
     ("model", 0),
     ("clock", 1),
+    ("geo", 1),
     ("store", 1),
     ("tzdata", 1),
     ("limiter", 2),
@@ -26,6 +27,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("SystemTime", &["clock"]),
     ("quanta", &["clock"]),
     ("jiff", &["tzdata"]),
+    ("maxminddb", &["geo"]),
     ("chrono_tz", &["tzdata"]),
     ("std::fs", &["tzdata", "config", "store"]),
     ("std::env", &["tzdata", "config"]),

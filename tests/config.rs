@@ -1,5 +1,8 @@
 //! What site files mean, and what is said about those that mean nothing.
 
+#[path = "config/clients.rs"]
+mod clients;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -253,7 +256,9 @@ fn a_rule_that_never_applies_is_suspect() {
 #[test]
 fn every_mistake_has_its_message() {
     let table = include!("config/mistakes.rs");
-    for (text, message) in table {
+    let of_clients = include!("config/mistakes_clients.rs");
+    let references = include!("config/mistakes_references.rs");
+    for (text, message) in table.into_iter().chain(of_clients).chain(references) {
         assert_eq!(error(text), message, "{text}");
     }
 }

@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 38] = [
+const SOUND: [&str; 42] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -48,6 +48,22 @@ const SOUND: [&str; 38] = [
         "charge_when": {"status": ["4xx", 500, "201"]}, "until": "head", "per_method": true, "hold": "1.5 s", "shadow": true}]}"#,
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "block"}, {"name": "b", "limits": "1s/day",
         "charge_when": {"status": 400}, "action": {"block": {"status": 503, "body": "{}", "content_type": "application/json"}}}]}"#,
+    r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"},
+        "rate_limit_country": {"header": "CF-IPCountry"}, "rate_limit_exempt": {"group": ["a", {"prefix": "b"}], "country": "fr"},
+        "rate_limit_rules": [{"name": "export", "limits": "1/day", "key": ["user", "groups", "country"], "missing": "tier",
+            "when": {"user": {"glob": "bot-*"}, "authenticated": true, "country": ["FR", "DE"]}}]}"#,
+    r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"},
+        "rate_limit": "60s/hour", "rate_limit_rules": [{"name": "export", "limits": "1/day", "when": {"tier": "gold"}, "key": "tier"}],
+        "rate_limit_tiers": {"gold": {"multiplier": 1.5, "priority": 10, "limits": {"export": "300s per hour", "site": ["1s/day"]}},
+            "default": {"multiplier": "0.000001"}}, "rate_limit_groups": {"vips": "gold"},
+        "rate_limit_users": {"alice": {"tier": "gold", "from": "2026-01-01T00:00:00+05:30", "until": "2027-01-01T00:00:00.5Z"}},
+        "rate_limit_overrides": [{"user": "bob", "rule": "export", "limits": "900s per hour", "until": "2026-12-01T00:00:00Z",
+            "reason": "month end"}, {"user": "bob", "limits": "2/day"}]}"#,
+    r#"{"rate_limit_api_keys": {"sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b": {"name": "Acme", "tier": "gold",
+        "user": "acme"}}, "rate_limit_tiers": {"gold": {}}, "rate_limit_api_key_header": "Authorization",
+        "rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "api_key"}]}"#,
+    r#"{"rate_limit_api_keys": {}, "rate_limit_tiers": {}, "rate_limit_groups": {}, "rate_limit_users": {}, "rate_limit_overrides": [],
+        "rate_limit_identity": null, "rate_limit_country": null, "rate_limit_api_key_header": null}"#,
     r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48"}"#,
 ];
 
@@ -96,7 +112,9 @@ fn what_loads_is_valid() {
 #[test]
 fn what_does_not_load_is_invalid_as_far_as_a_schema_can_see() {
     let schema = validator();
-    for (text, message) in include!("config/mistakes.rs") {
+    // What one key says of another, which are the mistakes of another table, no schema sees.
+    let of_clients = include!("config/mistakes_clients.rs");
+    for (text, message) in include!("config/mistakes.rs").into_iter().chain(of_clients) {
         assert!(config::parse_site("demo.example", text).is_err(), "{text}");
         if BEYOND_SCHEMAS.iter().any(|fault| message.starts_with(fault)) {
             continue;

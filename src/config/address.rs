@@ -26,10 +26,15 @@ pub(super) fn trusted_proxies(node: &Node<'_>, report: &mut Report) -> Option<Ve
 
 /// The header that `rate_limit_forwarded_header` names.
 pub(super) fn forwarded_header(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    let name = node.text(HEADER, report)?;
+    header_name(node, HEADER, report)
+}
+
+/// The name of a header; `expected` has an example of one.
+pub(super) fn header_name(node: &Node<'_>, expected: &str, report: &mut Report) -> Option<String> {
+    let name = node.text(expected, report)?;
     match is_token(name) {
         true => Some(name.to_owned()),
-        false => node.wrong(format_args!("no name of a header; expected {HEADER}"), report),
+        false => node.wrong(format_args!("no name of a header; expected {expected}"), report),
     }
 }
 

@@ -4,19 +4,38 @@ use crate::config::address::network;
 use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
+use crate::config::rules::flag;
 use crate::config::text::{Subject, text};
 use crate::model::condition::Condition;
+use crate::model::country::Country;
 use crate::model::method::Method;
 use crate::model::network::Network;
 use crate::model::text::Text;
 
 const FIELDS: Known = Known {
-    now: &["path", "method", "host", "ip", "header", "cookie", "query", "all", "any", "not"],
-    later: &["country", "user", "group", "tier", "authenticated"],
+    now: &[
+        "path",
+        "method",
+        "host",
+        "ip",
+        "header",
+        "cookie",
+        "query",
+        "user",
+        "group",
+        "tier",
+        "authenticated",
+        "country",
+        "all",
+        "any",
+        "not",
+    ],
+    later: &[],
 };
 
 const CONDITIONS: &str = "a list of conditions";
 const METHOD: &str = "a method such as \"GET\", or a list of them";
+const COUNTRY: &str = "a country's code of two letters such as \"FR\", or a list of them";
 const NAMED: &str = "an object of names, each with a text, or with true for present";
 
 /// The exemption that `rate_limit_exempt` describes.
@@ -48,6 +67,11 @@ fn part(name: &str, node: &Node<'_>, report: &mut Report) -> Option<Condition> {
         "header" => named(node, Condition::Header, report),
         "cookie" => named(node, Condition::Cookie, report),
         "query" => named(node, Condition::Query, report),
+        "user" => text(Subject::Value, node, report).map(Condition::User),
+        "group" => text(Subject::Value, node, report).map(Condition::Group),
+        "tier" => text(Subject::Value, node, report).map(Condition::Tier),
+        "authenticated" => flag(node, report).map(Condition::Authenticated),
+        "country" => countries(node, report).map(Condition::Country),
         "method" => methods(node, report).map(Condition::Method),
         "all" => conditions(node, report).map(Condition::All),
         "any" => conditions(node, report).map(Condition::Any),
@@ -71,6 +95,19 @@ fn methods(node: &Node<'_>, report: &mut Report) -> Option<Vec<Method>> {
 fn method(node: &Node<'_>, report: &mut Report) -> Option<Method> {
     let method = Method::new(node.text(METHOD, report)?);
     method.or_else(|| node.wrong(format_args!("no method; expected {METHOD}"), report))
+}
+
+fn countries(node: &Node<'_>, report: &mut Report) -> Option<Vec<Country>> {
+    let Json::List(_) = node.json() else {
+        return Some(vec![country(node, report)?]);
+    };
+    let items = node.items(COUNTRY, report)?;
+    complete(items.iter().map(|item| country(item, report)).collect())
+}
+
+fn country(node: &Node<'_>, report: &mut Report) -> Option<Country> {
+    let country = Country::new(node.text(COUNTRY, report)?);
+    country.or_else(|| node.wrong(format_args!("no country; expected {COUNTRY}"), report))
 }
 
 /// Ranges of addresses: one, or a list of them.

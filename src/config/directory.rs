@@ -5,9 +5,11 @@ use std::path::Path;
 
 use crate::config::files::{directories, text_if_any};
 use crate::config::layer::{Layer, Scope};
+use crate::config::references::References;
 use crate::config::report::Report;
 use crate::model::excerpt::quoted;
 use crate::model::nearest::nearest;
+use crate::model::rule::Rule;
 use crate::model::site::Site;
 
 /// The name of the file below all sites.
@@ -39,7 +41,7 @@ pub(super) fn read_sites(dir: &Path, common: Option<&Layer>, report: &mut Report
         if sites.iter().any(|(other, _)| *other == host) {
             report.wrong_file("another directory has this name in other case; expected one for each host");
         }
-        let site = layer.site(&host, common);
+        let site = layer.site(&host, common, report);
         sites.push((host, site));
     }
     sites.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -63,6 +65,17 @@ pub(super) fn check_unknown_hosts(
         }
         None => {}
     }
+}
+
+/// Reports rules that the common file's tiers and overrides name and no site has.
+pub(super) fn check_common_rules(sites: &[(String, Site)], common: &Layer, report: &mut Report) {
+    if report.has_errors() {
+        return; // Rules that could not be read would be missed.
+    }
+    let alone = Layer::default().unchecked_site("", common);
+    let all = sites.iter().map(|(_, site)| site).chain([&alone]);
+    let rules: Vec<&Rule> = all.flat_map(|site| &site.rules).collect();
+    References { site: &alone, origins: &common.origins, report }.check_rules(&common.file, &rules);
 }
 
 fn no_such_site(host: &str, sites: &[(String, Site)]) -> String {

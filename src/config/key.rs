@@ -9,13 +9,24 @@ use crate::model::method::is_token;
 use crate::model::nearest::nearest;
 
 /// Components by themselves, and the beginnings of those that name something.
-const KNOWN: [&str; 9] =
-    ["site", "ip", "host", "method", "path", "route", "header:NAME", "cookie:NAME", "query:NAME"];
+const KNOWN: [&str; 14] = [
+    "site",
+    "ip",
+    "host",
+    "user",
+    "api_key",
+    "tier",
+    "groups",
+    "country",
+    "method",
+    "path",
+    "route",
+    "header:NAME",
+    "cookie:NAME",
+    "query:NAME",
+];
 
-/// Components that a later version will read.
-const LATER: [&str; 5] = ["user", "api_key", "tier", "groups", "country"];
-
-const COMPONENT: &str = "site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME";
+const COMPONENT: &str = "site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME";
 
 /// The key that a component, or a list of them, describes.
 pub(super) fn key(node: &Node<'_>, report: &mut Report) -> Option<KeySpec> {
@@ -46,15 +57,17 @@ fn component(node: &Node<'_>, report: &mut Report) -> Option<Component> {
         ("site", _) => Component::Site,
         ("ip", _) => Component::Ip,
         ("host", _) => Component::Host,
+        ("user", _) => Component::User,
+        ("api_key", _) => Component::ApiKey,
+        ("tier", _) => Component::Tier,
+        ("groups", _) => Component::Groups,
+        ("country", _) => Component::Country,
         ("method", _) => Component::Method,
         ("path", _) => Component::Path,
         ("route", _) => Component::Route,
         (_, Some(("header", name))) if is_token(name) => Component::Header(name.to_ascii_lowercase()),
         (_, Some(("cookie", name))) if !name.is_empty() => Component::Cookie(name.to_owned()),
         (_, Some(("query", name))) if !name.is_empty() => Component::Query(name.to_owned()),
-        _ if LATER.contains(&text) => {
-            return node.wrong(format_args!("not supported by this version; expected {COMPONENT}"), report);
-        }
         _ => return unknown(text, node, report),
     })
 }

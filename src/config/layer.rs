@@ -6,11 +6,13 @@ use serde_json::Error;
 use serde_json::value::RawValue;
 
 use crate::config::address::{forwarded_header, ipv6_prefix, trusted_proxies};
+use crate::config::clients::ClientLayer;
 use crate::config::condition::exemption;
 use crate::config::headers::policy;
 use crate::config::json::{Json, Unreadable, members};
 use crate::config::node::{Node, TWICE, later, unknown};
 use crate::config::rate_limit;
+use crate::config::references::{Origins, References};
 use crate::config::report::Report;
 use crate::config::rules;
 use crate::config::setting::Setting;
@@ -27,7 +29,7 @@ use crate::model::zone::Zone;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads in every file.
-const NOW: [&str; 8] = [
+const NOW: [&str; 16] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
@@ -36,18 +38,18 @@ const NOW: [&str; 8] = [
     "rate_limit_trusted_proxies",
     "rate_limit_forwarded_header",
     "rate_limit_ipv6_prefix",
+    "rate_limit_identity",
+    "rate_limit_country",
+    "rate_limit_api_keys",
+    "rate_limit_api_key_header",
+    "rate_limit_tiers",
+    "rate_limit_groups",
+    "rate_limit_users",
+    "rate_limit_overrides",
 ];
 
 /// The keys that a later version will read: refused, for ignoring them would let requests through.
-const LATER_KEYS: [&str; 7] = [
-    "rate_limit_api_keys",
-    "rate_limit_groups",
-    "rate_limit_identity",
-    "rate_limit_overrides",
-    "rate_limit_store",
-    "rate_limit_tiers",
-    "rate_limit_users",
-];
+const LATER_KEYS: [&str; 1] = ["rate_limit_store"];
 
 /// Whose file it is; the key `default_site` is ours in the common file only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,25 +71,50 @@ pub(super) struct Layer {
     trusted_proxies: Setting<Vec<Network>>,
     forwarded_header: Setting<String>,
     ipv6_prefix: Setting<u8>,
+    clients: ClientLayer,
     default_site: Setting<String>,
+    /// Whether something is wrong in it, so that it does not say all that it should.
+    is_flawed: bool,
+    /// The file, as messages name it.
+    pub(super) file: Arc<str>,
+    /// The files that its keys stand in.
+    pub(super) origins: Origins,
 }
 
 impl Layer {
     /// Reads a file's text; the report has what is wrong with it.
     pub(super) fn read(text: &str, scope: Scope, report: &mut Report) -> Self {
-        let mut layer = Self::default();
+        let mut layer = Self { file: Arc::from(report.file()), ..Self::default() };
+        let errors = report.errors();
         // Some editors put a byte order mark first, which is no JSON.
         match members(text.trim_start_matches('\u{feff}')) {
             Err(error) => report.wrong_file(syntax_fault(&error)),
             Ok(None) => report.wrong_file("no object; expected one JSON object"),
             Ok(Some(members)) => layer.read_members(&members, scope, report),
         }
+        layer.is_flawed = report.errors() > errors;
         layer
     }
 
-    /// The site that this layer and the common one below it describe.
-    pub(super) fn site(self, name: &str, common: &Self) -> Site {
+    /// The site that this layer and the common one below it describe; the report has what does not fit together.
+    pub(super) fn site(self, name: &str, common: &Self, report: &mut Report) -> Site {
+        let (file, origins) = (Arc::clone(&self.file), merged(&self.origins, &common.origins));
+        let is_flawed = self.is_flawed || common.is_flawed;
+        let mut site = self.unchecked_site(name, common);
+        if !is_flawed {
+            let mut references = References { site: &site, origins: &origins, report };
+            references.check();
+            references.check_rules(&file, &site.rules.iter().collect::<Vec<_>>());
+        }
+        // A request looks for those of its user.
+        site.tiers.overrides.sort_by(|one, other| one.user.cmp(&other.user));
+        site
+    }
+
+    /// The same without a look at what does not fit together.
+    pub(super) fn unchecked_site(self, name: &str, common: &Self) -> Site {
         let own = self.or(common.clone());
+        let (clients, tiers) = own.clients.policy();
         let default = Site::unlimited(name);
         let AddressPolicy { trusted_proxies, header, ipv6_prefix } = default.addresses;
         Site {
@@ -100,6 +127,8 @@ impl Layer {
                 ipv6_prefix: own.ipv6_prefix.value().unwrap_or(ipv6_prefix),
             },
             headers: own.headers.value().unwrap_or(default.headers),
+            clients,
+            tiers,
             name: default.name,
         }
     }
@@ -115,7 +144,11 @@ impl Layer {
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
             forwarded_header: self.forwarded_header.or(below.forwarded_header),
             ipv6_prefix: self.ipv6_prefix.or(below.ipv6_prefix),
+            clients: self.clients.or(below.clients),
             default_site: self.default_site.or(below.default_site),
+            origins: merged(&self.origins, &below.origins),
+            file: self.file,
+            is_flawed: self.is_flawed || below.is_flawed,
         }
     }
 
@@ -142,6 +175,7 @@ impl Layer {
 
     fn read_member(&mut self, key: &str, json: &Json<'_>, report: &mut Report) {
         let node = Node::top(key, json);
+        self.origins.insert(key.to_owned(), Arc::clone(&self.file));
         match key {
             "time_zone" => self.zone = setting(&node, zone, report),
             "rate_limit" => self.budget = setting(&node, rate_limit::rules, report),
@@ -152,6 +186,7 @@ impl Layer {
             "rate_limit_forwarded_header" => self.forwarded_header = setting(&node, forwarded_header, report),
             "rate_limit_ipv6_prefix" => self.ipv6_prefix = setting(&node, ipv6_prefix, report),
             "default_site" => self.default_site = setting(&node, host, report),
+            _ if self.clients.read_member(key, &node, report) => {}
             _ if LATER_KEYS.contains(&key) => {
                 report.wrong(key, Some(json.discreetly()), later(&NOW));
             }
@@ -164,7 +199,14 @@ fn is_ours(key: &str, scope: Scope) -> bool {
     key == "time_zone" || key.starts_with(PREFIX) || (key == "default_site" && scope == Scope::Common)
 }
 
-fn setting<T>(
+/// The files of a layer's keys, and of those that only the one below it has.
+fn merged(own: &Origins, below: &Origins) -> Origins {
+    let mut merged = below.clone();
+    merged.extend(own.iter().map(|(key, file)| (key.clone(), Arc::clone(file))));
+    merged
+}
+
+pub(super) fn setting<T>(
     node: &Node<'_>,
     read: impl FnOnce(&Node<'_>, &mut Report) -> Option<T>,
     report: &mut Report,

@@ -5,32 +5,43 @@
 
 mod action;
 mod address;
+mod api_keys;
+mod clients;
 mod condition;
 mod directory;
 mod files;
 mod headers;
+mod identity;
 mod json;
 mod key;
 mod layer;
 mod limits;
 mod node;
 mod number;
+mod options;
+mod overrides;
 mod problem;
 mod rate_limit;
 mod reach;
+mod references;
 mod report;
 mod rules;
 mod setting;
 mod statuses;
+mod term;
 mod text;
+mod tiers;
 
 use std::path::Path;
 
-use crate::config::directory::{COMMON, check_unknown_hosts, read_common, read_sites, unreadable};
+use crate::config::directory::{
+    COMMON, check_common_rules, check_unknown_hosts, read_common, read_sites, unreadable,
+};
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::Report;
 use crate::model::site::Site;
 
+pub use crate::config::options::Options;
 pub use crate::config::problem::{Errors, Problem};
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
@@ -55,9 +66,12 @@ pub struct Loaded {
 ///
 /// All that is wrong with the file, or that it cannot be read.
 pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
-    let mut report = Report::default();
-    let layer = read_file(path.as_ref(), &mut report);
-    let fallback = layer.site(ANY_HOST, &Layer::default());
+    Options::default().load_file(path)
+}
+
+fn file_into(path: &Path, mut report: Report) -> Result<Loaded, Errors> {
+    let layer = read_file(path, &mut report);
+    let fallback = layer.site(ANY_HOST, &Layer::default(), &mut report);
     let warnings = report.close()?;
     Ok(Loaded { sites: Vec::new(), default_site: None, fallback, warnings })
 }
@@ -71,8 +85,10 @@ pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
 ///
 /// All that is wrong with the files, or that one cannot be read. A directory without any of them is an error.
 pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
-    let dir = dir.as_ref();
-    let mut report = Report::default();
+    Options::default().load_dir(dir)
+}
+
+fn dir_into(dir: &Path, mut report: Report) -> Result<Loaded, Errors> {
     let common = read_common(dir, &mut report);
     let sites = read_sites(dir, common.as_ref(), &mut report);
     if common.is_none() && sites.is_empty() && !report.has_errors() {
@@ -80,7 +96,12 @@ pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
     }
     let common = common.unwrap_or_default();
     let default_site = common.default_site();
-    let fallback = Layer::default().site(ANY_HOST, &common);
+    // With a default site, nobody is answered by the common file alone.
+    let fallback = match default_site {
+        Some(_) => Layer::default().unchecked_site(ANY_HOST, &common),
+        None => Layer::default().site(ANY_HOST, &common, &mut report),
+    };
+    check_common_rules(&sites, &common, &mut report);
     report.begin(&dir.join(COMMON).display().to_string());
     check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
     let warnings = report.close()?;
@@ -112,11 +133,14 @@ pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
 /// # Ok::<(), config::Errors>(())
 /// ```
 pub fn parse_site(name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
-    let mut report = Report::default();
+    Options::default().parse_site(name, text)
+}
+
+fn site_into(name: &str, text: &str, mut report: Report) -> Result<(Site, Vec<Problem>), Errors> {
     report.begin("site_config.json");
     let layer = Layer::read(text, Scope::Site, &mut report);
-    let warnings = report.close()?;
-    Ok((layer.site(name, &Layer::default()), warnings))
+    let site = layer.site(name, &Layer::default(), &mut report);
+    Ok((site, report.close()?))
 }
 
 fn read_file(path: &Path, report: &mut Report) -> Layer {

@@ -195,7 +195,7 @@ pub(super) fn listed(names: &[&str]) -> String {
 }
 
 /// Where a member stands: `outer.name`, or `outer["odd name"]`.
-fn member_place(outer: &str, name: &str) -> String {
+pub(super) fn member_place(outer: &str, name: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
     match !name.is_empty() && name.chars().all(is_plain) {
         true => format!("{outer}.{}", excerpt(name)),

@@ -4,6 +4,7 @@ use crate::config::json::Json;
 use crate::config::node::Node;
 use crate::config::report::Report;
 use crate::model::decimal::{Decimal, Unfit};
+use crate::model::multiplier::Multiplier;
 use crate::model::units::Micros;
 use crate::model::window::Period;
 
@@ -34,6 +35,20 @@ pub(super) fn window(node: &Node<'_>, report: &mut Report) -> Option<Period> {
         Ok(None) => node.wrong(format_args!("no time at all; expected {WINDOW}"), report),
         Err(Unfit::TooFine) => node.wrong(format_args!("not whole; expected {WINDOW}"), report),
         Err(unfit) => node.wrong(format_args!("{}; expected {WINDOW}", fault_of(unfit)), report),
+    }
+}
+
+/// What a multiplier may be.
+const MULTIPLIER: &str = "a number above 0 and at most 1000000, with at most six decimals";
+
+/// The multiplier that a number is.
+pub(super) fn multiplier(node: &Node<'_>, report: &mut Report) -> Option<Multiplier> {
+    match decimal(node, MULTIPLIER, report)?.times(Multiplier::SCALE) {
+        Ok(0) => node.wrong(format_args!("not above 0; expected {MULTIPLIER}"), report),
+        Ok(millionths) if millionths <= 1_000_000 * Multiplier::SCALE => Some(Multiplier(millionths)),
+        Err(Unfit::Negative) => node.wrong(format_args!("below zero; expected {MULTIPLIER}"), report),
+        Err(Unfit::TooFine) => node.wrong(format_args!("too fine; expected {MULTIPLIER}"), report),
+        Ok(_) | Err(Unfit::TooLarge) => node.wrong(format_args!("too large; expected {MULTIPLIER}"), report),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::config::options::Options;
 use crate::config::problem::{Errors, Problem};
 use crate::model::zone::Zone;
 use crate::tzdata::{self, UnknownZone};
@@ -11,6 +12,8 @@ use crate::tzdata::{self, UnknownZone};
 /// What has been found while files were read: errors, warnings, and the zones that they named.
 #[derive(Default)]
 pub(super) struct Report {
+    /// What cannot be seen in the files.
+    pub(super) options: Options,
     /// The file that is being read, as messages name it.
     file: String,
     errors: Vec<Problem>,
@@ -20,6 +23,16 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// A report of nothing yet.
+    pub(super) fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
+    }
+
+    /// The file that is being read, as messages name it.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Begins a file; what is reported from now on is about it.
     pub(super) fn begin(&mut self, file: &str) {
         file.clone_into(&mut self.file);
@@ -33,6 +46,20 @@ impl Report {
     /// Reports an error at a place in the file.
     pub(super) fn wrong(&mut self, place: &str, found: Option<String>, fault: impl fmt::Display) {
         self.errors.push(Problem::at(&self.file, place, found, fault));
+    }
+
+    /// Reports an error at a place in another file, once however many sites it concerns.
+    pub(super) fn wrong_in(
+        &mut self,
+        file: &str,
+        place: &str,
+        found: Option<String>,
+        fault: impl fmt::Display,
+    ) {
+        let problem = Problem::at(file, place, found, fault);
+        if !self.errors.contains(&problem) {
+            self.errors.push(problem);
+        }
     }
 
     /// Reports something that can be read but may not be meant.
@@ -53,6 +80,11 @@ impl Report {
     /// Whether there has been an error.
     pub(super) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
+    }
+
+    /// How many errors there have been.
+    pub(super) fn errors(&self) -> usize {
+        self.errors.len()
     }
 
     /// The warnings, if there was no error.

@@ -156,7 +156,7 @@ fn default_key(limits: &[Limit], node: &Node<'_>, report: &mut Report) -> Option
     }
 }
 
-fn flag(node: &Node<'_>, report: &mut Report) -> Option<bool> {
+pub(super) fn flag(node: &Node<'_>, report: &mut Report) -> Option<bool> {
     match node.json() {
         Json::Bool(flag) => Some(*flag),
         _ => node.wrong("neither true nor false; expected one of them", report),

@@ -1,7 +1,9 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+mod client;
 mod engine;
+mod open_limits;
 mod open_rule;
 mod reservation;
 
@@ -11,6 +13,7 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
 pub(crate) use self::admission::{Decision, Question};
+pub use self::client::Client;
 pub use self::engine::Engine;
 use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
@@ -43,6 +46,10 @@ pub struct Limiter {
     has_shadow: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_apart: bool,
+    /// Whether a rule asks who clients are.
+    asks_who: bool,
+    /// Whether some clients have other limits than the rules say.
+    has_tiers: bool,
     pub(crate) engine: Arc<Engine>,
 }
 
@@ -52,7 +59,7 @@ impl Limiter {
     /// A second limiter of the same site name on the same engine draws on the same accounts: that is how a reload works.
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
-        let limits = rules.iter().map(|rule| rule.limits.len()).sum::<usize>();
+        let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         Self {
             rules,
@@ -64,6 +71,8 @@ impl Limiter {
                 .rules
                 .iter()
                 .any(|rule| rule.charge_when.is_some() || rule.until == Until::Head),
+            asks_who: asks_who(&site),
+            has_tiers: site.tiers.change_limits(),
             engine: Arc::clone(engine),
             site,
         }
@@ -87,17 +96,55 @@ impl Limiter {
         self.engine.clock.now()
     }
 
-    pub(crate) fn is_exempt(&self, facts: &dyn Facts) -> bool {
+    /// The claims of all rules that apply to a request, and when it is; `None` if the request is exempt.
+    ///
+    /// `spared` says whether it may be.
+    #[inline]
+    pub(crate) fn claims(
+        &self,
+        facts: &dyn Facts,
+        mode: Mode,
+        spared: bool,
+        claims: &mut Claims,
+    ) -> Option<Now> {
+        if self.asks_who {
+            return self.claims_of_client(facts, mode, spared, claims);
+        }
+        if spared && self.is_exempt(facts) {
+            return None;
+        }
+        self.claim(facts, None, mode, claims);
+        Some(self.now())
+    }
+
+    /// The same where rules ask who the client is, which may depend on when it is.
+    fn claims_of_client(
+        &self,
+        facts: &dyn Facts,
+        mode: Mode,
+        spared: bool,
+        claims: &mut Claims,
+    ) -> Option<Now> {
+        let now = self.now();
+        let client = Client::new(facts, &self.site, now.wall());
+        if spared && self.is_exempt(&client) {
+            return None;
+        }
+        self.claim(&client, self.has_tiers.then_some(&client), mode, claims);
+        Some(now)
+    }
+
+    fn is_exempt(&self, facts: &dyn Facts) -> bool {
         self.site.exempt.as_ref().is_some_and(|exempt| exempt.matches(facts))
     }
 
-    /// The claims of all rules that apply to a request.
-    pub(crate) fn claim(&self, facts: &dyn Facts, mode: Mode, claims: &mut Claims) {
+    #[inline]
+    fn claim(&self, facts: &dyn Facts, client: Option<&Client<'_>>, mode: Mode, claims: &mut Claims) {
         match &self.index {
-            None => self.claim_of(0..self.rules.len(), facts, mode, claims),
+            None => self.claim_of(0..self.rules.len(), (facts, client), mode, claims),
             Some(index) => {
                 let candidates = index.candidates(facts);
-                self.claim_of(candidates.iter().map(|at| usize::from(*at)), facts, mode, claims);
+                self.claim_of(candidates.iter().map(|at| usize::from(*at)), (facts, client), mode, claims);
             }
         }
     }
@@ -107,7 +154,7 @@ impl Limiter {
     fn claim_of(
         &self,
         candidates: impl Iterator<Item = usize> + Clone,
-        facts: &dyn Facts,
+        (facts, client): (&dyn Facts, Option<&Client<'_>>),
         mode: Mode,
         claims: &mut Claims,
     ) {
@@ -118,7 +165,7 @@ impl Limiter {
                 continue;
             }
             if let Some(key) = self.key(rule, open, facts) {
-                open.claim(rule, key, at as u16, facts, mode, claims);
+                open.claim(rule, key, at as u16, (facts, client), mode, claims);
             }
         }
     }
@@ -192,4 +239,10 @@ impl Limiter {
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
         self.rules[usize::from(claim.rule)].expectations.expected(route)
     }
+}
+
+/// Whether anything of a site depends on who clients are.
+fn asks_who(site: &Site) -> bool {
+    let exempts = site.exempt.as_ref().is_some_and(|exempt| !exempt.needs().is_empty());
+    exempts || site.tiers.change_limits() || site.rules.iter().any(|rule| !rule.needs().is_empty())
 }

@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use crate::limiter::Claims;
+use crate::limiter::client::Client;
 use crate::limiter::engine::{Engine, Expectations};
+use crate::limiter::open_limits::LimitsBySource;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
 use crate::model::rule::{Hold, Rule};
 use crate::model::site::Site;
+use crate::model::tiers::Source;
 use crate::model::units::{Micros, Unit};
-use crate::store::{Book, BookSpec, Charge, Claim, Counts, Mode, Tally};
+use crate::store::{BookSpec, Charge, Claim, Counts, Mode, Tally};
 
 /// A rule with its books open.
 #[derive(Debug)]
 pub(super) struct OpenRule {
     pub(super) name: Arc<str>,
-    pub(super) limits: Vec<(Limit, Book)>,
+    pub(super) limits: LimitsBySource,
     pub(super) expectations: Arc<Expectations>,
     /// Whether it has no condition.
     pub(super) applies_always: bool,
@@ -40,7 +43,7 @@ impl OpenRule {
         let is_constant = rule.key.is_constant() && !rule.per_method;
         Self {
             name: Arc::from(rule.name.as_str()),
-            limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
+            limits: LimitsBySource::open(rule, &site.tiers, open),
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
@@ -53,17 +56,19 @@ impl OpenRule {
         self.applies_always || rule.when.matches(facts)
     }
 
+    /// Claims what the rule's limits are for a client; for one of whom nothing needs to be known, what the rule says.
     pub(super) fn claim(
         &self,
         rule: &Rule,
         key: KeyHash,
         at: u16,
-        facts: &dyn Facts,
+        (facts, client): (&dyn Facts, Option<&Client<'_>>),
         mode: Mode,
         claims: &mut Claims,
     ) {
         let Rule { counts, shadow, cost, .. } = *rule;
-        for (limit, book) in &self.limits {
+        let source = client.map_or(Source::Rule, |client| client.source(rule));
+        for (limit, book) in self.limits.from(source) {
             let charge = match limit {
                 Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
                 // What is never refused is charged its time, and is not counted.

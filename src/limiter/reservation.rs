@@ -55,18 +55,16 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// Decides over a request; if it is admitted, its time runs from now on.
     pub(crate) fn admit(&mut self, facts: &dyn Facts) -> Result<Decision, Fault> {
-        if self.limiter.is_exempt(facts) {
-            return Ok(Decision::Exempt);
-        }
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
-        self.decide(facts, mode)
+        self.decide(facts, mode, true)
     }
 
     #[inline]
-    fn decide(&mut self, facts: &dyn Facts, mode: Mode) -> Result<Decision, Fault> {
+    fn decide(&mut self, facts: &dyn Facts, mode: Mode, spared: bool) -> Result<Decision, Fault> {
+        let Some(now) = self.limiter.claims(facts, mode, spared, &mut self.claims) else {
+            return Ok(Decision::Exempt);
+        };
         self.route = facts.route();
-        self.limiter.claim(facts, mode, &mut self.claims);
-        let now = self.limiter.now();
         match self.limiter.decide(&mut self.claims, mode, now)? {
             Verdict::Admitted => Ok(self.begin(now)),
             Verdict::Refused => Ok(self.refuse(now)),
@@ -80,7 +78,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Charges a refused request its time, since it is served another page: it cannot be refused again.
     pub(crate) fn admit_rewritten(&mut self, facts: &dyn Facts) -> Result<Decision, Fault> {
         self.claims.clear();
-        self.decide(facts, Mode::Force)
+        self.decide(facts, Mode::Force, false)
     }
 
     /// What others have decided over the request that arrived at `now`: then its time began to run.

@@ -10,7 +10,10 @@ use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HeaderValue};
 use foldhash::fast::FixedState;
 
+use crate::middleware::hooks::Hooks;
+use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
+use crate::model::identity::Identity;
 use crate::model::parameter;
 use crate::model::site::Site;
 
@@ -19,13 +22,19 @@ pub(super) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
     routes: &'a Routes,
     site: &'a Site,
+    hooks: &'a Hooks,
     ip: Cell<Option<IpAddr>>,
     route: Cell<Option<u32>>,
 }
 
 impl<'a> RequestFacts<'a> {
-    pub(super) const fn new(request: &'a ServiceRequest, routes: &'a Routes, site: &'a Site) -> Self {
-        Self { request, routes, site, ip: Cell::new(None), route: Cell::new(None) }
+    pub(super) fn new(request: &'a ServiceRequest, routes: &'a Routes, worker_site: &'a WorkerSite) -> Self {
+        let (site, hooks) = (worker_site.site(), worker_site.hooks());
+        Self { request, routes, site, hooks, ip: Cell::new(None), route: Cell::new(None) }
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.request.peer_addr().map(|address| address.ip())
     }
 
     /// The client's address, which a trusted peer tells.
@@ -47,11 +56,10 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn ip(&self) -> Option<IpAddr> {
-        let peer = || self.request.peer_addr().map(|address| address.ip());
         if self.site.addresses.trusted_proxies.is_empty() {
-            return peer();
+            return self.peer();
         }
-        let ip = self.ip.get().or_else(|| peer().map(|peer| self.forwarded(peer)));
+        let ip = self.ip.get().or_else(|| self.peer().map(|peer| self.forwarded(peer)));
         self.ip.set(ip);
         ip
     }
@@ -75,6 +83,20 @@ impl Facts for RequestFacts<'_> {
 
     fn pattern(&self) -> Option<Cow<'_, str>> {
         self.request.match_pattern().map(Cow::Owned)
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        self.hooks.identity.as_ref()?(self.request)
+    }
+
+    fn told_by_proxy(&self, header: &str) -> Vec<&str> {
+        let is_trusted = |peer: IpAddr| self.site.addresses.trusts(peer.to_canonical());
+        if !self.peer().is_some_and(is_trusted) {
+            return Vec::new();
+        }
+        let lines = self.request.headers().get_all(header);
+        // A line that is no text may be the proxy's own, and the others a client's: then nothing is believed.
+        lines.map(|line| str::from_utf8(line.as_bytes())).collect::<Result<_, _>>().unwrap_or_default()
     }
 
     fn route(&self) -> u32 {

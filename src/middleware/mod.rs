@@ -27,6 +27,7 @@ mod error;
 mod extract;
 mod facts;
 mod future;
+mod hooks;
 mod payload;
 mod refusal;
 mod rewrite;
@@ -46,10 +47,12 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 pub use self::body::BudgetBody;
 pub use self::error::LimitedError;
 pub use self::extract::Budget;
+use self::hooks::Hooks;
 pub use self::service::BudgetService;
 use self::worker::Worker;
 use crate::config::Loaded;
 use crate::limiter::Engine;
+use crate::model::identity::Identity;
 use crate::model::rate::parse_rates;
 use crate::model::rate_error::RateError;
 use crate::model::rule::{Component, Rule, tightest};
@@ -63,6 +66,7 @@ use crate::sites::Sites;
 #[derive(Clone, Debug)]
 pub struct TimeBudget {
     sites: Arc<Sites>,
+    hooks: Arc<Hooks>,
 }
 
 impl TimeBudget {
@@ -95,8 +99,39 @@ impl TimeBudget {
     }
 
     /// The rules of many sites, by the request's host; they can be replaced while they are in force.
-    pub const fn sites(sites: Arc<Sites>) -> Self {
-        Self { sites }
+    pub fn sites(sites: Arc<Sites>) -> Self {
+        Self { sites, hooks: Arc::default() }
+    }
+
+    /// Tells who the client of a request is, for rules that ask.
+    ///
+    /// The code runs at most once for each request, before the request is decided, and not at all where no rule needs to
+    /// know. What authenticates the client stands outside of this middleware and leaves its result in the request's
+    /// extensions. Where the code says `None`, the headers of the site's `rate_limit_identity` are read, if it has any.
+    ///
+    /// ```
+    /// use actix_web::HttpMessage as _;
+    /// use timebudget::model::identity::Identity;
+    /// use timebudget::model::rule::Component;
+    /// use timebudget::{Engine, Site, TimeBudget, config};
+    ///
+    /// struct Session { user: String }
+    ///
+    /// let options = config::Options::with_identity_in_code();
+    /// let text = r#"{"rate_limit_rules": [{"name": "each", "key": "user", "limits": "60s per hour"}]}"#;
+    /// let (site, _) = options.parse_site("demo.example", text)?;
+    /// let budget = TimeBudget::of_site(site, Engine::in_memory())
+    ///     .identify(|request| request.extensions().get::<Session>().map(|session| Identity::new(&session.user)));
+    /// # let _ = budget;
+    /// # Ok::<(), config::Errors>(())
+    /// ```
+    #[must_use]
+    pub fn identify(
+        mut self,
+        identity: impl Fn(&ServiceRequest) -> Option<Identity> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.hooks).identity = Some(Arc::new(identity));
+        self
     }
 
     fn keyed(component: Component, rates: &str) -> Result<Self, RateError> {
@@ -118,6 +153,6 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(BudgetService::new(service, Worker::new(Arc::clone(&self.sites)))))
+        ready(Ok(BudgetService::new(service, Worker::new(Arc::clone(&self.sites), Arc::clone(&self.hooks)))))
     }
 }

@@ -43,7 +43,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
-        let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
+        let facts = RequestFacts::new(&request, &self.worker.routes, running.site());
         let decided = match running.is_inside_of_rewritten() {
             true => Ok(Decision::Exempt),
             false => running.admit(&facts),
@@ -121,7 +121,7 @@ where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
-    let facts = RequestFacts::new(&request, routes, running.site().site());
+    let facts = RequestFacts::new(&request, routes, running.site());
     let decided = running.admit_rewritten(&facts, refused.report.clone());
     if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
         return BudgetFuture::answered(request.into_response(refusal::of_fault()));

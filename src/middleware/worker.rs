@@ -11,6 +11,7 @@ use actix_web::http::header;
 
 use crate::limiter::Limiter;
 use crate::middleware::facts::Routes;
+use crate::middleware::hooks::Hooks;
 use crate::middleware::told::LastRefusal;
 use crate::middleware::wire::Wire;
 use crate::sites::{Sites, Table};
@@ -32,6 +33,7 @@ struct View {
     /// The site of the last request: most servers answer for one host.
     last: WorkerSite,
     others: HashMap<*const Limiter, WorkerSite>,
+    hooks: Arc<Hooks>,
 }
 
 /// A site in one worker: cheap to clone, without a word that other workers write.
@@ -41,6 +43,7 @@ pub(super) struct WorkerSite(Rc<Parts>);
 #[derive(Debug)]
 struct Parts {
     limiter: Arc<Limiter>,
+    hooks: Arc<Hooks>,
     wire: Wire,
     last_refusal: LastRefusal,
 }
@@ -54,9 +57,14 @@ impl Deref for WorkerSite {
 }
 
 impl WorkerSite {
-    fn new(limiter: &Arc<Limiter>) -> Self {
+    fn new(limiter: &Arc<Limiter>, hooks: &Arc<Hooks>) -> Self {
         let wire = Wire::new(&limiter.site().headers);
-        Self(Rc::new(Parts { limiter: Arc::clone(limiter), wire, last_refusal: LastRefusal::default() }))
+        let (limiter, hooks) = (Arc::clone(limiter), Arc::clone(hooks));
+        Self(Rc::new(Parts { limiter, hooks, wire, last_refusal: LastRefusal::default() }))
+    }
+
+    pub(super) fn hooks(&self) -> &Hooks {
+        &self.0.hooks
     }
 
     pub(super) fn wire(&self) -> &Wire {
@@ -69,9 +77,9 @@ impl WorkerSite {
 }
 
 impl Worker {
-    pub(super) fn new(sites: Arc<Sites>) -> Self {
+    pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>) -> Self {
         let seen = Cell::new(sites.version());
-        let view = RefCell::new(View::new(sites.table()));
+        let view = RefCell::new(View::new(sites.table(), hooks));
         Self { sites, seen, view, routes: Rc::default() }
     }
 
@@ -80,16 +88,16 @@ impl Worker {
         let version = self.sites.version();
         let mut view = self.view.borrow_mut();
         if self.seen.replace(version) != version {
-            *view = View::new(self.sites.table());
+            *view = View::new(self.sites.table(), Arc::clone(&view.hooks));
         }
         view.site(request)
     }
 }
 
 impl View {
-    fn new(table: Arc<Table>) -> Self {
-        let last = WorkerSite::new(table.limiter(None));
-        Self { table, last, others: HashMap::new() }
+    fn new(table: Arc<Table>, hooks: Arc<Hooks>) -> Self {
+        let last = WorkerSite::new(table.limiter(None), &hooks);
+        Self { table, last, others: HashMap::new(), hooks }
     }
 
     fn site(&mut self, request: &ServiceRequest) -> WorkerSite {
@@ -98,7 +106,8 @@ impl View {
         }
         let limiter = self.table.limiter(host(request));
         if !std::ptr::eq(Arc::as_ptr(limiter), &*self.last) {
-            let known = self.others.entry(Arc::as_ptr(limiter)).or_insert_with(|| WorkerSite::new(limiter));
+            let new = || WorkerSite::new(limiter, &self.hooks);
+            let known = self.others.entry(Arc::as_ptr(limiter)).or_insert_with(new);
             self.last = known.clone();
         }
         self.last.clone()

@@ -1,5 +1,6 @@
 //! Conditions: which requests a rule or an exemption is about.
 
+use crate::model::country::Country;
 use crate::model::facts::Facts;
 use crate::model::method::Method;
 use crate::model::network::Network;
@@ -22,6 +23,16 @@ pub enum Condition {
     Cookie(String, Option<Text>),
     /// Requests with a parameter of this name in their query, and of such a value where one is wanted.
     Query(String, Option<Text>),
+    /// Requests of users with such a name.
+    User(Text),
+    /// Requests of users in a group with such a name.
+    Group(Text),
+    /// Requests of clients in a tier with such a name.
+    Tier(Text),
+    /// Requests of clients who are known to be in one of these countries.
+    Country(Vec<Country>),
+    /// Requests of clients of whom it is known who they are, or else of all others.
+    Authenticated(bool),
     /// Requests that all of these hold for; every request if there are none.
     All(Vec<Condition>),
     /// Requests that one of these holds for; none if there are none.
@@ -51,6 +62,11 @@ impl Condition {
             Self::Header(name, text) => is_wanted(facts.header(name), text),
             Self::Cookie(name, text) => is_wanted(facts.cookie(name).as_deref(), text),
             Self::Query(name, text) => is_wanted(facts.query(name).as_deref(), text),
+            Self::User(text) => is_such(facts.user(), text),
+            Self::Group(text) => facts.groups().iter().any(|group| text.matches(group)),
+            Self::Tier(text) => is_such(facts.tier(), text),
+            Self::Country(some) => facts.country().is_some_and(|country| some.contains(&country)),
+            Self::Authenticated(wanted) => facts.is_authenticated() == *wanted,
             Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
             Self::Not(part) => !part.matches(facts),
@@ -58,7 +74,12 @@ impl Condition {
     }
 }
 
-/// Whether a value is there, and is such a one.
+/// Whether a text is there, and is such a one.
+fn is_such(value: Option<&str>, text: &Text) -> bool {
+    value.is_some_and(|value| text.matches(value))
+}
+
+/// Whether a value is there, and is such a one where one is wanted.
 fn is_wanted(value: Option<&str>, wanted: &Option<Text>) -> bool {
     value.is_some_and(|value| wanted.as_ref().is_none_or(|text| text.matches(value)))
 }

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use crate::model::country::Country;
+use crate::model::identity::Identity;
+
 /// What rules may see of a request, whatever framework brought it.
 pub trait Facts {
     /// The request's method as the client sent it.
@@ -39,6 +42,48 @@ pub trait Facts {
     /// The pattern of the route that the request will reach, as the application wrote it.
     fn pattern(&self) -> Option<Cow<'_, str>> {
         None
+    }
+
+    /// Who the client is, as the application's own code tells it; `None` if it does not.
+    ///
+    /// Asked at most once for each request, and only if a rule needs it.
+    fn identity(&self) -> Option<Identity> {
+        None
+    }
+
+    /// The values of a header's lines, if the peer is a trusted proxy; of any other peer nothing is believed.
+    fn told_by_proxy(&self, _header: &str) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// The name of the user who asks. A limiter finds it, and what follows, from who the client is.
+    fn user(&self) -> Option<&str> {
+        None
+    }
+
+    /// The names of the groups that the user is in, sorted.
+    fn groups(&self) -> &[String] {
+        &[]
+    }
+
+    /// The name of the API key that the client has sent; a key that nobody knows is none.
+    fn api_key(&self) -> Option<&str> {
+        None
+    }
+
+    /// The name of the client's tier.
+    fn tier(&self) -> Option<&str> {
+        None
+    }
+
+    /// The country that the client is in.
+    fn country(&self) -> Option<Country> {
+        None
+    }
+
+    /// Whether it is known who the client is: a user, or whoever was given an API key.
+    fn is_authenticated(&self) -> bool {
+        self.user().is_some() || self.api_key().is_some()
     }
 
     /// A number of the route that the request will reach: equal for equal routes, and for few others.

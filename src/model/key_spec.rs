@@ -1,5 +1,6 @@
 //! What accounts are keyed by: from the facts of a request to the bytes of its key.
 
+use crate::model::country::Country;
 use crate::model::facts::Facts;
 use crate::model::key::KeyBytes;
 
@@ -35,6 +36,16 @@ pub enum Component {
     Cookie(String),
     /// The value of a parameter of the query.
     Query(String),
+    /// The user who asks.
+    User,
+    /// The API key that the client has sent, if it is known.
+    ApiKey,
+    /// The client's tier.
+    Tier,
+    /// The groups that the user is in, in any order.
+    Groups,
+    /// The country that the client is in.
+    Country,
 }
 
 /// What stands in for a component that a request does not have. An empty value is none.
@@ -103,6 +114,16 @@ impl Component {
             Self::Header(name) => return write_text(bytes, kind, facts.header(name)),
             Self::Cookie(name) => return write_text(bytes, kind, facts.cookie(name).as_deref()),
             Self::Query(name) => return write_text(bytes, kind, facts.query(name).as_deref()),
+            Self::User => return write_text(bytes, kind, facts.user()),
+            Self::ApiKey => return write_text(bytes, kind, facts.api_key()),
+            Self::Tier => return write_text(bytes, kind, facts.tier()),
+            Self::Country => return write_text(bytes, kind, facts.country().as_ref().map(Country::code)),
+            Self::Groups => {
+                let groups = facts.groups();
+                // One part for each: no other component of the key has their kind.
+                groups.iter().for_each(|group| bytes.text(kind, group));
+                return !groups.is_empty();
+            }
         }
         true
     }
@@ -118,6 +139,11 @@ impl Component {
             Self::Header(_) => 6,
             Self::Cookie(_) => 7,
             Self::Query(_) => 8,
+            Self::User => 9,
+            Self::ApiKey => 10,
+            Self::Tier => 11,
+            Self::Groups => 12,
+            Self::Country => 13,
         }
     }
 }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
+use crate::model::country::CountrySource;
 use crate::model::header_policy::HeaderPolicy;
+use crate::model::identity::IdentityHeaders;
 use crate::model::rule::Rule;
+use crate::model::tiers::Tiers;
 use crate::model::zone::Zone;
 
 /// One configured host: a time zone and its rules.
@@ -23,6 +26,27 @@ pub struct Site {
     pub addresses: AddressPolicy,
     /// Which headers tell clients where they stand.
     pub headers: HeaderPolicy,
+    /// How it is known who clients are.
+    pub clients: ClientPolicy,
+    /// Who may spend something else than the rules say.
+    pub tiers: Tiers,
+}
+
+/// How it is known who clients are, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientPolicy {
+    /// The headers in which trusted proxies tell who they are.
+    pub identity: Option<IdentityHeaders>,
+    /// The header in which they send API keys; in `Authorization` as a bearer token.
+    pub api_key_header: String,
+    /// Who knows where they are.
+    pub country: Option<CountrySource>,
+}
+
+impl Default for ClientPolicy {
+    fn default() -> Self {
+        Self { identity: None, api_key_header: "X-Api-Key".to_owned(), country: None }
+    }
 }
 
 impl Site {
@@ -35,6 +59,8 @@ impl Site {
             exempt: None,
             addresses: AddressPolicy::default(),
             headers: HeaderPolicy::default(),
+            clients: ClientPolicy::default(),
+            tiers: Tiers::default(),
         }
     }
 }

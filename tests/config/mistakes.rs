@@ -23,11 +23,11 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users or rate_limit_overrides",
     ),
     (
         r#"{"rate_limit_store": []}"#,
-        "rate_limit_store: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
+        "rate_limit_store: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users or rate_limit_overrides",
     ),
     (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
@@ -188,7 +188,7 @@
     // rate_limit_exempt
     (
         r#"{"rate_limit_exempt": "/health"}"#,
-        r#"rate_limit_exempt: "/health": no object; expected an object of path, method, host, ip, header, cookie, query, all, any or not"#,
+        r#"rate_limit_exempt: "/health": no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": "health"}}"#,
@@ -239,10 +239,6 @@
         r#"rate_limit_exempt.method: 5: no text; expected a method such as "GET", or a list of them"#,
     ),
     (
-        r#"{"rate_limit_exempt": {"user": "alice"}}"#,
-        "rate_limit_exempt.user: a text: not supported by this version; expected only path, method, host, ip, header, cookie, query, all, any or not",
-    ),
-    (
         r#"{"rate_limit_exempt": {"pth": "/a"}}"#,
         "rate_limit_exempt.pth: a text: no such field; did you mean path?",
     ),
@@ -256,7 +252,7 @@
     ),
     (
         r#"{"rate_limit_exempt": {"not": ["/a"]}}"#,
-        r#"rate_limit_exempt.not: ["/a"]: no object; expected an object of path, method, host, ip, header, cookie, query, all, any or not"#,
+        r#"rate_limit_exempt.not: ["/a"]: no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"any": [{"path": "/a"}, {"not": {"path": "b"}}]}}"#,
@@ -366,15 +362,11 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "usr"}]}"#,
-        r#"rate_limit_rules[0].key: "usr": no such component; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+        r#"rate_limit_rules[0].key: "usr": no such component; did you mean user?"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "pth"}]}"#,
         r#"rate_limit_rules[0].key: "pth": no such component; did you mean path?"#,
-    ),
-    (
-        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": ["ip", "user"]}]}"#,
-        r#"rate_limit_rules[0].key[1]: "user": not supported by this version; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": ["ip", "ip"]}]}"#,
@@ -382,11 +374,11 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "header:"}]}"#,
-        r#"rate_limit_rules[0].key: "header:": no such component; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+        r#"rate_limit_rules[0].key: "header:": no such component; expected site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "missing": "none"}]}"#,
-        r#"rate_limit_rules[0].missing: "none": no such component; expected site, ip, host, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+        r#"rate_limit_rules[0].missing: "none": no such component; expected site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "otherwise": "yes"}]}"#,

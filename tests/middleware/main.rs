@@ -1,8 +1,10 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
 mod addresses;
+mod api_keys;
 mod bodies;
 mod burst;
+mod country;
 mod endings;
 mod extractor;
 mod forms;
@@ -10,6 +12,7 @@ mod harness;
 mod headers;
 mod hostile;
 mod http2;
+mod identity;
 mod placement;
 mod refusals;
 mod rewrites;
@@ -17,5 +20,6 @@ mod rules;
 mod rules_counting;
 mod rules_keys;
 mod sites;
+mod tiers;
 mod timing;
 mod waits;

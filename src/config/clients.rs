@@ -1,0 +1,78 @@
+//! The keys about clients: who they are, and what they may spend.
+
+use crate::config::api_keys::{api_key_header, api_keys};
+use crate::config::identity::{country, identity};
+use crate::config::layer::setting;
+use crate::config::node::Node;
+use crate::config::overrides::overrides;
+use crate::config::report::Report;
+use crate::config::setting::Setting;
+use crate::config::tiers::{groups, tiers, users};
+use crate::model::api_key::{ApiKey, KeyDigest};
+use crate::model::country::CountrySource;
+use crate::model::identity::IdentityHeaders;
+use crate::model::site::ClientPolicy;
+use crate::model::tiers::{Assignment, Override, Tier, Tiers};
+
+/// What one file says about clients.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ClientLayer {
+    identity: Setting<IdentityHeaders>,
+    api_key_header: Setting<String>,
+    country: Setting<CountrySource>,
+    tiers: Setting<Vec<Tier>>,
+    groups: Setting<Vec<(String, String)>>,
+    users: Setting<Vec<(String, Assignment)>>,
+    overrides: Setting<Vec<Override>>,
+    api_keys: Setting<Vec<(KeyDigest, ApiKey)>>,
+}
+
+impl ClientLayer {
+    /// Reads a key; `false` if it is none of these.
+    pub(super) fn read_member(&mut self, key: &str, node: &Node<'_>, report: &mut Report) -> bool {
+        match key {
+            "rate_limit_identity" => self.identity = setting(node, identity, report),
+            "rate_limit_api_keys" => self.api_keys = setting(node, api_keys, report),
+            "rate_limit_api_key_header" => self.api_key_header = setting(node, api_key_header, report),
+            "rate_limit_country" => self.country = setting(node, country, report),
+            "rate_limit_tiers" => self.tiers = setting(node, tiers, report),
+            "rate_limit_groups" => self.groups = setting(node, groups, report),
+            "rate_limit_users" => self.users = setting(node, users, report),
+            "rate_limit_overrides" => self.overrides = setting(node, overrides, report),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What this layer and the one below it say together, key by key.
+    pub(super) fn or(self, below: Self) -> Self {
+        Self {
+            identity: self.identity.or(below.identity),
+            api_key_header: self.api_key_header.or(below.api_key_header),
+            country: self.country.or(below.country),
+            tiers: self.tiers.or(below.tiers),
+            groups: self.groups.or(below.groups),
+            users: self.users.or(below.users),
+            overrides: self.overrides.or(below.overrides),
+            api_keys: self.api_keys.or(below.api_keys),
+        }
+    }
+
+    /// How it is known who clients are, and what they may spend; overrides stand in the order of the file.
+    pub(super) fn policy(self) -> (ClientPolicy, Tiers) {
+        let default = ClientPolicy::default();
+        let policy = ClientPolicy {
+            identity: self.identity.value(),
+            api_key_header: self.api_key_header.value().unwrap_or(default.api_key_header),
+            country: self.country.value(),
+        };
+        let tiers = Tiers {
+            tiers: self.tiers.value().unwrap_or_default(),
+            groups: self.groups.value().into_iter().flatten().collect(),
+            users: self.users.value().into_iter().flatten().collect(),
+            overrides: self.overrides.value().unwrap_or_default(),
+            api_keys: self.api_keys.value().into_iter().flatten().collect(),
+        };
+        (policy, tiers)
+    }
+}

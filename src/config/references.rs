@@ -1,0 +1,212 @@
+//! What one key of a configuration says of another: names that must be known, and clients that somebody must tell.
+//!
+//! The keys may stand in two files, so this is asked of each site when its layers lie above one another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::node::member_place;
+use crate::config::report::Report;
+use crate::model::condition::Condition;
+use crate::model::country::CountrySource;
+use crate::model::excerpt::quoted;
+use crate::model::limit::Limit;
+use crate::model::nearest::nearest;
+use crate::model::need::Need;
+use crate::model::rule::{Counts, Rule};
+use crate::model::site::Site;
+use crate::model::text::Text;
+use crate::model::tiers::Tiers;
+
+/// The files that keys stand in.
+pub(super) type Origins = BTreeMap<String, Arc<str>>;
+
+/// The keys of a site and what they say of each other.
+pub(super) struct References<'a> {
+    pub(super) site: &'a Site,
+    pub(super) origins: &'a Origins,
+    pub(super) report: &'a mut Report,
+}
+
+impl References<'_> {
+    /// Reports what a site needs and nobody provides, and tiers that there are not.
+    pub(super) fn check(&mut self) {
+        self.check_trust();
+        self.check_needs();
+        self.check_tiers();
+    }
+
+    /// Reports rules that there are not, for the tiers and overrides that stand in `file`.
+    ///
+    /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
+    pub(super) fn check_rules(&mut self, file: &str, rules: &[&Rule]) {
+        let Tiers { tiers, overrides, .. } = &self.site.tiers;
+        if self.stands_in("rate_limit_tiers", file) {
+            for tier in tiers {
+                let place = format!("{}.limits", member_place("rate_limit_tiers", &tier.name));
+                for (rule, limits) in &tier.limits {
+                    self.check_rule("rate_limit_tiers", &member_place(&place, rule), rule, limits, rules);
+                }
+            }
+        }
+        if self.stands_in("rate_limit_overrides", file) {
+            for (at, over) in overrides.iter().enumerate() {
+                let place = format!("rate_limit_overrides[{at}].rule");
+                if let Some(rule) = &over.rule {
+                    self.check_rule("rate_limit_overrides", &place, rule, &over.limits, rules);
+                }
+            }
+        }
+    }
+
+    fn check_rule(&mut self, key: &str, place: &str, name: &str, limits: &[Limit], rules: &[&Rule]) {
+        let mut found = rules.iter().filter(|rule| rule.name == name).peekable();
+        if found.peek().is_none() {
+            let names = rules.iter().map(|rule| rule.name.as_str());
+            return self.wrong(key, place, name, no_such("rule", name, names));
+        }
+        if found.any(|rule| rule.counts == Counts::Refusals) && !limits.iter().all(Limit::counts_requests) {
+            let fault = "this rule counts refusals, which take no time; expected limits of requests";
+            self.wrong(key, place, name, fault.to_owned());
+        }
+    }
+
+    /// What a proxy tells is believed of trusted ones alone.
+    fn check_trust(&mut self) {
+        if !self.site.addresses.trusted_proxies.is_empty() {
+            return;
+        }
+        let fault =
+            "believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies";
+        if let Some(headers) = &self.site.clients.identity {
+            self.wrong("rate_limit_identity", "rate_limit_identity", &headers.user, fault.to_owned());
+        }
+        if let Some(CountrySource::Header(name)) = &self.site.clients.country {
+            self.wrong("rate_limit_country", "rate_limit_country", name, fault.to_owned());
+        }
+    }
+
+    fn check_needs(&mut self) {
+        let site = self.site;
+        let rules = site.rules.iter().enumerate();
+        for (at, rule) in rules {
+            if let Some(fault) = rule.needs().into_iter().find_map(|need| self.missing(need)) {
+                self.wrong("rate_limit_rules", &format!("rate_limit_rules[{at}]"), &rule.name, fault);
+            }
+        }
+        let exempt = site.exempt.iter().flat_map(Condition::needs);
+        for fault in exempt.filter_map(|need| self.missing(need)).take(1).collect::<Vec<_>>() {
+            self.wrong_key("rate_limit_exempt", fault);
+        }
+        let Tiers { tiers, groups, users, overrides, .. } = &site.tiers;
+        let tables = [
+            ("rate_limit_tiers", tiers.is_empty(), Need::Tier),
+            ("rate_limit_groups", groups.is_empty(), Need::Groups),
+            ("rate_limit_users", users.is_empty(), Need::User),
+            ("rate_limit_overrides", overrides.is_empty(), Need::User),
+        ];
+        for (key, _, need) in tables.into_iter().filter(|(_, is_empty, _)| !is_empty) {
+            if let Some(fault) = self.missing(need) {
+                self.wrong_key(key, fault);
+            }
+        }
+    }
+
+    /// What is wrong if nobody provides what is needed.
+    fn missing(&self, need: Need) -> Option<String> {
+        let Site { clients, tiers, .. } = self.site;
+        let told = self.report.options.identity_in_code || clients.identity.is_some();
+        let has_keys = !tiers.api_keys.is_empty();
+        let groups = clients.identity.as_ref().is_some_and(|headers| headers.groups.is_some());
+        let (is_there, fault) = match need {
+            Need::User | Need::Tier => (
+                told || has_keys,
+                "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys",
+            ),
+            Need::Groups => (
+                self.report.options.identity_in_code || groups,
+                "nobody tells which groups clients are in; expected rate_limit_identity with groups",
+            ),
+            Need::ApiKeys => (has_keys, "no API key is known; expected rate_limit_api_keys"),
+            Need::Country => {
+                (clients.country.is_some(), "nobody tells where clients are; expected rate_limit_country")
+            }
+        };
+        (!is_there).then(|| fault.to_owned())
+    }
+
+    fn check_tiers(&mut self) {
+        let site = self.site;
+        let Tiers { groups, users, api_keys, .. } = &site.tiers;
+        let groups = groups.iter().map(|(name, tier)| (member_place("rate_limit_groups", name), tier));
+        let users = users.iter().map(|(name, user)| (member_place("rate_limit_users", name), &user.tier));
+        let keys = api_keys
+            .values()
+            .filter_map(|key| Some((member_place("rate_limit_api_keys", &key.name), key.tier.as_ref()?)));
+        let groups = groups.map(|(place, tier)| ("rate_limit_groups", place, tier));
+        let users = users.map(|(place, tier)| ("rate_limit_users", place + ".tier", tier));
+        let keys = keys.map(|(place, tier)| ("rate_limit_api_keys", place + ".tier", tier));
+        let mut named: Vec<_> = groups.chain(users).chain(keys).collect();
+        for (at, rule) in site.rules.iter().enumerate() {
+            let place = || format!("rate_limit_rules[{at}].when");
+            named.extend(tiers_of(&rule.when).into_iter().map(|tier| ("rate_limit_rules", place(), tier)));
+        }
+        let exempt = site.exempt.iter().flat_map(tiers_of);
+        named.extend(exempt.map(|tier| ("rate_limit_exempt", "rate_limit_exempt".to_owned(), tier)));
+        named.sort_unstable();
+        for (key, place, tier) in named {
+            if site.tiers.position(tier).is_none() {
+                let tiers = site.tiers.tiers.iter().map(|tier| tier.name.as_str());
+                self.wrong(key, &place, tier, no_such("tier", tier, tiers));
+            }
+        }
+    }
+
+    fn stands_in(&self, key: &str, file: &str) -> bool {
+        self.origins.get(key).is_some_and(|origin| **origin == *file)
+    }
+
+    fn wrong(&mut self, key: &str, place: &str, found: &str, fault: String) {
+        let file = self.origins.get(key).map_or("", |file| file);
+        self.report.wrong_in(file, place, Some(quoted(found)), fault);
+    }
+
+    fn wrong_key(&mut self, key: &str, fault: String) {
+        let file = self.origins.get(key).map_or("", |file| file);
+        self.report.wrong_in(file, key, None, fault);
+    }
+}
+
+/// The names of tiers that a condition asks for to the letter.
+fn tiers_of(condition: &Condition) -> Vec<&String> {
+    match condition {
+        Condition::Tier(text) => equal_texts(text),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(tiers_of).collect(),
+        Condition::Not(part) => tiers_of(part),
+        _ => Vec::new(),
+    }
+}
+
+fn equal_texts(text: &Text) -> Vec<&String> {
+    match text {
+        Text::Equal(name) => vec![name],
+        Text::AnyOf(texts) => texts.iter().flat_map(equal_texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn no_such<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(name, known.clone()) {
+        Some(meant) => format!("no such {what}; did you mean \"{meant}\"?"),
+        None if known.clone().next().is_none() => format!("no such {what}; there is none"),
+        None => format!("no such {what}; expected one of {}", listed_briefly(known)),
+    }
+}
+
+/// The first few names.
+fn listed_briefly<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    const MOST: usize = 10;
+    let first: Vec<_> = names.clone().take(MOST).collect();
+    let more = if names.count() > MOST { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
+}

@@ -1,0 +1,58 @@
+//! Databases of the countries that addresses are in, in MaxMind's format.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+
+use maxminddb::{PathElement, Reader};
+
+use crate::model::country::{Countries, Country};
+
+/// Parts of the names of those kinds of database that tell countries.
+const KINDS: [&str; 3] = ["country", "city", "enterprise"];
+
+/// A database of countries, read into memory as a whole.
+pub struct CountryDatabase(Reader<Vec<u8>>);
+
+impl CountryDatabase {
+    /// Reads a file in MaxMind's format, such as `GeoLite2-Country.mmdb`.
+    ///
+    /// # Errors
+    ///
+    /// Why the file cannot be read, or that its kind is one that tells no countries.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DatabaseError> {
+        let reader = Reader::open_readfile(path).map_err(|error| DatabaseError(error.to_string()))?;
+        let kind = reader.metadata().database_type.to_ascii_lowercase();
+        match KINDS.iter().any(|known| kind.contains(known)) {
+            true => Ok(Self(reader)),
+            false => Err(DatabaseError(format!("a database of the kind {kind:?} tells no countries"))),
+        }
+    }
+}
+
+impl Countries for CountryDatabase {
+    fn country(&self, address: IpAddr) -> Option<Country> {
+        // An address that the database has no place for, such as of IPv6 in one of IPv4, is unknown as well.
+        let found = self.0.lookup(address).ok()?;
+        let path = [PathElement::Key("country"), PathElement::Key("iso_code")];
+        found.decode_path::<&str>(&path).ok()?.and_then(Country::new)
+    }
+}
+
+impl fmt::Debug for CountryDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CountryDatabase").field(&self.0.metadata().database_type).finish()
+    }
+}
+
+/// Why a file is no database of countries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseError(String);
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for DatabaseError {}

@@ -1,0 +1,185 @@
+//! A request together with who its client is.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use crate::model::api_key::{ApiKey, KeyDigest};
+use crate::model::country::{Country, CountrySource};
+use crate::model::facts::Facts;
+use crate::model::identity::Identity;
+use crate::model::rule::Rule;
+use crate::model::site::Site;
+use crate::model::tiers::Source;
+use crate::model::units::UnixMicros;
+
+/// The facts of a request, and beside them who its client is by what the site knows of clients.
+///
+/// Each thing is found out when a rule first asks for it, and once.
+pub struct Client<'a> {
+    facts: &'a dyn Facts,
+    site: &'a Site,
+    /// When the request arrived, by the wall clock.
+    at: UnixMicros,
+    who: OnceCell<Who<'a>>,
+    country: OnceCell<Option<Country>>,
+    tier: OnceCell<Option<usize>>,
+    overrides: OnceCell<SmallVec<[usize; 4]>>,
+}
+
+/// What is known of a client.
+struct Who<'a> {
+    identity: Identity,
+    api_key: Option<&'a ApiKey>,
+}
+
+impl<'a> Client<'a> {
+    /// The client of a request to a site that arrived at `at`, by the wall clock.
+    pub const fn new(facts: &'a dyn Facts, site: &'a Site, at: UnixMicros) -> Self {
+        Self {
+            facts,
+            site,
+            at,
+            who: OnceCell::new(),
+            country: OnceCell::new(),
+            tier: OnceCell::new(),
+            overrides: OnceCell::new(),
+        }
+    }
+
+    /// Whose limits of a rule hold for the client.
+    pub fn source(&self, rule: &Rule) -> Source {
+        self.site.tiers.source(rule, self.tier_position(), self.overrides())
+    }
+
+    fn who(&self) -> &Who<'a> {
+        self.who.get_or_init(|| {
+            let api_key = self.sent_key();
+            let of_key = api_key.and_then(|key| key.user.as_deref()).map(Identity::new);
+            let mut identity = of_key.or_else(|| self.told()).unwrap_or_default();
+            if identity.user.is_empty() {
+                identity.groups.clear();
+            }
+            identity.groups.sort_unstable();
+            identity.groups.dedup();
+            Who { identity, api_key }
+        })
+    }
+
+    /// Who code, else a trusted proxy, says that the client is.
+    fn told(&self) -> Option<Identity> {
+        self.facts.identity().or_else(|| {
+            let headers = self.site.clients.identity.as_ref()?;
+            let groups = headers.groups.as_ref().map(|name| self.facts.told_by_proxy(name));
+            Identity::of_lines(&self.facts.told_by_proxy(&headers.user), &groups.unwrap_or_default())
+        })
+    }
+
+    /// The API key that the client has sent, if it is known.
+    fn sent_key(&self) -> Option<&'a ApiKey> {
+        let site = self.site;
+        if site.tiers.api_keys.is_empty() {
+            return None;
+        }
+        let name = &site.clients.api_key_header;
+        let value = self.facts.header(name)?.trim();
+        let key = if name.eq_ignore_ascii_case("authorization") { bearer(value)? } else { value };
+        site.tiers.api_keys.get(&KeyDigest::of(key))
+    }
+
+    fn tier_position(&self) -> Option<usize> {
+        *self.tier.get_or_init(|| {
+            let Who { api_key, .. } = self.who();
+            self.site.tiers.tier_of(*api_key, self.user(), self.groups(), self.at)
+        })
+    }
+
+    fn overrides(&self) -> &[usize] {
+        self.overrides.get_or_init(|| match self.user() {
+            Some(user) if !self.site.tiers.overrides.is_empty() => {
+                self.site.tiers.overrides_of(user, self.at).collect()
+            }
+            _ => SmallVec::new(),
+        })
+    }
+}
+
+/// The token of the scheme `Bearer` (RFC 6750, section 2.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl Facts for Client<'_> {
+    fn method(&self) -> &str {
+        self.facts.method()
+    }
+
+    fn path(&self) -> &str {
+        self.facts.path()
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.facts.ip()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.facts.header(name)
+    }
+
+    fn host(&self) -> Option<&str> {
+        self.facts.host()
+    }
+
+    fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.facts.cookie(name)
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.facts.query(name)
+    }
+
+    fn pattern(&self) -> Option<Cow<'_, str>> {
+        self.facts.pattern()
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        self.facts.identity()
+    }
+
+    fn told_by_proxy(&self, header: &str) -> Vec<&str> {
+        self.facts.told_by_proxy(header)
+    }
+
+    fn user(&self) -> Option<&str> {
+        Some(self.who().identity.user.as_str()).filter(|user| !user.is_empty())
+    }
+
+    fn groups(&self) -> &[String] {
+        &self.who().identity.groups
+    }
+
+    fn api_key(&self) -> Option<&str> {
+        self.who().api_key.map(|key| key.name.as_str())
+    }
+
+    fn tier(&self) -> Option<&str> {
+        self.tier_position().map(|at| self.site.tiers.tiers[at].name.as_str())
+    }
+
+    fn country(&self) -> Option<Country> {
+        *self.country.get_or_init(|| match self.site.clients.country.as_ref()? {
+            CountrySource::Header(name) => match self.facts.told_by_proxy(name)[..] {
+                [code] => Country::new(code.trim()),
+                _ => None,
+            },
+            CountrySource::Database(countries) => countries.country(self.facts.ip()?.to_canonical()),
+        })
+    }
+
+    fn route(&self) -> u32 {
+        self.facts.route()
+    }
+}

@@ -1,0 +1,55 @@
+//! The limits of a rule with their books open, for every client that there may be.
+
+use crate::model::limit::Limit;
+use crate::model::rule::Rule;
+use crate::model::tiers::{Source, Tiers};
+use crate::store::Book;
+
+/// Limits with their books open.
+pub(super) type OpenLimits = Vec<(Limit, Book)>;
+
+/// The limits of a rule, for those whom it says them for and for those who have others.
+///
+/// An account is known by the rule, unit and period of its limit but not by its quota. So a tier's multiple of a limit
+/// draws on the account of the limit itself: whoever changes the tier takes along what was spent.
+#[derive(Debug)]
+pub(super) struct LimitsBySource {
+    own: OpenLimits,
+    /// By the tier's position; empty where nobody's limits differ.
+    of_tiers: Vec<OpenLimits>,
+    /// By the override's position, sorted: those alone that are about the rule.
+    of_overrides: Vec<(usize, OpenLimits)>,
+}
+
+impl LimitsBySource {
+    /// Opens the books of all limits that a rule may have.
+    pub(super) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> Book) -> Self {
+        let of = |source| tiers.limits(rule, source).iter().map(|limit| (*limit, open(limit))).collect();
+        let about = |at: &usize| tiers.source(rule, None, &[*at]) == Source::Override(*at);
+        let overrides = (0..tiers.overrides.len()).filter(about);
+        Self {
+            own: of(Source::Rule),
+            of_tiers: (0..tiers.tiers.len()).map(|at| of(Source::Tier(at))).collect(),
+            of_overrides: overrides.map(|at| (at, of(Source::Override(at)))).collect(),
+        }
+    }
+
+    /// The limits from a source.
+    #[inline]
+    pub(super) fn from(&self, source: Source) -> &OpenLimits {
+        match source {
+            Source::Rule => &self.own,
+            Source::Tier(at) => &self.of_tiers[at],
+            Source::Override(at) => {
+                let found = self.of_overrides.binary_search_by_key(&at, |(position, _)| *position);
+                found.map_or(&self.own, |found| &self.of_overrides[found].1)
+            }
+        }
+    }
+
+    /// How many limits the rule has for those for whom it has most.
+    pub(super) fn most(&self) -> usize {
+        let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));
+        others.map(Vec::len).fold(self.own.len(), usize::max)
+    }
+}
