@@ -48,7 +48,9 @@ pub mod store;
 pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use limiter::{Admission, Cause, Engine, Limiter, Refusal, Report, Reservation};
+pub use limiter::{
+    Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
+};
 pub use middleware::TimeBudget;
 pub use model::limit::Limit;
 pub use model::now::Now;

@@ -1,7 +1,10 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+mod books;
+mod charge;
 mod engine;
+mod limit_report;
 mod open_rule;
 mod reservation;
 
@@ -11,11 +14,14 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
 pub(crate) use self::admission::{Decision, Question};
+pub use self::charge::ChargeError;
 pub use self::engine::Engine;
+pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
+use crate::model::limit::Limit;
 use crate::model::now::Now;
 use crate::model::rule::{Component, Missing, Rule, Until};
 use crate::model::site::Site;
@@ -35,6 +41,8 @@ pub struct Limiter {
     has_otherwise: bool,
     /// Whether a rule decides in shadow.
     has_shadow: bool,
+    /// Whether rules charge some answers only.
+    pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_apart: bool,
     pub(crate) engine: Arc<Engine>,
@@ -47,15 +55,15 @@ impl Limiter {
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.len()).sum::<usize>();
+        let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
+        let computes_limits = site.rules.iter().any(|rule| rule.limits_by.is_some());
         Self {
             rules,
-            has_several_limits: limits > 1,
+            has_several_limits: limits > 1 || computes_limits,
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
-            settles_apart: site
-                .rules
-                .iter()
-                .any(|rule| rule.charge_when.is_some() || rule.until == Until::Head),
+            judges_answers,
+            settles_apart: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
             engine: Arc::clone(engine),
             site,
         }
@@ -155,6 +163,11 @@ impl Limiter {
     /// The same, to keep.
     pub(crate) fn shared_rule_name(&self, position: u16) -> Arc<str> {
         Arc::clone(&self.rules[usize::from(position)].name)
+    }
+
+    /// The limit that a claim is on.
+    fn limit_of(&self, claim: &Claim) -> Option<Limit> {
+        self.rules[usize::from(claim.rule)].limit_of(claim.book)
     }
 
     /// The rule at a position.

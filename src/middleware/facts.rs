@@ -1,5 +1,6 @@
 //! What rules may see of an actix request.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -75,6 +76,10 @@ impl Facts for RequestFacts<'_> {
 
     fn pattern(&self) -> Option<Cow<'_, str>> {
         self.request.match_pattern().map(Cow::Owned)
+    }
+
+    fn request(&self) -> Option<&dyn Any> {
+        Some(self.request)
     }
 
     fn route(&self) -> u32 {

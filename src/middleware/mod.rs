@@ -22,34 +22,46 @@
 //! costs the outer one nothing, or a client that is refused could drain what all share.
 
 mod body;
+mod budget_builder;
+mod closures;
 mod current;
 mod error;
 mod extract;
 mod facts;
 mod future;
+mod hooks;
 mod payload;
 mod refusal;
 mod rewrite;
+mod rule_builder;
+mod rule_error;
 mod running;
 mod service;
 mod told;
+mod watch;
 mod wire;
 mod worker;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::{Error, HttpResponse};
 
 pub use self::body::BudgetBody;
+pub use self::budget_builder::BudgetBuilder;
+pub use self::closures::of_request;
 pub use self::error::LimitedError;
 pub use self::extract::Budget;
+use self::hooks::Hooks;
+pub use self::rule_builder::RuleBuilder;
+pub use self::rule_error::RuleError;
 pub use self::service::BudgetService;
+pub use self::watch::{Watch, Watched};
 use self::worker::Worker;
 use crate::config::Loaded;
-use crate::limiter::Engine;
+use crate::limiter::{Engine, Limiter, Refusal};
 use crate::model::rate::parse_rates;
 use crate::model::rate_error::RateError;
 use crate::model::rule::{Component, Rule, tightest};
@@ -63,6 +75,7 @@ use crate::sites::Sites;
 #[derive(Clone, Debug)]
 pub struct TimeBudget {
     sites: Arc<Sites>,
+    hooks: Arc<Hooks>,
 }
 
 impl TimeBudget {
@@ -95,8 +108,57 @@ impl TimeBudget {
     }
 
     /// The rules of many sites, by the request's host; they can be replaced while they are in force.
-    pub const fn sites(sites: Arc<Sites>) -> Self {
-        Self { sites }
+    pub fn sites(sites: Arc<Sites>) -> Self {
+        Self { sites, hooks: Arc::default() }
+    }
+
+    /// A rule of a name, by its [rate string](crate::parse_rates); what else there is to say follows.
+    pub fn rule(name: &str, rates: &str) -> RuleBuilder {
+        RuleBuilder::new(name, rates)
+    }
+
+    /// Several rules, in their order: a request is served only if all that apply to it admit it.
+    pub fn rules(rules: impl IntoIterator<Item = RuleBuilder>) -> BudgetBuilder {
+        BudgetBuilder::new(rules)
+    }
+
+    /// Tells of each refusal, before it is answered; [`Refusal::rule`] says by which rule. A rule's own closure is told
+    /// first.
+    #[must_use]
+    pub fn on_refusal(mut self, told: impl Fn(&ServiceRequest, &Refusal) + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.hooks).of_all.told = Some(Arc::new(told));
+        self
+    }
+
+    /// What refusals say, by a closure, where a rule has none of its own.
+    #[must_use]
+    pub fn message_by(
+        mut self,
+        message: impl Fn(&ServiceRequest, &Refusal) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.hooks).of_all.message = Some(Arc::new(message));
+        self
+    }
+
+    /// Answers refused requests, by a closure, where a rule has none of its own.
+    #[must_use]
+    pub fn respond_with(
+        mut self,
+        respond: impl Fn(&ServiceRequest, &Refusal) -> HttpResponse + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.hooks).of_all.respond = Some(Arc::new(respond));
+        self
+    }
+
+    /// The limiter in force for hosts without one of their own, to [charge](Limiter::charge) what is no request.
+    ///
+    /// After a reload it is another one, on the same accounts.
+    pub fn limiter(&self) -> Arc<Limiter> {
+        self.sites.limiter(None)
+    }
+
+    fn with_hooks(self, hooks: Hooks) -> Self {
+        Self { hooks: Arc::new(hooks), ..self }
     }
 
     fn keyed(component: Component, rates: &str) -> Result<Self, RateError> {
@@ -118,6 +180,6 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(BudgetService::new(service, Worker::new(Arc::clone(&self.sites)))))
+        ready(Ok(BudgetService::new(service, Worker::new(Arc::clone(&self.sites), Arc::clone(&self.hooks)))))
     }
 }

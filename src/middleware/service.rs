@@ -13,7 +13,7 @@ use crate::middleware::facts::{RequestFacts, Routes};
 use crate::middleware::future::BudgetFuture;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{payload, refusal, rewrite};
+use crate::middleware::{payload, refusal, rewrite, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -43,6 +43,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
+        watch::see(&running);
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
         let decided = match running.is_inside_of_rewritten() {
             true => Ok(Decision::Exempt),
@@ -76,6 +77,7 @@ where
             run(&**service, running, request)
         }
         Ok(Decision::Refused(refused)) => {
+            running.site().hooks().tell(&request, &refused);
             if let Some(target) = rewrite::target(&running, &refused, &request).map(str::to_owned) {
                 return serve_other(service, &target, &refused, running, request, routes);
             }

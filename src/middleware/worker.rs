@@ -11,6 +11,7 @@ use actix_web::http::header;
 
 use crate::limiter::Limiter;
 use crate::middleware::facts::Routes;
+use crate::middleware::hooks::Hooks;
 use crate::middleware::told::LastRefusal;
 use crate::middleware::wire::Wire;
 use crate::sites::{Sites, Table};
@@ -19,6 +20,7 @@ use crate::sites::{Sites, Table};
 #[derive(Debug)]
 pub(super) struct Worker {
     sites: Arc<Sites>,
+    hooks: Arc<Hooks>,
     seen: Cell<u64>,
     view: RefCell<View>,
     /// Shared with requests about which the store asks others.
@@ -29,6 +31,7 @@ pub(super) struct Worker {
 #[derive(Debug)]
 struct View {
     table: Arc<Table>,
+    hooks: Arc<Hooks>,
     /// The site of the last request: most servers answer for one host.
     last: WorkerSite,
     others: HashMap<*const Limiter, WorkerSite>,
@@ -41,6 +44,7 @@ pub(super) struct WorkerSite(Rc<Parts>);
 #[derive(Debug)]
 struct Parts {
     limiter: Arc<Limiter>,
+    hooks: Arc<Hooks>,
     wire: Wire,
     last_refusal: LastRefusal,
 }
@@ -54,13 +58,18 @@ impl Deref for WorkerSite {
 }
 
 impl WorkerSite {
-    fn new(limiter: &Arc<Limiter>) -> Self {
+    fn new(limiter: &Arc<Limiter>, hooks: &Arc<Hooks>) -> Self {
         let wire = Wire::new(&limiter.site().headers);
-        Self(Rc::new(Parts { limiter: Arc::clone(limiter), wire, last_refusal: LastRefusal::default() }))
+        let (limiter, hooks) = (Arc::clone(limiter), Arc::clone(hooks));
+        Self(Rc::new(Parts { limiter, hooks, wire, last_refusal: LastRefusal::default() }))
     }
 
     pub(super) fn wire(&self) -> &Wire {
         &self.0.wire
+    }
+
+    pub(super) fn hooks(&self) -> &Hooks {
+        &self.0.hooks
     }
 
     pub(super) fn last_refusal(&self) -> &LastRefusal {
@@ -69,10 +78,10 @@ impl WorkerSite {
 }
 
 impl Worker {
-    pub(super) fn new(sites: Arc<Sites>) -> Self {
+    pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>) -> Self {
         let seen = Cell::new(sites.version());
-        let view = RefCell::new(View::new(sites.table()));
-        Self { sites, seen, view, routes: Rc::default() }
+        let view = RefCell::new(View::new(sites.table(), Arc::clone(&hooks)));
+        Self { sites, hooks, seen, view, routes: Rc::default() }
     }
 
     /// The site that answers for a request.
@@ -80,16 +89,16 @@ impl Worker {
         let version = self.sites.version();
         let mut view = self.view.borrow_mut();
         if self.seen.replace(version) != version {
-            *view = View::new(self.sites.table());
+            *view = View::new(self.sites.table(), Arc::clone(&self.hooks));
         }
         view.site(request)
     }
 }
 
 impl View {
-    fn new(table: Arc<Table>) -> Self {
-        let last = WorkerSite::new(table.limiter(None));
-        Self { table, last, others: HashMap::new() }
+    fn new(table: Arc<Table>, hooks: Arc<Hooks>) -> Self {
+        let last = WorkerSite::new(table.limiter(None), &hooks);
+        Self { table, hooks, last, others: HashMap::new() }
     }
 
     fn site(&mut self, request: &ServiceRequest) -> WorkerSite {
@@ -98,7 +107,10 @@ impl View {
         }
         let limiter = self.table.limiter(host(request));
         if !std::ptr::eq(Arc::as_ptr(limiter), &*self.last) {
-            let known = self.others.entry(Arc::as_ptr(limiter)).or_insert_with(|| WorkerSite::new(limiter));
+            let known = self
+                .others
+                .entry(Arc::as_ptr(limiter))
+                .or_insert_with(|| WorkerSite::new(limiter, &self.hooks));
             self.last = known.clone();
         }
         self.last.clone()

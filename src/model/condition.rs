@@ -1,5 +1,6 @@
 //! Conditions: which requests a rule or an exemption is about.
 
+use crate::model::computed::Computed;
 use crate::model::facts::Facts;
 use crate::model::method::Method;
 use crate::model::network::Network;
@@ -22,6 +23,8 @@ pub enum Condition {
     Cookie(String, Option<Text>),
     /// Requests with a parameter of this name in their query, and of such a value where one is wanted.
     Query(String, Option<Text>),
+    /// Requests of which a closure says so.
+    Computed(Computed<bool>),
     /// Requests that all of these hold for; every request if there are none.
     All(Vec<Condition>),
     /// Requests that one of these holds for; none if there are none.
@@ -51,6 +54,7 @@ impl Condition {
             Self::Header(name, text) => is_wanted(facts.header(name), text),
             Self::Cookie(name, text) => is_wanted(facts.cookie(name).as_deref(), text),
             Self::Query(name, text) => is_wanted(facts.query(name).as_deref(), text),
+            Self::Computed(computed) => computed.of(facts),
             Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
             Self::Not(part) => !part.matches(facts),

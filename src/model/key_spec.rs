@@ -1,5 +1,6 @@
 //! What accounts are keyed by: from the facts of a request to the bytes of its key.
 
+use crate::model::computed::Computed;
 use crate::model::facts::Facts;
 use crate::model::key::KeyBytes;
 
@@ -10,6 +11,12 @@ pub struct KeySpec(pub Vec<Component>);
 impl From<Component> for KeySpec {
     fn from(component: Component) -> Self {
         Self(vec![component])
+    }
+}
+
+impl<const N: usize> From<[Component; N]> for KeySpec {
+    fn from(components: [Component; N]) -> Self {
+        Self(components.into())
     }
 }
 
@@ -35,6 +42,8 @@ pub enum Component {
     Cookie(String),
     /// The value of a parameter of the query.
     Query(String),
+    /// What a closure says; `None` and an empty text are none.
+    Computed(Computed<Option<String>>),
 }
 
 /// What stands in for a component that a request does not have. An empty value is none.
@@ -48,6 +57,9 @@ pub enum Missing {
 
 /// Marks a part that stands in for another, so that nobody can choose the value of a header to be somebody's address.
 const STAND_IN: u8 = 0x80;
+
+/// Marks a text that names an account which no request has.
+const NAMED: u8 = 0x7f;
 
 impl KeySpec {
     /// Whether all requests of a site have the same key.
@@ -77,6 +89,17 @@ impl KeySpec {
         }
         Some(bytes)
     }
+
+    /// The key of the requests whose only part that differs has this value, however it came by it.
+    pub(crate) fn bytes_of_text(&self, text: &str, ipv6_prefix: u8) -> KeyBytes {
+        let mut bytes = KeyBytes::default();
+        let mut parts = self.0.iter().filter(|part| !matches!(part, Component::Site | Component::Host));
+        match (parts.next(), parts.next()) {
+            (Some(part), None) => part.write_value(text, ipv6_prefix, &mut bytes),
+            _ => bytes.text(NAMED, text),
+        }
+        bytes
+    }
 }
 
 impl Component {
@@ -103,8 +126,18 @@ impl Component {
             Self::Header(name) => return write_text(bytes, kind, facts.header(name)),
             Self::Cookie(name) => return write_text(bytes, kind, facts.cookie(name).as_deref()),
             Self::Query(name) => return write_text(bytes, kind, facts.query(name).as_deref()),
+            Self::Computed(computed) => return write_text(bytes, kind, computed.of(facts).as_deref()),
         }
         true
+    }
+
+    /// Appends a value as if a request had it.
+    fn write_value(&self, text: &str, ipv6_prefix: u8, bytes: &mut KeyBytes) {
+        match (self, text.parse()) {
+            (Self::Ip, Ok(address)) => bytes.address(self.kind(), address, ipv6_prefix),
+            (Self::Ip, Err(_)) => bytes.text(NAMED, text),
+            _ => bytes.text(self.kind(), text),
+        }
     }
 
     const fn kind(&self) -> u8 {
@@ -118,6 +151,7 @@ impl Component {
             Self::Header(_) => 6,
             Self::Cookie(_) => 7,
             Self::Query(_) => 8,
+            Self::Computed(_) => 0x40,
         }
     }
 }

@@ -47,6 +47,11 @@ impl Limit {
         }
     }
 
+    /// Whether it counts requests in windows.
+    pub const fn counts_requests(&self) -> bool {
+        matches!(self, Self::Requests { .. })
+    }
+
     /// The window's length; `None` for a cap on running requests, which has no window.
     pub const fn period(&self) -> Option<Period> {
         match self {

@@ -1,8 +1,11 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 
 pub mod action;
+pub mod answer;
 pub mod client_address;
+pub mod computed;
 pub mod condition;
+pub mod cost;
 pub(crate) mod decimal;
 pub(crate) mod excerpt;
 pub mod expectation;
