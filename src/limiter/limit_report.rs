@@ -17,7 +17,7 @@ pub struct LimitReport {
     pub limit: Limit,
     /// Where it stands, in the limit's unit. A limit that refuses has nothing remaining.
     pub report: Report,
-    /// Whether it stood in the request's way; one of a rule in shadow does not, though it says so.
+    /// Whether it stands in the request's way, which one of a rule in shadow never does.
     pub refuses: bool,
     /// Whether its rule is in shadow.
     pub shadow: bool,
@@ -30,7 +30,7 @@ impl LimitReport {
             rule: limiter.shared_rule_name(claim.rule),
             limit: with_quota(limiter.limit_of(claim)?, claim.quota),
             report: Report::of(claim, settlement, now),
-            refuses: claim.standing.refuses,
+            refuses: claim.refuses(),
             shadow: claim.shadow,
         })
     }

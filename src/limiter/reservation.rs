@@ -174,7 +174,12 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             self.limiter.engine.store.look(&mut self.claims, end.cost, now);
         }
         let of = |claim| LimitReport::of(&self.limiter, claim, &self.of_claim(claim, end), now);
-        self.claims.iter().filter_map(of).collect()
+        let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
+        if limits.iter().any(|limit| limit.refuses) {
+            // Those that would have admitted the request have charged it nothing either.
+            limits.iter_mut().for_each(|limit| limit.report.used = 0);
+        }
+        limits
     }
 
     /// Ends the request, if it has not ended.

@@ -77,11 +77,13 @@ where
             run(&**service, running, request)
         }
         Ok(Decision::Refused(refused)) => {
-            running.site().hooks().tell(&request, &refused);
             if let Some(target) = rewrite::target(&running, &refused, &request).map(str::to_owned) {
+                running.site().hooks().tell(&request, &refused);
                 return serve_other(service, &target, &refused, running, request, routes);
             }
+            // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
+            running.site().hooks().tell(&request, &refused);
             let response = refusal::response(&request, running.site(), &refused);
             BudgetFuture::answered(request.into_response(response))
         }
