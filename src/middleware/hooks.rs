@@ -8,6 +8,8 @@ use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
 
 use crate::limiter::Refusal;
+use crate::model::condition::Condition;
+use crate::model::facts::Facts;
 
 type Told = Arc<dyn Fn(&ServiceRequest, &Refusal) + Send + Sync>;
 type Message = Arc<dyn Fn(&ServiceRequest, &Refusal) -> String + Send + Sync>;
@@ -20,6 +22,8 @@ pub(super) struct Hooks {
     pub(super) of_all: OnRefusal,
     /// For those of the rule of this name; these come first.
     pub(super) of_rule: HashMap<String, OnRefusal>,
+    /// Requests of scopes inside that the budget leaves alone.
+    pub(super) except: Vec<Condition>,
 }
 
 /// What is done when a request is refused.
@@ -31,6 +35,12 @@ pub(super) struct OnRefusal {
 }
 
 impl Hooks {
+    /// Whether the budget leaves a request alone.
+    #[inline]
+    pub(super) fn leave_alone(&self, facts: &dyn Facts) -> bool {
+        self.except.iter().any(|scope| scope.matches(facts))
+    }
+
     /// Tells those who want to know that a request is refused.
     pub(super) fn tell(&self, request: &ServiceRequest, refusal: &Refusal) {
         for told in self.of(refusal).filter_map(|hooks| hooks.told.as_ref()) {

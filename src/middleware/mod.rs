@@ -150,6 +150,17 @@ impl TimeBudget {
         self
     }
 
+    /// Leaves a scope inside alone, such as one whose own budget is to replace this one: see [`RuleBuilder::except`].
+    ///
+    /// # Panics
+    ///
+    /// On a pattern that is none, as a scope of it would.
+    #[must_use]
+    pub fn except(mut self, scope: &str) -> Self {
+        Arc::make_mut(&mut self.hooks).except.push(closures::under_scope(scope));
+        self
+    }
+
     /// The limiter in force for hosts without one of their own, to [charge](Limiter::charge) what is no request.
     ///
     /// After a reload it is another one, on the same accounts.

@@ -1,30 +1,33 @@
 //! A rule that code describes.
 
+mod finish;
+mod refusal;
+
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
 use actix_web::dev::{ResponseHead, ServiceRequest};
 
-use crate::limiter::{Engine, Refusal};
+use crate::limiter::Engine;
 use crate::middleware::TimeBudget;
 use crate::middleware::budget_builder::BudgetBuilder;
 use crate::middleware::closures::{cost_of_request, judge, of_request, under_scope};
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_error::RuleError;
-use crate::model::action::{Action, Block};
+use crate::model::action::Block;
 use crate::model::answer::ChargeWhen;
 use crate::model::condition::Condition;
 use crate::model::limit::Limit;
 use crate::model::method::Method;
-use crate::model::rate::parse_rates;
-use crate::model::rule::{Component, Cost, Counts, Hold, KeySpec, Missing, Rule, Until, tightest};
+use crate::model::rule::{Component, Cost, Counts, Hold, KeySpec, Missing, Rule, Until};
 use crate::model::site::Site;
 
 /// A rule that code describes: made by [`TimeBudget::rule`], and in the end built, or given to [`TimeBudget::rules`].
 ///
 /// What is not said is as in a site file. Each field that a request may decide has two methods: one for a value, and one
-/// ending in `_by` for a closure. A closure runs once for each request that the rule is about, before the decision; one
-/// that panics does so as a handler would, and nothing is charged.
+/// ending in `_by` for a closure.
+///
+/// Closures run within the decision, and some more than once: they are to be quick and without effects. One that panics
+/// does so as a handler would, and its rule charges nothing.
 ///
 /// # Examples
 ///
@@ -219,56 +222,6 @@ impl RuleBuilder {
         self
     }
 
-    /// The status of a refusal, by default 429.
-    pub fn status(mut self, status: u16) -> Self {
-        match (400..=599).contains(&status) {
-            true => self.block.status = Some(status),
-            false => self.is_wrong(RuleError::Status(status)),
-        }
-        self
-    }
-
-    /// What a refusal says, in the form that the client asks for.
-    pub fn message(mut self, message: impl Into<String>) -> Self {
-        self.block.message = Some(message.into());
-        self
-    }
-
-    /// What a refusal says, by a closure.
-    pub fn message_by(
-        mut self,
-        message: impl Fn(&ServiceRequest, &Refusal) -> String + Send + Sync + 'static,
-    ) -> Self {
-        self.hooks.message = Some(Arc::new(message));
-        self
-    }
-
-    /// Serves refused requests the page of another path of the application, under a wrap around the `App`.
-    pub fn rewrite(mut self, path: &str) -> Self {
-        match Action::can_rewrite_to(path) {
-            true => self.rule.action = Action::Rewrite(path.to_owned()),
-            false => self.is_wrong(RuleError::Target(path.to_owned())),
-        }
-        self
-    }
-
-    /// Answers refused requests, by a closure.
-    ///
-    /// `Retry-After`, `Cache-Control: no-store` and where the client stands are added, unless the response says them.
-    pub fn respond_with(
-        mut self,
-        respond: impl Fn(&ServiceRequest, &Refusal) -> HttpResponse + Send + Sync + 'static,
-    ) -> Self {
-        self.hooks.respond = Some(Arc::new(respond));
-        self
-    }
-
-    /// Tells of each refusal by this rule, before it is answered.
-    pub fn on_refusal(mut self, told: impl Fn(&ServiceRequest, &Refusal) + Send + Sync + 'static) -> Self {
-        self.hooks.told = Some(Arc::new(told));
-        self
-    }
-
     /// Goes on to the budget of this rule, on an engine that others share.
     pub fn engine(self, engine: &Arc<Engine>) -> BudgetBuilder {
         TimeBudget::rules([self]).engine(engine)
@@ -290,38 +243,5 @@ impl RuleBuilder {
 
     fn is_wrong(&mut self, fault: RuleError) {
         self.fault.get_or_insert(fault);
-    }
-
-    /// The rule, and what is done in the application's own way when it refuses.
-    pub(super) fn finish(self) -> Result<(Rule, OnRefusal), RuleError> {
-        let Self { mut rule, rates, key, when, exempt, block, fault, hooks } = self;
-        let name = || rule.name.clone();
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        if !Rule::can_be_named(&rule.name) {
-            return Err(RuleError::Name(name()));
-        }
-        let limits = parse_rates(&rates).map_err(|error| RuleError::Rates(name(), error))?;
-        if rule.counts == Counts::Refusals && !limits.iter().all(Limit::counts_requests) {
-            return Err(RuleError::Counts(name()));
-        }
-        rule.key = key.or_else(|| default_key(&limits)).ok_or_else(|| RuleError::Key(name()))?;
-        rule.limits = tightest(limits);
-        rule.when = if when.is_empty() { Condition::ALWAYS } else { Condition::All(when) };
-        rule.exempt_when = (!exempt.is_empty()).then_some(Condition::Any(exempt));
-        if let Action::Block(own) = &mut rule.action {
-            *own = block;
-        }
-        Ok((rule, hooks))
-    }
-}
-
-/// Time, and what may run at once, is the site's; requests are counted for each client address.
-fn default_key(limits: &[Limit]) -> Option<KeySpec> {
-    match limits.iter().filter(|limit| limit.counts_requests()).count() {
-        0 => Some(Component::Site.into()),
-        counted if counted == limits.len() => Some(Component::Ip.into()),
-        _ => None,
     }
 }

@@ -45,7 +45,8 @@ where
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         watch::see(&running);
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
-        let decided = match running.is_inside_of_rewritten() {
+        let is_exempt = running.is_inside_of_rewritten() || running.site().hooks().leave_alone(&facts);
+        let decided = match is_exempt {
             true => Ok(Decision::Exempt),
             false => running.admit(&facts),
         };

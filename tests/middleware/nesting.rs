@@ -112,6 +112,20 @@ async fn the_pattern_of_a_scope_that_is_left_out_can_have_parameters() {
 }
 
 #[actix_web::test]
+async fn the_budget_of_a_site_file_can_leave_out_a_scope_too() {
+    let world = World::new();
+    let outer = world.budget_of(r#"{"rate_limit": "1 per hour"}"#).except("/own");
+    let inner = world.build(TimeBudget::rule("own", "2 per hour"));
+    let server = serve(move || {
+        let own = web::scope("/own").wrap(inner.clone()).default_service(web::to(async || "hello"));
+        App::new().wrap(outer.clone()).service(own).default_service(web::to(async || "hello"))
+    });
+    let mut client = server.connect().await;
+    assert_eq!(client.statuses("/x", 2).await, [200, 429]);
+    assert_eq!(client.statuses("/own/x", 3).await, [200, 200, 429]);
+}
+
+#[actix_web::test]
 async fn one_budget_around_two_scopes_has_one_account() {
     let world = World::new();
     let shared = world.build(TimeBudget::rule("shared", "3 per hour"));
