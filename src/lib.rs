@@ -38,6 +38,11 @@
 //! | 1 | [`clock`], [`store`], [`tzdata`] |
 //! | 0 | [`model`]: pure |
 
+/// Compiles and runs the snippets of the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/in-rust.md")]
+struct InRust;
+
 pub mod clock;
 pub mod config;
 pub mod limiter;

@@ -22,7 +22,7 @@ use crate::model::condition::Condition;
 ///
 /// let team = of_request(|request| request.match_info().get("team").map(str::to_owned));
 /// let key = KeySpec::from([Component::Computed(team), Component::Method]);
-/// let signed_in = Condition::Computed(of_request(|request| request.cookie("session").is_some()));
+/// let signed_in = Condition::Computed(of_request(|request| request.headers().contains_key("authorization")));
 /// assert!(!key.is_constant() && !signed_in.is_always());
 /// ```
 pub fn of_request<T: Default + 'static>(

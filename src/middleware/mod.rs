@@ -11,6 +11,19 @@
 //! # Ok::<(), timebudget::RateError>(())
 //! ```
 //!
+//! A rule for a scope is one line, and its key, its cost, its limits and its refusals can be closures; `docs/in-rust.md`
+//! has all of them:
+//!
+//! ```
+//! use actix_web::{HttpResponse, web};
+//! use timebudget::TimeBudget;
+//!
+//! let exports = TimeBudget::rule("exports", "20 per hour").cost_by(|request| request.query_string().len() as u64).build()?;
+//! let scope = web::scope("/export").wrap(exports.clone()).default_service(web::to(HttpResponse::Ok));
+//! # let _ = scope;
+//! # Ok::<(), timebudget::middleware::RuleError>(())
+//! ```
+//!
 //! **What is charged** is the server's time: from the moment the middleware sees the request to the last chunk of the
 //! response's body, less the time spent waiting for the client to send its body or to take the next chunk. An upgraded
 //! connection (101) is charged up to its head only.
@@ -19,7 +32,8 @@
 //! cannot read the 429; so does authentication, where it decides whose account is charged.
 //!
 //! **Two budgets on one path** both charge what they serve; headers describe the tighter one. What the inner one refuses
-//! costs the outer one nothing, or a client that is refused could drain what all share.
+//! costs the outer one nothing, or a client that is refused could drain what all share. Where an inner one is to replace the
+//! outer one, the outer one leaves out its scope: [`TimeBudget::except`].
 
 mod body;
 mod budget_builder;
