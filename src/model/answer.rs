@@ -63,7 +63,9 @@ impl<S: Into<Statuses>> From<S> for ChargeWhen {
 
 /// A closure that says of an answer whether it is charged; two are equal if they are clones of one.
 #[derive(Clone)]
-pub struct Judge(Arc<dyn Fn(&dyn Answer) -> bool + Send + Sync>);
+pub struct Judge(Arc<Judgement>);
+
+type Judgement = dyn Fn(&dyn Answer) -> bool + Send + Sync;
 
 impl Judge {
     /// Charges the answers of which the closure says so.
