@@ -96,6 +96,22 @@ async fn outer_middleware_reads_them_after_the_answer_and_of_refusals_and_errors
 }
 
 #[actix_web::test]
+async fn one_who_watches_outside_of_another_sees_what_that_one_sees() {
+    let (world, log) = (World::new(), Log::default());
+    let (budget, shared) = (world.budget("3 per hour"), log.clone());
+    let server = serve(move || {
+        App::new()
+            .app_data(shared.clone())
+            .wrap(budget.clone())
+            .wrap(from_fn(write_down))
+            .wrap(from_fn(write_down))
+            .default_service(web::to(async || "hello"))
+    });
+    assert_eq!(server.connect().await.get("/").await.status, 200);
+    assert_eq!(*log.lock().unwrap(), ["budget 3 per hour: 1 2"; 2]);
+}
+
+#[actix_web::test]
 async fn requests_side_by_side_are_not_taken_for_each_other() {
     let (world, gate) = (World::new(), Gate::new());
     let (budget, stop, log) = (
