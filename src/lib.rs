@@ -38,6 +38,11 @@
 //! | 1 | [`clock`], [`store`], [`tzdata`], and `geo` with the feature of that name |
 //! | 0 | [`model`]: pure |
 
+/// Compiles and runs the snippets of the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/in-rust.md")]
+struct InRust;
+
 pub mod clock;
 pub mod config;
 #[cfg(feature = "geo")]
@@ -50,7 +55,9 @@ pub mod store;
 pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use limiter::{Admission, Cause, Engine, Limiter, Refusal, Report, Reservation};
+pub use limiter::{
+    Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
+};
 pub use middleware::TimeBudget;
 pub use model::limit::Limit;
 pub use model::now::Now;

@@ -79,6 +79,21 @@ fn requests_lets_each_client_send_5_a_minute() {
 }
 
 #[test]
+fn scopes_have_limits_of_their_own_and_tasks_are_charged() {
+    let scopes = Example::start("scopes");
+    assert_eq!(number(&scopes.get("/shop/"), "x-ratelimit-limit"), 3);
+    // A minute may end in between, so of 5 at most 4 are served.
+    let answers: Vec<_> = (0..5).map(|_| scopes.get("/shop/search/")).collect();
+    assert_eq!(number(&answers[0], "x-ratelimit-limit"), 2);
+    let refused = answers.iter().find(|answer| answer.starts_with("http/1.1 429")).expect("one is refused");
+    assert!(
+        refused.contains("/shop/search/ is busy for ") && number(refused, "retry-after") >= 1,
+        "{refused}"
+    );
+    assert!(scopes.get("/render").contains("it is being rendered"));
+}
+
+#[test]
 fn streaming_is_charged_to_its_last_chunk() {
     let streaming = Example::start("streaming");
     let mut cost = ticks_within_one_minute(&streaming);

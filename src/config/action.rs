@@ -33,8 +33,7 @@ pub(super) fn action(node: &Node<'_>, report: &mut Report) -> Option<Action> {
 
 fn target(node: &Node<'_>, report: &mut Report) -> Option<String> {
     let path = node.text(TARGET, report)?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
-    match path.starts_with('/') && path.bytes().all(is_plain) {
+    match Action::can_rewrite_to(path) {
         true => Some(path.to_owned()),
         false => node.wrong(format_args!("no such path; expected {TARGET}"), report),
     }

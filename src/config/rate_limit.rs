@@ -7,7 +7,6 @@ use crate::config::number::{QUOTA, WINDOW, quota, window};
 use crate::config::report::Report;
 use crate::model::limit::Limit;
 use crate::model::rule::{Component, Rule};
-use crate::model::units::Unit;
 
 const FIELDS: Known = Known { now: &["limit", "window"], later: &[] };
 
@@ -45,7 +44,7 @@ fn time_limit(node: &Node<'_>, report: &mut Report) -> Option<Limit> {
 
 /// Whether a limit counts requests in windows.
 pub(super) const fn is_request_limit(limit: &Limit) -> bool {
-    matches!(limit.unit(), Unit::Requests) && limit.period().is_some()
+    limit.counts_requests()
 }
 
 fn rule(name: &str, key: Component, limits: Vec<Limit>) -> Rule {

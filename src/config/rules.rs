@@ -16,7 +16,7 @@ use crate::model::condition::Condition;
 use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::limit::Limit;
 use crate::model::rate::parse_span;
-use crate::model::rule::{Counts, Hold, Rule, Until};
+use crate::model::rule::{Cost, Counts, Hold, Rule, Until};
 
 const FIELDS: Known = Known {
     now: &[
@@ -81,8 +81,10 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
     let missing = read.field("missing", Missing::Use(Component::Ip), missing);
     let per_method = read.field("per_method", false, flag);
     let counts = read.field("counts", Counts::Served, counts);
-    let cost = read.field("cost", 1, |node, report| whole(node, COST, report));
-    let charge_when = read.field("charge_when", None, |node, report| charge_when(node, report).map(Some));
+    let cost = read.field("cost", Cost::Fixed(1), |node, report| whole(node, COST, report).map(Cost::Fixed));
+    let charge_when = read.field("charge_when", None, |node, report| {
+        charge_when(node, report).map(|charged| Some(charged.into()))
+    });
     let until = read.field("until", Until::Body, until);
     let hold = read.field("hold", Hold::Auto, hold);
     let shadow = read.field("shadow", false, flag);
@@ -133,12 +135,11 @@ impl<'a> Reader<'a, '_> {
 
 fn name(node: &Node<'_>, report: &mut Report) -> Option<String> {
     let name = node.text(NAME, report)?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     match name {
         _ if RESERVED.contains(&name) => {
             node.wrong("is the name of a rule of rate_limit; expected another", report)
         }
-        _ if (1..=64).contains(&name.len()) && name.bytes().all(is_plain) => Some(name.to_owned()),
+        _ if Rule::can_be_named(name) => Some(name.to_owned()),
         _ => node.wrong(format_args!("no name; expected {NAME}"), report),
     }
 }

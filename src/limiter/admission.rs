@@ -34,12 +34,29 @@ impl<L: Deref<Target = Limiter>> Admission<L> {
     /// A [`Fault`] if the store failed.
     pub fn of(limiter: L, facts: &dyn Facts) -> Result<Self, Fault> {
         let mut reservation = Reservation::vacant(limiter);
-        Ok(match reservation.admit(facts)? {
+        let decision = reservation.admit(facts)?;
+        Ok(Self::by(decision, reservation))
+    }
+
+    pub(super) fn by(decision: Decision, reservation: Reservation<L>) -> Self {
+        match decision {
             Decision::Exempt => Self::Exempt,
             Decision::Admitted => Self::Admitted(reservation),
             Decision::Refused(refusal) => Self::Refused(refusal),
             Decision::Open(question) => Self::Pending(Pending { reservation, question }),
-        })
+        }
+    }
+
+    /// Waits where others have to be asked first: what comes is never [`Admission::Pending`].
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the store failed and is told to refuse then.
+    pub async fn decided(self) -> Result<Self, Fault> {
+        match self {
+            Self::Pending(pending) => pending.decided().await,
+            decided => Ok(decided),
+        }
     }
 }
 
@@ -184,7 +201,7 @@ impl Report {
         tightest.map(|claim| Self::of(claim, &settlement(claim), now))
     }
 
-    fn of(claim: &Claim, settlement: &Settlement, now: Now) -> Self {
+    pub(super) fn of(claim: &Claim, settlement: &Settlement, now: Now) -> Self {
         let left = if is_cap(claim) { Micros(1) } else { claim.standing.left };
         let ends = u64::try_from(now.wall().0).unwrap_or(0).saturating_add(left.0);
         Self {

@@ -1,5 +1,6 @@
 //! A request together with who its client is.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::IpAddr;
@@ -181,5 +182,9 @@ impl Facts for Client<'_> {
 
     fn route(&self) -> u32 {
         self.facts.route()
+    }
+
+    fn request(&self) -> Option<&dyn Any> {
+        self.facts.request()
     }
 }

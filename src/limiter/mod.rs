@@ -1,8 +1,11 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+mod books;
+mod charge;
 mod client;
 mod engine;
+mod limit_report;
 mod open_limits;
 mod open_rule;
 mod reservation;
@@ -13,12 +16,16 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
 pub(crate) use self::admission::{Decision, Question};
+pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
+pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
+use crate::model::condition::Condition;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
+use crate::model::limit::Limit;
 use crate::model::now::Now;
 use crate::model::rule::{Component, Missing, Rule, Until};
 use crate::model::rule_index::RuleIndex;
@@ -44,6 +51,8 @@ pub struct Limiter {
     has_otherwise: bool,
     /// Whether a rule decides in shadow.
     has_shadow: bool,
+    /// Whether rules charge some answers only.
+    pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_apart: bool,
     /// Whether a rule asks who clients are.
@@ -61,16 +70,16 @@ impl Limiter {
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
+        let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
+        let computes_limits = site.rules.iter().any(|rule| rule.limits_by.is_some());
         Self {
             rules,
             index: (site.rules.len() > FEW_RULES).then(|| RuleIndex::new(conditions)),
-            has_several_limits: limits > 1,
+            has_several_limits: limits > 1 || computes_limits,
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
-            settles_apart: site
-                .rules
-                .iter()
-                .any(|rule| rule.charge_when.is_some() || rule.until == Until::Head),
+            judges_answers,
+            settles_apart: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             engine: Arc::clone(engine),
@@ -231,6 +240,11 @@ impl Limiter {
         Arc::clone(&self.rules[usize::from(position)].name)
     }
 
+    /// The limit that a claim is on.
+    fn limit_of(&self, claim: &Claim) -> Option<Limit> {
+        self.rules[usize::from(claim.rule)].limit_of(claim.book)
+    }
+
     /// The rule at a position.
     pub(crate) fn rule_at(&self, position: u16) -> &Rule {
         &self.site.rules[usize::from(position)]
@@ -243,6 +257,8 @@ impl Limiter {
 
 /// Whether anything of a site depends on who clients are.
 fn asks_who(site: &Site) -> bool {
-    let exempts = site.exempt.as_ref().is_some_and(|exempt| !exempt.needs().is_empty());
-    exempts || site.tiers.change_limits() || site.rules.iter().any(|rule| !rule.needs().is_empty())
+    let asks = |condition: &Condition| condition.is_computed() || !condition.needs().is_empty();
+    site.exempt.as_ref().is_some_and(asks)
+        || site.tiers.change_limits()
+        || site.rules.iter().any(|rule| rule.is_computed() || !rule.needs().is_empty())
 }

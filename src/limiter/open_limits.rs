@@ -47,6 +47,13 @@ impl LimitsBySource {
         }
     }
 
+    /// The limit that a book is of, with the quota of those whom the rule says it for, if it does.
+    pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
+        let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));
+        let all = self.own.iter().chain(others.flatten());
+        all.into_iter().find(|(_, other)| *other == book).map(|(limit, _)| *limit)
+    }
+
     /// How many limits the rule has for those for whom it has most.
     pub(super) fn most(&self) -> usize {
         let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::limiter::Claims;
+use crate::limiter::books::{self, Books};
 use crate::limiter::client::Client;
 use crate::limiter::engine::{Engine, Expectations};
 use crate::limiter::open_limits::LimitsBySource;
@@ -12,14 +13,16 @@ use crate::model::limit::Limit;
 use crate::model::rule::{Hold, Rule};
 use crate::model::site::Site;
 use crate::model::tiers::Source;
-use crate::model::units::{Micros, Unit};
-use crate::store::{BookSpec, Charge, Claim, Counts, Mode, Tally};
+use crate::model::units::Micros;
+use crate::store::{Book, Charge, Claim, Counts, Mode};
 
 /// A rule with its books open.
 #[derive(Debug)]
 pub(super) struct OpenRule {
     pub(super) name: Arc<str>,
     pub(super) limits: LimitsBySource,
+    /// The books of limits that a closure gives.
+    pub(super) computed: Option<Books>,
     pub(super) expectations: Arc<Expectations>,
     /// Whether it has no condition.
     pub(super) applies_always: bool,
@@ -30,20 +33,13 @@ pub(super) struct OpenRule {
 }
 
 impl OpenRule {
-    pub(super) fn new(rule: &Rule, site: &Site, engine: &Engine) -> Self {
-        let open = |limit: &Limit| {
-            let tally = match limit {
-                Limit::Time { .. } => Tally::Charged(Unit::Time),
-                Limit::Requests { .. } => Tally::Charged(Unit::Requests),
-                Limit::Concurrent { .. } => Tally::Running,
-            };
-            let (site, zone) = (site.name.as_str(), &site.zone);
-            engine.store.open(&BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone })
-        };
+    pub(super) fn new(rule: &Rule, site: &Site, engine: &Arc<Engine>) -> Self {
+        let open = |limit: &Limit| books::open(engine, &site.name, &rule.name, &site.zone, limit);
         let is_constant = rule.key.is_constant() && !rule.per_method;
         Self {
             name: Arc::from(rule.name.as_str()),
             limits: LimitsBySource::open(rule, &site.tiers, open),
+            computed: rule.limits_by.is_some().then(|| Books::new(&rule.name, site, engine)),
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
@@ -66,18 +62,38 @@ impl OpenRule {
         mode: Mode,
         claims: &mut Claims,
     ) {
-        let Rule { counts, shadow, cost, .. } = *rule;
+        if rule.is_exempt(facts) {
+            return;
+        }
+        let Rule { counts, shadow, .. } = *rule;
+        let cost = rule.cost.of(facts);
         let source = client.map_or(Source::Rule, |client| client.source(rule));
-        for (limit, book) in self.limits.from(source) {
+        let mut push = |limit: &Limit, book: Book| {
             let charge = match limit {
                 Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
                 // What is never refused is charged its time, and is not counted.
-                _ if mode == Mode::Force => continue,
+                _ if mode == Mode::Force => return,
                 Limit::Requests { .. } => Charge::Requests { cost },
                 Limit::Concurrent { .. } => Charge::Place,
             };
-            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(*book, key, limit.quota(), charge) });
+            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(book, key, limit.quota(), charge) });
+        };
+        match self.computed_limits(rule, facts) {
+            None => self.limits.from(source).iter().for_each(|(limit, book)| push(limit, *book)),
+            Some((books, limits)) => limits.iter().for_each(|limit| push(limit, books.of(limit))),
         }
+    }
+
+    /// The limits that a closure gives a request in place of the rule's own, if it does.
+    fn computed_limits(&self, rule: &Rule, facts: &dyn Facts) -> Option<(&Books, Vec<Limit>)> {
+        let books = self.computed.as_ref()?;
+        let limits = rule.limits_by.as_ref()?.of(facts)?;
+        Some((books, books::bounded(limits)))
+    }
+
+    /// The limit that a book is of.
+    pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
+        self.limits.limit_of(book).or_else(|| self.computed.as_ref()?.limit_of(book))
     }
 
     fn held(&self, hold: Hold, facts: &dyn Facts) -> Micros {

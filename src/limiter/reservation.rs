@@ -3,7 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limiter::{Claims, Decision, Limiter, Question, Refusal, Report};
+use crate::limiter::{Claims, Decision, LimitReport, Limiter, Question, Refusal, Report};
+use crate::model::answer::Answer;
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::rule::{Rule, Until};
@@ -22,8 +23,6 @@ pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
     route: u32,
     meter: Meter,
     settlement: Settlement,
-    /// The status of the answer, once there is one.
-    status: Option<u16>,
     waived: bool,
     settled: bool,
 }
@@ -47,7 +46,6 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             route: 0,
             meter: Meter { began: Tick(0), since: None, before: Micros::ZERO },
             settlement: Settlement::default(),
-            status: None,
             waived: false,
             settled: true,
         }
@@ -65,6 +63,17 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             return Ok(Decision::Exempt);
         };
         self.route = facts.route();
+        self.weigh(mode, now)
+    }
+
+    /// Decides over a block of code.
+    pub(super) fn admit_block(&mut self, position: usize, key: &str) -> Result<Decision, Fault> {
+        self.limiter.claim_block(position, key, &mut self.claims);
+        self.weigh(Mode::Decide, self.limiter.now())
+    }
+
+    #[inline]
+    fn weigh(&mut self, mode: Mode, now: Now) -> Result<Decision, Fault> {
         match self.limiter.decide(&mut self.claims, mode, now)? {
             Verdict::Admitted => Ok(self.begin(now)),
             Verdict::Refused => Ok(self.refuse(now)),
@@ -154,6 +163,23 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         Report::of_tightest(&self.claims, |claim| self.of_claim(claim, so_far), now)
     }
 
+    /// Where each limit stands that applies to the request, also to one that was refused.
+    pub fn limits(&mut self) -> Vec<LimitReport> {
+        let now = self.limiter.now();
+        let mut end = self.settlement;
+        if !self.is_over() {
+            end.cost = self.meter.read(now.tick);
+            self.limiter.engine.store.look(&mut self.claims, end.cost, now);
+        }
+        let of = |claim| LimitReport::of(&self.limiter, claim, &self.of_claim(claim, end), now);
+        let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
+        if limits.iter().any(|limit| limit.refuses) {
+            // Those that would have admitted the request have charged it nothing either.
+            limits.iter_mut().for_each(|limit| limit.report.used = 0);
+        }
+        limits
+    }
+
     /// Ends the request, if it has not ended.
     pub(crate) fn close(&mut self) {
         if !self.settled {
@@ -170,9 +196,13 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         Report::of_tightest(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
     }
 
-    /// Says what the answer's status is: rules may charge some answers only.
-    pub fn answered(&mut self, status: u16) {
-        self.status = Some(status);
+    /// Says what the answer is: rules may charge some answers only.
+    pub fn answered(&mut self, answer: &dyn Answer) {
+        if self.limiter.judges_answers {
+            for claim in &mut self.claims {
+                claim.returned = self.limiter.rule_at(claim.rule).returns(answer);
+            }
+        }
     }
 
     /// Ends the request for rules whose time runs until the head of the response leaves.
@@ -224,7 +254,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
                 continue;
             }
             let mut ending = settlement;
-            if waived || self.is_returned(&claims[0]) {
+            if waived || claims[0].returned {
                 ending = self.returning(claims, ending, now);
             } else {
                 ending.charge_something();
@@ -248,15 +278,10 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// How a claim ends, where most end like that.
     fn of_claim(&self, claim: &Claim, most: Settlement) -> Settlement {
-        match self.limiter.settles_apart && !self.waived && self.is_returned(claim) {
+        match claim.returned && !self.waived {
             true => Settlement { extra_micros: -(most.cost.0 as i64), returned: true, ..most },
             false => most,
         }
-    }
-
-    /// Whether the answer is one that the claim's rule does not charge.
-    fn is_returned(&self, claim: &Claim) -> bool {
-        self.status.is_some_and(|status| self.limiter.rule_at(claim.rule).returns(status))
     }
 
     /// Whether there is nothing to charge: no rule applies, or it is settled.

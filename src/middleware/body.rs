@@ -1,9 +1,10 @@
 //! The body of a response under a budget.
 
+use std::error::Error as StdError;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 use pin_project_lite::pin_project;
 
@@ -28,6 +29,8 @@ pin_project! {
         Streaming { #[pin] body: B, guard: Guard },
         /// A body that no budget has to do with.
         Passing { #[pin] body: B },
+        /// The body that the application has made for a refusal.
+        Own { #[pin] body: BoxBody },
     }
 }
 
@@ -44,23 +47,29 @@ impl<B> BudgetBody<B> {
     pub(super) const fn passing(body: B) -> Self {
         Self { body: Body::Passing { body } }
     }
+
+    pub(super) const fn own(body: BoxBody) -> Self {
+        Self { body: Body::Own { body } }
+    }
 }
 
 impl<B: MessageBody> MessageBody for BudgetBody<B> {
-    type Error = B::Error;
+    type Error = Box<dyn StdError>;
 
     fn size(&self) -> BodySize {
         match &self.body {
             Body::Complete { size, .. } => *size,
             Body::Streaming { body, .. } | Body::Passing { body } => body.size(),
+            Body::Own { body } => body.size(),
         }
     }
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         match self.project().body.project() {
             BodyProjection::Complete { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
             BodyProjection::Complete { bytes, .. } => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
-            BodyProjection::Passing { body } => body.poll_next(cx),
+            BodyProjection::Passing { body } => body.poll_next(cx).map_err(Into::into),
+            BodyProjection::Own { body } => body.poll_next(cx),
             BodyProjection::Streaming { body, guard } => {
                 guard.0.enter();
                 let Poll::Ready(chunk) = body.poll_next(cx) else {
@@ -71,7 +80,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
                     Some(_) => guard.0.pause(),
                     None => guard.0.settle(),
                 }
-                Poll::Ready(chunk)
+                Poll::Ready(chunk.map(|chunk| chunk.map_err(Into::into)))
             }
         }
     }
@@ -81,6 +90,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
         match self.body {
             Body::Complete { bytes, .. } => Ok(bytes),
             Body::Passing { body } => body.try_into_bytes().map_err(Self::passing),
+            Body::Own { body } => body.try_into_bytes().map_err(Self::own),
             Body::Streaming { body, guard } => {
                 body.try_into_bytes().map_err(|body| Self::streaming(body, guard))
             }

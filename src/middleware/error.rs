@@ -22,7 +22,9 @@ pub struct LimitedError {
 impl LimitedError {
     /// Ends the request with an error.
     pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
-        running.answered(error.as_response_error().status_code());
+        if running.judges_answers() {
+            running.answered(error.error_response().head());
+        }
         Self { error, running: Rc::clone(running), report: running.settle_with_report() }.into()
     }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::limiter::Report;
+use crate::limiter::{LimitReport, Report};
 use crate::middleware::current;
 use crate::middleware::running::Running;
 use crate::model::units::Micros;
@@ -33,6 +33,11 @@ impl Budget {
     /// Where the tightest limit stands now, this request's own time included and its own hold left out.
     pub fn report(&self) -> Option<Report> {
         self.0.as_ref()?.report()
+    }
+
+    /// Where each limit stands that applied to this request, those of the budgets around this one included and first.
+    pub fn limits(&self) -> Vec<LimitReport> {
+        self.0.as_ref().map_or_else(Vec::new, |running| running.limits_of_all())
     }
 
     /// How long this request has run.

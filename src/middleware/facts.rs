@@ -1,5 +1,6 @@
 //! What rules may see of an actix request.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -97,6 +98,10 @@ impl Facts for RequestFacts<'_> {
         let lines = self.request.headers().get_all(header);
         // A line that is no text may be the proxy's own, and the others a client's: then nothing is believed.
         lines.map(|line| str::from_utf8(line.as_bytes())).collect::<Result<_, _>>().unwrap_or_default()
+    }
+
+    fn request(&self) -> Option<&dyn Any> {
+        Some(self.request)
     }
 
     fn route(&self) -> u32 {

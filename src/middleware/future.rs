@@ -104,7 +104,9 @@ where
     let Some(guard) = guard.take() else { return Poll::Pending };
     Poll::Ready(match answer {
         Ok(response) => {
-            guard.0.answered(response.status());
+            if guard.0.judges_answers() {
+                guard.0.answered(response.response().head());
+            }
             Ok(response.map_body(|head, body| depart(head, body, guard)))
         }
         Err(error) => Err(LimitedError::wrap(error, &guard.0)),

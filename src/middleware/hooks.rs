@@ -1,24 +1,99 @@
-//! What an application's own code tells of requests.
+//! What an application's own code tells of requests, and does when they are refused.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
 
+use crate::limiter::Refusal;
+use crate::model::condition::Condition;
+use crate::model::facts::Facts;
 use crate::model::identity::Identity;
 
-/// What an application's own code tells of requests.
+type Identify = Arc<dyn Fn(&ServiceRequest) -> Option<Identity> + Send + Sync>;
+type Told = Arc<dyn Fn(&ServiceRequest, &Refusal) + Send + Sync>;
+type Message = Arc<dyn Fn(&ServiceRequest, &Refusal) -> String + Send + Sync>;
+type Respond = Arc<dyn Fn(&ServiceRequest, &Refusal) -> HttpResponse + Send + Sync>;
+
+/// The closures of a budget.
 #[derive(Clone, Default)]
 pub(super) struct Hooks {
     /// Who the client is.
-    pub(super) identity: Option<Arc<Identify>>,
+    pub(super) identity: Option<Identify>,
+    /// For the refusals of every rule.
+    pub(super) of_all: OnRefusal,
+    /// For those of the rule of this name; these come first.
+    pub(super) of_rule: HashMap<String, OnRefusal>,
+    /// Requests of scopes inside that the budget leaves alone.
+    pub(super) except: Vec<Condition>,
 }
 
-/// Code that knows who the client of a request is.
-pub(super) type Identify = dyn Fn(&ServiceRequest) -> Option<Identity> + Send + Sync;
+/// What is done when a request is refused.
+#[derive(Clone, Default)]
+pub(super) struct OnRefusal {
+    pub(super) told: Option<Told>,
+    pub(super) message: Option<Message>,
+    pub(super) respond: Option<Respond>,
+}
+
+impl Hooks {
+    /// Whether the budget leaves a request alone.
+    #[inline]
+    pub(super) fn leave_alone(&self, facts: &dyn Facts) -> bool {
+        self.except.iter().any(|scope| scope.matches(facts))
+    }
+
+    /// Tells those who want to know that a request is refused.
+    pub(super) fn tell(&self, request: &ServiceRequest, refusal: &Refusal) {
+        for told in self.of(refusal).filter_map(|hooks| hooks.told.as_ref()) {
+            told(request, refusal);
+        }
+    }
+
+    /// The message for a refused client, where a closure writes it.
+    pub(super) fn message(&self, request: &ServiceRequest, refusal: &Refusal) -> Option<String> {
+        let message = self.of(refusal).find_map(|hooks| hooks.message.as_ref())?;
+        Some(message(request, refusal))
+    }
+
+    /// The answer to a refused request, where a closure makes it.
+    pub(super) fn response(&self, request: &ServiceRequest, refusal: &Refusal) -> Option<HttpResponse> {
+        let respond = self.of(refusal).find_map(|hooks| hooks.respond.as_ref())?;
+        Some(respond(request, refusal))
+    }
+
+    fn of(&self, refusal: &Refusal) -> impl Iterator<Item = &OnRefusal> {
+        self.of_rule.get(&*refusal.rule).into_iter().chain([&self.of_all])
+    }
+}
+
+impl OnRefusal {
+    pub(super) const fn is_none(&self) -> bool {
+        self.told.is_none() && self.message.is_none() && self.respond.is_none()
+    }
+}
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hooks").field("identity", &self.identity.is_some()).finish()
+        let Self { identity, of_all, of_rule, except } = self;
+        f.debug_struct("Hooks")
+            .field("identity", &identity.is_some())
+            .field("of_all", of_all)
+            .field("of_rule", of_rule)
+            .field("except", except)
+            .finish()
+    }
+}
+
+impl fmt::Debug for OnRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { told, message, respond } = self;
+        f.debug_struct("OnRefusal")
+            .field("told", &told.is_some())
+            .field("message", &message.is_some())
+            .field("respond", &respond.is_some())
+            .finish()
     }
 }

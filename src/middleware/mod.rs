@@ -11,6 +11,19 @@
 //! # Ok::<(), timebudget::RateError>(())
 //! ```
 //!
+//! A rule for a scope is one line, and its key, its cost, its limits and its refusals can be closures; `docs/in-rust.md`
+//! has all of them:
+//!
+//! ```
+//! use actix_web::{HttpResponse, web};
+//! use timebudget::TimeBudget;
+//!
+//! let exports = TimeBudget::rule("exports", "20 per hour").cost_by(|request| request.query_string().len() as u64).build()?;
+//! let scope = web::scope("/export").wrap(exports.clone()).default_service(web::to(HttpResponse::Ok));
+//! # let _ = scope;
+//! # Ok::<(), timebudget::middleware::RuleError>(())
+//! ```
+//!
 //! **What is charged** is the server's time: from the moment the middleware sees the request to the last chunk of the
 //! response's body, less the time spent waiting for the client to send its body or to take the next chunk. An upgraded
 //! connection (101) is charged up to its head only.
@@ -19,9 +32,12 @@
 //! cannot read the 429; so does authentication, where it decides whose account is charged.
 //!
 //! **Two budgets on one path** both charge what they serve; headers describe the tighter one. What the inner one refuses
-//! costs the outer one nothing, or a client that is refused could drain what all share.
+//! costs the outer one nothing, or a client that is refused could drain what all share. Where an inner one is to replace the
+//! outer one, the outer one leaves out its scope: [`TimeBudget::except`].
 
 mod body;
+mod budget_builder;
+mod closures;
 mod current;
 mod error;
 mod extract;
@@ -31,27 +47,35 @@ mod hooks;
 mod payload;
 mod refusal;
 mod rewrite;
+mod rule_builder;
+mod rule_error;
 mod running;
 mod service;
 mod told;
+mod watch;
 mod wire;
 mod worker;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::{Error, HttpResponse};
 
 pub use self::body::BudgetBody;
+pub use self::budget_builder::BudgetBuilder;
+pub use self::closures::of_request;
 pub use self::error::LimitedError;
 pub use self::extract::Budget;
 use self::hooks::Hooks;
+pub use self::rule_builder::RuleBuilder;
+pub use self::rule_error::RuleError;
 pub use self::service::BudgetService;
+pub use self::watch::{Watch, Watched};
 use self::worker::Worker;
 use crate::config::Loaded;
-use crate::limiter::Engine;
+use crate::limiter::{Engine, Limiter, Refusal};
 use crate::model::identity::Identity;
 use crate::model::rate::parse_rates;
 use crate::model::rate_error::RateError;
@@ -112,7 +136,6 @@ impl TimeBudget {
     /// ```
     /// use actix_web::HttpMessage as _;
     /// use timebudget::model::identity::Identity;
-    /// use timebudget::model::rule::Component;
     /// use timebudget::{Engine, Site, TimeBudget, config};
     ///
     /// struct Session { user: String }
@@ -132,6 +155,66 @@ impl TimeBudget {
     ) -> Self {
         Arc::make_mut(&mut self.hooks).identity = Some(Arc::new(identity));
         self
+    }
+
+    /// A rule of a name, by its [rate string](crate::parse_rates); what else there is to say follows.
+    pub fn rule(name: &str, rates: &str) -> RuleBuilder {
+        RuleBuilder::new(name, rates)
+    }
+
+    /// Several rules, in their order: a request is served only if all that apply to it admit it.
+    pub fn rules(rules: impl IntoIterator<Item = RuleBuilder>) -> BudgetBuilder {
+        BudgetBuilder::new(rules)
+    }
+
+    /// Tells of each refusal, before it is answered; [`Refusal::rule`] says by which rule. A rule's own closure is told
+    /// first.
+    #[must_use]
+    pub fn on_refusal(mut self, told: impl Fn(&ServiceRequest, &Refusal) + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.hooks).of_all.told = Some(Arc::new(told));
+        self
+    }
+
+    /// What refusals say, by a closure, where a rule has none of its own.
+    #[must_use]
+    pub fn message_by(
+        mut self,
+        message: impl Fn(&ServiceRequest, &Refusal) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.hooks).of_all.message = Some(Arc::new(message));
+        self
+    }
+
+    /// Answers refused requests, by a closure, where a rule has none of its own.
+    #[must_use]
+    pub fn respond_with(
+        mut self,
+        respond: impl Fn(&ServiceRequest, &Refusal) -> HttpResponse + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.hooks).of_all.respond = Some(Arc::new(respond));
+        self
+    }
+
+    /// Leaves a scope inside alone, such as one whose own budget is to replace this one: see [`RuleBuilder::except`].
+    ///
+    /// # Panics
+    ///
+    /// On a pattern that is none, as a scope of it would.
+    #[must_use]
+    pub fn except(mut self, scope: &str) -> Self {
+        Arc::make_mut(&mut self.hooks).except.push(closures::under_scope(scope));
+        self
+    }
+
+    /// The limiter in force for hosts without one of their own, to [charge](Limiter::charge) what is no request.
+    ///
+    /// After a reload it is another one, on the same accounts.
+    pub fn limiter(&self) -> Arc<Limiter> {
+        self.sites.limiter(None)
+    }
+
+    fn with_hooks(self, hooks: Hooks) -> Self {
+        Self { hooks: Arc::new(hooks), ..self }
     }
 
     fn keyed(component: Component, rates: &str) -> Result<Self, RateError> {

@@ -12,15 +12,41 @@ use bytes::Bytes;
 
 use crate::limiter::Refusal;
 use crate::middleware::body::BudgetBody;
-use crate::middleware::told::Form;
+use crate::middleware::told::{Form, with_message};
 use crate::middleware::worker::WorkerSite;
 use crate::model::action::{Action, Block};
 
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());
 
 /// The answer to a refused request: when to come back, and a body in the form that the client asks for, unless its rule
 /// has a body of its own.
 pub(super) fn response<B>(
+    request: &ServiceRequest,
+    site: &WorkerSite,
+    refusal: &Refusal,
+) -> HttpResponse<BudgetBody<B>> {
+    match site.hooks().response(request, refusal) {
+        Some(own) => own_response(own, site, refusal),
+        None => usual_response(request, site, refusal),
+    }
+}
+
+/// What a closure answers, with what every refusal says.
+fn own_response<B>(own: HttpResponse, site: &WorkerSite, refusal: &Refusal) -> HttpResponse<BudgetBody<B>> {
+    let mut response = own.map_body(|_, body| BudgetBody::own(body));
+    let headers = response.headers_mut();
+    let said = [(CACHE_CONTROL, NO_STORE), (RETRY_AFTER, HeaderValue::from(refusal.retry_after_secs))];
+    for (name, value) in said {
+        if !headers.contains_key(&name) {
+            headers.append(name, value);
+        }
+    }
+    site.wire().write(headers, site, &refusal.report, false);
+    response
+}
+
+fn usual_response<B>(
     request: &ServiceRequest,
     site: &WorkerSite,
     refusal: &Refusal,
@@ -34,7 +60,12 @@ pub(super) fn response<B>(
     let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     let form = form_for(request);
-    let (body, retry_after) = site.last_refusal().told(refusal, block, status, form);
+    // Not under the borrow of what the last client was told: it is the application's code.
+    let message = site.hooks().message(request, refusal);
+    let (mut body, retry_after) = site.last_refusal().told(refusal, block, status, form);
+    if let Some(message) = message {
+        body = with_message(refusal, message, block, status, form);
+    }
     let content_type = match (&block.body, &block.content_type) {
         (None, _) => HeaderValue::from_static(form.content_type()),
         (Some(_), Some(own)) => HeaderValue::from_str(own).unwrap_or(PLAIN),
@@ -63,7 +94,7 @@ fn answer<B>(
     let mut response = HttpResponse::with_body(status, BudgetBody::complete(body, size));
     let headers = response.headers_mut();
     headers.append(CONTENT_TYPE, content_type);
-    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.append(CACHE_CONTROL, NO_STORE);
     headers.append(RETRY_AFTER, retry_after);
     response
 }

@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::iter;
 use std::rc::Rc;
 
-use actix_web::http::StatusCode;
+use actix_web::dev::ResponseHead;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 
-use crate::limiter::{Decision, Question, Report, Reservation};
+use crate::limiter::{Decision, LimitReport, Question, Report, Reservation};
+use crate::middleware::closures::HeadAnswer;
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -117,8 +118,13 @@ impl Running {
         self.reservation.borrow_mut().pause();
     }
 
-    pub(super) fn answered(&self, status: StatusCode) {
-        self.reservation.borrow_mut().answered(status.as_u16());
+    /// Whether it matters what the answer is.
+    pub(super) fn judges_answers(&self) -> bool {
+        self.site.judges_answers
+    }
+
+    pub(super) fn answered(&self, head: &ResponseHead) {
+        self.reservation.borrow_mut().answered(&HeadAnswer(head));
     }
 
     /// Tells that the head has left and a body follows.
@@ -136,6 +142,17 @@ impl Running {
 
     pub(super) fn used(&self) -> Micros {
         self.reservation.borrow().used()
+    }
+
+    /// Where each limit stands, of this budget and those around it, of the outermost first.
+    pub(super) fn limits_of_all(&self) -> Vec<LimitReport> {
+        let mut limits = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.limits_of_all());
+        limits.extend(self.limits());
+        limits
+    }
+
+    pub(super) fn limits(&self) -> Vec<LimitReport> {
+        self.reservation.borrow_mut().limits()
     }
 
     pub(super) fn report(&self) -> Option<Report> {

@@ -13,7 +13,7 @@ use crate::middleware::facts::{RequestFacts, Routes};
 use crate::middleware::future::BudgetFuture;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{payload, refusal, rewrite};
+use crate::middleware::{payload, refusal, rewrite, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -43,8 +43,10 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
+        watch::see(&running);
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site());
-        let decided = match running.is_inside_of_rewritten() {
+        let is_exempt = running.is_inside_of_rewritten() || running.site().hooks().leave_alone(&facts);
+        let decided = match is_exempt {
             true => Ok(Decision::Exempt),
             false => running.admit(&facts),
         };
@@ -77,9 +79,12 @@ where
         }
         Ok(Decision::Refused(refused)) => {
             if let Some(target) = rewrite::target(&running, &refused, &request).map(str::to_owned) {
+                running.site().hooks().tell(&request, &refused);
                 return serve_other(service, &target, &refused, running, request, routes);
             }
+            // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
+            running.site().hooks().tell(&request, &refused);
             let response = refusal::response(&request, running.site(), &refused);
             BudgetFuture::answered(request.into_response(response))
         }

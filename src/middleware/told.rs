@@ -55,6 +55,18 @@ impl LastRefusal {
     }
 }
 
+/// The body of a refusal with a message of its own.
+pub(super) fn with_message(
+    refusal: &Refusal,
+    message: String,
+    block: &Block,
+    status: StatusCode,
+    form: Form,
+) -> Bytes {
+    let block = Block { message: Some(message), ..block.clone() };
+    Told::of(refusal, &block, status, form).body
+}
+
 impl Told {
     fn of(refusal: &Refusal, block: &Block, status: StatusCode, form: Form) -> Self {
         let body = match &block.body {

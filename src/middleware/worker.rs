@@ -30,10 +30,10 @@ pub(super) struct Worker {
 #[derive(Debug)]
 struct View {
     table: Arc<Table>,
+    hooks: Arc<Hooks>,
     /// The site of the last request: most servers answer for one host.
     last: WorkerSite,
     others: HashMap<*const Limiter, WorkerSite>,
-    hooks: Arc<Hooks>,
 }
 
 /// A site in one worker: cheap to clone, without a word that other workers write.
@@ -63,12 +63,12 @@ impl WorkerSite {
         Self(Rc::new(Parts { limiter, hooks, wire, last_refusal: LastRefusal::default() }))
     }
 
-    pub(super) fn hooks(&self) -> &Hooks {
-        &self.0.hooks
-    }
-
     pub(super) fn wire(&self) -> &Wire {
         &self.0.wire
+    }
+
+    pub(super) fn hooks(&self) -> &Hooks {
+        &self.0.hooks
     }
 
     pub(super) fn last_refusal(&self) -> &LastRefusal {
@@ -97,7 +97,7 @@ impl Worker {
 impl View {
     fn new(table: Arc<Table>, hooks: Arc<Hooks>) -> Self {
         let last = WorkerSite::new(table.limiter(None), &hooks);
-        Self { table, last, others: HashMap::new(), hooks }
+        Self { table, hooks, last, others: HashMap::new() }
     }
 
     fn site(&mut self, request: &ServiceRequest) -> WorkerSite {

@@ -10,6 +10,14 @@ pub enum Action {
     Rewrite(String),
 }
 
+impl Action {
+    /// Whether a text is a path that requests can be rewritten to: it begins with `/` and has no query.
+    pub fn can_rewrite_to(path: &str) -> bool {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
+        path.starts_with('/') && path.bytes().all(is_plain)
+    }
+}
+
 impl Default for Action {
     fn default() -> Self {
         Self::Block(Block::default())

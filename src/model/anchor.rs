@@ -24,6 +24,8 @@ pub(super) enum Anchor {
 pub(super) enum Source {
     /// The host that answers.
     Host,
+    /// The user who asks.
+    User,
     /// A header, in lower case.
     Header(String),
     /// A cookie.
@@ -80,6 +82,7 @@ fn of_leaf(condition: &Condition) -> Option<Vec<Anchor>> {
     match condition {
         Condition::Path(text) => of_path(text),
         Condition::Host(text) => of_text(&Source::Host, text),
+        Condition::User(text) => of_text(&Source::User, text),
         Condition::Ip(networks) => Some(networks.iter().copied().map(Anchor::Ip).collect()),
         Condition::Header(name, text) => of_value(&Source::Header(name.to_ascii_lowercase()), text.as_ref()),
         Condition::Cookie(name, text) => of_value(&Source::Cookie(name.clone()), text.as_ref()),

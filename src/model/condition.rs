@@ -1,5 +1,6 @@
 //! Conditions: which requests a rule or an exemption is about.
 
+use crate::model::computed::Computed;
 use crate::model::country::Country;
 use crate::model::facts::Facts;
 use crate::model::method::Method;
@@ -33,6 +34,8 @@ pub enum Condition {
     Country(Vec<Country>),
     /// Requests of clients of whom it is known who they are, or else of all others.
     Authenticated(bool),
+    /// Requests of which a closure says so.
+    Computed(Computed<bool>),
     /// Requests that all of these hold for; every request if there are none.
     All(Vec<Condition>),
     /// Requests that one of these holds for; none if there are none.
@@ -67,6 +70,7 @@ impl Condition {
             Self::Tier(text) => is_such(facts.tier(), text),
             Self::Country(some) => facts.country().is_some_and(|country| some.contains(&country)),
             Self::Authenticated(wanted) => facts.is_authenticated() == *wanted,
+            Self::Computed(computed) => computed.of(facts),
             Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
             Self::Not(part) => !part.matches(facts),

@@ -1,5 +1,6 @@
 //! What rules may see of a request.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -91,6 +92,11 @@ pub trait Facts {
     /// What a request is expected to cost is learned by route.
     fn route(&self) -> u32 {
         0
+    }
+
+    /// The request as its framework knows it, for rules that code computes.
+    fn request(&self) -> Option<&dyn Any> {
+        None
     }
 
     /// Whether the request is a CORS preflight (Fetch standard, "CORS-preflight request").

@@ -1,5 +1,6 @@
 //! What accounts are keyed by: from the facts of a request to the bytes of its key.
 
+use crate::model::computed::Computed;
 use crate::model::country::Country;
 use crate::model::facts::Facts;
 use crate::model::key::KeyBytes;
@@ -11,6 +12,12 @@ pub struct KeySpec(pub Vec<Component>);
 impl From<Component> for KeySpec {
     fn from(component: Component) -> Self {
         Self(vec![component])
+    }
+}
+
+impl<const N: usize> From<[Component; N]> for KeySpec {
+    fn from(components: [Component; N]) -> Self {
+        Self(components.into())
     }
 }
 
@@ -46,6 +53,8 @@ pub enum Component {
     Groups,
     /// The country that the client is in.
     Country,
+    /// What a closure says; `None` and an empty text are none.
+    Computed(Computed<Option<String>>),
 }
 
 /// What stands in for a component that a request does not have. An empty value is none.
@@ -59,6 +68,9 @@ pub enum Missing {
 
 /// Marks a part that stands in for another, so that nobody can choose the value of a header to be somebody's address.
 const STAND_IN: u8 = 0x80;
+
+/// Marks a text that names an account which no request has.
+const NAMED: u8 = 0x7f;
 
 impl KeySpec {
     /// Whether all requests of a site have the same key.
@@ -87,6 +99,17 @@ impl KeySpec {
             }
         }
         Some(bytes)
+    }
+
+    /// The key of the requests whose only part that differs has this value, however it came by it.
+    pub(crate) fn bytes_of_text(&self, text: &str, ipv6_prefix: u8) -> KeyBytes {
+        let mut bytes = KeyBytes::default();
+        let mut parts = self.0.iter().filter(|part| !matches!(part, Component::Site | Component::Host));
+        match (parts.next(), parts.next()) {
+            (Some(part), None) => part.write_value(text, ipv6_prefix, &mut bytes),
+            _ => bytes.text(NAMED, text),
+        }
+        bytes
     }
 }
 
@@ -124,8 +147,18 @@ impl Component {
                 groups.iter().for_each(|group| bytes.text(kind, group));
                 return !groups.is_empty();
             }
+            Self::Computed(computed) => return write_text(bytes, kind, computed.of(facts).as_deref()),
         }
         true
+    }
+
+    /// Appends a value as if a request had it.
+    fn write_value(&self, text: &str, ipv6_prefix: u8, bytes: &mut KeyBytes) {
+        match (self, text.parse()) {
+            (Self::Ip, Ok(address)) => bytes.address(self.kind(), address, ipv6_prefix),
+            (Self::Ip, Err(_)) => bytes.text(NAMED, text),
+            _ => bytes.text(self.kind(), text),
+        }
     }
 
     const fn kind(&self) -> u8 {
@@ -144,6 +177,7 @@ impl Component {
             Self::Tier => 11,
             Self::Groups => 12,
             Self::Country => 13,
+            Self::Computed(_) => 0x40,
         }
     }
 }

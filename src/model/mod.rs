@@ -2,10 +2,13 @@
 
 pub mod action;
 mod anchor;
+pub mod answer;
 pub mod api_key;
 pub mod client_address;
+pub mod computed;
 pub mod condition;
 pub mod contradiction;
+pub mod cost;
 pub mod country;
 pub(crate) mod decimal;
 pub(crate) mod excerpt;

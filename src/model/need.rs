@@ -1,6 +1,7 @@
 //! Needs: what somebody has to tell of clients before a rule can be applied.
 
 use crate::model::condition::Condition;
+use crate::model::cost::Cost;
 use crate::model::key_spec::{Component, Missing};
 use crate::model::rule::Rule;
 
@@ -20,16 +21,30 @@ pub enum Need {
 }
 
 impl Rule {
-    /// What the rule's condition and key need to know of clients.
+    /// What the rule's conditions and key need to know of clients.
     pub fn needs(&self) -> Vec<Need> {
+        let components = self.components().filter_map(Component::need);
+        self.conditions().flat_map(Condition::needs).chain(components).collect()
+    }
+
+    /// Whether code computes something for the rule: it may ask whatever it likes, who the client is too.
+    pub fn is_computed(&self) -> bool {
+        self.limits_by.is_some()
+            || matches!(self.cost, Cost::Computed(_))
+            || self.conditions().any(Condition::is_computed)
+            || self.components().any(|component| matches!(component, Component::Computed(_)))
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        [Some(&self.when), self.exempt_when.as_ref()].into_iter().flatten()
+    }
+
+    fn components(&self) -> impl Iterator<Item = &Component> {
         let stand_in = match &self.missing {
             Missing::Use(component) => Some(component),
             Missing::Skip => None,
         };
-        let components = self.key.0.iter().chain(stand_in).filter_map(Component::need);
-        let mut needs = self.when.needs();
-        needs.extend(components);
-        needs
+        self.key.0.iter().chain(stand_in)
     }
 }
 
@@ -44,6 +59,16 @@ impl Condition {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::needs).collect(),
             Self::Not(part) => part.needs(),
             _ => Vec::new(),
+        }
+    }
+
+    /// Whether code decides whether a request fulfils the condition.
+    pub fn is_computed(&self) -> bool {
+        match self {
+            Self::Computed(_) => true,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::is_computed),
+            Self::Not(part) => part.is_computed(),
+            _ => false,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Rules: which requests, whose account, how much, and what happens then.
 
 use crate::model::action::Action;
+use crate::model::answer::{Answer, ChargeWhen};
+use crate::model::computed::Computed;
 use crate::model::condition::Condition;
+pub use crate::model::cost::Cost;
+use crate::model::facts::Facts;
 pub use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::limit::Limit;
-use crate::model::statuses::Statuses;
 use crate::model::units::Micros;
 
 /// Which requests are limited, whose account they are charged to, and how much it may spend.
@@ -12,9 +15,9 @@ use crate::model::units::Micros;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::rule::{Component, Rule};
+/// use timebudget::model::rule::{Component, Cost, Rule};
 /// use timebudget::parse_rates;
-/// let rule = Rule { cost: 2, ..Rule::new("search", Component::Ip, parse_rates("10 per minute")?) };
+/// let rule = Rule { cost: Cost::Fixed(2), ..Rule::new("search", Component::Ip, parse_rates("10 per minute")?) };
 /// assert!(rule.when.is_always() && !rule.shadow);
 /// # Ok::<(), timebudget::RateError>(())
 /// ```
@@ -34,14 +37,18 @@ pub struct Rule {
     pub missing: Missing,
     /// Whether each method has an account of its own.
     pub per_method: bool,
+    /// Requests that it applies to, so that others give way to it, but neither refuses nor counts.
+    pub exempt_when: Option<Condition>,
     /// How much; at most one limit of a unit and period, see [`tightest`].
     pub limits: Vec<Limit>,
+    /// Limits in place of `limits`, where a closure gives some; none at all if it gives an empty list.
+    pub limits_by: Option<Computed<Option<Vec<Limit>>>>,
     /// Which requests are counted.
     pub counts: Counts,
-    /// Requests that one request is charged; 0 is charged nothing, but is refused where one request would be.
-    pub cost: u64,
+    /// Requests that one request is charged.
+    pub cost: Cost,
     /// The answers that are charged; for others the reservation is returned. A request without an answer is charged.
-    pub charge_when: Option<Statuses>,
+    pub charge_when: Option<ChargeWhen>,
     /// How long a request's time runs.
     pub until: Until,
     /// What a running request holds of a time limit until it ends.
@@ -63,9 +70,11 @@ impl Rule {
             key: key.into(),
             missing: Missing::Use(Component::Ip),
             per_method: false,
+            exempt_when: None,
             limits,
+            limits_by: None,
             counts: Counts::Served,
-            cost: 1,
+            cost: Cost::Fixed(1),
             charge_when: None,
             until: Until::Body,
             hold: Hold::Auto,
@@ -74,9 +83,20 @@ impl Rule {
         }
     }
 
-    /// Whether an answer with this status is given back what it was charged.
-    pub fn returns(&self, status: u16) -> bool {
-        self.charge_when.as_ref().is_some_and(|charged| !charged.contains(status))
+    /// Whether a request to this answer is given back what it was charged.
+    pub fn returns(&self, answer: &dyn Answer) -> bool {
+        self.charge_when.as_ref().is_some_and(|charged| !charged.charges(answer))
+    }
+
+    /// Whether the rule applies to a request but neither refuses nor counts it.
+    pub fn is_exempt(&self, facts: &dyn Facts) -> bool {
+        self.exempt_when.as_ref().is_some_and(|exempt| exempt.matches(facts))
+    }
+
+    /// Whether a text can be a rule's name: 1 to 64 ASCII letters, digits, and `-` `_` `.` between them.
+    pub fn can_be_named(name: &str) -> bool {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
     }
 }
 

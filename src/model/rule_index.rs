@@ -134,6 +134,7 @@ impl Source {
     fn with_value(&self, facts: &dyn Facts, mut look_up: impl FnMut(&str)) {
         match self {
             Self::Host => facts.host().into_iter().for_each(look_up),
+            Self::User => facts.user().into_iter().for_each(look_up),
             Self::Header(name) => facts.header(name).into_iter().for_each(look_up),
             Self::Cookie(name) => facts.cookie(name).into_iter().for_each(|value| look_up(&value)),
             Self::Query(name) => facts.query(name).into_iter().for_each(|value| look_up(&value)),

@@ -13,6 +13,12 @@ pub enum StatusSet {
     Code(u16),
 }
 
+impl<const N: usize> From<[u16; N]> for Statuses {
+    fn from(codes: [u16; N]) -> Self {
+        Self(codes.map(StatusSet::Code).into())
+    }
+}
+
 impl Statuses {
     /// Whether a status is in the set.
     ///

@@ -163,6 +163,8 @@ pub struct Claim {
     pub counts: Counts,
     /// Whether the rule decides and counts, but never refuses.
     pub shadow: bool,
+    /// Whether the rule does not charge the answer to the request.
+    pub(crate) returned: bool,
     /// Where the account stood when the store last looked.
     pub standing: Standing,
     /// What the store has charged, until it is settled.
@@ -180,6 +182,7 @@ impl Claim {
             rule: 0,
             counts: Counts::Served,
             shadow: false,
+            returned: false,
             standing: Standing::UNKNOWN,
             ticket: None,
         }

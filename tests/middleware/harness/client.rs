@@ -39,6 +39,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n")).await
     }
 
+    /// Sends so many GETs, and reads the statuses.
+    pub(crate) async fn statuses(&mut self, path: &str, count: usize) -> Vec<u16> {
+        let mut statuses = Vec::new();
+        for _ in 0..count {
+            statuses.push(self.get(path).await.status);
+        }
+        statuses
+    }
+
     /// Sends a request to the letter, and reads the answer.
     pub(crate) async fn ask(&mut self, request: &str) -> Answer {
         self.send(request).await;

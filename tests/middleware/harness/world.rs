@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use timebudget::middleware::RuleBuilder;
 use timebudget::model::rule::{Component, Rule};
 use timebudget::store::Standing;
 use timebudget::{Clock as _, Engine, ManualClock, Site, TimeBudget, UnixMicros, config, parse_rates};
@@ -53,6 +54,12 @@ impl World {
     /// The budget that a site file describes.
     pub(crate) fn budget_of(&self, site_file: &str) -> TimeBudget {
         TimeBudget::of_site(site("test", site_file), self.engine())
+    }
+
+    /// The budget of a rule that code describes.
+    #[track_caller]
+    pub(crate) fn build(&self, rule: RuleBuilder) -> TimeBudget {
+        rule.engine(&self.engine).build().expect("a rule")
     }
 
     pub(crate) fn engine(&self) -> Arc<Engine> {

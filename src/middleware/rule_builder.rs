@@ -1,0 +1,247 @@
+//! A rule that code describes.
+
+mod finish;
+mod refusal;
+
+use std::sync::Arc;
+
+use actix_web::dev::{ResponseHead, ServiceRequest};
+
+use crate::limiter::Engine;
+use crate::middleware::TimeBudget;
+use crate::middleware::budget_builder::BudgetBuilder;
+use crate::middleware::closures::{cost_of_request, judge, of_request, under_scope};
+use crate::middleware::hooks::OnRefusal;
+use crate::middleware::rule_error::RuleError;
+use crate::model::action::Block;
+use crate::model::answer::ChargeWhen;
+use crate::model::condition::Condition;
+use crate::model::limit::Limit;
+use crate::model::method::Method;
+use crate::model::rule::{Component, Cost, Counts, Hold, KeySpec, Missing, Rule, Until};
+use crate::model::site::Site;
+
+/// A rule that code describes: made by [`TimeBudget::rule`], and in the end built, or given to [`TimeBudget::rules`].
+///
+/// What is not said is as in a site file. Each field that a request may decide has two methods: one for a value, and one
+/// ending in `_by` for a closure.
+///
+/// Closures run within the decision, and some more than once: they are to be quick and without effects. One that panics
+/// does so as a handler would, and its rule charges nothing.
+///
+/// # Examples
+///
+/// ```
+/// use actix_web::{App, HttpResponse, web};
+/// use timebudget::TimeBudget;
+///
+/// let exports = TimeBudget::rule("exports", "60s per hour; 5 concurrent")
+///     .key_by(|request| request.match_info().get("team").map(str::to_owned))
+///     .exempt_by(|request| request.headers().contains_key("x-internal"))
+///     .message("Exports are made in turn.")
+///     .build()?;
+/// let app = App::new().service(
+///     web::resource("/teams/{team}/export").wrap(exports.clone()).route(web::get().to(HttpResponse::Ok)),
+/// );
+/// # let _ = app;
+/// # Ok::<(), timebudget::middleware::RuleError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a rule does nothing until it is built and wrapped around something"]
+pub struct RuleBuilder {
+    rule: Rule,
+    rates: String,
+    key: Option<KeySpec>,
+    /// Conditions that must all hold.
+    when: Vec<Condition>,
+    /// Conditions of which one exempts.
+    exempt: Vec<Condition>,
+    block: Block,
+    fault: Option<RuleError>,
+    hooks: OnRefusal,
+}
+
+impl RuleBuilder {
+    pub(super) fn new(name: &str, rates: &str) -> Self {
+        Self {
+            rule: Rule::new(name, Component::Site, Vec::new()),
+            rates: rates.to_owned(),
+            key: None,
+            when: Vec::new(),
+            exempt: Vec::new(),
+            block: Block::default(),
+            fault: None,
+            hooks: OnRefusal::default(),
+        }
+    }
+
+    /// Whose account: components, each of which tells accounts apart.
+    ///
+    /// By default the site's where time, or what runs at once, is limited, and the client address's where requests are
+    /// counted. Limits of both kinds need a key.
+    pub fn key(mut self, key: impl Into<KeySpec>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Whose account, by a closure; `None`, or an empty text, is [missing](Self::missing).
+    pub fn key_by(self, key: impl Fn(&ServiceRequest) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.key(Component::Computed(of_request(key)))
+    }
+
+    /// What stands in for a component of the key that a request does not have; by default the client's address.
+    pub fn missing(mut self, missing: Missing) -> Self {
+        self.rule.missing = missing;
+        self
+    }
+
+    /// Each method has an account of its own.
+    pub const fn per_method(mut self) -> Self {
+        self.rule.per_method = true;
+        self
+    }
+
+    /// Requests that the rule is about; of several conditions, those that fulfil all.
+    pub fn when(mut self, condition: Condition) -> Self {
+        self.when.push(condition);
+        self
+    }
+
+    /// Requests that the rule is about, by a closure.
+    pub fn when_by(self, is_meant: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Self {
+        self.when(Condition::Computed(of_request(is_meant)))
+    }
+
+    /// Requests of these methods; HEAD is GET.
+    pub fn methods<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut methods = Vec::new();
+        for name in names {
+            match Method::new(name) {
+                Some(method) => methods.push(method),
+                None => self.is_wrong(RuleError::Method(name.to_owned())),
+            }
+        }
+        self.when(Condition::Method(methods))
+    }
+
+    /// Requests that the rule neither refuses nor counts; of several conditions, those that fulfil one.
+    ///
+    /// Rules that apply [otherwise](Self::otherwise) give way to it for them, too.
+    pub fn exempt_when(mut self, condition: Condition) -> Self {
+        self.exempt.push(condition);
+        self
+    }
+
+    /// Requests that the rule neither refuses nor counts, by a closure.
+    pub fn exempt_by(self, is_exempt: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Self {
+        self.exempt_when(Condition::Computed(of_request(is_exempt)))
+    }
+
+    /// Leaves out a scope inside, such as one whose own budget is to replace this one.
+    ///
+    /// The pattern is that of the scope with those of the scopes around it, `/teams/{team}/reports`. What it takes is
+    /// decided by the path, as a scope does, since an outer budget decides before any inner one is asked. So a resource
+    /// of such a path that is registered beside the scope is left out as well.
+    ///
+    /// # Panics
+    ///
+    /// On a pattern that is none, as a scope of it would.
+    pub fn except(self, scope: &str) -> Self {
+        self.exempt_when(under_scope(scope))
+    }
+
+    /// Limits in place of those of the rate string, by a closure that gives some to a request; an empty list is no limit.
+    ///
+    /// Accounts are known by unit and period and not by what they grant: who is given another quota meets what was
+    /// spent. Periods are to be few, since each one that was ever given is kept.
+    pub fn limits_by<L: IntoIterator<Item = Limit>>(
+        mut self,
+        limits: impl Fn(&ServiceRequest) -> Option<L> + Send + Sync + 'static,
+    ) -> Self {
+        self.rule.limits_by = Some(of_request(move |request| Some(limits(request)?.into_iter().collect())));
+        self
+    }
+
+    /// Requests that one request is charged, by default 1.
+    pub fn cost(mut self, requests: u64) -> Self {
+        self.rule.cost = Cost::Fixed(requests.min(Cost::MOST));
+        self
+    }
+
+    /// Requests that one request is charged, by a closure; of it at most 2^53.
+    pub fn cost_by(mut self, cost: impl Fn(&ServiceRequest) -> u64 + Send + Sync + 'static) -> Self {
+        self.rule.cost = Cost::Computed(cost_of_request(cost));
+        self
+    }
+
+    /// Which requests are counted, by default those that are served.
+    pub const fn counts(mut self, counts: Counts) -> Self {
+        self.rule.counts = counts;
+        self
+    }
+
+    /// Answers that are charged, such as `[401, 403]`; for others the reservation is returned.
+    pub fn charge_when(mut self, answers: impl Into<ChargeWhen>) -> Self {
+        self.rule.charge_when = Some(answers.into());
+        self
+    }
+
+    /// Answers that are charged, by a closure over their head.
+    pub fn charge_by(mut self, is_charged: impl Fn(&ResponseHead) -> bool + Send + Sync + 'static) -> Self {
+        self.rule.charge_when = Some(ChargeWhen::Judged(judge(is_charged)));
+        self
+    }
+
+    /// How long a request's time runs, by default to the end of the body.
+    pub const fn until(mut self, until: Until) -> Self {
+        self.rule.until = until;
+        self
+    }
+
+    /// What a running request holds of a time limit, by default what is expected of its route.
+    pub const fn hold(mut self, hold: Hold) -> Self {
+        self.rule.hold = hold;
+        self
+    }
+
+    /// Decides, counts and logs, but never refuses.
+    pub const fn shadow(mut self) -> Self {
+        self.rule.shadow = true;
+        self
+    }
+
+    /// Applies only where no other rule of the budget does that displaces it.
+    pub const fn otherwise(mut self) -> Self {
+        self.rule.otherwise = true;
+        self
+    }
+
+    /// Applies beside the rules that apply [otherwise](Self::otherwise), and not in place of them.
+    pub const fn beside(mut self) -> Self {
+        self.rule.displaces = false;
+        self
+    }
+
+    /// Goes on to the budget of this rule, on an engine that others share.
+    pub fn engine(self, engine: &Arc<Engine>) -> BudgetBuilder {
+        TimeBudget::rules([self]).engine(engine)
+    }
+
+    /// Goes on to the budget of this rule, as a site's.
+    pub fn site(self, site: Site) -> BudgetBuilder {
+        TimeBudget::rules([self]).site(site)
+    }
+
+    /// The budget of this rule alone, in UTC, in memory, by the machine's clocks.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the rule.
+    pub fn build(self) -> Result<TimeBudget, RuleError> {
+        TimeBudget::rules([self]).build()
+    }
+
+    fn is_wrong(&mut self, fault: RuleError) {
+        self.fault.get_or_insert(fault);
+    }
+}

@@ -1,0 +1,63 @@
+//! What happens to a request that the rule refuses.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
+
+use crate::limiter::Refusal;
+use crate::middleware::rule_builder::RuleBuilder;
+use crate::middleware::rule_error::RuleError;
+use crate::model::action::Action;
+
+impl RuleBuilder {
+    /// The status of a refusal, by default 429.
+    pub fn status(mut self, status: u16) -> Self {
+        match (400..=599).contains(&status) {
+            true => self.block.status = Some(status),
+            false => self.is_wrong(RuleError::Status(status)),
+        }
+        self
+    }
+
+    /// What a refusal says, in the form that the client asks for.
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.block.message = Some(message.into());
+        self
+    }
+
+    /// What a refusal says, by a closure.
+    pub fn message_by(
+        mut self,
+        message: impl Fn(&ServiceRequest, &Refusal) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.message = Some(Arc::new(message));
+        self
+    }
+
+    /// Serves refused requests the page of another path of the application, under a wrap around the `App`.
+    pub fn rewrite(mut self, path: &str) -> Self {
+        match Action::can_rewrite_to(path) {
+            true => self.rule.action = Action::Rewrite(path.to_owned()),
+            false => self.is_wrong(RuleError::Target(path.to_owned())),
+        }
+        self
+    }
+
+    /// Answers refused requests, by a closure.
+    ///
+    /// `Retry-After`, `Cache-Control: no-store` and where the client stands are added, unless the response says them.
+    pub fn respond_with(
+        mut self,
+        respond: impl Fn(&ServiceRequest, &Refusal) -> HttpResponse + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.respond = Some(Arc::new(respond));
+        self
+    }
+
+    /// Tells of each refusal by this rule, before it is answered.
+    pub fn on_refusal(mut self, told: impl Fn(&ServiceRequest, &Refusal) + Send + Sync + 'static) -> Self {
+        self.hooks.told = Some(Arc::new(told));
+        self
+    }
+}

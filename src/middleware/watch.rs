@@ -1,0 +1,126 @@
+//! What middleware outside of all budgets can see of them.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::limiter::LimitReport;
+use crate::middleware::running::Running;
+
+/// Sees the budgets that a request passes, also those that refuse it.
+///
+/// For middleware that is wrapped around budgets. A handler asks its [`Budget`](crate::middleware::Budget).
+///
+/// # Examples
+///
+/// ```
+/// use actix_web::body::MessageBody;
+/// use actix_web::dev::{ServiceRequest, ServiceResponse};
+/// use actix_web::middleware::{Next, from_fn};
+/// use actix_web::{App, Error, HttpResponse, test, web};
+/// use timebudget::TimeBudget;
+/// use timebudget::middleware::Watch;
+///
+/// async fn tell(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+///     let watch = Watch::new();
+///     let response = watch.during(|| next.call(request)).await?;
+///     let limits = watch.limits();
+///     assert_eq!(limits.iter().map(|limit| limit.report.remaining).collect::<Vec<_>>(), [199, 49]);
+///     Ok(response)
+/// }
+///
+/// # actix_web::rt::System::new().block_on(async {
+/// let budget = TimeBudget::rule("pages", "200 per day; 50 per hour").build()?;
+/// let app = App::new().wrap(budget).wrap(from_fn(tell)).route("/", web::to(HttpResponse::Ok));
+/// let request = test::TestRequest::get().peer_addr(([192, 0, 2, 1], 80).into()).to_request();
+/// assert_eq!(test::call_service(&test::init_service(app).await, request).await.status(), 200);
+/// # Ok::<(), timebudget::middleware::RuleError>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Rc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen(RefCell<Vec<Rc<Running>>>);
+
+thread_local! {
+    /// A worker polls one request at a time, so that what is polled within a watched future is of its request.
+    static WATCH: Cell<Option<Watch>> = const { Cell::new(None) };
+}
+
+impl Watch {
+    /// A watch that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Watches the service that `call` asks, from the call to its answer.
+    ///
+    /// A service decides when it is called and not only when its future is polled: hence the closure.
+    pub fn during<F: Future>(&self, call: impl FnOnce() -> F) -> Watched<F> {
+        let future = self.while_set(call);
+        Watched { future, watch: self.clone() }
+    }
+
+    /// All limits that applied to the request so far, of the outermost budget first; each where it stands now.
+    ///
+    /// An exempt request has none.
+    pub fn limits(&self) -> Vec<LimitReport> {
+        self.0.0.borrow().iter().flat_map(|running| running.limits()).collect()
+    }
+
+    fn while_set<T>(&self, work: impl FnOnce() -> T) -> T {
+        let seen = self.0.0.borrow().len();
+        let outer = WATCH.replace(Some(self.clone()));
+        let _before = Before { outer, inner: self, seen };
+        work()
+    }
+}
+
+/// Shows a request to the watch, if there is one.
+pub(super) fn see(running: &Rc<Running>) {
+    if let Some(watch) = WATCH.take() {
+        watch.0.0.borrow_mut().push(Rc::clone(running));
+        WATCH.set(Some(watch));
+    }
+}
+
+/// Puts back the watch that was set before, also if the work panics, and shows it what the inner one has seen.
+struct Before<'a> {
+    outer: Option<Watch>,
+    inner: &'a Watch,
+    /// How much the inner one had seen before.
+    seen: usize,
+}
+
+impl Drop for Before<'_> {
+    fn drop(&mut self) {
+        if let Some(outer) = self.outer.as_ref().filter(|outer| !Rc::ptr_eq(&outer.0, &self.inner.0)) {
+            outer.0.0.borrow_mut().extend(self.inner.0.0.borrow().iter().skip(self.seen).cloned());
+        }
+        WATCH.set(self.outer.take());
+    }
+}
+
+pin_project! {
+    /// A service's answer, watched while it is made.
+    #[must_use = "futures do nothing unless they are awaited"]
+    #[derive(Debug)]
+    pub struct Watched<F> {
+        #[pin]
+        future: F,
+        watch: Watch,
+    }
+}
+
+impl<F: Future> Future for Watched<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let watched = self.project();
+        watched.watch.while_set(|| watched.future.poll(cx))
+    }
+}

@@ -1,0 +1,212 @@
+//! Blocks of code that are charged, with no request at hand.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use timebudget::model::facts::Facts;
+use timebudget::store::memory::Memory;
+use timebudget::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Store, Verdict};
+use timebudget::{
+    Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, UnixMicros, config,
+};
+
+/// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
+const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);
+
+const RULES: &str = r#"{"rate_limit_rules": [
+    {"name": "whole", "when": {"path": "/site"}, "limits": "10s per hour"},
+    {"name": "address", "when": {"path": "/address"}, "key": "ip", "limits": "2 per hour"},
+    {"name": "tenant", "when": {"path": "/tenant"}, "key": ["site", "header:x-tenant"], "limits": "10s per hour; 2 concurrent"},
+    {"name": "pair", "when": {"path": "/pair"}, "key": ["ip", "header:x-tenant"], "limits": "1 per hour"}]}"#;
+
+/// A request of this path from 192.0.2.7, by the tenant `acme`.
+struct Request(&'static str);
+
+impl Facts for Request {
+    fn method(&self) -> &str {
+        "GET"
+    }
+
+    fn path(&self) -> &str {
+        self.0
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, 7]))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        (name == "x-tenant").then_some("acme")
+    }
+}
+
+struct Desk {
+    clock: Arc<ManualClock>,
+    limiter: Arc<Limiter>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::over(Memory::default())
+    }
+
+    fn over(store: impl Store) -> Self {
+        let clock = Arc::new(ManualClock::at(TEN_O_CLOCK));
+        let engine = Engine::new(store, Arc::clone(&clock));
+        let (site, _) = config::parse_site("test", RULES).unwrap();
+        Self { clock, limiter: Arc::new(Limiter::new(site, &engine)) }
+    }
+
+    /// The reservation of a block of code; `None` if it is refused.
+    fn charge(&self, rule: &str, key: &str) -> Option<Reservation> {
+        admitted(self.limiter.charge(rule, key).unwrap())
+    }
+
+    fn admit(&self, path: &'static str) -> Option<Reservation> {
+        admitted(self.limiter.admit(&Request(path)).unwrap())
+    }
+
+    /// A block that takes so many seconds; returns what remains then.
+    fn run(&self, rule: &str, key: &str, secs: u64) -> Option<u64> {
+        let mut running = self.charge(rule, key)?;
+        self.clock.advance(Duration::from_secs(secs));
+        running.settle().map(|report| report.remaining)
+    }
+}
+
+fn admitted(admission: Admission) -> Option<Reservation> {
+    match admission {
+        Admission::Admitted(reservation) => Some(reservation),
+        Admission::Refused(_) => None,
+        Admission::Exempt | Admission::Pending(_) => panic!("a memory store decides, over every block"),
+    }
+}
+
+#[test]
+fn a_block_is_charged_until_its_guard_is_dropped() {
+    let desk = Desk::new();
+    let running = desk.charge("tenant", "acme").unwrap();
+    desk.clock.advance(Duration::from_secs(4));
+    drop(running);
+    desk.clock.advance(Duration::from_secs(60));
+    assert_eq!(desk.run("tenant", "acme", 3), Some(3_000_000));
+    assert_eq!(desk.run("tenant", "acme", 3), Some(0));
+    assert!(desk.charge("tenant", "acme").is_none());
+}
+
+#[test]
+fn a_refused_block_costs_nothing() {
+    let desk = Desk::new();
+    let running = [desk.charge("tenant", "acme"), desk.charge("tenant", "acme")];
+    assert!(desk.charge("tenant", "acme").is_none(), "two at once");
+    drop(running);
+    assert!(desk.charge("tenant", "acme").is_some());
+}
+
+#[test]
+fn a_block_and_the_requests_of_its_key_have_one_account() {
+    let desk = Desk::new();
+    for (rule, path, key, limit) in
+        [("address", "/address", "192.0.2.7", 2), ("tenant", "/tenant", "acme", 2)]
+    {
+        let mut running = vec![desk.admit(path).unwrap()];
+        running.extend((1..limit).map(|_| desk.charge(rule, key).unwrap()));
+        assert!(desk.charge(rule, key).is_none() && desk.admit(path).is_none(), "{rule}");
+        assert!(desk.charge(rule, "2001:db8::1").is_some(), "{rule}: another one");
+    }
+}
+
+#[test]
+fn a_rule_for_the_whole_site_has_one_account_whatever_the_key() {
+    let desk = Desk::new();
+    assert_eq!(desk.run("whole", "a", 6), Some(4_000_000));
+    assert_eq!(desk.run("whole", "b", 4), Some(0));
+    assert!(desk.admit("/site").is_none());
+}
+
+#[test]
+fn a_key_names_an_account_of_its_own_where_a_rule_has_several_parts_or_it_is_no_address() {
+    let desk = Desk::new();
+    let one = desk.charge("pair", "acme").unwrap();
+    assert!(desk.charge("pair", "acme").is_none());
+    assert!(desk.admit("/pair").is_some() && desk.charge("address", "no address").is_some());
+    drop(one);
+}
+
+#[test]
+fn a_rule_that_is_not_there_is_an_error() {
+    let error = Desk::new().limiter.charge("exports", "acme").unwrap_err();
+    assert_eq!(error, ChargeError::NoSuchRule("exports".to_owned()));
+    assert_eq!(error.to_string(), "the site has no rule \"exports\"");
+}
+
+#[tokio::test]
+async fn a_task_in_the_background_can_hold_the_guard() {
+    let desk = Desk::new();
+    let running = desk.charge("tenant", "acme").unwrap();
+    let clock = Arc::clone(&desk.clock);
+    let task = tokio::spawn(async move {
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(10));
+        drop(running);
+    });
+    task.await.unwrap();
+    assert!(desk.charge("tenant", "acme").is_none());
+}
+
+#[tokio::test]
+async fn a_store_that_asks_others_is_waited_for() {
+    let desk = Desk::over(Asks(Arc::default()));
+    for expected in [true, true, false] {
+        let asked = desk.limiter.charge("address", "192.0.2.7").unwrap();
+        assert!(matches!(asked, Admission::Pending(_)));
+        assert_eq!(admitted(asked.decided().await.unwrap()).is_some(), expected);
+    }
+}
+
+/// A memory store that decides only when it is asked.
+struct Asks(Arc<Memory>);
+
+impl Store for Asks {
+    fn open(&self, spec: &BookSpec<'_>) -> Book {
+        self.0.open(spec)
+    }
+
+    fn admit(&self, _: &mut [Claim], _: Mode, _: Now) -> Result<Verdict, Fault> {
+        Ok(Verdict::Open)
+    }
+
+    fn ask(&self, claims: &[Claim], mode: Mode, now: Now) -> Asking {
+        let (memory, mut claims) = (Arc::clone(&self.0), claims.to_vec());
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            let verdict = memory.admit(&mut claims, mode, now)?;
+            Ok((verdict, claims))
+        })
+    }
+
+    fn pause(&self, claims: &[Claim], now: Now) {
+        self.0.pause(claims, now);
+    }
+
+    fn resume(&self, claims: &[Claim], now: Now) {
+        self.0.resume(claims, now);
+    }
+
+    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.0.look(claims, cost, now);
+    }
+
+    fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
+        self.0.settle(claims, settlement, now);
+    }
+
+    fn tidy(&self, now: Now) {
+        self.0.tidy(now);
+    }
+
+    fn census(&self) -> Census {
+        self.0.census()
+    }
+}
