@@ -48,16 +48,18 @@ const SOUND: [&str; 38] = [
         "charge_when": {"status": ["4xx", 500, "201"]}, "until": "head", "per_method": true, "hold": "1.5 s", "shadow": true}]}"#,
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "block"}, {"name": "b", "limits": "1s/day",
         "charge_when": {"status": 400}, "action": {"block": {"status": 503, "body": "{}", "content_type": "application/json"}}}]}"#,
-    r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48"}"#,
+    r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48", "rate_limit_store": null}"#,
 ];
 
 /// Beginnings of the loader's messages for what a schema cannot see.
-const BEYOND_SCHEMAS: [&str; 16] = [
+const BEYOND_SCHEMAS: [&str; 17] = [
     // No JSON, or JSON of which a parsed value shows no trace.
     "line ",
     "time_zone: half a character",
     "rate_limit: stands more than once",
     "rate_limit.limit: stands more than once",
+    // One schema for the common file and those of sites.
+    "rate_limit_store: a text: is not a site's",
     // The schema knows no tz database and compares no fields.
     "time_zone: \"Europe/Pari\"",
     "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",

@@ -7,9 +7,11 @@ use serde_json::value::RawValue;
 
 use crate::config::address::{forwarded_header, ipv6_prefix, trusted_proxies};
 use crate::config::condition::exemption;
+use crate::config::discreet::shown;
 use crate::config::headers::policy;
 use crate::config::json::{Json, Unreadable, members};
 use crate::config::node::{Node, TWICE, later, unknown};
+use crate::config::origin::{Entry, Origin};
 use crate::config::rate_limit;
 use crate::config::report::Report;
 use crate::config::rules;
@@ -22,12 +24,13 @@ use crate::model::network::Network;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::zone::Zone;
+use crate::store::StoreUri;
 
 /// Keys that begin so are ours, known or not.
 const PREFIX: &str = "rate_limit";
 
-/// The keys that this version reads in every file.
-const NOW: [&str; 8] = [
+/// The keys that this version reads, in the order in which they are shown.
+const NOW: [&str; 9] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
@@ -36,15 +39,18 @@ const NOW: [&str; 8] = [
     "rate_limit_trusted_proxies",
     "rate_limit_forwarded_header",
     "rate_limit_ipv6_prefix",
+    STORE,
 ];
 
+/// The key that is read in the common file only, for all sites share a store.
+const STORE: &str = "rate_limit_store";
+
 /// The keys that a later version will read: refused, for ignoring them would let requests through.
-const LATER_KEYS: [&str; 7] = [
+const LATER_KEYS: [&str; 6] = [
     "rate_limit_api_keys",
     "rate_limit_groups",
     "rate_limit_identity",
     "rate_limit_overrides",
-    "rate_limit_store",
     "rate_limit_tiers",
     "rate_limit_users",
 ];
@@ -61,7 +67,7 @@ pub(super) enum Scope {
 pub(super) struct Layer {
     zone: Setting<Arc<Zone>>,
     /// Those of `rate_limit`.
-    budget: Setting<Vec<Rule>>,
+    pub(super) budget: Setting<Vec<Rule>>,
     /// Those of `rate_limit_rules`.
     rules: Setting<Vec<Rule>>,
     headers: Setting<HeaderPolicy>,
@@ -70,6 +76,29 @@ pub(super) struct Layer {
     forwarded_header: Setting<String>,
     ipv6_prefix: Setting<u8>,
     default_site: Setting<String>,
+    store: Setting<(StoreUri, Origin)>,
+    /// Whether anything is limited; only the environment says so.
+    pub(super) enabled: Setting<bool>,
+    /// Whether there are headers, whatever `rate_limit_headers` says; only the environment does.
+    pub(super) headers_enabled: Setting<bool>,
+    /// The keys that are there, to be shown.
+    pub(super) said: Vec<Said>,
+}
+
+/// A key that a layer has, and its value as it may be shown.
+#[derive(Clone, Debug)]
+pub(super) struct Said(Entry);
+
+impl Said {
+    pub(super) fn new(key: &str, json: &Json<'_>, origin: Origin) -> Self {
+        let value = match shown(key, json) {
+            Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
+                one_by_one(&items)
+            }
+            json => json.to_string(),
+        };
+        Self(Entry::new(key, value, origin))
+    }
 }
 
 impl Layer {
@@ -93,19 +122,22 @@ impl Layer {
         Site {
             zone: own.zone.value().unwrap_or(default.zone),
             rules: [own.rules, own.budget].into_iter().filter_map(Setting::value).flatten().collect(),
-            exempt: own.exempt.value(),
+            exempt: match own.enabled.value() {
+                Some(false) => Some(Condition::ALWAYS),
+                _ => own.exempt.value(),
+            },
             addresses: AddressPolicy {
                 trusted_proxies: own.trusted_proxies.value().unwrap_or(trusted_proxies),
                 header: own.forwarded_header.value().unwrap_or(header),
                 ipv6_prefix: own.ipv6_prefix.value().unwrap_or(ipv6_prefix),
             },
-            headers: own.headers.value().unwrap_or(default.headers),
+            headers: own_headers(own.headers, own.headers_enabled),
             name: default.name,
         }
     }
 
     /// What this layer and the one below it say together, key by key.
-    fn or(self, below: Self) -> Self {
+    pub(super) fn or(self, below: Self) -> Self {
         Self {
             zone: self.zone.or(below.zone),
             budget: self.budget.or(below.budget),
@@ -116,7 +148,45 @@ impl Layer {
             forwarded_header: self.forwarded_header.or(below.forwarded_header),
             ipv6_prefix: self.ipv6_prefix.or(below.ipv6_prefix),
             default_site: self.default_site.or(below.default_site),
+            store: self.store.or(below.store),
+            enabled: self.enabled.or(below.enabled),
+            headers_enabled: self.headers_enabled.or(below.headers_enabled),
+            said: self.said.into_iter().chain(below.said).collect(),
         }
+    }
+
+    /// What this layer and the common one below it say together, each key once, with its origin.
+    pub(super) fn entries(&self, common: &Self) -> Vec<Entry> {
+        let keys = NOW.into_iter().filter(|key| *key != STORE);
+        let mut entries: Vec<_> = keys.map(|key| self.entry(key, common)).collect();
+        if let Some(enabled) = self.headers_enabled.clone().value() {
+            let origin = Origin::Environment("RATELIMIT_HEADERS_ENABLED");
+            entries.push(Entry::new("rate_limit_headers.enabled", enabled, origin));
+        }
+        entries
+    }
+
+    fn entry(&self, key: &str, common: &Self) -> Entry {
+        let said = self.said.iter().chain(&common.said).find(|said| said.0.key == key);
+        said.map_or_else(|| Entry::new(key, default_of(key), Origin::Default), |said| said.0.clone())
+    }
+
+    /// Whether anything is limited.
+    pub(super) fn enabled_entry(&self) -> Entry {
+        match self.enabled.clone().value() {
+            Some(enabled) => Entry::new("enabled", enabled, Origin::Environment("RATELIMIT_ENABLED")),
+            None => Entry::new("enabled", true, Origin::Default),
+        }
+    }
+
+    /// The site that answers for unknown hosts, if this layer names one.
+    pub(super) fn default_site_entry(&self) -> Option<Entry> {
+        self.said.iter().find(|said| said.0.key == "default_site").map(|said| said.0.clone())
+    }
+
+    /// Where accounts are kept, if this layer says so.
+    pub(super) fn store(&self) -> Option<(StoreUri, Origin)> {
+        self.store.clone().value()
     }
 
     /// The name of the site that answers for unknown hosts, in lower case.
@@ -134,6 +204,9 @@ impl Layer {
                 continue;
             }
             match Json::read(raw) {
+                Ok(json) if key == STORE && scope == Scope::Site && json != Json::Null => {
+                    report.wrong(key, Some(json.discreetly()), STORE_OF_A_SITE);
+                }
                 Ok(json) => self.read_member(key, &json, report),
                 Err(unreadable) => report.wrong(&excerpt(key), None, unreadable_fault(&unreadable)),
             }
@@ -142,6 +215,10 @@ impl Layer {
 
     fn read_member(&mut self, key: &str, json: &Json<'_>, report: &mut Report) {
         let node = Node::top(key, json);
+        if key != STORE {
+            // The store's text holds a password.
+            self.said.push(Said::new(key, json, Origin::File(report.file().into())));
+        }
         match key {
             "time_zone" => self.zone = setting(&node, zone, report),
             "rate_limit" => self.budget = setting(&node, rate_limit::rules, report),
@@ -152,6 +229,7 @@ impl Layer {
             "rate_limit_forwarded_header" => self.forwarded_header = setting(&node, forwarded_header, report),
             "rate_limit_ipv6_prefix" => self.ipv6_prefix = setting(&node, ipv6_prefix, report),
             "default_site" => self.default_site = setting(&node, host, report),
+            STORE => self.store = setting(&node, store, report),
             _ if LATER_KEYS.contains(&key) => {
                 report.wrong(key, Some(json.discreetly()), later(&NOW));
             }
@@ -173,6 +251,46 @@ fn setting<T>(
         Json::Null => Setting::Null,
         _ => read(node, report).map_or(Setting::Unsaid, Setting::Is),
     }
+}
+
+/// A list with each item on a line of its own.
+fn one_by_one(items: &[Json<'_>]) -> String {
+    let items: Vec<_> = items.iter().map(|item| format!("  {item}")).collect();
+    format!("[\n{}\n]", items.join(",\n"))
+}
+
+/// The value of a key that nobody says, as JSON.
+fn default_of(key: &str) -> &'static str {
+    match key {
+        "time_zone" => "\"UTC\"",
+        "rate_limit_rules" | "rate_limit_trusted_proxies" => "[]",
+        "rate_limit_headers" => "{\"enabled\": true, \"reset\": \"seconds\", \"standard\": false}",
+        "rate_limit_forwarded_header" => "\"X-Forwarded-For\"",
+        "rate_limit_ipv6_prefix" => "64",
+        _ => "null",
+    }
+}
+
+fn own_headers(headers: Setting<HeaderPolicy>, enabled: Setting<bool>) -> HeaderPolicy {
+    let policy = headers.value().unwrap_or_default();
+    HeaderPolicy { enabled: enabled.value().unwrap_or(policy.enabled), ..policy }
+}
+
+const STORE_OF_A_SITE: &str = "is not a site's to say, for all sites share a store; expected it in \
+     common_site_config.json or in RATELIMIT_STORAGE_URI";
+
+/// Where accounts are kept. The text holds a password, and so stands in no message.
+fn store(node: &Node<'_>, report: &mut Report) -> Option<(StoreUri, Origin)> {
+    let Json::Text(text) = node.json() else {
+        report.wrong(
+            STORE,
+            Some(node.json().discreetly()),
+            "no text; expected a URI such as \"redis://localhost\"",
+        );
+        return None;
+    };
+    let uri = StoreUri::parse(text).map_err(|error| report.wrong(STORE, None, error)).ok()?;
+    Some((uri, Origin::File(report.file().into())))
 }
 
 fn zone(node: &Node<'_>, report: &mut Report) -> Option<Arc<Zone>> {

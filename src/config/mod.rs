@@ -6,7 +6,10 @@
 mod action;
 mod address;
 mod condition;
+mod configuration;
 mod directory;
+mod discreet;
+mod environment;
 mod files;
 mod headers;
 mod json;
@@ -15,6 +18,7 @@ mod layer;
 mod limits;
 mod node;
 mod number;
+mod origin;
 mod problem;
 mod rate_limit;
 mod report;
@@ -25,11 +29,14 @@ mod text;
 
 use std::path::Path;
 
-use crate::config::directory::{COMMON, check_unknown_hosts, read_common, read_sites, unreadable};
+use crate::config::directory::unreadable;
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::Report;
 use crate::model::site::Site;
 
+pub use crate::config::configuration::Configuration;
+pub use crate::config::environment::Environment;
+pub use crate::config::origin::{Entry, Origin};
 pub use crate::config::problem::{Errors, Problem};
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
@@ -50,15 +57,13 @@ pub struct Loaded {
 
 /// Reads a single site file, whose site answers for every host.
 ///
+/// The environment is not asked; a [`Configuration`] does that.
+///
 /// # Errors
 ///
 /// All that is wrong with the file, or that it cannot be read.
 pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
-    let mut report = Report::default();
-    let layer = read_file(path.as_ref(), &mut report);
-    let fallback = layer.site(ANY_HOST, &Layer::default());
-    let warnings = report.close()?;
-    Ok(Loaded { sites: Vec::new(), default_site: None, fallback, warnings })
+    Ok(Configuration::of_file(path, &Environment::default())?.loaded)
 }
 
 /// Reads a directory in bench's layout: `common_site_config.json` and `<host>/site_config.json`.
@@ -70,20 +75,7 @@ pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
 ///
 /// All that is wrong with the files, or that one cannot be read. A directory without any of them is an error.
 pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
-    let dir = dir.as_ref();
-    let mut report = Report::default();
-    let common = read_common(dir, &mut report);
-    let sites = read_sites(dir, common.as_ref(), &mut report);
-    if common.is_none() && sites.is_empty() && !report.has_errors() {
-        report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
-    }
-    let common = common.unwrap_or_default();
-    let default_site = common.default_site();
-    let fallback = Layer::default().site(ANY_HOST, &common);
-    report.begin(&dir.join(COMMON).display().to_string());
-    check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
-    let warnings = report.close()?;
-    Ok(Loaded { sites, default_site, fallback, warnings })
+    Ok(Configuration::of_dir(dir, &Environment::default())?.loaded)
 }
 
 /// Reads the text of a site file; messages call the file `site_config.json`.

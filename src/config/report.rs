@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::config::environment::Environment;
 use crate::config::problem::{Errors, Problem};
 use crate::model::zone::Zone;
 use crate::tzdata::{self, UnknownZone};
@@ -20,9 +21,20 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// A report that begins with what was found in the environment.
+    pub(super) fn of(environment: &Environment) -> Self {
+        let Environment { errors, warnings, .. } = environment;
+        Self { errors: errors.clone(), warnings: warnings.clone(), ..Self::default() }
+    }
+
     /// Begins a file; what is reported from now on is about it.
     pub(super) fn begin(&mut self, file: &str) {
         file.clone_into(&mut self.file);
+    }
+
+    /// The file that is being read.
+    pub(super) fn file(&self) -> &str {
+        &self.file
     }
 
     /// Reports an error of the whole file.
@@ -53,6 +65,11 @@ impl Report {
     /// Whether there has been an error.
     pub(super) fn has_errors(&self) -> bool {
         !self.errors.is_empty()
+    }
+
+    /// All errors and all warnings.
+    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.errors, self.warnings)
     }
 
     /// The warnings, if there was no error.

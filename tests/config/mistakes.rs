@@ -23,11 +23,15 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix or rate_limit_store",
     ),
     (
         r#"{"rate_limit_store": []}"#,
-        "rate_limit_store: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header or rate_limit_ipv6_prefix",
+        "rate_limit_store: a list: is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
+    ),
+    (
+        r#"{"rate_limit_store": "redis://:hunter2@db"}"#,
+        "rate_limit_store: a text: is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
     ),
     (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
