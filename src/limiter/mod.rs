@@ -2,6 +2,8 @@
 
 mod admission;
 mod engine;
+mod explain;
+pub mod explanation;
 mod open_rule;
 mod reservation;
 

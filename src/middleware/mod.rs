@@ -24,6 +24,7 @@
 mod body;
 mod current;
 mod error;
+mod explain;
 mod extract;
 mod facts;
 mod future;

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod client_address;
 pub mod condition;
+pub mod condition_trace;
 pub(crate) mod decimal;
 pub mod discretion;
 pub(crate) mod excerpt;

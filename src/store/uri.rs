@@ -53,7 +53,9 @@ impl StoreUri {
             Some(("memory", rest)) => snapshot(rest).map(drop).map_err(|fault| fault.of(text))?,
             Some((scheme, _)) if scheme.starts_with("redis") => check_redis(text)?,
             _ => {
-                return Err(UriFault::new("scheme", "no such store; expected memory:// or redis://…").of(text));
+                return Err(
+                    UriFault::new("scheme", "no such store; expected memory:// or redis://…").of(text)
+                );
             }
         }
         Ok(Self(text.to_owned()))

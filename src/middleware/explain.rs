@@ -1,0 +1,19 @@
+//! What a budget makes of a request, without deciding over it.
+
+use actix_web::dev::ServiceRequest;
+
+use crate::limiter::explanation::Explanation;
+use crate::middleware::TimeBudget;
+use crate::middleware::facts::{RequestFacts, Routes};
+use crate::middleware::worker::host;
+
+impl TimeBudget {
+    /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
+    ///
+    /// The request is seen as the budget itself sees it at this place.
+    pub fn explain(&self, request: &ServiceRequest) -> Explanation {
+        let limiter = self.sites.limiter(host(request));
+        let routes = Routes::default();
+        limiter.explain(&RequestFacts::new(request, &routes, limiter.site()))
+    }
+}
