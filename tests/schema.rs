@@ -24,7 +24,7 @@ const SOUND: [&str; 38] = [
     r#"{"rate_limit": "10PER2HOURS:, 1.5 MS/m|7µs/s ; 2h per 3 Months;0 concurrent"}"#,
     r#"{"rate_limit": "1/s,1/second,1/d,1/week,1/w,1/years,1/h"}"#,
     r#"{"rate_limit_headers": {}}"#,
-    r#"{"rate_limit_headers": {"enabled": false, "reset": "unix", "standard": false}}"#,
+    r#"{"rate_limit_headers": {"enabled": false, "reset": "unix", "standard": "draft-11"}}"#,
     r#"{"rate_limit_headers": {"enabled": null, "reset": null, "standard": null, "names": null}}"#,
     r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
     r#"{"rate_limit_exempt": {}}"#,

@@ -4,6 +4,7 @@ mod admission;
 mod engine;
 mod explain;
 pub mod explanation;
+mod in_force;
 mod open_rule;
 mod reservation;
 
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
 pub(crate) use self::admission::{Decision, Question};
 pub use self::engine::Engine;
+pub(crate) use self::in_force::InForce;
 use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
 use crate::model::facts::Facts;

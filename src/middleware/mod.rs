@@ -33,6 +33,7 @@ mod refusal;
 mod rewrite;
 mod running;
 mod service;
+mod standard;
 mod told;
 mod wire;
 mod worker;

@@ -80,7 +80,8 @@ where
                 return serve_other(service, &target, &refused, running, request, routes);
             }
             running.refused(&refused.report);
-            let response = refusal::response(&request, running.site(), &refused);
+            let mut response = refusal::response(&request, running.site(), &refused);
+            running.write_refused_standard(response.headers_mut());
             BudgetFuture::answered(request.into_response(response))
         }
         // A store that has asked leaves nothing open.

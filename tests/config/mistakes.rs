@@ -162,12 +162,12 @@
         r#"rate_limit_headers.reset: "second": no such style; expected "seconds" or "unix""#,
     ),
     (
-        r#"{"rate_limit_headers": {"standard": "draft-11"}}"#,
-        r#"rate_limit_headers.standard: "draft-11": not supported by this version; expected false"#,
+        r#"{"rate_limit_headers": {"standard": "draft-10"}}"#,
+        r#"rate_limit_headers.standard: "draft-10": no such standard; expected false or "draft-11""#,
     ),
     (
         r#"{"rate_limit_headers": {"standard": true}}"#,
-        "rate_limit_headers.standard: true: no such standard; expected false",
+        "rate_limit_headers.standard: true: no such standard; expected false or \"draft-11\"",
     ),
     (
         r#"{"rate_limit_headers": {"enable": true}}"#,

@@ -17,5 +17,6 @@ mod rules;
 mod rules_counting;
 mod rules_keys;
 mod sites;
+mod standard;
 mod timing;
 mod waits;
