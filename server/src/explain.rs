@@ -83,12 +83,12 @@ where
         .collect();
     headers.sort_unstable();
     let body = response.into_body().try_into_bytes().unwrap_or_default();
-    let instead = reached.clone().filter(|path| path != asked.path());
+    let is_served = reached.is_some();
     Answer {
         status: status.to_string(),
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
-        is_served: reached.is_some(),
-        instead,
+        is_served,
+        instead: reached.filter(|path| path != asked.path()),
     }
 }

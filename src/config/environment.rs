@@ -166,12 +166,9 @@ fn unknown(name: &str, report: &mut Report) {
         let fault = format_args!("is Flask-Limiter's and not read here; its like is {instead}");
         return report.suspect(name, None, fault);
     }
-    match nearest(name, NAMES) {
-        Some(meant) => {
-            report.wrong(&excerpt(name), None, format_args!("no such name; did you mean {meant}?"))
-        }
-        None => {
-            report.wrong(&excerpt(name), None, format_args!("no such name; expected {}", listed(&NAMES)));
-        }
-    }
+    let fault = match nearest(name, NAMES) {
+        Some(meant) => format!("no such name; did you mean {meant}?"),
+        None => format!("no such name; expected {}", listed(&NAMES)),
+    };
+    report.wrong(&excerpt(name), None, fault);
 }

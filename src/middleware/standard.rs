@@ -222,7 +222,7 @@ mod tests {
             prop_assert_eq!(number(&policy[0], "w"), window.map(shown));
             prop_assert_eq!(number(&limit[0], "r"), Some(shown(remaining)));
             prop_assert_eq!(number(&limit[0], "t"), wait.map(shown));
-            let unit = parameter(&policy[0], "qu").and_then(BareItem::as_string).map(|unit| unit.as_str());
+            let unit = parameter(&policy[0], "qu").and_then(BareItem::as_string).map(sfv::StringRef::as_str);
             prop_assert_eq!(unit, Some("requests"));
         }
     }
