@@ -24,8 +24,8 @@ pub(super) struct Running {
     waits_for_client: Cell<bool>,
     /// The tightest limit of the budgets inside this one.
     inner: Cell<Option<Inner>>,
-    /// Why it was refused, if it is served another page.
-    refusal: RefCell<Option<Rewritten>>,
+    /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
+    refusal: RefCell<Option<Box<Rewritten>>>,
     /// The budget around this one.
     outer: Option<Rc<Running>>,
 }
@@ -66,7 +66,8 @@ impl Running {
 
     /// Charges the request its time, though it was refused, since it is served another page.
     pub(super) fn admit_rewritten(&self, facts: &dyn Facts, refusal: Report) -> Result<Decision, Fault> {
-        *self.refusal.borrow_mut() = Some(Rewritten { report: refusal, standard: self.refused_standard() });
+        let rewritten = Rewritten { report: refusal, standard: self.refused_standard() };
+        *self.refusal.borrow_mut() = Some(Box::new(rewritten));
         self.reservation.borrow_mut().admit_rewritten(facts)
     }
 
