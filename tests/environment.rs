@@ -189,6 +189,18 @@ fn a_name_of_flask_limiters_that_means_nothing_here_is_a_warning_with_its_like()
     );
 }
 
+#[test]
+fn what_kubernetes_says_of_a_service_of_that_name_is_left_alone() {
+    let names = [
+        "RATELIMIT_SERVICE_HOST",
+        "RATELIMIT_SERVICE_PORT_HTTP",
+        "RATELIMIT_PORT",
+        "RATELIMIT_PORT_80_TCP_ADDR",
+    ];
+    let read = read("{}", &names.map(|name| (name, "10.0.0.1")));
+    assert!(read.loaded.warnings.is_empty());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_value_that_is_no_unicode_is_an_error_and_a_name_of_others_is_none() {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::config::json::Json;
-use crate::config::layer::{Layer, Said};
+use crate::config::layer::Layer;
 use crate::config::node::{Node, listed};
 use crate::config::origin::Origin;
 use crate::config::problem::Problem;
@@ -137,15 +137,16 @@ impl Environment {
         let json = Json::Text(value.to_owned());
         if let Some(rules) = rate_limit::rules(&Node::top(DEFAULT, &json), report) {
             self.layer.budget = Setting::Is(rules);
-            self.layer.said.push(Said::new("rate_limit", &json, Origin::Environment(DEFAULT)));
+            self.layer.said.push("rate_limit", &json, Origin::Environment(DEFAULT));
         }
     }
 }
 
-/// A name of Flask-Limiter's kind.
+/// A name of Flask-Limiter's kind, but for those that Kubernetes makes of a service that is called `ratelimit`.
 fn of_ours(name: &OsString) -> Option<String> {
     let name = name.to_string_lossy();
-    name.starts_with(PREFIX).then(|| name.into_owned())
+    let is_service = ["RATELIMIT_SERVICE_", "RATELIMIT_PORT"].iter().any(|begin| name.starts_with(begin));
+    (name.starts_with(PREFIX) && !is_service).then(|| name.into_owned())
 }
 
 fn flag(name: &str, value: &str, report: &mut Report) -> Setting<bool> {

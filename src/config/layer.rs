@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 
 use crate::config::address::{forwarded_header, ipv6_prefix, trusted_proxies};
 use crate::config::condition::exemption;
-use crate::config::discreet::shown;
 use crate::config::headers::policy;
 use crate::config::json::{Json, Unreadable, members};
 use crate::config::node::{Node, TWICE, later, unknown};
-use crate::config::origin::{Entry, Origin};
+use crate::config::origin::Origin;
 use crate::config::rate_limit;
 use crate::config::report::Report;
 use crate::config::rules;
+use crate::config::said::Said;
 use crate::config::setting::Setting;
 use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
@@ -30,7 +30,7 @@ use crate::store::StoreUri;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads, in the order in which they are shown.
-const NOW: [&str; 9] = [
+pub(super) const NOW: [&str; 9] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
@@ -43,7 +43,7 @@ const NOW: [&str; 9] = [
 ];
 
 /// The key that is read in the common file only, for all sites share a store.
-const STORE: &str = "rate_limit_store";
+pub(super) const STORE: &str = "rate_limit_store";
 
 /// The keys that a later version will read: refused, for ignoring them would let requests through.
 const LATER_KEYS: [&str; 6] = [
@@ -82,23 +82,7 @@ pub(super) struct Layer {
     /// Whether there are headers, whatever `rate_limit_headers` says; only the environment does.
     pub(super) headers_enabled: Setting<bool>,
     /// The keys that are there, to be shown.
-    pub(super) said: Vec<Said>,
-}
-
-/// A key that a layer has, and its value as it may be shown.
-#[derive(Clone, Debug)]
-pub(super) struct Said(Entry);
-
-impl Said {
-    pub(super) fn new(key: &str, json: &Json<'_>, origin: Origin) -> Self {
-        let value = match shown(key, json) {
-            Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
-                one_by_one(&items)
-            }
-            json => json.to_string(),
-        };
-        Self(Entry::new(key, value, origin))
-    }
+    pub(super) said: Said,
 }
 
 impl Layer {
@@ -151,37 +135,8 @@ impl Layer {
             store: self.store.or(below.store),
             enabled: self.enabled.or(below.enabled),
             headers_enabled: self.headers_enabled.or(below.headers_enabled),
-            said: self.said.into_iter().chain(below.said).collect(),
+            said: self.said.or(below.said),
         }
-    }
-
-    /// What this layer and the common one below it say together, each key once, with its origin.
-    pub(super) fn entries(&self, common: &Self) -> Vec<Entry> {
-        let keys = NOW.into_iter().filter(|key| *key != STORE);
-        let mut entries: Vec<_> = keys.map(|key| self.entry(key, common)).collect();
-        if let Some(enabled) = self.headers_enabled.clone().value() {
-            let origin = Origin::Environment("RATELIMIT_HEADERS_ENABLED");
-            entries.push(Entry::new("rate_limit_headers.enabled", enabled, origin));
-        }
-        entries
-    }
-
-    fn entry(&self, key: &str, common: &Self) -> Entry {
-        let said = self.said.iter().chain(&common.said).find(|said| said.0.key == key);
-        said.map_or_else(|| Entry::new(key, default_of(key), Origin::Default), |said| said.0.clone())
-    }
-
-    /// Whether anything is limited.
-    pub(super) fn enabled_entry(&self) -> Entry {
-        match self.enabled.clone().value() {
-            Some(enabled) => Entry::new("enabled", enabled, Origin::Environment("RATELIMIT_ENABLED")),
-            None => Entry::new("enabled", true, Origin::Default),
-        }
-    }
-
-    /// The site that answers for unknown hosts, if this layer names one.
-    pub(super) fn default_site_entry(&self) -> Option<Entry> {
-        self.said.iter().find(|said| said.0.key == "default_site").map(|said| said.0.clone())
     }
 
     /// Where accounts are kept, if this layer says so.
@@ -217,7 +172,7 @@ impl Layer {
         let node = Node::top(key, json);
         if key != STORE {
             // The store's text holds a password.
-            self.said.push(Said::new(key, json, Origin::File(report.file().into())));
+            self.said.push(key, json, Origin::File(report.file().into()));
         }
         match key {
             "time_zone" => self.zone = setting(&node, zone, report),
@@ -250,24 +205,6 @@ fn setting<T>(
     match node.json() {
         Json::Null => Setting::Null,
         _ => read(node, report).map_or(Setting::Unsaid, Setting::Is),
-    }
-}
-
-/// A list with each item on a line of its own.
-fn one_by_one(items: &[Json<'_>]) -> String {
-    let items: Vec<_> = items.iter().map(|item| format!("  {item}")).collect();
-    format!("[\n{}\n]", items.join(",\n"))
-}
-
-/// The value of a key that nobody says, as JSON.
-fn default_of(key: &str) -> &'static str {
-    match key {
-        "time_zone" => "\"UTC\"",
-        "rate_limit_rules" | "rate_limit_trusted_proxies" => "[]",
-        "rate_limit_headers" => "{\"enabled\": true, \"reset\": \"seconds\", \"standard\": false}",
-        "rate_limit_forwarded_header" => "\"X-Forwarded-For\"",
-        "rate_limit_ipv6_prefix" => "64",
-        _ => "null",
     }
 }
 

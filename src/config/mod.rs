@@ -23,6 +23,7 @@ mod problem;
 mod rate_limit;
 mod report;
 mod rules;
+mod said;
 mod setting;
 mod statuses;
 mod text;
