@@ -445,3 +445,18 @@ proptest! {
         let _ = config::parse_site("demo.example", &format!("{{\"{key}\": {value}}}"));
     }
 }
+
+#[test]
+fn the_common_file_says_where_accounts_are_kept() {
+    let of = |test: &str, text: &str| Directory::with(test, &[("common_site_config.json", text)]);
+    let dir = of("store", r#"{"rate_limit": "1s/day", "rate_limit_store": "memory://?snapshot=x"}"#);
+    let read = config::Configuration::of_dir(&dir.0, &config::Options::default()).unwrap();
+    assert_eq!(read.store.to_string(), "memory://?snapshot=x");
+    for (text, fault) in [
+        (r#""radish://:hunter2@db""#, "radish://db: scheme: no such store; expected memory:// or redis://…"),
+        (r#"["redis://:hunter2@db"]"#, "a list: no text; expected a URI such as \"redis://localhost\""),
+    ] {
+        let dir = of("wrong-store", &format!("{{\"rate_limit_store\": {text}}}"));
+        assert_eq!(dir.errors(), format!("sites/common_site_config.json: rate_limit_store: {fault}"));
+    }
+}

@@ -24,7 +24,7 @@ const SOUND: [&str; 42] = [
     r#"{"rate_limit": "10PER2HOURS:, 1.5 MS/m|7µs/s ; 2h per 3 Months;0 concurrent"}"#,
     r#"{"rate_limit": "1/s,1/second,1/d,1/week,1/w,1/years,1/h"}"#,
     r#"{"rate_limit_headers": {}}"#,
-    r#"{"rate_limit_headers": {"enabled": false, "reset": "unix", "standard": false}}"#,
+    r#"{"rate_limit_headers": {"enabled": false, "reset": "unix", "standard": "draft-11"}}"#,
     r#"{"rate_limit_headers": {"enabled": null, "reset": null, "standard": null, "names": null}}"#,
     r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
     r#"{"rate_limit_exempt": {}}"#,
@@ -64,16 +64,18 @@ const SOUND: [&str; 42] = [
         "rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "api_key"}]}"#,
     r#"{"rate_limit_api_keys": {}, "rate_limit_tiers": {}, "rate_limit_groups": {}, "rate_limit_users": {}, "rate_limit_overrides": [],
         "rate_limit_identity": null, "rate_limit_country": null, "rate_limit_api_key_header": null}"#,
-    r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48"}"#,
+    r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48", "rate_limit_store": null}"#,
 ];
 
 /// Beginnings of the loader's messages for what a schema cannot see.
-const BEYOND_SCHEMAS: [&str; 16] = [
+const BEYOND_SCHEMAS: [&str; 17] = [
     // No JSON, or JSON of which a parsed value shows no trace.
     "line ",
     "time_zone: half a character",
     "rate_limit: stands more than once",
     "rate_limit.limit: stands more than once",
+    // One schema for the common file and those of sites.
+    "rate_limit_store: a text: is not a site's",
     // The schema knows no tz database and compares no fields.
     "time_zone: \"Europe/Pari\"",
     "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,12 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Print the effective configuration: every key of each site, and who says its value
+    Config(ConfigArgs),
+    /// Print the rules of each site as a table
+    Limits(SourceArgs),
+    /// Explain a request: which rules match, which not and why, whose account they use, and what is answered
+    Explain(ExplainArgs),
     /// Print a time zone: the data in force, its next transitions, and the windows around now
     Zone {
         /// An IANA name such as Europe/Paris
@@ -32,25 +39,74 @@ pub(crate) enum Command {
     },
 }
 
-/// How to serve.
+/// Where the rules come from.
 #[derive(Debug, clap::Args)]
-pub(crate) struct ServeArgs {
+pub(crate) struct SourceArgs {
     /// A site file, whose rules hold for every host [default: the rules of site_config.example.json]
     #[arg(long, value_name = "FILE", conflicts_with = "sites")]
     pub(crate) site: Option<PathBuf>,
     /// A directory of sites: common_site_config.json and HOST/site_config.json
     #[arg(long, value_name = "DIR")]
     pub(crate) sites: Option<PathBuf>,
+}
+
+/// Where accounts are kept.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreArgs {
+    /// Where accounts are kept: memory://, memory://?snapshot=FILE, redis://…, rediss://…, redis+sentinel://… or redis+cluster://…
+    /// [default: RATELIMIT_STORAGE_URI, or rate_limit_store, or memory://]
+    // A plain string, since clap would repeat a wrong URI in full, and a URI can hold a password.
+    #[arg(long, value_name = "URI")]
+    pub(crate) store: Option<String>,
+}
+
+/// What to print the configuration of.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// The request to explain, and the rules to explain it by.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// The request's method
+    #[arg(value_name = "METHOD")]
+    pub(crate) method: String,
+    /// The request's target: a path, with a query if it has one
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// A header of the request, 'Name: value'; several times for several
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// The address of the peer that sends it [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ip: Option<IpAddr>,
+    /// The host that it is for, which chooses the site [default: localhost]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// The pattern of the route that it reaches, such as /users/{id} [default: no route]
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) route: Option<String>,
+}
+
+/// How to serve.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: String,
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
-    /// Where accounts are kept: memory://, memory://?snapshot=FILE, redis://…, rediss://…, redis+sentinel://… or redis+cluster://…
-    // A plain string, since clap would repeat a wrong URI in full, and a URI can hold a password.
-    #[arg(long, value_name = "URI", default_value = "memory://")]
-    pub(crate) store: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 #[cfg(test)]
@@ -69,7 +125,7 @@ mod tests {
         let args = Args::parse_from(["timebudget"]);
         assert!(args.command.is_none());
         assert_eq!(args.serve.listen, "127.0.0.1:8080");
-        assert_eq!((args.serve.site, args.serve.sites), (None, None));
+        assert_eq!((args.serve.source.site, args.serve.source.sites), (None, None));
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use timebudget::config::Environment;
+
 use crate::failure::Failure;
 use crate::output;
 use crate::source::Source;
 
 /// Checks every file, and says `FILE: ok` of those without an error.
 ///
-/// Warnings are no errors.
+/// Warnings are no errors. The environment has no say: a file is right or wrong by itself.
 ///
 /// # Errors
 ///
@@ -19,8 +21,8 @@ pub(crate) fn run(files: &[PathBuf]) -> Result<(), Failure> {
 }
 
 fn check(source: &Source) -> Result<(), String> {
-    let loaded = source.load().map_err(|errors| errors.to_string())?;
-    for warning in &loaded.warnings {
+    let read = source.read(&Environment::default()).map_err(|errors| errors.to_string())?;
+    for warning in &read.loaded.warnings {
         output::to_stderr(&format!("warning: {warning}\n"));
     }
     output::to_stdout(&format!("{source}: ok\n"));

@@ -1,18 +1,25 @@
-//! The `timebudget` binary: serves a demonstration app behind a time budget, checks site files, prints time zones.
+//! The `timebudget` binary: serves a demonstration app behind a time budget, checks, shows and explains its rules, prints
+//! time zones.
 
 mod args;
+mod asked;
 mod check;
 mod chunks;
+mod config;
 mod demo;
+mod explain;
 mod failure;
+mod limits;
 mod moment;
 mod output;
 mod ready;
+mod rehearsal;
 mod reload;
 mod serve;
 mod signals;
 mod source;
 mod steering;
+mod table;
 mod watch;
 mod zone;
 
@@ -40,6 +47,9 @@ fn run(args: &Args) -> Result<(), Failure> {
         None => serve::run(&args.serve),
         Some(Command::Serve(serve)) => serve::run(serve),
         Some(Command::Check { files }) => check::run(files),
+        Some(Command::Config(args)) => config::run(args),
+        Some(Command::Limits(args)) => limits::run(args),
+        Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Zone { name }) => zone::run(name),
     }
 }

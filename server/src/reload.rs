@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use timebudget::Sites;
-use timebudget::config::{Errors, Loaded};
+use timebudget::config::{Configuration, Environment, Errors, Loaded};
+use timebudget::store::StoreUri;
 
 use crate::source::Source;
 use crate::watch::Watch;
@@ -30,9 +31,13 @@ pub(crate) enum Cause {
 /// What keeps a running server's rules like those of its source.
 pub(crate) struct Reloader {
     source: Source,
+    /// It was read at the start, and stays as it was.
+    environment: Environment,
     sites: Arc<Sites>,
+    /// Where accounts are kept until the process ends.
+    store: StoreUri,
     /// What the source said last, so that a change elsewhere in its directories is no news.
-    last: Result<Loaded, Errors>,
+    last: Result<Configuration, Errors>,
     /// `None` where there is nothing to watch or no way to.
     watch: Option<Watch>,
 }
@@ -43,11 +48,17 @@ impl Reloader {
     /// # Errors
     ///
     /// The system has no thread to give.
-    pub(crate) fn start(source: Source, sites: Arc<Sites>, loaded: Loaded) -> io::Result<Sender<Cause>> {
+    pub(crate) fn start(
+        source: Source,
+        environment: Environment,
+        sites: Arc<Sites>,
+        read: Configuration,
+    ) -> io::Result<Sender<Cause>> {
         let (asking, causes) = mpsc::channel();
         // What was changed between the first reading and the first watch is noticed by reading once more.
         let _ = asking.send(Cause::Changed);
-        let mut reloader = Self { source, sites, last: Ok(loaded), watch: watch(asking.clone()) };
+        let (store, watch) = (read.store.clone(), watch(asking.clone()));
+        let mut reloader = Self { source, environment, sites, store, last: Ok(read), watch };
         reloader.follow();
         thread::Builder::new().name("reload".to_owned()).spawn(move || reloader.run(&causes))?;
         Ok(asking)
@@ -69,19 +80,25 @@ impl Reloader {
     }
 
     fn reload(&mut self, cause: Cause) {
-        let read = self.source.load();
+        let read = self.source.read(&self.environment);
         if cause == Cause::Asked || read != self.last {
             match &read {
-                Ok(loaded) => self.put_in_force(loaded.clone()),
+                Ok(read) => self.put_in_force(read),
                 Err(errors) => self.refuse(errors),
             }
         }
         self.last = read;
     }
 
-    fn put_in_force(&self, loaded: Loaded) {
-        warn(&loaded);
-        self.sites.replace(loaded);
+    fn put_in_force(&self, read: &Configuration) {
+        warn(&read.loaded);
+        if read.store != self.store {
+            log::warn!(
+                "rate_limit_store: another store; accounts stay in {} until the next start",
+                self.store
+            );
+        }
+        self.sites.replace(read.loaded.clone());
         log::info!("{}: reloaded", self.source);
     }
 

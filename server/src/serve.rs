@@ -10,7 +10,7 @@ use std::thread;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::middleware::TimeBudget;
-use timebudget::{Engine, Sites, SystemClock, store};
+use timebudget::{Engine, Sites, SystemClock};
 
 use crate::args::ServeArgs;
 use crate::demo;
@@ -19,7 +19,7 @@ use crate::output;
 use crate::ready;
 use crate::reload::{self, Reloader};
 use crate::signals::{self, End};
-use crate::source::Source;
+use crate::source::{self, Source};
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
@@ -31,16 +31,17 @@ const LAST_REQUESTS_SECS: u64 = 25;
 /// Wrong rules, all that is wrong with them; a store that cannot be opened; an address that cannot be listened on; a
 /// snapshot that could not be written at the end.
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let store = store::open(&args.store).map_err(|error| Failure::wrong(format!("--store: {error}")))?;
+    let environment = source::environment(&args.store)?;
+    let source = Source::of(&args.source);
+    let read = source.read(&environment).map_err(Failure::wrong)?;
+    reload::warn(&read.loaded);
+    let store = read.store.open().map_err(|error| Failure::wrong(format!("store: {error}")))?;
     let engine = Engine::over(store, SystemClock::new());
-    let source = Source::of(args);
-    let loaded = source.load().map_err(Failure::wrong)?;
-    reload::warn(&loaded);
-    let sites = Arc::new(Sites::new(loaded.clone(), Arc::clone(&engine)));
+    let sites = Arc::new(Sites::new(read.loaded.clone(), Arc::clone(&engine)));
     rt::System::new().block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let (server, address) = bind(args, &sites, end)?;
-        let asking = Reloader::start(source.clone(), sites, loaded).map_err(Failure::system)?;
+        let asking = Reloader::start(source.clone(), environment, sites, read).map_err(Failure::system)?;
         signals::reload_on_hangup(asking).map_err(Failure::system)?;
         output::to_stdout(&ready::announcement(address, &source));
         server.await.map_err(Failure::system)?;

@@ -5,9 +5,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use timebudget::config::{self, Errors, Loaded};
+use timebudget::config::{Configuration, Environment, Errors};
+use timebudget::store::StoreUri;
 
-use crate::args::ServeArgs;
+use crate::args::{SourceArgs, StoreArgs};
+use crate::failure::Failure;
 
 /// The rules that a server without a site file has, built in so that it runs from anywhere.
 const EXAMPLE: &str = include_str!("../../site_config.example.json");
@@ -25,7 +27,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// The source that the arguments name.
-    pub(crate) fn of(args: &ServeArgs) -> Self {
+    pub(crate) fn of(args: &SourceArgs) -> Self {
         match (&args.site, &args.sites) {
             (Some(file), _) => Self::File(file.clone()),
             (None, Some(directory)) => Self::Directory(directory.clone()),
@@ -41,16 +43,17 @@ impl Source {
         }
     }
 
-    /// The rules as they are now.
+    /// The configuration as it is now, under an environment.
     ///
     /// # Errors
     ///
-    /// All that is wrong with them.
-    pub(crate) fn load(&self) -> Result<Loaded, Errors> {
+    /// All that is wrong with it.
+    pub(crate) fn read(&self, environment: &Environment) -> Result<Configuration, Errors> {
+        let options = environment.clone().into();
         match self {
-            Self::Example => example(),
-            Self::File(file) => config::load_file(file),
-            Self::Directory(directory) => config::load_dir(directory),
+            Self::Example => Configuration::of_text(EXAMPLE, &options),
+            Self::File(file) => Configuration::of_file(file, &options),
+            Self::Directory(directory) => Configuration::of_dir(directory, &options),
         }
     }
 
@@ -76,9 +79,16 @@ impl fmt::Display for Source {
     }
 }
 
-fn example() -> Result<Loaded, Errors> {
-    let (fallback, warnings) = config::parse_site("*", EXAMPLE)?;
-    Ok(Loaded { sites: Vec::new(), default_site: None, fallback, warnings })
+/// The environment of this process, and above it what the command line says of the store.
+///
+/// # Errors
+///
+/// The store's URI is wrong.
+pub(crate) fn environment(args: &StoreArgs) -> Result<Environment, Failure> {
+    let environment = Environment::of_process();
+    let Some(text) = &args.store else { return Ok(environment) };
+    let uri = StoreUri::parse(text).map_err(|error| Failure::wrong(format!("--store: {error}")))?;
+    Ok(environment.with_store(uri, "--store"))
 }
 
 fn around(file: &Path) -> BTreeSet<PathBuf> {
@@ -108,7 +118,8 @@ mod tests {
 
     #[test]
     fn the_built_in_example_has_no_errors() {
-        let loaded = Source::Example.load();
+        let read = Source::Example.read(&Environment::default());
+        let loaded = read.map(|configuration| configuration.loaded);
         assert!(loaded.is_ok_and(|loaded| !loaded.fallback.rules.is_empty() && loaded.warnings.is_empty()));
     }
 

@@ -23,16 +23,14 @@ pub(super) fn read_common(dir: &Path, report: &mut Report) -> Option<Layer> {
     read_layer(&dir.join(COMMON), Scope::Common, report)
 }
 
-/// The sites by host name, sorted; on an error what remains of them.
-pub(super) fn read_sites(dir: &Path, common: Option<&Layer>, report: &mut Report) -> Vec<(String, Site)> {
-    let none = Layer::default();
-    let common = common.unwrap_or(&none);
+/// What the sites' files say, by host name and sorted; on an error what remains of it.
+pub(super) fn read_sites(dir: &Path, report: &mut Report) -> Vec<(String, Layer)> {
     report.begin(&dir.display().to_string());
     let found = directories(dir).unwrap_or_else(|error| {
         report.wrong_file(unreadable(&error));
         Vec::new()
     });
-    let mut sites: Vec<(String, Site)> = Vec::with_capacity(found.len());
+    let mut sites: Vec<(String, Layer)> = Vec::with_capacity(found.len());
     for (name, path) in found {
         let Some(layer) = read_layer(&path.join(SITE), Scope::Site, report) else {
             continue;
@@ -41,8 +39,7 @@ pub(super) fn read_sites(dir: &Path, common: Option<&Layer>, report: &mut Report
         if sites.iter().any(|(other, _)| *other == host) {
             report.wrong_file("another directory has this name in other case; expected one for each host");
         }
-        let site = layer.site(&host, common, report);
-        sites.push((host, site));
+        sites.push((host, layer));
     }
     sites.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     report.begin(&dir.display().to_string());

@@ -3,7 +3,7 @@
 use crate::config::json::Json;
 use crate::config::node::{Fields, Known, Node};
 use crate::config::report::Report;
-use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
+use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle, Standard};
 use crate::model::method::is_token;
 
 const FIELDS: Known = Known { now: &["enabled", "reset", "names", "standard"], later: &[] };
@@ -13,13 +13,15 @@ const NAMES: Known = Known { now: &["limit", "remaining", "reset", "used"], late
 const NAME: &str = "the name of a header, such as \"X-RateLimit-Limit\"";
 
 /// Names, in lower case, of headers that mean something else to clients or to this crate.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 14] = [
     "cache-control",
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
     "date",
+    "ratelimit",
+    "ratelimit-policy",
     "retry-after",
     "set-cookie",
     "transfer-encoding",
@@ -35,9 +37,8 @@ pub(super) fn policy(node: &Node<'_>, report: &mut Report) -> Option<HeaderPolic
     let enabled = field(&fields, "enabled", default.enabled, flag, report);
     let reset = field(&fields, "reset", default.reset, reset_style, report);
     let names = field(&fields, "names", default.names, names, report);
-    let standard = field(&fields, "standard", (), no_standard, report);
-    standard?;
-    Some(HeaderPolicy { enabled: enabled?, reset: reset?, names: names? })
+    let standard = field(&fields, "standard", default.standard, standard, report);
+    Some(HeaderPolicy { enabled: enabled?, reset: reset?, names: names?, standard: standard? })
 }
 
 /// A field's value, or the default if it is not there or null.
@@ -69,13 +70,11 @@ fn reset_style(node: &Node<'_>, report: &mut Report) -> Option<ResetStyle> {
     }
 }
 
-fn no_standard(node: &Node<'_>, report: &mut Report) -> Option<()> {
+fn standard(node: &Node<'_>, report: &mut Report) -> Option<Option<Standard>> {
     match node.json() {
-        Json::Bool(false) => Some(()),
-        Json::Text(text) if text == "draft-11" => {
-            node.wrong("not supported by this version; expected false", report)
-        }
-        _ => node.wrong("no such standard; expected false", report),
+        Json::Bool(false) => Some(None),
+        Json::Text(text) if text == "draft-11" => Some(Some(Standard::Draft11)),
+        _ => node.wrong("no such standard; expected false or \"draft-11\"", report),
     }
 }
 

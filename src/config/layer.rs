@@ -10,11 +10,13 @@ use crate::config::clients::ClientLayer;
 use crate::config::condition::exemption;
 use crate::config::headers::policy;
 use crate::config::json::{Json, Unreadable, members};
-use crate::config::node::{Node, TWICE, later, unknown};
+use crate::config::node::{Node, TWICE, unknown};
+use crate::config::origin::Origin;
 use crate::config::rate_limit;
 use crate::config::references::{Origins, References};
 use crate::config::report::Report;
 use crate::config::rules;
+use crate::config::said::Said;
 use crate::config::setting::Setting;
 use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
@@ -24,12 +26,13 @@ use crate::model::network::Network;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::zone::Zone;
+use crate::store::StoreUri;
 
 /// Keys that begin so are ours, known or not.
 const PREFIX: &str = "rate_limit";
 
-/// The keys that this version reads in every file.
-const NOW: [&str; 16] = [
+/// The keys that this version reads, in the order in which they are shown.
+pub(super) const NOW: [&str; 17] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
@@ -46,10 +49,11 @@ const NOW: [&str; 16] = [
     "rate_limit_groups",
     "rate_limit_users",
     "rate_limit_overrides",
+    STORE,
 ];
 
-/// The keys that a later version will read: refused, for ignoring them would let requests through.
-const LATER_KEYS: [&str; 1] = ["rate_limit_store"];
+/// The key that is read in the common file only, for all sites share a store.
+pub(super) const STORE: &str = "rate_limit_store";
 
 /// Whose file it is; the key `default_site` is ours in the common file only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +67,7 @@ pub(super) enum Scope {
 pub(super) struct Layer {
     zone: Setting<Arc<Zone>>,
     /// Those of `rate_limit`.
-    budget: Setting<Vec<Rule>>,
+    pub(super) budget: Setting<Vec<Rule>>,
     /// Those of `rate_limit_rules`.
     rules: Setting<Vec<Rule>>,
     headers: Setting<HeaderPolicy>,
@@ -79,6 +83,13 @@ pub(super) struct Layer {
     pub(super) file: Arc<str>,
     /// The files that its keys stand in.
     pub(super) origins: Origins,
+    store: Setting<(StoreUri, Origin)>,
+    /// Whether anything is limited; only the environment says so.
+    pub(super) enabled: Setting<bool>,
+    /// Whether there are headers, whatever `rate_limit_headers` says; only the environment does.
+    pub(super) headers_enabled: Setting<bool>,
+    /// The keys that are there, to be shown.
+    pub(super) said: Said,
 }
 
 impl Layer {
@@ -120,13 +131,16 @@ impl Layer {
         Site {
             zone: own.zone.value().unwrap_or(default.zone),
             rules: [own.rules, own.budget].into_iter().filter_map(Setting::value).flatten().collect(),
-            exempt: own.exempt.value(),
+            exempt: match own.enabled.value() {
+                Some(false) => Some(Condition::ALWAYS),
+                _ => own.exempt.value(),
+            },
             addresses: AddressPolicy {
                 trusted_proxies: own.trusted_proxies.value().unwrap_or(trusted_proxies),
                 header: own.forwarded_header.value().unwrap_or(header),
                 ipv6_prefix: own.ipv6_prefix.value().unwrap_or(ipv6_prefix),
             },
-            headers: own.headers.value().unwrap_or(default.headers),
+            headers: own_headers(own.headers, own.headers_enabled),
             clients,
             tiers,
             name: default.name,
@@ -134,7 +148,7 @@ impl Layer {
     }
 
     /// What this layer and the one below it say together, key by key.
-    fn or(self, below: Self) -> Self {
+    pub(super) fn or(self, below: Self) -> Self {
         Self {
             zone: self.zone.or(below.zone),
             budget: self.budget.or(below.budget),
@@ -147,9 +161,19 @@ impl Layer {
             clients: self.clients.or(below.clients),
             default_site: self.default_site.or(below.default_site),
             origins: merged(&self.origins, &below.origins),
-            file: self.file,
+            // The environment stands in no file, and above one.
+            file: if self.file.is_empty() { below.file } else { self.file },
             is_flawed: self.is_flawed || below.is_flawed,
+            store: self.store.or(below.store),
+            enabled: self.enabled.or(below.enabled),
+            headers_enabled: self.headers_enabled.or(below.headers_enabled),
+            said: self.said.or(below.said),
         }
+    }
+
+    /// Where accounts are kept, if this layer says so.
+    pub(super) fn store(&self) -> Option<(StoreUri, Origin)> {
+        self.store.clone().value()
     }
 
     /// The name of the site that answers for unknown hosts, in lower case.
@@ -167,6 +191,9 @@ impl Layer {
                 continue;
             }
             match Json::read(raw) {
+                Ok(json) if key == STORE && scope == Scope::Site && json != Json::Null => {
+                    report.wrong(key, Some(json.discreetly()), STORE_OF_A_SITE);
+                }
                 Ok(json) => self.read_member(key, &json, report),
                 Err(unreadable) => report.wrong(&excerpt(key), None, unreadable_fault(&unreadable)),
             }
@@ -176,6 +203,10 @@ impl Layer {
     fn read_member(&mut self, key: &str, json: &Json<'_>, report: &mut Report) {
         let node = Node::top(key, json);
         self.origins.insert(key.to_owned(), Arc::clone(&self.file));
+        if key != STORE {
+            // The store's text holds a password.
+            self.said.push(key, json, Origin::File(report.file().into()));
+        }
         match key {
             "time_zone" => self.zone = setting(&node, zone, report),
             "rate_limit" => self.budget = setting(&node, rate_limit::rules, report),
@@ -186,10 +217,8 @@ impl Layer {
             "rate_limit_forwarded_header" => self.forwarded_header = setting(&node, forwarded_header, report),
             "rate_limit_ipv6_prefix" => self.ipv6_prefix = setting(&node, ipv6_prefix, report),
             "default_site" => self.default_site = setting(&node, host, report),
+            STORE => self.store = setting(&node, store, report),
             _ if self.clients.read_member(key, &node, report) => {}
-            _ if LATER_KEYS.contains(&key) => {
-                report.wrong(key, Some(json.discreetly()), later(&NOW));
-            }
             _ => report.wrong(&excerpt(key), Some(json.discreetly()), unknown(key, &NOW)),
         }
     }
@@ -215,6 +244,28 @@ pub(super) fn setting<T>(
         Json::Null => Setting::Null,
         _ => read(node, report).map_or(Setting::Unsaid, Setting::Is),
     }
+}
+
+fn own_headers(headers: Setting<HeaderPolicy>, enabled: Setting<bool>) -> HeaderPolicy {
+    let policy = headers.value().unwrap_or_default();
+    HeaderPolicy { enabled: enabled.value().unwrap_or(policy.enabled), ..policy }
+}
+
+const STORE_OF_A_SITE: &str = "is not a site's to say, for all sites share a store; expected it in \
+     common_site_config.json or in RATELIMIT_STORAGE_URI";
+
+/// Where accounts are kept. The text holds a password, and so stands in no message.
+fn store(node: &Node<'_>, report: &mut Report) -> Option<(StoreUri, Origin)> {
+    let Json::Text(text) = node.json() else {
+        report.wrong(
+            STORE,
+            Some(node.json().discreetly()),
+            "no text; expected a URI such as \"redis://localhost\"",
+        );
+        return None;
+    };
+    let uri = StoreUri::parse(text).map_err(|error| report.wrong(STORE, None, error)).ok()?;
+    Some((uri, Origin::File(report.file().into())))
 }
 
 fn zone(node: &Node<'_>, report: &mut Report) -> Option<Arc<Zone>> {

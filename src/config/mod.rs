@@ -8,7 +8,10 @@ mod address;
 mod api_keys;
 mod clients;
 mod condition;
+mod configuration;
 mod directory;
+mod discreet;
+mod environment;
 mod files;
 mod headers;
 mod identity;
@@ -19,6 +22,7 @@ mod limits;
 mod node;
 mod number;
 mod options;
+mod origin;
 mod overrides;
 mod problem;
 mod rate_limit;
@@ -26,6 +30,7 @@ mod reach;
 mod references;
 mod report;
 mod rules;
+mod said;
 mod setting;
 mod statuses;
 mod term;
@@ -34,18 +39,22 @@ mod tiers;
 
 use std::path::Path;
 
-use crate::config::directory::{
-    COMMON, check_common_rules, check_unknown_hosts, read_common, read_sites, unreadable,
-};
+use crate::config::directory::unreadable;
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::Report;
 use crate::model::site::Site;
 
+pub use crate::config::configuration::Configuration;
+pub use crate::config::environment::Environment;
 pub use crate::config::options::Options;
+pub use crate::config::origin::{Entry, Origin};
 pub use crate::config::problem::{Errors, Problem};
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
 const ANY_HOST: &str = "*";
+
+/// What messages call a site file that is no file.
+const SITE_FILE: &str = "site_config.json";
 
 /// A configuration: the sites, and what is suspect about them.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,18 +71,13 @@ pub struct Loaded {
 
 /// Reads a single site file, whose site answers for every host.
 ///
+/// The environment is not asked; a [`Configuration`] does that.
+///
 /// # Errors
 ///
 /// All that is wrong with the file, or that it cannot be read.
 pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
     Options::default().load_file(path)
-}
-
-fn file_into(path: &Path, mut report: Report) -> Result<Loaded, Errors> {
-    let layer = read_file(path, &mut report);
-    let fallback = layer.site(ANY_HOST, &Layer::default(), &mut report);
-    let warnings = report.close()?;
-    Ok(Loaded { sites: Vec::new(), default_site: None, fallback, warnings })
 }
 
 /// Reads a directory in bench's layout: `common_site_config.json` and `<host>/site_config.json`.
@@ -86,26 +90,6 @@ fn file_into(path: &Path, mut report: Report) -> Result<Loaded, Errors> {
 /// All that is wrong with the files, or that one cannot be read. A directory without any of them is an error.
 pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
     Options::default().load_dir(dir)
-}
-
-fn dir_into(dir: &Path, mut report: Report) -> Result<Loaded, Errors> {
-    let common = read_common(dir, &mut report);
-    let sites = read_sites(dir, common.as_ref(), &mut report);
-    if common.is_none() && sites.is_empty() && !report.has_errors() {
-        report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
-    }
-    let common = common.unwrap_or_default();
-    let default_site = common.default_site();
-    // With a default site, nobody is answered by the common file alone.
-    let fallback = match default_site {
-        Some(_) => Layer::default().unchecked_site(ANY_HOST, &common),
-        None => Layer::default().site(ANY_HOST, &common, &mut report),
-    };
-    check_common_rules(&sites, &common, &mut report);
-    report.begin(&dir.join(COMMON).display().to_string());
-    check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
-    let warnings = report.close()?;
-    Ok(Loaded { sites, default_site, fallback, warnings })
 }
 
 /// Reads the text of a site file; messages call the file `site_config.json`.
@@ -134,13 +118,6 @@ fn dir_into(dir: &Path, mut report: Report) -> Result<Loaded, Errors> {
 /// ```
 pub fn parse_site(name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
     Options::default().parse_site(name, text)
-}
-
-fn site_into(name: &str, text: &str, mut report: Report) -> Result<(Site, Vec<Problem>), Errors> {
-    report.begin("site_config.json");
-    let layer = Layer::read(text, Scope::Site, &mut report);
-    let site = layer.site(name, &Layer::default(), &mut report);
-    Ok((site, report.close()?))
 }
 
 fn read_file(path: &Path, report: &mut Report) -> Layer {

@@ -115,7 +115,7 @@ impl References<'_> {
     /// What is wrong if nobody provides what is needed.
     fn missing(&self, need: Need) -> Option<String> {
         let Site { clients, tiers, .. } = self.site;
-        let told = self.report.options.identity_in_code || clients.identity.is_some();
+        let told = self.report.identity_in_code || clients.identity.is_some();
         let has_keys = !tiers.api_keys.is_empty();
         let groups = clients.identity.as_ref().is_some_and(|headers| headers.groups.is_some());
         let (is_there, fault) = match need {
@@ -124,7 +124,7 @@ impl References<'_> {
                 "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys",
             ),
             Need::Groups => (
-                self.report.options.identity_in_code || groups,
+                self.report.identity_in_code || groups,
                 "nobody tells which groups clients are in; expected rate_limit_identity with groups",
             ),
             Need::ApiKeys => (has_keys, "no API key is known; expected rate_limit_api_keys"),

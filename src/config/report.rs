@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::config::environment::Environment;
 use crate::config::options::Options;
 use crate::config::problem::{Errors, Problem};
 use crate::model::zone::Zone;
@@ -12,8 +13,8 @@ use crate::tzdata::{self, UnknownZone};
 /// What has been found while files were read: errors, warnings, and the zones that they named.
 #[derive(Default)]
 pub(super) struct Report {
-    /// What cannot be seen in the files.
-    pub(super) options: Options,
+    /// Whether the application's own code tells who clients are.
+    pub(super) identity_in_code: bool,
     /// The file that is being read, as messages name it.
     file: String,
     errors: Vec<Problem>,
@@ -23,19 +24,21 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report of nothing yet.
-    pub(super) fn new(options: Options) -> Self {
-        Self { options, ..Self::default() }
-    }
-
-    /// The file that is being read, as messages name it.
-    pub(super) fn file(&self) -> &str {
-        &self.file
+    /// A report that begins with what was found in the environment.
+    pub(super) fn of(options: &Options) -> Self {
+        let Environment { errors, warnings, .. } = &options.environment;
+        let (errors, warnings) = (errors.clone(), warnings.clone());
+        Self { identity_in_code: options.identity_in_code, errors, warnings, ..Self::default() }
     }
 
     /// Begins a file; what is reported from now on is about it.
     pub(super) fn begin(&mut self, file: &str) {
         file.clone_into(&mut self.file);
+    }
+
+    /// The file that is being read.
+    pub(super) fn file(&self) -> &str {
+        &self.file
     }
 
     /// Reports an error of the whole file.
@@ -85,6 +88,11 @@ impl Report {
     /// How many errors there have been.
     pub(super) fn errors(&self) -> usize {
         self.errors.len()
+    }
+
+    /// All errors and all warnings.
+    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.errors, self.warnings)
     }
 
     /// The warnings, if there was no error.

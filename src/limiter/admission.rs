@@ -217,7 +217,7 @@ impl Report {
 }
 
 /// How long to wait until a claim that refuses would be admitted.
-fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
+pub(super) fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
     if Cause::of(claim) == Cause::Spent {
         return reset;

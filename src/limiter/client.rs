@@ -187,4 +187,8 @@ impl Facts for Client<'_> {
     fn request(&self) -> Option<&dyn Any> {
         self.facts.request()
     }
+
+    fn is_preflight(&self) -> bool {
+        self.facts.is_preflight()
+    }
 }

@@ -37,7 +37,7 @@ impl LimitReport {
 }
 
 /// The limit with what it grants this request: accounts are known without it.
-fn with_quota(limit: Limit, quota: u64) -> Limit {
+pub(super) fn with_quota(limit: Limit, quota: u64) -> Limit {
     match limit {
         Limit::Time { period, .. } => Limit::Time { quota: Micros(quota), period },
         Limit::Requests { period, .. } => Limit::Requests { quota, period },

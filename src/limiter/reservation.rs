@@ -18,9 +18,9 @@ use crate::store::{Charge, Claim, Fault, Mode, Settlement, Standing, Verdict};
 #[derive(Debug)]
 #[must_use = "a reservation that is dropped at once charges next to nothing"]
 pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
-    limiter: L,
-    claims: Claims,
-    route: u32,
+    pub(super) limiter: L,
+    pub(super) claims: Claims,
+    pub(super) route: u32,
     meter: Meter,
     settlement: Settlement,
     waived: bool,

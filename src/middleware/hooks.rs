@@ -39,10 +39,10 @@ pub(super) struct OnRefusal {
 }
 
 impl Hooks {
-    /// Whether the budget leaves a request alone.
+    /// The scope inside for which the budget leaves a request alone, if it does.
     #[inline]
-    pub(super) fn leave_alone(&self, facts: &dyn Facts) -> bool {
-        self.except.iter().any(|scope| scope.matches(facts))
+    pub(super) fn excepted(&self, facts: &dyn Facts) -> Option<&Condition> {
+        self.except.iter().find(|scope| scope.matches(facts))
     }
 
     /// Tells those who want to know that a request is refused.

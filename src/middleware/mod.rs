@@ -40,6 +40,7 @@ mod budget_builder;
 mod closures;
 mod current;
 mod error;
+mod explain;
 mod extract;
 mod facts;
 mod future;
@@ -51,6 +52,7 @@ mod rule_builder;
 mod rule_error;
 mod running;
 mod service;
+mod standard;
 mod told;
 mod watch;
 mod wire;
@@ -140,7 +142,7 @@ impl TimeBudget {
     ///
     /// struct Session { user: String }
     ///
-    /// let options = config::Options::with_identity_in_code();
+    /// let options = config::Options::default().with_identity_in_code();
     /// let text = r#"{"rate_limit_rules": [{"name": "each", "key": "user", "limits": "60s per hour"}]}"#;
     /// let (site, _) = options.parse_site("demo.example", text)?;
     /// let budget = TimeBudget::of_site(site, Engine::in_memory())

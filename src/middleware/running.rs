@@ -9,6 +9,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 
 use crate::limiter::{Decision, LimitReport, Question, Report, Reservation};
 use crate::middleware::closures::HeadAnswer;
+use crate::middleware::standard::Standard;
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -24,8 +25,8 @@ pub(super) struct Running {
     waits_for_client: Cell<bool>,
     /// The tightest limit of the budgets inside this one.
     inner: Cell<Option<Inner>>,
-    /// Why it was refused, if it is served another page.
-    refusal: RefCell<Option<Report>>,
+    /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
+    refusal: RefCell<Option<Box<Rewritten>>>,
     /// The budget around this one.
     outer: Option<Rc<Running>>,
 }
@@ -36,6 +37,15 @@ struct Inner {
     refused: bool,
     remaining: u64,
     limit: u64,
+    /// Whether it has written the fields of the draft.
+    standard: bool,
+}
+
+/// What is told of a refused request that is served another page.
+#[derive(Debug)]
+struct Rewritten {
+    report: Report,
+    standard: Option<Standard>,
 }
 
 impl Running {
@@ -57,7 +67,8 @@ impl Running {
 
     /// Charges the request its time, though it was refused, since it is served another page.
     pub(super) fn admit_rewritten(&self, facts: &dyn Facts, refusal: Report) -> Result<Decision, Fault> {
-        *self.refusal.borrow_mut() = Some(refusal);
+        let rewritten = Rewritten { report: refusal, standard: self.refused_standard() };
+        *self.refusal.borrow_mut() = Some(Box::new(rewritten));
         self.reservation.borrow_mut().admit_rewritten(facts)
     }
 
@@ -83,7 +94,8 @@ impl Running {
     pub(super) fn refused(&self, report: &Report) {
         let nearest = self.outer.as_ref();
         if let Some(outer) = nearest {
-            outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit });
+            let standard = self.site.wire().is_standard();
+            outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit, standard });
         }
         for outer in iter::successors(nearest, |inner| inner.outer.as_ref()) {
             outer.waive();
@@ -186,19 +198,46 @@ impl Running {
         }
     }
 
+    /// Writes the fields of the draft on the answer to a refused request, if there are any.
+    pub(super) fn write_refused_standard(&self, headers: &mut HeaderMap) {
+        if let Some(standard) = self.refused_standard() {
+            standard.write(headers, false);
+        }
+    }
+
+    fn refused_standard(&self) -> Option<Standard> {
+        let is_standard = self.site.wire().is_standard();
+        is_standard.then(|| Standard::of_refused(self.reservation.borrow().in_force()))
+    }
+
+    /// Writes the fields of the draft, if there are any, beside those of the budgets inside; not where one of them has
+    /// refused, for then this one says nothing of the answer.
+    fn write_standard(&self, headers: &mut HeaderMap, inner: Option<Inner>) {
+        if self.site.wire().is_standard() && !inner.is_some_and(|inner| inner.refused) {
+            let standard = Standard::of_served(self.reservation.borrow().in_force());
+            standard.write(headers, inner.is_some_and(|inner| inner.standard));
+        }
+    }
+
     /// The tightest that the client has been told of so far; `None` if this budget, and those inside, say nothing.
     fn tell(&self, headers: &mut HeaderMap, report: Option<&Report>) -> Option<Inner> {
         let inner = self.inner.get();
         if let Some(refusal) = &*self.refusal.borrow() {
             // Under the URL of the page, and so kept from caches.
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            self.site.wire().write(headers, &self.site, refusal, false);
-            return Some(Inner { refused: true, remaining: 0, limit: refusal.limit });
+            self.site.wire().write(headers, &self.site, &refusal.report, false);
+            if let Some(standard) = &refusal.standard {
+                standard.write(headers, false);
+            }
+            let standard = refusal.standard.is_some();
+            return Some(Inner { refused: true, remaining: 0, limit: refusal.report.limit, standard });
         }
         let Some(report) = report.filter(|_| self.site.wire().is_enabled()) else { return inner };
-        let own = Inner { refused: false, remaining: report.remaining, limit: report.limit };
-        if inner.is_some_and(|inner| inner.is_tighter_than(own)) {
-            return inner;
+        self.write_standard(headers, inner);
+        let standard = self.site.wire().is_standard() || inner.is_some_and(|inner| inner.standard);
+        let own = Inner { refused: false, remaining: report.remaining, limit: report.limit, standard };
+        if let Some(inner) = inner.filter(|inner| inner.is_tighter_than(own)) {
+            return Some(Inner { standard, ..inner });
         }
         self.site.wire().write(headers, &self.site, report, true);
         Some(own)

@@ -45,7 +45,7 @@ where
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         watch::see(&running);
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site());
-        let is_exempt = running.is_inside_of_rewritten() || running.site().hooks().leave_alone(&facts);
+        let is_exempt = running.is_inside_of_rewritten() || running.site().hooks().excepted(&facts).is_some();
         let decided = match is_exempt {
             true => Ok(Decision::Exempt),
             false => running.admit(&facts),
@@ -85,7 +85,8 @@ where
             // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
             running.site().hooks().tell(&request, &refused);
-            let response = refusal::response(&request, running.site(), &refused);
+            let mut response = refusal::response(&request, running.site(), &refused);
+            running.write_refused_standard(response.headers_mut());
             BudgetFuture::answered(request.into_response(response))
         }
         // A store that has asked leaves nothing open.

@@ -17,6 +17,8 @@ const DIGITS: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Wire {
     enabled: bool,
+    /// Whether there are the fields of the draft, too.
+    standard: bool,
     reset_style: ResetStyle,
     limit: HeaderName,
     remaining: HeaderName,
@@ -33,10 +35,11 @@ struct Repeated(RefCell<(u64, HeaderValue)>);
 
 impl Wire {
     pub(super) fn new(policy: &HeaderPolicy) -> Self {
-        let HeaderPolicy { enabled, reset: reset_style, names } = policy;
+        let HeaderPolicy { enabled, reset: reset_style, names, standard } = policy;
         let defaults = HeaderNames::default();
         Self {
             enabled: *enabled,
+            standard: *enabled && standard.is_some(),
             reset_style: *reset_style,
             limit: field_name(&names.limit, &defaults.limit, "x-ratelimit-limit"),
             remaining: field_name(&names.remaining, &defaults.remaining, "x-ratelimit-remaining"),
@@ -50,6 +53,11 @@ impl Wire {
 
     pub(super) const fn is_enabled(&self) -> bool {
         self.enabled
+    }
+
+    /// Whether there are the fields of the draft, too.
+    pub(super) const fn is_standard(&self) -> bool {
+        self.standard
     }
 
     /// Writes where a client stands, and for a served request what it has cost.

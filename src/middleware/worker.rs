@@ -57,7 +57,7 @@ impl Deref for WorkerSite {
 }
 
 impl WorkerSite {
-    fn new(limiter: &Arc<Limiter>, hooks: &Arc<Hooks>) -> Self {
+    pub(super) fn new(limiter: &Arc<Limiter>, hooks: &Arc<Hooks>) -> Self {
         let wire = Wire::new(&limiter.site().headers);
         let (limiter, hooks) = (Arc::clone(limiter), Arc::clone(hooks));
         Self(Rc::new(Parts { limiter, hooks, wire, last_refusal: LastRefusal::default() }))
@@ -117,7 +117,7 @@ impl View {
 /// The host that the request is for: that of its target where it names one (RFC 9112, section 3.2.2), else of `Host`.
 ///
 /// Never `X-Forwarded-Host`, with which a client could choose its site.
-fn host(request: &ServiceRequest) -> Option<&str> {
+pub(super) fn host(request: &ServiceRequest) -> Option<&str> {
     let target = request.head().uri.host(); // Without the user that an authority may name.
     target.or_else(|| request.headers().get(header::HOST)?.to_str().ok())
 }

@@ -1,5 +1,7 @@
 //! Globs: path patterns with wildcards, matched in linear time.
 
+use std::fmt;
+
 /// The most characters that a glob has: one bit each, and one for the end.
 const MAX_LENGTH: usize = 127;
 
@@ -21,6 +23,17 @@ enum Step {
     Run,
     /// `**`
     LongRun,
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| match step {
+            Step::Exactly(letter) => write!(f, "{letter}"),
+            Step::One => f.write_str("?"),
+            Step::Run => f.write_str("*"),
+            Step::LongRun => f.write_str("**"),
+        })
+    }
 }
 
 impl Glob {

@@ -11,11 +11,21 @@ pub struct HeaderPolicy {
     pub reset: ResetStyle,
     /// What they are called.
     pub names: HeaderNames,
+    /// Whose fields there are beside them, if anybody's.
+    pub standard: Option<Standard>,
+}
+
+/// Who defines fields that say the same as ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standard {
+    /// draft-ietf-httpapi-ratelimit-headers-11: `RateLimit` and `RateLimit-Policy`.
+    Draft11,
 }
 
 impl Default for HeaderPolicy {
     fn default() -> Self {
-        Self { enabled: true, reset: ResetStyle::Seconds, names: HeaderNames::default() }
+        Self { enabled: true, reset: ResetStyle::Seconds, names: HeaderNames::default(), standard: None }
     }
 }
 

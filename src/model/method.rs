@@ -1,5 +1,7 @@
 //! Request methods as conditions compare them.
 
+use std::fmt;
+
 /// A request method to compare requests with.
 ///
 /// HEAD is GET: whoever may not GET a page may not learn its headers either, and the other way round.
@@ -27,6 +29,12 @@ impl Method {
     /// Requests' methods are taken to the letter, as routers take them: `get` is a method, but not GET.
     pub fn matches(&self, asked: &str) -> bool {
         self.0 == head_is_get(asked)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -37,6 +37,11 @@ impl Pattern {
         regex.map(Self).map_err(|error| PatternError(reason(&error)))
     }
 
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
     /// Whether the pattern is found in a text.
     pub fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)

@@ -26,7 +26,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use self::uri::{UriError, open};
+pub use self::uri::{StoreUri, UriError, open};
 use crate::model::key::{AccountHash, KeyHash, Salt};
 use crate::model::now::Now;
 pub use crate::model::rule::Counts;

@@ -13,10 +13,11 @@ fn an_application_whose_code_knows_its_clients_says_so_to_the_loader() {
     let text = r#"{"rate_limit_rules": [{"name": "a", "key": ["user", "groups"], "limits": "1 per hour"}],
         "rate_limit_users": {}, "rate_limit_tiers": {"gold": {}}}"#;
     assert!(config::parse_site("test", text).is_err());
-    let (site, _) = Options::with_identity_in_code().parse_site("test", text).unwrap();
+    let (site, _) = Options::default().with_identity_in_code().parse_site("test", text).unwrap();
     assert_eq!(site.tiers.tiers[0].multiplier, Multiplier::ONE);
     let keys = text.replace("groups", "api_key");
-    let errors = Options::with_identity_in_code().parse_site("test", &keys).unwrap_err().to_string();
+    let errors =
+        Options::default().with_identity_in_code().parse_site("test", &keys).unwrap_err().to_string();
     assert!(errors.ends_with("no API key is known; expected rate_limit_api_keys"), "{errors}");
 }
 

@@ -23,11 +23,15 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users or rate_limit_overrides",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides or rate_limit_store",
     ),
     (
         r#"{"rate_limit_store": []}"#,
-        "rate_limit_store: a list: not supported by this version; expected only time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users or rate_limit_overrides",
+        "rate_limit_store: a list: is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
+    ),
+    (
+        r#"{"rate_limit_store": "redis://:hunter2@db"}"#,
+        "rate_limit_store: a text: is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
     ),
     (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
@@ -158,12 +162,12 @@
         r#"rate_limit_headers.reset: "second": no such style; expected "seconds" or "unix""#,
     ),
     (
-        r#"{"rate_limit_headers": {"standard": "draft-11"}}"#,
-        r#"rate_limit_headers.standard: "draft-11": not supported by this version; expected false"#,
+        r#"{"rate_limit_headers": {"standard": "draft-10"}}"#,
+        r#"rate_limit_headers.standard: "draft-10": no such standard; expected false or "draft-11""#,
     ),
     (
         r#"{"rate_limit_headers": {"standard": true}}"#,
-        "rate_limit_headers.standard: true: no such standard; expected false",
+        "rate_limit_headers.standard: true: no such standard; expected false or \"draft-11\"",
     ),
     (
         r#"{"rate_limit_headers": {"enable": true}}"#,

@@ -158,7 +158,8 @@ async fn code_is_asked_once_and_only_where_a_rule_needs_it() {
         (r#"{"name": "d", "limits": "9/day"}"#, 0),
     ] {
         let file = format!(r#"{{"rate_limit_rules": [{rules}]}}"#);
-        let (site, _) = Options::with_identity_in_code().parse_site("test", &file).expect("a site file");
+        let (site, _) =
+            Options::default().with_identity_in_code().parse_site("test", &file).expect("a site file");
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
         let budget = TimeBudget::of_site(site, world.engine()).identify(move |_| {

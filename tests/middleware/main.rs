@@ -26,6 +26,7 @@ mod rules;
 mod rules_counting;
 mod rules_keys;
 mod sites;
+mod standard;
 mod tiers;
 mod timing;
 mod waits;

@@ -3,8 +3,12 @@
 mod answer;
 mod budget;
 mod check;
+mod config;
 mod demo;
+mod environment;
+mod explain;
 mod hostile;
+mod limits;
 mod reload;
 mod running;
 mod scratch;

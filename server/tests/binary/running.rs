@@ -14,6 +14,14 @@ use crate::scratch::Scratch;
 /// How long to wait for what must happen; only a test that fails takes that long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a command prints, once it has ended well.
+pub(crate) fn printed<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
+    let output = timebudget(args).output().unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
 /// A command of the binary.
 pub(crate) fn timebudget<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_timebudget"));
@@ -46,8 +54,14 @@ impl Running {
     }
 
     pub(crate) fn start(scratch: Scratch, args: &[&OsStr]) -> Self {
+        Self::start_in(scratch, args, &[])
+    }
+
+    /// A server with these variables in its environment.
+    pub(crate) fn start_in(scratch: Scratch, args: &[&OsStr], variables: &[(&str, &str)]) -> Self {
         let listen = ["serve", "--listen", "127.0.0.1:0"].map(OsStr::new);
         let mut command = timebudget(listen.iter().chain(args));
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = collected(child.stdout.take().unwrap());
         let log = collected(child.stderr.take().unwrap());

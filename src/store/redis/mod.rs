@@ -55,6 +55,11 @@ pub struct Redis {
     desk: OnceLock<UnboundedSender<Message>>,
 }
 
+/// Whether a URI is sound; no store is made of it.
+pub(in crate::store) fn check_uri(uri: &str) -> Result<(), UriError> {
+    Settings::of_uri(uri).map(drop)
+}
+
 impl Redis {
     /// The store of a URI: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`.
     ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::key::KeyHasher;
 use crate::model::nearest::nearest;
-use crate::store::uri::{UriError, UriFault};
+use crate::store::uri::{PREFIX_EXPECTED, UriError, UriFault, is_prefix};
 
 /// Where the servers are and how they are spoken to.
 #[derive(Clone)]
@@ -236,13 +236,11 @@ fn duration(name: &str, value: &str, least: Duration, most: Duration) -> Result<
     if (least..=most).contains(&span) { Ok(span) } else { Err(expected()) }
 }
 
-/// Braces would move the hash tag, and control characters would be hard to read.
 fn prefix(value: String) -> Result<String, UriFault> {
-    let plain = value.chars().all(|c| c.is_ascii_graphic() && c != '{' && c != '}');
-    if plain && (1..=64).contains(&value.len()) {
-        return Ok(value);
+    match is_prefix(&value) {
+        true => Ok(value),
+        false => Err(UriFault::new("prefix", &format!("expected {PREFIX_EXPECTED}"))),
     }
-    Err(UriFault::new("prefix", "expected 1 to 64 printable ASCII characters without braces"))
 }
 
 fn unknown_parameter(name: &str) -> UriFault {

@@ -1,0 +1,35 @@
+//! `timebudget config`: the effective configuration, and who says what.
+
+use timebudget::config::{Configuration, Entry};
+
+use crate::args::ConfigArgs;
+use crate::failure::Failure;
+use crate::source::{self, Source};
+use crate::table::aligned;
+use crate::{limits, output};
+
+/// Prints every key with its origin and its value, site by site; keys that belong to others are not looked at.
+///
+/// # Errors
+///
+/// All that is wrong with the configuration.
+pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
+    let environment = source::environment(&args.store)?;
+    let read = Source::of(&args.source).read(&environment).map_err(Failure::wrong)?;
+    limits::warn(&read.loaded);
+    output::to_stdout(&described(&read));
+    Ok(())
+}
+
+fn described(read: &Configuration) -> String {
+    let mut text = format!("process\n{}", table(&read.process));
+    for (host, entries) in &read.sites {
+        text += &format!("\n{}\n{}", limits::heading(host, &read.loaded), table(entries));
+    }
+    text
+}
+
+fn table(entries: &[Entry]) -> String {
+    let row = |entry: &Entry| [entry.key.clone(), entry.origin.to_string(), entry.value.clone()];
+    aligned(&entries.iter().map(row).collect::<Vec<_>>())
+}

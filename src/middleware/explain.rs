@@ -1,0 +1,25 @@
+//! What a budget makes of a request, without deciding over it.
+
+use actix_web::dev::ServiceRequest;
+
+use crate::limiter::explanation::Explanation;
+use crate::middleware::TimeBudget;
+use crate::middleware::facts::{RequestFacts, Routes};
+use crate::middleware::worker::{WorkerSite, host};
+
+impl TimeBudget {
+    /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
+    ///
+    /// The request is seen as the budget itself sees it at this place.
+    pub fn explain(&self, request: &ServiceRequest) -> Explanation {
+        let site = WorkerSite::new(&self.sites.limiter(host(request)), &self.hooks);
+        let routes = Routes::default();
+        let facts = RequestFacts::new(request, &routes, &site);
+        let mut explanation = site.explain(&facts);
+        if let Some(scope) = self.hooks.excepted(&facts) {
+            explanation.exempt = Some(scope.clone());
+            explanation.rules.clear();
+        }
+        explanation
+    }
+}
