@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use timebudget::limiter::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart};
+use timebudget::model::rule::Component;
 use timebudget::{Window, Zone, ZoneSource};
 
 use crate::moment::{Local, Utc};
@@ -90,12 +91,20 @@ fn names(names: &[Arc<str>]) -> String {
 }
 
 fn parts(key: &[KeyPart]) -> String {
-    let part = |part: &KeyPart| {
-        let value = part.value.as_ref().map_or("none".to_owned(), |value| format!("{value:?}"));
-        let instead = part.instead_of.as_ref().map(|other| format!(", for there is no {other}"));
-        format!("  key {} {value}{}\n", part.component, instead.unwrap_or_default())
+    key.iter().map(|part| format!("  key {}\n", described(part))).collect()
+}
+
+fn described(KeyPart { component, value, instead_of }: &KeyPart) -> String {
+    let value = match (component, value) {
+        // Which site it is stands above.
+        (Component::Site, _) => String::new(),
+        (_, Some(value)) => format!(" {value:?}"),
+        (_, None) => " none".to_owned(),
     };
-    key.iter().map(part).collect()
+    match instead_of {
+        Some(other) => format!("{component}{value}, for there is no {other}"),
+        None => format!("{component}{value}"),
+    }
 }
 
 /// The limit with its window, by the site's clock and by UTC.
