@@ -9,6 +9,7 @@ mod api_keys;
 mod clients;
 mod condition;
 mod directory;
+mod fair;
 mod files;
 mod headers;
 mod identity;

@@ -3,6 +3,7 @@
 mod admission;
 mod client;
 mod engine;
+mod fair;
 mod open_limits;
 mod open_rule;
 mod reservation;

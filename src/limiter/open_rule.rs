@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::limiter::Claims;
 use crate::limiter::client::Client;
 use crate::limiter::engine::{Engine, Expectations};
-use crate::limiter::open_limits::LimitsBySource;
+use crate::limiter::fair::{Fair, claim_share};
+use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
@@ -20,6 +21,8 @@ use crate::store::{BookSpec, Charge, Claim, Counts, Mode, Tally};
 pub(super) struct OpenRule {
     pub(super) name: Arc<str>,
     pub(super) limits: LimitsBySource,
+    /// How its clients are told apart, if it is fair.
+    fair: Option<Fair>,
     pub(super) expectations: Arc<Expectations>,
     /// Whether it has no condition.
     pub(super) applies_always: bool,
@@ -31,6 +34,7 @@ pub(super) struct OpenRule {
 
 impl OpenRule {
     pub(super) fn new(rule: &Rule, site: &Site, engine: &Engine) -> Self {
+        let fair = Fair::of(rule, site, engine);
         let open = |limit: &Limit| {
             let tally = match limit {
                 Limit::Time { .. } => Tally::Charged(Unit::Time),
@@ -38,12 +42,15 @@ impl OpenRule {
                 Limit::Concurrent { .. } => Tally::Running,
             };
             let (site, zone) = (site.name.as_str(), &site.zone);
-            engine.store.open(&BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone })
+            let spec = BookSpec { site, rule: &rule.name, tally, period: limit.period(), zone };
+            let shares = fair.and_then(|_| Fair::open(limit, &spec, engine));
+            OpenLimit { limit: *limit, book: engine.store.open(&spec), shares }
         };
         let is_constant = rule.key.is_constant() && !rule.per_method;
         Self {
             name: Arc::from(rule.name.as_str()),
             limits: LimitsBySource::open(rule, &site.tiers, open),
+            fair,
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
@@ -68,7 +75,9 @@ impl OpenRule {
     ) {
         let Rule { counts, shadow, cost, .. } = *rule;
         let source = client.map_or(Source::Rule, |client| client.source(rule));
-        for (limit, book) in self.limits.from(source) {
+        let own = self.fair.and_then(|fair| fair.key(rule, facts));
+        for open in self.limits.from(source) {
+            let OpenLimit { limit, book, .. } = open;
             let charge = match limit {
                 Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
                 // What is never refused is charged its time, and is not counted.
@@ -77,6 +86,9 @@ impl OpenRule {
                 Limit::Concurrent { .. } => Charge::Place,
             };
             claims.push(Claim { rule: at, counts, shadow, ..Claim::new(*book, key, limit.quota(), charge) });
+            if own.is_some() {
+                claim_share(open, own, claims);
+            }
         }
     }
 

@@ -26,7 +26,8 @@ impl Rule {
             Missing::Use(component) => Some(component),
             Missing::Skip => None,
         };
-        let components = self.key.0.iter().chain(stand_in).filter_map(Component::need);
+        let fair = self.fair.iter().flat_map(|fair| &fair.0);
+        let components = self.key.0.iter().chain(fair).chain(stand_in).filter_map(Component::need);
         let mut needs = self.when.needs();
         needs.extend(components);
         needs

@@ -44,6 +44,8 @@ pub struct Rule {
     pub charge_when: Option<Statuses>,
     /// How long a request's time runs.
     pub until: Until,
+    /// What tells clients apart that share an account, if none of them may spend more than its share once little is left.
+    pub fair: Option<KeySpec>,
     /// What a running request holds of a time limit until it ends.
     pub hold: Hold,
     /// Whether the rule decides and counts, but never refuses.
@@ -68,6 +70,7 @@ impl Rule {
             cost: 1,
             charge_when: None,
             until: Until::Body,
+            fair: None,
             hold: Hold::Auto,
             shadow: false,
             action: Action::default(),

@@ -7,6 +7,7 @@ mod burst;
 mod country;
 mod endings;
 mod extractor;
+mod fair;
 mod forms;
 mod harness;
 mod headers;
