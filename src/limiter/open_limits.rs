@@ -54,7 +54,7 @@ impl LimitsBySource {
 
     /// The limits from a source.
     #[inline]
-    pub(super) fn from(&self, source: Source) -> &OpenLimits {
+    pub(super) fn of(&self, source: Source) -> &OpenLimits {
         match source {
             Source::Rule => &self.own,
             Source::Tier(at) => &self.of_tiers[at],

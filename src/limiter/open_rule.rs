@@ -76,7 +76,7 @@ impl OpenRule {
         let Rule { counts, shadow, cost, .. } = *rule;
         let source = client.map_or(Source::Rule, |client| client.source(rule));
         let own = self.fair.and_then(|fair| fair.key(rule, facts));
-        for open in self.limits.from(source) {
+        for open in self.limits.of(source) {
             let OpenLimit { limit, book, .. } = open;
             let charge = match limit {
                 Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
