@@ -439,8 +439,8 @@ fn the_example_at_the_root_loads_without_a_warning() {
 proptest! {
     #[test]
     fn no_value_of_ours_panics(
-        key in "time_zone|rate_limit(_headers|_exempt|_rules|s)?",
-        value in r#"([\[{]|"(limit|window|path|prefix|glob|any|not|names|enabled)":){0,5}("[a-z/*0-9; ]{0,12}"|-?[0-9.eE]{1,20}|null|true)?[\]},]{0,5}"#,
+        key in "time_zone|rate_limit(_headers|_exempt|_rules|_tiers|_groups|_users|_overrides|_api_keys|_identity|_country|s)?",
+        value in r#"([\[{]|"(limit|window|path|prefix|glob|any|not|names|enabled|user|tier|until|multiplier|header)":){0,5}("[a-z/*0-9; ]{0,12}"|-?[0-9.eE]{1,20}|null|true)?[\]},]{0,5}"#,
     ) {
         let _ = config::parse_site("demo.example", &format!("{{\"{key}\": {value}}}"));
     }

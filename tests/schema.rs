@@ -51,7 +51,7 @@ const SOUND: [&str; 42] = [
     r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"},
         "rate_limit_country": {"header": "CF-IPCountry"}, "rate_limit_exempt": {"group": ["a", {"prefix": "b"}], "country": "fr"},
         "rate_limit_rules": [{"name": "export", "limits": "1/day", "key": ["user", "groups", "country"], "missing": "tier",
-            "when": {"user": {"glob": "bot-*"}, "authenticated": true, "country": ["FR", "DE"]}}]}"#,
+            "fair": ["ip", "user"], "when": {"user": {"glob": "bot-*"}, "authenticated": true, "country": ["FR", "DE"]}}]}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"},
         "rate_limit": "60s/hour", "rate_limit_rules": [{"name": "export", "limits": "1/day", "when": {"tier": "gold"}, "key": "tier"}],
         "rate_limit_tiers": {"gold": {"multiplier": 1.5, "priority": 10, "limits": {"export": "300s per hour", "site": ["1s/day"]}},

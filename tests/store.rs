@@ -15,6 +15,8 @@ mod mistrust;
 mod naive;
 #[path = "store/sequences.rs"]
 mod sequences;
+#[path = "store/shares.rs"]
+mod shares;
 #[path = "store/snapshots.rs"]
 mod snapshots;
 

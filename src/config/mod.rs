@@ -12,6 +12,7 @@ mod configuration;
 mod directory;
 mod discreet;
 mod environment;
+mod fair;
 mod files;
 mod headers;
 mod identity;

@@ -88,14 +88,13 @@ impl References<'_> {
 
     fn check_needs(&mut self) {
         let site = self.site;
-        let rules = site.rules.iter().enumerate();
-        for (at, rule) in rules {
+        for (at, rule) in site.rules.iter().enumerate() {
             if let Some(fault) = rule.needs().into_iter().find_map(|need| self.missing(need)) {
                 self.wrong("rate_limit_rules", &format!("rate_limit_rules[{at}]"), &rule.name, fault);
             }
         }
-        let exempt = site.exempt.iter().flat_map(Condition::needs);
-        for fault in exempt.filter_map(|need| self.missing(need)).take(1).collect::<Vec<_>>() {
+        let mut exempt = site.exempt.iter().flat_map(Condition::needs);
+        if let Some(fault) = exempt.find_map(|need| self.missing(need)) {
             self.wrong_key("rate_limit_exempt", fault);
         }
         let Tiers { tiers, groups, users, overrides, .. } = &site.tiers;

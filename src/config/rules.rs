@@ -2,6 +2,7 @@
 
 use crate::config::action::action;
 use crate::config::condition::condition;
+use crate::config::fair::{check_fair, fair};
 use crate::config::json::Json;
 use crate::config::key::{key, missing};
 use crate::config::limits::limits;
@@ -32,11 +33,12 @@ const FIELDS: Known = Known {
         "charge_when",
         "until",
         "per_method",
+        "fair",
         "hold",
         "shadow",
         "action",
     ],
-    later: &["fair"],
+    later: &[],
 };
 
 /// The names of the rules that `rate_limit` makes.
@@ -86,6 +88,7 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
         charge_when(node, report).map(|charged| Some(charged.into()))
     });
     let until = read.field("until", Until::Body, until);
+    let fair = read.field("fair", None, fair);
     let hold = read.field("hold", Hold::Auto, hold);
     let shadow = read.field("shadow", false, flag);
     let action = read.field("action", Action::default(), action);
@@ -102,6 +105,7 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
         cost: cost?,
         charge_when: charge_when?,
         until: until?,
+        fair: fair?,
         hold: hold?,
         shadow: shadow?,
         action: action?,
@@ -113,7 +117,7 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
             report,
         );
     }
-    check_counts(rule, node, report)
+    check_counts(check_fair(rule, node, report)?, node, report)
 }
 
 /// Reads fields that may be left out.

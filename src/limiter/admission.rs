@@ -8,7 +8,7 @@ use crate::limiter::{Claims, Limiter, Reservation};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Unit};
-use crate::store::{Asking, Charge, Claim, Fault, Settlement};
+use crate::store::{Asking, Charge, Claim, Fault, Part, Settlement};
 
 /// The decision before the handler.
 #[derive(Debug)]
@@ -134,11 +134,14 @@ pub enum Cause {
     Held,
     /// As many requests run as may at once.
     Crowded,
+    /// Little of the quota is left, and the client has spent its share: the window must end.
+    Share,
 }
 
 impl Cause {
     const fn of(claim: &Claim) -> Self {
         match claim.charge {
+            _ if matches!(claim.part, Part::Share) => Self::Share,
             Charge::Place => Self::Crowded,
             Charge::Time { .. } if claim.standing.spent < claim.quota => Self::Held,
             Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
@@ -192,7 +195,7 @@ impl Report {
         if let [only] = claims.as_slice() {
             return (!only.shadow).then(|| Self::of(only, &settlement(only), now));
         }
-        let described = claims.iter().filter(|claim| !claim.shadow);
+        let described = claims.iter().filter(|claim| !claim.shadow && claim.part == Part::Whole);
         let tightest = described.min_by(|one, other| {
             let share = |a: &Claim, b: &Claim| u128::from(a.remaining()) * u128::from(b.quota);
             let length = |claim: &Claim| claim.standing.window.length();
@@ -219,7 +222,7 @@ impl Report {
 /// How long to wait until a claim that refuses would be admitted.
 pub(super) fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
-    if Cause::of(claim) == Cause::Spent {
+    if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
         return reset;
     }
     // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.

@@ -1,4 +1,4 @@
-//! The books of limits that a closure gives, opened when they are first met.
+//! The books of a rule, opened when they are first met.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,6 +6,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::limiter::engine::Engine;
+use crate::limiter::fair::Fair;
+use crate::limiter::open_limits::OpenLimit;
 use crate::model::cost::Cost;
 use crate::model::limit::Limit;
 use crate::model::rule::tightest;
@@ -17,43 +19,53 @@ use crate::store::{Book, BookSpec, Tally};
 /// The books of a rule, by what their accounts are known by: never by a quota, so that who is given another one meets
 /// what was spent.
 ///
-/// A book stays open as long as the limiter lives. So the periods that a closure gives are to be few.
+/// A book stays open as long as the limiter lives. So the periods of the limits that a closure gives are to be few.
 pub(super) struct Books {
     engine: Arc<Engine>,
     site: String,
     rule: String,
     zone: Arc<Zone>,
-    open: RwLock<Vec<(Limit, Book)>>,
+    /// Whether they keep what each client spends, too.
+    is_fair: bool,
+    open: RwLock<Vec<OpenLimit>>,
 }
 
 impl Books {
-    pub(super) fn new(rule: &str, site: &Site, engine: &Arc<Engine>) -> Self {
+    pub(super) fn new(rule: &str, site: &Site, is_fair: bool, engine: &Arc<Engine>) -> Self {
         Self {
             engine: Arc::clone(engine),
             site: site.name.clone(),
             rule: rule.to_owned(),
             zone: Arc::clone(&site.zone),
+            is_fair,
             open: RwLock::default(),
         }
     }
 
-    /// The book of a limit.
-    pub(super) fn of(&self, limit: &Limit) -> Book {
-        let known =
-            self.open.read().iter().find(|(other, _)| is_one_book(other, limit)).map(|(_, book)| *book);
-        known.unwrap_or_else(|| self.open(limit))
+    /// A limit with its books open.
+    pub(super) fn of(&self, limit: &Limit) -> OpenLimit {
+        let known = self.open.read().iter().find(|open| is_one_book(&open.limit, limit)).copied();
+        OpenLimit { limit: *limit, ..known.unwrap_or_else(|| self.open(limit)) }
     }
 
     /// The limit that has a book, with the quota of whoever met it first.
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
-        self.open.read().iter().find(|(_, other)| *other == book).map(|(limit, _)| *limit)
+        self.open.read().iter().find(|open| open.book == book).map(|open| open.limit)
     }
 
     /// Two threads that open one book at once are given the same by the store, which is listed twice then.
-    fn open(&self, limit: &Limit) -> Book {
-        let book = open(&self.engine, &self.site, &self.rule, &self.zone, limit);
-        self.open.write().push((*limit, book));
-        book
+    fn open(&self, limit: &Limit) -> OpenLimit {
+        let tally = match limit {
+            Limit::Time { .. } => Tally::Charged(Unit::Time),
+            Limit::Requests { .. } => Tally::Charged(Unit::Requests),
+            Limit::Concurrent { .. } => Tally::Running,
+        };
+        let (site, rule, zone) = (self.site.as_str(), self.rule.as_str(), &self.zone);
+        let spec = BookSpec { site, rule, tally, period: limit.period(), zone };
+        let shares = if self.is_fair { Fair::open(limit, &spec, &self.engine) } else { None };
+        let open = OpenLimit { limit: *limit, book: self.engine.store.open(&spec), shares };
+        self.open.write().push(open);
+        open
     }
 }
 
@@ -61,16 +73,6 @@ impl fmt::Debug for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Books").field("rule", &self.rule).finish_non_exhaustive()
     }
-}
-
-/// Opens the book of a rule's limit.
-pub(super) fn open(engine: &Engine, site: &str, rule: &str, zone: &Arc<Zone>, limit: &Limit) -> Book {
-    let tally = match limit {
-        Limit::Time { .. } => Tally::Charged(Unit::Time),
-        Limit::Requests { .. } => Tally::Charged(Unit::Requests),
-        Limit::Concurrent { .. } => Tally::Running,
-    };
-    engine.store.open(&BookSpec { site, rule, tally, period: limit.period(), zone })
 }
 
 /// Limits as a closure gives them, within the bounds of a site file.

@@ -7,6 +7,7 @@ mod client;
 mod engine;
 mod explain;
 pub mod explanation;
+mod fair;
 mod in_force;
 mod limit_report;
 mod open_limits;

@@ -6,7 +6,25 @@ use crate::model::tiers::{Source, Tiers};
 use crate::store::Book;
 
 /// Limits with their books open.
-pub(super) type OpenLimits = Vec<(Limit, Book)>;
+pub(super) type OpenLimits = Vec<OpenLimit>;
+
+/// A limit with its books open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenLimit {
+    pub(super) limit: Limit,
+    pub(super) book: Book,
+    /// The books of its clients, if it is fair.
+    pub(super) shares: Option<Shares>,
+}
+
+/// The books of what clients spend of accounts that they share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shares {
+    /// How many clients there are.
+    pub(super) clients: Book,
+    /// What each has spent.
+    pub(super) own: Book,
+}
 
 /// The limits of a rule, for those whom it says them for and for those who have others.
 ///
@@ -23,8 +41,8 @@ pub(super) struct LimitsBySource {
 
 impl LimitsBySource {
     /// Opens the books of all limits that a rule may have.
-    pub(super) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> Book) -> Self {
-        let of = |source| tiers.limits(rule, source).iter().map(|limit| (*limit, open(limit))).collect();
+    pub(super) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
+        let of = |source| tiers.limits(rule, source).iter().map(&open).collect();
         let about = |at: &usize| tiers.source(rule, None, &[*at]) == Source::Override(*at);
         let overrides = (0..tiers.overrides.len()).filter(about);
         Self {
@@ -36,7 +54,7 @@ impl LimitsBySource {
 
     /// The limits from a source.
     #[inline]
-    pub(super) fn from(&self, source: Source) -> &OpenLimits {
+    pub(super) fn of(&self, source: Source) -> &OpenLimits {
         match source {
             Source::Rule => &self.own,
             Source::Tier(at) => &self.of_tiers[at],
@@ -51,7 +69,7 @@ impl LimitsBySource {
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
         let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));
         let all = self.own.iter().chain(others.flatten());
-        all.into_iter().find(|(_, other)| *other == book).map(|(limit, _)| *limit)
+        all.into_iter().find(|open| open.book == book).map(|open| open.limit)
     }
 
     /// How many limits the rule has for those for whom it has most.

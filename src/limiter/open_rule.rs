@@ -6,7 +6,8 @@ use crate::limiter::Claims;
 use crate::limiter::books::{self, Books};
 use crate::limiter::client::Client;
 use crate::limiter::engine::{Engine, Expectations};
-use crate::limiter::open_limits::LimitsBySource;
+use crate::limiter::fair::{Fair, claim_share};
+use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
@@ -23,6 +24,8 @@ pub(super) struct OpenRule {
     pub(super) limits: LimitsBySource,
     /// The books of limits that a closure gives.
     pub(super) computed: Option<Books>,
+    /// How its clients are told apart, if it is fair.
+    fair: Option<Fair>,
     pub(super) expectations: Arc<Expectations>,
     /// Whether it has no condition.
     pub(super) applies_always: bool,
@@ -34,12 +37,14 @@ pub(super) struct OpenRule {
 
 impl OpenRule {
     pub(super) fn new(rule: &Rule, site: &Site, engine: &Arc<Engine>) -> Self {
-        let open = |limit: &Limit| books::open(engine, &site.name, &rule.name, &site.zone, limit);
+        let fair = Fair::of(rule, site, engine);
+        let books = Books::new(&rule.name, site, fair.is_some(), engine);
         let is_constant = rule.key.is_constant() && !rule.per_method;
         Self {
             name: Arc::from(rule.name.as_str()),
-            limits: LimitsBySource::open(rule, &site.tiers, open),
-            computed: rule.limits_by.is_some().then(|| Books::new(&rule.name, site, engine)),
+            limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
+            computed: rule.limits_by.is_some().then_some(books),
+            fair,
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
@@ -68,7 +73,9 @@ impl OpenRule {
         let Rule { counts, shadow, .. } = *rule;
         let cost = rule.cost.of(facts);
         let source = client.map_or(Source::Rule, |client| client.source(rule));
-        let mut push = |limit: &Limit, book: Book| {
+        let own = self.fair.and_then(|fair| fair.key(rule, facts));
+        let mut claim = |open: &OpenLimit| {
+            let OpenLimit { limit, book, .. } = open;
             let charge = match limit {
                 Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
                 // What is never refused is charged its time, and is not counted.
@@ -76,11 +83,14 @@ impl OpenRule {
                 Limit::Requests { .. } => Charge::Requests { cost },
                 Limit::Concurrent { .. } => Charge::Place,
             };
-            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(book, key, limit.quota(), charge) });
+            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(*book, key, limit.quota(), charge) });
+            if own.is_some() {
+                claim_share(open, own, claims);
+            }
         };
         match self.computed_limits(rule, facts) {
-            None => self.limits.from(source).iter().for_each(|(limit, book)| push(limit, *book)),
-            Some((books, limits)) => limits.iter().for_each(|limit| push(limit, books.of(limit))),
+            None => self.limits.of(source).iter().for_each(claim),
+            Some((books, limits)) => limits.iter().for_each(|limit| claim(&books.of(limit))),
         }
     }
 

@@ -142,6 +142,9 @@ fn detail(refusal: &Refusal) -> String {
     let (limit, wait) = (refusal.report.limit, refusal.retry_after_secs);
     let reason = match refusal.cause {
         Cause::Spent => format!("The budget of {limit} {unit} is spent."),
+        Cause::Share => {
+            format!("Little of the budget of {limit} {unit} is left, and your share of it is spent.")
+        }
         Cause::Held => format!("What is left of the budget of {limit} {unit} is held for running requests."),
         Cause::Crowded => format!("No more than {limit} requests may run at once."),
     };

@@ -89,16 +89,29 @@ impl KeySpec {
     /// The key of a request; `None` if a component is missing and the rule is to be skipped then.
     pub fn bytes(&self, missing: &Missing, facts: &dyn Facts, ipv6_prefix: u8) -> Option<KeyBytes> {
         let mut bytes = KeyBytes::default();
+        self.append(missing, facts, ipv6_prefix, &mut bytes)?;
+        Some(bytes)
+    }
+
+    /// Appends the key of a request to others; `None` if a component is missing and the rule is to be skipped then.
+    #[inline]
+    pub(crate) fn append(
+        &self,
+        missing: &Missing,
+        facts: &dyn Facts,
+        ipv6_prefix: u8,
+        bytes: &mut KeyBytes,
+    ) -> Option<()> {
         for component in &self.0 {
-            if component.write(facts, ipv6_prefix, 0, &mut bytes) {
+            if component.write(facts, ipv6_prefix, 0, bytes) {
                 continue;
             }
             let Missing::Use(other) = missing else { return None };
-            if !other.write(facts, ipv6_prefix, STAND_IN, &mut bytes) {
+            if !other.write(facts, ipv6_prefix, STAND_IN, bytes) {
                 bytes.absent(component.kind() | STAND_IN);
             }
         }
-        Some(bytes)
+        Some(())
     }
 
     /// The key of the requests whose only part that differs has this value, however it came by it.

@@ -44,7 +44,8 @@ impl Rule {
             Missing::Use(component) => Some(component),
             Missing::Skip => None,
         };
-        self.key.0.iter().chain(stand_in)
+        let fair = self.fair.iter().flat_map(|fair| &fair.0);
+        self.key.0.iter().chain(fair).chain(stand_in)
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Rule {
     pub charge_when: Option<ChargeWhen>,
     /// How long a request's time runs.
     pub until: Until,
+    /// What tells clients apart that share an account, if none of them may spend more than its share once little is left.
+    pub fair: Option<KeySpec>,
     /// What a running request holds of a time limit until it ends.
     pub hold: Hold,
     /// Whether the rule decides and counts, but never refuses.
@@ -77,6 +79,7 @@ impl Rule {
             cost: Cost::Fixed(1),
             charge_when: None,
             until: Until::Body,
+            fair: None,
             hold: Hold::Auto,
             shadow: false,
             action: Action::default(),

@@ -99,6 +99,11 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether it decides over [`Part::Clients`] and [`Part::Share`]; else it is not given such claims.
+    fn knows_shares(&self) -> bool {
+        false
+    }
+
     /// What the store holds and has done, for metrics.
     fn census(&self) -> Census;
 }
@@ -137,6 +142,10 @@ pub enum Tally {
     Charged(Unit),
     /// Requests that run now.
     Running,
+    /// Clients that were seen in the window, of an account of this unit that they share.
+    Clients(Unit),
+    /// What one of them was charged.
+    Share(Unit),
 }
 
 /// The handle of an open book; cheap to copy.
@@ -165,6 +174,8 @@ pub struct Claim {
     pub shadow: bool,
     /// Whether the rule does not charge the answer to the request.
     pub(crate) returned: bool,
+    /// Which part of a limit it is about.
+    pub part: Part,
     /// Where the account stood when the store last looked.
     pub standing: Standing,
     /// What the store has charged, until it is settled.
@@ -183,6 +194,7 @@ impl Claim {
             counts: Counts::Served,
             shadow: false,
             returned: false,
+            part: Part::Whole,
             standing: Standing::UNKNOWN,
             ticket: None,
         }
@@ -204,6 +216,21 @@ impl Claim {
     pub(crate) const fn account(&self) -> AccountHash {
         self.key.salted(self.book.salt)
     }
+}
+
+/// Which part of a limit a claim is about.
+///
+/// A fair limit makes three claims that stand side by side: on the account that clients share, on the number of its
+/// clients, and on what one of them has spent of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The limit's account.
+    #[default]
+    Whole,
+    /// How many clients share it: one is counted when it is first charged in a window, and stays.
+    Clients,
+    /// What this client has spent of it: refuses once four fifths of the whole are spent and this is the client's share.
+    Share,
 }
 
 /// What was charged where: an index into the store's own tables.

@@ -357,10 +357,6 @@
         r#"rate_limit_rules[0].wen: an object: no such field; did you mean when?"#,
     ),
     (
-        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "fair": true}]}"#,
-        r#"rate_limit_rules[0].fair: true: not supported by this version; expected only name, when, otherwise, displaces, key, missing, limits, counts, cost, charge_when, until, per_method, hold, shadow or action"#,
-    ),
-    (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "when": {"methd": "GET"}}]}"#,
         r#"rate_limit_rules[0].when.methd: a text: no such field; did you mean method?"#,
     ),

@@ -1,5 +1,17 @@
 [
     (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "5 concurrent", "fair": true}]}"#,
+        r#"rate_limit_rules[0]: {"name": "a", "limits": "5 concurrent", "fair": true}: fair, but no limit has a window to share out; expected a limit per period"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "5/day", "fair": true, "counts": "refusals"}]}"#,
+        r#"rate_limit_rules[0]: {"name": "a", "limits": "5/day", "fair": true, "counts": "re…: fair, and counts refusals; expected one of them"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "5/day", "key": "site", "fair": "user"}]}"#,
+        r#"rate_limit_rules[0]: "a": nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys"#,
+    ),
+    (
         r#"{"rate_limit_identity": {"user": "X-User"}}"#,
         r#"rate_limit_identity: "X-User": believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies"#,
     ),

@@ -8,6 +8,7 @@ mod closures;
 mod country;
 mod endings;
 mod extractor;
+mod fair;
 mod flask_limiter;
 mod forms;
 mod harness;

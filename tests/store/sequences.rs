@@ -85,6 +85,7 @@ impl Pair {
             Tally::Charged(Unit::Time) => Charge::Time { expected: Micros(expected) },
             Tally::Charged(Unit::Requests) => Charge::Requests { cost },
             Tally::Running => Charge::Place,
+            Tally::Clients(_) | Tally::Share(_) => unreachable!("no book here is of a fair limit"),
         };
         let opened = self.desk.book("rule", tally, period);
         let mut claim = Claim::new(opened, self.desk.key(KEYS[key]), quota, charge);

@@ -9,7 +9,7 @@ use crate::model::key::KeyHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
-use crate::store::{Charge, Claim, Counts, Mode, Settlement, Standing, Ticket, Verdict};
+use crate::store::{Charge, Claim, Counts, Mode, Part, Settlement, Standing, Ticket, Verdict};
 
 /// What happens to some claims at once, at one moment.
 pub(super) struct Decision<'a, L> {
@@ -20,11 +20,13 @@ pub(super) struct Decision<'a, L> {
 
 /// What the standings of all claims come to.
 #[derive(Default)]
-struct Weighed {
+pub(super) struct Weighed {
     /// Claims whose accounts do not exist yet.
     newcomers: usize,
     /// Whether a limit refuses, be it in shadow.
-    refuses: bool,
+    pub(super) refuses: bool,
+    /// Whether a limit is fair.
+    is_fair: bool,
 }
 
 impl<L: Locked> Decision<'_, L> {
@@ -76,7 +78,9 @@ impl<L: Locked> Decision<'_, L> {
     pub(super) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
         for claim in claims {
             if let Some(ticket) = claim.ticket {
-                self.settle_one(claim, ticket, settlement);
+                if claim.part != Part::Clients {
+                    self.settle_one(claim, ticket, settlement);
+                }
                 claim.ticket = None;
             }
         }
@@ -86,7 +90,7 @@ impl<L: Locked> Decision<'_, L> {
     fn weigh(&mut self, claims: &mut [Claim]) -> Weighed {
         let now = self.now;
         let mut weighed = Weighed::default();
-        for claim in claims {
+        for claim in &mut *claims {
             let table = self.table(claim);
             let at = table.find(claim.account());
             let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
@@ -94,6 +98,10 @@ impl<L: Locked> Decision<'_, L> {
             claim.standing.refuses = !fits(claim);
             weighed.newcomers += usize::from(at.is_none());
             weighed.refuses |= claim.standing.refuses;
+            weighed.is_fair |= claim.part == Part::Share;
+        }
+        if weighed.is_fair {
+            self.weigh_shares(claims, &mut weighed);
         }
         weighed
     }
@@ -195,7 +203,7 @@ impl<L: Locked> Decision<'_, L> {
     }
 
     #[inline]
-    fn table(&mut self, claim: &Claim) -> &mut Table {
+    pub(super) fn table(&mut self, claim: &Claim) -> &mut Table {
         let shard = self.shards.shard(claim.key);
         shard.table(self.store, claim.book.calendar as usize, self.now)
     }

@@ -9,6 +9,7 @@ mod locked;
 #[cfg(feature = "redis")]
 mod peek;
 mod shard;
+mod shares;
 mod snapshot;
 mod table;
 
@@ -212,6 +213,10 @@ impl Store for Memory {
         let shards = self.shards.iter().enumerate();
         let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
         snapshot.write(secret, sections).map_err(|error| Fault(error.to_string()))
+    }
+
+    fn knows_shares(&self) -> bool {
+        true
     }
 
     fn census(&self) -> Census {

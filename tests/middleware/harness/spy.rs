@@ -82,6 +82,10 @@ impl Store for Spy {
         self.memory.tidy(now);
     }
 
+    fn knows_shares(&self) -> bool {
+        true
+    }
+
     fn census(&self) -> Census {
         self.memory.census()
     }

@@ -1,0 +1,32 @@
+//! The field `fair` of rules.
+
+use crate::config::json::Json;
+use crate::config::key::key;
+use crate::config::node::Node;
+use crate::config::report::Report;
+use crate::model::key_spec::{Component, KeySpec};
+use crate::model::rule::{Counts, Rule};
+
+/// What tells the clients of a fair rule apart: their addresses, if it is just fair.
+pub(super) fn fair(node: &Node<'_>, report: &mut Report) -> Option<Option<KeySpec>> {
+    match node.json() {
+        Json::Bool(fair) => Some(fair.then(|| Component::Ip.into())),
+        _ => key(node, report).map(Some),
+    }
+}
+
+/// A fair rule shares something out among those whom it serves.
+pub(super) fn check_fair(rule: Rule, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
+    let Some(fair) = &rule.fair else { return Some(rule) };
+    if rule.counts == Counts::Refusals {
+        return node.wrong("fair, and counts refusals; expected one of them", report);
+    }
+    if rule.limits.iter().all(|limit| limit.period().is_none()) {
+        return node
+            .wrong("fair, but no limit has a window to share out; expected a limit per period", report);
+    }
+    if fair.0.iter().all(|component| rule.key.0.contains(component)) {
+        node.suspect("fair among clients each of whom has an account of its own", report);
+    }
+    Some(rule)
+}

@@ -1,0 +1,138 @@
+//! Fair rules: once little of what all share is left, nobody may spend more than a share of it.
+
+use actix_web::App;
+use actix_web::web;
+
+use crate::harness::{Answer, Client, Listening, World, secs, serve};
+
+/// A server whose handlers take as many seconds as their path says, behind a trusted proxy.
+fn start(world: &World, rules: &str) -> Listening {
+    let file = format!(r#"{{"rate_limit_trusted_proxies": ["127.0.0.1"], "rate_limit_rules": [{rules}]}}"#);
+    let (budget, clock) = (world.budget_of(&file), world.clock());
+    serve(move || {
+        let clock = clock.clone();
+        let work = move |seconds: web::Path<u64>| {
+            clock.advance(secs(*seconds));
+            async { "done" }
+        };
+        App::new().wrap(budget.clone()).route("/{seconds}", web::to(work))
+    })
+}
+
+async fn ask_for(client: &mut Client, address: &str, seconds: u64) -> Answer {
+    client.get_with(&format!("/{seconds}"), &format!("X-Forwarded-For: {address}\r\n")).await
+}
+
+async fn ask(client: &mut Client, address: &str) -> u16 {
+    ask_for(client, address, 0).await.status
+}
+
+const TEN: &str = r#"{"name": "a", "key": "site", "fair": true, "limits": "10 per hour"}"#;
+
+#[actix_web::test]
+async fn whoever_has_spent_its_share_leaves_the_last_fifth_to_others() {
+    let mut client = start(&World::new(), TEN).connect().await;
+    for address in ["192.0.2.1"; 7] {
+        assert_eq!(ask(&mut client, address).await, 200);
+    }
+    assert_eq!(ask(&mut client, "192.0.2.2").await, 200);
+    let refused = ask_for(&mut client, "192.0.2.1", 0).await;
+    assert_eq!(refused.standing(), (10, 0, 3_600, None), "seven of ten, by two clients");
+    assert_eq!(refused.field("retry-after"), Some("3600"));
+    assert!(refused.body.contains("your share of it is spent"), "{}", refused.body);
+    for (address, status) in [("192.0.2.2", 200), ("192.0.2.1", 429), ("192.0.2.3", 200), ("192.0.2.4", 429)]
+    {
+        assert_eq!(ask(&mut client, address).await, status, "{address}");
+    }
+}
+
+#[actix_web::test]
+async fn a_client_that_is_alone_may_spend_everything() {
+    let mut client = start(&World::new(), TEN).connect().await;
+    for left in (0..10).rev() {
+        let answer = ask_for(&mut client, "192.0.2.1", 0).await;
+        assert_eq!((answer.status, answer.remaining()), (200, left));
+    }
+    assert_eq!(ask(&mut client, "192.0.2.1").await, 429);
+}
+
+#[actix_web::test]
+async fn refused_newcomers_are_not_counted() {
+    let rules =
+        format!(r#"{{"name": "gate", "when": {{"ip": "198.51.100.0/24"}}, "limits": "0 per hour"}}, {TEN}"#);
+    let mut client = start(&World::new(), &rules).connect().await;
+    for _ in 0..8 {
+        assert_eq!(ask(&mut client, "192.0.2.1").await, 200);
+    }
+    for other in 0..20 {
+        assert_eq!(ask(&mut client, &format!("198.51.100.{other}")).await, 429);
+    }
+    assert_eq!(ask(&mut client, "192.0.2.1").await, 200, "still alone");
+}
+
+#[actix_web::test]
+async fn a_new_window_begins_with_nobody() {
+    let world = World::new();
+    let mut client = start(&world, TEN).connect().await;
+    for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+        assert_eq!(ask(&mut client, address).await, 200);
+    }
+    world.advance(secs(3_600));
+    for _ in 0..10 {
+        assert_eq!(ask(&mut client, "192.0.2.1").await, 200);
+    }
+}
+
+#[actix_web::test]
+async fn time_is_shared_out_as_well() {
+    let rule = r#"{"name": "a", "key": "site", "fair": "ip", "hold": "off", "limits": "100s per hour"}"#;
+    let mut client = start(&World::new(), rule).connect().await;
+    assert_eq!(ask_for(&mut client, "192.0.2.1", 60).await.status, 200);
+    assert_eq!(ask_for(&mut client, "192.0.2.2", 19).await.status, 200);
+    assert_eq!(ask_for(&mut client, "192.0.2.1", 1).await.remaining(), 20_000_000, "of 79 spent");
+    let refused = ask_for(&mut client, "192.0.2.1", 1).await;
+    assert_eq!((refused.status, refused.field("retry-after")), (429, Some("3520")), "61 of 100, by two");
+    assert_eq!(ask_for(&mut client, "192.0.2.2", 10).await.status, 200);
+    assert_eq!(ask_for(&mut client, "192.0.2.3", 10).await.status, 200);
+    assert_eq!(ask_for(&mut client, "192.0.2.3", 1).await.status, 429, "everything is spent");
+}
+
+#[actix_web::test]
+async fn each_shared_account_has_clients_of_its_own() {
+    let rule = r#"{"name": "a", "key": "route", "per_method": true, "fair": true, "limits": "5 per hour"}"#;
+    let mut client = start(&World::new(), rule).connect().await;
+    for address in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"] {
+        assert_eq!(ask(&mut client, address).await, 200);
+    }
+    assert_eq!(ask(&mut client, "192.0.2.1").await, 429);
+    let head = "HEAD /0 HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    assert_eq!(client.ask(head).await.status, 429, "HEAD is GET");
+    let post = "POST /0 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
+    for status in [200, 200, 200, 200, 200, 429] {
+        assert_eq!(client.ask(post).await.status, status);
+    }
+}
+
+#[actix_web::test]
+async fn what_is_returned_is_returned_to_the_share_and_the_client_stays_one() {
+    let rule = r#"{"name": "a", "key": "site", "fair": true, "limits": "5 per hour", "charge_when": {"status": 404}}"#;
+    let mut client = start(&World::new(), rule).connect().await;
+    for _ in 0..9 {
+        assert_eq!(ask(&mut client, "192.0.2.1").await, 200, "never charged");
+    }
+    let fails = |address: &str| format!("GET /x/y HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n\r\n");
+    for status in [404, 404, 404, 404] {
+        assert_eq!(client.ask(&fails("192.0.2.2")).await.status, status);
+    }
+    assert_eq!(ask(&mut client, "192.0.2.2").await, 429, "four of five, by two clients");
+    assert_eq!(ask(&mut client, "192.0.2.1").await, 200);
+}
+
+#[actix_web::test]
+async fn a_fair_rule_in_shadow_refuses_nobody() {
+    let rule = TEN.replace("\"fair\"", "\"shadow\": true, \"fair\"");
+    let mut client = start(&World::new(), &rule).connect().await;
+    for address in ["192.0.2.1"; 8].into_iter().chain(["192.0.2.2"]).chain(["192.0.2.1"; 4]) {
+        assert_eq!(ask(&mut client, address).await, 200);
+    }
+}

@@ -1,0 +1,73 @@
+//! Shares of an account: counted and charged with it, or not at all, also under contention.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use timebudget::Period;
+use timebudget::model::units::Unit;
+use timebudget::store::memory::Memory;
+use timebudget::store::{Claim, Mode, Part, Store, Tally, Verdict};
+
+use super::desk::Desk;
+
+/// A request of a client to a quota that all clients share.
+fn claims(desk: &Desk<Memory>, client: &str, quota: u64) -> [Claim; 3] {
+    let book = |tally| desk.book("fair", tally, Some(Period::HOUR));
+    let whole = desk.request(desk.requests("fair"), "all", quota);
+    let mut clients = desk.request(book(Tally::Clients(Unit::Requests)), "all", u64::MAX);
+    let mut own = desk.request(book(Tally::Share(Unit::Requests)), client, quota);
+    (clients.part, own.part) = (Part::Clients, Part::Share);
+    [whole, clients, own]
+}
+
+#[test]
+fn parts_add_up_to_the_whole_and_each_client_is_counted_once_under_contention() {
+    const QUOTA: u64 = 1_000;
+    let desk = Desk::new(Memory::default());
+    let admitted: Vec<_> = (0..4).map(|_| AtomicU64::new(1)).collect();
+    for client in 0..4 {
+        assert_eq!(desk.admit(&mut claims(&desk, &client.to_string(), QUOTA)), Verdict::Admitted);
+    }
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let (desk, admitted) = (&desk, &admitted);
+            scope.spawn(move || {
+                for _ in 0..500 {
+                    let client = thread % 4;
+                    let mut claims = claims(desk, &client.to_string(), QUOTA);
+                    let verdict = desk.store.admit(&mut claims, Mode::Decide, desk.now()).unwrap();
+                    let is_admitted = verdict == Verdict::Admitted;
+                    admitted[client].fetch_add(u64::from(is_admitted), Ordering::Relaxed);
+                    desk.settle(&mut claims, 1);
+                }
+            });
+        }
+    });
+    let mut sum = 0;
+    for (client, admitted) in admitted.iter().enumerate() {
+        let [whole, clients, own] = claims(&desk, &client.to_string(), QUOTA).map(|claim| desk.spent(claim));
+        assert_eq!((whole, clients, own), (QUOTA, 4, admitted.load(Ordering::Relaxed)));
+        sum += own;
+    }
+    assert_eq!(sum, QUOTA);
+}
+
+#[test]
+fn a_refused_client_is_not_counted_and_owns_nothing() {
+    let desk = Desk::new(Memory::default());
+    assert_eq!(desk.admit(&mut claims(&desk, "a", 1)), Verdict::Admitted);
+    assert_eq!(desk.admit(&mut claims(&desk, "b", 1)), Verdict::Refused);
+    assert_eq!(claims(&desk, "b", 1).map(|claim| desk.spent(claim)), [1, 1, 0]);
+    assert_eq!(desk.store.census().accounts, 3);
+}
+
+#[test]
+fn clients_for_whom_there_is_no_room_share_one_part() {
+    let desk = Desk::new(Memory::new(3));
+    assert_eq!(desk.admit(&mut claims(&desk, "a", 10)), Verdict::Admitted);
+    for client in ["b", "c", "d", "e", "f", "g", "h"] {
+        assert_eq!(desk.admit(&mut claims(&desk, client, 10)), Verdict::Admitted, "{client}");
+    }
+    assert_eq!(desk.admit(&mut claims(&desk, "i", 10)), Verdict::Refused, "seven of ten, by two");
+    assert_eq!(desk.admit(&mut claims(&desk, "a", 10)), Verdict::Admitted);
+}
