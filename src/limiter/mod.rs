@@ -19,6 +19,7 @@ pub use self::engine::Engine;
 pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
+use crate::model::answer::Answer;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
@@ -29,6 +30,9 @@ use crate::model::units::Micros;
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
+
+/// Positions of rules in their site.
+pub(crate) type Positions = SmallVec<[u16; 4]>;
 
 /// A running limiter: one site's rules over an engine.
 #[derive(Debug)]
@@ -163,6 +167,12 @@ impl Limiter {
     /// The same, to keep.
     pub(crate) fn shared_rule_name(&self, position: u16) -> Arc<str> {
         Arc::clone(&self.rules[usize::from(position)].name)
+    }
+
+    /// Those of the rules that do not charge an answer.
+    pub(crate) fn returning(&self, mut rules: Positions, answer: &dyn Answer) -> Positions {
+        rules.retain(|rule| self.rule_at(*rule).returns(answer));
+        rules
     }
 
     /// The limit that a claim is on.

@@ -43,13 +43,14 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
-        watch::see(&running);
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
         let is_exempt = running.is_inside_of_rewritten() || running.site().hooks().leave_alone(&facts);
         let decided = match is_exempt {
             true => Ok(Decision::Exempt),
             false => running.admit(&facts),
         };
+        // Not earlier: while it is decided, the application's code may look at what it watches.
+        watch::see(&running);
         match decided {
             Ok(Decision::Open(question)) => {
                 ask(Rc::clone(&self.service), question, running, request, Rc::clone(&self.worker.routes))

@@ -65,7 +65,8 @@ impl Watch {
         Watched { future, watch: self.clone() }
     }
 
-    /// All limits that applied to the request so far, of the outermost budget first; each where it stands now.
+    /// All limits that applied to the request so far, of the outermost budget first: each where it stands now, or where it
+    /// stood when the request ended.
     ///
     /// An exempt request has none.
     pub fn limits(&self) -> Vec<LimitReport> {
