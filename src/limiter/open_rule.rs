@@ -1,5 +1,6 @@
 //! A rule with its books open: what the limiter keeps of each rule of its site.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::limiter::Claims;
@@ -18,6 +19,8 @@ use crate::store::{Book, Charge, Claim, Counts, Mode};
 pub(super) struct OpenRule {
     pub(super) name: Arc<str>,
     pub(super) limits: Vec<(Limit, Book)>,
+    /// Whether some requests have other limits, or none.
+    limits_differ: bool,
     /// The books of limits that a closure gives.
     pub(super) computed: Option<Books>,
     pub(super) expectations: Arc<Expectations>,
@@ -36,6 +39,7 @@ impl OpenRule {
         Self {
             name: Arc::from(rule.name.as_str()),
             limits: rule.limits.iter().map(|limit| (*limit, open(limit))).collect(),
+            limits_differ: rule.limits_by.is_some() || rule.exempt_when.is_some(),
             computed: rule.limits_by.is_some().then(|| Books::new(&rule.name, site, engine)),
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
@@ -58,32 +62,42 @@ impl OpenRule {
         mode: Mode,
         claims: &mut Claims,
     ) {
-        if rule.is_exempt(facts) {
-            return;
-        }
         let Rule { counts, shadow, .. } = *rule;
         let cost = rule.cost.of(facts);
-        let mut push = |limit: &Limit, book: Book| {
+        for (limit, book) in self.limits_for(rule, facts).iter() {
             let charge = match limit {
                 Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
                 // What is never refused is charged its time, and is not counted.
-                _ if mode == Mode::Force => return,
+                _ if mode == Mode::Force => continue,
                 Limit::Requests { .. } => Charge::Requests { cost },
                 Limit::Concurrent { .. } => Charge::Place,
             };
-            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(book, key, limit.quota(), charge) });
-        };
-        match self.computed_limits(rule, facts) {
-            None => self.limits.iter().for_each(|(limit, book)| push(limit, *book)),
-            Some((books, limits)) => limits.iter().for_each(|limit| push(limit, books.of(limit))),
+            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(*book, key, limit.quota(), charge) });
         }
     }
 
-    /// The limits that a closure gives a request in place of the rule's own, if it does.
-    fn computed_limits(&self, rule: &Rule, facts: &dyn Facts) -> Option<(&Books, Vec<Limit>)> {
-        let books = self.computed.as_ref()?;
-        let limits = rule.limits_by.as_ref()?.of(facts)?;
-        Some((books, books::bounded(limits)))
+    /// The limits that hold for a request.
+    #[inline]
+    fn limits_for(&self, rule: &Rule, facts: &dyn Facts) -> Cow<'_, [(Limit, Book)]> {
+        match self.limits_differ {
+            false => Cow::Borrowed(&self.limits),
+            true => self.own_limits(rule, facts),
+        }
+    }
+
+    /// None for an exempt request, and those that a closure gives in place of the rule's.
+    #[cold]
+    fn own_limits(&self, rule: &Rule, facts: &dyn Facts) -> Cow<'_, [(Limit, Book)]> {
+        if rule.is_exempt(facts) {
+            return Cow::Borrowed(&[]);
+        }
+        let computed = rule.limits_by.as_ref().and_then(|limits| limits.of(facts));
+        match (&self.computed, computed) {
+            (Some(books), Some(limits)) => {
+                books::bounded(limits).into_iter().map(|limit| (limit, books.of(&limit))).collect()
+            }
+            _ => Cow::Borrowed(&self.limits),
+        }
     }
 
     /// The limit that a book is of.

@@ -35,6 +35,10 @@ pub(super) struct OnRefusal {
 }
 
 impl Hooks {
+    pub(super) fn is_none(&self) -> bool {
+        self.of_all.is_none() && self.of_rule.is_empty() && self.except.is_empty()
+    }
+
     /// Whether the budget leaves a request alone.
     #[inline]
     pub(super) fn leave_alone(&self, facts: &dyn Facts) -> bool {

@@ -44,7 +44,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site().site());
-        let is_exempt = running.is_inside_of_rewritten() || running.site().hooks().leave_alone(&facts);
+        let is_exempt = running.is_inside_of_rewritten()
+            || running.site().hooks().is_some_and(|hooks| hooks.leave_alone(&facts));
         let decided = match is_exempt {
             true => Ok(Decision::Exempt),
             false => running.admit(&facts),
@@ -80,17 +81,24 @@ where
         }
         Ok(Decision::Refused(refused)) => {
             if let Some(target) = rewrite::target(&running, &refused, &request).map(str::to_owned) {
-                running.site().hooks().tell(&request, &refused);
+                tell(&running, &request, &refused);
                 return serve_other(service, &target, &refused, running, request, routes);
             }
             // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
-            running.site().hooks().tell(&request, &refused);
+            tell(&running, &request, &refused);
             let response = refusal::response(&request, running.site(), &refused);
             BudgetFuture::answered(request.into_response(response))
         }
         // A store that has asked leaves nothing open.
         Ok(Decision::Open(_)) | Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+    }
+}
+
+/// Tells the application that a request is refused, if it wants to know.
+fn tell(running: &Running, request: &ServiceRequest, refused: &Refusal) {
+    if let Some(hooks) = running.site().hooks() {
+        hooks.tell(request, refused);
     }
 }
 
