@@ -58,6 +58,7 @@ impl Limiter {
     }
 
     /// The claims of a block of code on the account that a rule keeps for `key`.
+    #[cold]
     pub(super) fn claim_block(&self, position: usize, key: &str, claims: &mut Claims) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let key = open.constant_key.unwrap_or_else(|| self.key_of_text(rule, key));

@@ -53,6 +53,10 @@ impl OpenRule {
         self.applies_always || rule.when.matches(facts)
     }
 
+    /// The claims of a request on the rule's accounts.
+    ///
+    /// Always inlined: a call costs a request 30 instructions, and blocks of code, which make them too, are few.
+    #[inline(always)]
     pub(super) fn claim(
         &self,
         rule: &Rule,

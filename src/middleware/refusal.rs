@@ -62,10 +62,8 @@ fn usual_response<B>(
     let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     let form = form_for(request);
-    // Not under the borrow of what the last client was told: it is the application's code.
-    let message = site.hooks().and_then(|hooks| hooks.message(request, refusal));
     let (mut body, retry_after) = site.last_refusal().told(refusal, block, status, form);
-    if let Some(message) = message {
+    if let Some(message) = site.hooks().and_then(|hooks| hooks.message(request, refusal)) {
         body = with_message(refusal, message, block, status, form);
     }
     let content_type = match (&block.body, &block.content_type) {

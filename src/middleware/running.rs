@@ -123,6 +123,7 @@ impl Running {
         self.site.judges_answers
     }
 
+    #[cold]
     pub(super) fn answered(&self, head: &ResponseHead) {
         // Rules may ask the application's code, which may ask for this request's budget.
         let rules = self.reservation.borrow().rules();

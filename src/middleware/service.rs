@@ -96,6 +96,7 @@ where
 }
 
 /// Tells the application that a request is refused, if it wants to know.
+#[inline]
 fn tell(running: &Running, request: &ServiceRequest, refused: &Refusal) {
     if let Some(hooks) = running.site().hooks() {
         hooks.tell(request, refused);
