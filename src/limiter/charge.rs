@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::limiter::{Admission, Limiter, Reservation};
+use crate::limiter::{Admission, Claims, Limiter, Reservation};
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::rule::Rule;
@@ -58,7 +58,8 @@ impl Limiter {
     }
 
     /// The claims of a block of code on the account that a rule keeps for `key`.
-    pub(super) fn claim_block(&self, position: usize, key: &str, claims: &mut super::Claims) {
+    #[cold]
+    pub(super) fn claim_block(&self, position: usize, key: &str, claims: &mut Claims) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let key = open.constant_key.unwrap_or_else(|| self.key_of_text(rule, key));
         open.claim(rule, key, position as u16, (&NoRequest, None), Mode::Decide, claims);

@@ -27,6 +27,7 @@ pub(crate) use self::in_force::InForce;
 pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
 pub use self::reservation::Reservation;
+use crate::model::answer::Answer;
 use crate::model::condition::Condition;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
@@ -39,6 +40,9 @@ use crate::model::units::Micros;
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
+
+/// Positions of rules in their site.
+pub(crate) type Positions = SmallVec<[u16; 4]>;
 
 /// How many rules are sooner asked one by one than looked up.
 const FEW_RULES: usize = 8;
@@ -243,6 +247,12 @@ impl Limiter {
     /// The same, to keep.
     pub(crate) fn shared_rule_name(&self, position: u16) -> Arc<str> {
         Arc::clone(&self.rules[usize::from(position)].name)
+    }
+
+    /// Those of the rules that do not charge an answer.
+    pub(crate) fn returning(&self, mut rules: Positions, answer: &dyn Answer) -> Positions {
+        rules.retain(|rule| self.rule_at(*rule).returns(answer));
+        rules
     }
 
     /// The limit that a claim is on.

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limiter::{Claims, Decision, LimitReport, Limiter, Question, Refusal, Report};
+use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
 use crate::model::answer::Answer;
 use crate::model::facts::Facts;
 use crate::model::now::Now;
@@ -198,10 +198,21 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// Says what the answer is: rules may charge some answers only.
     pub fn answered(&mut self, answer: &dyn Answer) {
-        if self.limiter.judges_answers {
-            for claim in &mut self.claims {
-                claim.returned = self.limiter.rule_at(claim.rule).returns(answer);
-            }
+        let returned = self.limiter.returning(self.rules(), answer);
+        self.give_back(&returned);
+    }
+
+    /// The rules that have a claim on the request.
+    pub(crate) fn rules(&self) -> Positions {
+        let mut rules: Positions = self.claims.iter().map(|claim| claim.rule).collect();
+        rules.dedup();
+        rules
+    }
+
+    /// Says which rules do not charge the answer.
+    pub(crate) fn give_back(&mut self, rules: &[u16]) {
+        for claim in &mut self.claims {
+            claim.returned = rules.contains(&claim.rule);
         }
     }
 

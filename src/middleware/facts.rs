@@ -23,7 +23,7 @@ pub(super) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
     routes: &'a Routes,
     site: &'a Site,
-    hooks: &'a Hooks,
+    hooks: Option<&'a Hooks>,
     ip: Cell<Option<IpAddr>>,
     route: Cell<Option<u32>>,
 }
@@ -87,7 +87,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn identity(&self) -> Option<Identity> {
-        self.hooks.identity.as_ref()?(self.request)
+        self.hooks?.identity.as_ref()?(self.request)
     }
 
     fn told_by_proxy(&self, header: &str) -> Vec<&str> {

@@ -39,6 +39,11 @@ pub(super) struct OnRefusal {
 }
 
 impl Hooks {
+    pub(super) fn is_none(&self) -> bool {
+        let Self { identity, of_all, of_rule, except } = self;
+        identity.is_none() && of_all.is_none() && of_rule.is_empty() && except.is_empty()
+    }
+
     /// The scope inside for which the budget leaves a request alone, if it does.
     #[inline]
     pub(super) fn excepted(&self, facts: &dyn Facts) -> Option<&Condition> {

@@ -26,13 +26,14 @@ pub(super) fn response<B>(
     site: &WorkerSite,
     refusal: &Refusal,
 ) -> HttpResponse<BudgetBody<B>> {
-    match site.hooks().response(request, refusal) {
+    match site.hooks().and_then(|hooks| hooks.response(request, refusal)) {
         Some(own) => own_response(own, site, refusal),
         None => usual_response(request, site, refusal),
     }
 }
 
 /// What a closure answers, with what every refusal says.
+#[cold]
 fn own_response<B>(own: HttpResponse, site: &WorkerSite, refusal: &Refusal) -> HttpResponse<BudgetBody<B>> {
     let mut response = own.map_body(|_, body| BudgetBody::own(body));
     let headers = response.headers_mut();
@@ -46,6 +47,7 @@ fn own_response<B>(own: HttpResponse, site: &WorkerSite, refusal: &Refusal) -> H
     response
 }
 
+#[inline]
 fn usual_response<B>(
     request: &ServiceRequest,
     site: &WorkerSite,
@@ -60,10 +62,8 @@ fn usual_response<B>(
     let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     let form = form_for(request);
-    // Not under the borrow of what the last client was told: it is the application's code.
-    let message = site.hooks().message(request, refusal);
     let (mut body, retry_after) = site.last_refusal().told(refusal, block, status, form);
-    if let Some(message) = message {
+    if let Some(message) = site.hooks().and_then(|hooks| hooks.message(request, refusal)) {
         body = with_message(refusal, message, block, status, form);
     }
     let content_type = match (&block.body, &block.content_type) {

@@ -135,8 +135,12 @@ impl Running {
         self.site.judges_answers
     }
 
+    #[cold]
     pub(super) fn answered(&self, head: &ResponseHead) {
-        self.reservation.borrow_mut().answered(&HeadAnswer(head));
+        // Rules may ask the application's code, which may ask for this request's budget.
+        let rules = self.reservation.borrow().rules();
+        let returned = self.site.returning(rules, &HeadAnswer(head));
+        self.reservation.borrow_mut().give_back(&returned);
     }
 
     /// Tells that the head has left and a body follows.

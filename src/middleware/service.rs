@@ -43,13 +43,15 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
-        watch::see(&running);
         let facts = RequestFacts::new(&request, &self.worker.routes, running.site());
-        let is_exempt = running.is_inside_of_rewritten() || running.site().hooks().excepted(&facts).is_some();
+        let is_exempt = running.is_inside_of_rewritten()
+            || running.site().hooks().is_some_and(|hooks| hooks.excepted(&facts).is_some());
         let decided = match is_exempt {
             true => Ok(Decision::Exempt),
             false => running.admit(&facts),
         };
+        // Not earlier: while it is decided, the application's code may look at what it watches.
+        watch::see(&running);
         match decided {
             Ok(Decision::Open(question)) => {
                 ask(Rc::clone(&self.service), question, running, request, Rc::clone(&self.worker.routes))
@@ -79,18 +81,26 @@ where
         }
         Ok(Decision::Refused(refused)) => {
             if let Some(target) = rewrite::target(&running, &refused, &request).map(str::to_owned) {
-                running.site().hooks().tell(&request, &refused);
+                tell(&running, &request, &refused);
                 return serve_other(service, &target, &refused, running, request, routes);
             }
             // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
-            running.site().hooks().tell(&request, &refused);
+            tell(&running, &request, &refused);
             let mut response = refusal::response(&request, running.site(), &refused);
             running.write_refused_standard(response.headers_mut());
             BudgetFuture::answered(request.into_response(response))
         }
         // A store that has asked leaves nothing open.
         Ok(Decision::Open(_)) | Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+    }
+}
+
+/// Tells the application that a request is refused, if it wants to know.
+#[inline]
+fn tell(running: &Running, request: &ServiceRequest, refused: &Refusal) {
+    if let Some(hooks) = running.site().hooks() {
+        hooks.tell(request, refused);
     }
 }
 

@@ -49,6 +49,9 @@ struct Seen(RefCell<Vec<Rc<Running>>>);
 thread_local! {
     /// A worker polls one request at a time, so that what is polled within a watched future is of its request.
     static WATCH: Cell<Option<Watch>> = const { Cell::new(None) };
+
+    /// Whether there is a watch: what every request asks, at a few instructions, for it needs no destructor.
+    static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Watch {
@@ -65,7 +68,8 @@ impl Watch {
         Watched { future, watch: self.clone() }
     }
 
-    /// All limits that applied to the request so far, of the outermost budget first; each where it stands now.
+    /// All limits that applied to the request so far, of the outermost budget first: each where it stands now, or where it
+    /// stood when the request ended.
     ///
     /// An exempt request has none.
     pub fn limits(&self) -> Vec<LimitReport> {
@@ -75,13 +79,22 @@ impl Watch {
     fn while_set<T>(&self, work: impl FnOnce() -> T) -> T {
         let seen = self.0.0.borrow().len();
         let outer = WATCH.replace(Some(self.clone()));
+        IS_WATCHED.set(true);
         let _before = Before { outer, inner: self, seen };
         work()
     }
 }
 
 /// Shows a request to the watch, if there is one.
+#[inline]
 pub(super) fn see(running: &Rc<Running>) {
+    if IS_WATCHED.get() {
+        show(running);
+    }
+}
+
+#[cold]
+fn show(running: &Rc<Running>) {
     if let Some(watch) = WATCH.take() {
         watch.0.0.borrow_mut().push(Rc::clone(running));
         WATCH.set(Some(watch));
@@ -101,6 +114,7 @@ impl Drop for Before<'_> {
         if let Some(outer) = self.outer.as_ref().filter(|outer| !Rc::ptr_eq(&outer.0, &self.inner.0)) {
             outer.0.0.borrow_mut().extend(self.inner.0.0.borrow().iter().skip(self.seen).cloned());
         }
+        IS_WATCHED.set(self.outer.is_some());
         WATCH.set(self.outer.take());
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct WorkerSite(Rc<Parts>);
 #[derive(Debug)]
 struct Parts {
     limiter: Arc<Limiter>,
-    hooks: Arc<Hooks>,
+    hooks: Option<Arc<Hooks>>,
     wire: Wire,
     last_refusal: LastRefusal,
 }
@@ -59,7 +59,8 @@ impl Deref for WorkerSite {
 impl WorkerSite {
     pub(super) fn new(limiter: &Arc<Limiter>, hooks: &Arc<Hooks>) -> Self {
         let wire = Wire::new(&limiter.site().headers);
-        let (limiter, hooks) = (Arc::clone(limiter), Arc::clone(hooks));
+        let limiter = Arc::clone(limiter);
+        let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
         Self(Rc::new(Parts { limiter, hooks, wire, last_refusal: LastRefusal::default() }))
     }
 
@@ -67,8 +68,10 @@ impl WorkerSite {
         &self.0.wire
     }
 
-    pub(super) fn hooks(&self) -> &Hooks {
-        &self.0.hooks
+    /// What the application does in its own way, if it does anything.
+    #[inline]
+    pub(super) fn hooks(&self) -> Option<&Hooks> {
+        self.0.hooks.as_deref()
     }
 
     pub(super) fn last_refusal(&self) -> &LastRefusal {

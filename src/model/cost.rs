@@ -38,8 +38,13 @@ impl Cost {
     pub fn of(&self, facts: &dyn Facts) -> u64 {
         match self {
             Self::Fixed(cost) => *cost,
-            Self::Computed(computed) => computed.of(facts).min(Self::MOST),
+            Self::Computed(computed) => Self::computed(computed, facts),
         }
+    }
+
+    #[cold]
+    fn computed(computed: &Computed<u64>, facts: &dyn Facts) -> u64 {
+        computed.of(facts).min(Self::MOST)
     }
 }
 

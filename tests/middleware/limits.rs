@@ -6,7 +6,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, Error, error};
+use actix_web::{App, Error, HttpMessage as _, error};
 use timebudget::TimeBudget;
 use timebudget::middleware::{Budget, Watch};
 use timebudget::{LimitReport, Micros};
@@ -109,6 +109,37 @@ async fn one_who_watches_outside_of_another_sees_what_that_one_sees() {
     });
     assert_eq!(server.connect().await.get("/").await.status, 200);
     assert_eq!(*log.lock().unwrap(), ["budget 3 per hour: 1 2"; 2]);
+}
+
+/// Nothing is borrowed while the application's code runs, or such a closure would panic.
+#[actix_web::test]
+async fn closures_may_look_at_the_limits_of_the_request_that_they_are_about() {
+    let (world, log) = (World::new(), Log::default());
+    let seen = Log::clone(&log);
+    let rule = TimeBudget::rule("a", "1 per hour")
+        .cost_by(|request| 1 + watched(request).len() as u64)
+        .on_refusal(move |request, _| seen.lock().unwrap().push(told(&watched(request))));
+    let budget = world.build(rule);
+    let server = serve(move || {
+        let app = App::new().wrap(budget.clone()).wrap(from_fn(keep_watch));
+        app.default_service(web::to(async || "hello"))
+    });
+    assert_eq!(server.connect().await.statuses("/", 2).await, [200, 429]);
+    assert_eq!(*log.lock().unwrap(), ["a! 1 per hour: 0 0"]);
+}
+
+/// Leaves a watch with the request.
+async fn keep_watch(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let watch = Watch::new();
+    request.extensions_mut().insert(watch.clone());
+    watch.during(|| next.call(request)).await
+}
+
+fn watched(request: &ServiceRequest) -> Vec<LimitReport> {
+    request.extensions().get::<Watch>().expect("a watch").limits()
 }
 
 #[actix_web::test]

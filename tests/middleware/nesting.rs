@@ -98,6 +98,38 @@ async fn a_scope_is_left_out_by_the_paths_that_it_takes_however_they_are_written
     }
 }
 
+/// What the outer budget leaves out and what the inner scope takes must be the same, or a path would meet neither.
+#[actix_web::test]
+async fn no_spelling_of_a_path_escapes_both_budgets() {
+    let world = World::new();
+    let server = start(&world);
+    for path in [
+        "/parent/child/",
+        "/parent/child?x",
+        "/parent//child/x",
+        "/parent/child//x",
+        "/parent/child/../x",
+        "/parent/./child",
+        "/parent/child%2Fx",
+        "/parent/child%2fx/y",
+        "/parent/child%3Fx",
+        "/parent/child;x=1",
+        "/parent/child%00",
+        "/parent/chil%64/x",
+        "/parent/child%",
+        "/parent/child%zz",
+        "/parent/child%ff",
+        "/parent/child/%ff",
+        "/parent/CHILD/x",
+        "/%70arent/child%20",
+        "/parent/child/open",
+    ] {
+        let answer = server.connect().await.get(path).await;
+        assert!(matches!(answer.number("x-ratelimit-limit"), 2 | 3), "{path}");
+        world.advance(secs(3_600));
+    }
+}
+
 #[actix_web::test]
 async fn the_pattern_of_a_scope_that_is_left_out_can_have_parameters() {
     let world = World::new();
