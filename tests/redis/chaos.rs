@@ -204,7 +204,7 @@ async fn a_user_who_may_not_write_degrades_and_heals() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "measures a real server in real time; ./dev chaos runs it"]
 async fn a_server_that_is_busy_with_a_script_degrades_and_heals() {
-    let server = Server::with(&["--busy-reply-threshold", "50"]);
+    let server = Server::with(&["--lua-time-limit", "50"]);
     let process = Process::new(&server.uri("deadline=20ms"), RATES);
     process.served_as_asked().await;
     let port = server.port;

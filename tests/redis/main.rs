@@ -17,6 +17,7 @@ mod journal;
 mod process;
 mod promises;
 mod proxy;
+mod restarts;
 mod server;
 mod topologies;
 mod uris;

@@ -1,4 +1,6 @@
 //! A redis-server of a test's own.
+//!
+//! `TIMEBUDGET_REDIS_SERVER` names another program to start instead: an older Redis, or Valkey.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -128,9 +130,13 @@ impl Drop for Server {
     }
 }
 
+fn program() -> String {
+    std::env::var("TIMEBUDGET_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
 fn spawn(port: u16, dir: &PathBuf, options: &[String]) -> Child {
     let port = port.to_string();
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program());
     match options {
         [sentinel, file] if sentinel == SENTINEL => command.args([file, "--port", &port, "--sentinel"]),
         _ => command.args(["--port", &port, "--save", "", "--appendonly", "no", "--loglevel", "warning"]),

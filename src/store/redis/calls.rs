@@ -21,6 +21,13 @@ pub(super) struct Call {
     claims: Vec<usize>,
 }
 
+impl Call {
+    /// The accounts whose lines are in it.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = Account> {
+        self.sent.iter().map(|(account, _)| *account)
+    }
+}
+
 impl Desk {
     /// Calls the exchange, with this process's lines of the accounts and with the candidates.
     pub(super) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
@@ -50,7 +57,9 @@ impl Desk {
         }
         let claims = call.claims.iter().copied();
         let answer = answer.map_err(|error| Trouble::of(&error));
-        match answer.and_then(|value| exchange::answer(value, call.sent.len(), claims)) {
+        let answer = answer.and_then(|value| exchange::answer(value, call.sent.len(), claims));
+        self.note_flushed(number, &call, answer.as_ref().err());
+        match answer {
             Ok(answer) => self.conclude(call, answer),
             Err(trouble) => self.fail(call, &trouble),
         }
@@ -104,10 +113,9 @@ impl Desk {
     }
 
     fn fail(&mut self, call: Call, trouble: &Trouble) {
-        let accounts = call.sent.iter().map(|(account, _)| *account);
         if trouble.is_local() || self.is_clustered() {
             self.log_once(trouble);
-            self.avoid(accounts);
+            self.avoid(call.accounts());
             self.abandon(call);
         } else {
             self.abandon(call);

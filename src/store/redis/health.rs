@@ -102,6 +102,7 @@ impl Desk {
         self.link = None;
         self.health.beating = false;
         self.forget_calls();
+        self.fail_flushes(trouble);
         drop(self.health.started.take());
         self.connect();
     }

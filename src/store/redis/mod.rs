@@ -10,6 +10,7 @@ mod candidate;
 mod core;
 mod desk;
 mod exchange;
+mod flush;
 mod health;
 mod link;
 #[cfg(test)]
@@ -44,8 +45,8 @@ use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, 
 /// How long the first connection is waited for. A store that has none by then begins without.
 const START_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long the last lines are waited for.
-const STOP_WITHIN: Duration = Duration::from_millis(500);
+/// How long it is waited for lines to be stored. A server that does not answer keeps nobody from ending.
+const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The Redis store: one budget for many processes.
 ///
@@ -75,6 +76,16 @@ impl Redis {
         let _ = self.desk.set(inbox);
         let _ = is_started.recv_timeout(START_WITHIN);
         Ok(())
+    }
+
+    fn flush(&self) -> Result<(), Fault> {
+        let (done, is_done) = mpsc::channel();
+        let asked = self.desk.get().is_some_and(|desk| desk.send(Message::Flush(done)).is_ok());
+        if !asked {
+            return Ok(()); // Nothing was ever published.
+        }
+        let late = |_| Err(Fault("redis: what was spent last was not stored in time".to_owned()));
+        is_done.recv_timeout(SAVE_WITHIN).unwrap_or_else(late)
     }
 }
 
@@ -141,6 +152,11 @@ impl Store for Redis {
         self.core.peers.sweep(|book| self.core.memory.window(book, now).window.start);
     }
 
+    /// Publishes what the server does not know yet: all that this process has spent and runs.
+    fn save(&self, _secret: &[u8; 16], _now: Now) -> Result<(), Fault> {
+        self.flush()
+    }
+
     fn census(&self) -> Census {
         Census { degraded: self.core.degraded(), ..self.core.memory.census() }
     }
@@ -148,11 +164,10 @@ impl Store for Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        let Some(desk) = self.desk.get() else { return };
-        let (stopped, has_stopped) = mpsc::channel();
-        if desk.send(Message::Stop(stopped)).is_ok() {
-            // A server that does not answer keeps nobody from ending.
-            let _ = has_stopped.recv_timeout(STOP_WITHIN);
+        // Whoever wants to know whether it could be published saves before.
+        let _ = self.flush();
+        if let Some(desk) = self.desk.get() {
+            let _ = desk.send(Message::Stop);
         }
     }
 }

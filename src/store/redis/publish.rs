@@ -57,7 +57,8 @@ impl Desk {
                 kept.push(account);
                 continue;
             }
-            match self.core.due(account, now) {
+            let due_now = if self.is_flushed(account) { Due::Now } else { self.core.due(account, now) };
+            match due_now {
                 Due::Never if self.core.peers.unlist(account) => {}
                 Due::Now if due.len() < MOST_LINES && !self.is_avoided(account) => {
                     due.push(account);
