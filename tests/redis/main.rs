@@ -1,7 +1,6 @@
 //! The Redis store, over real servers that the tests start.
 
 #[path = "../store/acceptance.rs"]
-#[expect(dead_code, reason = "the memory store keeps all promises of every store")]
 mod acceptance;
 mod app;
 mod batched;
@@ -14,6 +13,7 @@ mod desk;
 mod exact;
 mod faults;
 mod journal;
+mod moved;
 mod process;
 mod promises;
 mod proxy;
