@@ -3,6 +3,7 @@
 #[path = "../store/acceptance.rs"]
 mod acceptance;
 mod app;
+mod asking;
 mod batched;
 mod chaos;
 mod clocks;
@@ -13,6 +14,7 @@ mod desk;
 mod exact;
 mod faults;
 mod journal;
+mod jumps;
 mod moved;
 mod process;
 mod promises;

@@ -5,6 +5,8 @@ use redis::Value;
 use super::link::Arguments;
 use super::settings::Settings;
 use super::trouble::Trouble;
+use crate::model::now::Now;
+use crate::model::units::{Micros, Tick};
 
 /// The script's text.
 pub(super) const SCRIPT: &str = include_str!("beat.lua");
@@ -20,6 +22,25 @@ pub(super) struct Beat {
     /// Another text than before where the server has lost its data.
     pub(super) era: Vec<u8>,
     pub(super) processes: u32,
+}
+
+/// A beat, and when it was.
+pub(super) struct Heard {
+    pub(super) beat: Beat,
+    /// The moment between the call and the answer, to which the server's clock belongs.
+    pub(super) at: Now,
+    /// How long the answer took: half of it may be wrong about that moment.
+    pub(super) took: Micros,
+}
+
+impl Heard {
+    /// What was answered at `now` to a call of an earlier tick.
+    pub(super) fn new(beat: Beat, sent_at: Tick, now: Now) -> Self {
+        let took = now.tick.since(sent_at);
+        let half = took.0 as i64 / 2;
+        let at = Now { tick: Tick(now.tick.0 - half), utc: now.utc.plus(-half), ..now };
+        Self { beat, at, took }
+    }
 }
 
 pub(super) fn arguments(settings: &Settings, process: [u8; 8], new_era: u64) -> Arguments {

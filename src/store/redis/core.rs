@@ -184,9 +184,21 @@ impl Core {
         was_healthy
     }
 
-    /// Notes what the server's clock read at a moment, and how many processes it has heard of lately.
-    pub(super) fn hear_beat(&self, clock: i64, at: Now, processes: u32) {
+    /// Notes how many processes the server has heard of lately.
+    pub(super) fn hear_processes(&self, processes: u32) {
         self.processes.store(processes.max(1), Relaxed);
+    }
+
+    /// Whether the server's clock was ever read.
+    pub(super) fn knows_clock(&self) -> bool {
+        self.offset.load(Relaxed) != UNKNOWN
+    }
+
+    /// Notes what the server's clock read at a moment.
+    ///
+    /// If that clock was set, everything is published once more: what the server keeps until a window has ended by its
+    /// clock may have ended now.
+    pub(super) fn hear_clock(&self, clock: i64, at: Now) {
         let offset = clock - at.utc.0;
         let before = self.offset.swap(offset, Relaxed);
         let believed = if before == UNKNOWN { at.step } else { before };
@@ -199,6 +211,7 @@ impl Core {
             self.memory.realign(self.agreed(at));
         } else {
             log::warn!("redis: its clock was set by {by:+.3} s; windows in force end when they would have");
+            self.peers.touch_all(at.tick);
         }
     }
 

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
-use super::beat::Beat;
+use super::beat::Heard;
 use super::calls::Call;
 use super::candidate::Candidate;
 use super::core::Core;
@@ -23,7 +23,6 @@ use super::link::Link;
 use super::peers::Account;
 use super::random::random;
 use super::trouble::Trouble;
-use crate::model::now::Now;
 use crate::model::units::Tick;
 use crate::store::Fault;
 
@@ -44,7 +43,7 @@ pub(super) enum Message {
     /// A beat that was sent at that tick has been answered, or has failed.
     Beat(Tick, RedisResult<Value>),
     /// A connection has been made, with the beat that it began with, or could not be made.
-    Linked(Result<(Link, Beat, Now), Trouble>),
+    Linked(Result<(Link, Heard), Trouble>),
     /// Publish what is not published yet, and say when it is.
     Flush(std_mpsc::Sender<Result<(), Fault>>),
     /// End.
@@ -126,7 +125,7 @@ impl Desk {
                 Message::Ask(candidate) => self.waiting.push_back(candidate),
                 Message::Done(number, answer) => self.finish(number, answer),
                 Message::Beat(sent_at, answer) => self.hear_beat(sent_at, answer),
-                Message::Linked(Ok((link, beat, at))) => self.heal(link, &beat, at),
+                Message::Linked(Ok((link, heard))) => self.heal(link, heard),
                 Message::Linked(Err(trouble)) => self.lose(&trouble),
                 Message::Flush(done) => self.flush(done),
                 Message::Stop => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{RedisResult, Value};
 
-use super::beat::{self, Beat};
+use super::beat::{self, Heard};
 use super::core::Core;
 use super::desk::{Desk, Message};
 use super::link::{Arguments, Link};
@@ -19,6 +19,10 @@ use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 
 const BEAT_EVERY: Micros = Micros(1_000_000);
+
+/// How long a beat may take for the server's clock to be believed: a process that was stopped between the call and the
+/// answer cannot tell when it was read.
+const CLEAR_WITHIN: Micros = Micros(500_000);
 
 /// How long a server of a cluster that did not answer is left alone at least; twice as long at most.
 const AVOID_FOR: Micros = Micros(250_000);
@@ -82,12 +86,12 @@ impl Desk {
     }
 
     /// From now on the server is asked, and told again what it may have lost.
-    pub(super) fn heal(&mut self, link: Link, beat: &Beat, at: Now) {
+    pub(super) fn heal(&mut self, link: Link, heard: Heard) {
         self.link = Some(link);
         self.misses = 0;
         self.health.pause = Duration::ZERO;
-        (self.health.beating, self.health.beat_at) = (false, at.tick);
-        self.note(beat, at);
+        (self.health.beating, self.health.beat_at) = (false, heard.at.tick);
+        self.note(heard);
         self.core.heal();
         if self.health.logged.take().is_some() {
             log::info!("redis: it answers again; {} decisions were made without it", self.core.degraded());
@@ -156,19 +160,19 @@ impl Desk {
         }
         self.health.beating = false;
         match answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer) {
-            Ok(beat) => {
-                let at = midway(sent_at, self.core.now());
-                self.note(&beat, at);
-            }
+            Ok(beat) => self.note(Heard::new(beat, sent_at, self.core.now())),
             Err(trouble) => self.lose(&trouble),
         }
     }
 
     /// Notes a beat; a server that has lost its data is told everything again.
-    fn note(&mut self, beat: &Beat, at: Now) {
-        self.core.hear_beat(beat.clock, at, beat.processes);
+    fn note(&mut self, Heard { beat, at, took }: Heard) {
+        self.core.hear_processes(beat.processes);
+        if took <= CLEAR_WITHIN || !self.core.knows_clock() {
+            self.core.hear_clock(beat.clock, at);
+        }
         if self.health.era != beat.era {
-            let before = std::mem::replace(&mut self.health.era, beat.era.clone());
+            let before = std::mem::replace(&mut self.health.era, beat.era);
             if !before.is_empty() {
                 self.tell_again(at);
             }
@@ -185,16 +189,10 @@ impl Desk {
     }
 }
 
-async fn link(core: &Core, arguments: &Arguments) -> Result<(Link, Beat, Now), Trouble> {
+async fn link(core: &Core, arguments: &Arguments) -> Result<(Link, Heard), Trouble> {
     let mut link = Link::open(&core.settings).await.map_err(|error| Trouble::of(&error))?;
     let sent_at = core.now().tick;
     let answer = link.beat(arguments).await.map_err(|error| Trouble::of(&error))?;
     let beat = beat::answer(answer)?;
-    Ok((link, beat, midway(sent_at, core.now())))
-}
-
-/// The moment between a call and its answer.
-fn midway(sent_at: Tick, now: Now) -> Now {
-    let half = (now.tick.0 - sent_at.0) / 2;
-    Now { tick: Tick(now.tick.0 - half), utc: now.utc.plus(-half), ..now }
+    Ok((link, Heard::new(beat, sent_at, core.now())))
 }

@@ -42,10 +42,12 @@ use crate::model::units::{Micros, Tick};
 use crate::store::uri::UriError;
 use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
 
-/// How long the first connection is waited for. A store that has none by then begins without.
+/// How long the first connection is waited for, unless requests wait longer for an answer. A store that has none by
+/// then begins without.
 const START_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long it is waited for lines to be stored. A server that does not answer keeps nobody from ending.
+/// How long it is waited for lines to be stored, unless requests wait longer for an answer. A server that does not
+/// answer keeps nobody from ending.
 const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The Redis store: one budget for many processes.
@@ -74,7 +76,7 @@ impl Redis {
         thread::Builder::new().name("timebudget-redis".into()).spawn(move || runtime.block_on(desk.run()))?;
         // Begun once, as the contract says; a second desk would find no letters.
         let _ = self.desk.set(inbox);
-        let _ = is_started.recv_timeout(START_WITHIN);
+        let _ = is_started.recv_timeout(START_WITHIN.max(self.core.settings.deadline));
         Ok(())
     }
 
@@ -85,7 +87,7 @@ impl Redis {
             return Ok(()); // Nothing was ever published.
         }
         let late = |_| Err(Fault("redis: what was spent last was not stored in time".to_owned()));
-        is_done.recv_timeout(SAVE_WITHIN).unwrap_or_else(late)
+        is_done.recv_timeout(SAVE_WITHIN.max(self.core.settings.deadline)).unwrap_or_else(late)
     }
 }
 

@@ -48,7 +48,8 @@ impl Process {
         };
         // The core is new, so its clock is not set.
         let _ = core.clock.set(Box::new(read));
-        core.hear_beat(START + world.load(Relaxed), core.now(), processes);
+        core.hear_processes(processes);
+        core.hear_clock(START + world.load(Relaxed), core.now());
         core.heal();
         let zone = Arc::new(Zone::utc());
         let (tally, period) = (Tally::Charged(Unit::Time), Some(Period::DAY));
