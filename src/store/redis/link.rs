@@ -115,7 +115,7 @@ impl Arguments {
         starts.zip(&self.ends).map(|(start, &end)| &self.values[start..end])
     }
 
-    fn to_command(&self, verb: &str, script: &str) -> Cmd {
+    pub(super) fn to_command(&self, verb: &str, script: &str) -> Cmd {
         let mut command = redis::cmd(verb);
         command.arg(script).arg(self.keys.len()).arg(&self.keys);
         let mut start = 0;

@@ -10,6 +10,8 @@ mod candidate;
 mod core;
 mod desk;
 mod exchange;
+#[cfg(test)]
+mod fidelity;
 mod flush;
 mod health;
 mod link;
