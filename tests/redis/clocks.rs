@@ -1,10 +1,9 @@
 //! Clocks that disagree.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use timebudget::model::rule::Component;
 use timebudget::{Clock, Now, SystemClock, UnixMicros};
-use tokio::time::sleep;
 
 use crate::process::Process;
 use crate::server::Server;
@@ -51,7 +50,7 @@ async fn a_store_that_begins_without_a_server_moves_into_the_servers_window() {
     assert!(wrong.serve().await);
     server.restart();
     wrong.served_as_asked().await;
-    sleep(Duration::from_millis(150)).await;
+    wrong.stored().await;
     let keys = server.keys("tb1:{*");
     let start: u64 = keys[0].rsplit(':').next().unwrap().parse().unwrap();
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();

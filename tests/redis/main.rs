@@ -9,6 +9,7 @@ mod chaos;
 mod clocks;
 mod cluster;
 mod clusters;
+mod codes;
 #[path = "../store/desk.rs"]
 mod desk;
 mod exact;

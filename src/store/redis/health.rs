@@ -27,6 +27,9 @@ const CLEAR_WITHIN: Micros = Micros(500_000);
 /// How long a server of a cluster that did not answer is left alone at least; twice as long at most.
 const AVOID_FOR: Micros = Micros(250_000);
 
+/// After how long without a failure trouble in a part of a cluster is over.
+const CALM_AFTER: Micros = Micros(2_000_000);
+
 /// How long after a failure the next connection is tried; twice as long after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -44,6 +47,8 @@ pub(super) struct Health {
     beating: bool,
     /// What was logged last, until it is over.
     logged: Option<Trouble>,
+    /// When there was trouble last.
+    troubled_at: Tick,
     /// Accounts whose server did not answer, and from when on it is tried again; used in clusters.
     avoided: HashMap<KeyHash, Tick>,
     /// Told once it is known whether the server answers.
@@ -59,6 +64,7 @@ impl Health {
             told_again_at: Tick(i64::MIN / 2),
             beating: false,
             logged: None,
+            troubled_at: Tick(0),
             avoided: HashMap::new(),
             started: Some(started),
         }
@@ -93,9 +99,7 @@ impl Desk {
         (self.health.beating, self.health.beat_at) = (false, heard.at.tick);
         self.note(heard);
         self.core.heal();
-        if self.health.logged.take().is_some() {
-            log::info!("redis: it answers again; {} decisions were made without it", self.core.degraded());
-        }
+        self.log_recovery();
         drop(self.health.started.take());
     }
 
@@ -115,6 +119,13 @@ impl Desk {
         if self.health.logged.as_ref() != Some(trouble) {
             log::warn!("redis: {trouble}; on_store_fault says what is decided until it answers");
             self.health.logged = Some(trouble.clone());
+        }
+        self.health.troubled_at = self.core.now().tick;
+    }
+
+    fn log_recovery(&mut self) {
+        if self.health.logged.take().is_some() {
+            log::info!("redis: it answers again; {} decisions were made without it", self.core.degraded());
         }
     }
 
@@ -161,6 +172,8 @@ impl Desk {
         self.health.beating = false;
         match answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer) {
             Ok(beat) => self.note(Heard::new(beat, sent_at, self.core.now())),
+            // The beat lies on one of a cluster's servers; those that answer go on being asked.
+            Err(trouble) if self.is_clustered() => self.log_once(&trouble),
             Err(trouble) => self.lose(&trouble),
         }
     }
@@ -168,6 +181,9 @@ impl Desk {
     /// Notes a beat; a server that has lost its data is told everything again.
     fn note(&mut self, Heard { beat, at, took }: Heard) {
         self.core.hear_processes(beat.processes);
+        if at.tick.since(self.health.troubled_at) >= CALM_AFTER {
+            self.log_recovery();
+        }
         if took <= CLEAR_WITHIN || !self.core.knows_clock() {
             self.core.hear_clock(beat.clock, at);
         }

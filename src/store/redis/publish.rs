@@ -104,3 +104,28 @@ fn is_scarce_place(entry: &Entry, own: &Line) -> bool {
     let taken = u64::from(own.admitted) + u64::from(entry.others.line.admitted);
     entry.window == Window::ALL_TIME.start && taken + 1 >= entry.quota
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+    use super::super::schedules::Process;
+    use super::*;
+    use crate::store::{Mode, Settlement};
+
+    #[test]
+    fn in_exact_mode_a_settlement_waits_80_ms_for_a_request_to_carry_it() {
+        let clock = Arc::new(AtomicI64::new(0));
+        let process = Process::new("redis://model", 1, 1, &clock);
+        let mut claims = [process.claim(1_000, Micros::ZERO)];
+        let account = Account::of(&claims[0]);
+        let core = &process.core;
+        core.admit(&mut claims, Mode::Force, core.now()).unwrap();
+        core.settle(&mut claims, &Settlement::default(), core.now());
+        for (passed, due) in [(0, Due::Later), (79_999, Due::Later), (80_000, Due::Now)] {
+            clock.store(passed, Relaxed);
+            assert_eq!(core.due(account, core.now()), due, "after {passed} µs");
+        }
+    }
+}
