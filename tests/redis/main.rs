@@ -21,6 +21,7 @@ mod process;
 mod promises;
 mod proxy;
 mod restarts;
+mod returns;
 mod server;
 mod topologies;
 mod uris;

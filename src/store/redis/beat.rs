@@ -22,6 +22,8 @@ pub(super) struct Beat {
     /// Another text than before where the server has lost its data.
     pub(super) era: Vec<u8>,
     pub(super) processes: u32,
+    /// How often something that was spent has been returned, by whatever process.
+    pub(super) returns: i64,
 }
 
 /// A beat, and when it was.
@@ -43,19 +45,21 @@ impl Heard {
     }
 }
 
-pub(super) fn arguments(settings: &Settings, process: [u8; 8], new_era: u64) -> Arguments {
+/// Writes a call; `returned` says whether something was returned since the last one.
+pub(super) fn arguments(settings: &Settings, process: [u8; 8], new_era: u64, returned: bool) -> Arguments {
     let mut arguments = Arguments::default();
     arguments.keys.push(format!("{}1:beat", settings.prefix));
     arguments.push_bytes(&process);
     arguments.push_bytes(&new_era.to_le_bytes());
     arguments.push(FORGOTTEN_AFTER);
+    arguments.push(u8::from(returned));
     arguments
 }
 
 pub(super) fn answer(value: Value) -> Result<Beat, Trouble> {
-    let (clock, era, processes): (i64, Vec<u8>, u32) =
+    let (clock, era, processes, returns): (i64, Vec<u8>, u32, i64) =
         redis::from_redis_value(value).map_err(|_| Trouble::Nonsense)?;
     // A clock before 1970 or after 2100 is none.
     let sensible = (0..4_102_444_800_000_000).contains(&clock) && processes > 0;
-    if sensible { Ok(Beat { clock, era, processes }) } else { Err(Trouble::Nonsense) }
+    if sensible { Ok(Beat { clock, era, processes, returns }) } else { Err(Trouble::Nonsense) }
 }

@@ -86,7 +86,7 @@ impl Drop for Server {
 #[derive(Clone, Debug)]
 enum Call {
     Exchange { pass: i64, process: u8, lines: Vec<(usize, [i64; 6])>, candidates: Vec<Candidate> },
-    Beat { pass: i64, process: u8, era: u8 },
+    Beat { pass: i64, process: u8, era: u8, returned: u8 },
 }
 
 /// Whether it is forced, and for each claim the account and six numbers.
@@ -119,7 +119,7 @@ fn call() -> impl Strategy<Value = Call> {
         6 => (pass.clone(), 0..3u8, lines, candidates).prop_map(|(pass, process, lines, candidates)| {
             Call::Exchange { pass, process, lines, candidates }
         }),
-        1 => (pass, 0..3u8, any::<u8>()).prop_map(|(pass, process, era)| Call::Beat { pass, process, era }),
+        1 => (pass, 0..3u8, any::<u8>(), 0..2u8).prop_map(|(pass, process, era, returned)| Call::Beat { pass, process, era, returned }),
     ]
 }
 
@@ -144,12 +144,13 @@ fn exchange_of(process: u8, lines: &[(usize, [i64; 6])], candidates: &[Candidate
     arguments
 }
 
-fn beat_of(process: u8, era: u8) -> Arguments {
+fn beat_of(process: u8, era: u8, returned: u8) -> Arguments {
     let mut arguments = Arguments::default();
     arguments.keys.push("beat".to_owned());
     arguments.push_bytes(&[process; 8]);
     arguments.push_bytes(&[era]);
     arguments.push(10_000_000_u64);
+    arguments.push(returned);
     arguments
 }
 
@@ -165,9 +166,9 @@ impl Server {
                     let arguments = exchange_of(*process, lines, candidates);
                     (model.exchange(&arguments, now), self.run(exchange::SCRIPT, &arguments, now))
                 }
-                Call::Beat { pass, process, era } => {
+                Call::Beat { pass, process, era, returned } => {
                     now += pass;
-                    let arguments = beat_of(*process, *era);
+                    let arguments = beat_of(*process, *era, *returned);
                     (model.beat(&arguments, now), self.run(beat::SCRIPT, &arguments, now))
                 }
             };

@@ -45,6 +45,10 @@ pub(super) struct Health {
     told_again_at: Tick,
     /// Whether a beat is under way.
     beating: bool,
+    /// Whether something was returned, and is stored, that no beat has told of.
+    pub(super) has_returned: bool,
+    /// Whether the beat that is under way tells of something returned.
+    tells_returned: bool,
     /// What was logged last, until it is over.
     logged: Option<Trouble>,
     /// When there was trouble last.
@@ -63,6 +67,8 @@ impl Health {
             beat_at: Tick(0),
             told_again_at: Tick(i64::MIN / 2),
             beating: false,
+            has_returned: false,
+            tells_returned: false,
             logged: None,
             troubled_at: Tick(0),
             avoided: HashMap::new(),
@@ -81,7 +87,7 @@ impl Health {
 impl Desk {
     pub(super) fn connect(&mut self) {
         let (core, own) = (self.core.clone(), self.own.clone());
-        let arguments = beat::arguments(&self.core.settings, self.process, random());
+        let arguments = beat::arguments(&self.core.settings, self.process, random(), false);
         let pause = self.health.next_pause();
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
@@ -108,6 +114,7 @@ impl Desk {
         self.log_once(trouble);
         self.core.degrade();
         self.link = None;
+        self.health.has_returned |= self.health.beating && self.health.tells_returned;
         self.health.beating = false;
         self.forget_calls();
         self.fail_flushes(trouble);
@@ -156,7 +163,9 @@ impl Desk {
         }
         let Some(mut link) = self.link.clone() else { return };
         (self.health.beating, self.health.beat_at) = (true, now);
-        let arguments = beat::arguments(&self.core.settings, self.process, random());
+        let returned = std::mem::take(&mut self.health.has_returned);
+        self.health.tells_returned = returned;
+        let arguments = beat::arguments(&self.core.settings, self.process, random(), returned);
         let own = self.own.clone();
         tokio::spawn(async move {
             let answer = link.beat(&arguments).await;
@@ -170,7 +179,10 @@ impl Desk {
             return; // Of a connection that was given up.
         }
         self.health.beating = false;
-        match answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer) {
+        let answer = answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer);
+        // Told once more if it is not known whether it was heard, which costs others a call.
+        self.health.has_returned |= self.health.tells_returned && answer.is_err();
+        match answer {
             Ok(beat) => self.note(Heard::new(beat, sent_at, self.core.now())),
             // The beat lies on one of a cluster's servers; those that answer go on being asked.
             Err(trouble) if self.is_clustered() => self.log_once(&trouble),
@@ -181,6 +193,7 @@ impl Desk {
     /// Notes a beat; a server that has lost its data is told everything again.
     fn note(&mut self, Heard { beat, at, took }: Heard) {
         self.core.hear_processes(beat.processes);
+        self.core.hear_returns(beat.returns);
         if at.tick.since(self.health.troubled_at) >= CALM_AFTER {
             self.log_recovery();
         }

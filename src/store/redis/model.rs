@@ -28,6 +28,7 @@ pub(super) struct Model {
     pub(super) ends: HashMap<String, i64>,
     era: Option<Vec<u8>>,
     heard: HashMap<Vec<u8>, i64>,
+    returns: i64,
 }
 
 /// An account while a call is worked on.
@@ -90,7 +91,13 @@ impl Model {
         let forgotten_after = number(values[2]);
         self.heard.retain(|_, at| (now - *at).abs() <= forgotten_after);
         let processes = self.heard.len() as i64;
-        Value::Array(vec![Value::Int(now), Value::BulkString(era), Value::Int(processes)])
+        self.returns += number(values[3]);
+        Value::Array(vec![
+            Value::Int(now),
+            Value::BulkString(era),
+            Value::Int(processes),
+            Value::Int(self.returns),
+        ])
     }
 
     /// What all processes together have charged to all accounts.

@@ -84,6 +84,7 @@ impl Core {
             }
             (SyncMode::Exact, None) if line.admitted > 0 => SPEAK_WITHIN,
             (SyncMode::Exact, None) => return Due::Never,
+            (SyncMode::Batched, None) if entry.wanted => self.settings.sync.into(),
             (SyncMode::Batched, None) if line.admitted == 0 => return Due::Never,
             (SyncMode::Batched, _) => self.pace(&entry, &line, now),
         };
