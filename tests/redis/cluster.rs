@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::moved::{GoBetween, ServerClock};
-use crate::server::{Server, free_port};
+use crate::server::{BUS, Server, free_port};
 
 /// Three masters, and as many replicas for each as wanted.
 pub(crate) struct Cluster {
@@ -76,10 +76,10 @@ impl Cluster {
 /// A node that calls itself by the port of its go-between, and that port.
 fn node_with_clock(clock: &ServerClock) -> (Server, u16) {
     let between = GoBetween::new(clock);
-    let (named, bus) = (between.port.to_string(), free_port().to_string());
-    let names =
-        ["--cluster-announce-port", &named, "--cluster-port", &bus, "--cluster-announce-bus-port", &bus];
-    let node = Server::with(&[&OPTIONS[..], &names].concat());
-    between.goes_to(node.port);
+    let port = free_port();
+    let (named, bus) = (between.port.to_string(), (port + BUS).to_string());
+    let names = ["--cluster-announce-port", &named, "--cluster-announce-bus-port", &bus];
+    let node = Server::at(port, &[&OPTIONS[..], &names].concat());
+    between.goes_to(port);
     (node, between.port)
 }

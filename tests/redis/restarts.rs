@@ -84,6 +84,7 @@ async fn a_server_that_cannot_be_told_keeps_nobody_from_ending() {
     let process = Process::new(&server.uri("mode=batched&sync=1s&deadline=20ms"), RATES);
     process.served_as_asked().await;
     server.freeze();
+    assert!(process.serve().await, "batched, it asks nobody");
     let asked = Instant::now();
     let frozen = save(&process).await;
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());

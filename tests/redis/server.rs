@@ -2,6 +2,7 @@
 //!
 //! `TIMEBUDGET_REDIS_SERVER` names another program to start instead: an older Redis, or Valkey.
 
+use std::iter;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -41,8 +42,12 @@ impl Server {
 
     /// A server with more options.
     pub(crate) fn with(options: &[&str]) -> Self {
+        Self::at(free_port(), options)
+    }
+
+    /// A server on a port that nobody listens on.
+    pub(crate) fn at(port: u16, options: &[&str]) -> Self {
         crate::journal::keep();
-        let port = free_port();
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("timebudget-redis-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -153,6 +158,11 @@ fn spawn(port: u16, dir: &PathBuf, options: &[String]) -> Child {
         .expect("redis-server is needed for these tests: install redis-server (Debian) or redis")
 }
 
+/// By how much the port on which the nodes of a cluster speak to each other is higher than the other one.
+pub(crate) const BUS: u16 = 10_000;
+
+/// A port that nobody listens on, and that leaves room for a cluster's.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    iter::repeat_with(port).find(|port| *port < u16::MAX - BUS).unwrap()
 }

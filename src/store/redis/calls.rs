@@ -144,8 +144,8 @@ impl Desk {
     fn publish_again(&self, sent: &Sent, now: Now) {
         for &(account, _) in sent {
             let window = self.core.memory.window(account.book, now).window.start;
-            self.core.peers.touch(account, window, now.tick, true);
             self.core.peers.give_back(account, window);
+            self.core.peers.touch(account, window, now.tick, true);
         }
     }
 }

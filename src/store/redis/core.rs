@@ -137,11 +137,12 @@ impl Core {
         };
         self.memory.settle(claims, settlement, now);
         for claim in claims {
-            if changes(claim) {
-                self.touch(claim, now, true);
-            }
+            // First, for whoever publishes the change has to know.
             if returns(claim) {
                 self.peers.give_back(Account::of(claim), claim.standing.window.start);
+            }
+            if changes(claim) {
+                self.touch(claim, now, true);
             }
             self.add_others(claim, now);
         }
