@@ -1,5 +1,6 @@
 //! Clusters of the tests' own.
 
+use std::iter;
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -76,10 +77,14 @@ impl Cluster {
 /// A node that calls itself by the port of its go-between, and that port.
 fn node_with_clock(clock: &ServerClock) -> (Server, u16) {
     let between = GoBetween::new(clock);
-    let port = free_port();
-    let (named, bus) = (between.port.to_string(), (port + BUS).to_string());
-    let names = ["--cluster-announce-port", &named, "--cluster-announce-bus-port", &bus];
-    let node = Server::at(port, &[&OPTIONS[..], &names].concat());
-    between.goes_to(port);
+    let start = || {
+        let port = free_port();
+        let (named, bus) = (between.port.to_string(), (port + BUS).to_string());
+        let names = ["--cluster-announce-port", &named, "--cluster-announce-bus-port", &bus];
+        Server::at(port, &[&OPTIONS[..], &names].concat())
+    };
+    let node =
+        iter::repeat_with(start).take(9).flatten().next().expect("it starts on one of nine free ports");
+    between.goes_to(node.port);
     (node, between.port)
 }

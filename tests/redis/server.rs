@@ -42,11 +42,16 @@ impl Server {
 
     /// A server with more options.
     pub(crate) fn with(options: &[&str]) -> Self {
-        Self::at(free_port(), options)
+        let start = || Self::at(free_port(), options);
+        iter::repeat_with(start)
+            .take(9)
+            .flatten()
+            .next()
+            .expect("redis-server starts on one of nine free ports")
     }
 
-    /// A server on a port that nobody listens on.
-    pub(crate) fn at(port: u16, options: &[&str]) -> Self {
+    /// A server on a port that was free; `None` if somebody else has taken it since.
+    pub(crate) fn at(port: u16, options: &[&str]) -> Option<Self> {
         crate::journal::keep();
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("timebudget-redis-{}-{number}", std::process::id()));
@@ -55,9 +60,8 @@ impl Server {
         let password = password.map(|password| (*password).to_owned());
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let child = spawn(port, &dir, &options);
-        let server = Self { child, port, dir, options, password };
-        server.wait();
-        server
+        let mut server = Self { child, port, dir, options, password };
+        server.answers().then_some(server)
     }
 
     pub(crate) fn uri(&self, parameters: &str) -> String {
@@ -100,7 +104,7 @@ impl Server {
     /// Starts the server again on the same port: empty, unless it has saved something.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(self.port, &self.dir, &self.options);
-        self.wait();
+        assert!(self.answers(), "redis-server starts again on port {}", self.port);
     }
 
     /// Sends SIGSTOP.
@@ -118,9 +122,15 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    fn wait(&self) {
-        let until = Instant::now() + Duration::from_secs(10);
-        while self.cli(&["ping"]) != "PONG" {
+    /// Waits until the server answers; `false` if it ends instead.
+    fn answers(&mut self) -> bool {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let pong = self.cli(&["ping"]) == "PONG";
+            // Asked after, for it may be another server that answers.
+            if pong || self.child.try_wait().unwrap().is_some() {
+                return self.child.try_wait().unwrap().is_none();
+            }
             assert!(Instant::now() < until, "redis-server does not answer on port {}", self.port);
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -12,8 +12,10 @@ use crate::store::Fault;
 
 /// Somebody who waits until the lines of some accounts are on the server, as they were when the waiting began or later.
 pub(super) struct Flush {
-    /// The accounts whose lines are not there yet.
+    /// The accounts whose lines are still to be sent, or were and are not answered.
     left: HashSet<Account>,
+    /// The calls that were under way when the waiting began: other accounts' lines are in them.
+    under_way: HashSet<u64>,
     /// The number of the first line that is late enough: those before it were sent before the waiting began.
     from: u64,
     /// What kept some of them from being stored.
@@ -23,7 +25,18 @@ pub(super) struct Flush {
 
 impl Flush {
     fn is_over(&self) -> bool {
-        self.left.is_empty()
+        self.left.is_empty() && self.under_way.is_empty()
+    }
+
+    /// Notes what became of a call whose first line had that number.
+    fn hear(&mut self, number: u64, call: &Call, trouble: Option<&Trouble>) {
+        let mut concerns = self.under_way.remove(&number);
+        for account in call.accounts().filter(|_| number >= self.from) {
+            concerns |= self.left.remove(&account);
+        }
+        if concerns && self.trouble.is_none() {
+            self.trouble = trouble.cloned();
+        }
     }
 
     fn answer(self) {
@@ -40,7 +53,8 @@ impl Desk {
     /// Begins to publish every line that the server does not have as it is here, be it due or not.
     pub(super) fn flush(&mut self, done: mpsc::Sender<Result<(), Fault>>) {
         let left: HashSet<_> = self.core.unpublished().into_iter().collect();
-        self.flushes.push(Flush { left, from: self.next_number, trouble: None, done });
+        let under_way = self.calls.keys().copied().collect();
+        self.flushes.push(Flush { left, under_way, from: self.next_number, trouble: None, done });
         if self.link.is_none() {
             self.fail_flushes(&Trouble::Gone);
         }
@@ -55,14 +69,8 @@ impl Desk {
 
     /// Notes what became of a call whose first line had that number.
     pub(super) fn note_flushed(&mut self, number: u64, call: &Call, trouble: Option<&Trouble>) {
-        for flush in self.flushes.iter_mut().filter(|flush| number >= flush.from) {
-            let before = flush.left.len();
-            for account in call.accounts() {
-                flush.left.remove(&account);
-            }
-            if flush.left.len() < before && flush.trouble.is_none() {
-                flush.trouble = trouble.cloned();
-            }
+        for flush in &mut self.flushes {
+            flush.hear(number, call, trouble);
         }
         self.end_flushes();
     }
@@ -71,6 +79,7 @@ impl Desk {
     pub(super) fn fail_flushes(&mut self, trouble: &Trouble) {
         for flush in self.flushes.iter_mut().filter(|flush| !flush.is_over()) {
             flush.left.clear();
+            flush.under_way.clear();
             flush.trouble = Some(trouble.clone());
         }
         self.end_flushes();
