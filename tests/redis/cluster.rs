@@ -1,21 +1,38 @@
 //! Clusters of the tests' own.
 
+use std::iter;
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::server::Server;
+use crate::moved::{GoBetween, ServerClock};
+use crate::server::{BUS, Server, free_port};
 
 /// Three masters, and as many replicas for each as wanted.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Server>,
+    /// Where clients find the nodes.
+    ports: Vec<u16>,
 }
+
+/// What all nodes have in common.
+const OPTIONS: [&str; 6] =
+    ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0"];
 
 impl Cluster {
     pub(crate) fn start(replicas: usize) -> Self {
-        let options =
-            ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0"];
-        let nodes: Vec<_> = (0..3 * (1 + replicas)).map(|_| Server::with(&options)).collect();
+        let nodes: Vec<_> = (0..3 * (1 + replicas)).map(|_| Server::with(&OPTIONS)).collect();
+        let ports = nodes.iter().map(|node| node.port).collect();
+        Self::of(nodes, ports, replicas)
+    }
+
+    /// Three masters whose clock is the test's.
+    pub(crate) fn with_clock(clock: &ServerClock) -> Self {
+        let (nodes, ports) = (0..3).map(|_| node_with_clock(clock)).unzip();
+        Self::of(nodes, ports, 0)
+    }
+
+    fn of(nodes: Vec<Server>, ports: Vec<u16>, replicas: usize) -> Self {
         let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
         let made = Command::new("redis-cli")
             .args(["--cluster", "create"])
@@ -24,13 +41,13 @@ impl Cluster {
             .stdout(Stdio::null())
             .status();
         assert!(made.unwrap().success(), "the cluster was not made");
-        let cluster = Self { nodes };
+        let cluster = Self { nodes, ports };
         cluster.wait();
         cluster
     }
 
     pub(crate) fn uri(&self, parameters: &str) -> String {
-        let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let nodes: Vec<_> = self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         format!("redis+cluster://{}/?{parameters}", nodes.join(","))
     }
 
@@ -55,4 +72,19 @@ impl Cluster {
             thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// A node that calls itself by the port of its go-between, and that port.
+fn node_with_clock(clock: &ServerClock) -> (Server, u16) {
+    let between = GoBetween::new(clock);
+    let start = || {
+        let port = free_port();
+        let (named, bus) = (between.port.to_string(), (port + BUS).to_string());
+        let names = ["--cluster-announce-port", &named, "--cluster-announce-bus-port", &bus];
+        Server::at(port, &[&OPTIONS[..], &names].concat())
+    };
+    let node =
+        iter::repeat_with(start).take(9).flatten().next().expect("it starts on one of nine free ports");
+    between.goes_to(node.port);
+    (node, between.port)
 }

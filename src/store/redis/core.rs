@@ -34,6 +34,8 @@ pub(super) struct Core {
     outages: AtomicU64,
     /// The processes last seen, this one included.
     processes: AtomicU32,
+    /// How often something has been returned, by whatever process.
+    returns: AtomicI64,
     degraded: AtomicU64,
 }
 
@@ -48,6 +50,7 @@ impl Core {
             healthy: AtomicBool::new(false),
             outages: AtomicU64::new(0),
             processes: AtomicU32::new(1),
+            returns: AtomicI64::new(0),
             degraded: AtomicU64::new(0),
         }
     }
@@ -127,8 +130,17 @@ impl Core {
             Charge::Requests { .. } => settlement.returned || settlement.extra_requests > 0,
             Charge::Time { .. } | Charge::Place => true,
         };
+        let returns = |claim: &Claim| match claim.charge {
+            Charge::Requests { .. } => settlement.returned,
+            Charge::Time { .. } => settlement.extra_micros < 0,
+            Charge::Place => false,
+        };
         self.memory.settle(claims, settlement, now);
         for claim in claims {
+            // First, for whoever publishes the change has to know.
+            if returns(claim) {
+                self.peers.give_back(Account::of(claim), claim.standing.window.start);
+            }
             if changes(claim) {
                 self.touch(claim, now, true);
             }
@@ -184,9 +196,31 @@ impl Core {
         was_healthy
     }
 
-    /// Notes what the server's clock read at a moment, and how many processes it has heard of lately.
-    pub(super) fn hear_beat(&self, clock: i64, at: Now, processes: u32) {
+    /// Notes how many processes the server has heard of lately.
+    pub(super) fn hear_processes(&self, processes: u32) {
         self.processes.store(processes.max(1), Relaxed);
+    }
+
+    /// How often something has been returned, by whatever process, as far as is known.
+    pub(super) fn returns(&self) -> i64 {
+        self.returns.load(Relaxed)
+    }
+
+    /// Notes how often something has been returned: what was known to be spent before may not be any more.
+    pub(super) fn hear_returns(&self, returns: i64) {
+        self.returns.store(returns, Relaxed);
+    }
+
+    /// Whether the server's clock was ever read.
+    pub(super) fn knows_clock(&self) -> bool {
+        self.offset.load(Relaxed) != UNKNOWN
+    }
+
+    /// Notes what the server's clock read at a moment.
+    ///
+    /// If that clock was set, everything is published once more: what the server keeps until a window has ended by its
+    /// clock may have ended now.
+    pub(super) fn hear_clock(&self, clock: i64, at: Now) {
         let offset = clock - at.utc.0;
         let before = self.offset.swap(offset, Relaxed);
         let believed = if before == UNKNOWN { at.step } else { before };
@@ -199,6 +233,7 @@ impl Core {
             self.memory.realign(self.agreed(at));
         } else {
             log::warn!("redis: its clock was set by {by:+.3} s; windows in force end when they would have");
+            self.peers.touch_all(at.tick);
         }
     }
 
@@ -225,26 +260,41 @@ impl Core {
             self.touch(claim, now, claim.ticket.is_some());
             self.add_others(claim, now);
         }
+        if verdict == Verdict::Refused && outage.is_none() {
+            self.want_unless_sure(claims, now);
+        }
         verdict
+    }
+
+    /// Has the others asked about where they may not need any more what a request was refused for.
+    fn want_unless_sure(&self, claims: &[Claim], now: Now) {
+        let mut seen: SmallVec<[Claim; 4]> = SmallVec::from_slice(claims);
+        if !self.is_surely_refused(&mut seen, now) {
+            for claim in claims.iter().filter(|claim| claim.refuses()) {
+                self.peers.want(Account::of(claim), claim.standing.window.start, now.tick);
+            }
+        }
     }
 
     /// Whether what is settled fills a quota: then nobody needs to be asked.
     ///
-    /// What others run is no reason, since it may have ended; nor are places, which others may have left. Rules that
-    /// count refusals have to ask.
+    /// What others run is no reason, since it may have ended; nor are places, which others may have left; nor is what
+    /// others had spent before somebody returned something. Rules that count refusals have to ask.
     fn is_surely_refused(&self, claims: &mut [Claim], now: Now) -> bool {
         if claims.iter().any(|claim| claim.counts != Counts::Served) {
             return false;
         }
         for claim in claims.iter_mut() {
-            let known = self.peers.others(claim);
+            let (known, is_certain) = self.peers.others_for_sure(claim, self.returns());
             let now_known = known.at(now.tick);
+            // Saturating, for others may have been heard in the meantime.
+            let less = |known: u64| claim.standing.spent.saturating_sub(known);
+            let settled = if is_certain { known.line.spent } else { 0 };
+            let spent = less(now_known.spent).saturating_add(settled);
             claim.standing.refuses = match claim.charge {
-                Charge::Time { .. } => {
-                    claim.standing.spent - (now_known.spent - known.line.spent) >= claim.quota
-                }
-                Charge::Requests { cost } => claim.standing.spent.saturating_add(cost.max(1)) > claim.quota,
-                Charge::Place => claim.standing.spent - u64::from(now_known.admitted) >= claim.quota,
+                Charge::Time { .. } => spent >= claim.quota,
+                Charge::Requests { cost } => spent.saturating_add(cost.max(1)) > claim.quota,
+                Charge::Place => less(now_known.admitted.into()) >= claim.quota,
             };
         }
         claims.iter().any(Claim::refuses)
