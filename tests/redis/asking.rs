@@ -39,7 +39,7 @@ impl<S> Asking<S> {
         store.begin(Box::new(move || *read.lock().unwrap()));
         let heard = Mutex::new(start);
         let mut asking = Self { store, now, server_clock, heard, degraded: 0, _server: server };
-        asking.wait_until(|asking| asking.asks());
+        asking.wait_until(Self::asks);
         asking.degraded = asking.store.census().degraded;
         asking
     }

@@ -15,6 +15,7 @@ mod fidelity;
 mod flush;
 mod health;
 mod link;
+mod local;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
