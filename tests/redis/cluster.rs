@@ -15,6 +15,9 @@ pub(crate) struct Cluster {
     ports: Vec<u16>,
 }
 
+/// How many slots a cluster has.
+const SLOTS: usize = 16_384;
+
 /// What all nodes have in common.
 const OPTIONS: [&str; 6] =
     ["--cluster-enabled", "yes", "--cluster-node-timeout", "500", "--repl-diskless-sync-delay", "0"];
@@ -33,17 +36,44 @@ impl Cluster {
     }
 
     fn of(nodes: Vec<Server>, ports: Vec<u16>, replicas: usize) -> Self {
-        let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
-        let made = Command::new("redis-cli")
-            .args(["--cluster", "create"])
-            .args(addresses)
-            .args(["--cluster-replicas", &replicas.to_string(), "--cluster-yes"])
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.unwrap().success(), "the cluster was not made");
         let cluster = Self { nodes, ports };
+        cluster.share_slots();
+        cluster.meet();
+        for at in 3..3 * (1 + replicas) {
+            let master = cluster.nodes[at % 3].cli(&["cluster", "myid"]);
+            cluster.nodes[at].cli(&["cluster", "replicate", &master]);
+        }
         cluster.wait();
         cluster
+    }
+
+    /// Gives each master a third of all slots.
+    fn share_slots(&self) {
+        for (at, master) in self.nodes[..3].iter().enumerate() {
+            let slots = (at * SLOTS / 3..(at + 1) * SLOTS / 3).map(|slot| slot.to_string());
+            let words: Vec<_> = ["cluster", "addslots"].map(str::to_owned).into_iter().chain(slots).collect();
+            master.cli(&words.iter().map(String::as_str).collect::<Vec<_>>());
+            master.cli(&["cluster", "set-config-epoch", &(at + 1).to_string()]);
+        }
+    }
+
+    /// Introduces the nodes to each other, again and again: a node that is slow to answer is forgotten after a second, and
+    /// `redis-cli --cluster create`, which introduces them once, then waits for ever.
+    fn meet(&self) {
+        let everybody = format!("cluster_known_nodes:{}", self.nodes.len());
+        let knows_all = |node: &Server| {
+            node.cli(&["cluster", "info"]).contains(&everybody)
+                && !node.cli(&["cluster", "nodes"]).contains("handshake")
+        };
+        let until = Instant::now() + Duration::from_secs(60);
+        while !self.nodes.iter().all(knows_all) {
+            assert!(Instant::now() < until, "the nodes never met");
+            for node in &self.nodes[1..] {
+                let (port, bus) = (node.port.to_string(), (node.port + BUS).to_string());
+                self.nodes[0].cli(&["cluster", "meet", "127.0.0.1", &port, &bus]);
+            }
+            thread::sleep(Duration::from_millis(300));
+        }
     }
 
     pub(crate) fn uri(&self, parameters: &str) -> String {
@@ -62,7 +92,7 @@ impl Cluster {
 
     /// Waits until all nodes say that all slots are served, and the replicas know what their masters know.
     fn wait(&self) {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(60);
         let is_whole = |node: &Server| {
             node.cli(&["cluster", "info"]).contains("cluster_state:ok")
                 && !node.cli(&["info", "replication"]).contains("master_link_status:down")
