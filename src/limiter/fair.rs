@@ -57,3 +57,14 @@ pub(super) fn claim_share(open: &OpenLimit, own: Option<KeyHash>, claims: &mut C
     claims.push(Claim { book: shares.clients, quota: u64::MAX, charge: seen, part: Part::Clients, ..whole });
     claims.push(Claim { book: shares.own, key: own, part: Part::Share, ..whole });
 }
+
+/// The claims on limits as clients know them: what refuses a client's share of a limit refuses by the limit.
+pub(super) fn told(claims: &[Claim]) -> impl Iterator<Item = Claim> {
+    let limits = claims.iter().enumerate().filter(|(_, claim)| claim.part == Part::Whole);
+    limits.map(|(at, whole)| match claims.get(at + 2) {
+        Some(own) if own.part == Part::Share && own.standing.refuses && !whole.standing.refuses => {
+            Claim { book: whole.book, ..*own }
+        }
+        _ => *whole,
+    })
+}

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::limiter::fair::told;
 use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
 use crate::model::answer::Answer;
 use crate::model::facts::Facts;
@@ -171,8 +172,8 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             end.cost = self.meter.read(now.tick);
             self.limiter.engine.store.look(&mut self.claims, end.cost, now);
         }
-        let of = |claim| LimitReport::of(&self.limiter, claim, &self.of_claim(claim, end), now);
-        let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
+        let of = |claim: Claim| LimitReport::of(&self.limiter, &claim, &self.of_claim(&claim, end), now);
+        let mut limits: Vec<_> = told(&self.claims).filter_map(of).collect();
         if limits.iter().any(|limit| limit.refuses) {
             // Those that would have admitted the request have charged it nothing either.
             limits.iter_mut().for_each(|limit| limit.report.used = 0);
