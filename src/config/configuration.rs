@@ -63,6 +63,7 @@ impl Configuration {
             report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
         }
         let common = common.unwrap_or_default();
+        report.keeps_accounts_in(&store(&common, environment).0);
         let (mut sites, mut entries) = (Vec::with_capacity(layers.len()), Vec::with_capacity(layers.len()));
         for (host, layer) in layers {
             let layer = environment.layer.clone().or(layer);

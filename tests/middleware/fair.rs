@@ -6,8 +6,9 @@ use actix_web::App;
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use timebudget::LimitReport;
-use timebudget::middleware::Watch;
+use timebudget::middleware::{Watch, of_request};
+use timebudget::model::rule::Component;
+use timebudget::{LimitReport, TimeBudget};
 
 use crate::harness::{Answer, Client, Gate, Listening, World, secs, serve};
 
@@ -186,9 +187,8 @@ async fn a_request_that_waits_for_what_is_held_is_not_told_of_a_spent_share() {
         gate.pass().await;
         "done"
     };
-    let server = serve(move || {
-        App::new().app_data(data.clone()).wrap(budget.clone()).default_service(web::to(wait))
-    });
+    let server =
+        serve(move || App::new().app_data(data.clone()).wrap(budget.clone()).default_service(web::to(wait)));
     let mut waiting = [server.connect().await, server.connect().await];
     for client in &mut waiting {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -198,4 +198,19 @@ async fn a_request_that_waits_for_what_is_held_is_not_told_of_a_spent_share() {
     assert!(refused.body.contains("is held for running requests"), "{}", refused.body);
     assert_eq!(refused.field("retry-after"), Some("1"));
     gate.open(2);
+}
+
+#[actix_web::test]
+async fn a_rule_in_rust_is_fair_among_whom_its_closure_tells_apart() {
+    let world = World::new();
+    let name = |request: &ServiceRequest| Some(request.query_string().to_owned());
+    let who = Component::Computed(of_request(name));
+    let rule = TimeBudget::rule("a", "5 per hour").key(Component::Site).fair(who);
+    let budget = world.build(rule);
+    let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
+    let mut client = server.connect().await;
+    for (path, status) in [("/?a", 200), ("/?a", 200), ("/?a", 200), ("/?b", 200), ("/?a", 429), ("/?b", 200)]
+    {
+        assert_eq!(client.get(path).await.status, status, "{path}");
+    }
 }
