@@ -13,6 +13,8 @@ mod limit_report;
 mod open_limits;
 mod open_rule;
 mod reservation;
+#[cfg(test)]
+mod samples;
 
 use std::sync::Arc;
 
@@ -276,4 +278,46 @@ fn asks_who(site: &Site) -> bool {
     site.exempt.as_ref().is_some_and(asks)
         || site.tiers.change_limits()
         || site.rules.iter().any(|rule| rule.is_computed() || !rule.needs().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limiter::samples::{any_request, any_site, rule};
+    use crate::model::text::Text;
+
+    /// The same rules, and after them more than are asked one by one, none of which any request fulfils.
+    fn padded(site: &Site) -> Site {
+        let text = |at: usize| Text::Equal(format!("/never/{at}"));
+        let conditions = (0..FEW_RULES).map(|at| match at % 3 {
+            0 => Condition::Path(text(at)),
+            1 => Condition::User(text(at)),
+            _ => Condition::Header("x-plan".into(), Some(text(at))),
+        });
+        let never = conditions
+            .enumerate()
+            .map(|(at, when)| Rule { when, ..rule(&format!("never{at}"), "1/day; 1s/day") });
+        Site { rules: site.rules.iter().cloned().chain(never).collect(), ..site.clone() }
+    }
+
+    proptest! {
+        #[test]
+        fn rules_that_are_looked_up_claim_what_rules_that_are_asked_one_by_one_do(
+            site in any_site(),
+            request in any_request(),
+        ) {
+            let engine = Engine::in_memory();
+            let mode = if request.is_preflight() { Mode::Force } else { Mode::Decide };
+            let of = |site| {
+                let (limiter, mut claims) = (Limiter::new(site, &engine), Claims::new());
+                let is_exempt = limiter.claims(&request, mode, true, &mut claims).is_none();
+                (limiter.index.is_some(), is_exempt, claims)
+            };
+            let ((_, one_exempt, one), (is_indexed, other_exempt, other)) = (of(site.clone()), of(padded(&site)));
+            prop_assert!(is_indexed);
+            prop_assert_eq!((one_exempt, one), (other_exempt, other));
+        }
+    }
 }
