@@ -74,10 +74,18 @@ pub struct Limiter {
 }
 
 impl Limiter {
+    /// The most rules that a site has.
+    pub const MOST_RULES: usize = u16::MAX as usize + 1;
+
     /// A limiter of a site.
     ///
     /// A second limiter of the same site name on the same engine draws on the same accounts: that is how a reload works.
+    ///
+    /// # Panics
+    ///
+    /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
+        assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
@@ -300,6 +308,13 @@ mod tests {
             .enumerate()
             .map(|(at, when)| Rule { when, ..rule(&format!("never{at}"), "1/day; 1s/day") });
         Site { rules: site.rules.iter().cloned().chain(never).collect(), ..site.clone() }
+    }
+
+    #[test]
+    #[should_panic = "65537 rules; expected at most 65536"]
+    fn a_rule_whose_position_no_claim_can_hold_is_not_left_out() {
+        let rules = vec![Rule::new("a", Component::Site, Vec::new()); Limiter::MOST_RULES + 1];
+        let _ = Limiter::new(Site { rules, ..Site::unlimited("demo.example") }, &Engine::in_memory());
     }
 
     proptest! {
