@@ -68,6 +68,15 @@ fn a_default_takes_the_place_of_every_rate_limit_and_of_nothing_else() {
 }
 
 #[test]
+fn the_common_file_may_name_a_rule_that_the_default_makes() {
+    let common = r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User"},
+        "rate_limit_overrides": [{"user": "bob", "rule": "site-requests", "limits": "90 per hour"}]}"#;
+    let dir = Directory::with("override", &[("common_site_config.json", common)]);
+    let read = dir.read(&[("RATELIMIT_DEFAULT", "50 per hour")]);
+    assert_eq!(read.loaded.fallback.tiers.overrides.len(), 1);
+}
+
+#[test]
 fn headers_are_turned_on_and_off_above_what_the_file_says_of_them() {
     let file = r#"{"rate_limit_headers": {"enabled": false, "reset": "unix"}}"#;
     let on = read(file, &[("RATELIMIT_HEADERS_ENABLED", "True")]).loaded.fallback.headers;

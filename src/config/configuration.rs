@@ -81,7 +81,7 @@ impl Configuration {
             Some(_) => alone.unchecked_site(ANY_HOST, &common),
             None => alone.site(ANY_HOST, &common, &mut report),
         };
-        check_common_rules(&sites, &common, &mut report);
+        check_common_rules(&sites, &fallback, &common, &mut report);
         report.begin(&dir.join(COMMON).display().to_string());
         check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
         let (store, process) = process(&common, environment, &mut report);
