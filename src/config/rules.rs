@@ -93,7 +93,6 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
     let action = read.field("action", Action::default(), action);
     let limits = limits?;
     let own_key = own_key?;
-    let is_rotated = own_key.as_ref().is_some_and(KeySpec::can_be_rotated);
     let rule = Rule {
         when: when?,
         otherwise: otherwise?,
@@ -110,13 +109,17 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
         action: action?,
         ..Rule::new(name?, Component::Site, limits)
     };
-    let key = own_key.or_else(|| default_key(&rule, node, report))?;
-    let rule = Rule { key, ..rule };
-    if is_rotated {
+    check_counts(check_fair(with_key(rule, own_key, node, report)?, node, report)?, node, report)
+}
+
+/// The rule with its own key, or else the one that its limits have by default.
+fn with_key(rule: Rule, own: Option<KeySpec>, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
+    if own.as_ref().is_some_and(KeySpec::can_be_rotated) {
         let fault = "clients choose every component of the key, and so can change their account at will";
         node.suspect_part(&rule.name, fault, report);
     }
-    check_counts(check_fair(rule, node, report)?, node, report)
+    let key = own.or_else(|| default_key(&rule, node, report))?;
+    Some(Rule { key, ..rule })
 }
 
 /// Reads fields that may be left out.
