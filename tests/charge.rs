@@ -18,7 +18,8 @@ const RULES: &str = r#"{"rate_limit_rules": [
     {"name": "whole", "when": {"path": "/site"}, "limits": "10s per hour"},
     {"name": "address", "when": {"path": "/address"}, "key": "ip", "limits": "2 per hour"},
     {"name": "tenant", "when": {"path": "/tenant"}, "key": ["site", "header:x-tenant"], "limits": "10s per hour; 2 concurrent"},
-    {"name": "pair", "when": {"path": "/pair"}, "key": ["ip", "header:x-tenant"], "limits": "1 per hour"}]}"#;
+    {"name": "pair", "when": {"path": "/pair"}, "key": ["ip", "header:x-tenant"], "limits": "1 per hour"},
+    {"name": "fair", "when": {"path": "/fair"}, "key": "header:x-tenant", "fair": true, "limits": "5 per hour"}]}"#;
 
 /// A request of this path from 192.0.2.7, by the tenant `acme`.
 struct Request(&'static str);
@@ -209,4 +210,15 @@ impl Store for Asks {
     fn census(&self) -> Census {
         self.0.census()
     }
+}
+
+#[test]
+fn blocks_of_one_account_are_one_of_its_clients_and_none_of_anothers() {
+    let desk = Desk::new();
+    for tenant in ["acme", "other"] {
+        for _ in 0..5 {
+            assert!(desk.charge("fair", tenant).is_some(), "{tenant}");
+        }
+    }
+    assert!(desk.charge("fair", "other").is_none());
 }

@@ -68,6 +68,15 @@ fn a_default_takes_the_place_of_every_rate_limit_and_of_nothing_else() {
 }
 
 #[test]
+fn the_common_file_may_name_a_rule_that_the_default_makes() {
+    let common = r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User"},
+        "rate_limit_overrides": [{"user": "bob", "rule": "site-requests", "limits": "90 per hour"}]}"#;
+    let dir = Directory::with("override", &[("common_site_config.json", common)]);
+    let read = dir.read(&[("RATELIMIT_DEFAULT", "50 per hour")]);
+    assert_eq!(read.loaded.fallback.tiers.overrides.len(), 1);
+}
+
+#[test]
 fn headers_are_turned_on_and_off_above_what_the_file_says_of_them() {
     let file = r#"{"rate_limit_headers": {"enabled": false, "reset": "unix"}}"#;
     let on = read(file, &[("RATELIMIT_HEADERS_ENABLED", "True")]).loaded.fallback.headers;
@@ -116,6 +125,26 @@ fn a_key_prefix_is_the_prefix_of_a_shared_store_unless_the_command_line_names_on
     };
     assert_eq!(of("redis://a?prefix=own"), "redis://a?prefix=own");
     assert_eq!(of("redis://a"), "redis://a?prefix=shop");
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_fair_rule_is_an_error_of_its_site_where_the_store_does_not_know_shares() {
+    let common = r#"{"rate_limit_store": "redis://:pw@db"}"#;
+    let site = r#"{"rate_limit_rules": [{"name": "a", "key": "site", "fair": true, "limits": "5/day"}]}"#;
+    let files = [("common_site_config.json", common), ("a.example/site_config.json", site)];
+    let dir = Directory::with("fair", &files);
+    let errors = Configuration::of_dir(&dir.0, &Options::default()).unwrap_err().to_string();
+    let fault = |store: &str| {
+        format!(
+            "site_config.json: rate_limit_rules[0].fair: \"a\": needs the store memory://, and accounts are kept in {store}; expected a rule that is not fair"
+        )
+    };
+    assert!(errors.ends_with(&format!("a.example/{}", fault("redis://…@db"))), "{errors}");
+    let variables = Environment::read([("RATELIMIT_STORAGE_URI", "redis://env")]);
+    let of_text = |environment: Environment| Configuration::of_text(site, &environment.into());
+    assert_eq!(of_text(variables.clone()).unwrap_err().to_string(), fault("redis://env"));
+    assert!(of_text(variables.with_store(StoreUri::default(), "--store")).is_ok());
 }
 
 #[test]

@@ -68,7 +68,7 @@ const SOUND: [&str; 42] = [
 ];
 
 /// Beginnings of the loader's messages for what a schema cannot see.
-const BEYOND_SCHEMAS: [&str; 17] = [
+const BEYOND_SCHEMAS: [&str; 18] = [
     // No JSON, or JSON of which a parsed value shows no trace.
     "line ",
     "time_zone: half a character",
@@ -82,12 +82,13 @@ const BEYOND_SCHEMAS: [&str; 17] = [
     "rate_limit_headers.names.limit: \"Content-Length\"",
     // It reads no list as a whole.
     "rate_limit_rules[1]: \"a\": rate_limit_rules[0]",
-    "rate_limit_rules[0]: {\"name\": \"a\", \"limits\": \"1/day; 1s/day\"}",
-    "rate_limit_rules[0]: {\"name\": \"a\", \"limits\": \"1s/day\", \"counts\": \"refusals\"}",
+    "rate_limit_rules[0]: \"a\": limits of requests beside others",
+    "rate_limit_rules[0]: \"a\": counts refusals",
     "rate_limit_rules[0].key[1]: \"ip\"",
     // It does not weigh patterns.
     "rate_limit_exempt.path.regex: \"((a{100})",
     "rate_limit_exempt.path.regex: \"^/(a\"",
+    "rate_limit_exempt.header.authorization.regex: a text: unclosed",
     // It does not reckon with addresses.
     "rate_limit_trusted_proxies[0]: \"10.0.0.1/8\"",
     // Beyond what a float can tell.

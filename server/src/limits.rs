@@ -76,5 +76,8 @@ fn key(rule: &Rule) -> String {
     if rule.missing == Missing::Skip {
         key += ", or skip";
     }
+    if let Some(clients) = &rule.fair {
+        key += &format!(", fair by {clients}");
+    }
     key
 }

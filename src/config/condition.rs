@@ -8,6 +8,7 @@ use crate::config::rules::flag;
 use crate::config::text::{Subject, text};
 use crate::model::condition::Condition;
 use crate::model::country::Country;
+use crate::model::discretion::is_credential;
 use crate::model::method::Method;
 use crate::model::network::Network;
 use crate::model::text::Text;
@@ -64,9 +65,9 @@ fn part(name: &str, node: &Node<'_>, report: &mut Report) -> Option<Condition> {
         "path" => text(Subject::Path, node, report).map(Condition::Path),
         "host" => text(Subject::Host, node, report).map(Condition::Host),
         "ip" => networks(node, report).map(Condition::Ip),
-        "header" => named(node, Condition::Header, report),
-        "cookie" => named(node, Condition::Cookie, report),
-        "query" => named(node, Condition::Query, report),
+        "header" => named("header", node, Condition::Header, report),
+        "cookie" => named("cookie", node, Condition::Cookie, report),
+        "query" => named("query", node, Condition::Query, report),
         "user" => text(Subject::Value, node, report).map(Condition::User),
         "group" => text(Subject::Value, node, report).map(Condition::Group),
         "tier" => text(Subject::Value, node, report).map(Condition::Tier),
@@ -121,18 +122,24 @@ fn networks(node: &Node<'_>, report: &mut Report) -> Option<Vec<Network>> {
 
 /// A condition for each name of an object; all must hold.
 fn named(
+    kind: &str,
     node: &Node<'_>,
     condition: impl Fn(String, Option<Text>) -> Condition,
     report: &mut Report,
 ) -> Option<Condition> {
+    if !matches!(node.json(), Json::Object(_)) {
+        // It may be a whole header, such as one that holds a token.
+        return node.wrong_discreetly(format_args!("no object; expected {NAMED}"), report);
+    }
     let members = node.named(NAMED, report)?;
     let mut parts = Vec::with_capacity(members.len());
-    for (name, value) in &members {
+    for (name, value) in members {
+        let value = if is_credential(kind, name) { value.secret() } else { value };
         let wanted = match value.json() {
             Json::Bool(true) => Some(None),
-            _ => text(Subject::Value, value, report).map(Some),
+            _ => text(Subject::Value, &value, report).map(Some),
         };
-        parts.push(wanted.map(|wanted| condition((*name).to_owned(), wanted)));
+        parts.push(wanted.map(|wanted| condition(name.to_owned(), wanted)));
     }
     let mut parts = complete(parts)?;
     if parts.len() == 1 { parts.pop() } else { Some(Condition::All(parts)) }

@@ -63,6 +63,7 @@ impl Configuration {
             report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
         }
         let common = common.unwrap_or_default();
+        report.keeps_accounts_in(&store(&common, environment).0);
         let (mut sites, mut entries) = (Vec::with_capacity(layers.len()), Vec::with_capacity(layers.len()));
         for (host, layer) in layers {
             let layer = environment.layer.clone().or(layer);
@@ -80,7 +81,7 @@ impl Configuration {
             Some(_) => alone.unchecked_site(ANY_HOST, &common),
             None => alone.site(ANY_HOST, &common, &mut report),
         };
-        check_common_rules(&sites, &common, &mut report);
+        check_common_rules(&sites, &fallback, &common, &mut report);
         report.begin(&dir.join(COMMON).display().to_string());
         check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
         let (store, process) = process(&common, environment, &mut report);

@@ -64,13 +64,18 @@ pub(super) fn check_unknown_hosts(
     }
 }
 
-/// Reports rules that the common file's tiers and overrides name and no site has.
-pub(super) fn check_common_rules(sites: &[(String, Site)], common: &Layer, report: &mut Report) {
+/// Reports rules that the common file's tiers and overrides name and no site has, nor the one for unknown hosts.
+pub(super) fn check_common_rules(
+    sites: &[(String, Site)],
+    fallback: &Site,
+    common: &Layer,
+    report: &mut Report,
+) {
     if report.has_errors() {
         return; // Rules that could not be read would be missed.
     }
     let alone = Layer::default().unchecked_site("", common);
-    let all = sites.iter().map(|(_, site)| site).chain([&alone]);
+    let all = sites.iter().map(|(_, site)| site).chain([fallback]);
     let rules: Vec<&Rule> = all.flat_map(|site| &site.rules).collect();
     References { site: &alone, origins: &common.origins, report }.check_rules(&common.file, &rules);
 }

@@ -19,14 +19,15 @@ pub(super) fn fair(node: &Node<'_>, report: &mut Report) -> Option<Option<KeySpe
 pub(super) fn check_fair(rule: Rule, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
     let Some(fair) = &rule.fair else { return Some(rule) };
     if rule.counts == Counts::Refusals {
-        return node.wrong("fair, and counts refusals; expected one of them", report);
+        return node.wrong_part(&rule.name, "fair, and counts refusals; expected one of them", report);
     }
     if rule.limits.iter().all(|limit| limit.period().is_none()) {
-        return node
-            .wrong("fair, but no limit has a window to share out; expected a limit per period", report);
+        let fault = "fair, but no limit has a window to share out; expected a limit per period";
+        return node.wrong_part(&rule.name, fault, report);
     }
     if fair.0.iter().all(|component| rule.key.0.contains(component)) {
-        node.suspect("fair among clients each of whom has an account of its own", report);
+        let fault = "fair among clients each of whom has an account of its own";
+        node.suspect_part(&rule.name, fault, report);
     }
     Some(rule)
 }

@@ -13,12 +13,15 @@ use crate::model::nearest::nearest;
 pub(super) struct Node<'a> {
     place: String,
     json: &'a Json<'a>,
+    /// Whether it may hold a credential, so that no message repeats it.
+    is_secret: bool,
 }
 
 /// The members of an object whose names are all known.
 pub(super) struct Fields<'a> {
     place: String,
     members: &'a [(String, Json<'a>)],
+    is_secret: bool,
 }
 
 /// The fields that an object may have.
@@ -32,7 +35,12 @@ pub(super) struct Known {
 impl<'a> Node<'a> {
     /// The value of a top-level key.
     pub(super) fn top(key: &str, json: &'a Json<'a>) -> Self {
-        Self { place: key.to_owned(), json }
+        Self { place: key.to_owned(), json, is_secret: false }
+    }
+
+    /// The same value, which may hold a credential.
+    pub(super) fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
     }
 
     /// The value itself.
@@ -65,7 +73,7 @@ impl<'a> Node<'a> {
             return self
                 .wrong(format_args!("no object; expected an object of {}", listed(known.now)), report);
         };
-        let fields = Fields { place: self.place.clone(), members };
+        let fields = Fields { place: self.place.clone(), members, is_secret: self.is_secret };
         fields.members.iter().for_each(|(name, value)| fields.check(name, value, known, report));
         Some(fields)
     }
@@ -85,13 +93,23 @@ impl<'a> Node<'a> {
                 return None;
             }
         }
-        let node = |name: &str, json| Node { place: member_place(&self.place, name), json };
+        let node = |name: &str, json| Node {
+            place: member_place(&self.place, name),
+            json,
+            is_secret: self.is_secret,
+        };
         Some(members.iter().map(|(name, json)| (name.as_str(), node(name, json))).collect())
     }
 
     /// Reports that the value is wrong; the answer is always `None`.
     pub(super) fn wrong<T>(&self, fault: impl fmt::Display, report: &mut Report) -> Option<T> {
-        report.wrong(&self.place, Some(self.json.excerpt()), fault);
+        report.wrong(&self.place, Some(self.shown()), fault);
+        None
+    }
+
+    /// Reports that the value is wrong, without a word of what it holds; the answer is always `None`.
+    pub(super) fn wrong_discreetly<T>(&self, fault: impl fmt::Display, report: &mut Report) -> Option<T> {
+        report.wrong(&self.place, Some(self.json.discreetly()), fault);
         None
     }
 
@@ -108,7 +126,7 @@ impl<'a> Node<'a> {
 
     /// Reports that the value can be read but may not be meant.
     pub(super) fn suspect(&self, fault: impl fmt::Display, report: &mut Report) {
-        report.suspect(&self.place, Some(self.json.excerpt()), fault);
+        report.suspect(&self.place, Some(self.shown()), fault);
     }
 
     /// Reports that a part of the value can be read but may not be meant.
@@ -117,7 +135,11 @@ impl<'a> Node<'a> {
     }
 
     fn item(&self, index: usize, json: &'a Json<'a>) -> Self {
-        Self { place: format!("{}[{index}]", self.place), json }
+        Self { place: format!("{}[{index}]", self.place), json, is_secret: self.is_secret }
+    }
+
+    fn shown(&self) -> String {
+        if self.is_secret { self.json.discreetly() } else { self.json.excerpt() }
     }
 }
 
@@ -125,7 +147,7 @@ impl<'a> Fields<'a> {
     /// The field of that name, if it is there.
     pub(super) fn optional(&self, name: &str) -> Option<Node<'a>> {
         let (name, json) = self.members.iter().find(|(other, _)| other == name)?;
-        Some(Node { place: member_place(&self.place, name), json })
+        Some(Node { place: member_place(&self.place, name), json, is_secret: self.is_secret })
     }
 
     /// The field of that name; its absence is an error.

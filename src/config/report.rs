@@ -8,6 +8,7 @@ use crate::config::environment::Environment;
 use crate::config::options::Options;
 use crate::config::problem::{Errors, Problem};
 use crate::model::zone::Zone;
+use crate::store::StoreUri;
 use crate::tzdata::{self, UnknownZone};
 
 /// What has been found while files were read: errors, warnings, and the zones that they named.
@@ -15,6 +16,8 @@ use crate::tzdata::{self, UnknownZone};
 pub(super) struct Report {
     /// Whether the application's own code tells who clients are.
     pub(super) identity_in_code: bool,
+    /// The store, as messages name it, if it does not know what clients spend of an account that they share.
+    pub(super) unfair_store: Option<String>,
     /// The file that is being read, as messages name it.
     file: String,
     errors: Vec<Problem>,
@@ -26,9 +29,19 @@ pub(super) struct Report {
 impl Report {
     /// A report that begins with what was found in the environment.
     pub(super) fn of(options: &Options) -> Self {
-        let Environment { errors, warnings, .. } = &options.environment;
+        let Environment { errors, warnings, store, .. } = &options.environment;
         let (errors, warnings) = (errors.clone(), warnings.clone());
-        Self { identity_in_code: options.identity_in_code, errors, warnings, ..Self::default() }
+        let identity_in_code = options.identity_in_code;
+        let mut report = Self { identity_in_code, errors, warnings, ..Self::default() };
+        if let Some((store, _)) = store {
+            report.keeps_accounts_in(store);
+        }
+        report
+    }
+
+    /// Says where accounts are kept, on which it depends what rules may ask for.
+    pub(super) fn keeps_accounts_in(&mut self, store: &StoreUri) {
+        self.unfair_store = store.is_shared().then(|| store.to_string());
     }
 
     /// Begins a file; what is reported from now on is about it.

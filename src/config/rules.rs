@@ -15,7 +15,6 @@ use crate::config::statuses::charge_when;
 use crate::model::action::Action;
 use crate::model::condition::Condition;
 use crate::model::key_spec::{Component, KeySpec, Missing};
-use crate::model::limit::Limit;
 use crate::model::rate::parse_span;
 use crate::model::rule::{Cost, Counts, Hold, Rule, Until};
 
@@ -94,7 +93,6 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
     let action = read.field("action", Action::default(), action);
     let limits = limits?;
     let own_key = own_key?;
-    let is_rotated = own_key.as_ref().is_some_and(KeySpec::can_be_rotated);
     let rule = Rule {
         when: when?,
         otherwise: otherwise?,
@@ -109,15 +107,19 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
         hold: hold?,
         shadow: shadow?,
         action: action?,
-        ..Rule::new(name?, own_key.or_else(|| default_key(&limits, node, report))?, limits)
+        ..Rule::new(name?, Component::Site, limits)
     };
-    if is_rotated {
-        node.suspect(
-            "clients choose every component of the key, and so can change their account at will",
-            report,
-        );
+    check_counts(check_fair(with_key(rule, own_key, node, report)?, node, report)?, node, report)
+}
+
+/// The rule with its own key, or else the one that its limits have by default.
+fn with_key(rule: Rule, own: Option<KeySpec>, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
+    if own.as_ref().is_some_and(KeySpec::can_be_rotated) {
+        let fault = "clients choose every component of the key, and so can change their account at will";
+        node.suspect_part(&rule.name, fault, report);
     }
-    check_counts(check_fair(rule, node, report)?, node, report)
+    let key = own.or_else(|| default_key(&rule, node, report))?;
+    Some(Rule { key, ..rule })
 }
 
 /// Reads fields that may be left out.
@@ -149,15 +151,15 @@ fn name(node: &Node<'_>, report: &mut Report) -> Option<String> {
 }
 
 /// Time, and what may run at once, is the site's; requests are counted for each client address.
-fn default_key(limits: &[Limit], node: &Node<'_>, report: &mut Report) -> Option<KeySpec> {
-    let requests = limits.iter().filter(|limit| is_request_limit(limit)).count();
-    match requests {
+fn default_key(rule: &Rule, node: &Node<'_>, report: &mut Report) -> Option<KeySpec> {
+    match rule.limits.iter().filter(|limit| is_request_limit(limit)).count() {
         0 => Some(Component::Site.into()),
-        _ if requests == limits.len() => Some(Component::Ip.into()),
-        _ => node.wrong(
-            "limits of requests beside others, whose keys would differ; expected a key, or two rules",
-            report,
-        ),
+        requests if requests == rule.limits.len() => Some(Component::Ip.into()),
+        _ => {
+            let fault =
+                "limits of requests beside others, whose keys would differ; expected a key, or two rules";
+            node.wrong_part(&rule.name, fault, report)
+        }
     }
 }
 
@@ -199,7 +201,10 @@ fn hold(node: &Node<'_>, report: &mut Report) -> Option<Hold> {
 /// What is refused takes no time and has no place, so that only requests can be counted of it.
 fn check_counts(rule: Rule, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
     match rule.counts == Counts::Refusals && !rule.limits.iter().all(is_request_limit) {
-        true => node.wrong("counts refusals, which take no time; expected limits of requests", report),
+        true => {
+            let fault = "counts refusals, which take no time; expected limits of requests";
+            node.wrong_part(&rule.name, fault, report)
+        }
         false => Some(rule),
     }
 }

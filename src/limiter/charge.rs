@@ -18,7 +18,7 @@ impl Limiter {
     /// parts, `key` names an account that no request has.
     ///
     /// Only this rule is asked, whatever its condition. What code computes for it from a request falls back to the rule's
-    /// own limits and a cost of 1. A block that runs within a request of the same rule is charged beside it: its time
+    /// own limits and a cost of 1. Of a [fair](Rule::fair) rule, all blocks of an account are one client. A block that runs within a request of the same rule is charged beside it: its time
     /// counts twice.
     ///
     /// # Errors

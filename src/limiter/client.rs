@@ -192,3 +192,94 @@ impl Facts for Client<'_> {
         self.facts.is_preflight()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Facts that have a value of their own each.
+    struct Told;
+
+    impl Facts for Told {
+        fn method(&self) -> &str {
+            "PATCH"
+        }
+
+        fn path(&self) -> &str {
+            "/path"
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            Some(IpAddr::from([192, 0, 2, 1]))
+        }
+
+        fn header(&self, name: &str) -> Option<&str> {
+            (name == "a").then_some("header")
+        }
+
+        fn host(&self) -> Option<&str> {
+            Some("host")
+        }
+
+        fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+            (name == "a").then_some("cookie".into())
+        }
+
+        fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+            (name == "a").then_some("query".into())
+        }
+
+        fn pattern(&self) -> Option<Cow<'_, str>> {
+            Some("pattern".into())
+        }
+
+        fn identity(&self) -> Option<Identity> {
+            Some(Identity::new("user").in_groups(["b", "a", "b"]))
+        }
+
+        fn told_by_proxy(&self, header: &str) -> Vec<&str> {
+            if header == "X-Country" { vec!["fr"] } else { Vec::new() }
+        }
+
+        fn route(&self) -> u32 {
+            7
+        }
+
+        fn request(&self) -> Option<&dyn Any> {
+            Some(&"request")
+        }
+
+        fn is_preflight(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_client_tells_all_that_is_told_of_its_request() {
+        let mut site = Site::unlimited("demo.example");
+        site.clients.country = Some(CountrySource::Header("X-Country".to_owned()));
+        let client = Client::new(&Told, &site, UnixMicros(0));
+        assert_eq!((client.method(), client.path(), client.host()), ("PATCH", "/path", Some("host")));
+        assert_eq!((client.ip(), client.route(), client.is_preflight()), (Told.ip(), 7, true));
+        assert_eq!((client.header("a"), client.header("b")), (Some("header"), None));
+        assert_eq!((client.cookie("a"), client.cookie("b")), (Some("cookie".into()), None));
+        assert_eq!((client.query("a"), client.pattern()), (Some("query".into()), Some("pattern".into())));
+        assert_eq!((client.identity(), client.told_by_proxy("X-Country")), (Told.identity(), vec!["fr"]));
+        assert_eq!(client.request().and_then(|request| request.downcast_ref()), Some(&"request"));
+        assert_eq!((client.user(), client.groups()), (Some("user"), &["a".to_owned(), "b".to_owned()][..]));
+        assert_eq!((client.country(), client.is_authenticated()), (Country::new("FR"), true));
+    }
+
+    #[test]
+    fn no_fact_is_forgotten() {
+        let facts = include_str!("../model/facts.rs").lines().filter_map(|line| line.strip_prefix("    fn "));
+        let names: Vec<_> = facts.filter_map(|line| line.split('(').next()).collect();
+        let code = include_str!("client.rs");
+        let own = code.split("impl Facts for Client").nth(1).and_then(|rest| rest.split("\n}\n").next());
+        // It follows from the others.
+        for name in names.iter().filter(|name| **name != "is_authenticated") {
+            assert!(own.is_some_and(|own| own.contains(&format!("    fn {name}("))), "{name} is not told");
+        }
+        assert!(names.len() > 15, "{names:?}");
+    }
+}

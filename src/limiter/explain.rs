@@ -133,73 +133,21 @@ fn discreet(kind: &str, name: &str, bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-    use std::net::IpAddr;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::clock::ManualClock;
     use crate::limiter::Engine;
+    use crate::limiter::samples::{PLAIN, Request, any_request, any_site, header, rule};
     use crate::model::condition::Condition;
     use crate::model::condition_trace::Found;
-    use crate::model::method::Method;
-    use crate::model::rate::parse_rates;
-    use crate::model::rule::Counts;
     use crate::model::text::Text;
+    use crate::store::Part;
     use crate::store::memory::Memory;
-
-    /// A request with few choices, so that random rules often meet it.
-    #[derive(Clone, Debug)]
-    struct Request {
-        method: &'static str,
-        path: &'static str,
-        ip: Option<IpAddr>,
-        header: Option<&'static str>,
-        route: Option<&'static str>,
-        preflight: bool,
-    }
-
-    impl Facts for Request {
-        fn method(&self) -> &str {
-            self.method
-        }
-
-        fn path(&self) -> &str {
-            self.path
-        }
-
-        fn ip(&self) -> Option<IpAddr> {
-            self.ip
-        }
-
-        fn header(&self, _: &str) -> Option<&str> {
-            self.header
-        }
-
-        fn pattern(&self) -> Option<Cow<'_, str>> {
-            self.route.map(Cow::Borrowed)
-        }
-
-        fn is_preflight(&self) -> bool {
-            self.preflight
-        }
-    }
-
-    const PLAIN: Request =
-        Request { method: "GET", path: "/a", ip: None, header: None, route: None, preflight: false };
-
-    fn header() -> Component {
-        Component::Header("x-plan".to_owned())
-    }
 
     fn limiter(rules: Vec<Rule>) -> Limiter {
         let engine = Engine::new(Memory::default(), ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
         Limiter::new(Site { rules, ..Site::unlimited("demo.example") }, &engine)
-    }
-
-    fn rule(name: &str, rates: &str) -> Rule {
-        Rule::new(name, Component::Site, parse_rates(rates).unwrap())
     }
 
     fn bearings(rules: Vec<Rule>, request: &Request) -> Vec<Bearing> {
@@ -259,86 +207,42 @@ mod tests {
         assert_eq!((explanation.exempt, explanation.rules.len()), (Some(Condition::ALWAYS), 0));
     }
 
-    fn any_request() -> impl Strategy<Value = Request> {
-        let ip = prop::option::of(prop::sample::select(vec!["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"]));
-        let texts = (
-            prop::sample::select(vec!["GET", "HEAD", "POST", "FOO"]),
-            prop::sample::select(vec!["/a", "/a/b", "/c"]),
-        );
-        let optional = || prop::option::of(prop::sample::select(vec!["", "x", "y"]));
-        (texts, ip, optional(), optional(), prop::bool::weighted(0.1)).prop_map(
-            |((method, path), ip, header, route, preflight)| {
-                let ip = ip.map(|ip| ip.parse().unwrap());
-                Request { method, path, ip, header, route, preflight }
-            },
-        )
-    }
-
-    fn any_condition() -> impl Strategy<Value = Condition> {
-        let leaf = prop_oneof![
-            Just(Condition::ALWAYS),
-            Just(Condition::Path(Text::Below("/a".into()))),
-            Just(Condition::Method(vec![Method::new("GET").unwrap()])),
-            Just(Condition::Ip(vec!["10.0.0.0/8".parse().unwrap()])),
-            Just(Condition::Header("x".into(), Some(Text::Equal("x".into())))),
-            Just(Condition::Cookie("x".into(), None)),
-        ];
-        leaf.prop_recursive(3, 8, 3, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..3).prop_map(Condition::All),
-                prop::collection::vec(inner.clone(), 0..3).prop_map(Condition::Any),
-                inner.prop_map(|part| Condition::Not(Box::new(part))),
-            ]
-        })
-    }
-
-    fn any_component() -> impl Strategy<Value = Component> {
-        let components =
-            [Component::Site, Component::Ip, Component::Method, Component::Path, Component::Route, header()];
-        prop::sample::select(components.to_vec())
-    }
-
-    fn any_rule() -> impl Strategy<Value = Rule> {
-        let flags = prop::array::uniform4(any::<bool>());
-        let missing = prop_oneof![Just(Missing::Skip), any_component().prop_map(Missing::Use)];
-        let counts = prop::sample::select(vec![Counts::Served, Counts::All, Counts::Refusals]);
-        let key = prop::collection::vec(any_component(), 1..3).prop_map(KeySpec);
-        (any_condition(), flags, missing, counts, key).prop_map(
-            |(when, [otherwise, displaces, per_method, shadow], missing, counts, key)| {
-                let plain = rule("r", "5/hour; 1s/day");
-                Rule { when, otherwise, displaces, per_method, shadow, missing, counts, key, ..plain }
-            },
-        )
-    }
-
     proptest! {
         #[test]
-        fn a_rule_is_explained_to_apply_if_and_only_if_the_limiter_claims_by_it(
-            rules in prop::collection::vec(any_rule(), 1..6),
+        fn what_is_explained_of_a_rule_is_what_the_limiter_claims_by_it(
+            site in any_site(),
             request in any_request(),
         ) {
-            let limiter = limiter(rules);
+            let limiter = Limiter::new(site, &Engine::in_memory());
             let explanation = limiter.explain(&request);
             let mode = if request.preflight { Mode::Force } else { Mode::Decide };
             let mut claims = Claims::new();
-            limiter.claim(&request, None, mode, &mut claims);
+            prop_assert_eq!(limiter.claims(&request, mode, true, &mut claims).is_none(), explanation.exempt.is_some());
             for (position, rule) in explanation.rules.iter().enumerate() {
-                let claimed = claims.iter().filter(|claim| usize::from(claim.rule) == position).count();
+                let own = claims.iter().filter(|claim| usize::from(claim.rule) == position);
+                let claimed: Vec<_> = own.filter(|claim| claim.part == Part::Whole).map(|claim| claim.quota).collect();
                 match &rule.bearing {
                     Bearing::Applies { limits, .. } => {
-                        prop_assert!(claimed > 0 && claimed == limits.len(), "{rule:?}");
+                        let explained: Vec<_> = limits.iter().map(|explained| explained.limit.quota()).collect();
+                        prop_assert_eq!(claimed, explained, "{:?}", rule);
                     }
-                    other => prop_assert!(claimed == 0, "{other:?}"),
+                    other => prop_assert!(claimed.is_empty(), "{other:?}"),
                 }
             }
+            let exempt = explanation.exempt.is_some();
+            prop_assert!(!exempt || claims.is_empty());
         }
 
         #[test]
-        fn keys_that_read_alike_are_one_account(rule in any_rule(), one in any_request(), other in any_request()) {
-            let limiter = limiter(vec![Rule { when: Condition::ALWAYS, otherwise: false, ..rule }]);
+        fn keys_that_read_alike_are_one_account(
+            site in any_site(), one in any_request(), other in any_request(),
+        ) {
+            let always = |rule| Rule { when: Condition::ALWAYS, otherwise: false, limits_by: None, ..rule };
+            let rules = site.rules.into_iter().take(1).map(always).collect();
+            let limiter = Limiter::new(Site { rules, exempt: None, ..site }, &Engine::in_memory());
             let of = |request: &Request| {
                 let mut claims = Claims::new();
-                limiter.claim(request, None, Mode::Decide, &mut claims);
+                limiter.claims(request, Mode::Decide, true, &mut claims);
                 let bearing = limiter.explain(request).rules.swap_remove(0).bearing;
                 let key = if let Bearing::Applies { key, .. } = bearing { Some(key) } else { None };
                 (key, claims.first().map(|claim| claim.key))

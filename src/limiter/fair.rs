@@ -38,17 +38,18 @@ impl Fair {
     /// The key of a client's part of an account: that of the account, and who the client is.
     ///
     /// Other than the account's own key it lies in any shard. Were all clients of a site in one, its table would take long
-    /// to grow and to be saved, and everybody would wait.
-    pub(super) fn key(&self, rule: &Rule, facts: &dyn Facts) -> Option<KeyHash> {
+    /// to grow and to be saved, and everybody would wait. Blocks of code, which have no address, are one client of each
+    /// account.
+    pub(super) fn key(&self, rule: &Rule, account: KeyHash, facts: &dyn Facts) -> Option<KeyHash> {
         let mut bytes = KeyBytes::default();
-        rule.key.append(&rule.missing, facts, self.ipv6_prefix, &mut bytes)?;
-        if rule.per_method {
-            Component::Method.append(facts, &mut bytes);
-        }
+        bytes.account(ACCOUNT, account);
         rule.fair.as_ref()?.append(&Missing::Use(Component::Ip), facts, self.ipv6_prefix, &mut bytes)?;
         Some(self.hasher.hash(bytes.as_slice()))
     }
 }
+
+/// Marks the account among the parts of a client's key.
+const ACCOUNT: u8 = 0x7e;
 
 /// Claims a client's part of what the last claim is on: the place among its clients, then the part.
 pub(super) fn claim_share(open: &OpenLimit, own: Option<KeyHash>, claims: &mut Claims) {
@@ -56,4 +57,15 @@ pub(super) fn claim_share(open: &OpenLimit, own: Option<KeyHash>, claims: &mut C
     let seen = Charge::Requests { cost: 1 };
     claims.push(Claim { book: shares.clients, quota: u64::MAX, charge: seen, part: Part::Clients, ..whole });
     claims.push(Claim { book: shares.own, key: own, part: Part::Share, ..whole });
+}
+
+/// The claims on limits as clients know them: what refuses a client's share of a limit refuses by the limit.
+pub(super) fn told(claims: &[Claim]) -> impl Iterator<Item = Claim> {
+    let limits = claims.iter().enumerate().filter(|(_, claim)| claim.part == Part::Whole);
+    limits.map(|(at, whole)| match claims.get(at + 2) {
+        Some(own) if own.part == Part::Share && own.standing.refuses && !whole.standing.refuses => {
+            Claim { book: whole.book, ..*own }
+        }
+        _ => *whole,
+    })
 }

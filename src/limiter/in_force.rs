@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use crate::limiter::admission::retry_after_secs;
+use crate::limiter::fair::told;
 use crate::limiter::{Limiter, Reservation};
 use crate::model::limit::Limit;
 use crate::store::Claim;
@@ -31,8 +32,8 @@ pub(crate) struct InForce<'a> {
 impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// All limits that the request was claimed on, but for those in shadow, as they stood when the store last looked.
     pub(crate) fn in_force(&self) -> impl Iterator<Item = InForce<'_>> {
-        let claims = self.claims.iter().filter(|claim| !claim.shadow);
-        claims.filter_map(|claim| InForce::of(&self.limiter, claim, self.route))
+        let claims = told(&self.claims).filter(|claim| !claim.shadow);
+        claims.filter_map(|claim| InForce::of(&self.limiter, &claim, self.route))
     }
 }
 

@@ -3,6 +3,7 @@
 mod admission;
 mod books;
 mod charge;
+mod claiming;
 mod client;
 mod engine;
 mod explain;
@@ -10,9 +11,12 @@ pub mod explanation;
 mod fair;
 mod in_force;
 mod limit_report;
+mod meter;
 mod open_limits;
 mod open_rule;
 mod reservation;
+#[cfg(test)]
+mod samples;
 
 use std::sync::Arc;
 
@@ -30,10 +34,9 @@ pub use self::reservation::Reservation;
 use crate::model::answer::Answer;
 use crate::model::condition::Condition;
 use crate::model::facts::Facts;
-use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
 use crate::model::now::Now;
-use crate::model::rule::{Component, Missing, Rule, Until};
+use crate::model::rule::{Rule, Until};
 use crate::model::rule_index::RuleIndex;
 use crate::model::site::Site;
 use crate::model::units::Micros;
@@ -72,10 +75,18 @@ pub struct Limiter {
 }
 
 impl Limiter {
+    /// The most rules that a site has.
+    pub const MOST_RULES: usize = u16::MAX as usize + 1;
+
     /// A limiter of a site.
     ///
     /// A second limiter of the same site name on the same engine draws on the same accounts: that is how a reload works.
+    ///
+    /// # Panics
+    ///
+    /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
+        assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
@@ -112,99 +123,6 @@ impl Limiter {
 
     pub(crate) fn now(&self) -> Now {
         self.engine.clock.now()
-    }
-
-    /// The claims of all rules that apply to a request, and when it is; `None` if the request is exempt.
-    ///
-    /// `spared` says whether it may be.
-    #[inline]
-    pub(crate) fn claims(
-        &self,
-        facts: &dyn Facts,
-        mode: Mode,
-        spared: bool,
-        claims: &mut Claims,
-    ) -> Option<Now> {
-        if self.asks_who {
-            return self.claims_of_client(facts, mode, spared, claims);
-        }
-        if spared && self.is_exempt(facts) {
-            return None;
-        }
-        self.claim(facts, None, mode, claims);
-        Some(self.now())
-    }
-
-    /// The same where rules ask who the client is, which may depend on when it is.
-    fn claims_of_client(
-        &self,
-        facts: &dyn Facts,
-        mode: Mode,
-        spared: bool,
-        claims: &mut Claims,
-    ) -> Option<Now> {
-        let now = self.now();
-        let client = Client::new(facts, &self.site, now.wall());
-        if spared && self.is_exempt(&client) {
-            return None;
-        }
-        self.claim(&client, self.has_tiers.then_some(&client), mode, claims);
-        Some(now)
-    }
-
-    fn is_exempt(&self, facts: &dyn Facts) -> bool {
-        self.site.exempt.as_ref().is_some_and(|exempt| exempt.matches(facts))
-    }
-
-    #[inline]
-    fn claim(&self, facts: &dyn Facts, client: Option<&Client<'_>>, mode: Mode, claims: &mut Claims) {
-        match &self.index {
-            None => self.claim_of(0..self.rules.len(), (facts, client), mode, claims),
-            Some(index) => {
-                let candidates = index.candidates(facts);
-                self.claim_of(candidates.iter().map(|at| usize::from(*at)), (facts, client), mode, claims);
-            }
-        }
-    }
-
-    /// The claims of those among the candidates that apply to a request.
-    #[inline]
-    fn claim_of(
-        &self,
-        candidates: impl Iterator<Item = usize> + Clone,
-        (facts, client): (&dyn Facts, Option<&Client<'_>>),
-        mode: Mode,
-        claims: &mut Claims,
-    ) {
-        let displaced = self.has_otherwise && self.is_displaced(candidates.clone(), facts);
-        for at in candidates {
-            let (rule, open) = (&self.site.rules[at], &self.rules[at]);
-            if (rule.otherwise && displaced) || !open.is_about(rule, facts) {
-                continue;
-            }
-            if let Some(key) = self.key(rule, open, facts) {
-                open.claim(rule, key, at as u16, (facts, client), mode, claims);
-            }
-        }
-    }
-
-    /// Whether a rule applies to which those give way that apply otherwise.
-    fn is_displaced(&self, candidates: impl Iterator<Item = usize>, facts: &dyn Facts) -> bool {
-        let rules = candidates.map(|at| (&self.site.rules[at], &self.rules[at]));
-        let mut displacing = rules.filter(|(rule, open)| open.displaces && open.is_about(rule, facts));
-        displacing.any(|(rule, open)| rule.missing != Missing::Skip || self.key(rule, open, facts).is_some())
-    }
-
-    /// The key of a request; `None` if the rule is skipped for want of one.
-    #[inline]
-    fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
-        open.constant_key.or_else(|| {
-            let mut bytes = rule.key.bytes(&rule.missing, facts, self.site.addresses.ipv6_prefix)?;
-            if rule.per_method {
-                Component::Method.append(facts, &mut bytes);
-            }
-            Some(self.engine.hasher.hash(bytes.as_slice()))
-        })
     }
 
     pub(crate) fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
@@ -276,4 +194,17 @@ fn asks_who(site: &Site) -> bool {
     site.exempt.as_ref().is_some_and(asks)
         || site.tiers.change_limits()
         || site.rules.iter().any(|rule| rule.is_computed() || !rule.needs().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::rule::Component;
+
+    #[test]
+    #[should_panic = "65537 rules; expected at most 65536"]
+    fn a_rule_whose_position_no_claim_can_hold_is_not_left_out() {
+        let rules = vec![Rule::new("a", Component::Site, Vec::new()); Limiter::MOST_RULES + 1];
+        let _ = Limiter::new(Site { rules, ..Site::unlimited("demo.example") }, &Engine::in_memory());
+    }
 }

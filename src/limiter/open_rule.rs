@@ -76,7 +76,7 @@ impl OpenRule {
     ) {
         let Rule { counts, shadow, .. } = *rule;
         let cost = rule.cost.of(facts);
-        let own = self.fair.and_then(|fair| fair.key(rule, facts));
+        let own = self.fair.and_then(|fair| fair.key(rule, key, facts));
         for open in self.limits_for(rule, facts, client).iter() {
             let OpenLimit { limit, book, .. } = open;
             let charge = match limit {

@@ -3,12 +3,14 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::limiter::fair::told;
+use crate::limiter::meter::Meter;
 use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
 use crate::model::answer::Answer;
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::rule::{Rule, Until};
-use crate::model::units::{Micros, Tick};
+use crate::model::units::Micros;
 use crate::store::{Charge, Claim, Fault, Mode, Settlement, Standing, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
@@ -27,16 +29,6 @@ pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
     settled: bool,
 }
 
-/// How long a request has run, without its pauses.
-#[derive(Debug)]
-struct Meter {
-    /// When it was admitted.
-    began: Tick,
-    /// When it began to run, or ran again; `None` while it is paused.
-    since: Option<Tick>,
-    before: Micros,
-}
-
 impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// The place of a reservation, in which nothing is reserved yet. It is large: better filled in its place than moved.
     pub(crate) fn vacant(limiter: L) -> Self {
@@ -44,7 +36,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             limiter,
             claims: Claims::new(),
             route: 0,
-            meter: Meter { began: Tick(0), since: None, before: Micros::ZERO },
+            meter: Meter::UNUSED,
             settlement: Settlement::default(),
             waived: false,
             settled: true,
@@ -171,8 +163,8 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             end.cost = self.meter.read(now.tick);
             self.limiter.engine.store.look(&mut self.claims, end.cost, now);
         }
-        let of = |claim| LimitReport::of(&self.limiter, claim, &self.of_claim(claim, end), now);
-        let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
+        let of = |claim: Claim| LimitReport::of(&self.limiter, &claim, &self.of_claim(&claim, end), now);
+        let mut limits: Vec<_> = told(&self.claims).filter_map(of).collect();
         if limits.iter().any(|limit| limit.refuses) {
             // Those that would have admitted the request have charged it nothing either.
             limits.iter_mut().for_each(|limit| limit.report.used = 0);
@@ -317,16 +309,4 @@ fn charged_to_window(claim: &Claim, cost: Micros, elapsed: Micros) -> Micros {
     let paused = elapsed.0.saturating_sub(cost.0);
     let here = if elapsed.0 <= lasted { cost.0 } else { lasted.saturating_sub(paused) };
     Micros(cost.0.min(here).min(spent))
-}
-
-impl Meter {
-    fn pause(&mut self, at: Tick) {
-        self.before = self.read(at);
-        self.since = None;
-    }
-
-    fn read(&self, at: Tick) -> Micros {
-        let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
-        Micros(self.before.0 + running.0)
-    }
 }

@@ -133,7 +133,7 @@ impl TimeBudget {
     /// Tells who the client of a request is, for rules that ask.
     ///
     /// The code runs at most once for each request, before the request is decided, and not at all where no rule needs to
-    /// know. What authenticates the client stands outside of this middleware and leaves its result in the request's
+    /// know; once more for a refused request that is served another page, since its time is charged anew. What authenticates the client stands outside of this middleware and leaves its result in the request's
     /// extensions. Where the code says `None`, the headers of the site's `rate_limit_identity` are read, if it has any.
     ///
     /// ```

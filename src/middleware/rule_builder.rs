@@ -198,6 +198,15 @@ impl RuleBuilder {
         self
     }
 
+    /// Leaves the last fifth of a shared account to clients who have not spent their share of it.
+    ///
+    /// Clients are told apart by these components, such as their addresses. It needs the memory store: on another the
+    /// rule applies as if it were not fair, and the log says so.
+    pub fn fair(mut self, clients: impl Into<KeySpec>) -> Self {
+        self.rule.fair = Some(clients.into());
+        self
+    }
+
     /// What a running request holds of a time limit, by default what is expected of its route.
     pub const fn hold(mut self, hold: Hold) -> Self {
         self.rule.hold = hold;

@@ -18,6 +18,8 @@ pub enum RuleError {
     Key(String),
     /// Limits that do not count requests, in the rule of this name, which counts refusals: those take no time.
     Counts(String),
+    /// No limit with a window to share out, or refusals alone that are counted, in the rule of this name, which is fair.
+    Fair(String),
     /// A status of a refusal that is not from 400 to 599.
     Status(u16),
     /// A path to rewrite to that does not begin with `/`, or is no path.
@@ -41,6 +43,12 @@ impl fmt::Display for RuleError {
             ),
             Self::Counts(name) => {
                 write!(f, "the rule {name} counts refusals, which take no time; expected limits of requests")
+            }
+            Self::Fair(name) => {
+                write!(
+                    f,
+                    "the rule {name} is fair and shares nothing out; expected a limit per period, of what is served"
+                )
             }
             Self::Status(status) => {
                 write!(f, "{status}: no status of a refusal; expected a status from 400 to 599")

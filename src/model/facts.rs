@@ -47,7 +47,7 @@ pub trait Facts {
 
     /// Who the client is, as the application's own code tells it; `None` if it does not.
     ///
-    /// Asked at most once for each request, and only if a rule needs it.
+    /// Asked at most once for each decision, and only if a rule needs it.
     fn identity(&self) -> Option<Identity> {
         None
     }

@@ -54,6 +54,12 @@ impl KeyBytes {
         }
     }
 
+    /// Appends the account that another key names.
+    pub(crate) fn account(&mut self, kind: u8, key: KeyHash) {
+        let words = key.0.map(u32::to_le_bytes);
+        self.part(kind, words.as_flattened());
+    }
+
     /// Appends a part of a kind that is absent from the request.
     ///
     /// It differs from every part that is present, the empty one included.

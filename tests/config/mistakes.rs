@@ -349,8 +349,24 @@
         r#"rate_limit_rules[0].limits[0].unit: "seconds": no such unit; expected "time" or "requests""#,
     ),
     (
+        r#"{"rate_limit_exempt": {"header": "Authorization: Bearer hunter2"}}"#,
+        r#"rate_limit_exempt.header: a text: no object; expected an object of names, each with a text, or with true for present"#,
+    ),
+    (
+        r#"{"rate_limit_exempt": {"header": {"authorization": {"regex": "^Bearer (hunter2"}}}}"#,
+        r#"rate_limit_exempt.header.authorization.regex: a text: unclosed group; expected a regular expression such as "^/v[0-9]+/""#,
+    ),
+    (
+        r#"{"rate_limit_exempt": {"cookie": {"sid": ["hunter2", {"prefix": "hun", "glob": "hunter*"}]}}}"#,
+        r#"rate_limit_exempt.cookie.sid[1]: an object: not one matcher; expected one of prefix, glob or regex"#,
+    ),
+    (
+        r#"{"rate_limit_rules": [{"when": {"header": {"authorization": "Bearer hunter2"}}, "name": "a", "limits": "1/day; 1s/day"}]}"#,
+        r#"rate_limit_rules[0]: "a": limits of requests beside others, whose keys would differ; expected a key, or two rules"#,
+    ),
+    (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day; 1s/day"}]}"#,
-        r#"rate_limit_rules[0]: {"name": "a", "limits": "1/day; 1s/day"}: limits of requests beside others, whose keys would differ; expected a key, or two rules"#,
+        r#"rate_limit_rules[0]: "a": limits of requests beside others, whose keys would differ; expected a key, or two rules"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "wen": {}}]}"#,
@@ -390,7 +406,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1s/day", "counts": "refusals"}]}"#,
-        r#"rate_limit_rules[0]: {"name": "a", "limits": "1s/day", "counts": "refusals"}: counts refusals, which take no time; expected limits of requests"#,
+        r#"rate_limit_rules[0]: "a": counts refusals, which take no time; expected limits of requests"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "cost": -1}]}"#,

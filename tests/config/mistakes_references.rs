@@ -1,11 +1,11 @@
 [
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "5 concurrent", "fair": true}]}"#,
-        r#"rate_limit_rules[0]: {"name": "a", "limits": "5 concurrent", "fair": true}: fair, but no limit has a window to share out; expected a limit per period"#,
+        r#"rate_limit_rules[0]: "a": fair, but no limit has a window to share out; expected a limit per period"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "5/day", "fair": true, "counts": "refusals"}]}"#,
-        r#"rate_limit_rules[0]: {"name": "a", "limits": "5/day", "fair": true, "counts": "re…: fair, and counts refusals; expected one of them"#,
+        r#"rate_limit_rules[0]: "a": fair, and counts refusals; expected one of them"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "5/day", "key": "site", "fair": "user"}]}"#,

@@ -64,6 +64,30 @@ async fn keys_can_be_bearer_tokens() {
 }
 
 #[actix_web::test]
+async fn strange_keys_are_none_and_share_the_account_of_their_address() {
+    let world = World::new();
+    let mut client = start(&world, BY_KEY).connect().await;
+    let long = format!("X-Api-Key: {}\r\n", "k".repeat(30_000)).into_bytes();
+    let strange: [&[u8]; 5] = [
+        b"X-Api-Key: \xff\xfe\r\n",
+        b"X-Api-Key: \r\n",
+        b"X-Api-Key: one\r\nX-Api-Key: secret-bare\r\n",
+        b"Authorization: secret-bare\r\n",
+        &long,
+    ];
+    for (at, fields) in strange.into_iter().enumerate() {
+        client.send([b"GET / HTTP/1.1\r\nHost: a\r\n", fields, b"\r\n"].concat()).await;
+        assert_eq!(client.answer().await.status, if at == 0 { 200 } else { 429 }, "{at}");
+    }
+    let twice = "X-Api-Key: secret-bare\r\nX-Api-Key: one\r\n";
+    assert_eq!(
+        [ask(&mut client, twice).await, ask(&mut client, twice).await],
+        [200, 429],
+        "the first counts"
+    );
+}
+
+#[actix_web::test]
 async fn a_key_tells_the_user_and_the_tier() {
     let world = World::new();
     let rest = r#""rate_limit_rules": [

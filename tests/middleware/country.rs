@@ -73,6 +73,8 @@ mod database {
 
     use timebudget::Engine;
     use timebudget::config;
+    use timebudget::geo::CountryDatabase;
+    use timebudget::model::country::Countries as _;
 
     use super::*;
 
@@ -219,5 +221,27 @@ mod database {
             assert!(errors.starts_with("site_config.json: rate_limit_country.database: "), "{errors}");
             assert!(errors.to_lowercase().contains(&fault.to_lowercase()), "{errors}");
         }
+    }
+
+    #[test]
+    fn a_database_that_is_cut_short_or_broken_is_an_error_or_knows_nothing() {
+        let path = written("GeoLite2-Country", "broken");
+        let whole = fs::read(&path).expect("the database");
+        let cut = (0..whole.len()).step_by(7).map(|length| whole[..length].to_vec());
+        let broken = (0..whole.len()).step_by(3).map(|at| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0xff;
+            bytes
+        });
+        let addresses = ["192.0.2.1", "198.51.100.1", "255.255.255.255", "2001:db8::1"];
+        for bytes in cut.chain(broken).chain([b"no database".to_vec()]) {
+            fs::write(&path, bytes).expect("a place for temporary files");
+            if let Ok(database) = CountryDatabase::open(&path) {
+                for address in addresses {
+                    let _ = database.country(address.parse().expect("an address"));
+                }
+            }
+        }
+        fs::remove_file(path).expect("it was written");
     }
 }

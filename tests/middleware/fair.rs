@@ -1,9 +1,16 @@
 //! Fair rules: once little of what all share is left, nobody may spend more than a share of it.
 
-use actix_web::App;
-use actix_web::web;
+use std::sync::{Arc, Mutex};
 
-use crate::harness::{Answer, Client, Listening, World, secs, serve};
+use actix_web::App;
+use actix_web::dev::ServiceRequest;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Data};
+use timebudget::middleware::{Watch, of_request};
+use timebudget::model::rule::Component;
+use timebudget::{LimitReport, TimeBudget};
+
+use crate::harness::{Answer, Client, Gate, Listening, World, secs, serve};
 
 /// A server whose handlers take as many seconds as their path says, behind a trusted proxy.
 fn start(world: &World, rules: &str) -> Listening {
@@ -134,5 +141,76 @@ async fn a_fair_rule_in_shadow_refuses_nobody() {
     let mut client = start(&World::new(), &rule).connect().await;
     for address in ["192.0.2.1"; 8].into_iter().chain(["192.0.2.2"]).chain(["192.0.2.1"; 4]) {
         assert_eq!(ask(&mut client, address).await, 200);
+    }
+}
+
+#[actix_web::test]
+async fn a_refusal_by_a_share_is_told_of_its_limit() {
+    let world = World::new();
+    let rule = r#"{"name": "a", "key": "site", "fair": true, "limits": "5 per hour; 9 per day"}"#;
+    let file = format!(
+        r#"{{"rate_limit_trusted_proxies": ["127.0.0.1"], "rate_limit_headers": {{"standard": "draft-11"}}, "rate_limit_rules": [{rule}]}}"#
+    );
+    let (budget, told) = (world.budget_of(&file), Arc::new(Mutex::new(Vec::new())));
+    let telling = Arc::clone(&told);
+    let server = serve(move || {
+        let told = Arc::clone(&telling);
+        let watching = move |request: ServiceRequest, next: Next<_>| {
+            let (told, watch) = (Arc::clone(&told), Watch::new());
+            async move {
+                let answer = watch.during(|| next.call(request)).await;
+                *told.lock().unwrap() = watch.limits();
+                answer
+            }
+        };
+        App::new().wrap(budget.clone()).wrap(from_fn(watching)).default_service(web::to(async || "hello"))
+    });
+    let mut client = server.connect().await;
+    for address in ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"] {
+        assert_eq!(ask(&mut client, address).await, 200);
+    }
+    let refused = ask_for(&mut client, "192.0.2.1", 0).await;
+    assert_eq!((refused.status, refused.number("retry-after")), (429, 3_600), "three of five, by two");
+    assert_eq!(refused.field("ratelimit"), Some(r#""a/hour";r=0;t=3600"#));
+    let limits = std::mem::take(&mut *told.lock().unwrap());
+    let of = |limit: &LimitReport| (limit.refuses, limit.report.remaining, limit.report.used);
+    assert_eq!(limits.iter().map(of).collect::<Vec<_>>(), [(true, 0, 0), (false, 5, 0)]);
+}
+
+#[actix_web::test]
+async fn a_request_that_waits_for_what_is_held_is_not_told_of_a_spent_share() {
+    let rule = r#"{"name": "a", "key": "site", "fair": true, "hold": "60s", "limits": "100s per hour"}"#;
+    let world = World::new();
+    let (budget, gate) = (world.budget_of(&format!(r#"{{"rate_limit_rules": [{rule}]}}"#)), Gate::new());
+    let data = Data::new(gate.clone());
+    let wait = async |gate: Data<Gate>| {
+        gate.pass().await;
+        "done"
+    };
+    let server =
+        serve(move || App::new().app_data(data.clone()).wrap(budget.clone()).default_service(web::to(wait)));
+    let mut waiting = [server.connect().await, server.connect().await];
+    for client in &mut waiting {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    }
+    gate.arrivals(2).await;
+    let refused = server.connect().await.get("/").await;
+    assert!(refused.body.contains("is held for running requests"), "{}", refused.body);
+    assert_eq!(refused.field("retry-after"), Some("1"));
+    gate.open(2);
+}
+
+#[actix_web::test]
+async fn a_rule_in_rust_is_fair_among_whom_its_closure_tells_apart() {
+    let world = World::new();
+    let name = |request: &ServiceRequest| Some(request.query_string().to_owned());
+    let who = Component::Computed(of_request(name));
+    let rule = TimeBudget::rule("a", "5 per hour").key(Component::Site).fair(who);
+    let budget = world.build(rule);
+    let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
+    let mut client = server.connect().await;
+    for (path, status) in [("/?a", 200), ("/?a", 200), ("/?a", 200), ("/?b", 200), ("/?a", 429), ("/?b", 200)]
+    {
+        assert_eq!(client.get(path).await.status, status, "{path}");
     }
 }

@@ -4,7 +4,11 @@ use actix_web::App;
 use actix_web::web;
 use timebudget::TimeBudget;
 use timebudget::config::Options;
+use timebudget::model::computed::Computed;
+use timebudget::model::condition::Condition;
 use timebudget::model::identity::Identity;
+use timebudget::model::rule::{Component, Cost, Rule};
+use timebudget::{Site, parse_rates};
 
 use crate::harness::{Client, Listening, World, serve};
 
@@ -179,5 +183,35 @@ async fn parts_of_a_key_cannot_be_shifted_between_users_and_groups() {
         let fields = format!("X-Forwarded-User: {user}\r\nX-Forwarded-Groups: {groups}\r\n");
         assert_eq!(ask(&mut client, &fields).await, 200, "{user} {groups}");
         assert_eq!(ask(&mut client, &fields).await, 429, "{user} {groups}");
+    }
+}
+
+#[actix_web::test]
+async fn closures_over_facts_may_ask_who_the_client_is() {
+    let world = World::new();
+    let is = |name: &'static str| Computed::new(move |facts| facts.user() == Some(name));
+    let name = Computed::new(|facts| facts.user().map(str::to_owned));
+    let cost = Computed::new(|facts| if facts.user() == Some("bob") { 2 } else { 1 });
+    let more = parse_rates("3 per hour").unwrap();
+    let limits = Computed::new(move |facts| (facts.user() == Some("carol")).then(|| more.clone()));
+    let rule = |key: Component| Rule::new("a", key, parse_rates("2 per hour").unwrap());
+    for (rule, user, statuses) in [
+        (rule(Component::Computed(name)), "alice", [200, 200, 429, 429]),
+        (Rule { cost: Cost::Computed(cost), ..rule(Component::Site) }, "bob", [200, 429, 429, 429]),
+        (Rule { limits_by: Some(limits), ..rule(Component::Site) }, "carol", [200, 200, 200, 429]),
+        (
+            Rule { exempt_when: Some(Condition::Computed(is("dave"))), ..rule(Component::Site) },
+            "dave",
+            [200; 4],
+        ),
+        (Rule { when: Condition::Computed(is("nobody")), ..rule(Component::Site) }, "erin", [200; 4]),
+    ] {
+        let site = Site { rules: vec![rule], ..Site::unlimited(user) };
+        let budget = TimeBudget::of_site(site, world.engine())
+            .identify(|request| request.headers().get("x-user")?.to_str().ok().map(Identity::new));
+        let mut client = start(&budget).connect().await;
+        for status in statuses {
+            assert_eq!(ask(&mut client, &format!("X-User: {user}\r\n")).await, status, "{user}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 use timebudget::Period;
 use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
-use timebudget::store::{Claim, Mode, Part, Store, Tally, Verdict};
+use timebudget::store::{Claim, Counts, Mode, Part, Store, Tally, Verdict};
 
 use super::desk::Desk;
 
@@ -70,4 +70,22 @@ fn clients_for_whom_there_is_no_room_share_one_part() {
     }
     assert_eq!(desk.admit(&mut claims(&desk, "i", 10)), Verdict::Refused, "seven of ten, by two");
     assert_eq!(desk.admit(&mut claims(&desk, "a", 10)), Verdict::Admitted);
+}
+
+#[test]
+fn a_client_whose_refused_time_is_not_counted_is_not_counted_either() {
+    let desk = Desk::new(Memory::default());
+    let book = |tally| desk.book("fair", tally, Some(Period::HOUR));
+    let mut gate = desk.request(desk.requests("gate"), "all", 0);
+    let mut whole = desk.timed(desk.time("fair"), "all", 1_000, 0);
+    let mut clients = desk.request(book(Tally::Clients(Unit::Time)), "all", u64::MAX);
+    let mut own = desk.timed(book(Tally::Share(Unit::Time)), "a", 1_000, 0);
+    (clients.part, own.part, gate.rule) = (Part::Clients, Part::Share, 1);
+    for claim in [&mut whole, &mut clients, &mut own] {
+        claim.counts = Counts::All;
+    }
+    for _ in 0..3 {
+        assert_eq!(desk.admit(&mut [whole, clients, own, gate]), Verdict::Refused);
+    }
+    assert_eq!(desk.spent(clients), 0);
 }

@@ -9,7 +9,7 @@ const RULES: &str = r#"{
         { "name": "login", "when": { "path": "/login", "method": "POST" }, "key": "ip", "limits": "10 per hour" },
         { "name": "token", "when": { "header": { "authorization": "Bearer hunter2" } }, "key": ["header:X-Api-Key", "route"],
           "missing": "skip", "per_method": true, "limits": "5 per minute; 2 concurrent", "counts": "all", "shadow": true },
-        { "name": "default", "otherwise": true, "limits": "200 per day", "action": { "rewrite": "/busy" } }
+        { "name": "default", "otherwise": true, "key": "site", "fair": true, "limits": "200 per day", "action": { "rewrite": "/busy" } }
     ] }"#;
 
 #[test]
@@ -22,7 +22,7 @@ fn the_rules_are_a_table_in_their_order() {
      name     limits                      key                                         counts  action         when
   1  login    10 per hour                 ip                                          served  block 429      path "/login", method "POST"
   2  token    5 per minute; 2 concurrent  header:x-api-key + route + method, or skip  all     shadow         header {"authorization": "Bear…"}
-  3  default  200 per day                 ip                                          served  rewrite /busy  otherwise, every request
+  3  default  200 per day                 site, fair by ip                            served  rewrite /busy  otherwise, every request
   4  site     600s per hour               site                                        served  block 429      every request
 "#;
     assert_eq!(table, expected);

@@ -24,6 +24,11 @@ impl RuleBuilder {
         if rule.counts == Counts::Refusals && !limits.iter().all(Limit::counts_requests) {
             return Err(RuleError::Counts(name()));
         }
+        let is_shareable =
+            rule.counts != Counts::Refusals && limits.iter().any(|limit| limit.period().is_some());
+        if rule.fair.is_some() && !is_shareable {
+            return Err(RuleError::Fair(name()));
+        }
         rule.key = key.or_else(|| default_key(&limits)).ok_or_else(|| RuleError::Key(name()))?;
         rule.limits = tightest(limits);
         rule.when = if when.is_empty() { Condition::ALWAYS } else { Condition::All(when) };
@@ -70,6 +75,14 @@ mod tests {
             (
                 TimeBudget::rule("a", "1s per hour").counts(Counts::Refusals),
                 "the rule a counts refusals, which take",
+            ),
+            (
+                TimeBudget::rule("a", "5 concurrent").fair(Component::Ip),
+                "the rule a is fair and shares nothing out",
+            ),
+            (
+                TimeBudget::rule("a", "5 per hour").counts(Counts::Refusals).fair(Component::Ip),
+                "the rule a is fair and shares nothing out",
             ),
             (
                 TimeBudget::rule("a", "1 per hour").status(200),

@@ -95,7 +95,8 @@ impl<L: Locked> Decision<'_, L> {
             let at = table.find(claim.account());
             let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
             claim.standing = standing(claim.charge, table, &ledger, now);
-            claim.standing.refuses = !fits(claim);
+            // A share refuses by what all have spent, too: see below.
+            claim.standing.refuses = claim.part == Part::Whole && !fits(claim);
             weighed.newcomers += usize::from(at.is_none());
             weighed.refuses |= claim.standing.refuses;
             weighed.is_fair |= claim.part == Part::Share;
@@ -133,8 +134,10 @@ impl<L: Locked> Decision<'_, L> {
 
     /// A refused request is counted only by rules that count everything, or refusals; it has taken no time.
     fn count_refusal(&mut self, claims: &[Claim]) {
-        for claim in claims {
-            let counted = match (claim.charge, claim.counts) {
+        for (at, claim) in claims.iter().enumerate() {
+            // Whose time is not counted is no client of this window either.
+            let of = if claim.part == Part::Clients { at.saturating_sub(1) } else { at };
+            let counted = match (claims[of].charge, claim.counts) {
                 (Charge::Time { .. } | Charge::Place, _) | (_, Counts::Served) => false,
                 (_, Counts::All) => rule_fits(claims, claim.rule),
                 (_, Counts::Refusals) => others_refuse(claims, claim.rule),
