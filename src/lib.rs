@@ -43,6 +43,11 @@
 #[doc = include_str!("../docs/in-rust.md")]
 struct InRust;
 
+/// Compiles and runs those of this page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from.md")]
+struct ComingFrom;
+
 pub mod clock;
 pub mod config;
 #[cfg(feature = "geo")]

@@ -1,6 +1,7 @@
 //! A reservation: an admitted request that has not been settled.
 
 use std::ops::Deref;
+use std::slice;
 use std::sync::Arc;
 
 use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
@@ -191,6 +192,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     pub fn settle(&mut self) -> Option<Report> {
         let now = self.limiter.now();
         if !self.settled {
+            self.look_at_what_has_ended(now);
             self.end(now);
         }
         Report::of_tightest(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
@@ -228,6 +230,14 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             ..self.settlement
         };
         self.end_apart(ending, |rule| rule.until == Until::Head, now);
+    }
+
+    /// Looks again where claims stand that the end does not visit, such as those of rules that count refusals: what was
+    /// seen at admission is as old as the request.
+    fn look_at_what_has_ended(&mut self, now: Now) {
+        for claim in self.claims.iter_mut().filter(|claim| claim.ticket.is_none()) {
+            self.limiter.engine.store.look(slice::from_mut(claim), Micros::ZERO, now);
+        }
     }
 
     fn end(&mut self, now: Now) {
