@@ -36,10 +36,7 @@ fn the_table_shows_what_is_counted_and_shared() {
         { "name": "report", "when": { "path": "/r" }, "fair": ["ip", "route"], "limits": "9s per hour" } ] }"#;
     let file = scratch.write("site.json", rules);
     let table = printed(["limits".as_ref(), "--site".as_ref(), file.as_os_str()]);
-    assert!(
-        table.contains("  served, 2 each, if 404, 5xx  block 429  "),
-        "{table}"
-    );
+    assert!(table.contains("  served, 2 each, if 404, 5xx  block 429  "), "{table}");
     assert!(table.contains("  site, fair by ip + route  served  "), "{table}");
 }
 
