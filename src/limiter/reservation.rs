@@ -233,9 +233,10 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     }
 
     /// Looks again where claims stand that the end does not visit, such as those of rules that count refusals: what was
-    /// seen at admission is as old as the request.
+    /// seen at admission is as old as the request. A rule in shadow that would have refused still says so.
     fn look_at_what_has_ended(&mut self, now: Now) {
-        for claim in self.claims.iter_mut().filter(|claim| claim.ticket.is_none()) {
+        let unvisited = |claim: &&mut Claim| claim.ticket.is_none() && !claim.standing.refuses;
+        for claim in self.claims.iter_mut().filter(unvisited) {
             self.limiter.engine.store.look(slice::from_mut(claim), Micros::ZERO, now);
         }
     }
