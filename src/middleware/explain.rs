@@ -4,7 +4,8 @@ use actix_web::dev::ServiceRequest;
 
 use crate::limiter::explanation::Explanation;
 use crate::middleware::TimeBudget;
-use crate::middleware::facts::{RequestFacts, Routes};
+use crate::middleware::facts::RequestFacts;
+use crate::middleware::routes::Routes;
 use crate::middleware::worker::{WorkerSite, host};
 
 impl TimeBudget {

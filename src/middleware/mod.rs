@@ -48,6 +48,7 @@ mod hooks;
 mod payload;
 mod refusal;
 mod rewrite;
+mod routes;
 mod rule_builder;
 mod rule_error;
 mod running;

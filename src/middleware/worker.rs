@@ -10,8 +10,8 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header;
 
 use crate::limiter::Limiter;
-use crate::middleware::facts::Routes;
 use crate::middleware::hooks::Hooks;
+use crate::middleware::routes::Routes;
 use crate::middleware::told::LastRefusal;
 use crate::middleware::wire::Wire;
 use crate::sites::{Sites, Table};

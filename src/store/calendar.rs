@@ -29,10 +29,13 @@ impl InForce {
     }
 }
 
+/// By how much a wall clock may be behind when a window ends, in microseconds: half a second.
+const A_MOMENT: i64 = 500_000;
+
 /// The windows of one period in one zone, each computed once.
 ///
 /// A window in force stays for what was left of it on the monotonic clock, whatever becomes of the wall clock; then
-/// the wall clock says which window is next.
+/// the wall clock says which window is next. One that is only a moment behind does not begin the old window again.
 #[derive(Debug)]
 pub struct Calendar {
     zone: Arc<Zone>,
@@ -84,12 +87,19 @@ impl Calendar {
             return FOR_EVER;
         };
         let wall = now.wall();
-        let window = Window::containing(&self.zone, period, wall);
+        let just_ended = previous.filter(|p| is_a_moment_before(wall, p.window.end));
+        let reached = just_ended.map_or(wall, |p| p.window.end);
+        let window = Window::containing(&self.zone, period, reached);
         let begun = tick_of(now, window.start.plus(-now.step));
+        let start_tick = match (just_ended, previous) {
+            (Some(p), _) => tick_of(now, p.edge),
+            (None, Some(p)) => begun.max(tick_of(now, p.edge)),
+            (None, None) => begun,
+        };
         InForce {
             window,
             edge: window.end.plus(-now.step),
-            start_tick: previous.map_or(begun, |p| begun.max(tick_of(now, p.edge))),
+            start_tick,
             sequence: previous.map_or(0, |p| p.sequence.wrapping_add(1)),
         }
     }
@@ -101,6 +111,10 @@ const FOR_EVER: InForce = InForce {
     start_tick: Tick(i64::MIN),
     sequence: 0,
 };
+
+fn is_a_moment_before(wall: UnixMicros, end: UnixMicros) -> bool {
+    (1..A_MOMENT).contains(&end.0.saturating_sub(wall.0))
+}
 
 /// The tick at which the even clock read `utc`.
 const fn tick_of(now: Now, utc: UnixMicros) -> Tick {
@@ -176,6 +190,18 @@ mod tests {
         let again = calendar.in_force(after(HOUR, -3_600));
         assert_eq!(again.window, first.window);
         assert_ne!(again.sequence, first.sequence);
+    }
+
+    /// The clock of a server is known to a fraction of a second; it must not give back what was just spent.
+    #[test]
+    fn a_wall_clock_that_is_a_moment_behind_begins_the_next_window() {
+        let calendar = hours();
+        let first = calendar.in_force(after(0, 0));
+        let behind = Now { step: -400_000, ..after(HOUR + 10, 0) };
+        let next = calendar.in_force(behind);
+        assert_eq!((next.window, next.start_tick), (hour(1), Tick(HOUR)));
+        assert_eq!(next.sequence, first.sequence + 1);
+        assert_eq!(next.left(behind), Micros(3_600_399_990));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::future::{Future as _, poll_fn};
 use std::task::Poll;
 
 use actix_web::http::StatusCode;
-use actix_web::{App, HttpResponse, test, web};
-use timebudget::model::rule::Component;
+use actix_web::{App, HttpRequest, HttpResponse, test, web};
+use timebudget::model::action::Action;
+use timebudget::model::rule::{Component, Rule};
 use timebudget::{Engine, Site, SystemClock, TimeBudget};
 
 use crate::process::{rule, until};
@@ -41,6 +42,39 @@ async fn two_applications_have_one_budget() {
     let refused = test::call_service(&other, get()).await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers().contains_key("retry-after"));
+}
+
+/// Once because the server says so, and once more because this process knows.
+#[actix_web::test]
+async fn a_request_that_the_store_refuses_is_served_another_page_in_place() {
+    let server = Server::start();
+    let uri = server.uri("deadline=2s");
+    let start = || {
+        let action = Action::Rewrite("/later.html".to_owned());
+        let rules = vec![
+            Rule { action, ..rule("few", "2 per day", Component::Site) },
+            rule("time", "1000s per day", Component::Site),
+        ];
+        let engine = Engine::over(timebudget::store::open(&uri).unwrap(), SystemClock::new());
+        TimeBudget::of_site(Site { rules, ..Site::unlimited("site") }, engine)
+    };
+    let page = async |request: HttpRequest| format!("come back later: {}", request.path());
+    let app = || {
+        let later = web::get().to(page);
+        App::new().route("/later.html", later).default_service(web::to(|| async { "hello" }))
+    };
+    let one = test::init_service(app().wrap(start())).await;
+    let other = test::init_service(app().wrap(start())).await;
+    let get = || test::TestRequest::get().uri("/shop?q=1").to_request();
+    for app in [&one, &other] {
+        assert_eq!(test::read_body(test::call_service(app, get()).await).await, "hello");
+    }
+    for app in [&one, &other, &one, &other] {
+        let answer = test::call_service(app, get()).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers().get("x-ratelimit-remaining").unwrap(), "0");
+        assert_eq!(test::read_body(answer).await, "come back later: /later.html");
+    }
 }
 
 #[actix_web::test]

@@ -47,7 +47,7 @@ async fn a_request_that_one_master_refuses_is_returned_to_the_others() {
     assert!(process.admit_from(ip(4)).await.is_ok());
     assert!(process.admit_from(ip(4)).await.is_ok());
     assert!(process.admit_from(ip(5)).await.is_err(), "10 of the site's 10 are spent");
-    sleep(Duration::from_millis(150)).await;
+    process.stored().await;
     let other = Process::per_ip_and_site(&uri, "2 per day", "11 per day");
     assert!(other.admit_from(ip(5)).await.is_ok(), "what was refused was returned");
     assert!(other.admit_from(ip(6)).await.is_err());
@@ -60,7 +60,7 @@ async fn the_loss_of_a_master_concerns_its_own_accounts_only_until_its_replica_t
     for client in 0..30 {
         assert!(process.admit_from(ip(client)).await.is_ok());
     }
-    sleep(Duration::from_millis(300)).await;
+    process.stored().await;
     cluster.nodes[0].kill();
     for _ in 0..20 {
         for client in 0..30 {
@@ -98,7 +98,7 @@ async fn slots_that_move_lose_no_count() {
         sleep(Duration::from_millis(5)).await;
     }
     assert!(moved.join().unwrap(), "the slots were moved");
-    sleep(Duration::from_millis(1_000)).await;
+    process.stored().await;
     let newcomer = Process::keyed(&cluster.uri("deadline=2s"), "100000 per day", Component::Ip);
     for (served, client) in served.into_iter().zip(0..) {
         let mut admitted = newcomer.admit_from(ip(client)).await.unwrap();

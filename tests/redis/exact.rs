@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::process::Process;
+use crate::process::{Process, until};
 use crate::server::Server;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,22 +63,25 @@ async fn a_cap_holds_across_processes_and_its_places_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_settlement_is_on_the_server_within_100_ms() {
+async fn a_settlement_reaches_the_server_though_nobody_asks() {
     let server = Server::start();
     let uri = server.uri("deadline=2s");
     let (one, other) = (Process::new(&uri, "1000s per day"), Process::new(&uri, "1000s per day"));
-    let running = one.admit().await.unwrap();
+    let mut running = one.admit().await.unwrap();
     sleep(Duration::from_millis(50)).await;
-    let mut running = running;
-    let used = {
-        running.settle();
-        running.used().0
-    };
-    sleep(Duration::from_millis(110)).await;
-    let mut seen = other.admit().await.unwrap();
-    let report = seen.report().unwrap();
-    let gone = report.limit - report.remaining - report.used;
-    assert!(gone.abs_diff(used) <= 2, "{gone} of {used}");
+    running.settle();
+    let used = running.used().0;
+    let mut looked = 0;
+    until("what has been used is what is stored", async || {
+        let mut seen = other.admit().await.unwrap();
+        let report = seen.report().unwrap();
+        let gone = report.limit - report.remaining - report.used;
+        seen.settle();
+        let before = looked;
+        looked += seen.used().0.max(1);
+        gone == used + before
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +91,7 @@ async fn a_spent_account_costs_no_calls() {
     for _ in 0..10 {
         assert!(process.serve().await);
     }
-    sleep(Duration::from_millis(200)).await;
+    process.stored().await;
     server.cli(&["config", "resetstat"]);
     let began = std::time::Instant::now();
     for _ in 0..1_000 {
@@ -106,6 +109,6 @@ async fn a_refused_request_leaves_no_trace() {
     let quota = Process::new(&server.uri("deadline=2s"), "2 per day; 1 per hour");
     assert!(quota.serve().await);
     assert!(!quota.serve().await);
-    sleep(Duration::from_millis(150)).await;
+    quota.stored().await;
     assert_eq!(server.keys("tb1:{*").len(), 2);
 }

@@ -1,5 +1,8 @@
 //! A redis-server of a test's own.
+//!
+//! `TIMEBUDGET_REDIS_SERVER` names another program to start instead: an older Redis, or Valkey.
 
+use std::iter;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -39,8 +42,17 @@ impl Server {
 
     /// A server with more options.
     pub(crate) fn with(options: &[&str]) -> Self {
+        let start = || Self::at(free_port(), options);
+        iter::repeat_with(start)
+            .take(9)
+            .flatten()
+            .next()
+            .expect("redis-server starts on one of nine free ports")
+    }
+
+    /// A server on a port that was free; `None` if somebody else has taken it since.
+    pub(crate) fn at(port: u16, options: &[&str]) -> Option<Self> {
         crate::journal::keep();
-        let port = free_port();
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("timebudget-redis-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -48,9 +60,8 @@ impl Server {
         let password = password.map(|password| (*password).to_owned());
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let child = spawn(port, &dir, &options);
-        let server = Self { child, port, dir, options, password };
-        server.wait();
-        server
+        let mut server = Self { child, port, dir, options, password };
+        server.answers().then_some(server)
     }
 
     pub(crate) fn uri(&self, parameters: &str) -> String {
@@ -93,7 +104,7 @@ impl Server {
     /// Starts the server again on the same port: empty, unless it has saved something.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(self.port, &self.dir, &self.options);
-        self.wait();
+        assert!(self.answers(), "redis-server starts again on port {}", self.port);
     }
 
     /// Sends SIGSTOP.
@@ -111,9 +122,15 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    fn wait(&self) {
-        let until = Instant::now() + Duration::from_secs(10);
-        while self.cli(&["ping"]) != "PONG" {
+    /// Waits until the server answers; `false` if it ends instead.
+    fn answers(&mut self) -> bool {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let pong = self.cli(&["ping"]) == "PONG";
+            // Asked after, for it may be another server that answers.
+            if pong || self.child.try_wait().unwrap().is_some() {
+                return self.child.try_wait().unwrap().is_none();
+            }
             assert!(Instant::now() < until, "redis-server does not answer on port {}", self.port);
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -128,9 +145,13 @@ impl Drop for Server {
     }
 }
 
+fn program() -> String {
+    std::env::var("TIMEBUDGET_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
+
 fn spawn(port: u16, dir: &PathBuf, options: &[String]) -> Child {
     let port = port.to_string();
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program());
     match options {
         [sentinel, file] if sentinel == SENTINEL => command.args([file, "--port", &port, "--sentinel"]),
         _ => command.args(["--port", &port, "--save", "", "--appendonly", "no", "--loglevel", "warning"]),
@@ -147,6 +168,11 @@ fn spawn(port: u16, dir: &PathBuf, options: &[String]) -> Child {
         .expect("redis-server is needed for these tests: install redis-server (Debian) or redis")
 }
 
+/// By how much the port on which the nodes of a cluster speak to each other is higher than the other one.
+pub(crate) const BUS: u16 = 10_000;
+
+/// A port that nobody listens on, and that leaves room for a cluster's.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    iter::repeat_with(port).find(|port| *port < u16::MAX - BUS).unwrap()
 }

@@ -15,10 +15,21 @@ use crate::model::units::Tick;
 pub(super) struct Call {
     sent: Sent,
     sent_at: Tick,
+    /// How often something had been returned then.
+    returns: i64,
+    /// Whether one of the lines says less than the server may have told others.
+    gives_back: bool,
     /// Those that have waited in vain are gone.
     pub(super) candidates: Vec<Option<Candidate>>,
     /// How many claims each candidate has.
     claims: Vec<usize>,
+}
+
+impl Call {
+    /// The accounts whose lines are in it.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = Account> {
+        self.sent.iter().map(|(account, _)| *account)
+    }
 }
 
 impl Desk {
@@ -30,10 +41,11 @@ impl Desk {
         self.next_number += accounts.len() as u64;
         let (arguments, sent) =
             exchange::arguments(&self.core, self.process, number, accounts, &candidates, now);
-        self.note_sent(&sent, now);
+        let gives_back = self.note_sent(&sent, now);
         let claims = candidates.iter().map(|candidate| candidate.asked().count()).collect();
         let candidates = candidates.into_iter().map(Some).collect();
-        self.calls.insert(number, Call { sent, sent_at: now.tick, candidates, claims });
+        let (sent_at, returns) = (now.tick, self.core.returns());
+        self.calls.insert(number, Call { sent, sent_at, returns, gives_back, candidates, claims });
         let own = self.own.clone();
         tokio::spawn(async move {
             let answer = link.exchange(&arguments).await;
@@ -50,7 +62,9 @@ impl Desk {
         }
         let claims = call.claims.iter().copied();
         let answer = answer.map_err(|error| Trouble::of(&error));
-        match answer.and_then(|value| exchange::answer(value, call.sent.len(), claims)) {
+        let answer = answer.and_then(|value| exchange::answer(value, call.sent.len(), claims));
+        self.note_flushed(number, &call, answer.as_ref().err());
+        match answer {
             Ok(answer) => self.conclude(call, answer),
             Err(trouble) => self.fail(call, &trouble),
         }
@@ -64,23 +78,28 @@ impl Desk {
         }
     }
 
-    fn note_sent(&mut self, sent: &Sent, now: Now) {
+    /// Notes that lines are sent; says whether one of them gives something back.
+    fn note_sent(&mut self, sent: &Sent, now: Now) -> bool {
+        let mut gives_back = false;
         for &(account, window) in sent {
             self.busy.insert(account);
             self.core.peers.with(account, window, |entry| {
-                entry.sent_at = now.tick;
-                entry.changed_at = None;
+                (entry.sent_at, entry.changed_at, entry.wanted) = (now.tick, None, false);
+                gives_back |= std::mem::take(&mut entry.returned);
             });
         }
+        gives_back
     }
 
     fn conclude(&mut self, call: Call, answer: Answer) {
         self.misses = 0;
+        self.health.has_returned |= call.gives_back;
         let now = self.core.now();
         let read_at = Tick(call.sent_at.0 + (now.tick.0 - call.sent_at.0) / 2);
         let mut lost = false;
         for (&(account, window), &(own, line)) in call.sent.iter().zip(&answer.accounts) {
-            lost |= self.core.peers.hear(account, window, own, Others { line, read_at });
+            let others = Others { line, read_at };
+            lost |= self.core.peers.hear(account, window, own, others, call.returns);
             if own == Own::Newer {
                 self.core.peers.touch(account, window, now.tick, true);
             }
@@ -104,10 +123,9 @@ impl Desk {
     }
 
     fn fail(&mut self, call: Call, trouble: &Trouble) {
-        let accounts = call.sent.iter().map(|(account, _)| *account);
         if trouble.is_local() || self.is_clustered() {
             self.log_once(trouble);
-            self.avoid(accounts);
+            self.avoid(call.accounts());
             self.abandon(call);
         } else {
             self.abandon(call);
@@ -122,10 +140,11 @@ impl Desk {
         }
     }
 
-    /// The server may have stored what is not so: the next publication puts it right.
+    /// The server may have stored what is not so, and told others: the next publication puts it right.
     fn publish_again(&self, sent: &Sent, now: Now) {
         for &(account, _) in sent {
             let window = self.core.memory.window(account.book, now).window.start;
+            self.core.peers.give_back(account, window);
             self.core.peers.touch(account, window, now.tick, true);
         }
     }

@@ -1,19 +1,18 @@
-//! What the requests' threads and the desk share: this process's lines, what is known of the others', and decisions
-//! that need nobody's answer.
+//! What the requests' threads and the desk share: this process's lines, and what is known of the others' and of the
+//! server.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use smallvec::SmallVec;
 
-use super::peers::{Account, Ceiling, Peers};
-use super::settings::{OnFault, Settings, SyncMode};
+use super::peers::{Account, Peers};
+use super::settings::Settings;
 use crate::model::line::Line;
 use crate::model::now::Now;
-use crate::model::share::equal_share;
 use crate::model::units::{Micros, Tick, UnixMicros};
 use crate::store::memory::Memory;
-use crate::store::{Charge, Claim, Counts, Fault, Mode, Reading, Settlement, Store as _, Verdict};
+use crate::store::{Charge, Claim, Counts, Mode, Reading, Settlement, Store as _, Verdict};
 
 /// The server's clock has not been read yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -31,10 +30,12 @@ pub(super) struct Core {
     /// Whether the server can be asked.
     healthy: AtomicBool,
     /// How many times it could not.
-    outages: AtomicU64,
+    pub(super) outages: AtomicU64,
     /// The processes last seen, this one included.
     processes: AtomicU32,
-    degraded: AtomicU64,
+    /// How often something has been returned, by whatever process.
+    returns: AtomicI64,
+    pub(super) degraded: AtomicU64,
 }
 
 impl Core {
@@ -48,6 +49,7 @@ impl Core {
             healthy: AtomicBool::new(false),
             outages: AtomicU64::new(0),
             processes: AtomicU32::new(1),
+            returns: AtomicI64::new(0),
             degraded: AtomicU64::new(0),
         }
     }
@@ -67,36 +69,6 @@ impl Core {
             .get()
             .map_or_else(|| Now { tick: Tick(0), utc: UnixMicros(0), step: 0 }, |clock| clock());
         self.agreed(read)
-    }
-
-    /// Decides, unless the server has to be asked.
-    pub(super) fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
-        self.memory.send_newcomers_aside(claims, now);
-        self.weigh(claims, now);
-        let (healthy, batched) = (self.is_healthy(), self.settings.mode == SyncMode::Batched);
-        if mode == Mode::Force || (healthy && batched && claims.iter().all(is_timed)) {
-            return Ok(self.decide(claims, mode, now, None));
-        }
-        if !healthy {
-            return self.decide_degraded(claims, mode, now);
-        }
-        Ok(if self.is_surely_refused(claims, now) { Verdict::Refused } else { Verdict::Open })
-    }
-
-    /// Decides while the server cannot be asked.
-    pub(super) fn decide_degraded(
-        &self,
-        claims: &mut [Claim],
-        mode: Mode,
-        now: Now,
-    ) -> Result<Verdict, Fault> {
-        self.degraded.fetch_add(1, Relaxed);
-        self.weigh(claims, now);
-        match self.settings.on_fault {
-            OnFault::Local => Ok(self.decide(claims, mode, now, Some(self.outages.load(Relaxed)))),
-            OnFault::Allow => Ok(self.decide(claims, Mode::Force, now, None)),
-            OnFault::Refuse => Err(Fault("it cannot be asked".to_owned())),
-        }
     }
 
     /// Charges what the server has decided.
@@ -127,8 +99,17 @@ impl Core {
             Charge::Requests { .. } => settlement.returned || settlement.extra_requests > 0,
             Charge::Time { .. } | Charge::Place => true,
         };
+        let returns = |claim: &Claim| match claim.charge {
+            Charge::Requests { .. } => settlement.returned,
+            Charge::Time { .. } => settlement.extra_micros < 0,
+            Charge::Place => false,
+        };
         self.memory.settle(claims, settlement, now);
         for claim in claims {
+            // First, for whoever publishes the change has to know.
+            if returns(claim) {
+                self.peers.give_back(Account::of(claim), claim.standing.window.start);
+            }
             if changes(claim) {
                 self.touch(claim, now, true);
             }
@@ -184,9 +165,31 @@ impl Core {
         was_healthy
     }
 
-    /// Notes what the server's clock read at a moment, and how many processes it has heard of lately.
-    pub(super) fn hear_beat(&self, clock: i64, at: Now, processes: u32) {
+    /// Notes how many processes the server has heard of lately.
+    pub(super) fn hear_processes(&self, processes: u32) {
         self.processes.store(processes.max(1), Relaxed);
+    }
+
+    /// How often something has been returned, by whatever process, as far as is known.
+    pub(super) fn returns(&self) -> i64 {
+        self.returns.load(Relaxed)
+    }
+
+    /// Notes how often something has been returned: what was known to be spent before may not be any more.
+    pub(super) fn hear_returns(&self, returns: i64) {
+        self.returns.store(returns, Relaxed);
+    }
+
+    /// Whether the server's clock was ever read.
+    pub(super) fn knows_clock(&self) -> bool {
+        self.offset.load(Relaxed) != UNKNOWN
+    }
+
+    /// Notes what the server's clock read at a moment.
+    ///
+    /// If that clock was set, everything is published once more: what the server keeps until a window has ended by its
+    /// clock may have ended now.
+    pub(super) fn hear_clock(&self, clock: i64, at: Now) {
         let offset = clock - at.utc.0;
         let before = self.offset.swap(offset, Relaxed);
         let believed = if before == UNKNOWN { at.step } else { before };
@@ -199,80 +202,27 @@ impl Core {
             self.memory.realign(self.agreed(at));
         } else {
             log::warn!("redis: its clock was set by {by:+.3} s; windows in force end when they would have");
+            self.peers.touch_all(at.tick);
         }
     }
 
     /// Fills in where each account stands, with what is known of the others.
-    fn weigh(&self, claims: &mut [Claim], now: Now) {
+    pub(super) fn weigh(&self, claims: &mut [Claim], now: Now) {
         self.memory.look(claims, Micros::ZERO, now);
         for claim in claims {
             self.add_others(claim, now);
         }
     }
 
-    /// Decides over claims that were weighed, by this process's lines and what is known of the others'.
-    ///
-    /// What the others have spent is taken off the quotas, for the memory store knows of this process only.
-    fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now, outage: Option<u64>) -> Verdict {
-        let quotas: SmallVec<[u64; 4]> = claims.iter().map(|claim| claim.quota).collect();
-        for claim in claims.iter_mut() {
-            claim.quota = self.own_quota(claim, now, outage);
-        }
-        // The memory store never fails.
-        let verdict = self.memory.admit(claims, mode, now).unwrap_or(Verdict::Refused);
-        for (claim, quota) in claims.iter_mut().zip(quotas) {
-            claim.quota = quota;
-            self.touch(claim, now, claim.ticket.is_some());
-            self.add_others(claim, now);
-        }
-        verdict
-    }
-
-    /// Whether what is settled fills a quota: then nobody needs to be asked.
-    ///
-    /// What others run is no reason, since it may have ended; nor are places, which others may have left. Rules that
-    /// count refusals have to ask.
-    fn is_surely_refused(&self, claims: &mut [Claim], now: Now) -> bool {
-        if claims.iter().any(|claim| claim.counts != Counts::Served) {
-            return false;
-        }
-        for claim in claims.iter_mut() {
-            let known = self.peers.others(claim);
-            let now_known = known.at(now.tick);
-            claim.standing.refuses = match claim.charge {
-                Charge::Time { .. } => {
-                    claim.standing.spent - (now_known.spent - known.line.spent) >= claim.quota
-                }
-                Charge::Requests { cost } => claim.standing.spent.saturating_add(cost.max(1)) > claim.quota,
-                Charge::Place => claim.standing.spent - u64::from(now_known.admitted) >= claim.quota,
-            };
-        }
-        claims.iter().any(Claim::refuses)
-    }
-
-    fn own_quota(&self, claim: &Claim, now: Now, outage: Option<u64>) -> u64 {
-        let others = self.others(claim, now);
-        let left = claim.quota.saturating_sub(charged(claim, &others));
-        let Some(outage) = outage else { return left };
-        let own = claim.standing.spent.saturating_add(claim.standing.hold);
-        let own = own.saturating_sub(charged(claim, &others));
-        let share = equal_share(left.saturating_sub(own), self.processes());
-        let drawn = Ceiling { outage, quota: claim.quota, most: own.saturating_add(share) };
-        self.peers.with(Account::of(claim), claim.standing.window.start, |entry| {
-            let kept = entry.ceiling.filter(|kept| kept.outage == outage && kept.quota == claim.quota);
-            entry.ceiling.insert(kept.unwrap_or(drawn)).most.min(left)
-        })
-    }
-
-    fn touch(&self, claim: &Claim, now: Now, changed: bool) {
+    pub(super) fn touch(&self, claim: &Claim, now: Now, changed: bool) {
         self.peers.touch(Account::of(claim), claim.standing.window.start, now.tick, changed);
     }
 
-    fn others(&self, claim: &Claim, now: Now) -> Line {
+    pub(super) fn others(&self, claim: &Claim, now: Now) -> Line {
         self.peers.others(claim).at(now.tick)
     }
 
-    fn add_others(&self, claim: &mut Claim, now: Now) {
+    pub(super) fn add_others(&self, claim: &mut Claim, now: Now) {
         let others = self.others(claim, now);
         let standing = &mut claim.standing;
         standing.admitted = standing.admitted.saturating_add(others.admitted);
@@ -291,17 +241,8 @@ const CHARGED: u8 = 1;
 /// What the server says of a claim: its limit refuses.
 const REFUSES: u8 = 2;
 
-fn is_timed(claim: &Claim) -> bool {
+pub(super) fn is_timed(claim: &Claim) -> bool {
     matches!(claim.charge, Charge::Time { .. })
-}
-
-/// What the others' lines take of a claim's quota.
-fn charged(claim: &Claim, others: &Line) -> u64 {
-    match claim.charge {
-        Charge::Time { .. } => others.spent.saturating_add(others.hold(claim.standing.left)),
-        Charge::Requests { .. } => others.spent,
-        Charge::Place => u64::from(others.admitted),
-    }
 }
 
 #[cfg(test)]

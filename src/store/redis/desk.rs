@@ -13,17 +13,18 @@ use smallvec::SmallVec;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::MissedTickBehavior;
 
-use super::beat::Beat;
+use super::beat::Heard;
 use super::calls::Call;
 use super::candidate::Candidate;
 use super::core::Core;
+use super::flush::Flush;
 use super::health::Health;
 use super::link::Link;
 use super::peers::Account;
 use super::random::random;
 use super::trouble::Trouble;
-use crate::model::now::Now;
 use crate::model::units::Tick;
+use crate::store::Fault;
 
 /// Candidates, or lines, that share one call at most: what a script does in a fraction of a millisecond.
 pub(super) const MOST_IN_A_CALL: usize = 64;
@@ -42,9 +43,11 @@ pub(super) enum Message {
     /// A beat that was sent at that tick has been answered, or has failed.
     Beat(Tick, RedisResult<Value>),
     /// A connection has been made, with the beat that it began with, or could not be made.
-    Linked(Result<(Link, Beat, Now), Trouble>),
-    /// Publish what is left to publish, and end.
-    Stop(std_mpsc::Sender<()>),
+    Linked(Result<(Link, Heard), Trouble>),
+    /// Publish what is not published yet, and say when it is.
+    Flush(std_mpsc::Sender<Result<(), Fault>>),
+    /// End.
+    Stop,
 }
 
 /// Everything that goes to the servers, and what waits to go.
@@ -63,6 +66,8 @@ pub(super) struct Desk {
     pub(super) calls: HashMap<u64, Call>,
     /// The accounts of the calls under way.
     pub(super) busy: HashSet<Account>,
+    /// Those who wait until lines are stored.
+    pub(super) flushes: Vec<Flush>,
     /// The number of the next line and of the next call, neither of which is ever used again.
     pub(super) next_number: u64,
     /// Requests in a row that have waited in vain.
@@ -87,6 +92,7 @@ impl Desk {
             waiting: VecDeque::new(),
             calls: HashMap::new(),
             busy: HashSet::new(),
+            flushes: Vec::new(),
             next_number: 1,
             misses: 0,
         }
@@ -102,9 +108,8 @@ impl Desk {
             tokio::select! {
                 biased;
                 message = self.inbox.recv() => match message {
-                    Some(Message::Stop(stopped)) => return self.stop(&stopped).await,
+                    Some(Message::Stop) | None => return,
                     Some(message) => self.receive(message),
-                    None => return,
                 },
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => self.give_up_on_late(),
                 _ = look.tick() => self.look_around(),
@@ -120,11 +125,12 @@ impl Desk {
                 Message::Ask(candidate) => self.waiting.push_back(candidate),
                 Message::Done(number, answer) => self.finish(number, answer),
                 Message::Beat(sent_at, answer) => self.hear_beat(sent_at, answer),
-                Message::Linked(Ok((link, beat, at))) => self.heal(link, &beat, at),
+                Message::Linked(Ok((link, heard))) => self.heal(link, heard),
                 Message::Linked(Err(trouble)) => self.lose(&trouble),
-                Message::Stop(stopped) => {
+                Message::Flush(done) => self.flush(done),
+                Message::Stop => {
                     // To be received first, by the loop; the desk holds the other end, so it cannot be closed.
-                    let _ = self.own.send(Message::Stop(stopped));
+                    let _ = self.own.send(Message::Stop);
                     return;
                 }
             }
@@ -218,23 +224,6 @@ impl Desk {
         if self.misses >= MOST_MISSES {
             self.lose(&Trouble::Late);
         }
-    }
-
-    /// Publishes everything once more; a server that does not answer is not waited for.
-    async fn stop(mut self, stopped: &std_mpsc::Sender<()>) {
-        let now = self.core.now();
-        self.core.peers.touch_all(now.tick);
-        let all = self.core.peers.take_active();
-        self.publish(&all);
-        while !self.calls.is_empty() {
-            match self.inbox.recv().await {
-                Some(Message::Done(number, answer)) => self.finish(number, answer),
-                Some(Message::Ask(candidate)) => candidate.decide_degraded(&self.core),
-                _ => {}
-            }
-        }
-        // Who has stopped waiting does not want to know.
-        let _ = stopped.send(());
     }
 }
 

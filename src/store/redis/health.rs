@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{RedisResult, Value};
 
-use super::beat::{self, Beat};
+use super::beat::{self, Heard};
 use super::core::Core;
 use super::desk::{Desk, Message};
 use super::link::{Arguments, Link};
@@ -20,8 +20,15 @@ use crate::model::units::{Micros, Tick};
 
 const BEAT_EVERY: Micros = Micros(1_000_000);
 
+/// How long a beat may take for the server's clock to be believed: a process that was stopped between the call and the
+/// answer cannot tell when it was read.
+const CLEAR_WITHIN: Micros = Micros(500_000);
+
 /// How long a server of a cluster that did not answer is left alone at least; twice as long at most.
 const AVOID_FOR: Micros = Micros(250_000);
+
+/// After how long without a failure trouble in a part of a cluster is over.
+const CALM_AFTER: Micros = Micros(2_000_000);
 
 /// How long after a failure the next connection is tried; twice as long after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -38,8 +45,14 @@ pub(super) struct Health {
     told_again_at: Tick,
     /// Whether a beat is under way.
     beating: bool,
+    /// Whether something was returned, and is stored, that no beat has told of.
+    pub(super) has_returned: bool,
+    /// Whether the beat that is under way tells of something returned.
+    tells_returned: bool,
     /// What was logged last, until it is over.
     logged: Option<Trouble>,
+    /// When there was trouble last.
+    troubled_at: Tick,
     /// Accounts whose server did not answer, and from when on it is tried again; used in clusters.
     avoided: HashMap<KeyHash, Tick>,
     /// Told once it is known whether the server answers.
@@ -54,7 +67,10 @@ impl Health {
             beat_at: Tick(0),
             told_again_at: Tick(i64::MIN / 2),
             beating: false,
+            has_returned: false,
+            tells_returned: false,
             logged: None,
+            troubled_at: Tick(0),
             avoided: HashMap::new(),
             started: Some(started),
         }
@@ -71,7 +87,7 @@ impl Health {
 impl Desk {
     pub(super) fn connect(&mut self) {
         let (core, own) = (self.core.clone(), self.own.clone());
-        let arguments = beat::arguments(&self.core.settings, self.process, random());
+        let arguments = beat::arguments(&self.core.settings, self.process, random(), false);
         let pause = self.health.next_pause();
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;
@@ -82,16 +98,14 @@ impl Desk {
     }
 
     /// From now on the server is asked, and told again what it may have lost.
-    pub(super) fn heal(&mut self, link: Link, beat: &Beat, at: Now) {
+    pub(super) fn heal(&mut self, link: Link, heard: Heard) {
         self.link = Some(link);
         self.misses = 0;
         self.health.pause = Duration::ZERO;
-        (self.health.beating, self.health.beat_at) = (false, at.tick);
-        self.note(beat, at);
+        (self.health.beating, self.health.beat_at) = (false, heard.at.tick);
+        self.note(heard);
         self.core.heal();
-        if self.health.logged.take().is_some() {
-            log::info!("redis: it answers again; {} decisions were made without it", self.core.degraded());
-        }
+        self.log_recovery();
         drop(self.health.started.take());
     }
 
@@ -100,8 +114,10 @@ impl Desk {
         self.log_once(trouble);
         self.core.degrade();
         self.link = None;
+        self.health.has_returned |= self.health.beating && self.health.tells_returned;
         self.health.beating = false;
         self.forget_calls();
+        self.fail_flushes(trouble);
         drop(self.health.started.take());
         self.connect();
     }
@@ -110,6 +126,13 @@ impl Desk {
         if self.health.logged.as_ref() != Some(trouble) {
             log::warn!("redis: {trouble}; on_store_fault says what is decided until it answers");
             self.health.logged = Some(trouble.clone());
+        }
+        self.health.troubled_at = self.core.now().tick;
+    }
+
+    fn log_recovery(&mut self) {
+        if self.health.logged.take().is_some() {
+            log::info!("redis: it answers again; {} decisions were made without it", self.core.degraded());
         }
     }
 
@@ -140,7 +163,9 @@ impl Desk {
         }
         let Some(mut link) = self.link.clone() else { return };
         (self.health.beating, self.health.beat_at) = (true, now);
-        let arguments = beat::arguments(&self.core.settings, self.process, random());
+        let returned = std::mem::take(&mut self.health.has_returned);
+        self.health.tells_returned = returned;
+        let arguments = beat::arguments(&self.core.settings, self.process, random(), returned);
         let own = self.own.clone();
         tokio::spawn(async move {
             let answer = link.beat(&arguments).await;
@@ -154,20 +179,29 @@ impl Desk {
             return; // Of a connection that was given up.
         }
         self.health.beating = false;
-        match answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer) {
-            Ok(beat) => {
-                let at = midway(sent_at, self.core.now());
-                self.note(&beat, at);
-            }
+        let answer = answer.map_err(|error| Trouble::of(&error)).and_then(beat::answer);
+        // Told once more if it is not known whether it was heard, which costs others a call.
+        self.health.has_returned |= self.health.tells_returned && answer.is_err();
+        match answer {
+            Ok(beat) => self.note(Heard::new(beat, sent_at, self.core.now())),
+            // The beat lies on one of a cluster's servers; those that answer go on being asked.
+            Err(trouble) if self.is_clustered() => self.log_once(&trouble),
             Err(trouble) => self.lose(&trouble),
         }
     }
 
     /// Notes a beat; a server that has lost its data is told everything again.
-    fn note(&mut self, beat: &Beat, at: Now) {
-        self.core.hear_beat(beat.clock, at, beat.processes);
+    fn note(&mut self, Heard { beat, at, took }: Heard) {
+        self.core.hear_processes(beat.processes);
+        self.core.hear_returns(beat.returns);
+        if at.tick.since(self.health.troubled_at) >= CALM_AFTER {
+            self.log_recovery();
+        }
+        if took <= CLEAR_WITHIN || !self.core.knows_clock() {
+            self.core.hear_clock(beat.clock, at);
+        }
         if self.health.era != beat.era {
-            let before = std::mem::replace(&mut self.health.era, beat.era.clone());
+            let before = std::mem::replace(&mut self.health.era, beat.era);
             if !before.is_empty() {
                 self.tell_again(at);
             }
@@ -184,16 +218,10 @@ impl Desk {
     }
 }
 
-async fn link(core: &Core, arguments: &Arguments) -> Result<(Link, Beat, Now), Trouble> {
+async fn link(core: &Core, arguments: &Arguments) -> Result<(Link, Heard), Trouble> {
     let mut link = Link::open(&core.settings).await.map_err(|error| Trouble::of(&error))?;
     let sent_at = core.now().tick;
     let answer = link.beat(arguments).await.map_err(|error| Trouble::of(&error))?;
     let beat = beat::answer(answer)?;
-    Ok((link, beat, midway(sent_at, core.now())))
-}
-
-/// The moment between a call and its answer.
-fn midway(sent_at: Tick, now: Now) -> Now {
-    let half = (now.tick.0 - sent_at.0) / 2;
-    Now { tick: Tick(now.tick.0 - half), utc: now.utc.plus(-half), ..now }
+    Ok((link, Heard::new(beat, sent_at, core.now())))
 }

@@ -16,11 +16,11 @@ use redis::{
 use super::settings::{Login, Settings, Topology};
 use super::{beat, exchange};
 
-/// How long a connection may take to be made. Nobody waits for it.
+/// How long a connection may take to be made, unless requests wait longer for an answer. Nobody waits for it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long an answer may take before the connection counts as broken. Requests wait no longer than their deadline.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// How long an answer may take before the connection counts as broken, unless requests wait longer.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 /// A connection, with the scripts that are called over it; a clone is the same connection.
 #[derive(Clone)]
@@ -50,9 +50,9 @@ impl Link {
         let connection = match &settings.topology {
             Topology::Single => {
                 let server = node(settings, &settings.nodes[0], &settings.login, settings.database)?;
-                connect(&Client::open(server)?).await?
+                connect(&Client::open(server)?, settings).await?
             }
-            Topology::Sentinel(service) => connect(&master(settings, service).await?).await?,
+            Topology::Sentinel(service) => connect(&master(settings, service).await?, settings).await?,
             Topology::Cluster => cluster(settings).await?,
         };
         let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
@@ -115,7 +115,7 @@ impl Arguments {
         starts.zip(&self.ends).map(|(start, &end)| &self.values[start..end])
     }
 
-    fn to_command(&self, verb: &str, script: &str) -> Cmd {
+    pub(super) fn to_command(&self, verb: &str, script: &str) -> Cmd {
         let mut command = redis::cmd(verb);
         command.arg(script).arg(self.keys.len()).arg(&self.keys);
         let mut start = 0;
@@ -127,10 +127,10 @@ impl Arguments {
     }
 }
 
-async fn connect(client: &Client) -> RedisResult<Connection> {
+async fn connect(client: &Client, settings: &Settings) -> RedisResult<Connection> {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_WITHIN))
-        .set_response_timeout(Some(ANSWER_WITHIN));
+        .set_connection_timeout(Some(CONNECT_WITHIN.max(settings.deadline)))
+        .set_response_timeout(Some(ANSWER_WITHIN.max(settings.deadline)));
     client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
 }
 
@@ -145,7 +145,7 @@ async fn master(settings: &Settings, service: &str) -> RedisResult<Client> {
         .set_tcp_settings(TcpSettings::default().set_nodelay(true));
     let server = if settings.tls { server.set_tls_mode(TlsMode::Secure) } else { server };
     let mut client = SentinelClient::build(sentinels, service, Some(server), SentinelServerType::Master)?;
-    within(CONNECT_WITHIN, client.async_get_client()).await
+    within(CONNECT_WITHIN.max(settings.deadline), client.async_get_client()).await
 }
 
 async fn cluster(settings: &Settings) -> RedisResult<Connection> {
@@ -155,11 +155,13 @@ async fn cluster(settings: &Settings) -> RedisResult<Connection> {
         .map(|address| node(settings, address, &settings.login, 0))
         .collect::<RedisResult<_>>()?;
     let client = ClusterClientBuilder::new(nodes)
-        .connection_timeout(CONNECT_WITHIN)
-        .response_timeout(ANSWER_WITHIN)
+        .connection_timeout(CONNECT_WITHIN.max(settings.deadline))
+        .response_timeout(ANSWER_WITHIN.max(settings.deadline))
         .tcp_settings(TcpSettings::default().set_nodelay(true))
         .build()?;
-    within(2 * CONNECT_WITHIN, client.get_async_connection()).await.map(Connection::Cluster)
+    within(2 * CONNECT_WITHIN.max(settings.deadline), client.get_async_connection())
+        .await
+        .map(Connection::Cluster)
 }
 
 fn node(

@@ -10,8 +10,12 @@ mod candidate;
 mod core;
 mod desk;
 mod exchange;
+#[cfg(test)]
+mod fidelity;
+mod flush;
 mod health;
 mod link;
+mod local;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -41,11 +45,13 @@ use crate::model::units::{Micros, Tick};
 use crate::store::uri::UriError;
 use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
 
-/// How long the first connection is waited for. A store that has none by then begins without.
+/// How long the first connection is waited for, unless requests wait longer for an answer. A store that has none by
+/// then begins without.
 const START_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long the last lines are waited for.
-const STOP_WITHIN: Duration = Duration::from_millis(500);
+/// How long it is waited for lines to be stored, unless requests wait longer for an answer. A server that does not
+/// answer keeps nobody from ending.
+const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The Redis store: one budget for many processes.
 ///
@@ -78,8 +84,18 @@ impl Redis {
         thread::Builder::new().name("timebudget-redis".into()).spawn(move || runtime.block_on(desk.run()))?;
         // Begun once, as the contract says; a second desk would find no letters.
         let _ = self.desk.set(inbox);
-        let _ = is_started.recv_timeout(START_WITHIN);
+        let _ = is_started.recv_timeout(START_WITHIN.max(self.core.settings.deadline));
         Ok(())
+    }
+
+    fn flush(&self) -> Result<(), Fault> {
+        let (done, is_done) = mpsc::channel();
+        let asked = self.desk.get().is_some_and(|desk| desk.send(Message::Flush(done)).is_ok());
+        if !asked {
+            return Ok(()); // Nothing was ever published.
+        }
+        let late = |_| Err(Fault("redis: what was spent last was not stored in time".to_owned()));
+        is_done.recv_timeout(SAVE_WITHIN.max(self.core.settings.deadline)).unwrap_or_else(late)
     }
 }
 
@@ -146,6 +162,11 @@ impl Store for Redis {
         self.core.peers.sweep(|book| self.core.memory.window(book, now).window.start);
     }
 
+    /// Publishes what the server does not know yet: all that this process has spent and runs.
+    fn save(&self, _secret: &[u8; 16], _now: Now) -> Result<(), Fault> {
+        self.flush()
+    }
+
     fn census(&self) -> Census {
         Census { degraded: self.core.degraded(), ..self.core.memory.census() }
     }
@@ -153,11 +174,10 @@ impl Store for Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        let Some(desk) = self.desk.get() else { return };
-        let (stopped, has_stopped) = mpsc::channel();
-        if desk.send(Message::Stop(stopped)).is_ok() {
-            // A server that does not answer keeps nobody from ending.
-            let _ = has_stopped.recv_timeout(STOP_WITHIN);
+        // Whoever wants to know whether it could be published saves before.
+        let _ = self.flush();
+        if let Some(desk) = self.desk.get() {
+            let _ = desk.send(Message::Stop);
         }
     }
 }

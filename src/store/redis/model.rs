@@ -1,4 +1,6 @@
-//! A model of the server for tests: the exchange, in Rust, by a clock that the test moves.
+//! A model of the server for tests: both scripts, in Rust, by a clock that the test moves.
+//!
+//! `fidelity.rs` holds it against the scripts themselves.
 
 use std::collections::HashMap;
 
@@ -10,41 +12,58 @@ use crate::model::line::FROZEN_AFTER;
 /// One process's line as the server keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
-    number: i64,
-    at: i64,
+    pub(super) number: i64,
+    pub(super) at: i64,
     pub(super) spent: i64,
-    running: i64,
-    held: i64,
-    admitted: i64,
+    pub(super) running: i64,
+    pub(super) held: i64,
+    pub(super) admitted: i64,
 }
 
-/// The server: accounts by key, in each a line by process.
+/// The server: accounts by key, in each a line by process; and what the beats left.
 #[derive(Clone, Default)]
 pub(super) struct Model {
     pub(super) accounts: HashMap<String, HashMap<Vec<u8>, Stored>>,
-    ends: HashMap<String, i64>,
+    /// The ends of the accounts' windows.
+    pub(super) ends: HashMap<String, i64>,
+    era: Option<Vec<u8>>,
+    heard: HashMap<Vec<u8>, i64>,
+    returns: i64,
 }
 
 /// An account while a call is worked on.
 struct Open<'a> {
     key: &'a str,
-    number: i64,
     left: i64,
     own: Stored,
     others: Stored,
     state: i64,
 }
 
+/// A claim while a candidate is decided over.
+struct Asked {
+    account: usize,
+    kind: i64,
+    amount: i64,
+    rule: i64,
+    counts: i64,
+    shadow: bool,
+    full: bool,
+}
+
 const NOTHING: Stored = Stored { number: 0, at: 0, spent: 0, running: 0, held: 0, admitted: 0 };
 const NEWER: i64 = 1;
 const UNKNOWN: i64 = 2;
+const REQUESTS: i64 = 1;
+const SERVED: i64 = 0;
+const ALL: i64 = 1;
+const REFUSALS: i64 = 2;
 
 impl Model {
-    /// Does what `exchange.lua` does, for candidates of one claim that counts what is served.
+    /// Does what `exchange.lua` does.
     pub(super) fn exchange(&mut self, arguments: &Arguments, now: i64) -> Value {
         let values: Vec<&[u8]> = arguments.values().collect();
         let process = values[0].to_vec();
-        let number = |value: &[u8]| std::str::from_utf8(value).unwrap().parse::<i64>().unwrap();
         let mut numbers = values[3..].iter().map(|value| number(value));
         let candidates = numbers.next().unwrap();
         let mut take = || numbers.next().unwrap();
@@ -64,6 +83,23 @@ impl Model {
         Value::Array(reply.into_iter().map(Value::Int).collect())
     }
 
+    /// Does what `beat.lua` does.
+    pub(super) fn beat(&mut self, arguments: &Arguments, now: i64) -> Value {
+        let values: Vec<&[u8]> = arguments.values().collect();
+        let era = self.era.get_or_insert_with(|| values[1].to_vec()).clone();
+        self.heard.insert(values[0].to_vec(), now);
+        let forgotten_after = number(values[2]);
+        self.heard.retain(|_, at| (now - *at).abs() <= forgotten_after);
+        let processes = self.heard.len() as i64;
+        self.returns += number(values[3]);
+        Value::Array(vec![
+            Value::Int(now),
+            Value::BulkString(era),
+            Value::Int(processes),
+            Value::Int(self.returns),
+        ])
+    }
+
     /// What all processes together have charged to all accounts.
     pub(super) fn spent(&self) -> i64 {
         self.accounts.values().flat_map(HashMap::values).map(|line| line.spent).sum()
@@ -73,7 +109,7 @@ impl Model {
         let (number, left) = (take(), take());
         let (spent, running, held, admitted) = (take(), take(), take(), take());
         let own = Stored { number, at: now, spent, running, held, admitted };
-        let mut account = Open { key, number, left, own, others: NOTHING, state: UNKNOWN };
+        let mut account = Open { key, left, own, others: NOTHING, state: UNKNOWN };
         for (other, line) in self.accounts.get(key).into_iter().flatten() {
             if other == process {
                 account.state = i64::from(line.number >= number);
@@ -92,10 +128,41 @@ impl Model {
         if account.state == NEWER || (account.state == UNKNOWN && spent == 0 && admitted == 0) {
             return;
         }
-        self.ends.entry(account.key.to_owned()).or_insert(now + account.left);
+        if account.left >= 0 {
+            self.ends.entry(account.key.to_owned()).or_insert(now + account.left);
+        }
         self.accounts.entry(account.key.to_owned()).or_default().insert(process.to_vec(), account.own);
-        debug_assert!(account.own.number == account.number, "a line keeps its number");
     }
+}
+
+impl Open<'_> {
+    fn fits(&self, kind: i64, quota: i64, amount: i64) -> bool {
+        let spent = self.others.spent + self.own.spent;
+        let admitted = self.others.admitted + self.own.admitted;
+        let hold = self.others.held + self.own.held;
+        let hold = if self.left < 0 { hold } else { hold.min(admitted.saturating_mul(self.left)) };
+        match kind {
+            0 => spent + hold < quota,
+            REQUESTS => spent + amount.max(1) <= quota,
+            _ => admitted < quota,
+        }
+    }
+
+    fn charge(&mut self, kind: i64, amount: i64) {
+        if kind == REQUESTS {
+            self.own.spent += amount;
+            return;
+        }
+        self.own.admitted += 1;
+        if kind == 0 {
+            self.own.running += 1;
+            self.own.held += amount;
+        }
+    }
+}
+
+fn number(value: &[u8]) -> i64 {
+    std::str::from_utf8(value).unwrap().parse().unwrap()
 }
 
 fn add(sum: &mut Stored, line: &Stored, now: i64) {
@@ -109,35 +176,38 @@ fn add(sum: &mut Stored, line: &Stored, now: i64) {
     }
 }
 
-fn decide(open: &mut [Open<'_>], take: &mut impl FnMut() -> i64) -> [i64; 2] {
-    let (force, claims) = (take(), take());
-    assert_eq!(claims, 1, "the model decides over single claims");
-    let account = &mut open[take() as usize - 1];
-    let (kind, quota, amount) = (take(), take(), take());
-    let (_rule, _counts, _shadow) = (take(), take(), take());
-    let spent = account.others.spent + account.own.spent;
-    let admitted = account.others.admitted + account.own.admitted;
-    let hold = (account.others.held + account.own.held).min(admitted.saturating_mul(account.left));
-    let fits = match kind {
-        0 => spent + hold < quota,
-        1 => spent + amount.max(1) <= quota,
-        _ => admitted < quota,
-    };
-    let refuses = if fits { 0 } else { 2 };
-    if account.state == NEWER {
-        return [2, refuses];
-    }
-    if force == 0 && !fits {
-        return [0, refuses];
-    }
-    match kind {
-        0 => {
-            account.own.running += 1;
-            account.own.held += amount;
-            account.own.admitted += 1;
+fn decide(open: &mut [Open<'_>], take: &mut impl FnMut() -> i64) -> Vec<i64> {
+    let (force, claims) = (take() == 1, take());
+    let claims: Vec<_> = (0..claims).map(|_| read_claim(open, take)).collect();
+    let stale = claims.iter().any(|claim| open[claim.account].state == NEWER);
+    let refused = !force && claims.iter().any(|claim| claim.full && !claim.shadow);
+    let mut reply = vec![if stale { 2 } else { i64::from(!refused) }];
+    for claim in &claims {
+        let charged = !stale && is_counted(&claims, claim, force, refused);
+        if charged {
+            open[claim.account].charge(claim.kind, claim.amount);
         }
-        1 => account.own.spent += amount,
-        _ => account.own.admitted += 1,
+        reply.push(i64::from(charged) + 2 * i64::from(claim.full));
     }
-    [1, refuses + 1]
+    reply
+}
+
+fn read_claim(open: &[Open<'_>], take: &mut impl FnMut() -> i64) -> Asked {
+    let account = take() as usize - 1;
+    let (kind, quota, amount) = (take(), take(), take());
+    let (rule, counts, shadow) = (take(), take(), take() == 1);
+    let full = !open[account].fits(kind, quota, amount);
+    Asked { account, kind, amount, rule, counts, shadow, full }
+}
+
+fn is_counted(claims: &[Asked], claim: &Asked, force: bool, refused: bool) -> bool {
+    let rule_fits = claims.iter().all(|other| other.rule != claim.rule || !other.full);
+    let others_refuse = claims.iter().any(|other| other.rule != claim.rule && other.full && !other.shadow);
+    match (refused, claim.counts) {
+        (false, counts) => counts != REFUSALS && (force || rule_fits),
+        (true, SERVED) => false,
+        (true, _) if claim.kind != REQUESTS => false,
+        (true, ALL) => rule_fits,
+        (true, _) => others_refuse,
+    }
 }

@@ -47,6 +47,12 @@ pub(super) struct Entry {
     /// Whether the account is on the list of those to look after.
     listed: bool,
     pub(super) ceiling: Option<Ceiling>,
+    /// Whether this process has returned what the stored line says that it had spent.
+    pub(super) returned: bool,
+    /// Whether a request was refused for what others may not need any more.
+    pub(super) wanted: bool,
+    /// How often something had been returned, as far as was known, when the others were asked about.
+    pub(super) returns: i64,
 }
 
 /// How far this process may go on its own while it cannot ask.
@@ -70,6 +76,9 @@ impl Entry {
             changed_at: None,
             listed: false,
             ceiling: None,
+            returned: false,
+            wanted: false,
+            returns: 0,
         }
     }
 }
@@ -89,12 +98,17 @@ impl Peers {
 
     /// The others' lines of a claim's account; empty where nothing was heard of them.
     pub(super) fn others(&self, claim: &Claim) -> Others {
+        self.others_for_sure(claim, 0).0
+    }
+
+    /// The same, and whether nothing was returned since they were heard; `returns` is how often something has been.
+    pub(super) fn others_for_sure(&self, claim: &Claim, returns: i64) -> (Others, bool) {
         let account = Account::of(claim);
         let mut shard = self.shard(account).lock();
         let entry = shard.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
-        entry.map_or(Others::UNKNOWN, |entry| {
+        entry.map_or((Others::UNKNOWN, true), |entry| {
             entry.quota = claim.quota;
-            entry.others
+            (entry.others, entry.returns == returns)
         })
     }
 
@@ -111,6 +125,17 @@ impl Peers {
         }
     }
 
+    /// Notes that this process has spent less in an account than the server may have told others.
+    pub(super) fn give_back(&self, account: Account, window: UnixMicros) {
+        self.with(account, window, |entry| entry.returned = true);
+    }
+
+    /// Puts an account on the list because a request was refused for what others may not need any more.
+    pub(super) fn want(&self, account: Account, window: UnixMicros, at: Tick) {
+        self.with(account, window, |entry| entry.wanted = true);
+        self.touch(account, window, at, false);
+    }
+
     /// Reads or changes what is known of an account in a window; what was known of an older one is forgotten.
     pub(super) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Entry) -> T) -> T {
         let mut shard = self.shard(account).lock();
@@ -121,11 +146,19 @@ impl Peers {
         f(entry)
     }
 
-    /// Notes what was heard of the others; says whether the server has lost what it had of this process.
-    pub(super) fn hear(&self, account: Account, window: UnixMicros, own: Own, others: Others) -> bool {
+    /// Notes what was heard of the others, when something had been returned so often; says whether the server has lost
+    /// what it had of this process.
+    pub(super) fn hear(
+        &self,
+        account: Account,
+        window: UnixMicros,
+        own: Own,
+        others: Others,
+        returns: i64,
+    ) -> bool {
         self.with(account, window, |entry| {
             if others.read_at >= entry.others.read_at {
-                entry.others = others;
+                (entry.others, entry.returns) = (others, returns);
             }
             std::mem::replace(&mut entry.stored, own != Own::None) && own == Own::None
         })

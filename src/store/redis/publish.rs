@@ -57,7 +57,8 @@ impl Desk {
                 kept.push(account);
                 continue;
             }
-            match self.core.due(account, now) {
+            let due_now = if self.is_flushed(account) { Due::Now } else { self.core.due(account, now) };
+            match due_now {
                 Due::Never if self.core.peers.unlist(account) => {}
                 Due::Now if due.len() < MOST_LINES && !self.is_avoided(account) => {
                     due.push(account);
@@ -83,6 +84,7 @@ impl Core {
             }
             (SyncMode::Exact, None) if line.admitted > 0 => SPEAK_WITHIN,
             (SyncMode::Exact, None) => return Due::Never,
+            (SyncMode::Batched, None) if entry.wanted => self.settings.sync.into(),
             (SyncMode::Batched, None) if line.admitted == 0 => return Due::Never,
             (SyncMode::Batched, _) => self.pace(&entry, &line, now),
         };
@@ -102,4 +104,29 @@ impl Core {
 fn is_scarce_place(entry: &Entry, own: &Line) -> bool {
     let taken = u64::from(own.admitted) + u64::from(entry.others.line.admitted);
     entry.window == Window::ALL_TIME.start && taken + 1 >= entry.quota
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+    use super::super::schedules::Process;
+    use super::*;
+    use crate::store::{Mode, Settlement};
+
+    #[test]
+    fn in_exact_mode_a_settlement_waits_80_ms_for_a_request_to_carry_it() {
+        let clock = Arc::new(AtomicI64::new(0));
+        let process = Process::new("redis://model", 1, 1, &clock);
+        let mut claims = [process.claim(1_000, Micros::ZERO)];
+        let account = Account::of(&claims[0]);
+        let core = &process.core;
+        core.admit(&mut claims, Mode::Force, core.now()).unwrap();
+        core.settle(&mut claims, &Settlement::default(), core.now());
+        for (passed, due) in [(0, Due::Later), (79_999, Due::Later), (80_000, Due::Now)] {
+            clock.store(passed, Relaxed);
+            assert_eq!(core.due(account, core.now()), due, "after {passed} µs");
+        }
+    }
 }

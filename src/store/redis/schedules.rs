@@ -48,7 +48,8 @@ impl Process {
         };
         // The core is new, so its clock is not set.
         let _ = core.clock.set(Box::new(read));
-        core.hear_beat(START + world.load(Relaxed), core.now(), processes);
+        core.hear_processes(processes);
+        core.hear_clock(START + world.load(Relaxed), core.now());
         core.heal();
         let zone = Arc::new(Zone::utc());
         let (tally, period) = (Tally::Charged(Unit::Time), Some(Period::DAY));
@@ -88,8 +89,7 @@ impl Process {
         self.number += 1;
         for &(account, window) in &sent {
             self.core.peers.with(account, window, |entry| {
-                entry.sent_at = now.tick;
-                entry.changed_at = None;
+                (entry.sent_at, entry.changed_at, entry.wanted) = (now.tick, None, false);
             });
         }
         (arguments, sent)
@@ -102,7 +102,7 @@ impl Process {
         let (own, line) = answer.accounts[0];
         let read_at = self.core.now().tick;
         assert!(own != Own::Newer || !answer.verdicts.iter().any(|(admitted, _)| admitted.is_some()));
-        self.core.peers.hear(account, window, own, Others { line, read_at })
+        self.core.peers.hear(account, window, own, Others { line, read_at }, 0)
     }
 
     pub(super) fn is_due(&self) -> bool {
