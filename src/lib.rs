@@ -16,10 +16,29 @@
 //!
 //! # Where to go from here
 //!
-//! - [`TimeBudget`] wraps an `App`, a `Scope` or a `Resource`; [`middleware::Budget`] tells a handler where it stands.
-//! - [`config`] reads Frappe's site files, many sites by `Host`; [`Sites`] puts them in force and replaces them.
+//! - [`TimeBudget`] wraps an `App`, a `Scope` or a `Resource`. [`per_site`](TimeBudget::per_site) and
+//!   [`per_ip`](TimeBudget::per_ip) take a [rate string](parse_rates) and no more.
+//! - [`TimeBudget::rule`] is a rule in Rust: its key, cost, limits and refusals are values or closures. The methods of
+//!   [`RuleBuilder`](middleware::RuleBuilder) are all there is to say, and [`TimeBudget::rules`] joins several.
+//! - [`middleware::Budget`] tells a handler where it stands, charges and waives; [`middleware::Watch`] tells middleware
+//!   outside of all budgets; [`Limiter::charge`] is for work that is no request.
+//! - [`TimeBudget::identify`] tells who clients are. [`Tiers`](model::tiers::Tiers) say who may spend more or less, and
+//!   [`ClientPolicy`](model::site::ClientPolicy) which headers trusted proxies tell it in.
+//! - [`config`] reads Frappe's site files, many sites by `Host`, and the environment; [`Sites`] puts them in force and
+//!   replaces them.
+//! - [`Engine`] is the accounts and the clock, which budgets can share. [`Memory`](store::memory::Memory) keeps the accounts,
+//!   over a restart too with [a snapshot](store::memory::Memory::with_snapshot).
 //! - [`Limiter`] decides without any framework: give it [`Facts`](model::facts::Facts), get an [`Admission`].
 //! - [`ManualClock`] is the clock that tests move.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `redis` | accounts that many processes share: `store::open("redis://…")` for [`Engine::over`] |
+//! | `geo` | countries by a database in MaxMind's format, for `rate_limit_country`; a header needs no feature |
 //!
 //! # What is not supported
 //!
@@ -42,6 +61,11 @@
 #[cfg(doctest)]
 #[doc = include_str!("../docs/in-rust.md")]
 struct InRust;
+
+/// Compiles and runs those of this page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from.md")]
+struct ComingFrom;
 
 pub mod clock;
 pub mod config;

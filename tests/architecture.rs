@@ -3,7 +3,7 @@
 //! The floors are drawn in ARCHITECTURE.md. The test reads the sources as text, so it sees `use` lines and full paths
 //! alike, in the library and in its unit tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -127,4 +127,43 @@ fn the_page_of_the_house_names_every_module() {
     for (module, _) in FLOORS {
         assert!(page.contains(&format!("`{module}`")), "ARCHITECTURE.md does not name `{module}`");
     }
+}
+
+#[test]
+fn the_page_of_the_house_shows_where_every_source_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let of_rooms = page.split("## The rooms").nth(1).expect("a section").split("\n## ").next().unwrap();
+    let rooms = files_of_rooms(of_rooms);
+    for source in sources() {
+        let path = source.path.strip_prefix(root.join("src")).unwrap().with_extension("");
+        let folder = path.parent().unwrap().to_str().unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let is_shown = match folder {
+            "" => name == "lib" || rooms.contains_key(name),
+            folder => name == "mod" || rooms.get(folder).is_some_and(|files| files.contains(name)),
+        };
+        assert!(is_shown, "ARCHITECTURE.md does not show where src/{}.rs is", path.display());
+    }
+}
+
+/// The files of each folder, by a table whose rows without a folder go on with the one above.
+fn files_of_rooms(page: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut rooms: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let mut folders = Vec::new();
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.split('|').map(quoted).collect();
+        if !cells[1].is_empty() {
+            folders.clone_from(&cells[1]);
+        }
+        for folder in &folders {
+            rooms.entry(*folder).or_default().extend(&cells[3]);
+        }
+    }
+    rooms
+}
+
+/// The words between back-quotes.
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
 }

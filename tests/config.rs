@@ -426,11 +426,13 @@ fn a_single_file_answers_for_every_host() {
 }
 
 #[test]
-fn the_example_at_the_root_loads_without_a_warning() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("site_config.example.json");
-    let loaded = config::load_file(path).unwrap_or_else(|errors| panic!("{errors}"));
-    assert!(loaded.warnings.is_empty());
-    assert!(!loaded.fallback.rules.is_empty());
+fn the_examples_load_without_a_warning() {
+    for example in ["site_config.example.json", "examples/site_config.rules.json"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(example);
+        let loaded = config::load_file(path).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        assert!(!loaded.fallback.rules.is_empty());
+    }
 }
 
 proptest! {

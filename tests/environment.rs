@@ -213,7 +213,7 @@ fn a_name_of_flask_limiters_that_means_nothing_here_is_a_warning_with_its_like()
         warnings(&read),
         [
             "environment: RATELIMIT_HEADER_RESET: is Flask-Limiter's and not read here; its like is rate_limit_headers.names",
-            "environment: RATELIMIT_STRATEGY: is Flask-Limiter's and not read here; its like is nothing: windows are fixed and aligned",
+            "environment: RATELIMIT_STRATEGY: is Flask-Limiter's and not read here; its like is always fixed windows, aligned to the site's clock",
         ]
     );
 }

@@ -37,9 +37,13 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        Self::of(r#"{"rate_limit": "600s per hour"}"#)
+    }
+
+    fn of(file: &str) -> Self {
         let clock = Arc::new(ManualClock::at(TEN_O_CLOCK));
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
-        let (site, _) = config::parse_site("test", r#"{"rate_limit": "600s per hour"}"#).unwrap();
+        let (site, _) = config::parse_site("test", file).unwrap();
         Self { clock, limiter: Arc::new(Limiter::new(site, &engine)) }
     }
 
@@ -122,6 +126,14 @@ fn a_waived_request_that_waited_within_its_window_is_returned_all() {
     waived.pause();
     desk.pass(100);
     assert_eq!(waived.settle().map(|report| report.remaining), Some(600 * SECOND));
+}
+
+/// A rule that counts refusals has no part in the end of a request, so its headers said what held when it was admitted.
+#[test]
+fn a_rule_that_counts_refusals_says_where_it_stands_at_the_end() {
+    let rule = r#"{"name": "ban", "counts": "refusals", "key": "site", "limits": "6 per hour"}"#;
+    let report = Desk::of(&format!(r#"{{"rate_limit_rules": [{rule}]}}"#)).run(3_000);
+    assert_eq!((report.reset_secs, report.reset_unix_secs), (600, 1_700_002_800));
 }
 
 #[test]

@@ -126,3 +126,31 @@ fn what_does_not_load_is_invalid_as_far_as_a_schema_can_see() {
         assert!(!schema.is_valid(&file), "{text}");
     }
 }
+
+/// What the fuzzer starts from is worth as much as it reaches: every key, and every field below them.
+#[test]
+fn the_full_seed_of_the_fuzzer_has_every_name_of_the_schema() {
+    let seed = include_str!("../fuzz/seeds/site_file/full.json");
+    let (_, warnings) = config::parse_site("demo.example", seed).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let mut names = Vec::new();
+    collect_names(&serde_json::from_str(SCHEMA).unwrap(), &mut names);
+    assert!(names.len() > 60, "only {} names were found", names.len());
+    // A country is told by a header or by a database, and the seed has the header.
+    names.retain(|name| name != "database");
+    for name in names {
+        assert!(seed.contains(&format!("\"{name}\":")), "{name}");
+    }
+}
+
+/// The names of properties, at any depth of the schema.
+fn collect_names(schema: &Value, names: &mut Vec<String>) {
+    if let Some(Value::Object(properties)) = schema.get("properties") {
+        names.extend(properties.keys().cloned());
+    }
+    match schema {
+        Value::Object(members) => members.values().for_each(|member| collect_names(member, names)),
+        Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        _ => {}
+    }
+}

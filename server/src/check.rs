@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use timebudget::config::Environment;
+use timebudget::config::{Environment, Loaded};
 
 use crate::failure::Failure;
 use crate::output;
 use crate::source::Source;
 
-/// Checks every file, and says `FILE: ok` of those without an error.
+/// Checks every file, and says `FILE: ok` of those without an error, and of which of them limit nothing.
 ///
-/// Warnings are no errors. The environment has no say: a file is right or wrong by itself.
+/// A file without limits is right, and may yet be one whose author mistook the name of a key that is not ours. Warnings are no errors. The environment has no say: a file is right or wrong by itself.
 ///
 /// # Errors
 ///
@@ -25,6 +25,12 @@ fn check(source: &Source) -> Result<(), String> {
     for warning in &read.loaded.warnings {
         output::to_stderr(&format!("warning: {warning}\n"));
     }
-    output::to_stdout(&format!("{source}: ok\n"));
+    let verdict = if limits_nothing(&read.loaded) { "ok, and limits nothing" } else { "ok" };
+    output::to_stdout(&format!("{source}: {verdict}\n"));
     Ok(())
+}
+
+fn limits_nothing(loaded: &Loaded) -> bool {
+    let mut sites = loaded.sites.iter().map(|(_, site)| site).chain([&loaded.fallback]);
+    sites.all(|site| site.rules.is_empty())
 }

@@ -2,8 +2,9 @@
 
 use timebudget::Site;
 use timebudget::config::{Environment, Loaded};
+use timebudget::model::answer::ChargeWhen;
 use timebudget::model::limit::Limit;
-use timebudget::model::rule::{Missing, Rule};
+use timebudget::model::rule::{Cost, Missing, Rule};
 
 use crate::args::SourceArgs;
 use crate::failure::Failure;
@@ -65,7 +66,7 @@ fn row(number: usize, rule: &Rule) -> [String; 7] {
     let action = if rule.shadow { "shadow".to_owned() } else { rule.action.to_string() };
     let when = if rule.otherwise { format!("otherwise, {}", rule.when) } else { rule.when.to_string() };
     let name = rule.name.clone();
-    [number.to_string(), name, limits.join("; "), key(rule), rule.counts.to_string(), action, when]
+    [number.to_string(), name, limits.join("; "), key(rule), counts(rule), action, when]
 }
 
 fn key(rule: &Rule) -> String {
@@ -80,4 +81,18 @@ fn key(rule: &Rule) -> String {
         key += &format!(", fair by {clients}");
     }
     key
+}
+
+/// What is counted, at what cost, and of which answers.
+fn counts(rule: &Rule) -> String {
+    let mut counts = rule.counts.to_string();
+    if let Cost::Fixed(cost) = rule.cost
+        && cost != 1
+    {
+        counts += &format!(", {cost} each");
+    }
+    if let Some(ChargeWhen::Statuses(statuses)) = &rule.charge_when {
+        counts += &format!(", if {statuses}");
+    }
+    counts
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use timebudget::limiter::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart};
+use timebudget::limiter::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart, Terms};
 use timebudget::model::rule::Component;
 use timebudget::{Window, Zone, ZoneSource};
 
@@ -78,11 +78,20 @@ fn bearing(bearing: &Bearing, zone: &Zone) -> String {
         Bearing::Exempt => "applies, but is told to leave the request alone\n".to_owned(),
         Bearing::Displaced { by } => format!("gives way to {}\n", names(by)),
         Bearing::Skipped { component } => format!("is skipped, for there is no {component}\n"),
-        Bearing::Applies { key, limits } if limits.is_empty() => format!("applies\n{}", parts(key)),
-        Bearing::Applies { key, limits } => {
+        Bearing::Applies { key, limits, terms } => {
             let windows: Vec<_> = limits.iter().flat_map(|limit| rows(limit, zone)).collect();
-            format!("applies\n{}{}", parts(key), aligned(&windows))
+            format!("applies{}\n{}{}", in_words(terms.as_ref()), parts(key), aligned(&windows))
         }
+    }
+}
+
+/// Why the client may spend something else than the rule says.
+fn in_words(terms: Option<&Terms>) -> String {
+    match terms {
+        None => String::new(),
+        Some(Terms::Tier(name)) => format!(", in tier {name:?}"),
+        Some(Terms::Override(None)) => ", with an override".to_owned(),
+        Some(Terms::Override(Some(reason))) => format!(", with an override for {reason:?}"),
     }
 }
 

@@ -82,7 +82,7 @@ impl fmt::Display for Json<'_> {
             Self::Null => f.write_str("null"),
             Self::Bool(flag) => write!(f, "{flag}"),
             Self::Number(text) => f.write_str(text),
-            Self::Text(text) => write!(f, "\"{text}\""),
+            Self::Text(text) => write_text(f, text),
             Self::List(items) => {
                 f.write_str("[")?;
                 write_separated(f, items, |f, item| write!(f, "{item}"))?;
@@ -90,11 +90,19 @@ impl fmt::Display for Json<'_> {
             }
             Self::Object(members) => {
                 f.write_str("{")?;
-                write_separated(f, members, |f, (name, value)| write!(f, "\"{name}\": {value}"))?;
+                write_separated(f, members, |f, (name, value)| {
+                    write_text(f, name)?;
+                    write!(f, ": {value}")
+                })?;
                 f.write_str("}")
             }
         }
     }
+}
+
+/// A text in quotation marks, with those in it escaped.
+fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
 fn write_separated<T>(
@@ -197,6 +205,12 @@ mod tests {
     fn a_value_is_written_on_one_line() {
         let value = first("{\"x\": {\"a\": [1,\n null, true],\r\n \"b\": \"\\u0041\"}}").unwrap();
         assert_eq!(value.to_string(), r#"{"a": [1, null, true], "b": "A"}"#);
+    }
+
+    #[test]
+    fn a_value_is_written_as_json_again() {
+        let text = r#"{"say \"hi\"": "{\"banned\":true}", "regex": "^\\d+"}"#;
+        assert_eq!(first(&format!("{{\"x\": {text}}}")).unwrap().to_string(), text);
     }
 
     #[test]

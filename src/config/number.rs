@@ -28,6 +28,9 @@ pub(super) fn window(node: &Node<'_>, report: &mut Report) -> Option<Period> {
     if let Some(period) = named_period(node.json()) {
         return Some(period);
     }
+    if matches!(node.json(), Json::Text(text) if Decimal::parse(text.trim()).is_none()) {
+        return node.wrong(format_args!("no such window; expected {WINDOW}"), report);
+    }
     let secs = decimal(node, WINDOW, report)?.times(1);
     let secs = secs.and_then(|secs| u32::try_from(secs).map_err(|_| Unfit::TooLarge));
     match secs.map(Period::seconds) {

@@ -193,7 +193,7 @@ fn hold(node: &Node<'_>, report: &mut Report) -> Option<Hold> {
         "off" => Some(Hold::Off),
         span => match parse_span(span) {
             Ok(span) => Some(Hold::Fixed(span)),
-            Err(fault) => node.wrong(format_args!("{fault}; expected {HOLD}"), report),
+            Err(_) => node.wrong(format_args!("no such hold; expected {HOLD}"), report),
         },
     }
 }

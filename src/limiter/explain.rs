@@ -3,13 +3,14 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::limiter::explanation::{Bearing, ExplainedLimit, ExplainedRule, Explanation, KeyPart};
+use crate::limiter::explanation::{Bearing, ExplainedLimit, ExplainedRule, Explanation, KeyPart, Terms};
 use crate::limiter::limit_report::with_quota;
 use crate::limiter::{Claims, Client, Limiter};
 use crate::model::discretion::{is_credential, shortened};
 use crate::model::facts::Facts;
 use crate::model::rule::{Component, KeySpec, Missing, Rule};
 use crate::model::site::Site;
+use crate::model::tiers::Source;
 use crate::model::units::UnixMicros;
 use crate::model::window::Window;
 use crate::store::{Claim, Mode};
@@ -40,6 +41,7 @@ impl Limiter {
                 Bearing::Applies {
                     key,
                     limits: claims.filter_map(|claim| self.explained_limit(claim, at)).collect(),
+                    terms: self.terms(facts.source(rule)),
                 }
             });
             ExplainedRule { name, bearing }
@@ -54,6 +56,15 @@ impl Limiter {
             open.displaces && rule.when.matches(facts) && key(rule, facts, &self.site).is_ok()
         });
         displacing.map(|(_, open)| Arc::clone(&open.name)).collect()
+    }
+
+    fn terms(&self, source: Source) -> Option<Terms> {
+        let tiers = &self.site.tiers;
+        match source {
+            Source::Rule => None,
+            Source::Tier(at) => Some(Terms::Tier(tiers.tiers[at].name.clone())),
+            Source::Override(at) => Some(Terms::Override(tiers.overrides[at].reason.clone())),
+        }
     }
 
     fn explained_limit(&self, claim: &Claim, at: UnixMicros) -> Option<ExplainedLimit> {
@@ -185,7 +196,7 @@ mod tests {
         let key = KeySpec(vec![header(), Component::Path]);
         let found =
             bearings(vec![Rule { key, ..rule("a", "5/hour; 2 concurrent") }], &Request { ip, ..PLAIN });
-        let [Bearing::Applies { key, limits }] = found.as_slice() else { panic!("{found:?}") };
+        let [Bearing::Applies { key, limits, terms: None }] = found.as_slice() else { panic!("{found:?}") };
         let stand_in = KeyPart {
             component: Component::Ip,
             value: Some("2001:db8:1:2::/64".into()),

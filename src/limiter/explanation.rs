@@ -45,6 +45,8 @@ pub enum Bearing {
         key: Vec<KeyPart>,
         /// The limits that the request is charged to.
         limits: Vec<ExplainedLimit>,
+        /// Why the client may spend something else than the rule says; `None` if it may not.
+        terms: Option<Terms>,
     },
     /// Its condition does not hold.
     Differs {
@@ -65,6 +67,15 @@ pub enum Bearing {
         /// What is missing.
         component: Component,
     },
+}
+
+/// Why a client may spend something else than a rule says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// It is in the tier of this name.
+    Tier(String),
+    /// Its user has an override, for this reason if one is given.
+    Override(Option<String>),
 }
 
 /// A part of a key.

@@ -1,6 +1,7 @@
 //! A reservation: an admitted request that has not been settled.
 
 use std::ops::Deref;
+use std::slice;
 use std::sync::Arc;
 
 use crate::limiter::fair::told;
@@ -183,6 +184,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     pub fn settle(&mut self) -> Option<Report> {
         let now = self.limiter.now();
         if !self.settled {
+            self.look_at_what_has_ended(now);
             self.end(now);
         }
         Report::of_tightest(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
@@ -220,6 +222,15 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             ..self.settlement
         };
         self.end_apart(ending, |rule| rule.until == Until::Head, now);
+    }
+
+    /// Looks again where claims stand that the end does not visit, such as those of rules that count refusals: what was
+    /// seen at admission is as old as the request. A rule in shadow that would have refused still says so.
+    fn look_at_what_has_ended(&mut self, now: Now) {
+        let unvisited = |claim: &&mut Claim| claim.ticket.is_none() && !claim.standing.refuses;
+        for claim in self.claims.iter_mut().filter(unvisited) {
+            self.limiter.engine.store.look(slice::from_mut(claim), Micros::ZERO, now);
+        }
     }
 
     fn end(&mut self, now: Now) {

@@ -135,9 +135,11 @@ fn escaped(text: &str) -> String {
 
 /// Which budget is spent, and when to come back.
 fn detail(refusal: &Refusal) -> String {
-    let unit = match refusal.report.unit {
-        Unit::Time => "microseconds of server time",
-        Unit::Requests => "requests",
+    let unit = match (refusal.report.unit, refusal.report.limit) {
+        (Unit::Time, 1) => "microsecond of server time",
+        (Unit::Time, _) => "microseconds of server time",
+        (Unit::Requests, 1) => "request",
+        (Unit::Requests, _) => "requests",
     };
     let (limit, wait) = (refusal.report.limit, refusal.retry_after_secs);
     let reason = match refusal.cause {
@@ -146,7 +148,7 @@ fn detail(refusal: &Refusal) -> String {
             format!("Little of the budget of {limit} {unit} is left, and your share of it is spent.")
         }
         Cause::Held => format!("What is left of the budget of {limit} {unit} is held for running requests."),
-        Cause::Crowded => format!("No more than {limit} requests may run at once."),
+        Cause::Crowded => format!("No more than {limit} {unit} may run at once."),
     };
     let plural = if wait == 1 { "" } else { "s" };
     format!("{reason} Try again in {wait} second{plural}.")

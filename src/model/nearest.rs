@@ -3,7 +3,8 @@
 /// The known word nearest to `word`, or `None` if none is near enough to be worth naming.
 ///
 /// Near enough means that at most a third of the letters of `word`, rounded up, differ; letters that differ in case
-/// only count as equal. Of words equally near the first wins.
+/// only count as equal. A word of which `word` is the first half or more is as near as one of which a letter differs.
+/// Of words equally near the first wins.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = folded(word);
     let most = word.len().div_ceil(3);
@@ -11,11 +12,19 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .map(|candidate| (candidate, folded(candidate)))
         // The lengths alone rule most words out, and bound the work that a very long word can cause.
-        .filter(|(_, letters)| letters.len().abs_diff(word.len()) <= most)
-        .map(|(candidate, letters)| (distance(&word, &letters), candidate))
+        .filter(|(_, letters)| letters.len().abs_diff(word.len()) <= most || is_begun(&word, letters))
+        .map(|(candidate, letters)| match is_begun(&word, &letters) {
+            true => (1, candidate),
+            false => (distance(&word, &letters), candidate),
+        })
         .filter(|(edits, _)| *edits <= most)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether a word is the longer part of another, up to where somebody left off.
+fn is_begun(word: &[char], whole: &[char]) -> bool {
+    word.len() < whole.len() && 2 * word.len() >= whole.len() && whole.starts_with(word)
 }
 
 fn folded(word: &str) -> Vec<char> {
@@ -52,6 +61,13 @@ mod tests {
     #[test]
     fn case_does_not_make_a_word_far() {
         assert_eq!(nearest("EUROPE/PARIS", ZONES), Some("Europe/Paris"));
+    }
+
+    #[test]
+    fn a_word_that_was_only_begun_finds_the_whole() {
+        let keys = ["rate_limit_tiers", "rate_limit_ipv6_prefix"];
+        assert_eq!(nearest("rate_limit_ipv6", keys), Some("rate_limit_ipv6_prefix"));
+        assert_eq!(nearest("Asia", ZONES), None, "less than half");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::model::discretion::{is_credential, shortened};
 use crate::model::excerpt::quoted;
 use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::rule::Counts;
+use crate::model::statuses::{StatusSet, Statuses};
 use crate::model::text::Text;
 
 impl Display for Text {
@@ -100,6 +101,22 @@ impl Display for Counts {
             Self::All => "all",
             Self::Refusals => "refusals",
         })
+    }
+}
+
+impl Display for Statuses {
+    /// Writes the statuses and classes: `404, 5xx`.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        separated(f, &self.0, ", ")
+    }
+}
+
+impl Display for StatusSet {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Class(class) => write!(f, "{class}xx"),
+            Self::Code(code) => code.fmt(f),
+        }
     }
 }
 

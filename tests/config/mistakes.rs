@@ -121,7 +121,7 @@
     ),
     (
         r#"{"rate_limit": {"limit": 600, "window": "fortnight"}}"#,
-        r#"rate_limit.window: "fortnight": no number; expected whole seconds from 1 to 4294967295, or "hour", "day", "week", "month" or "year""#,
+        r#"rate_limit.window: "fortnight": no such window; expected whole seconds from 1 to 4294967295, or "hour", "day", "week", "month" or "year""#,
     ),
     (
         r#"{"rate_limit": {"limit": 600, "window": 3600, "windw": 60}}"#,
@@ -390,7 +390,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "header:"}]}"#,
-        r#"rate_limit_rules[0].key: "header:": no such component; expected site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+        r#"rate_limit_rules[0].key: "header:": no such component; did you mean header:NAME?"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "missing": "none"}]}"#,
@@ -426,7 +426,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "hold": "long"}]}"#,
-        r#"rate_limit_rules[0].hold: "long": no such amount; expected a whole number of requests, or server time such as 1.5s; expected "auto", "off" or a time such as "250ms""#,
+        r#"rate_limit_rules[0].hold: "long": no such hold; expected "auto", "off" or a time such as "250ms""#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "drop"}]}"#,

@@ -125,7 +125,7 @@ async fn a_refusal_by_a_cap_says_so() {
     gate.arrivals(1).await;
     let refused = other.get("/").await;
     assert_eq!((refused.status, refused.number("retry-after")), (429, 1));
-    assert!(refused.body.contains("No more than 1 requests may run at once."), "{}", refused.body);
+    assert!(refused.body.contains("No more than 1 request may run at once."), "{}", refused.body);
     gate.open(1);
     one.answer().await;
     assert_eq!(other.get("/").await.status, 200);

@@ -27,6 +27,16 @@ fn a_right_file_is_ok() {
     assert!(output.stderr.is_empty());
 }
 
+/// `rate_limt` could be anybody's key, and is no error; that nothing is limited tells its author.
+#[test]
+fn a_file_that_limits_nothing_is_said_to() {
+    let scratch = Scratch::new();
+    let file = scratch.write("slip.json", r#"{ "rate_limt": "5 per hour" }"#);
+    let output = check([file.as_path()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(shown(&output.stdout), format!("{}: ok, and limits nothing\n", file.display()));
+}
+
 #[test]
 fn every_error_of_every_file_is_printed() {
     let scratch = Scratch::new();

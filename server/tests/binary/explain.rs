@@ -55,6 +55,29 @@ fn a_request_is_told_which_rules_are_about_it_and_why_the_others_are_not() {
     );
 }
 
+/// Else nobody could see where three times the rule's limits come from.
+#[test]
+fn who_may_spend_more_is_told_why() {
+    let scratch = Scratch::new();
+    let tiers = r#"{
+        "rate_limit_trusted_proxies": ["127.0.0.1"], "rate_limit_identity": { "user": "X-User", "groups": "X-Groups" },
+        "rate_limit_tiers": { "gold": { "multiplier": 3 } }, "rate_limit_groups": { "vips": "gold" },
+        "rate_limit_rules": [ { "name": "export", "key": "user", "limits": "2 per day" } ],
+        "rate_limit_overrides": [ { "user": "bob", "limits": "9 per day", "reason": "month end" } ] }"#;
+    let file = scratch.write("site.json", tiers);
+    let of = |user: &str| {
+        let args =
+            ["explain", "--site", file.to_str().unwrap(), "GET", "/", "-H", user, "-H", "X-Groups: vips"];
+        printed(args)
+    };
+    assert_has(&of("X-User: alice"), &["rule 1 export: applies, in tier \"gold\"", "  x-ratelimit-limit: 6"]);
+    assert_has(
+        &of("X-User: bob"),
+        &["rule 1 export: applies, with an override for \"month end\"", "  x-ratelimit-limit: 9"],
+    );
+    assert_has(&of("X-Other: none"), &["rule 1 export: applies", "  x-ratelimit-limit: 2"]);
+}
+
 #[test]
 fn the_windows_are_shown_by_the_sites_clock_and_by_utc() {
     let text = explained(&["GET", "/other"]);

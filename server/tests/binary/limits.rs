@@ -29,6 +29,18 @@ fn the_rules_are_a_table_in_their_order() {
 }
 
 #[test]
+fn the_table_shows_what_is_counted_and_shared() {
+    let scratch = Scratch::new();
+    let rules = r#"{ "rate_limit_rules": [
+        { "name": "failures", "key": "ip", "limits": "9 per hour", "cost": 2, "charge_when": { "status": [404, "5xx"] } },
+        { "name": "report", "when": { "path": "/r" }, "fair": ["ip", "route"], "limits": "9s per hour" } ] }"#;
+    let file = scratch.write("site.json", rules);
+    let table = printed(["limits".as_ref(), "--site".as_ref(), file.as_os_str()]);
+    assert!(table.contains("  served, 2 each, if 404, 5xx  block 429  "), "{table}");
+    assert!(table.contains("  site, fair by ip + route  served  "), "{table}");
+}
+
+#[test]
 fn each_site_has_a_table_and_hosts_without_one_too() {
     let scratch = Scratch::new();
     scratch.write("common_site_config.json", r#"{ "rate_limit": "1 per day" }"#);
