@@ -3,9 +3,8 @@
 use std::fmt;
 
 use crate::config::address::header_name;
-use crate::config::condition::complete;
 use crate::config::json::Json;
-use crate::config::node::{Known, Node, sound};
+use crate::config::node::{Known, Node, complete, sound};
 use crate::config::report::Report;
 use crate::config::tiers::{members, named};
 use crate::model::api_key::{ApiKey, KeyDigest};

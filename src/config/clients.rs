@@ -2,11 +2,10 @@
 
 use crate::config::api_keys::{api_key_header, api_keys};
 use crate::config::identity::{country, identity};
-use crate::config::layer::setting;
 use crate::config::node::Node;
 use crate::config::overrides::overrides;
 use crate::config::report::Report;
-use crate::config::setting::Setting;
+use crate::config::setting::{Setting, setting};
 use crate::config::tiers::{groups, tiers, users};
 use crate::model::api_key::{ApiKey, KeyDigest};
 use crate::model::country::CountrySource;

@@ -2,9 +2,8 @@
 
 use crate::config::address::network;
 use crate::config::json::Json;
-use crate::config::node::{Known, Node};
+use crate::config::node::{Known, Node, complete, flag};
 use crate::config::report::Report;
-use crate::config::rules::flag;
 use crate::config::text::{Subject, text};
 use crate::model::condition::Condition;
 use crate::model::country::Country;
@@ -143,9 +142,4 @@ fn named(
     }
     let mut parts = complete(parts)?;
     if parts.len() == 1 { parts.pop() } else { Some(Condition::All(parts)) }
-}
-
-/// All parts, if there was no error in any. Parts are read before that is asked, so that every error is reported.
-pub(super) fn complete<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
-    parts.into_iter().collect()
 }

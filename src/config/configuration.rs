@@ -32,7 +32,7 @@ impl Configuration {
     ///
     /// All that is wrong with the file or the environment.
     pub fn of_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let mut report = Report::of(options);
+        let mut report = options.report();
         let layer = read_file(path.as_ref(), &mut report);
         Self::of_layer(layer, &options.environment, report)
     }
@@ -43,7 +43,7 @@ impl Configuration {
     ///
     /// All that is wrong with the text or the environment.
     pub fn of_text(text: &str, options: &Options) -> Result<Self, Errors> {
-        let mut report = Report::of(options);
+        let mut report = options.report();
         report.begin(SITE_FILE);
         let layer = Layer::read(text, Scope::Site, &mut report);
         Self::of_layer(layer, &options.environment, report)
@@ -56,7 +56,7 @@ impl Configuration {
     /// All that is wrong with the files or the environment.
     pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
         let (dir, environment) = (dir.as_ref(), &options.environment);
-        let mut report = Report::of(options);
+        let mut report = options.report();
         let common = read_common(dir, &mut report);
         let layers = read_sites(dir, &mut report);
         if common.is_none() && layers.is_empty() && !report.has_errors() {

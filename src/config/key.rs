@@ -1,8 +1,7 @@
 //! What a rule's accounts are keyed by.
 
-use crate::config::condition::complete;
 use crate::config::json::Json;
-use crate::config::node::Node;
+use crate::config::node::{Node, complete};
 use crate::config::report::Report;
 use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::method::is_token;

@@ -17,7 +17,7 @@ use crate::config::references::{Origins, References};
 use crate::config::report::Report;
 use crate::config::rules;
 use crate::config::said::Said;
-use crate::config::setting::Setting;
+use crate::config::setting::{Setting, setting};
 use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
 use crate::model::excerpt::excerpt;
@@ -233,17 +233,6 @@ fn merged(own: &Origins, below: &Origins) -> Origins {
     let mut merged = below.clone();
     merged.extend(own.iter().map(|(key, file)| (key.clone(), Arc::clone(file))));
     merged
-}
-
-pub(super) fn setting<T>(
-    node: &Node<'_>,
-    read: impl FnOnce(&Node<'_>, &mut Report) -> Option<T>,
-    report: &mut Report,
-) -> Setting<T> {
-    match node.json() {
-        Json::Null => Setting::Null,
-        _ => read(node, report).map_or(Setting::Unsaid, Setting::Is),
-    }
 }
 
 fn own_headers(headers: Setting<HeaderPolicy>, enabled: Setting<bool>) -> HeaderPolicy {

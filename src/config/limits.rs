@@ -1,8 +1,7 @@
 //! The limits of a rule: rate strings and objects.
 
-use crate::config::condition::complete;
 use crate::config::json::Json;
-use crate::config::node::{Known, Node};
+use crate::config::node::{Known, Node, complete};
 use crate::config::number::{QUOTA, WINDOW, quota, whole, window};
 use crate::config::report::Report;
 use crate::model::limit::Limit;

@@ -11,6 +11,7 @@ mod condition;
 mod configuration;
 mod directory;
 mod discreet;
+mod entries;
 mod environment;
 mod fair;
 mod files;
@@ -119,6 +120,39 @@ pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
 /// ```
 pub fn parse_site(name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
     Options::default().parse_site(name, text)
+}
+
+impl Options {
+    /// Reads a single site file, as [`load_file`] does.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the file or the environment, or that it cannot be read.
+    pub fn load_file(&self, path: impl AsRef<Path>) -> Result<Loaded, Errors> {
+        Ok(Configuration::of_file(path, self)?.loaded)
+    }
+
+    /// Reads a directory in bench's layout, as [`load_dir`] does.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the files or the environment, or that one cannot be read.
+    pub fn load_dir(&self, dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
+        Ok(Configuration::of_dir(dir, self)?.loaded)
+    }
+
+    /// Reads the text of a site file, as [`parse_site`] does.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the text or the environment.
+    pub fn parse_site(&self, name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
+        let mut report = self.report();
+        report.begin(SITE_FILE);
+        let layer = Layer::read(text, Scope::Site, &mut report);
+        let site = self.environment.layer.clone().or(layer).site(name, &Layer::default(), &mut report);
+        Ok((site, report.close()?))
+    }
 }
 
 fn read_file(path: &Path, report: &mut Report) -> Layer {

@@ -191,6 +191,19 @@ pub(super) fn sound<T>(field: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
+/// All parts, if there was no error in any. Parts are read before that is asked, so that every error is reported.
+pub(super) fn complete<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
+    parts.into_iter().collect()
+}
+
+/// True or false.
+pub(super) fn flag(node: &Node<'_>, report: &mut Report) -> Option<bool> {
+    match node.json() {
+        Json::Bool(flag) => Some(*flag),
+        _ => node.wrong("neither true nor false; expected one of them", report),
+    }
+}
+
 /// The fault of a field that stands twice in one object.
 pub(super) const TWICE: &str = "stands more than once; expected once, for readers differ on which one counts";
 

@@ -1,9 +1,8 @@
 //! The key `rate_limit_overrides`: what single users may spend.
 
-use crate::config::condition::complete;
 use crate::config::json::Json;
 use crate::config::limits::limits;
-use crate::config::node::{Known, Node, sound};
+use crate::config::node::{Known, Node, complete, sound};
 use crate::config::report::Report;
 use crate::config::term::term;
 use crate::config::tiers::named;

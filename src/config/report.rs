@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::environment::Environment;
-use crate::config::options::Options;
 use crate::config::problem::{Errors, Problem};
 use crate::model::zone::Zone;
 use crate::store::StoreUri;
@@ -27,16 +25,9 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report that begins with what was found in the environment.
-    pub(super) fn of(options: &Options) -> Self {
-        let Environment { errors, warnings, store, .. } = &options.environment;
-        let (errors, warnings) = (errors.clone(), warnings.clone());
-        let identity_in_code = options.identity_in_code;
-        let mut report = Self { identity_in_code, errors, warnings, ..Self::default() };
-        if let Some((store, _)) = store {
-            report.keeps_accounts_in(store);
-        }
-        report
+    /// A report that begins with what was found before, for files of an application whose code may tell who clients are.
+    pub(super) fn beginning(errors: Vec<Problem>, warnings: Vec<Problem>, identity_in_code: bool) -> Self {
+        Self { identity_in_code, errors, warnings, ..Self::default() }
     }
 
     /// Says where accounts are kept, on which it depends what rules may ask for.

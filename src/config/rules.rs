@@ -6,7 +6,7 @@ use crate::config::fair::{check_fair, fair};
 use crate::config::json::Json;
 use crate::config::key::{key, missing};
 use crate::config::limits::limits;
-use crate::config::node::{Fields, Known, Node};
+use crate::config::node::{Fields, Known, Node, flag};
 use crate::config::number::whole;
 use crate::config::rate_limit::is_request_limit;
 use crate::config::reach::check_reach;
@@ -160,13 +160,6 @@ fn default_key(rule: &Rule, node: &Node<'_>, report: &mut Report) -> Option<KeyS
                 "limits of requests beside others, whose keys would differ; expected a key, or two rules";
             node.wrong_part(&rule.name, fault, report)
         }
-    }
-}
-
-pub(super) fn flag(node: &Node<'_>, report: &mut Report) -> Option<bool> {
-    match node.json() {
-        Json::Bool(flag) => Some(*flag),
-        _ => node.wrong("neither true nor false; expected one of them", report),
     }
 }
 

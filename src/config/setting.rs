@@ -1,5 +1,9 @@
 //! One key in the layers of a configuration.
 
+use crate::config::json::Json;
+use crate::config::node::Node;
+use crate::config::report::Report;
+
 /// What one layer says about one key.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Setting<T> {
@@ -27,5 +31,17 @@ impl<T> Setting<T> {
             Self::Is(value) => Some(value),
             Self::Unsaid | Self::Null => None,
         }
+    }
+}
+
+/// What a layer says about the key that a value stands at.
+pub(super) fn setting<T>(
+    node: &Node<'_>,
+    read: impl FnOnce(&Node<'_>, &mut Report) -> Option<T>,
+    report: &mut Report,
+) -> Setting<T> {
+    match node.json() {
+        Json::Null => Setting::Null,
+        _ => read(node, report).map_or(Setting::Unsaid, Setting::Is),
     }
 }

@@ -1,8 +1,7 @@
 //! Conditions on the answer.
 
-use crate::config::condition::complete;
 use crate::config::json::Json;
-use crate::config::node::{Known, Node};
+use crate::config::node::{Known, Node, complete};
 use crate::config::report::Report;
 use crate::model::statuses::{StatusSet, Statuses};
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::condition::complete;
 use crate::config::json::Json;
 use crate::config::limits::limits;
-use crate::config::node::{Known, Node, sound};
+use crate::config::node::{Known, Node, complete, sound};
 use crate::config::number::{multiplier, whole};
 use crate::config::report::Report;
 use crate::config::term::term;
