@@ -6,7 +6,7 @@ use actix_web::App;
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use timebudget::middleware::{Watch, of_request};
+use timebudget::middleware::{Budget, Watch, of_request};
 use timebudget::model::rule::Component;
 use timebudget::{LimitReport, TimeBudget};
 
@@ -213,4 +213,41 @@ async fn a_rule_in_rust_is_fair_among_whom_its_closure_tells_apart() {
     {
         assert_eq!(client.get(path).await.status, status, "{path}");
     }
+}
+
+#[actix_web::test]
+async fn whoever_is_in_a_tier_has_a_share_of_the_tiers_quota() {
+    let file = r#"{"rate_limit_trusted_proxies": ["127.0.0.1"], "rate_limit_identity": {"user": "X-User"},
+        "rate_limit_tiers": {"gold": {"multiplier": 2}}, "rate_limit_users": {"alice": {"tier": "gold"}},
+        "rate_limit_rules": [{"name": "a", "key": "site", "fair": "user", "limits": "10 per hour"}]}"#;
+    let budget = World::new().budget_of(file);
+    let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
+    let mut client = server.connect().await;
+    for (user, times, status) in [
+        ("bob", 5, 200),
+        ("alice", 3, 200),
+        // Eight of ten are spent, and of sixteen that are four fifths of twenty.
+        ("bob", 1, 429),
+        ("alice", 8, 200),
+        ("alice", 1, 429),
+    ] {
+        for _ in 0..times {
+            let answer = client.get_with("/", &format!("X-User: {user}\r\n")).await;
+            assert_eq!(answer.status, status, "{user}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn what_a_handler_waives_is_returned_to_the_share() {
+    let rule = r#"{"rate_limit_rules": [{"name": "a", "key": "site", "fair": true, "limits": "5 per hour; 9s per day"}]}"#;
+    let budget = World::new().budget_of(rule);
+    let free = async |budget: Budget| {
+        budget.waive();
+        "hello"
+    };
+    let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(free)));
+    let mut client = server.connect().await;
+    assert_eq!(client.statuses("/", 9).await, [200; 9]);
+    assert_eq!(client.get("/").await.remaining(), 9_000_000);
 }
