@@ -39,7 +39,9 @@ use self::task::Inbox;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::uri::UriError;
-use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
+use crate::store::{
+    Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+};
 
 /// How long the first connection is waited for, unless requests wait longer for an answer. A store that has none by
 /// then begins without.
@@ -130,20 +132,20 @@ impl Store for Redis {
         })
     }
 
-    fn pause(&self, claims: &[Claim], now: Now) {
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
         let now = self.ledgers.agreed(now);
-        self.ledgers.memory.pause(claims, now);
+        self.ledgers.memory.pause(claims, cost, now);
         self.ledgers.touch_timed(claims, now);
     }
 
-    fn resume(&self, claims: &[Claim], now: Now) {
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
         let now = self.ledgers.agreed(now);
-        self.ledgers.memory.resume(claims, now);
+        self.ledgers.memory.resume(claims, cost, now);
         self.ledgers.touch_timed(claims, now);
     }
 
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.ledgers.look(claims, cost, self.ledgers.agreed(now));
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        self.ledgers.look(claims, progress, self.ledgers.agreed(now));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {

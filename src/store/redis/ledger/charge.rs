@@ -4,10 +4,9 @@ use smallvec::SmallVec;
 
 use super::{Ledgers, is_timed};
 use crate::model::now::Now;
-use crate::model::units::Micros;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Outcome;
-use crate::store::{Charge, Claim, Counts, Mode, Settlement, Store as _, Verdict};
+use crate::store::{Charge, Claim, Counts, Mode, Progress, Settlement, Store as _, Verdict};
 
 impl Ledgers {
     /// Charges what the server has decided over some of a request's claims, given by their positions.
@@ -99,9 +98,9 @@ impl Ledgers {
         }
     }
 
-    /// Says where the accounts of an admitted request stand that has cost `cost` so far.
-    pub(crate) fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.memory.look(claims, cost, now);
+    /// Says where the accounts of an admitted request stand that has come so far.
+    pub(crate) fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        self.memory.look(claims, progress, now);
         for at in 0..claims.len() {
             self.add_others(claims, at, now);
         }
@@ -109,7 +108,7 @@ impl Ledgers {
 
     /// Fills in where the account of a claim stands that is not charged, with what is known of the others.
     fn weigh(&self, claims: &mut [Claim], at: usize, now: Now) {
-        self.memory.look(&mut claims[at..=at], Micros::ZERO, now);
+        self.memory.look(&mut claims[at..=at], Progress::default(), now);
         self.add_others(claims, at, now);
     }
 
@@ -131,6 +130,7 @@ impl Ledgers {
             Charge::Time { .. } | Charge::Requests { .. } => {
                 standing.spent = standing.spent.saturating_add(others.spent);
                 standing.hold = standing.hold.saturating_add(others.hold(standing.left));
+                standing.waiting = standing.waiting.saturating_add(others.waiting);
             }
         }
     }

@@ -9,16 +9,15 @@ use super::{Ledgers, is_timed};
 use crate::model::line::Line;
 use crate::model::now::Now;
 use crate::model::share::equal_share;
-use crate::model::units::Micros;
 use crate::store::redis::script::Account;
 use crate::store::redis::settings::{OnFault, SyncMode};
-use crate::store::{Charge, Claim, Counts, Fault, Mode, Store as _, Verdict};
+use crate::store::{Charge, Claim, Counts, Fault, Mode, Progress, Store as _, Verdict};
 
 impl Ledgers {
     /// Decides, unless the server has to be asked.
     pub(crate) fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
         self.memory.send_newcomers_aside(claims, now);
-        self.look(claims, Micros::ZERO, now);
+        self.look(claims, Progress::default(), now);
         let (healthy, batched) = (self.is_healthy(), self.settings.mode == SyncMode::Batched);
         if mode == Mode::Force || (healthy && batched && claims.iter().all(is_timed)) {
             return Ok(self.decide(claims, mode, now, None));
@@ -37,7 +36,7 @@ impl Ledgers {
         now: Now,
     ) -> Result<Verdict, Fault> {
         self.degraded.fetch_add(1, Relaxed);
-        self.look(claims, Micros::ZERO, now);
+        self.look(claims, Progress::default(), now);
         match self.settings.on_fault {
             OnFault::Local => Ok(self.decide(claims, mode, now, Some(self.outages.load(Relaxed)))),
             OnFault::Allow => Ok(self.decide(claims, Mode::Force, now, None)),

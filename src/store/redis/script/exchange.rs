@@ -117,8 +117,9 @@ fn read_account(numbers: &mut impl Iterator<Item = i64>) -> Option<(Before, Line
     let running = u32::try_from(numbers.next()?).ok()?;
     let held = u64::try_from(numbers.next()?).ok()?;
     let admitted = u32::try_from(numbers.next()?).ok()?;
+    let waiting = u64::try_from(numbers.next()?).ok()?;
     let _left = numbers.next()?;
-    Some((before, Line { spent, held, running, admitted }))
+    Some((before, Line { spent, held, waiting, running, admitted }))
 }
 
 fn read_verdict(numbers: &mut impl Iterator<Item = i64>, claims: usize) -> Option<Decided> {
@@ -151,11 +152,12 @@ fn push_line(prefix: &str, own: &Own, number: u64, arguments: &mut Arguments) {
     } else {
         arguments.push(-1);
     }
-    let Line { spent, held, running, admitted } = own.line;
+    let Line { spent, held, waiting, running, admitted } = own.line;
     arguments.push(spent);
     arguments.push(running);
     arguments.push(held);
     arguments.push(admitted);
+    arguments.push(waiting);
 }
 
 fn push_question(question: &Question<'_>, arguments: &mut Arguments) {

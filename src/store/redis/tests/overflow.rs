@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::model::key::KeyHash;
-use crate::model::units::{Micros, Unit};
+use crate::model::units::Unit;
 use crate::model::window::Period;
 use crate::model::zone::Zone;
 use crate::store::memory::Memory;
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::exchange::Outcome;
 use crate::store::redis::settings::Settings;
-use crate::store::{Book, BookSpec, Charge, Claim, Mode, Store as _, Tally, Verdict};
+use crate::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Store as _, Tally, Verdict};
 
 const CHARGED: Outcome = Outcome { is_charged: true, refuses: false };
 
@@ -40,6 +40,6 @@ fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() 
     assert_eq!(first[0].key, KeyHash([1, 1, 1, 1]));
     assert_eq!(second[0].key, KeyHash([0, 0, 0, 0]));
     ledgers.conclude(&mut second, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
-    ledgers.look(&mut second, Micros::ZERO, ledgers.now());
+    ledgers.look(&mut second, Progress::default(), ledgers.now());
     assert_eq!(second[0].standing.spent, 1);
 }

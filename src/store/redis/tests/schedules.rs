@@ -10,8 +10,8 @@ use super::model::Model;
 use super::process::{Process, QUOTA, START};
 use crate::model::line::FROZEN_AFTER;
 use crate::model::units::Micros;
-use crate::store::Verdict;
 use crate::store::redis::script::Arguments;
+use crate::store::{Progress, Verdict};
 
 const PROCESSES: usize = 3;
 
@@ -139,7 +139,7 @@ impl World {
     fn seen_by(&self, process: usize) -> u64 {
         let process = &self.processes[process];
         let mut claims = [process.claim(QUOTA, Micros::ZERO)];
-        process.ledgers.look(&mut claims, Micros::ZERO, process.ledgers.now());
+        process.ledgers.look(&mut claims, Progress::default(), process.ledgers.now());
         claims[0].standing.spent
     }
 }
