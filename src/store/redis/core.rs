@@ -10,9 +10,9 @@ use super::peers::{Account, Peers};
 use super::settings::Settings;
 use crate::model::line::Line;
 use crate::model::now::Now;
-use crate::model::units::{Micros, Tick, UnixMicros};
+use crate::model::units::{Tick, UnixMicros};
 use crate::store::memory::Memory;
-use crate::store::{Charge, Claim, Counts, Mode, Reading, Settlement, Store as _, Verdict};
+use crate::store::{Charge, Claim, Counts, Mode, Progress, Reading, Settlement, Store as _, Verdict};
 
 /// The server's clock has not been read yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -124,8 +124,8 @@ impl Core {
         }
     }
 
-    pub(super) fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.memory.look(claims, cost, now);
+    pub(super) fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        self.memory.look(claims, progress, now);
         for claim in claims {
             self.add_others(claim, now);
         }
@@ -208,7 +208,7 @@ impl Core {
 
     /// Fills in where each account stands, with what is known of the others.
     pub(super) fn weigh(&self, claims: &mut [Claim], now: Now) {
-        self.memory.look(claims, Micros::ZERO, now);
+        self.memory.look(claims, Progress::default(), now);
         for claim in claims {
             self.add_others(claim, now);
         }
@@ -231,6 +231,7 @@ impl Core {
             Charge::Time { .. } | Charge::Requests { .. } => {
                 standing.spent = standing.spent.saturating_add(others.spent);
                 standing.hold = standing.hold.saturating_add(others.hold(standing.left));
+                standing.waiting = standing.waiting.saturating_add(others.waiting);
             }
         }
     }
@@ -273,7 +274,7 @@ mod tests {
         assert_eq!(first[0].key, KeyHash([1, 1, 1, 1]));
         assert_eq!(second[0].key, KeyHash([0, 0, 0, 0]));
         core.conclude(&mut second, Verdict::Admitted, &[CHARGED], core.now());
-        core.look(&mut second, Micros::ZERO, core.now());
+        core.look(&mut second, Progress::default(), core.now());
         assert_eq!(second[0].standing.spent, 1);
     }
 }

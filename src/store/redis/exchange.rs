@@ -103,8 +103,9 @@ fn read_account(numbers: &mut impl Iterator<Item = i64>) -> Option<(Own, Line)> 
     let running = u32::try_from(numbers.next()?).ok()?;
     let held = u64::try_from(numbers.next()?).ok()?;
     let admitted = u32::try_from(numbers.next()?).ok()?;
+    let waiting = u64::try_from(numbers.next()?).ok()?;
     let _left = numbers.next()?;
-    Some((own, Line { spent, held, running, admitted }))
+    Some((own, Line { spent, held, waiting, running, admitted }))
 }
 
 fn read_verdict(numbers: &mut impl Iterator<Item = i64>, claims: usize) -> Option<(Option<bool>, Vec<u8>)> {
@@ -139,6 +140,7 @@ fn push_line(
     arguments.push(line.running);
     arguments.push(line.held);
     arguments.push(line.admitted);
+    arguments.push(line.waiting);
     (account, window)
 }
 

@@ -64,13 +64,14 @@ impl Server {
              if fields[at] == 'e' then ends = fields[at + 1] else \
              lines[#lines + 1] = { fields[at], cmsgpack.unpack(fields[at + 1]) } end end \
              return { ends, lines }";
-        type Line = (Vec<u8>, i64, i64, i64, i64, i64, i64);
+        type Line = (Vec<u8>, i64, i64, i64, i64, i64, i64, i64);
         let mut read = redis::cmd("EVAL");
         let (ends, lines): (String, Vec<Line>) =
             read.arg(READ).arg(1).arg(key).query(&mut self.connection).unwrap();
-        let lines = lines.into_iter().map(|(process, number, at, spent, running, held, admitted)| {
-            (process, Stored { number, at, spent, running, held, admitted })
-        });
+        let lines =
+            lines.into_iter().map(|(process, number, at, spent, running, held, admitted, waiting)| {
+                (process, Stored { number, at, spent, running, held, admitted, waiting })
+            });
         (lines.collect(), ends.parse().ok())
     }
 }
@@ -85,20 +86,28 @@ impl Drop for Server {
 /// Between calls so much time passes; then a process calls.
 #[derive(Clone, Debug)]
 enum Call {
-    Exchange { pass: i64, process: u8, lines: Vec<(usize, [i64; 6])>, candidates: Vec<Candidate> },
+    Exchange { pass: i64, process: u8, lines: Vec<(usize, [i64; 7])>, candidates: Vec<Candidate> },
     Beat { pass: i64, process: u8, era: u8, returned: u8 },
 }
 
 /// Whether it is forced, and for each claim the account and six numbers.
 type Candidate = (u8, Vec<(prop::sample::Index, [i64; 6])>);
 
-/// Number, left, spent, running, held and admitted. Of a cap there is no window.
-fn line(key: usize) -> impl Strategy<Value = (usize, [i64; 6])> {
+/// Number, left, spent, running, held, admitted and waiting. Of a cap there is no window.
+fn line(key: usize) -> impl Strategy<Value = (usize, [i64; 7])> {
     let left = if key == 0 { Just(-1).boxed() } else { (0..5_000_000i64).boxed() };
     let few = prop_oneof![2 => Just(0i64), 3 => 0..5i64];
-    let numbers = (1..12i64, left, prop_oneof![Just(0i64), 0..2_000_000i64], few.clone(), 0..900_000i64, few);
-    numbers.prop_map(move |(number, left, spent, running, held, admitted)| {
-        (key, [number, left, spent, running, held, admitted])
+    let numbers = (
+        1..12i64,
+        left,
+        prop_oneof![Just(0i64), 0..2_000_000i64],
+        few.clone(),
+        0..900_000i64,
+        few,
+        0..900_000i64,
+    );
+    numbers.prop_map(move |(number, left, spent, running, held, admitted, waiting)| {
+        (key, [number, left, spent, running, held, admitted, waiting])
     })
 }
 
@@ -123,7 +132,7 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-fn exchange_of(process: u8, lines: &[(usize, [i64; 6])], candidates: &[Candidate]) -> Arguments {
+fn exchange_of(process: u8, lines: &[(usize, [i64; 7])], candidates: &[Candidate]) -> Arguments {
     let mut arguments = Arguments::default();
     arguments.push_bytes(&[process; 8]);
     arguments.push(crate::model::line::FROZEN_AFTER.0);

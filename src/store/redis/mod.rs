@@ -43,7 +43,9 @@ use self::settings::{Settings, Topology};
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::uri::UriError;
-use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
+use crate::store::{
+    Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+};
 
 /// How long the first connection is waited for, unless requests wait longer for an answer. A store that has none by
 /// then begins without.
@@ -136,20 +138,20 @@ impl Store for Redis {
         })
     }
 
-    fn pause(&self, claims: &[Claim], now: Now) {
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
         let now = self.core.agreed(now);
-        self.core.memory.pause(claims, now);
+        self.core.memory.pause(claims, cost, now);
         self.core.touch_timed(claims, now);
     }
 
-    fn resume(&self, claims: &[Claim], now: Now) {
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
         let now = self.core.agreed(now);
-        self.core.memory.resume(claims, now);
+        self.core.memory.resume(claims, cost, now);
         self.core.touch_timed(claims, now);
     }
 
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.core.look(claims, cost, self.core.agreed(now));
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        self.core.look(claims, progress, self.core.agreed(now));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {

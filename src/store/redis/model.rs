@@ -18,6 +18,7 @@ pub(super) struct Stored {
     pub(super) running: i64,
     pub(super) held: i64,
     pub(super) admitted: i64,
+    pub(super) waiting: i64,
 }
 
 /// The server: accounts by key, in each a line by process; and what the beats left.
@@ -51,7 +52,7 @@ struct Asked {
     full: bool,
 }
 
-const NOTHING: Stored = Stored { number: 0, at: 0, spent: 0, running: 0, held: 0, admitted: 0 };
+const NOTHING: Stored = Stored { number: 0, at: 0, spent: 0, running: 0, held: 0, admitted: 0, waiting: 0 };
 const NEWER: i64 = 1;
 const UNKNOWN: i64 = 2;
 const REQUESTS: i64 = 1;
@@ -71,8 +72,8 @@ impl Model {
             arguments.keys.iter().map(|key| self.open(key, &process, now, &mut take)).collect();
         let mut reply = vec![now];
         for account in &open {
-            let Stored { spent, running, held, admitted, .. } = account.others;
-            reply.extend([account.state, spent, running, held, admitted, account.left]);
+            let Stored { spent, running, held, admitted, waiting, .. } = account.others;
+            reply.extend([account.state, spent, running, held, admitted, waiting, account.left]);
         }
         for _ in 0..candidates {
             reply.extend(decide(&mut open, &mut take));
@@ -107,8 +108,8 @@ impl Model {
 
     fn open<'a>(&self, key: &'a str, process: &[u8], now: i64, take: &mut impl FnMut() -> i64) -> Open<'a> {
         let (number, left) = (take(), take());
-        let (spent, running, held, admitted) = (take(), take(), take(), take());
-        let own = Stored { number, at: now, spent, running, held, admitted };
+        let (spent, running, held, admitted, waiting) = (take(), take(), take(), take(), take());
+        let own = Stored { number, at: now, spent, running, held, admitted, waiting };
         let mut account = Open { key, left, own, others: NOTHING, state: UNKNOWN };
         for (other, line) in self.accounts.get(key).into_iter().flatten() {
             if other == process {
@@ -139,10 +140,13 @@ impl Open<'_> {
     fn fits(&self, kind: i64, quota: i64, amount: i64) -> bool {
         let spent = self.others.spent + self.own.spent;
         let admitted = self.others.admitted + self.own.admitted;
+        let running = self.others.running + self.own.running;
         let hold = self.others.held + self.own.held;
-        let hold = if self.left < 0 { hold } else { hold.min(admitted.saturating_mul(self.left)) };
+        let hold = if self.left < 0 { hold } else { hold.min(running.saturating_mul(self.left)) };
+        let waiting = self.others.waiting + self.own.waiting;
+        let most = (quota - spent - hold).max(0) / 10;
         match kind {
-            0 => spent + hold < quota,
+            0 => spent + hold + waiting.min(most) < quota,
             REQUESTS => spent + amount.max(1) <= quota,
             _ => admitted < quota,
         }
@@ -173,6 +177,7 @@ fn add(sum: &mut Stored, line: &Stored, now: i64) {
         sum.running += line.running;
         sum.held += line.held + risen;
         sum.admitted += line.admitted;
+        sum.waiting += line.waiting;
     }
 }
 

@@ -20,7 +20,7 @@ use crate::model::now::Now;
 use crate::model::units::{Micros, Tick, Unit, UnixMicros};
 use crate::model::window::Period;
 use crate::model::zone::Zone;
-use crate::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
+use crate::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store as _, Tally, Verdict};
 
 const START: i64 = 1_699_999_200_000_000;
 const QUOTA: u64 = 20_000_000;
@@ -235,7 +235,7 @@ impl World {
     fn seen_by(&self, process: usize) -> u64 {
         let process = &self.processes[process];
         let mut claims = [process.claim(QUOTA, Micros::ZERO)];
-        process.core.look(&mut claims, Micros::ZERO, process.core.now());
+        process.core.look(&mut claims, Progress::default(), process.core.now());
         claims[0].standing.spent
     }
 }
