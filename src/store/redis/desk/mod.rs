@@ -18,7 +18,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use self::calls::Call;
-pub(crate) use self::candidate::Candidate;
+pub(crate) use self::candidate::{Answered, Candidate};
 use self::flush::Flush;
 use self::health::Health;
 use crate::model::now::Now;
