@@ -9,7 +9,7 @@ use crate::model::line::Others;
 use crate::model::units::{Tick, UnixMicros};
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Before;
-use crate::store::{Book, Claim};
+use crate::store::Claim;
 
 /// A power of two, so that a shard is a few bits of the key.
 const SHARDS: usize = 64;
@@ -184,12 +184,23 @@ impl Peers {
         }
     }
 
-    /// Forgets the accounts that are not on the list and whose window is over.
-    pub(crate) fn sweep(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
+    /// How many accounts something is known of.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Forgets the accounts that are not on the list, but those that are to be kept, and gives their memory back.
+    pub(crate) fn sweep(&self, mut keep: impl FnMut(&Account, &Entry) -> bool) {
         for shard in &self.shards {
-            shard
-                .lock()
-                .retain(|account, entry| entry.listed || entry.window == window_in_force(account.book));
+            let mut shard = shard.lock();
+            shard.retain(|account, entry| entry.listed || keep(account, entry));
+            if shard.len() < shard.capacity() / 4 {
+                shard.shrink_to_fit();
+            }
+        }
+        let mut active = self.active.lock();
+        if active.len() < active.capacity() / 4 {
+            active.shrink_to_fit();
         }
     }
 

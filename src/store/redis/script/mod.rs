@@ -8,7 +8,7 @@ mod arguments;
 pub(crate) mod beat;
 pub(crate) mod exchange;
 
-pub(crate) use self::account::Account;
+pub(crate) use self::account::{Account, is_windowed};
 pub(crate) use self::arguments::Arguments;
 
 /// The version of what is stored, part of every key.
