@@ -18,6 +18,7 @@ pub mod expectation;
 pub mod facts;
 pub mod glob;
 pub mod header_policy;
+pub mod hold;
 pub mod identity;
 pub mod key;
 pub mod key_spec;

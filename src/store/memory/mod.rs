@@ -32,7 +32,9 @@ use crate::model::now::Now;
 use crate::model::units::Micros;
 use crate::model::window::Period;
 use crate::store::calendar::Calendar;
-use crate::store::{Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
+use crate::store::{
+    Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+};
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
 const SHARDS: usize = 1024;
@@ -173,16 +175,16 @@ impl Store for Memory {
         Ok(decided.unwrap_or_else(|Full| self.admit_newcomers(claims, mode, now)))
     }
 
-    fn pause(&self, claims: &[Claim], now: Now) {
-        locked!(self, claims, now, |decision| decision.pause(claims));
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        locked!(self, claims, now, |decision| decision.pause(claims, cost));
     }
 
-    fn resume(&self, claims: &[Claim], now: Now) {
-        locked!(self, claims, now, |decision| decision.resume(claims));
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        locked!(self, claims, now, |decision| decision.resume(claims, cost));
     }
 
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        locked!(self, claims, now, |decision| decision.look(claims, cost));
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        locked!(self, claims, now, |decision| decision.look(claims, progress));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {

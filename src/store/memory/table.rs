@@ -25,6 +25,7 @@ struct Slot {
     /// 0 in a free slot.
     admitted: u32,
     held: i64,
+    waiting: u64,
 }
 
 /// The entries of a window that has ended, on their way to be freed.
@@ -63,7 +64,9 @@ impl Table {
         let Entry { slot, base, .. } = self.entries.get(at);
         match self.slots.get(slot as usize) {
             None => Ledger { base, ..Ledger::default() },
-            Some(&Slot { running, admitted, held, .. }) => Ledger { base, running, admitted, held },
+            Some(&Slot { running, admitted, held, waiting, .. }) => {
+                Ledger { base, held, waiting, running, admitted }
+            }
         }
     }
 
@@ -88,8 +91,8 @@ impl Table {
         if slot == IDLE {
             self.release(old);
         } else {
-            let Ledger { running, admitted, held, .. } = *ledger;
-            self.slots[slot as usize] = Slot { entry: at as u32, running, admitted, held };
+            let Ledger { running, admitted, held, waiting, .. } = *ledger;
+            self.slots[slot as usize] = Slot { entry: at as u32, running, admitted, held, waiting };
         }
         slot
     }
@@ -167,9 +170,9 @@ impl Table {
     }
 
     fn carry_over(&mut self, slot: u32, old: &Entries, edge: Tick) {
-        let Slot { entry, running, admitted, held } = self.slots[slot as usize];
+        let Slot { entry, running, admitted, held, waiting } = self.slots[slot as usize];
         let Entry { hash, base, .. } = old.get(entry as usize);
-        let ledger = Ledger { base, running, admitted, held }.carried_over(edge);
+        let ledger = Ledger { base, held, waiting, running, admitted }.carried_over(edge);
         let at = self.insert(hash);
         self.entries.set(at, Entry { hash, slot, base: ledger.base });
         self.slots[slot as usize].entry = at as u32;
@@ -238,14 +241,14 @@ impl Table {
             self.free = free.entry;
             return slot;
         }
-        self.slots.push(Slot { entry: NONE, running: 0, admitted: 0, held: 0 });
+        self.slots.push(Slot { entry: NONE, running: 0, admitted: 0, held: 0, waiting: 0 });
         (self.slots.len() - 1) as u32
     }
 
     #[inline]
     fn release(&mut self, slot: u32) {
         if let Some(released) = self.slots.get_mut(slot as usize) {
-            *released = Slot { entry: self.free, running: 0, admitted: 0, held: 0 };
+            *released = Slot { entry: self.free, running: 0, admitted: 0, held: 0, waiting: 0 };
             self.free = slot;
         }
     }
