@@ -34,7 +34,6 @@ mod owners;
 mod past;
 mod problem;
 mod rate_limit;
-mod reach;
 mod references;
 mod remembered;
 mod report;

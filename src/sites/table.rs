@@ -112,6 +112,14 @@ impl Table {
         asked.filter(|asked| Arc::ptr_eq(&asked.limiter, &told.limiter)).or(Some(told))
     }
 
+    /// All limiters, each once.
+    pub(crate) fn limiters(&self) -> impl Iterator<Item = &Arc<Limiter>> {
+        let of_sites = || self.by_name.values().map(|answering| &answering.limiter);
+        let fallback = &self.fallback.limiter;
+        let is_a_sites = of_sites().any(|limiter| Arc::ptr_eq(limiter, fallback));
+        of_sites().chain((!is_a_sites).then_some(fallback))
+    }
+
     /// Whether there is anything to choose.
     pub(crate) fn has_hosts(&self) -> bool {
         !self.by_host.is_empty() || !self.below.is_empty() || self.told_by.is_some()
