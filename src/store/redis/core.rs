@@ -272,7 +272,7 @@ mod tests {
         core.conclude(&mut first, Verdict::Admitted, &[CHARGED], core.now());
         assert_eq!(core.admit(&mut second, Mode::Decide, core.now()), Ok(Verdict::Open));
         assert_eq!(first[0].key, KeyHash([1, 1, 1, 1]));
-        assert_eq!(second[0].key, KeyHash([0, 0, 0, 0]));
+        assert_eq!(second[0].key, KeyHash([2, 0, 2, 0]));
         core.conclude(&mut second, Verdict::Admitted, &[CHARGED], core.now());
         core.look(&mut second, Progress::default(), core.now());
         assert_eq!(second[0].standing.spent, 1);
