@@ -9,12 +9,13 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo as _,
     RedisConnectionInfo, RedisError, RedisResult, Script, ServerErrorKind, TlsMode, Value,
 };
 
+use super::script::{Arguments, beat, exchange};
 use super::settings::{Login, Settings, Topology};
-use super::{beat, exchange};
+use super::trouble::Trouble;
 
 /// How long a connection may take to be made, unless requests wait longer for an answer. Nobody waits for it.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -60,23 +61,23 @@ impl Link {
     }
 
     /// Calls the exchange.
-    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> Result<Vec<i64>, Trouble> {
         let scripts = Arc::clone(&self.scripts);
-        self.call(&scripts.exchange, exchange::SCRIPT, arguments).await
+        read(self.call(&scripts.exchange, exchange::SCRIPT, arguments).await)
     }
 
     /// Calls the beat.
-    pub(super) async fn beat(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+    pub(super) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
         let scripts = Arc::clone(&self.scripts);
-        self.call(&scripts.beat, beat::SCRIPT, arguments).await
+        read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
     }
 
     /// Calls a script by its hash, and by its text where the server does not know it.
     async fn call(&mut self, script: &Script, text: &str, arguments: &Arguments) -> RedisResult<Value> {
-        let known = self.send(&arguments.to_command("EVALSHA", script.get_hash())).await;
+        let known = self.send(&command("EVALSHA", script.get_hash(), arguments)).await;
         match known {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(&arguments.to_command("EVAL", text)).await
+                self.send(&command("EVAL", text, arguments)).await
             }
             answered => answered,
         }
@@ -90,41 +91,20 @@ impl Link {
     }
 }
 
-/// The keys and the values that a script is called with.
-#[derive(Default)]
-pub(super) struct Arguments {
-    pub(super) keys: Vec<String>,
-    values: Vec<u8>,
-    ends: Vec<usize>,
+/// The command that runs a script.
+pub(super) fn command(verb: &str, script: &str, arguments: &Arguments) -> Cmd {
+    let mut command = redis::cmd(verb);
+    command.arg(script).arg(arguments.keys().len());
+    arguments.keys().chain(arguments.values()).for_each(|argument| {
+        command.arg(argument);
+    });
+    command
 }
 
-impl Arguments {
-    pub(super) fn push_bytes(&mut self, value: &[u8]) {
-        self.values.extend_from_slice(value);
-        self.ends.push(self.values.len());
-    }
-
-    pub(super) fn push(&mut self, number: impl itoa::Integer) {
-        self.push_bytes(itoa::Buffer::new().format(number).as_bytes());
-    }
-
-    /// The values, as the script would read them.
-    #[cfg(test)]
-    pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.values[start..end])
-    }
-
-    pub(super) fn to_command(&self, verb: &str, script: &str) -> Cmd {
-        let mut command = redis::cmd(verb);
-        command.arg(script).arg(self.keys.len()).arg(&self.keys);
-        let mut start = 0;
-        for &end in &self.ends {
-            command.arg(&self.values[start..end]);
-            start = end;
-        }
-        command
-    }
+/// What a script answers, in the types that it answers in.
+fn read<T: FromRedisValue>(answer: RedisResult<Value>) -> Result<T, Trouble> {
+    let value = answer.map_err(|error| Trouble::of(&error))?;
+    redis::from_redis_value(value).map_err(|_| Trouble::Nonsense)
 }
 
 async fn connect(client: &Client, settings: &Settings) -> RedisResult<Connection> {

@@ -10,11 +10,11 @@ use std::{iter, thread};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::TestRunner;
-use redis::{Connection, Value};
+use redis::{Connection, FromRedisValue};
 
-use super::link::Arguments;
 use super::model::{Model, Stored};
-use super::{beat, exchange};
+use crate::store::redis::link::command;
+use crate::store::redis::script::{Arguments, beat, exchange};
 
 /// The first call's moment, later than any test is run: what is stored does not expire.
 const START: i64 = 4_000_000_000_000_000;
@@ -46,14 +46,14 @@ impl Server {
     }
 
     /// Runs a script as if its server's clock read `now`.
-    fn run(&mut self, script: &str, arguments: &Arguments, now: i64) -> Value {
+    fn run<T: FromRedisValue>(&mut self, script: &str, arguments: &Arguments, now: i64) -> T {
         let (secs, micros) = (now / 1_000_000, now % 1_000_000);
         let text = format!(
             "local server = redis local redis = {{ call = function(verb, ...) \
              if verb == 'TIME' then return {{ '{secs}', '{micros}' }} end \
              return server.call(verb, ...) end }} {script}"
         );
-        arguments.to_command("EVAL", &text).query(&mut self.connection).unwrap()
+        command("EVAL", &text, arguments).query(&mut self.connection).unwrap()
     }
 
     /// The lines of an account, and the end of its window.
@@ -139,7 +139,7 @@ fn exchange_of(process: u8, lines: &[(usize, [i64; 7])], candidates: &[Candidate
     arguments.push(600_000_u64);
     arguments.push(candidates.len());
     for (key, numbers) in lines {
-        arguments.keys.push(KEYS[*key].to_owned());
+        arguments.push_key(KEYS[*key].as_bytes());
         numbers.iter().for_each(|number| arguments.push(*number));
     }
     for (force, claims) in candidates {
@@ -155,7 +155,7 @@ fn exchange_of(process: u8, lines: &[(usize, [i64; 7])], candidates: &[Candidate
 
 fn beat_of(process: u8, era: u8, returned: u8) -> Arguments {
     let mut arguments = Arguments::default();
-    arguments.keys.push("beat".to_owned());
+    arguments.push_key(b"beat");
     arguments.push_bytes(&[process; 8]);
     arguments.push_bytes(&[era]);
     arguments.push(10_000_000_u64);
@@ -169,19 +169,20 @@ impl Server {
         let () = redis::cmd("FLUSHALL").query(&mut self.connection).unwrap();
         let (mut model, mut now) = (Model::default(), START);
         for call in calls {
-            let (expected, answer) = match call {
+            match call {
                 Call::Exchange { pass, process, lines, candidates } => {
                     now += pass;
                     let arguments = exchange_of(*process, lines, candidates);
-                    (model.exchange(&arguments, now), self.run(exchange::SCRIPT, &arguments, now))
+                    let answer: Vec<i64> = self.run(exchange::SCRIPT, &arguments, now);
+                    prop_assert_eq!(answer, model.exchange(&arguments, now));
                 }
                 Call::Beat { pass, process, era, returned } => {
                     now += pass;
                     let arguments = beat_of(*process, *era, *returned);
-                    (model.beat(&arguments, now), self.run(beat::SCRIPT, &arguments, now))
+                    let answer: beat::Reply = self.run(beat::SCRIPT, &arguments, now);
+                    prop_assert_eq!(answer, model.beat(&arguments, now));
                 }
-            };
-            prop_assert_eq!(answer, expected);
+            }
             for key in KEYS {
                 let (lines, ends) = self.account(key);
                 let known = model.accounts.get(key).cloned().unwrap_or_default();
