@@ -23,5 +23,6 @@ mod proxy;
 mod restarts;
 mod returns;
 mod server;
+mod standing;
 mod topologies;
 mod uris;

@@ -35,7 +35,8 @@ impl Memory {
     pub(in crate::store) fn realign(&self, now: Now) {
         // Nobody waits for a shard who holds the calendars: who holds a shard may wait for them (`Shard::renew`), and a
         // writer between the two would keep both waiting. A table that is begun in between begins where its calendar is.
-        let windows: Vec<_> = self.calendars.read().all.iter().map(|calendar| calendar.realigned(now)).collect();
+        let windows: Vec<_> =
+            self.calendars.read().all.iter().map(|calendar| calendar.realigned(now)).collect();
         for shard in &self.shards {
             shard.lock().realign(&windows);
         }

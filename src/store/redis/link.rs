@@ -13,7 +13,7 @@ use redis::{
     RedisConnectionInfo, RedisError, RedisResult, Script, ServerErrorKind, TlsMode, Value,
 };
 
-use super::script::{Arguments, beat, exchange};
+use super::script::{Arguments, beat, exchange, probe};
 use super::settings::{Login, Settings, Topology};
 use super::trouble::Trouble;
 
@@ -39,6 +39,7 @@ enum Connection {
 struct Scripts {
     exchange: Script,
     beat: Script,
+    probe: Script,
 }
 
 impl Link {
@@ -56,7 +57,11 @@ impl Link {
             Topology::Sentinel(service) => connect(&master(settings, service).await?, settings).await?,
             Topology::Cluster => cluster(settings).await?,
         };
-        let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
+        let scripts = Scripts {
+            exchange: Script::new(exchange::SCRIPT),
+            beat: Script::new(beat::SCRIPT),
+            probe: Script::new(probe::SCRIPT),
+        };
         Ok(Self { connection, scripts: Arc::new(scripts) })
     }
 
@@ -70,6 +75,12 @@ impl Link {
     pub(super) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
         let scripts = Arc::clone(&self.scripts);
         read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
+    }
+
+    /// Calls the probe.
+    pub(super) async fn probe(&mut self, arguments: &Arguments) -> Result<probe::Reply, Trouble> {
+        let scripts = Arc::clone(&self.scripts);
+        read(self.call(&scripts.probe, probe::SCRIPT, arguments).await)
     }
 
     /// Calls a script by its hash, and by its text where the server does not know it.

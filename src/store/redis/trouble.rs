@@ -15,6 +15,8 @@ pub(super) enum Trouble {
     Code(String),
     /// The user or the password is wrong, or may not do what is needed.
     Forbidden,
+    /// A node of a cluster was named as if it were a server by itself.
+    Clustered,
     /// An account is not what this store makes: something else writes under its prefix.
     Foreign,
     /// An answer that no server of this kind would give.
@@ -47,6 +49,7 @@ impl Trouble {
         let inner = codes.into_iter().find(|code| text.contains(code));
         match inner.or_else(|| error.code()) {
             Some("NOAUTH" | "WRONGPASS" | "NOPERM") => Self::Forbidden,
+            Some("CROSSSLOT" | "MOVED" | "ASK" | "CLUSTERDOWN") => Self::Clustered,
             Some("WRONGTYPE") => Self::Foreign,
             Some(code) => Self::Code(code.chars().filter(char::is_ascii_alphabetic).take(20).collect()),
             None => Self::Nonsense,
@@ -61,6 +64,9 @@ impl fmt::Display for Trouble {
             Self::Late => f.write_str("no answer in time"),
             Self::Code(code) => write!(f, "it answers {code}"),
             Self::Forbidden => f.write_str("it does not accept the user, the password or what they are for"),
+            Self::Clustered => {
+                f.write_str("it is a node of a cluster, whose URI begins with redis+cluster://")
+            }
             Self::Foreign => f.write_str("an account is not a hash: something else writes under the prefix"),
             Self::Nonsense => f.write_str("its answers make no sense"),
         }

@@ -18,7 +18,9 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use self::calls::Call;
-pub(crate) use self::candidate::{Answered, Candidate};
+#[cfg(test)]
+pub(crate) use self::candidate::Answered;
+pub(crate) use self::candidate::Candidate;
 use self::flush::Flush;
 use self::health::Health;
 use crate::model::now::Now;
@@ -51,8 +53,16 @@ pub(crate) enum Command {
     Exchange(u64, Arguments),
     /// Call the beat; the answer belongs to that tick.
     Beat(Tick, Arguments),
-    /// Give up the connection, if there is one, and after a while make one that begins with this beat.
-    Connect(Duration, Arguments),
+    /// Give up the connection, if there is one, and after a while make one that begins so.
+    Connect(Duration, Greeting),
+}
+
+/// What a connection begins with.
+pub(crate) struct Greeting {
+    /// What proves that the server does what the desk will want of it.
+    pub(crate) probe: Arguments,
+    /// The first beat.
+    pub(crate) beat: Arguments,
 }
 
 /// Everything that goes to the servers, and what waits to go.

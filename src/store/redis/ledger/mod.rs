@@ -18,8 +18,8 @@ use crate::model::line::{Line, Others};
 use crate::model::now::Now;
 use crate::model::units::{Tick, UnixMicros};
 use crate::store::memory::Memory;
-use crate::store::redis::script::{Account, is_windowed};
 use crate::store::redis::script::exchange::{Before, Own};
+use crate::store::redis::script::{Account, is_windowed};
 use crate::store::redis::settings::{Settings, Topology};
 use crate::store::{Book, Charge, Claim, Reading, Store as _};
 

@@ -7,9 +7,9 @@ use parking_lot::Mutex;
 
 use crate::model::line::Others;
 use crate::model::units::{Tick, UnixMicros};
+use crate::store::Claim;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Before;
-use crate::store::Claim;
 
 /// A power of two, so that a shard is a few bits of the key.
 const SHARDS: usize = 64;

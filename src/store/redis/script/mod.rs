@@ -7,6 +7,7 @@ mod account;
 mod arguments;
 pub(crate) mod beat;
 pub(crate) mod exchange;
+pub(crate) mod probe;
 
 pub(crate) use self::account::{Account, is_windowed};
 pub(crate) use self::arguments::Arguments;

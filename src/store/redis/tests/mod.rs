@@ -8,4 +8,6 @@ mod overflow;
 mod overshoot;
 mod process;
 mod schedules;
+mod task;
+mod troubles;
 mod world;

@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 
 use super::model::Model;
 use super::process::{Process, START};
-use crate::model::units::Tick;
 use crate::store::redis::desk::{Answered, Candidate, Command, Desk, Event};
 use crate::store::redis::trouble::Trouble;
 use crate::store::{Claim, Fault, Mode, Verdict};
@@ -29,8 +28,6 @@ pub(crate) enum Weather {
     Fine,
     /// They are not answered, but will be when the weather is fine again.
     Slow,
-    /// They fail, all but those that make a connection.
-    Failing(Trouble),
     /// No connection is made, and no call is answered.
     Down(Trouble),
 }
@@ -39,8 +36,9 @@ pub(crate) enum Weather {
 pub(crate) struct Peer {
     pub(crate) process: Process,
     pub(crate) desk: Desk,
-    /// What the desk has said and nobody has done yet.
-    pub(crate) commands: VecDeque<Command>,
+    clock: Arc<AtomicI64>,
+    /// What the desk has said and nobody has done yet, and from when on it is to be done.
+    pub(crate) commands: VecDeque<(i64, Command)>,
     /// The calls of the exchange so far, and the bytes of their arguments.
     pub(crate) calls: usize,
     pub(crate) bytes: usize,
@@ -72,7 +70,11 @@ impl World {
         if self.weather == Weather::Slow {
             return None;
         }
-        let next = |(at, peer): (usize, &mut Peer)| Some((at, peer.commands.pop_front()?));
+        let now = self.clock.load(Relaxed);
+        let next = |(at, peer): (usize, &mut Peer)| {
+            let due = peer.commands.iter().position(|(from, _)| *from <= now)?;
+            Some((at, peer.commands.remove(due)?.1))
+        };
         self.peers.iter_mut().enumerate().find_map(next)
     }
 
@@ -123,24 +125,29 @@ impl Peer {
     pub(crate) fn new(uri: &str, name: u64, processes: u32, clock: &Arc<AtomicI64>) -> Self {
         let process = Process::new(uri, name, processes, clock);
         let (started, _) = mpsc::channel();
-        let mut desk = Desk::new(Arc::clone(&process.ledgers), process.ledgers.now(), name, started);
-        let commands = desk.handle(process.ledgers.now(), []).into();
-        Self { process, desk, commands, calls: 0, bytes: 0, beats: 0, connections: 0 }
+        let desk = Desk::new(Arc::clone(&process.ledgers), process.ledgers.now(), name, started);
+        let (clock, commands) = (Arc::clone(clock), VecDeque::new());
+        let mut peer = Self { process, desk, clock, commands, calls: 0, bytes: 0, beats: 0, connections: 0 };
+        peer.tell([]);
+        peer
     }
 
     /// Tells the desk what happens now.
     pub(crate) fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
-        let commands = self.desk.handle(self.process.ledgers.now(), events);
-        self.commands.extend(commands);
+        let now = self.clock.load(Relaxed);
+        for command in self.desk.handle(self.process.ledgers.now(), events) {
+            let from = match &command {
+                Command::Connect(pause, _) => now + pause.as_micros() as i64,
+                Command::Exchange(..) | Command::Beat(..) => now,
+            };
+            self.commands.push_back((from, command));
+        }
     }
 
     /// Has the desk ask about a request.
     pub(crate) fn ask(&mut self, claims: &[Claim]) -> oneshot::Receiver<Answered> {
-        let ledgers = &self.process.ledgers;
-        let (now, (reply, answer)) = (ledgers.now(), oneshot::channel());
-        let due = Tick(now.tick.0 + ledgers.settings.deadline.as_micros() as i64);
-        let is_apart = ledgers.is_clustered();
-        let candidate = Candidate::new(claims.to_vec(), Mode::Decide, now, due, is_apart, reply);
+        let (ledgers, (reply, answer)) = (&self.process.ledgers, oneshot::channel());
+        let candidate = Candidate::new(ledgers, claims.to_vec(), Mode::Decide, ledgers.now(), reply);
         self.tell([Event::Ask(candidate)]);
         answer
     }
@@ -159,9 +166,9 @@ impl Peer {
                 self.connections += 1;
                 Event::Linked(sent_at, Err(trouble.clone()))
             }
-            (Command::Connect(_, beat), _) => {
+            (Command::Connect(_, greeting), _) => {
                 self.connections += 1;
-                Event::Linked(sent_at, Ok(server.beat(&beat, now)))
+                Event::Linked(sent_at, Ok(server.beat(&greeting.beat, now)))
             }
             (Command::Exchange(number, arguments), weather) => {
                 self.calls += 1;
@@ -180,7 +187,7 @@ impl Weather {
     fn allow<T>(&self, call: impl FnOnce() -> T) -> Option<Result<T, Trouble>> {
         match self {
             Self::Fine => Some(Ok(call())),
-            Self::Failing(trouble) | Self::Down(trouble) => Some(Err(trouble.clone())),
+            Self::Down(trouble) => Some(Err(trouble.clone())),
             Self::Slow => None,
         }
     }
