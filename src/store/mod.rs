@@ -12,7 +12,7 @@
 //! 4. **Exact at the edge.** A claim that spans windows pays each window for the time it ran in it.
 //! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
-//!    one account per book, and that is counted.
+//!    65,536 accounts per book, by their keys' hashes, and that is counted and logged once a window.
 //! 7. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
@@ -353,8 +353,10 @@ impl Settlement {
 /// What a store holds and has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Accounts in force.
+    /// Accounts in force that keys have to themselves: as many as `max_accounts` at most.
     pub accounts: usize,
+    /// Accounts in force that newcomers share because there was no room for them.
+    pub shared: usize,
     /// Decisions that fell on a shared account because there was no room for one of their own.
     pub overflowed: u64,
     /// Decisions that were made without the others that should have been asked.

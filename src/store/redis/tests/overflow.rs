@@ -38,7 +38,7 @@ fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() 
     ledgers.conclude(&mut first, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
     assert_eq!(ledgers.admit(&mut second, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
     assert_eq!(first[0].key, KeyHash([1, 1, 1, 1]));
-    assert_eq!(second[0].key, KeyHash([0, 0, 0, 0]));
+    assert_eq!(second[0].key, KeyHash([2, 0, 2, 0]), "one that others share with it");
     ledgers.conclude(&mut second, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
     ledgers.look(&mut second, Progress::default(), ledgers.now());
     assert_eq!(second[0].standing.spent, 1);
