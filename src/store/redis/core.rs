@@ -41,8 +41,8 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(settings: Settings) -> Self {
         Self {
+            memory: Memory::new(settings.max_accounts),
             settings,
-            memory: Memory::default(),
             peers: Peers::new(),
             clock: OnceLock::new(),
             offset: AtomicI64::new(UNKNOWN),
@@ -259,7 +259,7 @@ mod tests {
     /// Asked about under its own key and charged to the shared account, a newcomer would never be refused.
     #[test]
     fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() {
-        let core = Core { memory: Memory::new(1), ..Core::new(Settings::of_uri("redis://model").unwrap()) };
+        let core = Core { memory: Memory::new(1), ..Core::new(Settings::of_text("redis://model")) };
         core.heal();
         let (tally, period) = (Tally::Charged(Unit::Requests), Some(Period::DAY));
         let zone = Arc::new(Zone::utc());

@@ -12,7 +12,6 @@ use super::desk::{Desk, Message};
 use super::link::{Arguments, Link};
 use super::peers::Account;
 use super::random::random;
-use super::settings::Topology;
 use super::trouble::Trouble;
 use crate::model::key::KeyHash;
 use crate::model::now::Now;
@@ -137,7 +136,7 @@ impl Desk {
     }
 
     pub(super) fn is_clustered(&self) -> bool {
-        self.core.settings.topology == Topology::Cluster
+        self.core.settings.topology.is_cluster()
     }
 
     /// Decides about these accounts without their server for a while; about others it goes on asking.
@@ -219,7 +218,7 @@ impl Desk {
 }
 
 async fn link(core: &Core, arguments: &Arguments) -> Result<(Link, Heard), Trouble> {
-    let mut link = Link::open(&core.settings).await.map_err(|error| Trouble::of(&error))?;
+    let mut link = Link::open(&core.settings).await?;
     let sent_at = core.now().tick;
     let answer = link.beat(arguments).await.map_err(|error| Trouble::of(&error))?;
     let beat = beat::answer(answer)?;

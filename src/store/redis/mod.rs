@@ -7,6 +7,7 @@
 mod beat;
 mod calls;
 mod candidate;
+mod connect;
 mod core;
 mod desk;
 mod exchange;
@@ -26,7 +27,10 @@ mod random;
 #[cfg(test)]
 mod schedules;
 mod settings;
+mod tls;
+mod topology;
 mod trouble;
+mod uri;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, mpsc};
@@ -39,10 +43,11 @@ use tokio::sync::oneshot;
 use self::candidate::Candidate;
 use self::core::Core;
 use self::desk::{Desk, Message};
-use self::settings::{Settings, Topology};
+use self::tls::TlsFiles;
+pub(in crate::store) use self::uri::RedisUri;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
-use crate::store::uri::UriError;
+use crate::store::uri::error::UriFault;
 use crate::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
 
 /// How long the first connection is waited for, unless requests wait longer for an answer. A store that has none by
@@ -61,19 +66,16 @@ pub struct Redis {
     desk: OnceLock<UnboundedSender<Message>>,
 }
 
-/// Whether a URI is sound; no store is made of it.
-pub(in crate::store) fn check_uri(uri: &str) -> Result<(), UriError> {
-    Settings::of_uri(uri).map(drop)
-}
-
 impl Redis {
-    /// The store of a URI: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`.
+    /// The store of a URI.
     ///
     /// # Errors
     ///
-    /// What is wrong with the URI, without its passwords.
-    pub fn of_uri(uri: &str) -> Result<Self, UriError> {
-        Ok(Self { core: Arc::new(Core::new(Settings::of_uri(uri)?)), desk: OnceLock::new() })
+    /// A certificate or a key that cannot be read.
+    pub(in crate::store) fn new(uri: &RedisUri) -> Result<Self, UriFault> {
+        let settings = uri.settings().clone();
+        settings.tls.as_ref().map_or(Ok(()), TlsFiles::check)?;
+        Ok(Self { core: Arc::new(Core::new(settings)), desk: OnceLock::new() })
     }
 
     fn start(&self) -> std::io::Result<()> {
@@ -124,7 +126,7 @@ impl Store for Redis {
         let now = self.core.agreed(now);
         let due = Tick(now.tick.0.saturating_add(self.core.settings.deadline.as_micros() as i64));
         let (reply, answered) = oneshot::channel();
-        let apart = self.core.settings.topology == Topology::Cluster;
+        let apart = self.core.settings.topology.is_cluster();
         let candidate = Candidate::new(claims, mode, now, due, apart, reply);
         if let Some(desk) = self.desk.get() {
             // A desk that has ended drops the letter, and with it the other end of `answered`.

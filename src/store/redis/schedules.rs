@@ -38,7 +38,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn new(uri: &str, name: u64, processes: u32, world: &Arc<AtomicI64>) -> Self {
-        let core = Arc::new(Core::new(Settings::of_uri(uri).unwrap()));
+        let core = Arc::new(Core::new(Settings::of_text(uri)));
         let clock = Arc::clone(world);
         let origin = name as i64 * 977_777_777;
         let read = move || {
