@@ -84,6 +84,12 @@ impl Table {
         self.by_host.get(host).or_else(|| self.by_host.get(&host.to_ascii_lowercase()))
     }
 
+    /// All limiters.
+    pub(crate) fn limiters(&self) -> impl Iterator<Item = &Arc<Limiter>> {
+        let default = self.by_host.values().any(|limiter| Arc::ptr_eq(limiter, &self.fallback));
+        self.by_host.values().chain((!default).then_some(&self.fallback))
+    }
+
     pub(crate) fn has_hosts(&self) -> bool {
         !self.by_host.is_empty()
     }

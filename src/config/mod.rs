@@ -28,7 +28,6 @@ mod origin;
 mod overrides;
 mod problem;
 mod rate_limit;
-mod reach;
 mod references;
 mod report;
 mod rules;

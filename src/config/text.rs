@@ -4,6 +4,7 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
 use crate::model::glob::Glob;
+use crate::model::part_check::{GLOB_OF_NO_PATH, PATH, can_match_paths, is_path};
 use crate::model::pattern::Pattern;
 use crate::model::text::Text;
 
@@ -20,7 +21,6 @@ pub(super) enum Subject {
 
 const MATCHERS: Known = Known { now: &["prefix", "glob", "regex"], later: &[] };
 
-const PATH: &str = "a path that begins with /";
 const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
 
 impl Subject {
@@ -84,9 +84,7 @@ fn matcher(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Tex
 fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<String> {
     let text = node.text(subject.one(), report)?;
     match subject {
-        Subject::Path if !text.starts_with('/') => {
-            node.wrong(format_args!("no path; expected {PATH}"), report)
-        }
+        Subject::Path if !is_path(text) => node.wrong(format_args!("no path; expected {PATH}"), report),
         Subject::Host => Some(text.to_ascii_lowercase()),
         Subject::Path | Subject::Value => Some(text.to_owned()),
     }
@@ -94,9 +92,8 @@ fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Strin
 
 fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> {
     let pattern = node.text("a pattern such as \"/users/*/photo\"", report)?;
-    // Paths begin with a slash, which neither * nor ? stands for.
-    if subject == Subject::Path && !pattern.starts_with('/') && !pattern.starts_with("**") {
-        return node.wrong("matches no path; expected a pattern that begins with / or **", report);
+    if subject == Subject::Path && !can_match_paths(pattern) {
+        return node.wrong(GLOB_OF_NO_PATH, report);
     }
     let glob = Glob::new(pattern);
     glob.or_else(|| node.wrong("too long; expected at most 127 characters", report))

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limiter::{Claims, Limiter, Reservation};
+use crate::limiter::{Claims, Limiter, Refusal, Reservation};
 use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Unit};
@@ -107,65 +107,6 @@ pub(crate) enum Decision {
     Open(Question),
 }
 
-/// A decision not to serve a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The name of the first rule, in order, that refuses.
-    pub rule: Arc<str>,
-    /// Whole seconds after which it is worth to ask again, at least 1.
-    ///
-    /// The window's end, where the budget is spent: who waits that long is inside the next window. A hint, where only
-    /// the requests that run now stand in the way.
-    pub retry_after_secs: u64,
-    /// What must change until then.
-    pub cause: Cause,
-    /// The limit that refuses for the longest.
-    pub report: Report,
-    /// The position of the rule.
-    pub(crate) position: u16,
-}
-
-/// What stands in the way of a refused request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The quota is spent: the window must end.
-    Spent,
-    /// What is left is held for requests that run now.
-    Held,
-    /// As many requests run as may at once.
-    Crowded,
-    /// Little of the quota is left, and the client has spent its share: the window must end.
-    Share,
-}
-
-impl Cause {
-    const fn of(claim: &Claim) -> Self {
-        match claim.charge {
-            _ if matches!(claim.part, Part::Share) => Self::Share,
-            Charge::Place => Self::Crowded,
-            Charge::Time { .. } if claim.standing.spent < claim.quota => Self::Held,
-            Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
-        }
-    }
-}
-
-impl Refusal {
-    pub(crate) fn of(limiter: &Limiter, claims: &Claims, route: u32, now: Now) -> Self {
-        let wait = |claim: &Claim| retry_after_secs(claim, limiter.expected(claim, route));
-        let refusing = || claims.iter().filter(|claim| claim.refuses());
-        // The store refuses only where a claim does; if none did, the first would be described.
-        let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
-        let position = refusing().next().unwrap_or(longest).rule;
-        Self {
-            rule: limiter.shared_rule_name(position),
-            position,
-            retry_after_secs: wait(longest),
-            cause: Cause::of(longest),
-            report: Report::of(longest, &Settlement::default(), now),
-        }
-    }
-}
-
 /// Where the tightest limit stands: what headers describe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -217,17 +158,6 @@ impl Report {
             rule: claim.rule,
         }
     }
-}
-
-/// How long to wait until a claim that refuses would be admitted.
-pub(super) fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
-    let reset = claim.standing.left.secs_rounded_up().max(1);
-    if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
-        return reset;
-    }
-    // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.
-    let first_ends = Micros(expected.0 / u64::from(claim.standing.admitted.max(1)));
-    first_ends.secs_rounded_up().clamp(1, reset)
 }
 
 fn used(claim: &Claim, settlement: &Settlement) -> u64 {

@@ -50,7 +50,7 @@ impl Books {
 
     /// The limit that has a book, with the quota of whoever met it first.
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
-        self.open.read().iter().find(|open| open.book == book).map(|open| open.limit)
+        self.open.read().iter().find(|open| open.has(book)).map(|open| open.limit)
     }
 
     /// Two threads that open one book at once are given the same by the store, which is listed twice then.

@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use crate::limiter::admission::retry_after_secs;
 use crate::limiter::fair::told;
+use crate::limiter::refusal::retry_after_secs;
 use crate::limiter::{Limiter, Reservation};
 use crate::model::limit::Limit;
 use crate::store::Claim;

@@ -14,6 +14,7 @@ mod limit_report;
 mod meter;
 mod open_limits;
 mod open_rule;
+mod refusal;
 mod reservation;
 #[cfg(test)]
 mod samples;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use self::admission::{Admission, Cause, Pending, Refusal, Report};
+pub use self::admission::{Admission, Pending, Report};
 pub(crate) use self::admission::{Decision, Question};
 pub use self::charge::ChargeError;
 pub use self::client::Client;
@@ -30,6 +31,7 @@ pub use self::engine::Engine;
 pub(crate) use self::in_force::InForce;
 pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
+pub use self::refusal::{Cause, Refusal};
 pub use self::reservation::Reservation;
 use crate::model::answer::Answer;
 use crate::model::condition::Condition;
@@ -176,6 +178,13 @@ impl Limiter {
     /// The limit that a claim is on.
     fn limit_of(&self, claim: &Claim) -> Option<Limit> {
         self.rules[usize::from(claim.rule)].limit_of(claim.book)
+    }
+
+    /// The same, with what it grants the request that is claimed.
+    fn granted(&self, claim: &Claim) -> Limit {
+        // Every claim is on a book of its rule.
+        let limit = self.limit_of(claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
+        limit_report::with_quota(limit, claim.quota)
     }
 
     /// The rule at a position.

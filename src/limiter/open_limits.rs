@@ -17,6 +17,13 @@ pub(super) struct OpenLimit {
     pub(super) shares: Option<Shares>,
 }
 
+impl OpenLimit {
+    /// Whether a book is the limit's, or that of its clients' shares.
+    pub(super) fn has(&self, book: Book) -> bool {
+        self.book == book || self.shares.is_some_and(|shares| shares.own == book)
+    }
+}
+
 /// The books of what clients spend of accounts that they share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shares {
@@ -69,7 +76,7 @@ impl LimitsBySource {
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
         let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));
         let all = self.own.iter().chain(others.flatten());
-        all.into_iter().find(|open| open.book == book).map(|open| open.limit)
+        all.into_iter().find(|open| open.has(book)).map(|open| open.limit)
     }
 
     /// How many limits the rule has for those for whom it has most.

@@ -8,9 +8,9 @@ use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::limiter::{Cause, Refusal, Report};
+use crate::limiter::{Cause, Refusal};
 use crate::model::action::Block;
-use crate::model::units::Unit;
+use crate::model::limit::Limit;
 
 /// The forms of a refusal, the one for clients without a wish first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,7 @@ pub(super) struct LastRefusal(RefCell<Option<Told>>);
 struct Told {
     rule: Arc<str>,
     cause: Cause,
-    limit: u64,
-    unit: Unit,
+    limit: Limit,
     wait_secs: u64,
     form: Form,
     body: Bytes,
@@ -76,8 +75,7 @@ impl Told {
         Self {
             rule: Arc::clone(&refusal.rule),
             cause: refusal.cause,
-            limit: refusal.report.limit,
-            unit: refusal.report.unit,
+            limit: refusal.limit,
             wait_secs: refusal.retry_after_secs,
             form,
             body,
@@ -86,9 +84,8 @@ impl Told {
     }
 
     fn fits(&self, refusal: &Refusal, form: Form) -> bool {
-        let Report { limit, unit, .. } = refusal.report;
         self.wait_secs == refusal.retry_after_secs
-            && (self.limit, self.unit, self.cause, self.form) == (limit, unit, refusal.cause, form)
+            && (self.limit, self.cause, self.form) == (refusal.limit, refusal.cause, form)
             && Arc::ptr_eq(&self.rule, &refusal.rule)
     }
 }
@@ -104,7 +101,7 @@ impl Form {
     }
 
     fn write(self, refusal: &Refusal, block: &Block, status: StatusCode) -> String {
-        let detail = block.message.clone().unwrap_or_else(|| detail(refusal));
+        let detail = block.message.clone().unwrap_or_else(|| refusal.to_string());
         let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or("Refused"));
         match self {
             Self::Problem => {
@@ -131,25 +128,4 @@ impl Form {
 /// A text as HTML shows it to the letter.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// Which budget is spent, and when to come back.
-fn detail(refusal: &Refusal) -> String {
-    let unit = match (refusal.report.unit, refusal.report.limit) {
-        (Unit::Time, 1) => "microsecond of server time",
-        (Unit::Time, _) => "microseconds of server time",
-        (Unit::Requests, 1) => "request",
-        (Unit::Requests, _) => "requests",
-    };
-    let (limit, wait) = (refusal.report.limit, refusal.retry_after_secs);
-    let reason = match refusal.cause {
-        Cause::Spent => format!("The budget of {limit} {unit} is spent."),
-        Cause::Share => {
-            format!("Little of the budget of {limit} {unit} is left, and your share of it is spent.")
-        }
-        Cause::Held => format!("What is left of the budget of {limit} {unit} is held for running requests."),
-        Cause::Crowded => format!("No more than {limit} {unit} may run at once."),
-    };
-    let plural = if wait == 1 { "" } else { "s" };
-    format!("{reason} Try again in {wait} second{plural}.")
 }

@@ -82,7 +82,7 @@ impl fmt::Display for RateFault {
                 "a part of a request; expected a whole number, or server time such as 1.5s"
             }
             Self::TooFine => "finer than a microsecond; expected whole microseconds",
-            Self::TooMuch => "too much; expected at most 9007199254740992 requests or microseconds",
+            Self::TooMuch => "too much; expected at most 9007199254740992 requests, or 9007199254.740992s",
             Self::NotACap => "no such cap; expected a whole number up to 4294967295",
         })
     }

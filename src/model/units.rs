@@ -61,8 +61,26 @@ impl From<Micros> for Duration {
 }
 
 impl fmt::Display for Micros {
+    /// Writes the span for people, exactly and in the largest of s, ms and µs that it fills.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Micros;
+    /// let written = [60_000_000, 1_500_000, 250_000, 1_500, 999, 0].map(|micros| Micros(micros).to_string());
+    /// assert_eq!(written, ["60 s", "1.5 s", "250 ms", "1.5 ms", "999 µs", "0 s"]);
+    /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} µs", self.0)
+        let (unit, each, digits) = match self.0 {
+            1..1_000 => return write!(f, "{} µs", self.0),
+            1_000..1_000_000 => ("ms", 1_000, 3),
+            _ => ("s", 1_000_000, 6),
+        };
+        let (whole, rest) = (self.0 / each, self.0 % each);
+        match rest {
+            0 => write!(f, "{whole} {unit}"),
+            _ => write!(f, "{whole}.{} {unit}", format!("{rest:0digits$}").trim_end_matches('0')),
+        }
     }
 }
 

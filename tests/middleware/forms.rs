@@ -33,7 +33,7 @@ async fn a_problem_is_a_problem_of_rfc_9457() {
         "type": "about:blank",
         "status": 429,
         "title": "Too Many Requests",
-        "detail": "The budget of 0 microseconds of server time is spent. Try again in 3600 seconds.",
+        "detail": "The budget of 0 s of server time is spent. Try again in 3600 seconds.",
         "retry_after": 3600,
         "rule": "budget",
     });
@@ -55,7 +55,7 @@ async fn plain_text_is_one_line() {
     assert_eq!(refused.field("content-type"), Some(PLAIN));
     assert_eq!(
         refused.body,
-        "Too Many Requests. The budget of 0 microseconds of server time is spent. Try again in 3600 seconds.\n"
+        "Too Many Requests. The budget of 0 s of server time is spent. Try again in 3600 seconds.\n"
     );
 }
 

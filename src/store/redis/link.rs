@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, ErrorKind, RedisResult, Script, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, Script, ServerErrorKind, Value};
 
 use super::connect::connect;
+use super::script::{Arguments, beat, exchange};
 use super::settings::Settings;
 use super::trouble::Trouble;
-use super::{beat, exchange};
 
 /// A connection, with the scripts that are called over it; a clone is the same connection.
 #[derive(Clone)]
@@ -38,23 +38,23 @@ impl Link {
     }
 
     /// Calls the exchange.
-    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> Result<Vec<i64>, Trouble> {
         let scripts = Arc::clone(&self.scripts);
-        self.call(&scripts.exchange, exchange::SCRIPT, arguments).await
+        read(self.call(&scripts.exchange, exchange::SCRIPT, arguments).await)
     }
 
     /// Calls the beat.
-    pub(super) async fn beat(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+    pub(super) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
         let scripts = Arc::clone(&self.scripts);
-        self.call(&scripts.beat, beat::SCRIPT, arguments).await
+        read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
     }
 
     /// Calls a script by its hash, and by its text where the server does not know it.
     async fn call(&mut self, script: &Script, text: &str, arguments: &Arguments) -> RedisResult<Value> {
-        let known = self.send(&arguments.to_command("EVALSHA", script.get_hash())).await;
+        let known = self.send(&command("EVALSHA", script.get_hash(), arguments)).await;
         match known {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(&arguments.to_command("EVAL", text)).await
+                self.send(&command("EVAL", text, arguments)).await
             }
             answered => answered,
         }
@@ -68,39 +68,18 @@ impl Link {
     }
 }
 
-/// The keys and the values that a script is called with.
-#[derive(Default)]
-pub(super) struct Arguments {
-    pub(super) keys: Vec<String>,
-    values: Vec<u8>,
-    ends: Vec<usize>,
+/// The command that runs a script.
+pub(super) fn command(verb: &str, script: &str, arguments: &Arguments) -> Cmd {
+    let mut command = redis::cmd(verb);
+    command.arg(script).arg(arguments.keys().len());
+    arguments.keys().chain(arguments.values()).for_each(|argument| {
+        command.arg(argument);
+    });
+    command
 }
 
-impl Arguments {
-    pub(super) fn push_bytes(&mut self, value: &[u8]) {
-        self.values.extend_from_slice(value);
-        self.ends.push(self.values.len());
-    }
-
-    pub(super) fn push(&mut self, number: impl itoa::Integer) {
-        self.push_bytes(itoa::Buffer::new().format(number).as_bytes());
-    }
-
-    /// The values, as the script would read them.
-    #[cfg(test)]
-    pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.values[start..end])
-    }
-
-    pub(super) fn to_command(&self, verb: &str, script: &str) -> Cmd {
-        let mut command = redis::cmd(verb);
-        command.arg(script).arg(self.keys.len()).arg(&self.keys);
-        let mut start = 0;
-        for &end in &self.ends {
-            command.arg(&self.values[start..end]);
-            start = end;
-        }
-        command
-    }
+/// What a script answers, in the types that it answers in.
+fn read<T: FromRedisValue>(answer: RedisResult<Value>) -> Result<T, Trouble> {
+    let value = answer.map_err(|error| Trouble::of(&error))?;
+    redis::from_redis_value(value).map_err(|_| Trouble::Nonsense)
 }

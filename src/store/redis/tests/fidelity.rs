@@ -10,11 +10,11 @@ use std::{iter, thread};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::TestRunner;
-use redis::{Connection, Value};
+use redis::{Connection, FromRedisValue};
 
-use super::link::Arguments;
 use super::model::{Model, Stored};
-use super::{beat, exchange};
+use crate::store::redis::link::command;
+use crate::store::redis::script::{Arguments, beat, exchange};
 
 /// The first call's moment, later than any test is run: what is stored does not expire.
 const START: i64 = 4_000_000_000_000_000;
@@ -46,14 +46,14 @@ impl Server {
     }
 
     /// Runs a script as if its server's clock read `now`.
-    fn run(&mut self, script: &str, arguments: &Arguments, now: i64) -> Value {
+    fn run<T: FromRedisValue>(&mut self, script: &str, arguments: &Arguments, now: i64) -> T {
         let (secs, micros) = (now / 1_000_000, now % 1_000_000);
         let text = format!(
             "local server = redis local redis = {{ call = function(verb, ...) \
              if verb == 'TIME' then return {{ '{secs}', '{micros}' }} end \
              return server.call(verb, ...) end }} {script}"
         );
-        arguments.to_command("EVAL", &text).query(&mut self.connection).unwrap()
+        command("EVAL", &text, arguments).query(&mut self.connection).unwrap()
     }
 
     /// The lines of an account, and the end of its window.
@@ -64,13 +64,14 @@ impl Server {
              if fields[at] == 'e' then ends = fields[at + 1] else \
              lines[#lines + 1] = { fields[at], cmsgpack.unpack(fields[at + 1]) } end end \
              return { ends, lines }";
-        type Line = (Vec<u8>, i64, i64, i64, i64, i64, i64);
+        type Line = (Vec<u8>, i64, i64, i64, i64, i64, i64, i64);
         let mut read = redis::cmd("EVAL");
         let (ends, lines): (String, Vec<Line>) =
             read.arg(READ).arg(1).arg(key).query(&mut self.connection).unwrap();
-        let lines = lines.into_iter().map(|(process, number, at, spent, running, held, admitted)| {
-            (process, Stored { number, at, spent, running, held, admitted })
-        });
+        let lines =
+            lines.into_iter().map(|(process, number, at, spent, running, held, admitted, waiting)| {
+                (process, Stored { number, at, spent, running, held, admitted, waiting })
+            });
         (lines.collect(), ends.parse().ok())
     }
 }
@@ -85,20 +86,28 @@ impl Drop for Server {
 /// Between calls so much time passes; then a process calls.
 #[derive(Clone, Debug)]
 enum Call {
-    Exchange { pass: i64, process: u8, lines: Vec<(usize, [i64; 6])>, candidates: Vec<Candidate> },
+    Exchange { pass: i64, process: u8, lines: Vec<(usize, [i64; 7])>, candidates: Vec<Candidate> },
     Beat { pass: i64, process: u8, era: u8, returned: u8 },
 }
 
 /// Whether it is forced, and for each claim the account and six numbers.
 type Candidate = (u8, Vec<(prop::sample::Index, [i64; 6])>);
 
-/// Number, left, spent, running, held and admitted. Of a cap there is no window.
-fn line(key: usize) -> impl Strategy<Value = (usize, [i64; 6])> {
+/// Number, left, spent, running, held, admitted and waiting. Of a cap there is no window.
+fn line(key: usize) -> impl Strategy<Value = (usize, [i64; 7])> {
     let left = if key == 0 { Just(-1).boxed() } else { (0..5_000_000i64).boxed() };
     let few = prop_oneof![2 => Just(0i64), 3 => 0..5i64];
-    let numbers = (1..12i64, left, prop_oneof![Just(0i64), 0..2_000_000i64], few.clone(), 0..900_000i64, few);
-    numbers.prop_map(move |(number, left, spent, running, held, admitted)| {
-        (key, [number, left, spent, running, held, admitted])
+    let numbers = (
+        1..12i64,
+        left,
+        prop_oneof![Just(0i64), 0..2_000_000i64],
+        few.clone(),
+        0..900_000i64,
+        few,
+        0..900_000i64,
+    );
+    numbers.prop_map(move |(number, left, spent, running, held, admitted, waiting)| {
+        (key, [number, left, spent, running, held, admitted, waiting])
     })
 }
 
@@ -123,14 +132,14 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-fn exchange_of(process: u8, lines: &[(usize, [i64; 6])], candidates: &[Candidate]) -> Arguments {
+fn exchange_of(process: u8, lines: &[(usize, [i64; 7])], candidates: &[Candidate]) -> Arguments {
     let mut arguments = Arguments::default();
     arguments.push_bytes(&[process; 8]);
     arguments.push(crate::model::line::FROZEN_AFTER.0);
     arguments.push(600_000_u64);
     arguments.push(candidates.len());
     for (key, numbers) in lines {
-        arguments.keys.push(KEYS[*key].to_owned());
+        arguments.push_key(KEYS[*key].as_bytes());
         numbers.iter().for_each(|number| arguments.push(*number));
     }
     for (force, claims) in candidates {
@@ -146,7 +155,7 @@ fn exchange_of(process: u8, lines: &[(usize, [i64; 6])], candidates: &[Candidate
 
 fn beat_of(process: u8, era: u8, returned: u8) -> Arguments {
     let mut arguments = Arguments::default();
-    arguments.keys.push("beat".to_owned());
+    arguments.push_key(b"beat");
     arguments.push_bytes(&[process; 8]);
     arguments.push_bytes(&[era]);
     arguments.push(10_000_000_u64);
@@ -160,19 +169,20 @@ impl Server {
         let () = redis::cmd("FLUSHALL").query(&mut self.connection).unwrap();
         let (mut model, mut now) = (Model::default(), START);
         for call in calls {
-            let (expected, answer) = match call {
+            match call {
                 Call::Exchange { pass, process, lines, candidates } => {
                     now += pass;
                     let arguments = exchange_of(*process, lines, candidates);
-                    (model.exchange(&arguments, now), self.run(exchange::SCRIPT, &arguments, now))
+                    let answer: Vec<i64> = self.run(exchange::SCRIPT, &arguments, now);
+                    prop_assert_eq!(answer, model.exchange(&arguments, now));
                 }
                 Call::Beat { pass, process, era, returned } => {
                     now += pass;
                     let arguments = beat_of(*process, *era, *returned);
-                    (model.beat(&arguments, now), self.run(beat::SCRIPT, &arguments, now))
+                    let answer: beat::Reply = self.run(beat::SCRIPT, &arguments, now);
+                    prop_assert_eq!(answer, model.beat(&arguments, now));
                 }
-            };
-            prop_assert_eq!(answer, expected);
+            }
             for key in KEYS {
                 let (lines, ends) = self.account(key);
                 let known = model.accounts.get(key).cloned().unwrap_or_default();

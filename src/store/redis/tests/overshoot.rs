@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::model::Model;
-use super::schedules::Process;
+use super::process::Process;
 use crate::model::expectation::Expectation;
 use crate::store::Verdict;
 

@@ -4,28 +4,27 @@
 
 use std::collections::HashMap;
 
-use redis::Value;
-
-use super::link::Arguments;
 use crate::model::line::FROZEN_AFTER;
+use crate::store::redis::script::{Arguments, beat};
 
 /// One process's line as the server keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) number: i64,
-    pub(super) at: i64,
-    pub(super) spent: i64,
-    pub(super) running: i64,
-    pub(super) held: i64,
-    pub(super) admitted: i64,
+pub(crate) struct Stored {
+    pub(crate) number: i64,
+    pub(crate) at: i64,
+    pub(crate) spent: i64,
+    pub(crate) running: i64,
+    pub(crate) held: i64,
+    pub(crate) admitted: i64,
+    pub(crate) waiting: i64,
 }
 
 /// The server: accounts by key, in each a line by process; and what the beats left.
 #[derive(Clone, Default)]
-pub(super) struct Model {
-    pub(super) accounts: HashMap<String, HashMap<Vec<u8>, Stored>>,
+pub(crate) struct Model {
+    pub(crate) accounts: HashMap<String, HashMap<Vec<u8>, Stored>>,
     /// The ends of the accounts' windows.
-    pub(super) ends: HashMap<String, i64>,
+    pub(crate) ends: HashMap<String, i64>,
     era: Option<Vec<u8>>,
     heard: HashMap<Vec<u8>, i64>,
     returns: i64,
@@ -51,7 +50,7 @@ struct Asked {
     full: bool,
 }
 
-const NOTHING: Stored = Stored { number: 0, at: 0, spent: 0, running: 0, held: 0, admitted: 0 };
+const NOTHING: Stored = Stored { number: 0, at: 0, spent: 0, running: 0, held: 0, admitted: 0, waiting: 0 };
 const NEWER: i64 = 1;
 const UNKNOWN: i64 = 2;
 const REQUESTS: i64 = 1;
@@ -61,18 +60,18 @@ const REFUSALS: i64 = 2;
 
 impl Model {
     /// Does what `exchange.lua` does.
-    pub(super) fn exchange(&mut self, arguments: &Arguments, now: i64) -> Value {
+    pub(crate) fn exchange(&mut self, arguments: &Arguments, now: i64) -> Vec<i64> {
         let values: Vec<&[u8]> = arguments.values().collect();
         let process = values[0].to_vec();
         let mut numbers = values[3..].iter().map(|value| number(value));
         let candidates = numbers.next().unwrap();
         let mut take = || numbers.next().unwrap();
-        let mut open: Vec<_> =
-            arguments.keys.iter().map(|key| self.open(key, &process, now, &mut take)).collect();
+        let keys = arguments.keys().map(|key| std::str::from_utf8(key).unwrap());
+        let mut open: Vec<_> = keys.map(|key| self.open(key, &process, now, &mut take)).collect();
         let mut reply = vec![now];
         for account in &open {
-            let Stored { spent, running, held, admitted, .. } = account.others;
-            reply.extend([account.state, spent, running, held, admitted, account.left]);
+            let Stored { spent, running, held, admitted, waiting, .. } = account.others;
+            reply.extend([account.state, spent, running, held, admitted, waiting, account.left]);
         }
         for _ in 0..candidates {
             reply.extend(decide(&mut open, &mut take));
@@ -80,11 +79,11 @@ impl Model {
         for account in open {
             self.store(&account, &process, now);
         }
-        Value::Array(reply.into_iter().map(Value::Int).collect())
+        reply
     }
 
     /// Does what `beat.lua` does.
-    pub(super) fn beat(&mut self, arguments: &Arguments, now: i64) -> Value {
+    pub(crate) fn beat(&mut self, arguments: &Arguments, now: i64) -> beat::Reply {
         let values: Vec<&[u8]> = arguments.values().collect();
         let era = self.era.get_or_insert_with(|| values[1].to_vec()).clone();
         self.heard.insert(values[0].to_vec(), now);
@@ -92,23 +91,18 @@ impl Model {
         self.heard.retain(|_, at| (now - *at).abs() <= forgotten_after);
         let processes = self.heard.len() as i64;
         self.returns += number(values[3]);
-        Value::Array(vec![
-            Value::Int(now),
-            Value::BulkString(era),
-            Value::Int(processes),
-            Value::Int(self.returns),
-        ])
+        (now, era, processes, self.returns)
     }
 
     /// What all processes together have charged to all accounts.
-    pub(super) fn spent(&self) -> i64 {
+    pub(crate) fn spent(&self) -> i64 {
         self.accounts.values().flat_map(HashMap::values).map(|line| line.spent).sum()
     }
 
     fn open<'a>(&self, key: &'a str, process: &[u8], now: i64, take: &mut impl FnMut() -> i64) -> Open<'a> {
         let (number, left) = (take(), take());
-        let (spent, running, held, admitted) = (take(), take(), take(), take());
-        let own = Stored { number, at: now, spent, running, held, admitted };
+        let (spent, running, held, admitted, waiting) = (take(), take(), take(), take(), take());
+        let own = Stored { number, at: now, spent, running, held, admitted, waiting };
         let mut account = Open { key, left, own, others: NOTHING, state: UNKNOWN };
         for (other, line) in self.accounts.get(key).into_iter().flatten() {
             if other == process {
@@ -139,10 +133,13 @@ impl Open<'_> {
     fn fits(&self, kind: i64, quota: i64, amount: i64) -> bool {
         let spent = self.others.spent + self.own.spent;
         let admitted = self.others.admitted + self.own.admitted;
+        let running = self.others.running + self.own.running;
         let hold = self.others.held + self.own.held;
-        let hold = if self.left < 0 { hold } else { hold.min(admitted.saturating_mul(self.left)) };
+        let hold = if self.left < 0 { hold } else { hold.min(running.saturating_mul(self.left)) };
+        let waiting = self.others.waiting + self.own.waiting;
+        let most = (quota - spent - hold).max(0) / 10;
         match kind {
-            0 => spent + hold < quota,
+            0 => spent + hold + waiting.min(most) < quota,
             REQUESTS => spent + amount.max(1) <= quota,
             _ => admitted < quota,
         }
@@ -173,6 +170,7 @@ fn add(sum: &mut Stored, line: &Stored, now: i64) {
         sum.running += line.running;
         sum.held += line.held + risen;
         sum.admitted += line.admitted;
+        sum.waiting += line.waiting;
     }
 }
 

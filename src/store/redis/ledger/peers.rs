@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use super::exchange::Own;
-use crate::model::key::KeyHash;
 use crate::model::line::Others;
 use crate::model::units::{Tick, UnixMicros};
+use crate::store::redis::script::Account;
+use crate::store::redis::script::exchange::Before;
 use crate::store::{Book, Claim};
 
 /// A power of two, so that a shard is a few bits of the key.
@@ -17,52 +17,39 @@ const SHARDS: usize = 64;
 /// Before any tick, and near enough for a difference to be a number.
 const NEVER: Tick = Tick(i64::MIN / 2);
 
-/// An account, in whatever window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Account {
-    pub(super) book: Book,
-    pub(super) key: KeyHash,
-}
-
-impl Account {
-    pub(super) const fn of(claim: &Claim) -> Self {
-        Self { book: claim.book, key: claim.key }
-    }
-}
-
 /// What is known of one account.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The start of the window that all this is about.
-    pub(super) window: UnixMicros,
-    pub(super) others: Others,
+    pub(crate) window: UnixMicros,
+    pub(crate) others: Others,
     /// What the window grants, or a cap allows, by the last decision that was made here.
-    pub(super) quota: u64,
+    pub(crate) quota: u64,
     /// Whether the server is known to have had this process's line.
     stored: bool,
     /// When this process's line was last sent.
-    pub(super) sent_at: Tick,
+    pub(crate) sent_at: Tick,
     /// Since when the stored line is not the one here.
-    pub(super) changed_at: Option<Tick>,
+    pub(crate) changed_at: Option<Tick>,
     /// Whether the account is on the list of those to look after.
     listed: bool,
-    pub(super) ceiling: Option<Ceiling>,
+    pub(crate) ceiling: Option<Ceiling>,
     /// Whether this process has returned what the stored line says that it had spent.
-    pub(super) returned: bool,
+    pub(crate) returned: bool,
     /// Whether a request was refused for what others may not need any more.
-    pub(super) wanted: bool,
+    pub(crate) wanted: bool,
     /// How often something had been returned, as far as was known, when the others were asked about.
-    pub(super) returns: i64,
+    pub(crate) returns: i64,
 }
 
 /// How far this process may go on its own while it cannot ask.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ceiling {
+pub(crate) struct Ceiling {
     /// Which outage it was drawn in.
-    pub(super) outage: u64,
-    pub(super) quota: u64,
+    pub(crate) outage: u64,
+    pub(crate) quota: u64,
     /// The most that this process's own spend and hold may come to.
-    pub(super) most: u64,
+    pub(crate) most: u64,
 }
 
 impl Entry {
@@ -85,25 +72,24 @@ impl Entry {
 
 /// All accounts that this process has shared, with what is known of them.
 #[derive(Debug)]
-pub(super) struct Peers {
+pub(crate) struct Peers {
     shards: Box<[Mutex<HashMap<Account, Entry, RandomState>>]>,
     /// The accounts that run or have changed, or whose others are to be heard.
     active: Mutex<Vec<Account>>,
 }
 
 impl Peers {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), active: Mutex::default() }
     }
 
     /// The others' lines of a claim's account; empty where nothing was heard of them.
-    pub(super) fn others(&self, claim: &Claim) -> Others {
-        self.others_for_sure(claim, 0).0
+    pub(crate) fn others(&self, account: Account, claim: &Claim) -> Others {
+        self.others_for_sure(account, claim, 0).0
     }
 
     /// The same, and whether nothing was returned since they were heard; `returns` is how often something has been.
-    pub(super) fn others_for_sure(&self, claim: &Claim, returns: i64) -> (Others, bool) {
-        let account = Account::of(claim);
+    pub(crate) fn others_for_sure(&self, account: Account, claim: &Claim, returns: i64) -> (Others, bool) {
         let mut shard = self.shard(account).lock();
         let entry = shard.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
         entry.map_or((Others::UNKNOWN, true), |entry| {
@@ -113,7 +99,7 @@ impl Peers {
     }
 
     /// Puts an account on the list; one whose line has changed since it was stored is published soon.
-    pub(super) fn touch(&self, account: Account, window: UnixMicros, at: Tick, changed: bool) {
+    pub(crate) fn touch(&self, account: Account, window: UnixMicros, at: Tick, changed: bool) {
         let newly_listed = self.with(account, window, |entry| {
             if changed && entry.changed_at.is_none() {
                 entry.changed_at = Some(at);
@@ -126,18 +112,18 @@ impl Peers {
     }
 
     /// Notes that this process has spent less in an account than the server may have told others.
-    pub(super) fn give_back(&self, account: Account, window: UnixMicros) {
+    pub(crate) fn give_back(&self, account: Account, window: UnixMicros) {
         self.with(account, window, |entry| entry.returned = true);
     }
 
     /// Puts an account on the list because a request was refused for what others may not need any more.
-    pub(super) fn want(&self, account: Account, window: UnixMicros, at: Tick) {
+    pub(crate) fn want(&self, account: Account, window: UnixMicros, at: Tick) {
         self.with(account, window, |entry| entry.wanted = true);
         self.touch(account, window, at, false);
     }
 
     /// Reads or changes what is known of an account in a window; what was known of an older one is forgotten.
-    pub(super) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Entry) -> T) -> T {
+    pub(crate) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Entry) -> T) -> T {
         let mut shard = self.shard(account).lock();
         let entry = shard.entry(account).or_insert_with(|| Entry::new(window));
         if entry.window != window {
@@ -148,11 +134,11 @@ impl Peers {
 
     /// Notes what was heard of the others, when something had been returned so often; says whether the server has lost
     /// what it had of this process.
-    pub(super) fn hear(
+    pub(crate) fn hear(
         &self,
         account: Account,
         window: UnixMicros,
-        own: Own,
+        before: Before,
         others: Others,
         returns: i64,
     ) -> bool {
@@ -160,24 +146,24 @@ impl Peers {
             if others.read_at >= entry.others.read_at {
                 (entry.others, entry.returns) = (others, returns);
             }
-            std::mem::replace(&mut entry.stored, own != Own::None) && own == Own::None
+            std::mem::replace(&mut entry.stored, before != Before::None) && before == Before::None
         })
     }
 
     /// Takes the list.
-    pub(super) fn take_active(&self) -> Vec<Account> {
+    pub(crate) fn take_active(&self) -> Vec<Account> {
         std::mem::take(&mut *self.active.lock())
     }
 
     /// Gives back what is to stay on the list.
-    pub(super) fn keep_active(&self, mut kept: Vec<Account>) {
+    pub(crate) fn keep_active(&self, mut kept: Vec<Account>) {
         let mut active = self.active.lock();
         kept.append(&mut active);
         *active = kept;
     }
 
     /// Takes an account off the list that was taken, unless it has changed in the meantime.
-    pub(super) fn unlist(&self, account: Account) -> bool {
+    pub(crate) fn unlist(&self, account: Account) -> bool {
         let mut shard = self.shard(account).lock();
         let Some(entry) = shard.get_mut(&account) else { return true };
         entry.listed = entry.changed_at.is_some();
@@ -185,7 +171,7 @@ impl Peers {
     }
 
     /// Puts every account on the list, for the server may have lost it.
-    pub(super) fn touch_all(&self, at: Tick) {
+    pub(crate) fn touch_all(&self, at: Tick) {
         for shard in &self.shards {
             let mut newly_listed = Vec::new();
             for (account, entry) in shard.lock().iter_mut() {
@@ -199,7 +185,7 @@ impl Peers {
     }
 
     /// Forgets the accounts that are not on the list and whose window is over.
-    pub(super) fn sweep(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
+    pub(crate) fn sweep(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
         for shard in &self.shards {
             shard
                 .lock()

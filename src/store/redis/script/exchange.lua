@@ -1,19 +1,21 @@
 -- Exchange: stores the lines of this process, decides over candidates, and returns the sums of the others' lines.
 --
 -- KEYS     one account each: a hash of "e", the window's end by this server's clock in microseconds, and of one line
---          per process, packed: its number, when it was stored, spent, running, held, admitted.
+--          per process, packed: its number, when it was stored, spent, running, held, admitted, waiting (which
+--          lines of older versions lack).
 -- ARGV     1  this process
 --          2  how long a line goes on after it was stored, in microseconds
 --          3  how long an account is kept after its window has ended, in milliseconds
 --          4  the number of candidates
---          then for each account   number left spent running held admitted      (left below 0: no window)
+--          then for each account   number left spent running held admitted waiting   (left below 0: no window)
 --          then for each candidate force claims, and for each of its claims
 --                                  account kind quota amount rule counts shadow
 --            kind    0 time, amount is what it is expected to cost; 1 requests, amount is the cost; 2 a place
 --            counts  0 served, 1 all, 2 refusals
 -- Returns  this server's clock in microseconds,
 --          for each account    of this process's own line that was stored: 0 older than this one, 1 newer (nothing was
---                              written then), 2 there was none; the others' spent, running, held and admitted;
+--                              written then), 2 there was none; the others' spent, running, held, admitted and
+--                              waiting;
 --                              what is left of the window, below 0 if there is none
 --          for each candidate  0 refused, 1 admitted, 2 undecided; for each claim 1 if charged, plus 2 if it refuses
 --
@@ -40,7 +42,7 @@ local now = clock[1] * 1000000 + clock[2]
 
 -- Adds another process's line; of one that has been silent for too long, only what it had spent.
 local function add(account, packed)
-  local _, stored, spent, running, held, admitted = cmsgpack.unpack(packed)
+  local _, stored, spent, running, held, admitted, waiting = cmsgpack.unpack(packed)
   local age = now - stored
   if age > frozen_after then
     account.spent = account.spent + spent
@@ -51,13 +53,15 @@ local function add(account, packed)
   account.running = account.running + running
   account.held = account.held + held + risen
   account.admitted = account.admitted + admitted
+  account.waiting = account.waiting + (waiting or 0)
 end
 
 local function read(key)
   local account = {
     key = key, number = take(), left = take(),
     own_spent = take(), own_running = take(), own_held = take(), own_admitted = take(),
-    spent = 0, running = 0, held = 0, admitted = 0, own = UNKNOWN,
+    own_waiting = take(),
+    spent = 0, running = 0, held = 0, admitted = 0, waiting = 0, own = UNKNOWN,
   }
   local fields = redis.call('HGETALL', key)
   for at = 1, #fields, 2 do
@@ -82,7 +86,7 @@ end
 local reply = { now }
 for at = 1, #accounts do
   local a = accounts[at]
-  for _, value in ipairs({ a.own, a.spent, a.running, a.held, a.admitted, a.left }) do
+  for _, value in ipairs({ a.own, a.spent, a.running, a.held, a.admitted, a.waiting, a.left }) do
     reply[#reply + 1] = value
   end
 end
@@ -98,9 +102,12 @@ local function fits(claim)
   end
   local hold = a.held + a.own_held
   if a.left >= 0 then
-    hold = math.min(hold, (a.admitted + a.own_admitted) * a.left)
+    hold = math.min(hold, (a.running + a.own_running) * a.left)
   end
-  return spent + hold < claim.quota
+  -- What waits for its client holds a tenth of what is left at most.
+  local left = math.max(claim.quota - spent - hold, 0)
+  local most = (left - math.fmod(left, 10)) / 10
+  return spent + hold + math.min(a.waiting + a.own_waiting, most) < claim.quota
 end
 
 local function charge(claim)
@@ -186,7 +193,7 @@ for at = 1, #accounts do
     -- Before anything is written: a user who may not do this would leave keys that live for ever.
     if dies then redis.call('PEXPIREAT', a.key, dies) end
     redis.call('HSET', a.key, process,
-      cmsgpack.pack(a.number, now, a.own_spent, a.own_running, a.own_held, a.own_admitted))
+      cmsgpack.pack(a.number, now, a.own_spent, a.own_running, a.own_held, a.own_admitted, a.own_waiting))
     if dies and a.left >= 0 then
       redis.call('HSET', a.key, 'e', string.format('%.0f', now + a.left))
     end

@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::sync::mpsc;
 
+use super::Desk;
 use super::calls::Call;
-use super::core::Core;
-use super::desk::Desk;
-use super::peers::Account;
-use super::trouble::Trouble;
 use crate::store::Fault;
+use crate::store::redis::script::Account;
+use crate::store::redis::trouble::Trouble;
 
 /// Somebody who waits until the lines of some accounts are on the server, as they were when the waiting began or later.
 pub(super) struct Flush {
@@ -52,10 +51,10 @@ impl Flush {
 impl Desk {
     /// Begins to publish every line that the server does not have as it is here, be it due or not.
     pub(super) fn flush(&mut self, done: mpsc::Sender<Result<(), Fault>>) {
-        let left: HashSet<_> = self.core.unpublished().into_iter().collect();
+        let left: HashSet<_> = self.ledgers.unpublished(self.now).into_iter().collect();
         let under_way = self.calls.keys().copied().collect();
-        self.flushes.push(Flush { left, under_way, from: self.next_number, trouble: None, done });
-        if self.link.is_none() {
+        self.flushes.push(Flush { left, under_way, from: self.ledgers.next_number(), trouble: None, done });
+        if !self.is_linked {
             self.fail_flushes(&Trouble::Gone);
         }
         self.end_flushes();
@@ -89,20 +88,5 @@ impl Desk {
         for flush in self.flushes.extract_if(.., |flush| flush.is_over()) {
             flush.answer();
         }
-    }
-}
-
-impl Core {
-    /// The accounts of which the server does not have the line as it is here.
-    fn unpublished(&self) -> Vec<Account> {
-        let (now, active) = (self.now(), self.peers.take_active());
-        let is_unpublished = |account: &&Account| {
-            let (line, in_force) = self.memory.line(account.book, account.key, now);
-            let changed_at = self.peers.with(**account, in_force.window.start, |entry| entry.changed_at);
-            changed_at.is_some() || line.admitted > 0
-        };
-        let unpublished = active.iter().filter(is_unpublished).copied().collect();
-        self.peers.keep_active(active);
-        unpublished
     }
 }

@@ -1,115 +1,19 @@
 //! Random schedules over a model of the server: calls that are lost, late, doubled and out of order, servers that
 //! forget, processes that die.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use proptest::prelude::*;
-use redis::Value;
 
-use super::core::Core;
-use super::exchange::{self, Own, Sent};
-use super::link::Arguments;
 use super::model::Model;
-use super::peers::Account;
-use super::publish::Due;
-use super::settings::Settings;
-use crate::model::line::{FROZEN_AFTER, Others};
-use crate::model::now::Now;
-use crate::model::units::{Micros, Tick, Unit, UnixMicros};
-use crate::model::window::Period;
-use crate::model::zone::Zone;
-use crate::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
+use super::process::{Process, QUOTA, START};
+use crate::model::line::FROZEN_AFTER;
+use crate::model::units::Micros;
+use crate::store::redis::script::Arguments;
+use crate::store::{Progress, Verdict};
 
-const START: i64 = 1_699_999_200_000_000;
-const QUOTA: u64 = 20_000_000;
 const PROCESSES: usize = 3;
-
-/// A process in batched mode, whose clocks began at random moments.
-pub(super) struct Process {
-    pub(super) core: Arc<Core>,
-    book: Book,
-    number: u64,
-    name: [u8; 8],
-    pub(super) running: VecDeque<(Vec<Claim>, Tick)>,
-    pub(super) measured: u64,
-}
-
-impl Process {
-    pub(super) fn new(uri: &str, name: u64, processes: u32, world: &Arc<AtomicI64>) -> Self {
-        let core = Arc::new(Core::new(Settings::of_text(uri)));
-        let clock = Arc::clone(world);
-        let origin = name as i64 * 977_777_777;
-        let read = move || {
-            let passed = clock.load(Relaxed);
-            let utc = UnixMicros(START + passed + origin % 7_200_000_000);
-            Now { tick: Tick(passed + origin), utc, step: 0 }
-        };
-        // The core is new, so its clock is not set.
-        let _ = core.clock.set(Box::new(read));
-        core.hear_processes(processes);
-        core.hear_clock(START + world.load(Relaxed), core.now());
-        core.heal();
-        let zone = Arc::new(Zone::utc());
-        let (tally, period) = (Tally::Charged(Unit::Time), Some(Period::DAY));
-        let book = core.memory.open(&BookSpec { site: "site", rule: "rule", tally, period, zone: &zone });
-        Self { core, book, number: 1, name: name.to_le_bytes(), running: VecDeque::new(), measured: 0 }
-    }
-
-    pub(super) fn claim(&self, quota: u64, expected: Micros) -> Claim {
-        let key = crate::model::key::KeyHash([1, 2, 3, 4]);
-        Claim::new(self.book, key, quota, Charge::Time { expected })
-    }
-
-    pub(super) fn start(&mut self, claim: Claim) -> Verdict {
-        let (mut claims, now) = (vec![claim], self.core.now());
-        let verdict = self.core.admit(&mut claims, Mode::Decide, now).unwrap();
-        if verdict == Verdict::Admitted {
-            self.running.push_back((claims, now.tick));
-        }
-        verdict
-    }
-
-    /// Ends the request that runs at a place; returns what it has cost.
-    pub(super) fn finish(&mut self, at: usize) -> Option<Micros> {
-        let (mut claims, since) = self.running.remove(at)?;
-        let now = self.core.now();
-        let cost = now.tick.since(since);
-        self.core.settle(&mut claims, &Settlement { cost, ..Settlement::default() }, now);
-        self.measured += cost.0;
-        Some(cost)
-    }
-
-    /// The call that publishes this process's line, be it due or not.
-    pub(super) fn call(&mut self) -> (Arguments, Sent) {
-        let now = self.core.now();
-        let account = Account::of(&self.claim(QUOTA, Micros::ZERO));
-        let (arguments, sent) = exchange::arguments(&self.core, self.name, self.number, &[account], &[], now);
-        self.number += 1;
-        for &(account, window) in &sent {
-            self.core.peers.with(account, window, |entry| {
-                (entry.sent_at, entry.changed_at, entry.wanted) = (now.tick, None, false);
-            });
-        }
-        (arguments, sent)
-    }
-
-    /// Hears an answer; says whether the server had lost this process's line.
-    pub(super) fn hear(&self, sent: &Sent, answer: Value) -> bool {
-        let answer = exchange::answer(answer, 1, std::iter::empty()).unwrap();
-        let (account, window) = sent[0];
-        let (own, line) = answer.accounts[0];
-        let read_at = self.core.now().tick;
-        assert!(own != Own::Newer || !answer.verdicts.iter().any(|(admitted, _)| admitted.is_some()));
-        self.core.peers.hear(account, window, own, Others { line, read_at }, 0)
-    }
-
-    pub(super) fn is_due(&self) -> bool {
-        let account = Account::of(&self.claim(QUOTA, Micros::ZERO));
-        self.core.due(account, self.core.now()) == Due::Now
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -235,7 +139,7 @@ impl World {
     fn seen_by(&self, process: usize) -> u64 {
         let process = &self.processes[process];
         let mut claims = [process.claim(QUOTA, Micros::ZERO)];
-        process.core.look(&mut claims, Micros::ZERO, process.core.now());
+        process.ledgers.look(&mut claims, Progress::default(), process.ledgers.now());
         claims[0].standing.spent
     }
 }

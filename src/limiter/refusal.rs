@@ -1,0 +1,221 @@
+//! A decision not to serve, and what is said of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::limiter::{Claims, Limiter, Report};
+use crate::model::limit::Limit;
+use crate::model::now::Now;
+use crate::model::units::Micros;
+use crate::store::{Charge, Claim, Part, Settlement};
+
+/// A decision not to serve a request.
+///
+/// It displays as the sentences that a client reads; those who write their own, in another language or for another
+/// reader, find in its fields all that they are made of.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Admission, Cause, Limit, TimeBudget};
+///
+/// let budget = TimeBudget::rule("exports", "0s per hour").build()?;
+/// let Admission::Refused(refusal) = budget.limiter().charge("exports", "")? else { panic!("nothing is granted") };
+/// let english = refusal.to_string();
+/// assert!(english.starts_with("The budget of 0 s of server time is spent. Try again in "), "{english}");
+///
+/// let french = match (refusal.cause, refusal.limit) {
+///     (Cause::Spent, Limit::Time { quota, period }) => format!("Les {quota} par {period} sont épuisées."),
+///     _ => "Réessayez plus tard.".to_owned(),
+/// };
+/// assert_eq!(french, "Les 0 s par hour sont épuisées.");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The name of the first rule, in order, that refuses.
+    pub rule: Arc<str>,
+    /// Whole seconds after which it is worth to ask again, at least 1.
+    ///
+    /// The window's end, where the budget is spent: who waits that long is inside the next window. A hint, where only
+    /// the requests that run now stand in the way.
+    pub retry_after_secs: u64,
+    /// What must change until then.
+    pub cause: Cause,
+    /// The limit that refuses for the longest, as it is for this request: its unit, its quota and its period.
+    pub limit: Limit,
+    /// Where that limit stands.
+    pub report: Report,
+    /// The position of the rule.
+    pub(crate) position: u16,
+}
+
+/// What stands in the way of a refused request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The quota is spent: the window must end.
+    Spent,
+    /// What is left is held for requests that run now.
+    Held,
+    /// As many requests run as may at once.
+    Crowded,
+    /// Little of the quota is left, and the client has spent its share: the window must end.
+    Share,
+}
+
+impl Cause {
+    const fn of(claim: &Claim) -> Self {
+        match claim.charge {
+            _ if matches!(claim.part, Part::Share) => Self::Share,
+            Charge::Place => Self::Crowded,
+            Charge::Time { .. } if claim.standing.spent < claim.quota => Self::Held,
+            Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
+        }
+    }
+}
+
+impl Refusal {
+    pub(crate) fn of(limiter: &Limiter, claims: &Claims, route: u32, now: Now) -> Self {
+        let wait = |claim: &Claim| retry_after_secs(claim, limiter.expected(claim, route));
+        let refusing = || claims.iter().filter(|claim| claim.refuses());
+        // The store refuses only where a claim does; if none did, the first would be described.
+        let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
+        let position = refusing().next().unwrap_or(longest).rule;
+        Self {
+            rule: limiter.shared_rule_name(position),
+            position,
+            retry_after_secs: wait(longest),
+            cause: Cause::of(longest),
+            limit: limiter.granted(longest),
+            report: Report::of(longest, &Settlement::default(), now),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// Writes which budget is spent, or what else stands in the way, and when to come back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let granted = Granted(self.limit);
+        match self.cause {
+            Cause::Spent => write!(f, "The budget of {granted} is spent."),
+            Cause::Share => {
+                write!(f, "Little of the budget of {granted} is left, and your share of it is spent.")
+            }
+            Cause::Held => {
+                write!(f, "What is left of the budget of {granted} is held for running requests.")
+            }
+            Cause::Crowded => write!(f, "No more than {granted} may run at once."),
+        }?;
+        let wait = self.retry_after_secs;
+        write!(f, " Try again in {wait} second{}.", plural(wait))
+    }
+}
+
+/// What a limit grants, in words.
+struct Granted(Limit);
+
+impl fmt::Display for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Limit::Time { quota, .. } => write!(f, "{quota} of server time"),
+            Limit::Requests { .. } | Limit::Concurrent { .. } => {
+                let requests = self.0.quota();
+                write!(f, "{requests} request{}", plural(requests))
+            }
+        }
+    }
+}
+
+const fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// How long to wait until a claim that refuses would be admitted.
+pub(super) fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
+    let reset = claim.standing.left.secs_rounded_up().max(1);
+    if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
+        return reset;
+    }
+    // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.
+    let first_ends = Micros(expected.0 / u64::from(claim.standing.admitted.max(1)));
+    first_ends.secs_rounded_up().clamp(1, reset)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::window::Period;
+
+    fn refusal(cause: Cause, limit: Limit, retry_after_secs: u64) -> Refusal {
+        let report = Report {
+            limit: limit.quota(),
+            used: 0,
+            remaining: 0,
+            reset_secs: retry_after_secs,
+            reset_unix_secs: 0,
+            unit: limit.unit(),
+            rule: 0,
+        };
+        Refusal { rule: "a".into(), retry_after_secs, cause, limit, report, position: 0 }
+    }
+
+    fn time(quota: u64) -> Limit {
+        Limit::Time { quota: Micros(quota), period: Period::HOUR }
+    }
+
+    const fn requests(quota: u64) -> Limit {
+        Limit::Requests { quota, period: Period::DAY }
+    }
+
+    #[test]
+    fn a_refusal_is_said_in_units_that_people_use() {
+        for (cause, limit, wait, said) in [
+            (
+                Cause::Spent,
+                time(60_000_000),
+                5,
+                "The budget of 60 s of server time is spent. Try again in 5 seconds.",
+            ),
+            (Cause::Spent, requests(1), 1, "The budget of 1 request is spent. Try again in 1 second."),
+            (Cause::Spent, time(1), 2, "The budget of 1 µs of server time is spent. Try again in 2 seconds."),
+            (
+                Cause::Share,
+                requests(200),
+                9,
+                "Little of the budget of 200 requests is left, and your share of it is spent. Try again in 9 seconds.",
+            ),
+            (
+                Cause::Held,
+                time(1_250_000),
+                1,
+                "What is left of the budget of 1.25 s of server time is held for running requests. Try again in 1 second.",
+            ),
+            (
+                Cause::Crowded,
+                Limit::Concurrent { cap: 1 },
+                3,
+                "No more than 1 request may run at once. Try again in 3 seconds.",
+            ),
+        ] {
+            assert_eq!(refusal(cause, limit, wait).to_string(), said);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_is_said_exactly_and_never_as_thousands_of_microseconds(quota in 0..=Micros::MAX_QUOTA.0, shift in 0..53) {
+            let quota = quota >> shift;
+            let said = refusal(Cause::Spent, time(quota), 1).to_string();
+            let amount = said.strip_prefix("The budget of ").and_then(|rest| rest.split_once(" of server time"));
+            let (number, unit) = amount.and_then(|(amount, _)| amount.split_once(' ')).expect("an amount");
+            let each = match unit { "s" => 6, "ms" => 3, _ => 0 };
+            let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+            let micros: u64 = format!("{whole}{part:0<each$}").parse().expect("digits");
+            prop_assert_eq!(micros, quota, "{}", said);
+            prop_assert!(unit != "µs" || micros < 1_000);
+            prop_assert!(!said.contains("microsecond"));
+        }
+    }
+}
