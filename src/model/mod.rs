@@ -19,6 +19,7 @@ pub mod facts;
 pub mod glob;
 pub mod header_policy;
 pub mod hold;
+pub mod host;
 pub mod identity;
 pub mod key;
 pub mod key_spec;
