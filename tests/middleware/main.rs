@@ -6,6 +6,7 @@ mod bodies;
 mod burst;
 mod closures;
 mod country;
+mod detached;
 mod endings;
 mod extractor;
 mod fair;
