@@ -4,11 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use timebudget::model::computed::Computed;
+use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
+use timebudget::model::rule::{Component, Cost, Rule};
+use timebudget::model::text::Text;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Store, Verdict};
 use timebudget::{
-    Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, UnixMicros, config,
+    Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros, config,
+    parse_rates,
 };
 
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
@@ -37,8 +42,8 @@ impl Facts for Request {
         Some(IpAddr::from([192, 0, 2, 7]))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        (name == "x-tenant").then_some("acme")
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        (name == "x-tenant").then_some(b"acme")
     }
 }
 
@@ -133,6 +138,27 @@ fn a_key_names_an_account_of_its_own_where_a_rule_has_several_parts_or_it_is_no_
     assert!(desk.charge("pair", "acme").is_none());
     assert!(desk.admit("/pair").is_some() && desk.charge("address", "no address").is_some());
     drop(one);
+}
+
+/// Nothing is known of a block, so "whoever is not signed in is exempt" was true of every block, and a charge unlimited.
+#[test]
+fn no_exemption_and_no_closure_is_asked_of_a_block() {
+    let by_ip = |name: &str| Rule::new(name, Component::Ip, parse_rates("2 per hour").unwrap());
+    let exempt = |name, condition| Rule { exempt_when: Some(condition), ..by_ip(name) };
+    let path = Condition::Path(Text::Equal("/a".into()));
+    let rules = vec![
+        exempt("anonymous", Condition::Authenticated(false)),
+        exempt("elsewhere", Condition::Not(Box::new(path))),
+        exempt("computed", Condition::Computed(Computed::new(|facts| facts.user().is_none()))),
+        Rule { cost: Cost::Computed(Computed::new(|_| 0)), ..by_ip("free") },
+        Rule { limits_by: Some(Computed::new(|_| Some(Vec::new()))), ..by_ip("none") },
+    ];
+    let names: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
+    let limiter = Arc::new(Limiter::new(Site { rules, ..Site::unlimited("test") }, &Engine::in_memory()));
+    for name in names {
+        let admitted = (0..3).map(|_| admitted(limiter.charge(&name, "192.0.2.7").unwrap()).is_some());
+        assert_eq!(admitted.collect::<Vec<_>>(), [true, true, false], "{name}");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod number;
 mod options;
 mod origin;
 mod overrides;
+mod paths;
 mod problem;
 mod rate_limit;
 mod reach;

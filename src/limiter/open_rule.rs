@@ -9,6 +9,7 @@ use crate::limiter::client::Client;
 use crate::limiter::engine::{Engine, Expectations};
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
+use crate::model::cost::Cost;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
@@ -63,7 +64,7 @@ impl OpenRule {
 
     /// Claims what the rule's limits are for a client; for one of whom nothing needs to be known, what the rule says.
     ///
-    /// Always inlined: a call costs a request 30 instructions, and blocks of code, which make claims too, are few.
+    /// Always inlined, and what it calls: a call costs a request 30 instructions.
     #[inline(always)]
     pub(super) fn claim(
         &self,
@@ -74,10 +75,40 @@ impl OpenRule {
         mode: Mode,
         claims: &mut Claims,
     ) {
+        let limits = self.limits_for(rule, facts, client);
+        self.claim_each(&limits, rule.cost.of(facts), (rule, key, at), facts, mode, claims);
+    }
+
+    /// Claims what the rule itself says, for a block of code.
+    ///
+    /// Of a block no fact is known, so no condition and no closure is asked: "whoever is not signed in is exempt" would
+    /// else exempt every block.
+    pub(super) fn claim_block(
+        &self,
+        rule: &Rule,
+        key: KeyHash,
+        at: u16,
+        facts: &dyn Facts,
+        claims: &mut Claims,
+    ) {
+        let cost = if let Cost::Fixed(cost) = rule.cost { cost } else { 1 };
+        let limits = self.limits.of(Source::Rule);
+        self.claim_each(limits, cost, (rule, key, at), facts, Mode::Decide, claims);
+    }
+
+    #[inline(always)]
+    fn claim_each(
+        &self,
+        limits: &[OpenLimit],
+        cost: u64,
+        (rule, key, at): (&Rule, KeyHash, u16),
+        facts: &dyn Facts,
+        mode: Mode,
+        claims: &mut Claims,
+    ) {
         let Rule { counts, shadow, .. } = *rule;
-        let cost = rule.cost.of(facts);
         let own = self.fair.and_then(|fair| fair.key(rule, key, facts));
-        for open in self.limits_for(rule, facts, client).iter() {
+        for open in limits {
             let OpenLimit { limit, book, .. } = open;
             let charge = match limit {
                 Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },

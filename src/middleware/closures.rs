@@ -41,7 +41,8 @@ pub(super) fn cost_of_request(
 /// Requests that a scope of this pattern takes.
 pub(super) fn under_scope(pattern: &str) -> Condition {
     let scope = ResourceDef::root_prefix(pattern.trim_end_matches('/'));
-    Condition::Computed(Computed::new(move |facts| scope.is_match(facts.path())))
+    // As the router sees it, and no other spelling: what the scope does not take is not left alone.
+    Condition::Computed(of_request(move |request| scope.is_match(request.match_info().as_str())))
 }
 
 /// Charges the answers of which a closure says so; all of another framework.

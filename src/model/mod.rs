@@ -31,6 +31,7 @@ pub mod need;
 pub mod network;
 pub mod now;
 pub mod parameter;
+pub mod path;
 pub mod pattern;
 pub mod period;
 pub mod rate;
