@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::dev::ServiceRequest;
 
-use crate::model::path::{EscapedSlash, Paths, has_escaped_slash, with_slashes};
+use crate::model::path::{EscapedSlash, Paths};
 
 /// The path of a request in the form in which rules see it, for closures.
 ///
@@ -33,11 +33,9 @@ pub fn normal_path(request: &ServiceRequest) -> Cow<'_, str> {
 pub(super) fn path(request: &ServiceRequest, paths: Paths) -> Cow<'_, str> {
     // Unlike `ServiceRequest::path`, decoded as the router decodes it.
     let path = request.match_info().as_str();
-    let slash = match has_escaped_slash(path) && are_told_apart(request, path, paths) {
-        true => EscapedSlash::Stays,
-        false => EscapedSlash::IsSlash,
-    };
-    paths.form(path, slash)
+    let form = paths.form(path, EscapedSlash::IsSlash);
+    let told_apart = if path.contains('%') { told_apart(request, path, &form, paths) } else { None };
+    told_apart.map_or(form, |told| Cow::Owned(paths.form(&told, EscapedSlash::Stays).into_owned()))
 }
 
 /// The pattern of the route that a request will reach, as the application wrote it.
@@ -55,10 +53,28 @@ pub(super) fn pattern(request: &ServiceRequest, paths: Paths) -> Option<String> 
     matched(request, path, paths)
 }
 
-/// Whether the application's routes tell a path's escaped slashes from slashes.
+/// The path with as many slashes escaped as can be, if the application's routes tell it from what it is decoded to.
+///
+/// `/static%2Fx` is a page of `/{name}`, and must not be taken for one of `/static/x`. As many as can be, for a route that
+/// takes the rest of a path cannot tell which they are: each choice of them would be another account. Of a path with
+/// very many slashes, each of which is tried, all are slashes.
 #[cold]
-fn are_told_apart(request: &ServiceRequest, path: &str, paths: Paths) -> bool {
-    matched(request, path, paths) != matched(request, &with_slashes(path), paths)
+fn told_apart(request: &ServiceRequest, path: &str, form: &str, paths: Paths) -> Option<String> {
+    const MOST: usize = 32;
+    let route = matched(request, path, paths);
+    if form.matches('/').count() > MOST || route == matched(request, form, paths) {
+        return None;
+    }
+    let mut told = paths.slashes(path).into_owned();
+    let mut from = 1;
+    while let Some(at) = told.get(from..).and_then(|rest| rest.find('/')).map(|at| at + from) {
+        let escaped = format!("{}%2F{}", &told[..at], &told[at + 1..]);
+        from = at + 1;
+        if matched(request, &escaped, paths) == route {
+            told = escaped;
+        }
+    }
+    Some(told)
 }
 
 /// The pattern that a path matches, in the first of its spellings that matches one.

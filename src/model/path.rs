@@ -65,17 +65,6 @@ impl Paths {
     }
 }
 
-/// Whether a path, as the router sees it, has an escaped slash.
-pub fn has_escaped_slash(path: &str) -> bool {
-    let mut escapes = path.as_bytes().windows(3).filter(|three| three[0] == b'%');
-    escapes.any(|escape| escape[1..].eq_ignore_ascii_case(b"2F"))
-}
-
-/// The path with its escaped slashes as slashes, and all else as it was.
-pub fn with_slashes(path: &str) -> String {
-    path.replace("%2F", "/").replace("%2f", "/")
-}
-
 fn decoded(path: &str) -> String {
     unlike_escapes(&percent_decode_str(path).decode_utf8_lossy())
 }
