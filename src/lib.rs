@@ -67,6 +67,11 @@ struct InRust;
 #[doc = include_str!("../docs/coming-from.md")]
 struct ComingFrom;
 
+/// And of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/in-front-and-behind.md")]
+struct InFrontAndBehind;
+
 pub mod clock;
 pub mod config;
 #[cfg(feature = "geo")]
@@ -83,6 +88,7 @@ pub use limiter::{
     Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
 };
 pub use middleware::TimeBudget;
+pub use model::header_policy::EXPOSED_HEADERS;
 pub use model::limit::Limit;
 pub use model::now::Now;
 pub use model::rate::parse_rates;

@@ -9,7 +9,7 @@ use timebudget::model::facts::Facts;
 use timebudget::model::key::KeyHasher;
 use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
-use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
+use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
 use timebudget::{Admission, Clock, Engine, Limiter, Micros, Period, SystemClock, Zone, config};
 
 struct Bench {
@@ -42,9 +42,9 @@ impl Bench {
     fn serve(&self, claims: &mut [Claim]) {
         let admitted = self.store.admit(claims, Mode::Decide, self.clock.now());
         assert_eq!(admitted, Ok(Verdict::Admitted));
-        self.store.pause(claims, self.clock.now());
-        self.store.resume(claims, self.clock.now());
-        self.store.look(claims, Micros(1), self.clock.now());
+        self.store.pause(claims, Micros(0), self.clock.now());
+        self.store.resume(claims, Micros(0), self.clock.now());
+        self.store.look(claims, Progress::default(), self.clock.now());
         self.store.settle(claims, &Settlement::default(), self.clock.now());
     }
 }

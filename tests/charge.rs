@@ -10,7 +10,9 @@ use timebudget::model::facts::Facts;
 use timebudget::model::rule::{Component, Cost, Rule};
 use timebudget::model::text::Text;
 use timebudget::store::memory::Memory;
-use timebudget::store::{Asking, Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Store, Verdict};
+use timebudget::store::{
+    Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Settlement, Store, Verdict,
+};
 use timebudget::{
     Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros, config,
     parse_rates,
@@ -213,16 +215,16 @@ impl Store for Asks {
         })
     }
 
-    fn pause(&self, claims: &[Claim], now: Now) {
-        self.0.pause(claims, now);
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.0.pause(claims, cost, now);
     }
 
-    fn resume(&self, claims: &[Claim], now: Now) {
-        self.0.resume(claims, now);
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.0.resume(claims, cost, now);
     }
 
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.0.look(claims, cost, now);
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        self.0.look(claims, progress, now);
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {

@@ -45,6 +45,11 @@ impl Request {
         }
     }
 
+    /// What it is still expected to cost.
+    fn part(&self, at: i64) -> u64 {
+        self.expected + self.ran(i64::MIN, at) as u64
+    }
+
     fn ran(&self, since: i64, at: i64) -> i64 {
         let pieces = self.intervals.iter().map(|&(start, end)| end.unwrap_or(at) - start.max(since));
         pieces.map(|piece| piece.max(0)).sum()
@@ -66,9 +71,14 @@ impl Model {
     }
 
     fn hold(&self, at: i64, left: u64) -> u64 {
-        let ran = |request: &Request| request.ran(i64::MIN, at) as u64;
-        let held: u64 = self.admitted.iter().map(|request| request.expected + ran(request)).sum();
-        held.min(self.admitted.len() as u64 * left)
+        let running = self.admitted.iter().filter(|request| request.runs());
+        let held: u64 = running.clone().map(|request| request.part(at)).sum();
+        held.min(running.count() as u64 * left)
+    }
+
+    fn waiting(&self, at: i64) -> u64 {
+        let waiting = self.admitted.iter().filter(|request| !request.runs());
+        waiting.map(|request| request.part(at)).sum()
     }
 }
 
@@ -106,14 +116,14 @@ impl Pair {
     fn pause(&mut self, which: usize) {
         if let Some(request) = self.model.admitted.get_mut(which).filter(|request| request.runs()) {
             request.stop(self.now);
-            self.ledger.pause(Tick(self.now));
+            self.ledger.pause(Tick(self.now), Micros(request.part(self.now)));
         }
     }
 
     fn resume(&mut self, which: usize) {
         if let Some(request) = self.model.admitted.get_mut(which).filter(|request| !request.runs()) {
             request.intervals.push((self.now, None));
-            self.ledger.resume(Tick(self.now));
+            self.ledger.resume(Tick(self.now), Micros(request.part(self.now)));
         }
     }
 
@@ -121,8 +131,7 @@ impl Pair {
         self.pause(which);
         if which < self.model.admitted.len() {
             let request = self.model.admitted.swap_remove(which);
-            let cost = Micros(request.ran(i64::MIN, self.now) as u64);
-            self.ledger.leave(Micros(request.expected), cost);
+            self.ledger.leave(Micros(request.part(self.now)));
             self.model.settled.push(request);
         }
     }
@@ -145,6 +154,7 @@ impl Pair {
         let at = Tick(self.now);
         assert_eq!(self.ledger.spent(at) as i64, self.model.spent(self.now));
         assert_eq!(self.ledger.hold(at, Micros(left)), self.model.hold(self.now, left));
+        assert_eq!(self.ledger.waiting, self.model.waiting(self.now));
         assert_eq!(self.ledger.admitted as usize, self.model.admitted.len());
     }
 }
@@ -176,6 +186,7 @@ proptest! {
         let sum = Ledger {
             base: a.base + b.base,
             held: a.held + b.held,
+            waiting: a.waiting + b.waiting,
             running: a.running + b.running,
             admitted: a.admitted + b.admitted,
         };

@@ -4,6 +4,7 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
 use crate::model::glob::Glob;
+use crate::model::part_check::{GLOB_OF_NO_PATH, PATH, can_match_paths, is_path};
 use crate::model::path::{EscapedSlash, Paths};
 use crate::model::pattern::Pattern;
 use crate::model::text::Text;
@@ -21,7 +22,6 @@ pub(super) enum Subject {
 
 const MATCHERS: Known = Known { now: &["prefix", "glob", "regex"], later: &[] };
 
-const PATH: &str = "a path that begins with /";
 const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
 
 impl Subject {
@@ -85,9 +85,7 @@ fn matcher(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Tex
 fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<String> {
     let text = node.text(subject.one(), report)?;
     match subject {
-        Subject::Path if !text.starts_with('/') => {
-            node.wrong(format_args!("no path; expected {PATH}"), report)
-        }
+        Subject::Path if !is_path(text) => node.wrong(format_args!("no path; expected {PATH}"), report),
         Subject::Host => Some(text.to_ascii_lowercase()),
         // Rules see paths decoded, whatever else is one to them.
         Subject::Path => Some(Paths::Exact.form(text, EscapedSlash::Stays).into_owned()),
@@ -97,9 +95,8 @@ fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Strin
 
 fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> {
     let pattern = node.text("a pattern such as \"/users/*/photo\"", report)?;
-    // Paths begin with a slash, which neither * nor ? stands for.
-    if subject == Subject::Path && !pattern.starts_with('/') && !pattern.starts_with("**") {
-        return node.wrong("matches no path; expected a pattern that begins with / or **", report);
+    if subject == Subject::Path && !can_match_paths(pattern) {
+        return node.wrong(GLOB_OF_NO_PATH, report);
     }
     suspect_escapes(subject, node, pattern, report);
     let glob = match subject {

@@ -1,6 +1,7 @@
 //! Meters: how long requests run.
 
 use crate::model::units::{Micros, Tick};
+use crate::store::Progress;
 
 /// How long a request has run, without its pauses.
 #[derive(Debug)]
@@ -27,5 +28,10 @@ impl Meter {
     pub(super) fn read(&self, at: Tick) -> Micros {
         let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
         Micros(self.before.0 + running.0)
+    }
+
+    /// How far the request has come.
+    pub(super) fn progress(&self, at: Tick) -> Progress {
+        Progress { cost: self.read(at), paused: self.since.is_none() }
     }
 }

@@ -12,7 +12,7 @@ use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::rule::{Rule, Until};
 use crate::model::units::Micros;
-use crate::store::{Charge, Claim, Fault, Mode, Settlement, Standing, Verdict};
+use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Standing, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
 ///
@@ -113,7 +113,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         }
         let now = self.limiter.now();
         self.meter.pause(now.tick);
-        self.limiter.engine.store.pause(&self.claims, now);
+        self.limiter.engine.store.pause(&mut self.claims, self.meter.before, now);
     }
 
     /// Lets the time run again. Without effect on a request that runs.
@@ -123,7 +123,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         }
         let now = self.limiter.now();
         self.meter.since = Some(now.tick);
-        self.limiter.engine.store.resume(&self.claims, now);
+        self.limiter.engine.store.resume(&mut self.claims, self.meter.before, now);
     }
 
     /// Charges so much on top of the time that the request takes, for work that is done elsewhere.
@@ -148,11 +148,11 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Where the tightest limit stands; `None` if no rule applies.
     pub fn report(&mut self) -> Option<Report> {
         let now = self.limiter.now();
-        let cost = self.meter.read(now.tick);
+        let progress = self.meter.progress(now.tick);
         if !self.is_over() {
-            self.limiter.engine.store.look(&mut self.claims, cost, now);
+            self.limiter.engine.store.look(&mut self.claims, progress, now);
         }
-        let so_far = Settlement { cost, ..self.settlement };
+        let so_far = Settlement { cost: progress.cost, ..self.settlement };
         Report::of_tightest(&self.claims, |claim| self.of_claim(claim, so_far), now)
     }
 
@@ -161,8 +161,9 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         let now = self.limiter.now();
         let mut end = self.settlement;
         if !self.is_over() {
-            end.cost = self.meter.read(now.tick);
-            self.limiter.engine.store.look(&mut self.claims, end.cost, now);
+            let progress = self.meter.progress(now.tick);
+            end.cost = progress.cost;
+            self.limiter.engine.store.look(&mut self.claims, progress, now);
         }
         let of = |claim: Claim| LimitReport::of(&self.limiter, &claim, &self.of_claim(&claim, end), now);
         let mut limits: Vec<_> = told(&self.claims).filter_map(of).collect();
@@ -216,11 +217,8 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             return;
         }
         let now = self.limiter.now();
-        let ending = Settlement {
-            cost: self.meter.read(now.tick),
-            paused: self.meter.since.is_none(),
-            ..self.settlement
-        };
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        let ending = Settlement { cost, paused, ..self.settlement };
         self.end_apart(ending, |rule| rule.until == Until::Head, now);
     }
 
@@ -229,7 +227,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     fn look_at_what_has_ended(&mut self, now: Now) {
         let unvisited = |claim: &&mut Claim| claim.ticket.is_none() && !claim.standing.refuses;
         for claim in self.claims.iter_mut().filter(unvisited) {
-            self.limiter.engine.store.look(slice::from_mut(claim), Micros::ZERO, now);
+            self.limiter.engine.store.look(slice::from_mut(claim), Progress::default(), now);
         }
     }
 
@@ -238,9 +236,9 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         if self.claims.is_empty() {
             return;
         }
-        self.settlement.paused = self.meter.since.is_none();
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        (self.settlement.cost, self.settlement.paused) = (cost, paused);
         self.meter.pause(now.tick);
-        self.settlement.cost = self.meter.before;
         if self.waived {
             let mut claims = std::mem::take(&mut self.claims);
             self.settlement = self.returning(&mut claims, self.settlement, now);
@@ -282,8 +280,8 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// What a free request is charged: nothing, and what it was charged is returned, but for what windows that have
     /// ended were charged.
     fn returning(&self, claims: &mut [Claim], settlement: Settlement, now: Now) -> Settlement {
-        let cost = settlement.cost;
-        self.limiter.engine.store.look(claims, cost, now);
+        let Settlement { cost, paused, .. } = settlement;
+        self.limiter.engine.store.look(claims, Progress { cost, paused }, now);
         let elapsed = now.tick.since(self.meter.began);
         let timed = claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
         let returned = timed.map(|claim| charged_to_window(claim, cost, elapsed)).min().unwrap_or(cost);

@@ -1,15 +1,19 @@
 //! A budget whose rules code describes.
 
 use std::collections::HashMap;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::limiter::Engine;
 use crate::middleware::TimeBudget;
+use crate::middleware::built::Built;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::middleware::rule_error::RuleError;
-use crate::model::rule::Rule;
+use crate::model::mistake::{Finding, Mistake};
 use crate::model::site::Site;
+use crate::model::site_check::NO_RULE;
+use crate::sites::Sites;
 
 /// A budget whose rules code describes: made by [`TimeBudget::rules`].
 ///
@@ -60,28 +64,36 @@ impl BudgetBuilder {
 
     /// The budget.
     ///
+    /// What can be built but may not be meant is in its [warnings](TimeBudget::warnings).
+    ///
     /// # Errors
     ///
-    /// What is wrong with the first rule that is wrong.
+    /// All that is wrong with the rules, in the words of a site file's loader.
+    #[track_caller]
     pub fn build(self) -> Result<TimeBudget, RuleError> {
         let Self { rules, mut site, engine } = self;
-        let mut of_rule = HashMap::new();
+        let (mut of_rule, mut found) = (HashMap::new(), Vec::new());
         for rule in rules {
-            let (rule, hooks) = rule.finish()?;
-            check_name(&site.rules, &rule)?;
-            if !hooks.is_none() {
-                of_rule.insert(rule.name.clone(), hooks);
+            let finished = rule.finish();
+            found.extend(finished.found);
+            let Some(rule) = finished.rule else { continue };
+            if !finished.hooks.is_none() {
+                of_rule.insert(rule.name.clone(), finished.hooks);
             }
             site.rules.push(rule);
         }
-        let budget = TimeBudget::of_site(site, engine.unwrap_or_else(Engine::in_memory));
-        Ok(budget.with_hooks(Hooks { of_rule, ..Hooks::default() }))
-    }
-}
-
-fn check_name(rules: &[Rule], rule: &Rule) -> Result<(), RuleError> {
-    match rules.iter().any(|other| other.name == rule.name) {
-        true => Err(RuleError::NameTwice(rule.name.clone())),
-        false => Ok(()),
+        // Whether code tells who clients are is known when it has had the occasion.
+        let wrong = found.iter().cloned().chain(site.check(true)).collect::<Vec<_>>();
+        if let Some(error) = RuleError::of(&wrong) {
+            return Err(error);
+        }
+        found.extend(site.rules.is_empty().then(|| Finding::of_site(Mistake::suspect(NO_RULE))));
+        let sites = Sites::single(site, engine.unwrap_or_else(Engine::in_memory));
+        let hooks = Hooks { of_rule, ..Hooks::default() };
+        Ok(TimeBudget {
+            sites: Arc::new(sites),
+            hooks: Arc::new(hooks),
+            built: Arc::new(Built::by_code(Location::caller(), found)),
+        })
     }
 }

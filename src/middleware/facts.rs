@@ -23,6 +23,7 @@ pub(super) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
     routes: &'a Routes,
     site: &'a Site,
+    host: &'a str,
     hooks: Option<&'a Hooks>,
     ip: Cell<Option<IpAddr>>,
     route: Cell<Option<u32>>,
@@ -31,16 +32,9 @@ pub(super) struct RequestFacts<'a> {
 
 impl<'a> RequestFacts<'a> {
     pub(super) fn new(request: &'a ServiceRequest, routes: &'a Routes, worker_site: &'a WorkerSite) -> Self {
-        let (site, hooks) = (worker_site.site(), worker_site.hooks());
-        Self {
-            request,
-            routes,
-            site,
-            hooks,
-            ip: Cell::new(None),
-            route: Cell::new(None),
-            path: OnceCell::new(),
-        }
+        let (site, host, hooks) = (worker_site.site(), worker_site.host(), worker_site.hooks());
+        let (ip, route, path) = (Cell::new(None), Cell::new(None), OnceCell::new());
+        Self { request, routes, site, host, hooks, ip, route, path }
     }
 
     fn peer(&self) -> Option<IpAddr> {
@@ -93,7 +87,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn host(&self) -> Option<&str> {
-        Some(&self.site.name)
+        Some(self.host)
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {

@@ -34,6 +34,34 @@ pub fn is_contradiction(condition: &Condition) -> bool {
     }
 }
 
+/// Whether a condition is plainly one that every request fulfils.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::model::{condition::Condition, contradiction::is_certain, text::Text};
+/// assert!(is_certain(&Condition::ALWAYS) && is_certain(&Condition::Path(Text::Below("/".into()))));
+/// assert!(!is_certain(&Condition::Path(Text::Below("/api".into()))));
+/// ```
+pub fn is_certain(condition: &Condition) -> bool {
+    match condition {
+        Condition::Path(text) => is_every_path(text),
+        Condition::All(parts) => parts.iter().all(is_certain),
+        Condition::Any(parts) => parts.iter().any(is_certain),
+        Condition::Not(part) => is_contradiction(part),
+        _ => false,
+    }
+}
+
+fn is_every_path(text: &Text) -> bool {
+    match text {
+        Text::Below(begin) | Text::Prefix(begin) => begin.is_empty() || begin == "/",
+        Text::Glob(glob) => matches!(glob.to_string().as_str(), "**" | "/**"),
+        Text::AnyOf(texts) => texts.iter().any(is_every_path),
+        Text::Equal(_) | Text::Regex(_) => false,
+    }
+}
+
 /// The parts that must all hold, also those of parts that are lists of them.
 fn flat(condition: &Condition) -> Vec<&Condition> {
     match condition {

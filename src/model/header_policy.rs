@@ -1,5 +1,30 @@
 //! Which headers tell clients where they stand, and how.
 
+/// The header fields that a script in a browser has to be let read: all that this crate writes, by their default names.
+///
+/// A browser shows a script of another origin none of them, `Retry-After` included, unless the server says
+/// `Access-Control-Expose-Headers`. Where a site gives its fields other names, ask [`HeaderPolicy::exposed`].
+///
+/// # Examples
+///
+/// ```
+/// use actix_cors::Cors;
+///
+/// let cors = Cors::default().allowed_origin("https://app.example").expose_headers(timebudget::EXPOSED_HEADERS);
+/// # let _ = cors;
+/// ```
+pub const EXPOSED_HEADERS: [&str; 9] = [
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-RateLimit-Used",
+    "X-RateLimit-Resource",
+    "X-RateLimit-Unit",
+    "RateLimit",
+    "RateLimit-Policy",
+];
+
 /// Which headers tell clients where they stand; the default is Frappe's.
 ///
 /// `Retry-After` is on every refusal, whatever this says.
@@ -26,6 +51,34 @@ pub enum Standard {
 impl Default for HeaderPolicy {
     fn default() -> Self {
         Self { enabled: true, reset: ResetStyle::Seconds, names: HeaderNames::default(), standard: None }
+    }
+}
+
+impl HeaderPolicy {
+    /// The header fields that a script in a browser has to be let read, by the names that they have here.
+    ///
+    /// There are more than some responses bear: which of them do depends on the rules and on the answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::EXPOSED_HEADERS;
+    /// use timebudget::model::header_policy::HeaderPolicy;
+    ///
+    /// let mut policy = HeaderPolicy::default();
+    /// assert!(policy.exposed().eq(EXPOSED_HEADERS));
+    /// policy.names.limit = "X-Quota".to_owned();
+    /// assert!(policy.exposed().any(|name| name == "X-Quota"));
+    /// ```
+    pub fn exposed(&self) -> impl Iterator<Item = &str> {
+        let HeaderNames { limit, remaining, reset, used } = &self.names;
+        EXPOSED_HEADERS.into_iter().map(move |name| match name {
+            "X-RateLimit-Limit" => limit,
+            "X-RateLimit-Remaining" => remaining,
+            "X-RateLimit-Reset" => reset,
+            "X-RateLimit-Used" => used,
+            other => other,
+        })
     }
 }
 

@@ -1,17 +1,22 @@
 //! The ledger: what an account has spent, as a straight line.
 //!
 //! While `n` requests of an account run, its spend grows by `n` microseconds per microsecond. So an account keeps
-//! no list of its running requests, only the line `spent(t) = base + running · t`. What the admitted requests are
-//! still expected to cost is a second line of the same slope: each is expected to cost what was expected at its
-//! admission, and as much again as it has already run.
+//! no list of its running requests, only the line `spent(t) = base + running · t`. What those that run are still
+//! expected to cost is a second line of the same slope: each is expected to cost what was expected at its admission,
+//! and as much again as it has already run. While a request waits for its client, this `part` of it lies in a sum
+//! apart, `waiting`.
 //!
 //! ```text
-//! start at t     base -= t    held += expected - t      running += 1    admitted += 1
-//! pause at t     base += t    held += t                 running -= 1
-//! resume at t    base -= t    held -= t                 running += 1
-//! leave                       held -= expected + cost                   admitted -= 1
+//! part = expected + cost, what the request has run so far
+//!
+//! start at t     base -= t    held += expected - t                      running += 1    admitted += 1
+//! pause at t     base += t    held += t - part       waiting += part    running -= 1
+//! resume at t    base -= t    held += part - t       waiting -= part    running += 1
+//! leave                                              waiting -= part                    admitted -= 1
 //! window's edge  base = -running · edge
 //! ```
+//!
+//! A request that ends while it runs is paused and leaves.
 //!
 //! Products of a count and a tick may leave the range of `i64` on their way, so all arithmetic on lines wraps;
 //! a value is exact as long as it is itself below 2^63 µs, which is 292 thousand years.
@@ -32,8 +37,8 @@ use crate::model::units::{Micros, Tick};
 /// account.start(Tick(1_000), Micros(0));
 /// account.start(Tick(1_500), Micros(0));
 /// assert_eq!(account.spent(Tick(2_000)), 1_000 + 500);
-/// account.pause(Tick(2_000));
-/// account.leave(Micros(0), Micros(1_000));
+/// account.pause(Tick(2_000), Micros(1_000));
+/// account.leave(Micros(1_000));
 /// assert_eq!(account.spent(Tick(2_500)), 1_000 + 1_000);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub struct Ledger {
     pub base: i64,
     /// The hold's value at tick 0, in microseconds.
     pub held: i64,
+    /// What the paused requests are still expected to cost, in microseconds.
+    pub waiting: u64,
     /// The slope of both: requests that run and are not waiting for their client.
     pub running: u32,
     /// Admitted requests that have not been settled.
@@ -55,13 +62,13 @@ impl Ledger {
         self.value(self.base, at)
     }
 
-    /// What the admitted requests are still expected to cost of a window of which `left` is left.
+    /// What the running requests are still expected to cost of a window of which `left` is left.
     ///
     /// It counts for each request what it has already run once more, since what has run long goes on for long; but no
     /// request can cost the window more than what is left of it.
     #[inline]
     pub fn hold(&self, at: Tick, left: Micros) -> u64 {
-        let most = u64::from(self.admitted).saturating_mul(left.0);
+        let most = u64::from(self.running).saturating_mul(left.0);
         self.value(self.held, at).min(most)
     }
 
@@ -69,38 +76,39 @@ impl Ledger {
     #[inline]
     pub fn start(&mut self, at: Tick, expected: Micros) {
         self.admitted += 1;
-        self.held = self.held.wrapping_add(expected.0 as i64);
-        self.resume(at);
+        self.run(at, expected);
     }
 
     /// Stops the time of a request that begins to wait for its client, or ends.
+    ///
+    /// `part` is what was expected at its admission and what it has run since, over all windows.
     #[inline]
-    pub fn pause(&mut self, at: Tick) {
+    pub fn pause(&mut self, at: Tick, part: Micros) {
         self.base = self.base.wrapping_add(at.0);
-        self.held = self.held.wrapping_add(at.0);
+        self.held = self.held.wrapping_add(at.0).wrapping_sub(part.0 as i64);
+        self.waiting = self.waiting.wrapping_add(part.0);
         self.running -= 1;
     }
 
-    /// Lets the time of a paused request run again.
+    /// Lets the time of a request run again that was paused with the same part.
     #[inline]
-    pub fn resume(&mut self, at: Tick) {
-        self.base = self.base.wrapping_sub(at.0);
-        self.held = self.held.wrapping_sub(at.0);
-        self.running += 1;
+    pub fn resume(&mut self, at: Tick, part: Micros) {
+        self.waiting = self.waiting.wrapping_sub(part.0);
+        self.run(at, part);
     }
 
-    /// Ends a paused request that was admitted with `expected` and has run for `cost`, over all windows.
+    /// Ends a request that was paused with the same part.
     #[inline]
-    pub fn leave(&mut self, expected: Micros, cost: Micros) {
+    pub fn leave(&mut self, part: Micros) {
+        self.waiting = self.waiting.wrapping_sub(part.0);
         self.admitted -= 1;
-        self.release(expected, cost);
     }
 
-    /// Takes one request's part out of the hold.
     #[inline]
-    pub fn release(&mut self, expected: Micros, cost: Micros) {
-        let part = (expected.0 as i64).wrapping_add(cost.0 as i64);
-        self.held = self.held.wrapping_sub(part);
+    fn run(&mut self, at: Tick, part: Micros) {
+        self.base = self.base.wrapping_sub(at.0);
+        self.held = self.held.wrapping_add(part.0 as i64).wrapping_sub(at.0);
+        self.running += 1;
     }
 
     /// Charges `amount` microseconds at once, or returns them if it is below 0.
@@ -145,12 +153,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_paused_request_costs_nothing_and_still_holds() {
+    fn a_paused_request_costs_nothing_and_what_it_is_expected_to_cost_waits_with_it() {
         let mut account = Ledger::default();
         account.start(Tick(0), Micros(100));
-        account.pause(Tick(30));
+        account.pause(Tick(30), Micros(130));
         assert_eq!(account.spent(Tick(1_000)), 30);
-        assert_eq!(account.hold(Tick(1_000), Micros(5_000)), 130);
+        assert_eq!((account.hold(Tick(1_000), Micros(5_000)), account.waiting), (0, 130));
+        account.resume(Tick(1_000), Micros(130));
+        assert_eq!((account.hold(Tick(1_000), Micros(5_000)), account.waiting), (130, 0));
     }
 
     #[test]
@@ -185,10 +195,10 @@ mod tests {
         let mut account = Ledger::default();
         account.start(Tick(5), Micros(70));
         account.start(Tick(6), Micros(0));
-        account.pause(Tick(10));
-        account.leave(Micros(70), Micros(5));
-        account.pause(Tick(20));
-        account.leave(Micros(0), Micros(14));
+        account.pause(Tick(10), Micros(75));
+        account.leave(Micros(75));
+        account.pause(Tick(20), Micros(14));
+        account.leave(Micros(14));
         assert_eq!(account, Ledger { base: 19, ..Ledger::default() });
     }
 }

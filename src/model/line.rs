@@ -1,7 +1,7 @@
 //! A ledger at one moment, which is what processes tell each other.
 //!
 //! A [`Ledger`] is relative to the ticks of its process, which mean nothing elsewhere. Its values at one moment, with
-//! the slope, mean the same everywhere, and those of several processes are summed by summing four integers.
+//! the slope, mean the same everywhere, and those of several processes are summed by summing five integers.
 
 use crate::model::ledger::Ledger;
 use crate::model::units::{Micros, Tick};
@@ -17,9 +17,11 @@ pub const FROZEN_AFTER: Micros = Micros(3_000_000);
 pub struct Line {
     /// What has been charged, in the limit's unit.
     pub spent: u64,
-    /// What the admitted requests are still expected to cost, in microseconds.
+    /// What the running requests are still expected to cost, in microseconds.
     pub held: u64,
-    /// By how many microseconds per microsecond both rise.
+    /// What the paused requests are still expected to cost, in microseconds.
+    pub waiting: u64,
+    /// By how many microseconds per microsecond `spent` and `held` rise.
     pub running: u32,
     /// Admitted requests that have not been settled.
     pub admitted: u32,
@@ -31,14 +33,15 @@ impl Line {
         Self {
             spent: ledger.spent(at),
             held: ledger.hold(at, Micros(u64::MAX)),
+            waiting: ledger.waiting,
             running: ledger.running,
             admitted: ledger.admitted,
         }
     }
 
-    /// What the admitted requests are expected to cost a window of which `left` is left: none can cost more than that.
+    /// What the running requests are expected to cost a window of which `left` is left: none can cost more than that.
     pub fn hold(&self, left: Micros) -> u64 {
-        self.held.min(u64::from(self.admitted).saturating_mul(left.0))
+        self.held.min(u64::from(self.running).saturating_mul(left.0))
     }
 
     /// Whether it says nothing: nothing is charged and nothing runs.
@@ -58,8 +61,10 @@ pub struct Others {
 
 impl Others {
     /// Before anything was read.
-    pub const UNKNOWN: Self =
-        Self { line: Line { spent: 0, held: 0, running: 0, admitted: 0 }, read_at: Tick(i64::MIN / 2) };
+    pub const UNKNOWN: Self = Self {
+        line: Line { spent: 0, held: 0, waiting: 0, running: 0, admitted: 0 },
+        read_at: Tick(i64::MIN / 2),
+    };
 
     /// The lines at a tick.
     ///
@@ -92,6 +97,8 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.start(Tick(100), Micros(70));
         ledger.start(Tick(250), Micros(0));
+        ledger.start(Tick(250), Micros(40));
+        ledger.pause(Tick(260), Micros(50));
         let others = Others { line: Line::of(&ledger, Tick(300)), read_at: Tick(9_000) };
         let there = others.at(Tick(9_500));
         assert_eq!(there, Line::of(&ledger, Tick(800)));
@@ -99,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_others_hold_is_clipped_to_what_is_left_of_the_window() {
-        let line = Line { held: 900, admitted: 2, ..Line::default() };
+        let line = Line { held: 900, running: 2, admitted: 3, ..Line::default() };
         assert_eq!(line.hold(Micros(100)), 200);
         assert_eq!(line.hold(Micros(1_000)), 900);
     }

@@ -12,7 +12,7 @@
 //! 4. **Exact at the edge.** A claim that spans windows pays each window for the time it ran in it.
 //! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
-//!    one account per book, and that is counted.
+//!    65,536 accounts per book, by their keys' hashes, and that is counted and logged once a window.
 //! 7. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
@@ -27,6 +27,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use self::uri::{StoreUri, UriError, open};
+use crate::model::hold;
 use crate::model::key::{AccountHash, KeyHash, Salt};
 use crate::model::now::Now;
 pub use crate::model::rule::Counts;
@@ -70,15 +71,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stops the time of an admitted request that begins to wait for its client.
     ///
-    /// A request is paused once until it is resumed: the account is a sum and cannot tell whose time it stops. Callers
-    /// keep track of that.
-    fn pause(&self, claims: &[Claim], now: Now);
+    /// `cost` is what it has cost so far, over all windows. A request is paused once until it is resumed: the account is
+    /// a sum and cannot tell whose time it stops. Callers keep track of that.
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now);
 
-    /// Lets the time of a paused request run again; only of a paused one.
-    fn resume(&self, claims: &[Claim], now: Now);
+    /// Lets the time of a paused request run again that has cost `cost`; only of a paused one.
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now);
 
-    /// Says where the accounts of an admitted request stand that has cost `cost` so far; its own hold is left out.
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now);
+    /// Says where the accounts of an admitted request stand that has come so far; its own hold is left out.
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now);
 
     /// Ends an admitted request, and says where its accounts stand. A second call does nothing.
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now);
@@ -203,8 +204,13 @@ impl Claim {
     /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit
     /// refuses.
     pub const fn remaining(&self) -> u64 {
-        let Standing { spent, hold, refuses, .. } = self.standing;
-        if refuses { 0 } else { self.quota.saturating_sub(spent).saturating_sub(hold) }
+        if self.standing.refuses { 0 } else { self.quota.saturating_sub(self.taken()) }
+    }
+
+    /// What is spent and held of the quota.
+    pub(crate) const fn taken(&self) -> u64 {
+        let Standing { spent, hold, waiting, .. } = self.standing;
+        spent.saturating_add(hold::hold(self.quota, spent, hold, waiting))
     }
 
     /// Whether the claim makes its rule refuse the request.
@@ -284,8 +290,10 @@ pub enum Verdict {
 pub struct Standing {
     /// Charged so far in this window, in the limit's unit; of a cap, the requests that run.
     pub spent: u64,
-    /// What the admitted requests of others are still expected to cost.
+    /// What the running requests of others are still expected to cost.
     pub hold: u64,
+    /// What those of others that wait for their clients are; how much of it is held, [`hold::hold`] says.
+    pub waiting: u64,
     /// Admitted requests that have not been settled.
     pub admitted: u32,
     /// Whether this limit refuses.
@@ -301,11 +309,21 @@ impl Standing {
     pub const UNKNOWN: Self = Self {
         spent: 0,
         hold: 0,
+        waiting: 0,
         admitted: 0,
         refuses: false,
         window: Window::ALL_TIME,
         left: Micros(u64::MAX),
     };
+}
+
+/// How far an admitted request has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How long it has run, over all windows.
+    pub cost: Micros,
+    /// Whether it waits for its client, so that its time stands still.
+    pub paused: bool,
 }
 
 /// How an admitted request ends.
@@ -335,8 +353,10 @@ impl Settlement {
 /// What a store holds and has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Accounts in force.
+    /// Accounts in force that keys have to themselves: as many as `max_accounts` at most.
     pub accounts: usize,
+    /// Accounts in force that newcomers share because there was no room for them.
+    pub shared: usize,
     /// Decisions that fell on a shared account because there was no room for one of their own.
     pub overflowed: u64,
     /// Decisions that were made without the others that should have been asked.

@@ -7,7 +7,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
 
-use crate::harness::{Gate, SECOND, World, secs, serve};
+use crate::harness::{Answer, Gate, SECOND, World, secs, serve, site};
 
 async fn hello() -> &'static str {
     "hello"
@@ -167,6 +167,59 @@ async fn a_browser_can_read_the_refusal_if_cors_is_outside() {
     let preflight = client.ask(PREFLIGHT).await;
     assert_eq!(preflight.status, 200);
     assert!(preflight.tells_nothing(), "it did not come as far as the budget");
+}
+
+/// Whether `Access-Control-Expose-Headers` names each field of ours that an answer bears.
+fn exposes_what_it_says(answer: &Answer) -> bool {
+    let exposed = answer.field("access-control-expose-headers").expect("the fields that scripts may read");
+    let exposed: Vec<_> = exposed.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
+    let is_ours =
+        |name: &str| name.contains("ratelimit") || name.starts_with("x-quota") || name == "retry-after";
+    answer.names().filter(|name| is_ours(name)).all(|name| exposed.iter().any(|exposed| exposed == name))
+}
+
+/// A script in a browser saw neither `Retry-After` nor what is left: CORS lets it read what is exposed, and nobody knew
+/// all that is to be.
+#[actix_web::test]
+async fn a_script_of_another_origin_can_read_each_field_that_there_is() {
+    let world = World::new();
+    let budget = world.budget_of(
+        r#"{ "rate_limit": "1 per hour; 60s per hour", "rate_limit_headers": { "standard": "draft-11" } }"#,
+    );
+    let server = serve(move || {
+        let cors = Cors::default().allowed_origin("https://b.example").allow_any_method();
+        let cors = cors.expose_headers(timebudget::EXPOSED_HEADERS);
+        App::new().wrap(budget.clone()).wrap(cors).route("/a", web::to(hello))
+    });
+    let mut client = server.connect().await;
+    let preflight = client.ask(PREFLIGHT).await;
+    assert_eq!(
+        preflight.field("access-control-allow-methods").map(|found| found.contains("PUT")),
+        Some(true)
+    );
+    let from_there = "PUT /a HTTP/1.1\r\nHost: a\r\nOrigin: https://b.example\r\nContent-Length: 0\r\n\r\n";
+    for (status, fields) in [(200, 8), (429, 8)] {
+        let answer = client.ask(from_there).await;
+        assert_eq!(answer.status, status);
+        assert!(exposes_what_it_says(&answer), "{answer:?}");
+        let told = answer.names().filter(|name| name.contains("ratelimit") || *name == "retry-after").count();
+        assert_eq!(told, fields, "{answer:?}");
+    }
+}
+
+#[actix_web::test]
+async fn fields_with_other_names_are_exposed_by_these() {
+    let world = World::new();
+    let file = r#"{ "rate_limit": "1 per hour",
+        "rate_limit_headers": { "names": { "limit": "X-Quota", "remaining": "X-Quota-Left" } } }"#;
+    let (budget, policy) = (world.budget_of(file), site("test", file).headers);
+    let server = serve(move || {
+        let cors = Cors::default().allowed_origin("https://b.example").expose_headers(policy.exposed());
+        App::new().wrap(budget.clone()).wrap(cors).route("/a", web::get().to(hello))
+    });
+    let answer = server.connect().await.get_with("/a", "Origin: https://b.example\r\n").await;
+    assert_eq!((answer.field("x-quota"), answer.field("x-quota-left")), (Some("1"), Some("0")));
+    assert!(exposes_what_it_says(&answer), "{answer:?}");
 }
 
 #[actix_web::test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use timebudget::model::key::KeyHasher;
 use timebudget::model::units::Unit;
 use timebudget::store::{
-    Book, BookSpec, Census, Charge, Claim, Fault, Mode, Settlement, Store, Tally, Verdict, open,
+    Book, BookSpec, Census, Charge, Claim, Fault, Mode, Progress, Settlement, Store, Tally, Verdict, open,
 };
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
@@ -90,7 +90,7 @@ impl<S> Asking<S> {
     /// What the store takes for the wall clock: from where a window begins that nobody has looked at yet.
     fn wall(&self, now: Now) -> UnixMicros {
         let mut claims = [self.stranger()];
-        self.store.look(&mut claims, Micros(0), now);
+        self.store.look(&mut claims, Progress::default(), now);
         let standing = claims[0].standing;
         standing.window.end.plus(-(standing.left.0 as i64))
     }
@@ -131,16 +131,16 @@ impl<S: Send + Sync + 'static> Store for Asking<S> {
         }
     }
 
-    fn pause(&self, claims: &[Claim], now: Now) {
-        self.store.pause(claims, self.at(now));
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.store.pause(claims, cost, self.at(now));
     }
 
-    fn resume(&self, claims: &[Claim], now: Now) {
-        self.store.resume(claims, self.at(now));
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.store.resume(claims, cost, self.at(now));
     }
 
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.store.look(claims, cost, self.at(now));
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        self.store.look(claims, progress, self.at(now));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {

@@ -58,7 +58,8 @@ macro_rules! acceptance {
                 a_request_that_outlasts_its_expectation_holds_what_it_has_run,
                 no_request_holds_more_than_is_left_of_the_window,
                 ones_own_hold_is_left_out_of_a_look,
-                a_waiting_request_costs_nothing_and_still_holds,
+                a_waiting_request_costs_nothing_and_holds_little,
+                however_many_requests_wait_the_next_is_admitted,
             }
         );
         $crate::promises!(

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use timebudget::model::key::{KeyHash, KeyHasher};
 use timebudget::model::units::Unit;
-use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Standing, Store, Tally, Verdict};
+use timebudget::store::{
+    Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Standing, Store, Tally, Verdict,
+};
 use timebudget::{Clock, ManualClock, Micros, Now, Period, UnixMicros, Zone};
 
 /// The top of an hour and no midnight: 2023-11-14 22:00 UTC.
@@ -89,6 +91,16 @@ impl<S: Store> Desk<S> {
         self.store.admit(claims, Mode::Decide, self.now()).unwrap()
     }
 
+    /// Lets a request that has run for `cost` wait for its client.
+    pub(crate) fn pause(&self, claims: &mut [Claim], cost: u64) {
+        self.store.pause(claims, Micros(cost), self.now());
+    }
+
+    /// Lets a request run again that had run for `cost`.
+    pub(crate) fn resume(&self, claims: &mut [Claim], cost: u64) {
+        self.store.resume(claims, Micros(cost), self.now());
+    }
+
     /// Ends a request that has run for `cost` and was not waiting for its client.
     pub(crate) fn settle(&self, claims: &mut [Claim], cost: u64) {
         self.settle_as(claims, Settlement { cost: Micros(cost), ..Settlement::default() });
@@ -101,7 +113,7 @@ impl<S: Store> Desk<S> {
     /// Where the account of a claim stands, seen by a stranger.
     pub(crate) fn standing(&self, claim: Claim) -> Standing {
         let mut seen = [claim];
-        self.store.look(&mut seen, Micros(0), self.now());
+        self.store.look(&mut seen, Progress::default(), self.now());
         seen[0].standing
     }
 

@@ -37,10 +37,10 @@ pub(crate) fn a_request_that_pauses_over_an_edge_pays_for_what_it_ran<S: Store>(
     let mut running = [claim];
     desk.admit(&mut running);
     desk.pass(40);
-    desk.store.pause(&running, desk.now());
+    desk.pause(&mut running, 40);
     desk.pass(200);
     assert_eq!(desk.spent(claim), 0);
-    desk.store.resume(&running, desk.now());
+    desk.resume(&mut running, 40);
     desk.pass(25);
     desk.settle(&mut running, 65);
     assert_eq!(desk.spent(claim), 25);

@@ -1,7 +1,7 @@
 //! Promises about requests that run.
 
 use timebudget::Micros;
-use timebudget::store::{Store, Verdict};
+use timebudget::store::{Claim, Progress, Standing, Store, Verdict};
 
 use crate::desk::{Desk, HOUR};
 
@@ -59,21 +59,47 @@ pub(crate) fn ones_own_hold_is_left_out_of_a_look<S: Store>(desk: &Desk<S>) {
     desk.pass(30);
     desk.admit(&mut second);
     desk.pass(5);
-    desk.store.look(&mut first, Micros(35), desk.now());
-    assert_eq!((first[0].standing.spent, first[0].standing.hold), (40, 7 + 5));
-    assert_eq!(first[0].standing.admitted, 1);
-    desk.store.look(&mut second, Micros(5), desk.now());
-    assert_eq!((second[0].standing.spent, second[0].standing.hold), (40, 100 + 35));
+    let seen = |own: &mut [Claim; 1], cost, paused| {
+        desk.store.look(own, Progress { cost: Micros(cost), paused }, desk.now());
+        let Standing { spent, hold, waiting, admitted, .. } = own[0].standing;
+        (spent, hold, waiting, admitted)
+    };
+    assert_eq!(seen(&mut first, 35, false), (40, 7 + 5, 0, 1));
+    assert_eq!(seen(&mut second, 5, false), (40, 100 + 35, 0, 1));
+    desk.pause(&mut second, 5);
+    desk.pass(10);
+    assert_eq!(seen(&mut first, 45, false), (50, 0, 7 + 5, 1));
+    assert_eq!(seen(&mut second, 5, true), (50, 100 + 45, 0, 1));
 }
 
-pub(crate) fn a_waiting_request_costs_nothing_and_still_holds<S: Store>(desk: &Desk<S>) {
-    let claim = desk.timed(desk.time("time"), "key", HOUR, 100);
-    let running = [claim];
-    let mut admitted = running;
+pub(crate) fn a_waiting_request_costs_nothing_and_holds_little<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", 10_020, 3_000);
+    let mut admitted = [claim];
     desk.admit(&mut admitted);
     desk.pass(20);
-    desk.store.pause(&admitted, desk.now());
+    desk.pause(&mut admitted, 20);
     desk.pass(500);
-    let standing = desk.standing(claim);
-    assert_eq!((standing.spent, standing.hold, standing.admitted), (20, 120, 1));
+    let Standing { spent, hold, waiting, admitted: count, .. } = desk.standing(claim);
+    assert_eq!((spent, hold, waiting, count), (20, 0, 3_020, 1));
+    let mut other = [claim];
+    desk.admit(&mut other);
+    assert_eq!(other[0].remaining(), 9_000, "a tenth of what is left is held");
+    desk.resume(&mut admitted, 20);
+    assert_eq!(desk.standing(claim).hold, 3_000 + 3_020);
+}
+
+/// Eighty clients that stalled with a request each once locked all others out of a budget that was hardly spent.
+pub(crate) fn however_many_requests_wait_the_next_is_admitted<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", 60_000, 1_000);
+    for _ in 0..80 {
+        let mut stalled = [claim];
+        assert_eq!(desk.admit(&mut stalled), Verdict::Admitted);
+        desk.pause(&mut stalled, 0);
+    }
+    desk.pass(1_000_000);
+    for _ in 0..100 {
+        let mut next = [claim];
+        assert_eq!(desk.admit(&mut next), Verdict::Admitted);
+        desk.settle(&mut next, 0);
+    }
 }

@@ -3,8 +3,9 @@
 use timebudget::store::{Charge, Claim, Counts, Verdict};
 use timebudget::{Now, Period, Window, Zone};
 
-/// What an account of the naive store has spent, holds and has admitted.
-pub(crate) type Sum = (u64, u64, u32);
+/// What an account of the naive store has spent, what its running requests hold, what its waiting ones are expected to
+/// cost, and how many it has admitted.
+pub(crate) type Sum = (u64, u64, u64, u32);
 
 /// One book's windows, cut as the calendar promises: by the wall clock, and for their length by the even clock.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +59,18 @@ impl Naive {
         let mine = |other: &(usize, Claim)| other.0 == book && other.1.key == claim.key;
         let once = self.amounts.iter().filter(|a| mine(&a.account) && a.sequence == windows.sequence);
         let mut spent: i64 = once.map(|a| a.amount).sum();
-        let (mut hold, mut admitted) = (0, 0);
+        let (mut hold, mut waiting, mut running, mut admitted) = (0, 0, 0, 0);
         for request in &self.requests {
             let Some((_, own, _)) = request.charged.iter().find(|c| mine(&(c.0, c.1))) else { continue };
             match own.charge {
                 Charge::Time { expected } => {
                     spent += request.ran(windows.start, now);
-                    hold += if request.settled { 0 } else { expected.0 as i64 + request.ran(i64::MIN, now) };
+                    let part = expected.0 + request.ran(i64::MIN, now) as u64;
+                    match (request.settled, request.runs()) {
+                        (true, _) => {}
+                        (false, true) => (hold, running) = (hold + part, running + 1),
+                        (false, false) => waiting += part,
+                    }
                     admitted += u32::from(!request.settled);
                 }
                 Charge::Place => admitted += u32::from(!request.settled),
@@ -74,8 +80,8 @@ impl Naive {
         if claim.charge == Charge::Place {
             spent = i64::from(admitted);
         }
-        let left = (windows.edge_utc - now.utc.0).max(0);
-        (spent as u64, (hold as u64).min(u64::from(admitted).saturating_mul(left as u64)), admitted)
+        let left = (windows.edge_utc - now.utc.0).max(0) as u64;
+        (spent as u64, hold.min(left.saturating_mul(running)), waiting, admitted)
     }
 
     /// Decides over claims of rules with one claim each; returns the request's number.
@@ -133,9 +139,12 @@ impl Naive {
     }
 
     fn fits(&self, book: usize, claim: &Claim, now: Now) -> bool {
-        let (spent, hold, _) = self.sum(book, claim, now);
+        let (spent, hold, waiting, _) = self.sum(book, claim, now);
         match claim.charge {
-            Charge::Time { .. } => spent + hold < claim.quota,
+            Charge::Time { .. } => {
+                let most = claim.quota.saturating_sub(spent + hold) / 10;
+                spent + hold + waiting.min(most) < claim.quota
+            }
             Charge::Requests { cost } => spent + cost.max(1) <= claim.quota,
             Charge::Place => spent < claim.quota,
         }
@@ -161,6 +170,10 @@ impl Windows {
 }
 
 impl Request {
+    fn runs(&self) -> bool {
+        matches!(self.intervals.last(), Some((_, None)))
+    }
+
     /// How long it has run since a tick.
     fn ran(&self, since: i64, now: Now) -> i64 {
         let piece =

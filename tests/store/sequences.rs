@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
-use timebudget::store::{Charge, Claim, Counts, Settlement, Store, Tally, Verdict};
+use timebudget::store::{Charge, Claim, Counts, Settlement, Standing, Store, Tally, Verdict};
 use timebudget::{Micros, Period};
 
 use crate::desk::Desk;
@@ -130,12 +130,12 @@ impl Pair {
         let Running { claims, number, paused } = &mut self.running[which];
         match *action {
             Action::Pause(_) if !*paused => {
-                self.desk.store.pause(claims, now);
+                self.desk.store.pause(claims, Micros(self.naive.cost(*number, now)), now);
                 self.naive.pause(*number, now);
                 *paused = true;
             }
             Action::Resume(_) if *paused => {
-                self.desk.store.resume(claims, now);
+                self.desk.store.resume(claims, Micros(self.naive.cost(*number, now)), now);
                 self.naive.resume(*number, now);
                 *paused = false;
             }
@@ -161,8 +161,8 @@ impl Pair {
         for book in 0..BOOKS.len() {
             for key in 0..KEYS.len() {
                 let claim = self.claim(book, key, 0, 1);
-                let standing = self.desk.standing(claim);
-                let sum = (standing.spent, standing.hold, standing.admitted);
+                let Standing { spent, hold, waiting, admitted, .. } = self.desk.standing(claim);
+                let sum = (spent, hold, waiting, admitted);
                 assert_eq!(sum, self.naive.sum(book, &claim, now), "book {book}, key {key}, at {now:?}");
             }
         }

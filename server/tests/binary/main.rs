@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod environment;
 mod explain;
+mod front;
 mod hostile;
 mod limits;
 mod reload;

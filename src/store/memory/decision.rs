@@ -2,14 +2,16 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use smallvec::SmallVec;
+
+use super::Memory;
 use super::locked::Locked;
+use super::overflow::{is_shared, shared};
 use super::table::Table;
-use super::{Full, Memory};
-use crate::model::key::KeyHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
-use crate::model::units::{Micros, Tick};
-use crate::store::{Charge, Claim, Counts, Mode, Part, Settlement, Standing, Ticket, Verdict};
+use crate::model::units::{Micros, Tick, UnixMicros};
+use crate::store::{Charge, Claim, Counts, Mode, Part, Progress, Settlement, Standing, Ticket, Verdict};
 
 /// What happens to some claims at once, at one moment.
 pub(super) struct Decision<'a, L> {
@@ -30,46 +32,48 @@ pub(super) struct Weighed {
 }
 
 impl<L: Locked> Decision<'_, L> {
-    /// Decides, unless there is no room for an account that the decision would need.
-    pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Result<Verdict, Full> {
-        let weighed = self.weigh(claims);
+    /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        let mut weighed = self.weigh(claims);
         if weighed.newcomers > 0 && !self.has_room_for(weighed.newcomers) {
-            return Err(Full);
+            self.send_newcomers_aside(claims);
+            weighed = self.weigh(claims);
         }
-        Ok(self.conclude(claims, mode, weighed.refuses))
+        self.conclude(claims, mode, weighed.refuses)
     }
 
-    /// Decides; accounts that do not exist are made, be there room or not.
-    pub(super) fn decide_without_bound(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
-        let refuses = self.weigh(claims).refuses;
-        self.conclude(claims, mode, refuses)
-    }
-
-    /// Gives each claim whose account does not exist the key of another.
-    pub(super) fn send_newcomers_to(&mut self, key: KeyHash, claims: &mut [Claim]) {
-        for claim in claims {
-            if self.table(claim).find(claim.account()).is_none() {
-                claim.key = key;
+    /// Gives each claim whose account does not exist the key of one that newcomers share.
+    #[cold]
+    pub(super) fn send_newcomers_aside(&mut self, claims: &mut [Claim]) {
+        let mut edges: SmallVec<[UnixMicros; 4]> = SmallVec::new();
+        for claim in claims.iter_mut().filter(|claim| !is_shared(claim.key)) {
+            let table = self.table(claim);
+            if table.find(claim.account()).is_none() {
+                edges.push(table.in_force.edge);
+                claim.key = shared(claim.key);
             }
         }
+        if !edges.is_empty() {
+            self.store.overflow.note(self.store.max_accounts, edges.into_iter(), self.now);
+        }
     }
 
-    pub(super) fn pause(&mut self, claims: &[Claim]) {
-        self.each_timed(claims, Ledger::pause);
+    pub(super) fn pause(&mut self, claims: &[Claim], cost: Micros) {
+        self.each_timed(claims, cost, Ledger::pause);
     }
 
-    pub(super) fn resume(&mut self, claims: &[Claim]) {
-        self.each_timed(claims, Ledger::resume);
+    pub(super) fn resume(&mut self, claims: &[Claim], cost: Micros) {
+        self.each_timed(claims, cost, Ledger::resume);
     }
 
-    pub(super) fn look(&mut self, claims: &mut [Claim], cost: Micros) {
+    pub(super) fn look(&mut self, claims: &mut [Claim], progress: Progress) {
         let now = self.now;
         for claim in claims {
             let table = self.table(claim);
             let mut ledger = table.entry(claim).map_or_else(Ledger::default, |at| table.ledger(at));
             if let (Charge::Time { expected }, Some(_)) = (claim.charge, claim.ticket) {
-                ledger.release(expected, cost);
-                ledger.admitted -= 1;
+                // Where it would stand if the request ended now.
+                leave(&mut ledger, table.at(now), expected, progress);
             }
             claim.standing = standing(claim.charge, table, &ledger, now);
         }
@@ -184,19 +188,18 @@ impl<L: Locked> Decision<'_, L> {
         claim.standing = standing(claim.charge, table, &ledger, now);
         table.set(at, &ledger);
         if claim.charge == Charge::Place && ledger.is_idle() {
-            table.remove(at);
-            store.accounts.fetch_sub(1, Relaxed);
+            store.remove(table, at, claim);
         }
     }
 
-    fn each_timed(&mut self, claims: &[Claim], change: impl Fn(&mut Ledger, Tick)) {
+    fn each_timed(&mut self, claims: &[Claim], cost: Micros, change: impl Fn(&mut Ledger, Tick, Micros)) {
         let now = self.now;
-        let timed = |claim: &&Claim| matches!(claim.charge, Charge::Time { .. }) && claim.ticket.is_some();
-        for claim in claims.iter().filter(timed) {
+        for claim in claims.iter().filter(|claim| claim.ticket.is_some()) {
+            let Charge::Time { expected } = claim.charge else { continue };
             let table = self.table(claim);
             if let Some(at) = table.entry(claim) {
                 let tick = table.at(now);
-                table.change(at, |ledger| change(ledger, tick));
+                table.change(at, |ledger| change(ledger, tick, part(expected, cost)));
             }
         }
     }
@@ -223,10 +226,8 @@ fn end_time(
     now: Now,
 ) {
     let tick = table.at(now);
-    if !settlement.paused {
-        ledger.pause(tick);
-    }
-    ledger.leave(expected, settlement.cost);
+    let Settlement { cost, paused, .. } = *settlement;
+    leave(ledger, tick, expected, Progress { cost, paused });
     if settlement.extra_micros >= 0 {
         ledger.add(settlement.extra_micros);
     } else {
@@ -236,10 +237,26 @@ fn end_time(
     }
 }
 
+/// Takes a request that has come so far out of its account: what it has spent stays.
+#[inline]
+fn leave(ledger: &mut Ledger, tick: Tick, expected: Micros, progress: Progress) {
+    let part = part(expected, progress.cost);
+    if !progress.paused {
+        ledger.pause(tick, part);
+    }
+    ledger.leave(part);
+}
+
+/// What a request holds, or would hold if it ran.
+#[inline]
+const fn part(expected: Micros, cost: Micros) -> Micros {
+    Micros(expected.0.saturating_add(cost.0))
+}
+
 fn fits(claim: &Claim) -> bool {
-    let Standing { spent, hold, .. } = claim.standing;
+    let spent = claim.standing.spent;
     match claim.charge {
-        Charge::Time { .. } => spent.saturating_add(hold) < claim.quota,
+        Charge::Time { .. } => claim.taken() < claim.quota,
         Charge::Requests { cost } => spent.saturating_add(cost.max(1)) <= claim.quota,
         Charge::Place => spent < claim.quota,
     }
@@ -263,6 +280,7 @@ fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standin
     Standing {
         spent,
         hold: ledger.hold(at, left),
+        waiting: ledger.waiting,
         admitted: ledger.admitted,
         refuses: false,
         window: table.in_force.window,

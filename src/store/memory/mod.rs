@@ -6,6 +6,7 @@
 mod decision;
 mod entries;
 mod locked;
+mod overflow;
 #[cfg(feature = "redis")]
 mod peek;
 mod shard;
@@ -18,12 +19,13 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
 use self::decision::Decision;
 use self::locked::{Many, common_shard};
+use self::overflow::{Overflow, is_shared};
 use self::shard::Shard;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Table};
@@ -32,14 +34,12 @@ use crate::model::now::Now;
 use crate::model::units::Micros;
 use crate::model::window::Period;
 use crate::store::calendar::Calendar;
-use crate::store::{Book, BookSpec, Census, Claim, Fault, Mode, Reading, Settlement, Store, Verdict};
+use crate::store::{
+    Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+};
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
 const SHARDS: usize = 1024;
-
-/// The key of the account that newcomers share when the store is full; no request hashes to it but by one chance
-/// in 2^128.
-const OVERFLOW: KeyHash = KeyHash([0; 4]);
 
 /// The memory store.
 #[derive(Debug)]
@@ -48,8 +48,11 @@ pub struct Memory {
     calendars: RwLock<Calendars>,
     salts: KeyHasher,
     max_accounts: usize,
+    /// Those that keys have to themselves.
     accounts: AtomicUsize,
-    overflowed: AtomicU64,
+    /// Those that newcomers share.
+    shared: AtomicUsize,
+    overflow: Overflow,
     /// What has died and is to be freed where nobody waits for it.
     retired: Mutex<Vec<Retired>>,
     snapshot: Option<Snapshot>,
@@ -61,9 +64,6 @@ struct Calendars {
     all: Vec<Arc<Calendar>>,
     positions: HashMap<(String, Option<Period>), u32>,
 }
-
-/// There is no room for a new account.
-struct Full;
 
 /// What a decision does while every shard that a key of its claims lies in is locked.
 macro_rules! locked {
@@ -87,7 +87,7 @@ impl Memory {
     /// How many accounts a store holds unless it is told otherwise: about 40 MB when full.
     pub const DEFAULT_MAX_ACCOUNTS: usize = 1_000_000;
 
-    /// An empty store with room for `max_accounts`; when full, newcomers share one account per book.
+    /// An empty store with room for `max_accounts`; when full, newcomers share 65,536 accounts per book, which come on top.
     pub fn new(max_accounts: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -95,7 +95,8 @@ impl Memory {
             salts: KeyHasher::new(*b"timebudget books"),
             max_accounts,
             accounts: AtomicUsize::new(0),
-            overflowed: AtomicU64::new(0),
+            shared: AtomicUsize::new(0),
+            overflow: Overflow::default(),
             retired: Mutex::default(),
             snapshot: None,
         }
@@ -126,32 +127,38 @@ impl Memory {
         Ok(self)
     }
 
-    /// Sends claims on accounts that do not exist to the shared one of their book, if there may be no room for them.
+    /// Sends claims on accounts that do not exist to those that newcomers share, if there may be no room for them.
     ///
     /// For a store that has to know which account is charged before it decides.
     #[cfg(feature = "redis")]
     pub(in crate::store) fn send_newcomers_aside(&self, claims: &mut [Claim], now: Now) {
         if self.accounts.load(Relaxed) + claims.len() > self.max_accounts {
-            locked!(self, claims, now, |decision| decision.send_newcomers_to(OVERFLOW, claims));
+            locked!(self, claims, now, |decision| decision.send_newcomers_aside(claims));
         }
-    }
-
-    /// Decides with the shared account of its book in the place of each account that does not exist yet.
-    #[cold]
-    fn admit_newcomers(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Verdict {
-        self.overflowed.fetch_add(1, Relaxed);
-        locked!(self, claims, now, |decision| decision.send_newcomers_to(OVERFLOW, claims));
-        locked!(self, claims, now, |decision| decision.decide_without_bound(claims, mode))
     }
 
     /// A new account, be there room or not.
     fn insert(&self, table: &mut Table, claim: &Claim) -> usize {
-        self.accounts.fetch_add(1, Relaxed);
-        table.insert(claim.account())
+        let is_shared = is_shared(claim.key);
+        self.count_of(is_shared).fetch_add(1, Relaxed);
+        table.insert(claim.account(), is_shared)
+    }
+
+    /// Removes an account.
+    fn remove(&self, table: &mut Table, at: usize, claim: &Claim) {
+        let is_shared = is_shared(claim.key);
+        self.count_of(is_shared).fetch_sub(1, Relaxed);
+        table.remove(at, is_shared);
+    }
+
+    fn count_of(&self, is_shared: bool) -> &AtomicUsize {
+        if is_shared { &self.shared } else { &self.accounts }
     }
 
     fn retire(&self, retired: Retired) {
+        self.accounts.fetch_add(retired.carried, Relaxed);
         self.accounts.fetch_sub(retired.accounts, Relaxed);
+        self.shared.fetch_sub(retired.shared, Relaxed);
         self.retired.lock().push(retired);
     }
 }
@@ -169,20 +176,19 @@ impl Store for Memory {
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
-        let decided = locked!(self, claims, now, |decision| decision.decide(claims, mode));
-        Ok(decided.unwrap_or_else(|Full| self.admit_newcomers(claims, mode, now)))
+        Ok(locked!(self, claims, now, |decision| decision.decide(claims, mode)))
     }
 
-    fn pause(&self, claims: &[Claim], now: Now) {
-        locked!(self, claims, now, |decision| decision.pause(claims));
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        locked!(self, claims, now, |decision| decision.pause(claims, cost));
     }
 
-    fn resume(&self, claims: &[Claim], now: Now) {
-        locked!(self, claims, now, |decision| decision.resume(claims));
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        locked!(self, claims, now, |decision| decision.resume(claims, cost));
     }
 
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        locked!(self, claims, now, |decision| decision.look(claims, cost));
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        locked!(self, claims, now, |decision| decision.look(claims, progress));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
@@ -220,8 +226,12 @@ impl Store for Memory {
     }
 
     fn census(&self) -> Census {
-        let (accounts, overflowed) = (self.accounts.load(Relaxed), self.overflowed.load(Relaxed));
-        Census { accounts, overflowed, ..Census::default() }
+        Census {
+            accounts: self.accounts.load(Relaxed),
+            shared: self.shared.load(Relaxed),
+            overflowed: self.overflow.decisions(),
+            ..Census::default()
+        }
     }
 }
 

@@ -168,6 +168,11 @@ impl Answer {
         first
     }
 
+    /// The names of its fields, in lower case.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The number in a field.
     #[track_caller]
     pub(crate) fn number(&self, name: &str) -> u64 {

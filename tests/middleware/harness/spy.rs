@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use timebudget::Micros;
 use timebudget::model::now::Now;
 use timebudget::store::memory::Memory;
-use timebudget::store::{Book, BookSpec, Census, Claim, Fault, Mode, Settlement, Standing, Store, Verdict};
+use timebudget::store::{
+    Book, BookSpec, Census, Claim, Fault, Mode, Progress, Settlement, Standing, Store, Verdict,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What a store was asked to do.
@@ -37,7 +39,7 @@ impl Spy {
         let seen = self.seen.lock().unwrap().clone();
         let strangers = seen.iter().map(|c| Claim::new(c.book, c.key, c.quota, c.charge));
         let mut claims: Vec<_> = strangers.collect();
-        self.memory.look(&mut claims, Micros::ZERO, now);
+        self.memory.look(&mut claims, Progress::default(), now);
         claims.iter().map(|claim| claim.standing).collect()
     }
 
@@ -59,18 +61,18 @@ impl Store for Spy {
         Ok(verdict)
     }
 
-    fn pause(&self, claims: &[Claim], now: Now) {
-        self.memory.pause(claims, now);
+    fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.memory.pause(claims, cost, now);
         self.tell(Event::Paused);
     }
 
-    fn resume(&self, claims: &[Claim], now: Now) {
-        self.memory.resume(claims, now);
+    fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
+        self.memory.resume(claims, cost, now);
         self.tell(Event::Resumed);
     }
 
-    fn look(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        self.memory.look(claims, cost, now);
+    fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        self.memory.look(claims, progress, now);
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
@@ -104,11 +106,11 @@ impl Store for Broken {
         Err(Fault("10.1.2.3:6379 hung up on user admin".to_owned()))
     }
 
-    fn pause(&self, _: &[Claim], _: Now) {}
+    fn pause(&self, _: &mut [Claim], _: Micros, _: Now) {}
 
-    fn resume(&self, _: &[Claim], _: Now) {}
+    fn resume(&self, _: &mut [Claim], _: Micros, _: Now) {}
 
-    fn look(&self, _: &mut [Claim], _: Micros, _: Now) {}
+    fn look(&self, _: &mut [Claim], _: Progress, _: Now) {}
 
     fn settle(&self, _: &mut [Claim], _: &Settlement, _: Now) {}
 
