@@ -497,3 +497,24 @@ fn what_python_writes_of_no_number_is_nobodys_business_in_a_key_of_others() {
     let error = config::parse_site("demo.example", &broken).unwrap_err().to_string();
     assert_eq!(error, "site_config.json: line 2, column 47: not JSON: key must be a string");
 }
+
+#[test]
+fn what_is_no_number_in_a_key_of_ours_is_named_with_its_place() {
+    for (text, message) in [
+        (
+            r#"{"rate_limit": {"limit": NaN, "window": 3600}}"#,
+            "rate_limit.limit: NaN: no number; expected seconds from 0 to 9007199254.740992, with at most six decimals",
+        ),
+        (
+            r#"{"rate_limit_rules": [{"name": "a", "limits": [{"limit": 1, "window": -Infinity}]}]}"#,
+            "rate_limit_rules[0].limits[0].window: -Infinity: no number; expected whole seconds from 1 to 4294967295, or \"hour\", \"day\", \"week\", \"month\" or \"year\"",
+        ),
+        (
+            r#"{"rate_limit_tiers": {"gold": {"multiplier": Infinity}}}"#,
+            "rate_limit_tiers.gold.multiplier: Infinity: no number; expected a number above 0 and at most 1000000, with at most six decimals",
+        ),
+    ] {
+        let error = config::parse_site("demo.example", text).unwrap_err().to_string();
+        assert_eq!(error, format!("site_config.json: {message}"));
+    }
+}
