@@ -326,7 +326,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day"}, {"name": "a", "limits": "1/day"}]}"#,
-        r#"rate_limit_rules[1]: "a": rate_limit_rules[0] has this name; expected another"#,
+        r#"rate_limit_rules[1].name: "a": rate_limit_rules[0] has this name; expected another"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a"}]}"#,
