@@ -142,27 +142,6 @@ fn a_key_names_an_account_of_its_own_where_a_rule_has_several_parts_or_it_is_no_
     drop(one);
 }
 
-/// Nothing is known of a block, so "whoever is not signed in is exempt" was true of every block, and a charge unlimited.
-#[test]
-fn no_exemption_and_no_closure_is_asked_of_a_block() {
-    let by_ip = |name: &str| Rule::new(name, Component::Ip, parse_rates("2 per hour").unwrap());
-    let exempt = |name, condition| Rule { exempt_when: Some(condition), ..by_ip(name) };
-    let path = Condition::Path(Text::Equal("/a".into()));
-    let rules = vec![
-        exempt("anonymous", Condition::Authenticated(false)),
-        exempt("elsewhere", Condition::Not(Box::new(path))),
-        exempt("computed", Condition::Computed(Computed::new(|facts| facts.user().is_none()))),
-        Rule { cost: Cost::Computed(Computed::new(|_| 0)), ..by_ip("free") },
-        Rule { limits_by: Some(Computed::new(|_| Some(Vec::new()))), ..by_ip("none") },
-    ];
-    let names: Vec<_> = rules.iter().map(|rule| rule.name.clone()).collect();
-    let limiter = Arc::new(Limiter::new(Site { rules, ..Site::unlimited("test") }, &Engine::in_memory()));
-    for name in names {
-        let admitted = (0..3).map(|_| admitted(limiter.charge(&name, "192.0.2.7").unwrap()).is_some());
-        assert_eq!(admitted.collect::<Vec<_>>(), [true, true, false], "{name}");
-    }
-}
-
 #[test]
 fn a_rule_that_is_not_there_is_an_error() {
     let error = Desk::new().limiter.charge("exports", "acme").unwrap_err();
@@ -249,4 +228,33 @@ fn blocks_of_one_account_are_one_of_its_clients_and_none_of_anothers() {
         }
     }
     assert!(desk.charge("fair", "other").is_none());
+}
+
+/// Who asked without a name was exempt from a rule, and blocks, which nobody asks for, were unlimited under it.
+#[test]
+fn nothing_that_is_said_of_requests_exempts_a_block() {
+    let absent = || Condition::Header("x-internal".into(), None);
+    let rule = Rule::new("jobs", Component::User, parse_rates("2 per hour").unwrap());
+    for exempt in [
+        Condition::Authenticated(false),
+        Condition::Not(Box::new(absent())),
+        Condition::Any(vec![absent(), Condition::Computed(Computed::new(|_| true))]),
+        Condition::Path(Text::Equal(String::new())),
+        Condition::ALWAYS,
+    ] {
+        let rule = Rule { exempt_when: Some(exempt.clone()), ..rule.clone() };
+        assert_eq!(charges_of(rule), [true, true, false], "{exempt}");
+    }
+    let nothing_computed = Computed::new(|_| Some(Vec::new()));
+    assert_eq!(charges_of(Rule { limits_by: Some(nothing_computed), ..rule.clone() }), [true, true, false]);
+    let free = Cost::Computed(Computed::new(|_| 0));
+    assert_eq!(charges_of(Rule { cost: free, ..rule }), [true, true, false]);
+}
+
+/// Which of three blocks of one key a rule admits.
+fn charges_of(rule: Rule) -> [bool; 3] {
+    let engine = Engine::new(Memory::default(), ManualClock::at(TEN_O_CLOCK));
+    let site = Site { rules: vec![rule], ..Site::unlimited("test") };
+    let limiter = Arc::new(Limiter::new(site, &engine));
+    [(); 3].map(|()| admitted(limiter.charge("jobs", "alice").unwrap()).is_some())
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::Error;
-use serde_json::value::RawValue;
 
 use crate::config::address::{forwarded_header, header_name, ipv6_prefix, trusted_proxies};
 use crate::config::clients::ClientLayer;
 use crate::config::condition::exemption;
+use crate::config::document::{Document, Value};
 use crate::config::headers::policy;
 use crate::config::hosts::{Claimed, domains, hosts};
-use crate::config::json::{Json, Unreadable, members};
+use crate::config::json::{Json, Unreadable};
 use crate::config::node::{Node, TWICE, unknown};
 use crate::config::on_error::{OnError, on_error};
 use crate::config::origin::Origin;
@@ -123,7 +123,8 @@ impl Layer {
         let mut layer = Self { file: Arc::from(report.file()), ..Self::default() };
         let errors = report.errors();
         // Some editors put a byte order mark first, which is no JSON.
-        match members(text.trim_start_matches('\u{feff}')) {
+        let document = Document::new(text.trim_start_matches('\u{feff}'));
+        match document.members() {
             Err(error) => report.wrong_file(syntax_fault(&error)),
             Ok(None) => report.wrong_file("no object; expected one JSON object"),
             Ok(Some(members)) => layer.read_members(&members, scope, report),
@@ -250,8 +251,8 @@ impl Layer {
         self.default_site.clone().value()
     }
 
-    fn read_members(&mut self, members: &[(String, &RawValue)], scope: Scope, report: &mut Report) {
-        for (i, (key, raw)) in members.iter().enumerate() {
+    fn read_members(&mut self, members: &[(String, Value<'_>)], scope: Scope, report: &mut Report) {
+        for (i, (key, value)) in members.iter().enumerate() {
             if !is_ours(key, scope) {
                 continue;
             }
@@ -259,7 +260,7 @@ impl Layer {
                 report.wrong(&excerpt(key), None, TWICE);
                 continue;
             }
-            match (Json::read(raw), misplaced(key, scope)) {
+            match (Json::read(*value), misplaced(key, scope)) {
                 (Ok(json), Some(fault)) if json != Json::Null => {
                     report.wrong(key, Some(json.discreetly()), fault);
                 }

@@ -13,6 +13,7 @@ mod configuration;
 mod directory;
 mod discreet;
 mod disk;
+mod document;
 mod entries;
 mod environment;
 mod fair;

@@ -17,8 +17,8 @@ impl Limiter {
     /// header of a rule by header. A rule for the whole site has one account, whatever the key. Of a rule by several
     /// parts, `key` names an account that no request has.
     ///
-    /// Only this rule is asked, whatever its condition and whoever is exempt from it. In place of what closures compute from
-    /// a request stand the rule's own limits and a cost of 1. Of a [fair](Rule::fair) rule, all blocks of an account are one client. A block that runs within a request of the same rule is charged beside it: its time
+    /// Only this rule is asked, whatever its condition and its exemptions: a block is no request that could fulfil one. What
+    /// code computes for it from a request falls back to the rule's own limits and a cost of 1. Of a [fair](Rule::fair) rule, all blocks of an account are one client. A block that runs within a request of the same rule is charged beside it: its time
     /// counts twice.
     ///
     /// # Errors

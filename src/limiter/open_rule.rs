@@ -9,11 +9,10 @@ use crate::limiter::client::Client;
 use crate::limiter::engine::{Engine, Expectations};
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
-use crate::model::cost::Cost;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
-use crate::model::rule::{Hold, Rule};
+use crate::model::rule::{Cost, Hold, Rule};
 use crate::model::site::Site;
 use crate::model::tiers::Source;
 use crate::model::units::Micros;
@@ -64,7 +63,7 @@ impl OpenRule {
 
     /// Claims what the rule's limits are for a client; for one of whom nothing needs to be known, what the rule says.
     ///
-    /// Always inlined, and what it calls: a call costs a request 30 instructions.
+    /// Always inlined: a call costs a request 30 instructions, and blocks of code, which make claims too, are few.
     #[inline(always)]
     pub(super) fn claim(
         &self,
@@ -76,13 +75,12 @@ impl OpenRule {
         claims: &mut Claims,
     ) {
         let limits = self.limits_for(rule, facts, client);
-        self.claim_each(&limits, rule.cost.of(facts), (rule, key, at), facts, mode, claims);
+        self.claim_limits(&limits, (rule, rule.cost.of(facts)), key, at, facts, mode, claims);
     }
 
-    /// Claims what the rule itself says, for a block of code.
-    ///
-    /// Of a block no fact is known, so no condition and no closure is asked: "whoever is not signed in is exempt" would
-    /// else exempt every block.
+    /// Claims the rule's own limits for a block of code: nothing exempts it, and no closure, which would look at a request
+    /// that there is not, gives it other limits or another cost.
+    #[cold]
     pub(super) fn claim_block(
         &self,
         rule: &Rule,
@@ -91,17 +89,23 @@ impl OpenRule {
         facts: &dyn Facts,
         claims: &mut Claims,
     ) {
-        let cost = if let Cost::Fixed(cost) = rule.cost { cost } else { 1 };
+        let cost = match rule.cost {
+            Cost::Fixed(cost) => cost,
+            Cost::Computed(_) => 1,
+        };
         let limits = self.limits.of(Source::Rule);
-        self.claim_each(limits, cost, (rule, key, at), facts, Mode::Decide, claims);
+        self.claim_limits(limits, (rule, cost), key, at, facts, Mode::Decide, claims);
     }
 
+    /// Claims limits, of a rule that charges each request so much.
+    #[expect(clippy::too_many_arguments, reason = "what a claim is made of, in registers")]
     #[inline(always)]
-    fn claim_each(
+    fn claim_limits(
         &self,
         limits: &[OpenLimit],
-        cost: u64,
-        (rule, key, at): (&Rule, KeyHash, u16),
+        (rule, cost): (&Rule, u64),
+        key: KeyHash,
+        at: u16,
         facts: &dyn Facts,
         mode: Mode,
         claims: &mut Claims,

@@ -40,6 +40,7 @@ pub mod pattern;
 pub mod period;
 pub mod rate;
 pub mod rate_error;
+mod rate_hint;
 pub(crate) mod reach;
 pub mod rule;
 pub(crate) mod rule_check;

@@ -100,8 +100,8 @@
         "rate_limit.limit: 0.0000001: finer than a microsecond; expected seconds from 0 to 9007199254.740992, with at most six decimals",
     ),
     (
-        r#"{"rate_limit": {"limit": 0.10000000000000000001, "window": 3600}}"#,
-        "rate_limit.limit: 0.10000000000000000001: finer than a microsecond; expected seconds from 0 to 9007199254.740992, with at most six decimals",
+        r#"{"rate_limit": {"limit": 0.10000000001, "window": 3600}}"#,
+        "rate_limit.limit: 0.10000000001: finer than a microsecond; expected seconds from 0 to 9007199254.740992, with at most six decimals",
     ),
     (
         r#"{"rate_limit": {"limit": 600, "window": 0}}"#,
@@ -334,7 +334,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day"}, {"name": "a", "limits": "1/day"}]}"#,
-        r#"rate_limit_rules[1]: "a": rate_limit_rules[0] has this name; expected another"#,
+        r#"rate_limit_rules[1].name: "a": rate_limit_rules[0] has this name; expected another"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a"}]}"#,
