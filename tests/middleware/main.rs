@@ -1,6 +1,7 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
 mod addresses;
+mod alike;
 mod api_keys;
 mod bodies;
 mod burst;
@@ -29,6 +30,7 @@ mod rules;
 mod rules_counting;
 mod rules_keys;
 mod sites;
+mod spellings;
 mod standard;
 mod tiers;
 mod timing;
