@@ -146,7 +146,7 @@ async fn connect(ledgers: &Ledgers, greeting: &Greeting) -> Letter {
 }
 
 async fn greet(ledgers: &Ledgers, greeting: &Greeting) -> Result<(Link, Tick, beat::Reply), Trouble> {
-    let mut link = Link::open(&ledgers.settings).await.map_err(|error| Trouble::of(&error))?;
+    let mut link = Link::open(&ledgers.settings).await?;
     link.probe(&greeting.probe).await?;
     let sent_at = ledgers.now().tick;
     let reply = link.beat(&greeting.beat).await?;

@@ -20,7 +20,7 @@ use crate::model::units::{Tick, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::redis::script::exchange::{Before, Own};
 use crate::store::redis::script::{Account, is_windowed};
-use crate::store::redis::settings::{Settings, Topology};
+use crate::store::redis::settings::Settings;
 use crate::store::{Book, Charge, Claim, Reading, Store as _};
 
 /// The server's clock has not been read yet.
@@ -58,10 +58,10 @@ impl Ledgers {
     /// The ledgers of a process that the others know by `process`.
     pub(crate) fn new(settings: Settings, process: u64) -> Self {
         Self {
-            settings,
             process: process.to_le_bytes(),
             next_number: AtomicU64::new(1),
-            memory: Memory::default(),
+            memory: Memory::new(settings.max_accounts),
+            settings,
             peers: Peers::new(),
             clock: OnceLock::new(),
             offset: AtomicI64::new(UNKNOWN),
@@ -89,7 +89,7 @@ impl Ledgers {
 
     /// Whether the accounts of different keys lie on different servers.
     pub(crate) fn is_clustered(&self) -> bool {
-        self.settings.topology == Topology::Cluster
+        self.settings.topology.is_cluster()
     }
 
     pub(crate) fn is_healthy(&self) -> bool {
@@ -152,7 +152,9 @@ impl Ledgers {
         let by = (offset - believed) as f64 / 1e6;
         if before == UNKNOWN {
             log::warn!("redis: its clock is {by:+.3} s from this machine's; windows are cut by its clock");
-            self.memory.realign(self.agreed(at));
+            let agreed = self.agreed(at);
+            self.memory.realign(agreed);
+            self.peers.realign(|book| self.memory.window(book, agreed).window.start);
         } else {
             log::warn!("redis: its clock was set by {by:+.3} s; windows in force end when they would have");
             self.peers.touch_all(at.tick);

@@ -7,9 +7,9 @@ use parking_lot::Mutex;
 
 use crate::model::line::Others;
 use crate::model::units::{Tick, UnixMicros};
-use crate::store::Claim;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Before;
+use crate::store::{Book, Claim};
 
 /// A power of two, so that a shard is a few bits of the key.
 const SHARDS: usize = 64;
@@ -181,6 +181,15 @@ impl Peers {
                 }
             }
             self.active.lock().append(&mut newly_listed);
+        }
+    }
+
+    /// Moves what is known of accounts to the windows that are now in force, for those in which it was heard have moved.
+    pub(crate) fn realign(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
+        for shard in &self.shards {
+            for (account, entry) in shard.lock().iter_mut() {
+                entry.window = window_in_force(account.book);
+            }
         }
     }
 

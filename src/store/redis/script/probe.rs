@@ -7,9 +7,6 @@ use super::{Arguments, FORMAT};
 /// The script's text.
 pub(crate) const SCRIPT: &str = include_str!("probe.lua");
 
-/// How long what the probe writes is kept: 10 s.
-const KEPT_MS: u64 = 10_000;
-
 /// What the script answers, as the connection hands it over.
 pub(crate) type Reply = i64;
 
@@ -21,6 +18,5 @@ pub(crate) fn arguments(prefix: &str, process: [u8; 8], is_clustered: bool) -> A
         arguments.push_key(format!("{prefix}{FORMAT}:{{{tag}}}").as_bytes());
     }
     arguments.push_bytes(&process);
-    arguments.push(KEPT_MS);
     arguments
 }

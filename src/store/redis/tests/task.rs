@@ -10,12 +10,13 @@ use crate::model::now::Now;
 use crate::model::units::{Tick, UnixMicros};
 use crate::model::zone::Zone;
 use crate::store::redis::Redis;
+use crate::store::redis::settings::Settings;
 use crate::store::{BookSpec, Charge, Claim, Fault, Mode, Store as _, Tally};
 
 /// It must begin again: else all that needs a call was 503 until the program was started anew.
 #[test]
 fn a_task_that_panics_begins_again() {
-    let store = Redis::of_uri("redis://127.0.0.1:1").unwrap();
+    let store = Redis::with(Settings::of_text("redis://127.0.0.1:1"));
     let breaks = Arc::new(AtomicBool::new(false));
     let (began, breaking) = (Instant::now(), Arc::clone(&breaks));
     store.begin(Box::new(move || {
