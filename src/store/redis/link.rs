@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use redis::aio::MultiplexedConnection;
-use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, Script, ServerErrorKind, Value};
 
-use super::connect::connect;
+use super::connect::{Connection, connect};
 use super::script::{Arguments, beat, exchange, probe};
 use super::settings::Settings;
 use super::trouble::Trouble;
@@ -16,12 +14,6 @@ use super::trouble::Trouble;
 pub(super) struct Link {
     connection: Connection,
     scripts: Arc<Scripts>,
-}
-
-#[derive(Clone)]
-pub(super) enum Connection {
-    Single(MultiplexedConnection),
-    Cluster(ClusterConnection),
 }
 
 struct Scripts {

@@ -31,7 +31,7 @@ fn in_exact_mode_a_settlement_waits_80_ms_for_a_request_to_carry_it() {
 #[test]
 fn what_was_spent_before_the_servers_clock_was_known_is_published() {
     let ledgers = Ledgers::new(Settings::of_text("redis://model"), 1);
-    let at = |secs| Now {
+    let at = |secs: i64| Now {
         tick: Tick(secs * 1_000_000),
         utc: UnixMicros::from_secs(1_699_999_200 + secs),
         step: 0,
