@@ -37,6 +37,7 @@ pub mod parameter;
 pub(crate) mod part_check;
 pub mod pattern;
 pub mod period;
+pub mod proxy;
 pub mod rate;
 pub mod rate_error;
 mod rate_hint;
