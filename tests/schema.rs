@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 42] = [
+const SOUND: [&str; 44] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -28,7 +28,7 @@ const SOUND: [&str; 42] = [
     r#"{"rate_limit_headers": {"enabled": null, "reset": null, "standard": null, "names": null}}"#,
     r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
     r#"{"rate_limit_exempt": {}}"#,
-    r#"{"rate_limit_exempt": {"path": "/health"}}"#,
+    r#"{"rate_limit_exempt": {"path": "/health"}, "rate_limit_paths": "exact"}"#,
     r#"{"rate_limit_exempt": {"path": ["/a", {"prefix": "/b"}, {"glob": "/c/*"}]}}"#,
     r#"{"rate_limit_exempt": {"path": {"glob": "**.css"}}}"#,
     r#"{"rate_limit_exempt": {"method": "GET"}}"#,
@@ -36,6 +36,8 @@ const SOUND: [&str; 42] = [
     r#"{"rate_limit_exempt": {"all": [{"path": "/a"}], "any": [{"method": "GET"}, {}]}}"#,
     r#"{"rate_limit_exempt": {"not": {"not": {"path": "/"}}}}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0", "::ffff:10.0.0.1"]}"#,
+    r#"{"rate_limit_trusted_proxies": ["unix", "64:ff9b::/96"], "rate_limit_store": null}"#,
+    r#"{"rate_limit_trusted_hops": 2, "rate_limit_forwarded_header": "Forwarded"}"#,
     r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
     r#"{"rate_limit_rules": []}"#,
     r#"{"rate_limit_rules": null}"#,

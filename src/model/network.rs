@@ -121,13 +121,14 @@ impl FromStr for Network {
         };
         let written: IpAddr = address.parse().map_err(|_| NetworkFault::NotAnAddress)?;
         let bits = bits.map(|bits| prefix(bits, written).ok_or(NetworkFault::NotAPrefix)).transpose()?;
-        // A network that is wider than all that stands for IPv4 is one of IPv6.
+        // A network that is wider than all that a gateway translates is one of IPv6.
         let first = match bits {
-            Some(bits) if bits < 128 - 32 => written,
+            Some(bits) if bits < 128 - 32 => written.to_canonical(),
             _ => canonical(written),
         };
         // Of an address that stands for one of IPv4, 96 bits are before those of the IPv4 address.
-        let prefix = bits.map_or(width(first), |bits| bits - (width(written) - width(first)));
+        let of_first = |bits: u32| bits.checked_sub(width(written) - width(first));
+        let prefix = bits.map_or(Some(width(first)), of_first).ok_or(NetworkFault::NotAPrefix)?;
         let network = Self { first: cut(first, prefix), prefix };
         if network.first == first { Ok(network) } else { Err(NetworkFault::BitsBeyond(network)) }
     }
