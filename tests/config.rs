@@ -452,7 +452,10 @@ fn the_common_file_says_where_accounts_are_kept() {
     let read = config::Configuration::of_dir(&dir.0, &config::Options::default()).unwrap();
     assert_eq!(read.store.to_string(), "memory://?snapshot=x");
     for (text, fault) in [
-        (r#""radish://:hunter2@db""#, "radish://db: scheme: no such store; expected memory:// or redis://…"),
+        (
+            r#""radish://:hunter2@db""#,
+            "rad…://…: scheme: no such store; expected memory:// or redis://…; did you mean redis://?",
+        ),
         (r#"["redis://:hunter2@db"]"#, "a list: no text; expected a URI such as \"redis://localhost\""),
     ] {
         let dir = of("wrong-store", &format!("{{\"rate_limit_store\": {text}}}"));
