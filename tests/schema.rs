@@ -28,7 +28,7 @@ const SOUND: [&str; 43] = [
     r#"{"rate_limit_headers": {"enabled": null, "reset": null, "standard": null, "names": null}}"#,
     r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
     r#"{"rate_limit_exempt": {}}"#,
-    r#"{"rate_limit_exempt": {"path": "/health"}}"#,
+    r#"{"rate_limit_exempt": {"path": "/health"}, "rate_limit_paths": "exact"}"#,
     r#"{"rate_limit_exempt": {"path": ["/a", {"prefix": "/b"}, {"glob": "/c/*"}]}}"#,
     r#"{"rate_limit_exempt": {"path": {"glob": "**.css"}}}"#,
     r#"{"rate_limit_exempt": {"method": "GET"}}"#,
@@ -85,7 +85,7 @@ const BEYOND_SCHEMAS: [&str; 20] = [
     "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",
     "rate_limit_headers.names.limit: \"Content-Length\"",
     // It reads no list as a whole.
-    "rate_limit_rules[1]: \"a\": rate_limit_rules[0]",
+    "rate_limit_rules[1].name: \"a\": rate_limit_rules[0]",
     "rate_limit_rules[0]: \"a\": limits of requests beside others",
     "rate_limit_rules[0]: \"a\": counts refusals",
     "rate_limit_rules[0].key[1]: \"ip\"",

@@ -31,7 +31,7 @@
 //! **Where to wrap.** The last `.wrap()` is outermost. What is outside is not charged. CORS goes outside, or a browser
 //! cannot read the 429; so does authentication, where it decides whose account is charged.
 //!
-//! **Two budgets on one path** both charge what they serve; headers describe the tighter one. What the inner one refuses
+//! **Two budgets on one path** both charge what they serve; headers describe the tighter one, as the outer one spells them. What the inner one refuses
 //! costs the outer one nothing, or a client that is refused could drain what all share. Where an inner one is to replace the
 //! outer one, the outer one leaves out its scope: [`TimeBudget::except`].
 
@@ -40,15 +40,18 @@ mod budget_builder;
 mod built;
 mod closures;
 mod current;
+mod detached;
 mod error;
 mod explain;
 mod extract;
 mod facts;
 mod future;
 mod hooks;
+mod inner;
 mod payload;
 mod refusal;
 mod rewrite;
+mod route;
 mod routes;
 mod rule_builder;
 mod rule_error;
@@ -72,9 +75,11 @@ pub use self::body::BudgetBody;
 pub use self::budget_builder::BudgetBuilder;
 use self::built::Built;
 pub use self::closures::of_request;
+pub use self::detached::Detached;
 pub use self::error::LimitedError;
 pub use self::extract::Budget;
 use self::hooks::Hooks;
+pub use self::route::normal_path;
 pub use self::rule_builder::RuleBuilder;
 pub use self::rule_error::RuleError;
 pub use self::service::BudgetService;
