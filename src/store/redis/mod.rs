@@ -36,6 +36,7 @@ use self::desk::{Candidate, Event};
 use self::ledger::Ledgers;
 use self::settings::Settings;
 use self::task::Inbox;
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::uri::UriError;
@@ -158,7 +159,7 @@ impl Store for Redis {
     }
 
     /// Publishes what the server does not know yet: all that this process has spent and runs.
-    fn save(&self, _secret: &[u8; 16], _now: Now) -> Result<(), Fault> {
+    fn save(&self, _secret: &[u8; 16], _learned: &[Learned], _now: Now) -> Result<(), Fault> {
         self.flush()
     }
 
