@@ -57,6 +57,8 @@ fn in_rust(mistake: &str) -> Option<BudgetBuilder> {
     let one = |rule: RuleBuilder| Some(TimeBudget::rules([rule]));
     match mistake {
         "unknown-period" => one(rule("a", "10 per fortnight")),
+        "period-cut-short" => one(rule("a", "5/min")),
+        "period-of-nothing" => one(rule("a", "10 per 0 hours")),
         "name-twice" => Some(TimeBudget::rules([rule("api", "5 per hour"), rule("api", "9 per day")])),
         "keys-that-differ" => one(rule("api", "60s per hour; 5 per hour")),
         "rewrite-without-target" => one(rule("page", "5 per hour").rewrite("")),

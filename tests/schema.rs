@@ -81,7 +81,7 @@ const BEYOND_SCHEMAS: [&str; 18] = [
     "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",
     "rate_limit_headers.names.limit: \"Content-Length\"",
     // It reads no list as a whole.
-    "rate_limit_rules[1]: \"a\": rate_limit_rules[0]",
+    "rate_limit_rules[1].name: \"a\": rate_limit_rules[0]",
     "rate_limit_rules[0]: \"a\": limits of requests beside others",
     "rate_limit_rules[0]: \"a\": counts refusals",
     "rate_limit_rules[0].key[1]: \"ip\"",

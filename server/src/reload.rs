@@ -95,7 +95,7 @@ impl Reloader {
         if read.store != self.store {
             log::warn!(
                 "rate_limit_store: another store; accounts stay in {} until the next start",
-                self.store
+                self.store.discreet()
             );
         }
         self.sites.replace(read.loaded.clone());

@@ -33,7 +33,7 @@ pub(super) fn limits(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>>
 pub(super) fn rates(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
     match parse_rates(text) {
         Ok(limits) => Some(limits),
-        Err(error) => node.wrong_part(error.part(), error.fault(), report),
+        Err(error) => node.wrong_part(error.part(), error.words(), report),
     }
 }
 

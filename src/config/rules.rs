@@ -12,6 +12,7 @@ use crate::config::report::Report;
 use crate::config::statuses::charge_when;
 use crate::model::action::Action;
 use crate::model::condition::Condition;
+use crate::model::excerpt::quoted;
 use crate::model::key_spec::{Component, Missing};
 use crate::model::mistake::Mistake;
 use crate::model::rate::parse_span;
@@ -197,7 +198,7 @@ fn check_names(items: &[Node<'_>], rules: &[Rule], report: &mut Report) -> bool 
     for (first, at) in namesakes(rules) {
         unique = false;
         let fault = format_args!("rate_limit_rules[{first}] has this name; expected another");
-        items[at].wrong_part::<()>(&rules[at].name, fault, report);
+        report.wrong(&format!("{}.name", items[at].place()), Some(quoted(&rules[at].name)), fault);
     }
     unique
 }

@@ -296,6 +296,11 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         }
     }
 
+    /// Whether a limit applies to the request that is not in shadow.
+    pub(crate) fn limits_something(&self) -> bool {
+        self.claims.iter().any(|claim| !claim.shadow)
+    }
+
     /// Whether there is nothing to charge: no rule applies, or it is settled.
     fn is_over(&self) -> bool {
         self.settled || self.claims.is_empty()

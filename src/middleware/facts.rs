@@ -21,6 +21,7 @@ pub(super) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
     routes: &'a Routes,
     site: &'a Site,
+    host: &'a str,
     hooks: Option<&'a Hooks>,
     ip: Cell<Option<IpAddr>>,
     route: Cell<Option<u32>>,
@@ -28,8 +29,8 @@ pub(super) struct RequestFacts<'a> {
 
 impl<'a> RequestFacts<'a> {
     pub(super) fn new(request: &'a ServiceRequest, routes: &'a Routes, worker_site: &'a WorkerSite) -> Self {
-        let (site, hooks) = (worker_site.site(), worker_site.hooks());
-        Self { request, routes, site, hooks, ip: Cell::new(None), route: Cell::new(None) }
+        let (site, host, hooks) = (worker_site.site(), worker_site.host(), worker_site.hooks());
+        Self { request, routes, site, host, hooks, ip: Cell::new(None), route: Cell::new(None) }
     }
 
     fn peer(&self) -> Option<IpAddr> {
@@ -68,7 +69,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn host(&self) -> Option<&str> {
-        Some(&self.site.name)
+        Some(self.host)
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {

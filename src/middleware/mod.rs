@@ -31,7 +31,7 @@
 //! **Where to wrap.** The last `.wrap()` is outermost. What is outside is not charged. CORS goes outside, or a browser
 //! cannot read the 429; so does authentication, where it decides whose account is charged.
 //!
-//! **Two budgets on one path** both charge what they serve; headers describe the tighter one. What the inner one refuses
+//! **Two budgets on one path** both charge what they serve; headers describe the tighter one, as the outer one spells them. What the inner one refuses
 //! costs the outer one nothing, or a client that is refused could drain what all share. Where an inner one is to replace the
 //! outer one, the outer one leaves out its scope: [`TimeBudget::except`].
 
@@ -46,6 +46,7 @@ mod extract;
 mod facts;
 mod future;
 mod hooks;
+mod inner;
 mod payload;
 mod refusal;
 mod rewrite;

@@ -88,8 +88,7 @@ where
             // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
             tell(&running, &request, &refused);
-            let mut response = refusal::response(&request, running.site(), &refused);
-            running.write_refused_standard(response.headers_mut());
+            let response = refusal::response(&request, &running, &refused);
             BudgetFuture::answered(request.into_response(response))
         }
         // A store that has asked leaves nothing open.

@@ -6,6 +6,7 @@ use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
 use crate::model::country::CountrySource;
 use crate::model::header_policy::HeaderPolicy;
+use crate::model::host::Host;
 use crate::model::identity::IdentityHeaders;
 use crate::model::rule::Rule;
 use crate::model::tiers::Tiers;
@@ -16,6 +17,9 @@ use crate::model::zone::Zone;
 pub struct Site {
     /// The name that its accounts bear.
     pub name: String,
+    /// The hosts that it answers for, besides that of its name; which of them a request asked for is what rules see as
+    /// its host.
+    pub hosts: Vec<Host>,
     /// The zone whose clock the windows follow; shared by the sites that name it.
     pub zone: Arc<Zone>,
     /// The rules in their order; all that match apply.
@@ -54,6 +58,7 @@ impl Site {
     pub fn unlimited(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            hosts: Vec::new(),
             zone: Arc::new(Zone::utc()),
             rules: Vec::new(),
             exempt: None,

@@ -23,7 +23,7 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides or rate_limit_store",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
     ),
     (
         r#"{"rate_limit_store": []}"#,
@@ -100,8 +100,8 @@
         "rate_limit.limit: 0.0000001: finer than a microsecond; expected seconds from 0 to 9007199254.740992, with at most six decimals",
     ),
     (
-        r#"{"rate_limit": {"limit": 0.10000000000000000001, "window": 3600}}"#,
-        "rate_limit.limit: 0.10000000000000000001: finer than a microsecond; expected seconds from 0 to 9007199254.740992, with at most six decimals",
+        r#"{"rate_limit": {"limit": 0.10000000001, "window": 3600}}"#,
+        "rate_limit.limit: 0.10000000001: finer than a microsecond; expected seconds from 0 to 9007199254.740992, with at most six decimals",
     ),
     (
         r#"{"rate_limit": {"limit": 600, "window": 0}}"#,
@@ -326,7 +326,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day"}, {"name": "a", "limits": "1/day"}]}"#,
-        r#"rate_limit_rules[1]: "a": rate_limit_rules[0] has this name; expected another"#,
+        r#"rate_limit_rules[1].name: "a": rate_limit_rules[0] has this name; expected another"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a"}]}"#,

@@ -17,6 +17,7 @@ mod hostile;
 mod http2;
 mod identity;
 mod limits;
+mod nested_headers;
 mod nesting;
 mod panics;
 mod placement;

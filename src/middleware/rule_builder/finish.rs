@@ -49,7 +49,7 @@ fn limits(rates: &str, faults: &mut Vec<Mistake>) -> Option<Vec<Limit>> {
             Some(kept)
         }
         Err(error) => {
-            faults.push(Mistake::wrong(error.fault().to_string()).of_text(error.part()));
+            faults.push(Mistake::wrong(error.words()).of_text(error.part()));
             None
         }
     }

@@ -13,8 +13,11 @@
 //! | `desk` | what goes to the servers and when, and what is done when they fail; no I/O |
 //! | `ledger` | this process's lines, the others' lines, and every decision that is made here |
 //! | `script` | what the servers run: texts, arguments, answers |
-//! | `settings`, `trouble` | what the URI says; what can go wrong |
+//! | `connect` | where the servers are: one, behind sentinels or in a cluster; with TLS or without |
+//! | `uri`, `settings`, `topology`, `tls` | what the URI says |
+//! | `trouble` | what can go wrong |
 
+mod connect;
 mod desk;
 mod ledger;
 mod link;
@@ -23,7 +26,10 @@ mod settings;
 mod task;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod topology;
 mod trouble;
+mod uri;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -34,12 +40,13 @@ use tokio::sync::oneshot;
 
 use self::desk::{Candidate, Event};
 use self::ledger::Ledgers;
-use self::settings::Settings;
 use self::task::Inbox;
+use self::tls::TlsFiles;
+pub(in crate::store) use self::uri::RedisUri;
 use crate::model::learned::Learned;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
-use crate::store::uri::UriError;
+use crate::store::uri::error::UriFault;
 use crate::store::{
     Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
 };
@@ -61,19 +68,16 @@ pub struct Redis {
     inbox: OnceLock<Inbox>,
 }
 
-/// Whether a URI is sound; no store is made of it.
-pub(in crate::store) fn check_uri(uri: &str) -> Result<(), UriError> {
-    Settings::of_uri(uri).map(drop)
-}
-
 impl Redis {
-    /// The store of a URI: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`.
+    /// The store of a URI.
     ///
     /// # Errors
     ///
-    /// What is wrong with the URI, without its passwords.
-    pub fn of_uri(uri: &str) -> Result<Self, UriError> {
-        Ok(Self { ledgers: Arc::new(Ledgers::new(Settings::of_uri(uri)?, random())), inbox: OnceLock::new() })
+    /// A certificate or a key that cannot be read.
+    pub(in crate::store) fn new(uri: &RedisUri) -> Result<Self, UriFault> {
+        let settings = uri.settings().clone();
+        settings.tls.as_ref().map_or(Ok(()), TlsFiles::check)?;
+        Ok(Self { ledgers: Arc::new(Ledgers::new(settings, random())), inbox: OnceLock::new() })
     }
 
     fn start(&self) -> std::io::Result<()> {

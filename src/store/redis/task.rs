@@ -10,7 +10,6 @@ use super::desk::{Command, Desk, Event};
 use super::ledger::Ledgers;
 use super::link::Link;
 use super::script::{Arguments, beat};
-use super::trouble::Trouble;
 use crate::model::units::Tick;
 
 /// Events that are heard at once at most: between two times that many it is done what is due.
@@ -124,7 +123,7 @@ async fn connect(ledgers: &Ledgers, arguments: &Arguments) -> Letter {
     let failed = |trouble| Letter::Event(Event::Linked(sent_at, Err(trouble)));
     let mut link = match Link::open(&ledgers.settings).await {
         Ok(link) => link,
-        Err(error) => return failed(Trouble::of(&error)),
+        Err(trouble) => return failed(trouble),
     };
     let sent_at = ledgers.now().tick;
     match link.beat(arguments).await {

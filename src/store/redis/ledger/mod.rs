@@ -19,7 +19,7 @@ use crate::model::units::{Tick, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{Before, Own};
-use crate::store::redis::settings::{Settings, Topology};
+use crate::store::redis::settings::Settings;
 use crate::store::{Charge, Claim, Reading, Store as _};
 
 /// The server's clock has not been read yet.
@@ -57,10 +57,10 @@ impl Ledgers {
     /// The ledgers of a process that the others know by `process`.
     pub(crate) fn new(settings: Settings, process: u64) -> Self {
         Self {
-            settings,
             process: process.to_le_bytes(),
             next_number: AtomicU64::new(1),
-            memory: Memory::default(),
+            memory: Memory::new(settings.max_accounts),
+            settings,
             peers: Peers::new(),
             clock: OnceLock::new(),
             offset: AtomicI64::new(UNKNOWN),
@@ -88,7 +88,7 @@ impl Ledgers {
 
     /// Whether the accounts of different keys lie on different servers.
     pub(crate) fn is_clustered(&self) -> bool {
-        self.settings.topology == Topology::Cluster
+        self.settings.topology.is_cluster()
     }
 
     pub(crate) fn is_healthy(&self) -> bool {

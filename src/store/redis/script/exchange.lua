@@ -184,14 +184,20 @@ for at = 1, #accounts do
   local a = accounts[at]
   local says_nothing = a.own_spent == 0 and a.own_admitted == 0
   if a.own == OLDER or (a.own == UNKNOWN and not says_nothing) then
+    local dies
+    if a.left < 0 then
+      dies = math.floor(now / 1000) + UNWINDOWED_MS
+    elseif not a.ends then
+      dies = math.floor((now + a.left) / 1000) + grace_ms
+    end
+    -- Before anything is written: a user who may not do this would leave keys that live for ever.
+    if dies then redis.call('PEXPIREAT', a.key, dies) end
     redis.call('HSET', a.key, process,
       cmsgpack.pack(a.number, now, a.own_spent, a.own_running, a.own_held, a.own_admitted, a.own_waiting))
-    if a.left < 0 then
-      redis.call('PEXPIREAT', a.key, math.floor(now / 1000) + UNWINDOWED_MS)
-    elseif not a.ends then
+    if dies and a.left >= 0 then
       redis.call('HSET', a.key, 'e', string.format('%.0f', now + a.left))
-      redis.call('PEXPIREAT', a.key, math.floor((now + a.left) / 1000) + grace_ms)
     end
+    if dies then redis.call('PEXPIREAT', a.key, dies) end
   end
 end
 

@@ -16,7 +16,7 @@ const CHARGED: Outcome = Outcome { is_charged: true, refuses: false };
 
 /// Ledgers with room for so many accounts, and a book of requests.
 fn ledgers_with_room_for(accounts: usize) -> (Ledgers, Book) {
-    let mut ledgers = Ledgers::new(Settings::of_uri("redis://model").unwrap(), 1);
+    let mut ledgers = Ledgers::new(Settings::of_text("redis://model"), 1);
     ledgers.memory = Memory::new(accounts);
     ledgers.heal(ledgers.now());
     let (tally, period) = (Tally::Charged(Unit::Requests), Some(Period::DAY));

@@ -28,7 +28,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(uri: &str, name: u64, processes: u32, world: &Arc<AtomicI64>) -> Self {
-        let ledgers = Arc::new(Ledgers::new(Settings::of_uri(uri).unwrap(), name));
+        let ledgers = Arc::new(Ledgers::new(Settings::of_text(uri), name));
         let clock = Arc::clone(world);
         let origin = name as i64 * 977_777_777;
         let read = move || {
