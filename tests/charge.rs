@@ -44,8 +44,8 @@ impl Facts for Request {
         Some(IpAddr::from([192, 0, 2, 7]))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        (name == "x-tenant").then_some("acme")
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        (name == "x-tenant").then_some(b"acme")
     }
 }
 

@@ -28,7 +28,7 @@ const SOUND: [&str; 42] = [
     r#"{"rate_limit_headers": {"enabled": null, "reset": null, "standard": null, "names": null}}"#,
     r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
     r#"{"rate_limit_exempt": {}}"#,
-    r#"{"rate_limit_exempt": {"path": "/health"}}"#,
+    r#"{"rate_limit_exempt": {"path": "/health"}, "rate_limit_paths": "exact"}"#,
     r#"{"rate_limit_exempt": {"path": ["/a", {"prefix": "/b"}, {"glob": "/c/*"}]}}"#,
     r#"{"rate_limit_exempt": {"path": {"glob": "**.css"}}}"#,
     r#"{"rate_limit_exempt": {"method": "GET"}}"#,

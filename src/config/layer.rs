@@ -14,6 +14,7 @@ use crate::config::json::{Json, Unreadable};
 use crate::config::node::{Node, TWICE, unknown};
 use crate::config::on_error::{OnError, on_error};
 use crate::config::origin::Origin;
+use crate::config::paths::paths;
 use crate::config::rate_limit;
 use crate::config::references::{Origins, References};
 use crate::config::report::Report;
@@ -25,6 +26,7 @@ use crate::model::condition::Condition;
 use crate::model::excerpt::excerpt;
 use crate::model::header_policy::HeaderPolicy;
 use crate::model::network::Network;
+use crate::model::path::Paths;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::zone::Zone;
@@ -34,12 +36,13 @@ use crate::store::StoreUri;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads, in the order in which they are shown.
-pub(super) const NOW: [&str; 20] = [
+pub(super) const NOW: [&str; 21] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
     "rate_limit_headers",
     "rate_limit_exempt",
+    "rate_limit_paths",
     "rate_limit_trusted_proxies",
     "rate_limit_forwarded_header",
     "rate_limit_ipv6_prefix",
@@ -87,6 +90,7 @@ pub(super) struct Layer {
     rules: Setting<Vec<Rule>>,
     headers: Setting<HeaderPolicy>,
     exempt: Setting<Condition>,
+    paths: Setting<Paths>,
     trusted_proxies: Setting<Vec<Network>>,
     forwarded_header: Setting<String>,
     ipv6_prefix: Setting<u8>,
@@ -164,6 +168,7 @@ impl Layer {
                 Some(false) => Some(Condition::ALWAYS),
                 _ => own.exempt.value(),
             },
+            paths: own.paths.value().unwrap_or(default.paths),
             addresses: AddressPolicy {
                 trusted_proxies: own.trusted_proxies.value().unwrap_or(trusted_proxies),
                 header: own.forwarded_header.value().unwrap_or(header),
@@ -185,6 +190,7 @@ impl Layer {
             rules: self.rules.or(below.rules),
             headers: self.headers.or(below.headers),
             exempt: self.exempt.or(below.exempt),
+            paths: self.paths.or(below.paths),
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
             forwarded_header: self.forwarded_header.or(below.forwarded_header),
             ipv6_prefix: self.ipv6_prefix.or(below.ipv6_prefix),
@@ -277,6 +283,7 @@ impl Layer {
             "rate_limit_rules" => self.rules = setting(&node, rules::rules, report),
             "rate_limit_headers" => self.headers = setting(&node, policy, report),
             "rate_limit_exempt" => self.exempt = setting(&node, exemption, report),
+            "rate_limit_paths" => self.paths = setting(&node, paths, report),
             "rate_limit_trusted_proxies" => self.trusted_proxies = setting(&node, trusted_proxies, report),
             "rate_limit_forwarded_header" => self.forwarded_header = setting(&node, forwarded_header, report),
             "rate_limit_ipv6_prefix" => self.ipv6_prefix = setting(&node, ipv6_prefix, report),

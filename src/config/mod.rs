@@ -33,6 +33,7 @@ mod origin;
 mod overrides;
 mod owners;
 mod past;
+mod paths;
 mod problem;
 mod rate_limit;
 mod references;

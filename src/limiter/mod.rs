@@ -92,6 +92,7 @@ impl Limiter {
     /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
+        let site = site.in_form();
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
@@ -122,7 +123,7 @@ impl Limiter {
 
     /// Whether it is open, and its site just like that one.
     pub(crate) fn is_of(&self, site: &Site) -> bool {
-        !self.is_closed && self.site == *site
+        !self.is_closed && (self.site == *site || self.site == site.clone().in_form())
     }
 
     /// The site.

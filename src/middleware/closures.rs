@@ -44,7 +44,8 @@ pub(super) fn under_scope(pattern: &str) -> Condition {
     if ["/", "/a.path/that/no/scope/would/name"].into_iter().all(|path| scope.is_match(path)) {
         return Condition::ALWAYS;
     }
-    Condition::Computed(Computed::new(move |facts| scope.is_match(facts.path())))
+    // As the router sees it, and no other spelling: what the scope does not take is not left alone.
+    Condition::Computed(of_request(move |request| scope.is_match(request.match_info().as_str())))
 }
 
 /// Charges the answers of which a closure says so; all of another framework.

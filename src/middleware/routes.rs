@@ -7,6 +7,9 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use foldhash::fast::FixedState;
 
+use crate::middleware::route;
+use crate::model::path::Paths;
+
 /// How many paths a worker remembers the route of; a power of two.
 const REMEMBERED: usize = 256;
 
@@ -32,25 +35,25 @@ impl Default for Routes {
 
 impl Routes {
     /// The number of the route that a request will reach.
-    pub(super) fn of(&self, request: &ServiceRequest) -> u32 {
+    pub(super) fn of(&self, request: &ServiceRequest, paths: Paths) -> u32 {
         let (method, path) = (request.method(), request.match_info().as_str());
         let mut last = self.last.borrow_mut();
         if last.1 != path || last.0 != *method {
             last.0.clone_from(method);
             path.clone_into(&mut last.1);
-            last.2 = self.look_up(request);
+            last.2 = self.look_up(request, paths);
         }
         last.2
     }
 
-    fn look_up(&self, request: &ServiceRequest) -> u32 {
+    fn look_up(&self, request: &ServiceRequest, paths: Paths) -> u32 {
         let path = self.hash(request, request.match_info().as_str());
         let place = path as usize % REMEMBERED;
         let (remembered, route) = self.by_path.borrow()[place];
         if remembered == path {
             return route;
         }
-        let pattern = request.match_pattern().unwrap_or_default();
+        let pattern = route::pattern(request, paths).unwrap_or_default();
         let route = self.hash(request, &pattern) as u32;
         self.by_path.borrow_mut()[place] = (path, route);
         route

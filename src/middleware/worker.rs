@@ -70,6 +70,10 @@ impl WorkerSite {
         &self.0.answering.host
     }
 
+    pub(super) fn limiter(&self) -> &Arc<Limiter> {
+        &self.0.answering.limiter
+    }
+
     pub(super) fn wire(&self) -> &Wire {
         &self.0.wire
     }

@@ -40,9 +40,9 @@ impl Default for KeyBytes {
 }
 
 impl KeyBytes {
-    /// Appends a text of a kind.
-    pub fn text(&mut self, kind: u8, text: &str) {
-        self.part(kind, text.as_bytes());
+    /// Appends a text of a kind; what a client sends is bytes, and need not be UTF-8.
+    pub fn text(&mut self, kind: u8, text: impl AsRef<[u8]>) {
+        self.part(kind, text.as_ref());
     }
 
     /// Appends an address: an IPv4 address whole, also one that is mapped into IPv6; of an IPv6 address the first

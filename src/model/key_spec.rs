@@ -33,15 +33,15 @@ pub enum Component {
     Host,
     /// The method; HEAD is GET, and all methods that no standard knows are one.
     Method,
-    /// The path, as the router sees it.
+    /// The path, in the form in which rules see it.
     Path,
     /// The pattern of the route.
     Route,
-    /// The value of a header.
+    /// The value of a header; of several, the first.
     Header(String),
-    /// The value of a cookie.
+    /// The value of a cookie; of several, the first.
     Cookie(String),
-    /// The value of a parameter of the query.
+    /// The value of a parameter of the query; of several, the last.
     Query(String),
     /// The user who asks.
     User,
@@ -147,9 +147,9 @@ impl Component {
             Self::Method => bytes.text(kind, standard_method(facts.method())),
             Self::Path => bytes.text(kind, facts.path()),
             Self::Route => return write_text(bytes, kind, facts.pattern().as_deref()),
-            Self::Header(name) => return write_text(bytes, kind, facts.header(name)),
-            Self::Cookie(name) => return write_text(bytes, kind, facts.cookie(name).as_deref()),
-            Self::Query(name) => return write_text(bytes, kind, facts.query(name).as_deref()),
+            Self::Header(name) => return write_bytes(bytes, kind, facts.header(name)),
+            Self::Cookie(name) => return write_bytes(bytes, kind, facts.cookie(name).as_deref()),
+            Self::Query(name) => return write_bytes(bytes, kind, facts.query(name).as_deref()),
             Self::User => return write_text(bytes, kind, facts.user()),
             Self::ApiKey => return write_text(bytes, kind, facts.api_key()),
             Self::Tier => return write_text(bytes, kind, facts.tier()),
@@ -205,11 +205,15 @@ fn standard_method(method: &str) -> &str {
 }
 
 fn write_text(bytes: &mut KeyBytes, kind: u8, text: Option<&str>) -> bool {
-    let text = text.filter(|text| !text.is_empty());
-    if let Some(text) = text {
-        bytes.text(kind, text);
+    write_bytes(bytes, kind, text.map(str::as_bytes))
+}
+
+fn write_bytes(bytes: &mut KeyBytes, kind: u8, value: Option<&[u8]>) -> bool {
+    let value = value.filter(|value| !value.is_empty());
+    if let Some(value) = value {
+        bytes.text(kind, value);
     }
-    text.is_some()
+    value.is_some()
 }
 
 #[cfg(test)]
@@ -234,8 +238,8 @@ mod tests {
             Some(IpAddr::from([192, 0, 2, 7]))
         }
 
-        fn header(&self, name: &str) -> Option<&str> {
-            (name == "x-key").then_some(self.1)
+        fn header(&self, name: &str) -> Option<&[u8]> {
+            (name == "x-key").then_some(self.1.as_bytes())
         }
     }
 

@@ -36,6 +36,7 @@ pub mod network;
 pub mod now;
 pub mod parameter;
 pub(crate) mod part_check;
+pub mod path;
 pub mod pattern;
 pub mod period;
 pub mod rate;

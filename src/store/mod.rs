@@ -208,6 +208,15 @@ impl Claim {
         }
     }
 
+    /// The claim as it was before anybody decided over it, of something of which nothing is expected.
+    pub(crate) const fn anew(&self) -> Self {
+        let charge = match self.charge {
+            Charge::Time { .. } => Charge::Time { expected: Micros::ZERO },
+            other => other,
+        };
+        Self { charge, returned: false, standing: Standing::UNKNOWN, ticket: None, ..*self }
+    }
+
     /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit
     /// refuses.
     pub const fn remaining(&self) -> u64 {

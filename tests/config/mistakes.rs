@@ -23,7 +23,7 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
     ),
     (
         r#"{"rate_limit_store": []}"#,
@@ -282,6 +282,14 @@
     (
         r#"{"rate_limit_forwarded_header": "X Forwarded"}"#,
         r#"rate_limit_forwarded_header: "X Forwarded": no name of a header; expected the name of a header, such as "X-Forwarded-For""#,
+    ),
+    (
+        r#"{"rate_limit_paths": "strict"}"#,
+        "rate_limit_paths: \"strict\": no form of paths; expected \"normal\" or \"exact\"",
+    ),
+    (
+        r#"{"rate_limit_paths": true}"#,
+        "rate_limit_paths: true: no text; expected \"normal\" or \"exact\"",
     ),
     (
         r#"{"rate_limit_ipv6_prefix": 0}"#,

@@ -1,11 +1,13 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
 mod addresses;
+mod alike;
 mod api_keys;
 mod bodies;
 mod burst;
 mod closures;
 mod country;
+mod detached;
 mod endings;
 mod extractor;
 mod fair;
@@ -28,6 +30,7 @@ mod rules;
 mod rules_counting;
 mod rules_keys;
 mod sites;
+mod spellings;
 mod standard;
 mod tiers;
 mod timing;
