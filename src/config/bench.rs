@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::config::configuration::{Configuration, process, store};
+use crate::config::configuration::{Configuration, process};
 use crate::config::directory::{self, COMMON, Found, unreadable};
 use crate::config::layer::{Layer, Scope};
 use crate::config::on_error::WrongSite;
@@ -46,7 +46,6 @@ impl<'a> Bench<'a> {
         let environment = &self.options.environment;
         let (common, found, nameless) = self.files(remembered);
         let first = self.report.errors();
-        self.report.keeps_accounts_in(&store(&common, environment).0);
         let standing = |found| Standing::of(found, &common, environment, past, &mut self.report);
         let mut sites: Vec<_> = found.into_iter().map(standing).collect();
         let owners = self.give_hosts(&mut sites, past);

@@ -81,6 +81,20 @@ impl Candidate {
         self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
+    /// Decides here, if an answer that somebody else has waited for says enough by now; else it is returned.
+    pub(super) fn decide_if_known(mut self) -> Option<Self> {
+        let is_begun = self.claims.iter().any(|claim| claim.ticket.is_some());
+        if is_begun || self.is_forgotten() || !self.ledgers.is_known(&self.claims, self.now) {
+            return Some(self);
+        }
+        let decided = self.ledgers.admit(&mut self.claims, self.mode, self.now);
+        if decided == Ok(Verdict::Open) {
+            return Some(self);
+        }
+        self.answer(decided);
+        None
+    }
+
     /// Decides without the server.
     pub(super) fn decide_degraded(mut self, now: Now) {
         self.settle_degraded(now);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::model::Model;
-use super::process::Process;
+use super::process::{Process, START};
 use crate::model::expectation::Expectation;
 use crate::store::Verdict;
 
@@ -93,7 +93,8 @@ impl Run {
             expectation.record(process.finish(place).unwrap());
         }
         let claim = process.claim(QUOTA, expectation.expected());
-        if process.start(claim) == Verdict::Refused {
+        let now = START + self.clock.load(Relaxed);
+        if process.start(claim, &mut self.server, now) == Verdict::Refused {
             return Some(RETRY_AFTER);
         }
         self.served += 1;
@@ -106,7 +107,7 @@ impl Run {
         let (process, _) = &mut self.processes[at];
         if self.order.len() > 1 && process.is_due() {
             let (arguments, sent) = process.call();
-            let answer = self.server.exchange(&arguments, 1_699_999_200_000_000 + self.clock.load(Relaxed));
+            let answer = self.server.exchange(&arguments, START + self.clock.load(Relaxed));
             process.hear(&sent, answer);
         }
         Some(LOOK_EVERY)
