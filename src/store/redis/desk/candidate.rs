@@ -84,15 +84,16 @@ impl Candidate {
     /// Decides here, if an answer that somebody else has waited for says enough by now; else it is returned.
     pub(super) fn decide_if_known(mut self) -> Option<Self> {
         let is_begun = self.claims.iter().any(|claim| claim.ticket.is_some());
-        if is_begun || self.is_forgotten() || !self.ledgers.is_known(&self.claims, self.now) {
+        if is_begun || self.is_forgotten() {
             return Some(self);
         }
-        let decided = self.ledgers.admit(&mut self.claims, self.mode, self.now);
-        if decided == Ok(Verdict::Open) {
-            return Some(self);
+        match self.ledgers.admit(&mut self.claims, self.mode, self.now) {
+            Ok(Verdict::Open) => Some(self),
+            decided => {
+                self.answer(decided);
+                None
+            }
         }
-        self.answer(decided);
-        None
     }
 
     /// Decides without the server.

@@ -32,7 +32,7 @@ impl Ledgers {
 
     /// Whether it can be decided over claims between two exchanges: in batched mode over limits of time, of whose accounts
     /// all were read lately. About one that was not, the server is asked once.
-    pub(crate) fn is_known(&self, claims: &[Claim], now: Now) -> bool {
+    fn is_known(&self, claims: &[Claim], now: Now) -> bool {
         let Settings { mode, sync, .. } = self.settings;
         let is_timed = |claim: &Claim| is_timed(claim) || claim.part == Part::Clients;
         if mode != SyncMode::Batched || !claims.iter().all(is_timed) {
