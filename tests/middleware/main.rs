@@ -22,6 +22,7 @@ mod nested_headers;
 mod nesting;
 mod panics;
 mod placement;
+mod random_bytes;
 mod refusals;
 mod refusals_own;
 mod rewrites;
