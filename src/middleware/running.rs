@@ -139,8 +139,15 @@ impl Running {
         self.reservation.borrow_mut().head_left();
     }
 
-    pub(super) fn charge(&self, extra: Micros) {
-        self.reservation.borrow_mut().charge(extra);
+    /// Charges so much more, and says whether it will be.
+    pub(super) fn charge(&self, extra: Micros) -> bool {
+        let mut reservation = self.reservation.borrow_mut();
+        reservation.charge(extra);
+        reservation.takes_charges()
+    }
+
+    pub(super) fn detached(&self) -> Reservation {
+        self.reservation.borrow().detached(self.site.limiter())
     }
 
     pub(super) fn waive(&self) {

@@ -70,6 +70,10 @@ impl WorkerSite {
         &self.0.answering.host
     }
 
+    pub(super) fn limiter(&self) -> &Arc<Limiter> {
+        &self.0.answering.limiter
+    }
+
     pub(super) fn wire(&self) -> &Wire {
         &self.0.wire
     }
@@ -134,7 +138,7 @@ pub(super) fn answering<'a>(table: &'a Table, request: &ServiceRequest) -> &'a A
 /// The site's name, as a trusted proxy tells it; nothing where it tells several.
 #[cold]
 fn told<'a>(told_by: &ToldBy, request: &'a ServiceRequest) -> Option<&'a [u8]> {
-    let peer = request.peer_addr()?.ip().to_canonical();
+    let peer = request.peer_addr().map(|address| address.ip());
     if !told_by.addresses.trusts(peer) {
         return None;
     }
