@@ -106,11 +106,13 @@ impl Facts for Request {
         Some(IpAddr::from([192, 0, 2, 7]))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        HEADERS.iter().find(|(other, _)| name.eq_ignore_ascii_case(other)).map(|(_, value)| *value)
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        HEADERS.iter().find(|(other, _)| name.eq_ignore_ascii_case(other)).map(|(_, value)| value.as_bytes())
     }
 
-    fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
-        parameter::of_cookies(self.header("cookie")?, name)
+    fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let field = str::from_utf8(self.header("cookie")?).ok()?;
+        let value = parameter::of_cookies(field, name).next()?;
+        Some(Cow::Owned(value.into_owned().into_bytes()))
     }
 }

@@ -129,7 +129,7 @@ impl Clock for SystemClock {
 }
 
 /// The machine's wall clock; before 1970 it reads 1970.
-fn wall_clock() -> UnixMicros {
+pub(crate) fn wall_clock() -> UnixMicros {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -121,8 +121,8 @@ impl Facts for Request {
         Some(IpAddr::from([192, 0, 2, 7]))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        (name == "authorization").then_some("Bearer none-of-theirs")
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        (name == "authorization").then_some(b"Bearer none-of-theirs")
     }
 }
 

@@ -167,3 +167,30 @@ fn files_of_rooms(page: &str) -> BTreeMap<&str, BTreeSet<&str>> {
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
+
+/// The layers of the Redis store, the lowest first.
+const REDIS_LAYERS: &[&str] = &["settings", "trouble", "script", "ledger", "desk", "link", "task"];
+
+/// The layers of the Redis store that a source names, by `redis::` or, beside them, by `super::`.
+fn used_layers(text: &str, is_beside: bool) -> impl Iterator<Item = usize> {
+    let paths = text.split("store::redis::").skip(1);
+    let beside = text.split("use super::").skip(1).filter(move |_| is_beside);
+    let names =
+        paths.chain(beside).map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or(""));
+    names.filter_map(|name| REDIS_LAYERS.iter().position(|layer| *layer == name))
+}
+
+#[test]
+fn each_layer_of_the_redis_store_uses_only_those_below_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/redis");
+    for source in &sources() {
+        let Ok(inside) = source.path.strip_prefix(&root) else { continue };
+        let first = inside.iter().next().unwrap().to_str().unwrap();
+        let own = REDIS_LAYERS.iter().position(|layer| *layer == first.trim_end_matches(".rs"));
+        let Some(own) = own else { continue };
+        let is_beside = inside.iter().count() == 1;
+        for used in used_layers(&source.text, is_beside) {
+            assert!(used <= own, "{}: uses {}", source.path.display(), REDIS_LAYERS[used]);
+        }
+    }
+}

@@ -4,13 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use timebudget::model::computed::Computed;
+use timebudget::model::condition::Condition;
 use timebudget::model::facts::Facts;
+use timebudget::model::rule::{Component, Cost, Rule};
+use timebudget::model::text::Text;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
     Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Settlement, Store, Verdict,
 };
 use timebudget::{
-    Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, UnixMicros, config,
+    Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros, config,
+    parse_rates,
 };
 
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
@@ -39,8 +44,8 @@ impl Facts for Request {
         Some(IpAddr::from([192, 0, 2, 7]))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        (name == "x-tenant").then_some("acme")
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        (name == "x-tenant").then_some(b"acme")
     }
 }
 
@@ -223,4 +228,33 @@ fn blocks_of_one_account_are_one_of_its_clients_and_none_of_anothers() {
         }
     }
     assert!(desk.charge("fair", "other").is_none());
+}
+
+/// Who asked without a name was exempt from a rule, and blocks, which nobody asks for, were unlimited under it.
+#[test]
+fn nothing_that_is_said_of_requests_exempts_a_block() {
+    let absent = || Condition::Header("x-internal".into(), None);
+    let rule = Rule::new("jobs", Component::User, parse_rates("2 per hour").unwrap());
+    for exempt in [
+        Condition::Authenticated(false),
+        Condition::Not(Box::new(absent())),
+        Condition::Any(vec![absent(), Condition::Computed(Computed::new(|_| true))]),
+        Condition::Path(Text::Equal(String::new())),
+        Condition::ALWAYS,
+    ] {
+        let rule = Rule { exempt_when: Some(exempt.clone()), ..rule.clone() };
+        assert_eq!(charges_of(rule), [true, true, false], "{exempt}");
+    }
+    let nothing_computed = Computed::new(|_| Some(Vec::new()));
+    assert_eq!(charges_of(Rule { limits_by: Some(nothing_computed), ..rule.clone() }), [true, true, false]);
+    let free = Cost::Computed(Computed::new(|_| 0));
+    assert_eq!(charges_of(Rule { cost: free, ..rule }), [true, true, false]);
+}
+
+/// Which of three blocks of one key a rule admits.
+fn charges_of(rule: Rule) -> [bool; 3] {
+    let engine = Engine::new(Memory::default(), ManualClock::at(TEN_O_CLOCK));
+    let site = Site { rules: vec![rule], ..Site::unlimited("test") };
+    let limiter = Arc::new(Limiter::new(site, &engine));
+    [(); 3].map(|()| admitted(limiter.charge("jobs", "alice").unwrap()).is_some())
 }

@@ -2,10 +2,15 @@
 
 #[path = "config/clients.rs"]
 mod clients;
+#[path = "config/hosts.rs"]
+mod hosts;
+#[path = "config/many_sites.rs"]
+mod many_sites;
 
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use proptest::prelude::*;
 use timebudget::config::{self, Loaded};
@@ -315,7 +320,9 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn with(test: &str, files: &[(&str, &str)]) -> Self {
-        let dir = std::env::temp_dir().join(format!("timebudget-config-{test}-{}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let dir = std::env::temp_dir().join(format!("timebudget-config-{test}-{process}-{count}"));
         for (name, text) in files {
             let path = dir.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -329,10 +336,23 @@ impl Directory {
         config::load_dir(&self.0).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
+    fn link(&self, directory: &str, name: &str) {
+        std::os::unix::fs::symlink(directory, self.0.join(name)).unwrap();
+    }
+
     /// The errors, with the directory's own path taken out.
     fn errors(&self) -> String {
         let errors = config::load_dir(&self.0).unwrap_err().to_string();
         errors.replace(self.0.to_str().unwrap(), "sites")
+    }
+
+    /// The warnings, with the directory's own path taken out.
+    fn warnings(&self) -> Vec<String> {
+        let warnings = self.load().warnings;
+        warnings
+            .iter()
+            .map(|warning| warning.to_string().replace(self.0.to_str().unwrap(), "sites"))
+            .collect()
     }
 }
 
@@ -452,10 +472,69 @@ fn the_common_file_says_where_accounts_are_kept() {
     let read = config::Configuration::of_dir(&dir.0, &config::Options::default()).unwrap();
     assert_eq!(read.store.to_string(), "memory://?snapshot=x");
     for (text, fault) in [
-        (r#""radish://:hunter2@db""#, "radish://db: scheme: no such store; expected memory:// or redis://…"),
+        (
+            r#""radish://:hunter2@db""#,
+            "rad…://…: scheme: no such store; expected memory:// or redis://…; did you mean redis://?",
+        ),
         (r#"["redis://:hunter2@db"]"#, "a list: no text; expected a URI such as \"redis://localhost\""),
     ] {
         let dir = of("wrong-store", &format!("{{\"rate_limit_store\": {text}}}"));
         assert_eq!(dir.errors(), format!("sites/common_site_config.json: rate_limit_store: {fault}"));
+    }
+}
+
+/// Frappe Cloud computes hours × 3600 in floats: the file was refused.
+#[test]
+fn a_number_that_floats_have_missed_by_a_hair_is_the_one_that_was_meant() {
+    let of = |text: &str| config::parse_site("demo.example", text).unwrap().0;
+    let daily = |quota: &str| format!(r#"{{"rate_limit": {{"limit": {quota}, "window": 86400}}}}"#);
+    for (written, meant) in
+        [("3960.0000000000005", "3960"), ("8279.999999999999", "8280"), ("0.30000000000000004", "0.3")]
+    {
+        assert_eq!(of(&daily(written)), of(&daily(meant)), "{written}");
+    }
+    let rule = |quota: &str, unit: &str, multiplier: &str| {
+        format!(
+            r#"{{"rate_limit_rules": [{{"name": "a", "key": "ip", "limits": ["3960.0000000000005s per day", {{"limit": {quota}, "window": 3600, "unit": "{unit}"}}]}}],
+                "rate_limit_tiers": {{"gold": {{"multiplier": {multiplier}}}}}, "rate_limit_groups": {{"vips": "gold"}}, "rate_limit_trusted_proxies": ["10.0.0.0/8"],
+                "rate_limit_identity": {{"user": "X-User", "groups": "X-Groups"}}}}"#
+        )
+    };
+    for unit in ["time", "requests"] {
+        assert_eq!(of(&rule("2.0000000000000004", unit, "1.1000000000000003")), of(&rule("2", unit, "1.1")));
+    }
+    assert!(config::parse_site("demo.example", &daily("3960.0000001")).is_err());
+}
+
+/// Python's json writes NaN, and the whole file was refused for it.
+#[test]
+fn what_python_writes_of_no_number_is_nobodys_business_in_a_key_of_others() {
+    let text = "{\"a\": NaN, \"b\": {\"c\": [Infinity, -Infinity, \"NaN\"]},\n\"rate_limit\": {\"limit\": 600, \"window\": 3600}, \"d\": NaN}";
+    let plain = r#"{"rate_limit": {"limit": 600, "window": 3600}}"#;
+    let of = |text| config::parse_site("demo.example", text).unwrap();
+    assert_eq!(of(text), of(plain));
+    let broken = text.replace("\"d\"", "d");
+    let error = config::parse_site("demo.example", &broken).unwrap_err().to_string();
+    assert_eq!(error, "site_config.json: line 2, column 47: not JSON: key must be a string");
+}
+
+#[test]
+fn what_is_no_number_in_a_key_of_ours_is_named_with_its_place() {
+    for (text, message) in [
+        (
+            r#"{"rate_limit": {"limit": NaN, "window": 3600}}"#,
+            "rate_limit.limit: NaN: no number; expected seconds from 0 to 9007199254.740992, with at most six decimals",
+        ),
+        (
+            r#"{"rate_limit_rules": [{"name": "a", "limits": [{"limit": 1, "window": -Infinity}]}]}"#,
+            "rate_limit_rules[0].limits[0].window: -Infinity: no number; expected whole seconds from 1 to 4294967295, or \"hour\", \"day\", \"week\", \"month\" or \"year\"",
+        ),
+        (
+            r#"{"rate_limit_tiers": {"gold": {"multiplier": Infinity}}}"#,
+            "rate_limit_tiers.gold.multiplier: Infinity: no number; expected a number above 0 and at most 1000000, with at most six decimals",
+        ),
+    ] {
+        let error = config::parse_site("demo.example", text).unwrap_err().to_string();
+        assert_eq!(error, format!("site_config.json: {message}"));
     }
 }

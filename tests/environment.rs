@@ -177,7 +177,7 @@ fn every_mistake_is_named_with_its_value_and_what_was_expected() {
         ),
         (
             ("RATELIMIT_STORAGE_URI", "memcached://a"),
-            "RATELIMIT_STORAGE_URI: memcached://a: scheme: no such store; expected memory:// or redis://…",
+            "RATELIMIT_STORAGE_URI: memcached://…: scheme: no such store; expected memory:// or redis://…",
         ),
         (("RATELIMIT_ENABLD", "1"), "RATELIMIT_ENABLD: no such name; did you mean RATELIMIT_ENABLED?"),
         (

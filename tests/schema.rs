@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 42] = [
+const SOUND: [&str; 45] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -28,7 +28,7 @@ const SOUND: [&str; 42] = [
     r#"{"rate_limit_headers": {"enabled": null, "reset": null, "standard": null, "names": null}}"#,
     r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
     r#"{"rate_limit_exempt": {}}"#,
-    r#"{"rate_limit_exempt": {"path": "/health"}}"#,
+    r#"{"rate_limit_exempt": {"path": "/health"}, "rate_limit_paths": "exact"}"#,
     r#"{"rate_limit_exempt": {"path": ["/a", {"prefix": "/b"}, {"glob": "/c/*"}]}}"#,
     r#"{"rate_limit_exempt": {"path": {"glob": "**.css"}}}"#,
     r#"{"rate_limit_exempt": {"method": "GET"}}"#,
@@ -36,7 +36,11 @@ const SOUND: [&str; 42] = [
     r#"{"rate_limit_exempt": {"all": [{"path": "/a"}], "any": [{"method": "GET"}, {}]}}"#,
     r#"{"rate_limit_exempt": {"not": {"not": {"path": "/"}}}}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0", "::ffff:10.0.0.1"]}"#,
+    r#"{"rate_limit_trusted_proxies": ["unix", "64:ff9b::/96"], "rate_limit_store": null}"#,
+    r#"{"rate_limit_trusted_hops": 2, "rate_limit_forwarded_header": "Forwarded"}"#,
     r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
+    r#"{"rate_limit_hosts": ["a.example", "*.Preview.example.", "münchen.example", "[::1]", "::1", "192.0.2.7", "my_site"],
+        "domains": ["b.example", {"domain": "c.example", "ssl_certificate": "/x"}], "rate_limit_on_error": null}"#,
     r#"{"rate_limit_rules": []}"#,
     r#"{"rate_limit_rules": null}"#,
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/rate_limit_page.html"}}]}"#,
@@ -68,7 +72,7 @@ const SOUND: [&str; 42] = [
 ];
 
 /// Beginnings of the loader's messages for what a schema cannot see.
-const BEYOND_SCHEMAS: [&str; 18] = [
+const BEYOND_SCHEMAS: [&str; 20] = [
     // No JSON, or JSON of which a parsed value shows no trace.
     "line ",
     "time_zone: half a character",
@@ -76,12 +80,14 @@ const BEYOND_SCHEMAS: [&str; 18] = [
     "rate_limit.limit: stands more than once",
     // One schema for the common file and those of sites.
     "rate_limit_store: a text: is not a site's",
+    "rate_limit_on_error: a text: is not a site's",
+    "rate_limit_site_header: a text: is not a site's",
     // The schema knows no tz database and compares no fields.
     "time_zone: \"Europe/Pari\"",
     "rate_limit_headers.names: {\"used\": \"x-ratelimit-reset\"}",
     "rate_limit_headers.names.limit: \"Content-Length\"",
     // It reads no list as a whole.
-    "rate_limit_rules[1]: \"a\": rate_limit_rules[0]",
+    "rate_limit_rules[1].name: \"a\": rate_limit_rules[0]",
     "rate_limit_rules[0]: \"a\": limits of requests beside others",
     "rate_limit_rules[0]: \"a\": counts refusals",
     "rate_limit_rules[0].key[1]: \"ip\"",

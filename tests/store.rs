@@ -13,6 +13,8 @@ mod desk;
 mod mistrust;
 #[path = "store/naive.rs"]
 mod naive;
+#[path = "store/overflow.rs"]
+mod overflow;
 #[path = "store/sequences.rs"]
 mod sequences;
 #[path = "store/shares.rs"]
@@ -25,19 +27,6 @@ use desk::{Desk, HOUR};
 acceptance!(Memory::default());
 
 #[test]
-fn newcomers_share_one_account_per_book_when_there_is_no_room() {
-    let desk = Desk::new(Memory::new(2));
-    let book = desk.requests("crowd");
-    for name in ["first", "second"] {
-        assert_eq!(desk.admit(&mut [desk.request(book, name, 1)]), Verdict::Admitted);
-    }
-    assert_eq!(desk.admit(&mut [desk.request(book, "third", 1)]), Verdict::Admitted);
-    assert_eq!(desk.admit(&mut [desk.request(book, "fourth", 1)]), Verdict::Refused);
-    assert_eq!(desk.admit(&mut [desk.request(desk.requests("other"), "fourth", 1)]), Verdict::Admitted);
-    assert_eq!(desk.store.census().overflowed, 3);
-}
-
-#[test]
 fn accounts_that_exist_are_kept_while_their_window_lasts_also_in_a_full_store() {
     let desk = Desk::new(Memory::new(1));
     let book = desk.requests("crowd");
@@ -47,19 +36,6 @@ fn accounts_that_exist_are_kept_while_their_window_lasts_also_in_a_full_store() 
     }
     assert_eq!(desk.spent(desk.request(book, "old", 2)), 1);
     assert_eq!(desk.admit(&mut [desk.request(book, "old", 2)]), Verdict::Admitted);
-}
-
-#[test]
-fn a_request_on_the_shared_account_is_settled_there() {
-    let desk = Desk::new(Memory::new(0));
-    let mut claims = [desk.timed(desk.time("crowd"), "anybody", 1_000, 0)];
-    desk.admit(&mut claims);
-    desk.pass(300);
-    desk.settle(&mut claims, 300);
-    desk.pass(500);
-    let mut other = [desk.timed(desk.time("crowd"), "somebody", 1_000, 0)];
-    desk.admit(&mut other);
-    assert_eq!(other[0].standing.spent, 300);
 }
 
 #[test]

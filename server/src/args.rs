@@ -53,7 +53,8 @@ pub(crate) struct SourceArgs {
 /// Where accounts are kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StoreArgs {
-    /// Where accounts are kept: memory://, memory://?snapshot=FILE, redis://…, rediss://…, redis+sentinel://… or redis+cluster://…
+    /// Where accounts are kept: memory://, memory://?snapshot=FILE, redis://…, rediss://…, redis+unix://…,
+    /// redis+sentinel://… or redis+cluster://…, each with ?max_accounts=N
     /// [default: RATELIMIT_STORAGE_URI, or rate_limit_store, or memory://]
     // A plain string, since clap would repeat a wrong URI in full, and a URI can hold a password.
     #[arg(long, value_name = "URI")]

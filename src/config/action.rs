@@ -5,14 +5,13 @@ use crate::config::node::{Known, Node, sound};
 use crate::config::number::whole;
 use crate::config::report::Report;
 use crate::model::action::{Action, Block};
+use crate::model::part_check::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, TYPE_OF_NOTHING};
+use crate::model::rule_check::TARGET;
 
 const ACTIONS: Known = Known { now: &["block", "rewrite"], later: &[] };
 const BLOCK: Known = Known { now: &["status", "message", "body", "content_type"], later: &[] };
 
 const ACTION: &str = "\"block\", {\"block\": {…}} or {\"rewrite\": \"/path\"}";
-const TARGET: &str = "a path that begins with /, as it is written in a URL, without a query";
-const STATUS: &str = "a status from 400 to 599";
-const CONTENT_TYPE: &str = "a media type such as \"application/json\"";
 
 /// The action that a value describes.
 pub(super) fn action(node: &Node<'_>, report: &mut Report) -> Option<Action> {
@@ -46,10 +45,10 @@ fn block(node: &Node<'_>, report: &mut Report) -> Option<Block> {
     let body = fields.optional("body").map(|node| node.text("a text", report).map(str::to_owned));
     let content_type = fields.optional("content_type").map(|node| content_type(&node, report));
     if content_type.is_some() && body.is_none() {
-        return node.wrong("a content_type without a body; expected both or none", report);
+        return node.wrong(TYPE_OF_NOTHING, report);
     }
     if message.is_some() && body.is_some() {
-        return node.wrong("a message beside a body that does not show it; expected one of them", report);
+        return node.wrong(MESSAGE_UNSHOWN, report);
     }
     Some(Block {
         status: sound(status)?,
@@ -61,14 +60,13 @@ fn block(node: &Node<'_>, report: &mut Report) -> Option<Block> {
 
 fn status(node: &Node<'_>, report: &mut Report) -> Option<u16> {
     let status = whole(node, STATUS, report)?;
-    let status = u16::try_from(status).ok().filter(|status| (400..=599).contains(status));
+    let status = u16::try_from(status).ok().filter(|status| Block::can_have_status(*status));
     status.or_else(|| node.wrong(format_args!("no status of a refusal; expected {STATUS}"), report))
 }
 
 fn content_type(node: &Node<'_>, report: &mut Report) -> Option<String> {
     let text = node.text(CONTENT_TYPE, report)?;
-    let is_plain = text.contains('/') && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    match is_plain {
+    match Block::can_have_type(text) {
         true => Some(text.to_owned()),
         false => node.wrong(format_args!("no media type; expected {CONTENT_TYPE}"), report),
     }

@@ -43,6 +43,11 @@ impl ClientLayer {
         true
     }
 
+    /// Whether it depends on a file beside the site's own.
+    pub(super) fn reads_others(&self) -> bool {
+        matches!(self.country.get(), Some(CountrySource::Database(_)))
+    }
+
     /// What this layer and the one below it say together, key by key.
     pub(super) fn or(self, below: Self) -> Self {
         Self {

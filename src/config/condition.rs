@@ -6,10 +6,13 @@ use crate::config::node::{Known, Node, complete, flag};
 use crate::config::report::Report;
 use crate::config::text::{Subject, text};
 use crate::model::condition::Condition;
+use crate::model::contradiction::is_certain;
 use crate::model::country::Country;
 use crate::model::discretion::is_credential;
 use crate::model::method::Method;
 use crate::model::network::Network;
+use crate::model::part_check::METHOD;
+use crate::model::rule_check::EXEMPTS_ALL;
 use crate::model::text::Text;
 
 const FIELDS: Known = Known {
@@ -34,15 +37,14 @@ const FIELDS: Known = Known {
 };
 
 const CONDITIONS: &str = "a list of conditions";
-const METHOD: &str = "a method such as \"GET\", or a list of them";
 const COUNTRY: &str = "a country's code of two letters such as \"FR\", or a list of them";
 const NAMED: &str = "an object of names, each with a text, or with true for present";
 
 /// The exemption that `rate_limit_exempt` describes.
 pub(super) fn exemption(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
     let exempt = condition(node, report)?;
-    if exempt == Condition::ALWAYS {
-        node.suspect("every request is exempt; nothing is limited", report);
+    if is_certain(&exempt) {
+        node.suspect(EXEMPTS_ALL, report);
     }
     Some(exempt)
 }

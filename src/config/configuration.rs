@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::config::directory::{COMMON, check_common_rules, check_unknown_hosts, read_common, read_sites};
 use crate::config::environment::Environment;
+use crate::config::files::Files;
 use crate::config::layer::{Layer, Scope};
 use crate::config::options::Options;
 use crate::config::origin::{Entry, Origin};
-use crate::config::problem::Errors;
+use crate::config::problem::{Errors, Problem};
 use crate::config::report::Report;
 use crate::config::{ANY_HOST, Loaded, SITE_FILE, read_file};
 use crate::store::StoreUri;
@@ -23,6 +23,8 @@ pub struct Configuration {
     pub process: Vec<Entry>,
     /// What holds for each site, by host name; `*` are hosts that have no site of their own.
     pub sites: Vec<(String, Vec<Entry>)>,
+    /// What the common file's tiers and overrides say of rules that no site has.
+    pub unmet: Vec<Problem>,
 }
 
 impl Configuration {
@@ -51,47 +53,24 @@ impl Configuration {
 
     /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
     ///
+    /// All or nothing; [`Files`] are for those who want to go on without a site whose own file is wrong.
+    ///
     /// # Errors
     ///
     /// All that is wrong with the files or the environment.
     pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let (dir, environment) = (dir.as_ref(), &options.environment);
-        let mut report = options.report();
-        let common = read_common(dir, &mut report);
-        let layers = read_sites(dir, &mut report);
-        if common.is_none() && layers.is_empty() && !report.has_errors() {
-            report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
+        let read = Files::of_dir(dir, options).read()?;
+        match read.errors() {
+            None => Ok(read),
+            Some(errors) => Err(errors),
         }
-        let common = common.unwrap_or_default();
-        report.keeps_accounts_in(&store(&common, environment).0);
-        let (mut sites, mut entries) = (Vec::with_capacity(layers.len()), Vec::with_capacity(layers.len()));
-        for (host, layer) in layers {
-            let layer = environment.layer.clone().or(layer);
-            entries.push((host.clone(), layer.entries(&common)));
-            let site = layer.site(&host, &common, &mut report);
-            sites.push((host, site));
-        }
-        let default_site = common.default_site();
-        if default_site.is_none() {
-            entries.push((ANY_HOST.to_owned(), environment.layer.entries(&common)));
-        }
-        let alone = environment.layer.clone();
-        // With a default site, nobody is answered by the common file alone.
-        let fallback = match default_site {
-            Some(_) => alone.unchecked_site(ANY_HOST, &common),
-            None => alone.site(ANY_HOST, &common, &mut report),
-        };
-        check_common_rules(&sites, &fallback, &common, &mut report);
-        report.begin(&dir.join(COMMON).display().to_string());
-        check_unknown_hosts(&sites, default_site.as_deref(), &fallback, &mut report);
-        let (store, process) = process(&common, environment, &mut report);
-        let warnings = report.close()?;
-        Ok(Self {
-            loaded: Loaded { sites, default_site, fallback, warnings },
-            store,
-            process,
-            sites: entries,
-        })
+    }
+
+    /// All that is wrong with sites, and what is named and not there; `None` if everything is right.
+    pub fn errors(&self) -> Option<Errors> {
+        let of_sites = self.loaded.wrong.iter().flat_map(|wrong| wrong.errors.problems());
+        let errors = Errors::distinct(of_sites.chain(&self.unmet));
+        (!errors.problems().is_empty()).then_some(errors)
     }
 
     fn of_layer(layer: Layer, environment: &Environment, mut report: Report) -> Result<Self, Errors> {
@@ -101,16 +80,20 @@ impl Configuration {
         let fallback = layer.site(ANY_HOST, &none, &mut report);
         let (store, process) = process(&none, environment, &mut report);
         let warnings = report.close()?;
-        let loaded = Loaded { sites: Vec::new(), default_site: None, fallback, warnings };
-        Ok(Self { loaded, store, process, sites })
+        let loaded = Loaded { warnings, ..Loaded::of_site(fallback) };
+        Ok(Self { loaded, store, process, sites, unmet: Vec::new() })
     }
 }
 
 /// Where accounts are kept, and all that holds whatever the site.
-fn process(common: &Layer, environment: &Environment, report: &mut Report) -> (StoreUri, Vec<Entry>) {
+pub(super) fn process(
+    common: &Layer,
+    environment: &Environment,
+    report: &mut Report,
+) -> (StoreUri, Vec<Entry>) {
     let (store, origin) = store(common, environment);
     let mut entries = vec![environment.layer.enabled_entry(), Entry::new("rate_limit_store", &store, origin)];
-    entries.extend(common.default_site_entry());
+    entries.extend(common.common_entries());
     let Some(prefix) = &environment.key_prefix else { return (store, entries) };
     let origin = Origin::Environment("RATELIMIT_KEY_PREFIX");
     let is_own = matches!(environment.store, Some((_, Origin::Argument(_)))) && store.has_prefix();
@@ -128,7 +111,7 @@ fn process(common: &Layer, environment: &Environment, report: &mut Report) -> (S
     }
 }
 
-fn store(common: &Layer, environment: &Environment) -> (StoreUri, Origin) {
+pub(super) fn store(common: &Layer, environment: &Environment) -> (StoreUri, Origin) {
     let named = environment.store.clone().or_else(|| common.store());
     named.unwrap_or_else(|| (StoreUri::default(), Origin::Default))
 }

@@ -1,16 +1,19 @@
-//! A directory in bench's layout, file by file.
+//! A directory in bench's layout: which sites there are.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::config::files::{directories, text_if_any};
+use crate::config::ANY_HOST;
+use crate::config::disk::{Entry, directories, resolved};
 use crate::config::layer::{Layer, Scope};
-use crate::config::references::References;
-use crate::config::report::Report;
+use crate::config::on_error::{Meanwhile, WrongSite};
+use crate::config::problem::{Errors, Problem};
+use crate::config::remembered::Remembered;
+use crate::config::report::{Findings, Report};
+
 use crate::model::excerpt::quoted;
-use crate::model::nearest::nearest;
-use crate::model::rule::Rule;
-use crate::model::site::Site;
+use crate::model::host::Host;
 
 /// The name of the file below all sites.
 pub(super) const COMMON: &str = "common_site_config.json";
@@ -18,88 +21,98 @@ pub(super) const COMMON: &str = "common_site_config.json";
 /// The name of a site's file in its directory.
 const SITE: &str = "site_config.json";
 
-/// What the common file says; `None` if there is none.
-pub(super) fn read_common(dir: &Path, report: &mut Report) -> Option<Layer> {
-    read_layer(&dir.join(COMMON), Scope::Common, report)
+/// A directory with the file of a site, as it was found.
+pub(super) struct Found {
+    /// The site's name: that of its directory, in the one form of hosts if it is one.
+    pub(super) name: String,
+    /// As the directory is called.
+    pub(super) directory: String,
+    /// The names of links to the directory, sorted.
+    pub(super) links: Vec<String>,
+    /// The file, as messages name it.
+    pub(super) file: String,
+    /// What it says, or what is left of that.
+    pub(super) layer: Layer,
+    pub(super) findings: Findings,
 }
 
-/// What the sites' files say, by host name and sorted; on an error what remains of it.
-pub(super) fn read_sites(dir: &Path, report: &mut Report) -> Vec<(String, Layer)> {
-    report.begin(&dir.display().to_string());
-    let found = directories(dir).unwrap_or_else(|error| {
-        report.wrong_file(unreadable(&error));
-        Vec::new()
-    });
-    let mut sites: Vec<(String, Layer)> = Vec::with_capacity(found.len());
-    for (name, path) in found {
-        let Some(layer) = read_layer(&path.join(SITE), Scope::Site, report) else {
-            continue;
+/// A directory, or what several links lead to.
+struct Place {
+    entry: Entry,
+    links: Vec<String>,
+}
+
+/// The sites of a directory, by name; and those that cannot be, for another has their name.
+///
+/// What is wrong with one of them is among its own findings.
+pub(super) fn sites(
+    dir: &Path,
+    remembered: &mut Remembered,
+    report: &mut Report,
+) -> io::Result<(Vec<Found>, Vec<Found>)> {
+    let mut found: Vec<_> =
+        places(dir)?.into_iter().filter_map(|place| Found::of(place, remembered, report)).collect();
+    // Of several that have one name, the one that is written like it.
+    let is_other = |found: &Found| found.directory != found.name;
+    found.sort_by(|one, other| (&one.name, is_other(one)).cmp(&(&other.name, is_other(other))));
+    let mut names = HashSet::new();
+    let (sites, mut others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|found| found.name != ANY_HOST && names.insert(found.name.clone()));
+    others.iter_mut().for_each(Found::has_no_name);
+    Ok((sites, others))
+}
+
+impl Found {
+    fn of(place: Place, remembered: &mut Remembered, report: &mut Report) -> Option<Self> {
+        let path = place.entry.path.join(SITE);
+        let (layer, findings) = report.apart(|report| remembered.layer(&path, Scope::Site, report));
+        let Place { entry: Entry { name: directory, .. }, links } = place;
+        let (name, file) = (site_name(&directory), path.display().to_string());
+        Some(Self { name, directory, links, file, layer: layer?, findings })
+    }
+
+    /// A directory that is no site, for it has no name of its own.
+    pub(super) fn into_wrong(self) -> WrongSite {
+        let errors = Errors(self.findings.errors);
+        WrongSite { site: self.directory, meanwhile: Meanwhile::Refused, errors }
+    }
+
+    fn has_no_name(&mut self) {
+        let fault = match self.name == ANY_HOST {
+            true => "hosts without a site are called so; expected another name of the directory".to_owned(),
+            false => format!("another directory is the site {}; expected one for each host", self.name),
         };
-        let host = name.to_ascii_lowercase();
-        if sites.iter().any(|(other, _)| *other == host) {
-            report.wrong_file("another directory has this name in other case; expected one for each host");
-        }
-        sites.push((host, layer));
-    }
-    sites.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    report.begin(&dir.display().to_string());
-    sites
-}
-
-/// Reports what becomes of requests for hosts that have no site, if that is wrong or may not be meant.
-pub(super) fn check_unknown_hosts(
-    sites: &[(String, Site)],
-    default_site: Option<&str>,
-    fallback: &Site,
-    report: &mut Report,
-) {
-    let is_site = |host: &str| sites.iter().any(|(other, _)| other == host);
-    match default_site {
-        Some(host) if is_site(host) => {}
-        Some(host) => report.wrong("default_site", Some(quoted(host)), no_such_site(host, sites)),
-        None if fallback.rules.is_empty() && sites.iter().any(|(_, site)| !site.rules.is_empty()) => {
-            report.suspect("default_site", None, UNLIMITED);
-        }
-        None => {}
+        let directory = Some(quoted(&self.directory));
+        self.findings.errors.push(Problem::at(&self.file, "", directory, fault));
     }
 }
 
-/// Reports rules that the common file's tiers and overrides name and no site has, nor the one for unknown hosts.
-pub(super) fn check_common_rules(
-    sites: &[(String, Site)],
-    fallback: &Site,
-    common: &Layer,
-    report: &mut Report,
-) {
-    if report.has_errors() {
-        return; // Rules that could not be read would be missed.
-    }
-    let alone = Layer::default().unchecked_site("", common);
-    let all = sites.iter().map(|(_, site)| site).chain([fallback]);
-    let rules: Vec<&Rule> = all.flat_map(|site| &site.rules).collect();
-    References { site: &alone, origins: &common.origins, report }.check_rules(&common.file, &rules);
+/// What a site is called whose directory, or another text, has this name.
+pub(super) fn site_name(text: &str) -> String {
+    Host::parse(text).map_or_else(|_| text.to_lowercase(), |host| host.to_string())
 }
 
-fn no_such_site(host: &str, sites: &[(String, Site)]) -> String {
-    match nearest(host, sites.iter().map(|(other, _)| other.as_str())) {
-        Some(meant) => format!("no such site; did you mean \"{meant}\"?"),
-        None => "no such site; expected the name of a directory with a site_config.json".to_owned(),
-    }
-}
-
-/// A client chooses the host that it asks for, and so could choose not to be limited.
-const UNLIMITED: &str =
-    "missing, and no rate_limit here: requests for hosts that have no site are not limited";
-
-fn read_layer(path: &Path, scope: Scope, report: &mut Report) -> Option<Layer> {
-    report.begin(&path.display().to_string());
-    match text_if_any(path) {
-        Ok(text) => Some(Layer::read(&text?, scope, report)),
-        Err(error) => {
-            report.wrong_file(unreadable(&error));
-            Some(Layer::default())
+/// The directories in a directory; those that links lead to once.
+///
+/// A directory that is linked keeps its own name. Of links that lead elsewhere, the first by name names it.
+fn places(dir: &Path) -> io::Result<Vec<Place>> {
+    let (linked, own): (Vec<_>, Vec<_>) =
+        directories(dir)?.into_iter().partition(|entry| entry.target.is_some());
+    let root = resolved(dir);
+    let mut known: HashMap<PathBuf, usize> =
+        own.iter().enumerate().map(|(at, entry)| (root.join(&entry.name), at)).collect();
+    let mut places: Vec<_> = own.into_iter().map(|entry| Place { entry, links: Vec::new() }).collect();
+    for entry in linked {
+        let target = entry.target.clone().unwrap_or_default();
+        match known.get(&target) {
+            Some(at) => places[*at].links.push(entry.name),
+            None => {
+                known.insert(target, places.len());
+                places.push(Place { entry, links: Vec::new() });
+            }
         }
     }
+    Ok(places)
 }
 
 /// The fault of a file that is there but cannot be read.

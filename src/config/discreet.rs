@@ -48,10 +48,13 @@ fn hidden<'a>(json: &Json<'a>) -> Json<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::document::Document;
 
     fn of(key: &str, text: &str) -> String {
-        let raw = serde_json::from_str(text).unwrap();
-        shown(key, &Json::read(raw).unwrap()).to_string()
+        let whole = format!("{{\"key\": {text}}}");
+        let document = Document::new(&whole);
+        let members = document.members().unwrap().unwrap();
+        shown(key, &Json::read(members[0].1).unwrap()).to_string()
     }
 
     #[test]

@@ -1,33 +1,99 @@
-//! The file system: the only part of configuration that touches it.
+//! The files of a configuration, read again and again.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-/// The text of a file.
-pub(super) fn text(path: &Path) -> io::Result<String> {
-    fs::read_to_string(path)
-}
+use crate::config::bench::Bench;
+use crate::config::configuration::Configuration;
+use crate::config::options::Options;
+use crate::config::past::Past;
+use crate::config::problem::Errors;
+use crate::config::remembered::Remembered;
 
-/// The text of a file; `None` if there is no such file.
-pub(super) fn text_if_any(path: &Path) -> io::Result<Option<String>> {
-    match text(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read.map(Some),
-    }
-}
-
-/// The directories in a directory, links to directories included, by name and sorted.
+/// The files of a configuration, which may be read as often as they may have changed.
 ///
-/// A name that is no Unicode comes in a form that is no host's name, so that no request can ask for it.
-pub(super) fn directories(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.path().is_dir() {
-            found.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+/// Unlike [`Configuration::of_dir`], one site's mistake stays that site's: a site whose own file is wrong keeps its last
+/// rules, or has none where it was wrong from the beginning, and the others go on. Of a directory, only those files are read
+/// that may have changed since the last time; the others are asked for their size, times and place on the disk.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::{Files, Meanwhile, Options};
+///
+/// # let dir = std::env::temp_dir().join(format!("timebudget-files-{}", std::process::id()));
+/// # for site in ["a.example", "b.example"] { std::fs::create_dir_all(dir.join(site))?; }
+/// std::fs::write(dir.join("common_site_config.json"), r#"{ "rate_limit": "60s per hour" }"#)?;
+/// std::fs::write(dir.join("a.example/site_config.json"), "{}")?;
+/// std::fs::write(dir.join("b.example/site_config.json"), "{ what?")?;
+///
+/// let mut files = Files::of_dir(&dir, &Options::default());
+/// let read = files.read()?;
+/// let [wrong] = &read.loaded.wrong[..] else { panic!("one is wrong") };
+/// assert_eq!((wrong.site.as_str(), wrong.meanwhile), ("b.example", Meanwhile::Refused));
+///
+/// std::fs::write(dir.join("b.example/site_config.json"), "{}")?;
+/// assert!(files.read()?.loaded.wrong.is_empty());
+/// # std::fs::remove_dir_all(dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Files {
+    place: Place,
+    options: Options,
+    remembered: Remembered,
+    past: Past,
+}
+
+#[derive(Debug)]
+enum Place {
+    Text(String),
+    File(PathBuf),
+    Directory(PathBuf),
+}
+
+impl Files {
+    /// A single site file, whose site answers for every host.
+    pub fn of_file(path: impl AsRef<Path>, options: &Options) -> Self {
+        Self::at(Place::File(path.as_ref().to_owned()), options)
+    }
+
+    /// A directory in bench's layout; see [`load_dir`](crate::config::load_dir).
+    pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Self {
+        Self::at(Place::Directory(dir.as_ref().to_owned()), options)
+    }
+
+    /// The text of a site file whose site answers for every host, where a file or a directory could be; it never changes.
+    pub fn of_text(text: impl Into<String>, options: &Options) -> Self {
+        Self::at(Place::Text(text.into()), options)
+    }
+
+    /// The configuration as it is now.
+    ///
+    /// What is wrong with sites is in [`Loaded::wrong`](crate::config::Loaded::wrong). It is taken for granted that what
+    /// this returns is put in force: a site that is wrong the next time keeps the rules that it has here.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the environment, with the common file, which concerns all sites, or with a single file; and
+    /// with that, all that is wrong with sites. Also that the directory cannot be read.
+    pub fn read(&mut self) -> Result<Configuration, Errors> {
+        let Self { place, options, remembered, past } = self;
+        match place {
+            Place::Text(text) => Configuration::of_text(text, options),
+            Place::File(path) => {
+                remembered.reads += 1;
+                Configuration::of_file(path, options)
+            }
+            Place::Directory(dir) => Bench::new(dir, options).read(remembered, past),
         }
     }
-    found.sort_unstable();
-    Ok(found)
+
+    /// How many files have been read so far, those without an error and those with.
+    pub fn reads(&self) -> u64 {
+        self.remembered.reads
+    }
+
+    fn at(place: Place, options: &Options) -> Self {
+        Self { place, options: options.clone(), remembered: Remembered::default(), past: Past::default() }
+    }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::Error;
 use serde_json::value::RawValue;
 
+use crate::config::document::Value;
 use crate::model::excerpt::excerpt;
 
 /// Lists and objects of a configuration nest at most so deep; nothing of ours needs more than a few levels.
@@ -17,7 +17,7 @@ const MAX_DEPTH: u32 = 32;
 pub(super) enum Json<'a> {
     Null,
     Bool(bool),
-    /// The number's own text, for no float holds every number.
+    /// The number's own text, for no float holds every number; also what Python writes of a float that is none.
     Number(&'a str),
     Text(String),
     List(Vec<Json<'a>>),
@@ -32,30 +32,14 @@ pub(super) enum Unreadable {
     TooDeep,
 }
 
-/// The members of the object that a text is, each still unread; `None` if the text is another JSON value.
-///
-/// The syntax of all of them has been checked, but what nobody asks for is never unpacked.
-///
-/// # Errors
-///
-/// The first error of syntax, with its line and column.
-pub(super) fn members(text: &str) -> Result<Option<Vec<(String, &RawValue)>>, Error> {
-    let whole: &RawValue = serde_json::from_str(text)?;
-    if !whole.get().starts_with('{') {
-        return Ok(None);
-    }
-    let Members(members) = serde_json::from_str(whole.get())?;
-    Ok(Some(members))
-}
-
 impl<'a> Json<'a> {
     /// Reads a value whose syntax has been checked.
     ///
     /// # Errors
     ///
     /// [`Unreadable`] if a text in it is no Unicode, or if it nests deeper than 32 levels.
-    pub(super) fn read(raw: &'a RawValue) -> Result<Self, Unreadable> {
-        read(raw, MAX_DEPTH)
+    pub(super) fn read(value: Value<'a>) -> Result<Self, Unreadable> {
+        read(value, MAX_DEPTH)
     }
 
     /// The value, or what kind of value it is if it may hold a secret.
@@ -119,8 +103,8 @@ fn write_separated<T>(
     Ok(())
 }
 
-fn read(raw: &RawValue, depth: u32) -> Result<Json<'_>, Unreadable> {
-    let text = raw.get();
+fn read(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
+    let text = value.raw.get();
     let below = depth.checked_sub(1).ok_or(Unreadable::TooDeep);
     // The syntax is sound, so the first letter says what follows.
     match text.as_bytes().first() {
@@ -128,21 +112,21 @@ fn read(raw: &RawValue, depth: u32) -> Result<Json<'_>, Unreadable> {
         Some(b't') => Ok(Json::Bool(true)),
         Some(b'f') => Ok(Json::Bool(false)),
         Some(b'"') => Ok(Json::Text(unpack(text)?)),
-        Some(b'[') => read_list(text, below?),
-        Some(b'{') => read_object(text, below?),
-        _ => Ok(Json::Number(text)),
+        Some(b'[') => read_list(value, below?),
+        Some(b'{') => read_object(value, below?),
+        _ => Ok(Json::Number(value.written())),
     }
 }
 
-fn read_list(text: &str, depth: u32) -> Result<Json<'_>, Unreadable> {
-    let items: Vec<&RawValue> = unpack(text)?;
-    let items = items.into_iter().map(|item| read(item, depth));
+fn read_list(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
+    let items: Vec<&RawValue> = unpack(value.raw.get())?;
+    let items = items.into_iter().map(|item| read(value.part(item), depth));
     Ok(Json::List(items.collect::<Result<_, _>>()?))
 }
 
-fn read_object(text: &str, depth: u32) -> Result<Json<'_>, Unreadable> {
-    let Members(members) = unpack(text)?;
-    let members = members.into_iter().map(|(name, value)| Ok((name, read(value, depth)?)));
+fn read_object(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
+    let Members(members) = unpack(value.raw.get())?;
+    let members = members.into_iter().map(|(name, part)| Ok((name, read(value.part(part), depth)?)));
     Ok(Json::Object(members.collect::<Result<_, _>>()?))
 }
 
@@ -151,7 +135,7 @@ fn unpack<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
 }
 
 /// The members of one object; its values are not unpacked.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -182,35 +166,43 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::document::Document;
 
-    fn first(text: &str) -> Result<Json<'_>, Unreadable> {
-        Json::read(members(text).unwrap().unwrap()[0].1)
+    /// The first member of an object, written as JSON again.
+    fn first(text: &str) -> Result<String, Unreadable> {
+        let document = Document::new(text);
+        let members = document.members().unwrap().unwrap();
+        Json::read(members[0].1).map(|json| json.to_string())
     }
 
     #[test]
     fn a_number_keeps_its_text() {
-        assert_eq!(
-            first(r#"{"n": 0.10000000000000000001e+400}"#),
-            Ok(Json::Number("0.10000000000000000001e+400"))
-        );
+        for number in ["0.10000000000000000001e+400", "NaN", "-Infinity"] {
+            assert_eq!(first(&format!("{{\"é\": {number}}}")), Ok(number.to_owned()));
+            assert_eq!(
+                first(&format!("{{\"n\": {{\"a\": [1, {number}]}}}}")),
+                Ok(format!("{{\"a\": [1, {number}]}}"))
+            );
+        }
     }
 
     #[test]
     fn members_keep_their_order_and_stand_twice_if_written_twice() {
-        let names: Vec<_> = members(r#"{"b": 1, "a": 2, "b": 3}"#).unwrap().unwrap();
+        let document = Document::new(r#"{"b": 1, "a": 2, "b": 3}"#);
+        let names: Vec<_> = document.members().unwrap().unwrap();
         assert_eq!(names.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b", "a", "b"]);
     }
 
     #[test]
     fn a_value_is_written_on_one_line() {
         let value = first("{\"x\": {\"a\": [1,\n null, true],\r\n \"b\": \"\\u0041\"}}").unwrap();
-        assert_eq!(value.to_string(), r#"{"a": [1, null, true], "b": "A"}"#);
+        assert_eq!(value, r#"{"a": [1, null, true], "b": "A"}"#);
     }
 
     #[test]
     fn a_value_is_written_as_json_again() {
         let text = r#"{"say \"hi\"": "{\"banned\":true}", "regex": "^\\d+"}"#;
-        assert_eq!(first(&format!("{{\"x\": {text}}}")).unwrap().to_string(), text);
+        assert_eq!(first(&format!("{{\"x\": {text}}}")).unwrap(), text);
     }
 
     #[test]
@@ -230,15 +222,16 @@ mod tests {
     #[test]
     fn what_is_no_object_has_no_members() {
         for text in ["[]", "1", "\"{\"", "null"] {
-            assert!(members(text).unwrap().is_none(), "{text}");
+            assert!(Document::new(text).members().unwrap().is_none(), "{text}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in "[\\[\\]{}:,\"\\\\a01eE.+-]{0,40}") {
-            if let Ok(Some(members)) = members(&text) {
-                members.into_iter().for_each(|(_, raw)| drop(Json::read(raw)));
+            let document = Document::new(&text);
+            if let Ok(Some(members)) = document.members() {
+                members.into_iter().for_each(|(_, value)| drop(Json::read(value)));
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::config::report::Report;
 use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::method::is_token;
 use crate::model::nearest::nearest;
+use crate::model::part_check::{COMPONENT, TWICE_IN_KEY};
 
 /// Components by themselves, and the beginnings of those that name something.
 const KNOWN: [&str; 14] = [
@@ -25,8 +26,6 @@ const KNOWN: [&str; 14] = [
     "query:NAME",
 ];
 
-const COMPONENT: &str = "site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME";
-
 /// The key that a component, or a list of them, describes.
 pub(super) fn key(node: &Node<'_>, report: &mut Report) -> Option<KeySpec> {
     let Json::List(_) = node.json() else {
@@ -36,7 +35,7 @@ pub(super) fn key(node: &Node<'_>, report: &mut Report) -> Option<KeySpec> {
     let parts = complete(items.iter().map(|item| component(item, report)).collect())?;
     let twice = (1..parts.len()).find(|at| parts[..*at].contains(&parts[*at]));
     if let Some(at) = twice {
-        return items[at].wrong("stands more than once; expected each component once", report);
+        return items[at].wrong(TWICE_IN_KEY, report);
     }
     Some(KeySpec(parts))
 }

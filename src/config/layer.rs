@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use serde_json::Error;
-use serde_json::value::RawValue;
 
-use crate::config::address::{forwarded_header, ipv6_prefix, trusted_proxies};
+use crate::config::address::{forwarded_header, header_name, ipv6_prefix, trusted_hops, trusted_proxies};
 use crate::config::clients::ClientLayer;
 use crate::config::condition::exemption;
+use crate::config::document::{Document, Value};
 use crate::config::headers::policy;
-use crate::config::json::{Json, Unreadable, members};
+use crate::config::hosts::{Claimed, domains, hosts};
+use crate::config::json::{Json, Unreadable};
 use crate::config::node::{Node, TWICE, unknown};
+use crate::config::on_error::{OnError, on_error};
 use crate::config::origin::Origin;
+use crate::config::paths::paths;
 use crate::config::rate_limit;
 use crate::config::references::{Origins, References};
 use crate::config::report::Report;
@@ -22,7 +25,8 @@ use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
 use crate::model::excerpt::excerpt;
 use crate::model::header_policy::HeaderPolicy;
-use crate::model::network::Network;
+use crate::model::path::Paths;
+use crate::model::proxy::Proxy;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::zone::Zone;
@@ -32,13 +36,15 @@ use crate::store::StoreUri;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads, in the order in which they are shown.
-pub(super) const NOW: [&str; 17] = [
+pub(super) const NOW: [&str; 22] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
     "rate_limit_headers",
     "rate_limit_exempt",
+    "rate_limit_paths",
     "rate_limit_trusted_proxies",
+    TRUSTED_HOPS,
     "rate_limit_forwarded_header",
     "rate_limit_ipv6_prefix",
     "rate_limit_identity",
@@ -49,11 +55,25 @@ pub(super) const NOW: [&str; 17] = [
     "rate_limit_groups",
     "rate_limit_users",
     "rate_limit_overrides",
+    HOSTS,
     STORE,
+    ON_ERROR,
+    SITE_HEADER,
 ];
 
-/// The key that is read in the common file only, for all sites share a store.
+/// The keys that are read in the common file only, for they concern all sites.
+pub(super) const OF_ALL: [&str; 3] = [STORE, ON_ERROR, SITE_HEADER];
+
 pub(super) const STORE: &str = "rate_limit_store";
+pub(super) const TRUSTED_HOPS: &str = "rate_limit_trusted_hops";
+pub(super) const ON_ERROR: &str = "rate_limit_on_error";
+pub(super) const SITE_HEADER: &str = "rate_limit_site_header";
+
+/// The key that is read in the files of sites only.
+pub(super) const HOSTS: &str = "rate_limit_hosts";
+
+/// The key in which bench keeps a site's further names.
+pub(super) const DOMAINS: &str = "domains";
 
 /// Whose file it is; the key `default_site` is ours in the common file only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +92,19 @@ pub(super) struct Layer {
     rules: Setting<Vec<Rule>>,
     headers: Setting<HeaderPolicy>,
     exempt: Setting<Condition>,
-    trusted_proxies: Setting<Vec<Network>>,
+    trusted_proxies: Setting<Vec<Proxy>>,
+    trusted_hops: Setting<u8>,
+    paths: Setting<Paths>,
     forwarded_header: Setting<String>,
     ipv6_prefix: Setting<u8>,
     clients: ClientLayer,
     default_site: Setting<String>,
+    /// What `rate_limit_hosts` lists.
+    hosts: Setting<Vec<Claimed>>,
+    /// What bench's `domains` lists.
+    domains: Vec<Claimed>,
+    on_error: Setting<OnError>,
+    site_header: Setting<String>,
     /// Whether something is wrong in it, so that it does not say all that it should.
     is_flawed: bool,
     /// The file, as messages name it.
@@ -98,13 +126,19 @@ impl Layer {
         let mut layer = Self { file: Arc::from(report.file()), ..Self::default() };
         let errors = report.errors();
         // Some editors put a byte order mark first, which is no JSON.
-        match members(text.trim_start_matches('\u{feff}')) {
+        let document = Document::new(text.trim_start_matches('\u{feff}'));
+        match document.members() {
             Err(error) => report.wrong_file(syntax_fault(&error)),
             Ok(None) => report.wrong_file("no object; expected one JSON object"),
             Ok(Some(members)) => layer.read_members(&members, scope, report),
         }
         layer.is_flawed = report.errors() > errors;
         layer
+    }
+
+    /// What is left of a file that cannot be read.
+    pub(super) fn flawed() -> Self {
+        Self { is_flawed: true, ..Self::default() }
     }
 
     /// The site that this layer and the common one below it describe; the report has what does not fit together.
@@ -126,8 +160,10 @@ impl Layer {
     pub(super) fn unchecked_site(self, name: &str, common: &Self) -> Site {
         let own = self.or(common.clone());
         let (clients, tiers) = own.clients.policy();
+        let hosts = own.hosts.value().into_iter().flatten().chain(own.domains).map(|claimed| claimed.host);
+        let hosts = hosts.collect();
         let default = Site::unlimited(name);
-        let AddressPolicy { trusted_proxies, header, ipv6_prefix } = default.addresses;
+        let AddressPolicy { trusted_proxies, trusted_hops, header, ipv6_prefix } = default.addresses;
         Site {
             zone: own.zone.value().unwrap_or(default.zone),
             rules: [own.rules, own.budget].into_iter().filter_map(Setting::value).flatten().collect(),
@@ -135,8 +171,10 @@ impl Layer {
                 Some(false) => Some(Condition::ALWAYS),
                 _ => own.exempt.value(),
             },
+            paths: own.paths.value().unwrap_or(default.paths),
             addresses: AddressPolicy {
                 trusted_proxies: own.trusted_proxies.value().unwrap_or(trusted_proxies),
+                trusted_hops: own.trusted_hops.value().unwrap_or(trusted_hops),
                 header: own.forwarded_header.value().unwrap_or(header),
                 ipv6_prefix: own.ipv6_prefix.value().unwrap_or(ipv6_prefix),
             },
@@ -144,6 +182,7 @@ impl Layer {
             clients,
             tiers,
             name: default.name,
+            hosts,
         }
     }
 
@@ -155,11 +194,17 @@ impl Layer {
             rules: self.rules.or(below.rules),
             headers: self.headers.or(below.headers),
             exempt: self.exempt.or(below.exempt),
+            paths: self.paths.or(below.paths),
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            trusted_hops: self.trusted_hops.or(below.trusted_hops),
             forwarded_header: self.forwarded_header.or(below.forwarded_header),
             ipv6_prefix: self.ipv6_prefix.or(below.ipv6_prefix),
             clients: self.clients.or(below.clients),
             default_site: self.default_site.or(below.default_site),
+            hosts: self.hosts.or(below.hosts),
+            domains: if self.domains.is_empty() { below.domains } else { self.domains },
+            on_error: self.on_error.or(below.on_error),
+            site_header: self.site_header.or(below.site_header),
             origins: merged(&self.origins, &below.origins),
             // The environment stands in no file, and above one.
             file: if self.file.is_empty() { below.file } else { self.file },
@@ -176,13 +221,43 @@ impl Layer {
         self.store.clone().value()
     }
 
-    /// The name of the site that answers for unknown hosts, in lower case.
+    /// The zone, if this layer names one.
+    pub(super) fn zone(&self) -> Option<&Arc<Zone>> {
+        self.zone.get()
+    }
+
+    /// Whether what it says depends on more files than its own.
+    pub(super) fn reads_others(&self) -> bool {
+        self.clients.reads_others()
+    }
+
+    /// The hosts that it claims for its site.
+    pub(super) fn claims(&self) -> impl Iterator<Item = &Claimed> {
+        self.hosts.get().into_iter().flatten().chain(self.domains())
+    }
+
+    /// Those that bench lists.
+    pub(super) fn domains(&self) -> impl Iterator<Item = &Claimed> {
+        self.domains.iter()
+    }
+
+    /// What becomes of sites whose own file is wrong.
+    pub(super) fn on_error(&self) -> OnError {
+        self.on_error.get().copied().unwrap_or_default()
+    }
+
+    /// The header in which trusted proxies name the site.
+    pub(super) fn site_header(&self) -> Option<&String> {
+        self.site_header.get()
+    }
+
+    /// The site that answers for unknown hosts, as it is written.
     pub(super) fn default_site(&self) -> Option<String> {
         self.default_site.clone().value()
     }
 
-    fn read_members(&mut self, members: &[(String, &RawValue)], scope: Scope, report: &mut Report) {
-        for (i, (key, raw)) in members.iter().enumerate() {
+    fn read_members(&mut self, members: &[(String, Value<'_>)], scope: Scope, report: &mut Report) {
+        for (i, (key, value)) in members.iter().enumerate() {
             if !is_ours(key, scope) {
                 continue;
             }
@@ -190,12 +265,12 @@ impl Layer {
                 report.wrong(&excerpt(key), None, TWICE);
                 continue;
             }
-            match Json::read(raw) {
-                Ok(json) if key == STORE && scope == Scope::Site && json != Json::Null => {
-                    report.wrong(key, Some(json.discreetly()), STORE_OF_A_SITE);
+            match (Json::read(*value), misplaced(key, scope)) {
+                (Ok(json), Some(fault)) if json != Json::Null => {
+                    report.wrong(key, Some(json.discreetly()), fault);
                 }
-                Ok(json) => self.read_member(key, &json, report),
-                Err(unreadable) => report.wrong(&excerpt(key), None, unreadable_fault(&unreadable)),
+                (Ok(json), _) => self.read_member(key, &json, report),
+                (Err(unreadable), _) => report.wrong(&excerpt(key), None, unreadable_fault(&unreadable)),
             }
         }
     }
@@ -203,8 +278,8 @@ impl Layer {
     fn read_member(&mut self, key: &str, json: &Json<'_>, report: &mut Report) {
         let node = Node::top(key, json);
         self.origins.insert(key.to_owned(), Arc::clone(&self.file));
-        if key != STORE {
-            // The store's text holds a password.
+        // The store's text holds a password, and what else bench keeps of domains is its own.
+        if ![STORE, DOMAINS].contains(&key) {
             self.said.push(key, json, Origin::File(report.file().into()));
         }
         match key {
@@ -213,10 +288,16 @@ impl Layer {
             "rate_limit_rules" => self.rules = setting(&node, rules::rules, report),
             "rate_limit_headers" => self.headers = setting(&node, policy, report),
             "rate_limit_exempt" => self.exempt = setting(&node, exemption, report),
+            "rate_limit_paths" => self.paths = setting(&node, paths, report),
             "rate_limit_trusted_proxies" => self.trusted_proxies = setting(&node, trusted_proxies, report),
+            TRUSTED_HOPS => self.trusted_hops = setting(&node, trusted_hops, report),
             "rate_limit_forwarded_header" => self.forwarded_header = setting(&node, forwarded_header, report),
             "rate_limit_ipv6_prefix" => self.ipv6_prefix = setting(&node, ipv6_prefix, report),
-            "default_site" => self.default_site = setting(&node, host, report),
+            "default_site" => self.default_site = setting(&node, default_site, report),
+            HOSTS => self.hosts = setting(&node, hosts, report),
+            DOMAINS => self.domains = domains(&node, report),
+            ON_ERROR => self.on_error = setting(&node, on_error, report),
+            SITE_HEADER => self.site_header = setting(&node, site_header, report),
             STORE => self.store = setting(&node, store, report),
             _ if self.clients.read_member(key, &node, report) => {}
             _ => report.wrong(&excerpt(key), Some(json.discreetly()), unknown(key, &NOW)),
@@ -225,7 +306,18 @@ impl Layer {
 }
 
 fn is_ours(key: &str, scope: Scope) -> bool {
-    key == "time_zone" || key.starts_with(PREFIX) || (key == "default_site" && scope == Scope::Common)
+    let of_others = if scope == Scope::Common { "default_site" } else { DOMAINS };
+    key == "time_zone" || key.starts_with(PREFIX) || key == of_others
+}
+
+/// What is wrong with a key of ours in this file, if it belongs into another.
+fn misplaced(key: &str, scope: Scope) -> Option<&'static str> {
+    match scope {
+        Scope::Site if key == STORE => Some(STORE_OF_A_SITE),
+        Scope::Site if OF_ALL.contains(&key) => Some(OF_ALL_SITES),
+        Scope::Common if key == HOSTS => Some(HOSTS_OF_ALL),
+        _ => None,
+    }
 }
 
 /// The files of a layer's keys, and of those that only the one below it has.
@@ -242,6 +334,12 @@ fn own_headers(headers: Setting<HeaderPolicy>, enabled: Setting<bool>) -> Header
 
 const STORE_OF_A_SITE: &str = "is not a site's to say, for all sites share a store; expected it in \
      common_site_config.json or in RATELIMIT_STORAGE_URI";
+
+const OF_ALL_SITES: &str =
+    "is not a site's to say, for it concerns all of them; expected it in common_site_config.json";
+
+const HOSTS_OF_ALL: &str =
+    "no two sites answer for one host; expected it in the file of the site that answers";
 
 /// Where accounts are kept. The text holds a password, and so stands in no message.
 fn store(node: &Node<'_>, report: &mut Report) -> Option<(StoreUri, Origin)> {
@@ -269,8 +367,12 @@ fn zone(node: &Node<'_>, report: &mut Report) -> Option<Arc<Zone>> {
     }
 }
 
-fn host(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    node.text("the name of a site", report).map(str::to_ascii_lowercase)
+fn default_site(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    node.text("the name of a site", report).map(str::to_owned)
+}
+
+fn site_header(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    header_name(node, "the name of a header, such as \"X-Frappe-Site-Name\"", report)
 }
 
 /// `line 3, column 5: not JSON: …`, where serde_json writes the position last.

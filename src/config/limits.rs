@@ -7,6 +7,7 @@ use crate::config::report::Report;
 use crate::model::limit::Limit;
 use crate::model::rate::parse_rates;
 use crate::model::rule::tightest;
+use crate::model::rule_check::ONE_ACCOUNT;
 use crate::model::units::Unit;
 
 const FIELDS: Known = Known { now: &["limit", "window", "unit"], later: &[] };
@@ -32,7 +33,7 @@ pub(super) fn limits(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>>
 pub(super) fn rates(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
     match parse_rates(text) {
         Ok(limits) => Some(limits),
-        Err(error) => node.wrong_part(error.part(), error.fault(), report),
+        Err(error) => node.wrong_part(error.part(), error.words(), report),
     }
 }
 
@@ -41,7 +42,7 @@ pub(super) fn distinct(written: Vec<Limit>, node: &Node<'_>, report: &mut Report
     let count = written.len();
     let kept = tightest(written);
     if kept.len() < count {
-        node.suspect("several limits of one unit and period; the smallest holds", report);
+        node.suspect(ONE_ACCOUNT, report);
     }
     kept
 }

@@ -6,16 +6,20 @@
 mod action;
 mod address;
 mod api_keys;
+mod bench;
 mod clients;
 mod condition;
 mod configuration;
 mod directory;
 mod discreet;
+mod disk;
+mod document;
 mod entries;
 mod environment;
 mod fair;
 mod files;
 mod headers;
+mod hosts;
 mod identity;
 mod json;
 mod key;
@@ -23,21 +27,27 @@ mod layer;
 mod limits;
 mod node;
 mod number;
+mod on_error;
 mod options;
 mod origin;
 mod overrides;
+mod owners;
+mod past;
+mod paths;
 mod problem;
 mod rate_limit;
-mod reach;
 mod references;
+mod remembered;
 mod report;
 mod rules;
 mod said;
 mod setting;
+mod standing;
 mod statuses;
 mod term;
 mod text;
 mod tiers;
+mod unknown_hosts;
 
 use std::path::Path;
 
@@ -48,6 +58,8 @@ use crate::model::site::Site;
 
 pub use crate::config::configuration::Configuration;
 pub use crate::config::environment::Environment;
+pub use crate::config::files::Files;
+pub use crate::config::on_error::{Meanwhile, WrongSite};
 pub use crate::config::options::Options;
 pub use crate::config::origin::{Entry, Origin};
 pub use crate::config::problem::{Errors, Problem};
@@ -60,15 +72,29 @@ const SITE_FILE: &str = "site_config.json";
 
 /// A configuration: the sites, and what is suspect about them.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Loaded {
-    /// The sites by host name, in lower case and sorted.
+    /// The sites by name, sorted: that of a directory, in lower case and in ASCII form. Each answers for the host of its
+    /// name, and for its [hosts](Site::hosts).
     pub sites: Vec<(String, Site)>,
-    /// The host whose site answers for hosts that have none; one of `sites`.
+    /// The name of the site that answers for hosts that have none; one of `sites`.
     pub default_site: Option<String>,
     /// The site that answers for hosts that have none where there is no `default_site`.
     pub fallback: Site,
+    /// The header in which proxies that `fallback` trusts tell the name of the site, whatever the host.
+    pub site_header: Option<String>,
+    /// The sites whose own file is wrong, by name. `sites` has what holds for them meanwhile.
+    pub wrong: Vec<WrongSite>,
     /// What could be read but may not be meant.
     pub warnings: Vec<Problem>,
+}
+
+impl Loaded {
+    /// A single site, which answers for every host.
+    pub fn of_site(site: Site) -> Self {
+        let (sites, wrong, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        Self { sites, default_site: None, fallback: site, site_header: None, wrong, warnings }
+    }
 }
 
 /// Reads a single site file, whose site answers for every host.
@@ -157,7 +183,7 @@ impl Options {
 
 fn read_file(path: &Path, report: &mut Report) -> Layer {
     report.begin(&path.display().to_string());
-    match files::text(path) {
+    match disk::text(path) {
         Ok(text) => Layer::read(&text, Scope::Site, report),
         Err(error) => {
             report.wrong_file(unreadable(&error));

@@ -48,6 +48,11 @@ impl<'a> Node<'a> {
         self.json
     }
 
+    /// Where the value stands.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The text that the value is.
     pub(super) fn text(&self, expected: &str, report: &mut Report) -> Option<&'a str> {
         match self.json {
@@ -129,12 +134,18 @@ impl<'a> Node<'a> {
         report.suspect(&self.place, Some(self.shown()), fault);
     }
 
+    /// The same, without a word of what it holds.
+    pub(super) fn suspect_discreetly(&self, fault: impl fmt::Display, report: &mut Report) {
+        report.suspect(&self.place, Some(self.json.discreetly()), fault);
+    }
+
     /// Reports that a part of the value can be read but may not be meant.
     pub(super) fn suspect_part(&self, part: &str, fault: impl fmt::Display, report: &mut Report) {
         report.suspect(&self.place, Some(quoted(part)), fault);
     }
 
-    fn item(&self, index: usize, json: &'a Json<'a>) -> Self {
+    /// An item of the list that the value is.
+    pub(super) fn item(&self, index: usize, json: &'a Json<'a>) -> Self {
         Self { place: format!("{}[{index}]", self.place), json, is_secret: self.is_secret }
     }
 

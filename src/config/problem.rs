@@ -1,12 +1,13 @@
 //! What is wrong with a configuration, said so that somebody can mend it.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// One thing that is wrong, or suspect, in a file of the configuration.
 ///
 /// Displays as one line of file, JSON path, value found, fault and expectation, as far as each applies:
 /// `site_config.json: rate_limit.limit: -1: below zero; expected …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     file: String,
     place: String,
@@ -46,6 +47,12 @@ impl fmt::Display for Problem {
 pub struct Errors(pub(super) Vec<Problem>);
 
 impl Errors {
+    /// Those problems, each once.
+    pub(super) fn distinct<'a>(problems: impl Iterator<Item = &'a Problem>) -> Self {
+        let mut seen = HashSet::new();
+        Self(problems.filter(|problem| seen.insert(*problem)).cloned().collect())
+    }
+
     /// The problems, file by file and key by key.
     pub fn problems(&self) -> &[Problem] {
         &self.0

@@ -16,7 +16,7 @@ const FIELDS: Known = Known { now: &["limit", "window"], later: &[] };
 /// client address, as those who write `50 per hour` mean it.
 pub(super) fn rules(node: &Node<'_>, report: &mut Report) -> Option<Vec<Rule>> {
     let limits = limits(node, report)?;
-    let (requests, shared): (Vec<_>, Vec<_>) = limits.into_iter().partition(is_request_limit);
+    let (requests, shared): (Vec<_>, Vec<_>) = limits.into_iter().partition(Limit::counts_requests);
     let rules = [("site", Component::Site, shared), ("site-requests", Component::Ip, requests)];
     let rules = rules.into_iter().filter(|(_, _, limits)| !limits.is_empty());
     Some(rules.map(|(name, key, limits)| rule(name, key, limits)).collect())
@@ -40,11 +40,6 @@ fn time_limit(node: &Node<'_>, report: &mut Report) -> Option<Limit> {
     let length = fields.required("window", WINDOW, report);
     let period = length.and_then(|length| window(&length, report));
     Some(Limit::Time { quota: quota?, period: period? })
-}
-
-/// Whether a limit counts requests in windows.
-pub(super) const fn is_request_limit(limit: &Limit) -> bool {
-    limit.counts_requests()
 }
 
 fn rule(name: &str, key: Component, limits: Vec<Limit>) -> Rule {

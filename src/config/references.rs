@@ -5,17 +5,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::layer::TRUSTED_HOPS;
 use crate::config::node::member_place;
 use crate::config::report::Report;
+use crate::model::client_address::HOPS_AND_PROXIES;
 use crate::model::condition::Condition;
 use crate::model::country::CountrySource;
 use crate::model::excerpt::quoted;
 use crate::model::limit::Limit;
-use crate::model::nearest::nearest;
+use crate::model::nearest::no_such;
 use crate::model::need::Need;
 use crate::model::rule::{Counts, Rule};
 use crate::model::site::Site;
-use crate::model::text::Text;
+use crate::model::site_check::{UNTRUSTED, tiers_of};
 use crate::model::tiers::Tiers;
 
 /// The files that keys stand in.
@@ -74,16 +76,20 @@ impl References<'_> {
 
     /// What a proxy tells is believed of trusted ones alone.
     fn check_trust(&mut self) {
-        if !self.site.addresses.trusted_proxies.is_empty() {
+        let addresses = &self.site.addresses;
+        if addresses.trusted_hops > 0 && !addresses.trusted_proxies.is_empty() {
+            let hops = addresses.trusted_hops.to_string();
+            let file = self.origins.get(TRUSTED_HOPS).map_or("", |file| file);
+            self.report.wrong_in(file, TRUSTED_HOPS, Some(hops), HOPS_AND_PROXIES);
+        }
+        if self.site.addresses.trusts_somebody() {
             return;
         }
-        let fault =
-            "believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies";
         if let Some(headers) = &self.site.clients.identity {
-            self.wrong("rate_limit_identity", "rate_limit_identity", &headers.user, fault.to_owned());
+            self.wrong("rate_limit_identity", "rate_limit_identity", &headers.user, UNTRUSTED.to_owned());
         }
         if let Some(CountrySource::Header(name)) = &self.site.clients.country {
-            self.wrong("rate_limit_country", "rate_limit_country", name, fault.to_owned());
+            self.wrong("rate_limit_country", "rate_limit_country", name, UNTRUSTED.to_owned());
         }
     }
 
@@ -114,25 +120,8 @@ impl References<'_> {
 
     /// What is wrong if nobody provides what is needed.
     fn missing(&self, need: Need) -> Option<String> {
-        let Site { clients, tiers, .. } = self.site;
-        let told = self.report.identity_in_code || clients.identity.is_some();
-        let has_keys = !tiers.api_keys.is_empty();
-        let groups = clients.identity.as_ref().is_some_and(|headers| headers.groups.is_some());
-        let (is_there, fault) = match need {
-            Need::User | Need::Tier => (
-                told || has_keys,
-                "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys",
-            ),
-            Need::Groups => (
-                self.report.identity_in_code || groups,
-                "nobody tells which groups clients are in; expected rate_limit_identity with groups",
-            ),
-            Need::ApiKeys => (has_keys, "no API key is known; expected rate_limit_api_keys"),
-            Need::Country => {
-                (clients.country.is_some(), "nobody tells where clients are; expected rate_limit_country")
-            }
-        };
-        (!is_there).then(|| fault.to_owned())
+        let is_told = self.site.is_told(need, self.report.identity_in_code);
+        (!is_told).then(|| need.untold().to_owned())
     }
 
     /// What each client spends of an account that they share is known to the memory store alone.
@@ -188,38 +177,4 @@ impl References<'_> {
         let file = self.origins.get(key).map_or("", |file| file);
         self.report.wrong_in(file, key, None, fault);
     }
-}
-
-/// The names of tiers that a condition asks for to the letter.
-fn tiers_of(condition: &Condition) -> Vec<&String> {
-    match condition {
-        Condition::Tier(text) => equal_texts(text),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(tiers_of).collect(),
-        Condition::Not(part) => tiers_of(part),
-        _ => Vec::new(),
-    }
-}
-
-fn equal_texts(text: &Text) -> Vec<&String> {
-    match text {
-        Text::Equal(name) => vec![name],
-        Text::AnyOf(texts) => texts.iter().flat_map(equal_texts).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn no_such<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(name, known.clone()) {
-        Some(meant) => format!("no such {what}; did you mean \"{meant}\"?"),
-        None if known.clone().next().is_none() => format!("no such {what}; there is none"),
-        None => format!("no such {what}; expected one of {}", listed_briefly(known)),
-    }
-}
-
-/// The first few names.
-fn listed_briefly<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
-    const MOST: usize = 10;
-    let first: Vec<_> = names.clone().take(MOST).collect();
-    let more = if names.count() > MOST { ", …" } else { "" };
-    format!("{}{more}", first.join(", "))
 }

@@ -2,12 +2,20 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use crate::config::problem::{Errors, Problem};
 use crate::model::zone::Zone;
 use crate::store::StoreUri;
 use crate::tzdata::{self, UnknownZone};
+
+/// Errors and warnings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Findings {
+    pub(super) errors: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
 
 /// What has been found while files were read: errors, warnings, and the zones that they named.
 #[derive(Default)]
@@ -33,6 +41,24 @@ impl Report {
     /// Says where accounts are kept, on which it depends what rules may ask for.
     pub(super) fn keeps_accounts_in(&mut self, store: &StoreUri) {
         self.unfair_store = store.is_shared().then(|| store.to_string());
+    }
+
+    /// What is found in a part of the work, apart from what was found before it.
+    pub(super) fn apart<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Findings) {
+        let before =
+            Findings { errors: mem::take(&mut self.errors), warnings: mem::take(&mut self.warnings) };
+        let done = work(self);
+        let found = Findings {
+            errors: mem::replace(&mut self.errors, before.errors),
+            warnings: mem::replace(&mut self.warnings, before.warnings),
+        };
+        (done, found)
+    }
+
+    /// Adds what was found apart.
+    pub(super) fn add(&mut self, found: Findings) {
+        self.errors.extend(found.errors);
+        self.warnings.extend(found.warnings);
     }
 
     /// Begins a file; what is reported from now on is about it.

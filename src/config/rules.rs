@@ -2,21 +2,23 @@
 
 use crate::config::action::action;
 use crate::config::condition::condition;
-use crate::config::fair::{check_fair, fair};
+use crate::config::fair::fair;
 use crate::config::json::Json;
 use crate::config::key::{key, missing};
 use crate::config::limits::limits;
 use crate::config::node::{Fields, Known, Node, flag};
 use crate::config::number::whole;
-use crate::config::rate_limit::is_request_limit;
-use crate::config::reach::check_reach;
 use crate::config::report::Report;
 use crate::config::statuses::charge_when;
 use crate::model::action::Action;
 use crate::model::condition::Condition;
-use crate::model::key_spec::{Component, KeySpec, Missing};
+use crate::model::excerpt::quoted;
+use crate::model::key_spec::{Component, Missing};
+use crate::model::mistake::Mistake;
 use crate::model::rate::parse_span;
+use crate::model::reach::{namesakes, out_of_reach};
 use crate::model::rule::{Cost, Counts, Hold, Rule, Until};
+use crate::model::rule_check::{COST, NAME, default_key};
 
 const FIELDS: Known = Known {
     now: &[
@@ -47,9 +49,7 @@ const RESERVED: [&str; 2] = ["site", "site-requests"];
 const MOST: usize = 10_000;
 
 const RULES: &str = "a list of rules";
-const NAME: &str = "1 to 64 letters, digits, and - _ . between them";
 const LIMITS: &str = "a rate string such as \"10 per hour\"";
-const COST: &str = "whole requests from 0 to 9007199254740992";
 const HOLD: &str = "\"auto\", \"off\" or a time such as \"250ms\"";
 const COUNTS: &str = "\"served\", \"all\" or \"refusals\"";
 
@@ -66,7 +66,9 @@ pub(super) fn rules(node: &Node<'_>, report: &mut Report) -> Option<Vec<Rule>> {
     let read: Vec<_> = items.iter().map(|item| rule(item, report)).collect();
     let rules: Vec<Rule> = read.into_iter().collect::<Option<_>>()?;
     let unique = check_names(&items, &rules, report);
-    check_reach(&items, &rules, report);
+    for (at, mistake) in out_of_reach(&rules) {
+        tell(&items[at], &rules[at].name, &mistake, report);
+    }
     unique.then_some(rules)
 }
 
@@ -92,7 +94,14 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
     let shadow = read.field("shadow", false, flag);
     let action = read.field("action", Action::default(), action);
     let limits = limits?;
-    let own_key = own_key?;
+    let name = name?;
+    let key = match own_key? {
+        Some(own) => own,
+        None => match default_key(&limits) {
+            Ok(key) => key,
+            Err(mistake) => return node.wrong_part(&name, mistake.fault(), report),
+        },
+    };
     let rule = Rule {
         when: when?,
         otherwise: otherwise?,
@@ -107,19 +116,24 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
         hold: hold?,
         shadow: shadow?,
         action: action?,
-        ..Rule::new(name?, Component::Site, limits)
+        ..Rule::new(name, key, limits)
     };
-    check_counts(check_fair(with_key(rule, own_key, node, report)?, node, report)?, node, report)
+    checked(rule, node, report)
 }
 
-/// The rule with its own key, or else the one that its limits have by default.
-fn with_key(rule: Rule, own: Option<KeySpec>, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
-    if own.as_ref().is_some_and(KeySpec::can_be_rotated) {
-        let fault = "clients choose every component of the key, and so can change their account at will";
-        node.suspect_part(&rule.name, fault, report);
+/// The rule, if nothing is wrong with it.
+fn checked(rule: Rule, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
+    let mistakes = rule.check();
+    mistakes.iter().for_each(|mistake| tell(node, &rule.name, mistake, report));
+    (!mistakes.iter().any(Mistake::is_wrong)).then_some(rule)
+}
+
+/// Reports a mistake of the rule that a value describes.
+fn tell(node: &Node<'_>, name: &str, mistake: &Mistake, report: &mut Report) {
+    match mistake.is_wrong() {
+        true => node.wrong_part::<()>(name, mistake, report).unwrap_or_default(),
+        false => node.suspect_part(name, mistake, report),
     }
-    let key = own.or_else(|| default_key(&rule, node, report))?;
-    Some(Rule { key, ..rule })
 }
 
 /// Reads fields that may be left out.
@@ -147,19 +161,6 @@ fn name(node: &Node<'_>, report: &mut Report) -> Option<String> {
         }
         _ if Rule::can_be_named(name) => Some(name.to_owned()),
         _ => node.wrong(format_args!("no name; expected {NAME}"), report),
-    }
-}
-
-/// Time, and what may run at once, is the site's; requests are counted for each client address.
-fn default_key(rule: &Rule, node: &Node<'_>, report: &mut Report) -> Option<KeySpec> {
-    match rule.limits.iter().filter(|limit| is_request_limit(limit)).count() {
-        0 => Some(Component::Site.into()),
-        requests if requests == rule.limits.len() => Some(Component::Ip.into()),
-        _ => {
-            let fault =
-                "limits of requests beside others, whose keys would differ; expected a key, or two rules";
-            node.wrong_part(&rule.name, fault, report)
-        }
     }
 }
 
@@ -191,26 +192,13 @@ fn hold(node: &Node<'_>, report: &mut Report) -> Option<Hold> {
     }
 }
 
-/// What is refused takes no time and has no place, so that only requests can be counted of it.
-fn check_counts(rule: Rule, node: &Node<'_>, report: &mut Report) -> Option<Rule> {
-    match rule.counts == Counts::Refusals && !rule.limits.iter().all(is_request_limit) {
-        true => {
-            let fault = "counts refusals, which take no time; expected limits of requests";
-            node.wrong_part(&rule.name, fault, report)
-        }
-        false => Some(rule),
-    }
-}
-
-/// Whether all names differ. A name is part of an account, so two rules of one name would spend each other's quota.
+/// Whether all names differ.
 fn check_names(items: &[Node<'_>], rules: &[Rule], report: &mut Report) -> bool {
     let mut unique = true;
-    for (at, rule) in rules.iter().enumerate() {
-        if let Some(first) = rules[..at].iter().position(|other| other.name == rule.name) {
-            unique = false;
-            let fault = format_args!("rate_limit_rules[{first}] has this name; expected another");
-            items[at].wrong_part::<()>(&rule.name, fault, report);
-        }
+    for (first, at) in namesakes(rules) {
+        unique = false;
+        let fault = format_args!("rate_limit_rules[{first}] has this name; expected another");
+        report.wrong(&format!("{}.name", items[at].place()), Some(quoted(&rules[at].name)), fault);
     }
     unique
 }

@@ -25,6 +25,14 @@ impl<T> Setting<T> {
         }
     }
 
+    /// The value, to look at; none if the default counts.
+    pub(super) fn get(&self) -> Option<&T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Unsaid | Self::Null => None,
+        }
+    }
+
     /// The value, unless the default counts.
     pub(super) fn value(self) -> Option<T> {
         match self {

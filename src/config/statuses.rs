@@ -3,11 +3,10 @@
 use crate::config::json::Json;
 use crate::config::node::{Known, Node, complete};
 use crate::config::report::Report;
+use crate::model::part_check::STATUSES;
 use crate::model::statuses::{StatusSet, Statuses};
 
 const FIELDS: Known = Known { now: &["status"], later: &[] };
-
-const STATUSES: &str = "a status, a class such as \"4xx\", or a list of them";
 
 /// The answers that `charge_when` says are charged.
 pub(super) fn charge_when(node: &Node<'_>, report: &mut Report) -> Option<Statuses> {
@@ -22,16 +21,13 @@ pub(super) fn charge_when(node: &Node<'_>, report: &mut Report) -> Option<Status
 
 fn set(node: &Node<'_>, report: &mut Report) -> Option<StatusSet> {
     let set = match node.json() {
-        Json::Number(digits) => digits.parse().ok().filter(is_status).map(StatusSet::Code),
+        Json::Number(digits) => digits.parse().ok().map(StatusSet::Code),
         Json::Text(text) => match text.strip_suffix("xx") {
-            Some(class) => class.parse().ok().filter(|class| (1..=5).contains(class)).map(StatusSet::Class),
-            None => text.parse().ok().filter(is_status).map(StatusSet::Code),
+            Some(class) => class.parse().ok().map(StatusSet::Class),
+            None => text.parse().ok().map(StatusSet::Code),
         },
         _ => None,
     };
-    set.or_else(|| node.wrong(format_args!("no status; expected {STATUSES}"), report))
-}
-
-fn is_status(status: &u16) -> bool {
-    (100..=599).contains(status)
+    set.filter(StatusSet::is_possible)
+        .or_else(|| node.wrong(format_args!("no status; expected {STATUSES}"), report))
 }

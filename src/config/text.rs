@@ -4,6 +4,8 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
 use crate::model::glob::Glob;
+use crate::model::part_check::{GLOB_OF_NO_PATH, PATH, can_match_paths, is_path};
+use crate::model::path::{EscapedSlash, Paths};
 use crate::model::pattern::Pattern;
 use crate::model::text::Text;
 
@@ -20,7 +22,6 @@ pub(super) enum Subject {
 
 const MATCHERS: Known = Known { now: &["prefix", "glob", "regex"], later: &[] };
 
-const PATH: &str = "a path that begins with /";
 const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
 
 impl Subject {
@@ -74,7 +75,7 @@ fn matcher(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Tex
             Some(if subject == Subject::Path { Text::Below(begin) } else { Text::Prefix(begin) })
         }
         (None, Some(node), None) => glob(subject, &node, report).map(Text::Glob),
-        (None, None, Some(node)) => pattern(&node, report).map(Text::Regex),
+        (None, None, Some(node)) => pattern(subject, &node, report).map(Text::Regex),
         // What else stands there has been reported with its name.
         (None, None, None) if fields.names().next().is_some() => None,
         _ => node.wrong("not one matcher; expected one of prefix, glob or regex", report),
@@ -84,27 +85,45 @@ fn matcher(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Tex
 fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<String> {
     let text = node.text(subject.one(), report)?;
     match subject {
-        Subject::Path if !text.starts_with('/') => {
-            node.wrong(format_args!("no path; expected {PATH}"), report)
-        }
+        Subject::Path if !is_path(text) => node.wrong(format_args!("no path; expected {PATH}"), report),
         Subject::Host => Some(text.to_ascii_lowercase()),
-        Subject::Path | Subject::Value => Some(text.to_owned()),
+        // Rules see paths decoded, whatever else is one to them.
+        Subject::Path => Some(Paths::Exact.form(text, EscapedSlash::Stays).into_owned()),
+        Subject::Value => Some(text.to_owned()),
     }
 }
 
 fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> {
     let pattern = node.text("a pattern such as \"/users/*/photo\"", report)?;
-    // Paths begin with a slash, which neither * nor ? stands for.
-    if subject == Subject::Path && !pattern.starts_with('/') && !pattern.starts_with("**") {
-        return node.wrong("matches no path; expected a pattern that begins with / or **", report);
+    if subject == Subject::Path && !can_match_paths(pattern) {
+        return node.wrong(GLOB_OF_NO_PATH, report);
     }
-    let glob = Glob::new(pattern);
+    suspect_escapes(subject, node, pattern, report);
+    let glob = match subject {
+        Subject::Host => Glob::new(&pattern.to_ascii_lowercase()),
+        Subject::Path | Subject::Value => Glob::new(pattern),
+    };
     glob.or_else(|| node.wrong("too long; expected at most 127 characters", report))
 }
 
-fn pattern(node: &Node<'_>, report: &mut Report) -> Option<Pattern> {
-    match Pattern::new(node.text(PATTERN, report)?) {
+fn pattern(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Pattern> {
+    let text = node.text(PATTERN, report)?;
+    suspect_escapes(subject, node, text, report);
+    let pattern = match subject {
+        Subject::Host => Pattern::in_any_case(text),
+        Subject::Path | Subject::Value => Pattern::new(text),
+    };
+    match pattern {
         Ok(pattern) => Some(pattern),
         Err(error) => node.wrong(format_args!("{error}; expected {PATTERN}"), report),
+    }
+}
+
+/// Warns of a pattern with an escape, such as one that was copied from an address bar.
+fn suspect_escapes(subject: Subject, node: &Node<'_>, pattern: &str, report: &mut Report) {
+    // What reads like an escaped slash stays as it is.
+    let is_decoded = Paths::Exact.form(pattern, EscapedSlash::Stays) != pattern;
+    if subject == Subject::Path && is_decoded {
+        node.suspect("paths are decoded before they are matched; expected the characters themselves", report);
     }
 }

@@ -124,6 +124,8 @@ pub struct Report {
     pub unit: Unit,
     /// The position of the limit's rule.
     pub(crate) rule: u16,
+    /// How long the window is.
+    pub(crate) length: Micros,
 }
 
 impl Report {
@@ -156,6 +158,7 @@ impl Report {
             reset_unix_secs: Micros(ends).secs_rounded_up(),
             unit: if matches!(claim.charge, Charge::Time { .. }) { Unit::Time } else { Unit::Requests },
             rule: claim.rule,
+            length: claim.standing.window.length(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::limiter::{Admission, Claims, Limiter, Reservation};
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::rule::Rule;
-use crate::store::{Fault, Mode};
+use crate::store::Fault;
 
 impl Limiter {
     /// Charges what runs until the reservation is dropped to the account that a rule keeps for `key`, or refuses it.
@@ -17,8 +17,8 @@ impl Limiter {
     /// header of a rule by header. A rule for the whole site has one account, whatever the key. Of a rule by several
     /// parts, `key` names an account that no request has.
     ///
-    /// Only this rule is asked, whatever its condition. What code computes for it from a request falls back to the rule's
-    /// own limits and a cost of 1. Of a [fair](Rule::fair) rule, all blocks of an account are one client. A block that runs within a request of the same rule is charged beside it: its time
+    /// Only this rule is asked, whatever its condition and its exemptions: a block is no request that could fulfil one. What
+    /// code computes for it from a request falls back to the rule's own limits and a cost of 1. Of a [fair](Rule::fair) rule, all blocks of an account are one client. A block that runs within a request of the same rule is charged beside it: its time
     /// counts twice.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl Limiter {
     pub(super) fn claim_block(&self, position: usize, key: &str, claims: &mut Claims) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let key = open.constant_key.unwrap_or_else(|| self.key_of_text(rule, key));
-        open.claim(rule, key, position as u16, (&NoRequest, None), Mode::Decide, claims);
+        open.claim_block(rule, key, position as u16, &NoRequest, claims);
     }
 
     fn key_of_text(&self, rule: &Rule, key: &str) -> KeyHash {

@@ -11,6 +11,8 @@ use crate::model::api_key::{ApiKey, KeyDigest};
 use crate::model::country::{Country, CountrySource};
 use crate::model::facts::Facts;
 use crate::model::identity::Identity;
+use crate::model::network::canonical;
+use crate::model::path::Paths;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::tiers::Source;
@@ -85,7 +87,7 @@ impl<'a> Client<'a> {
             return None;
         }
         let name = &site.clients.api_key_header;
-        let value = self.facts.header(name)?.trim();
+        let value = self.facts.header(name)?.trim_ascii();
         let key = if name.eq_ignore_ascii_case("authorization") { bearer(value)? } else { value };
         site.tiers.api_keys.get(&KeyDigest::of(key))
     }
@@ -108,10 +110,12 @@ impl<'a> Client<'a> {
 }
 
 /// The token of the scheme `Bearer` (RFC 6750, section 2.1).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
+
+const SCHEME: &[u8] = b"Bearer ";
 
 impl Facts for Client<'_> {
     fn method(&self) -> &str {
@@ -126,20 +130,36 @@ impl Facts for Client<'_> {
         self.facts.ip()
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    fn paths(&self) -> Paths {
+        self.facts.paths()
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
         self.facts.header(name)
+    }
+
+    fn any_header(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.facts.any_header(name, is_wanted)
     }
 
     fn host(&self) -> Option<&str> {
         self.facts.host()
     }
 
-    fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
+    fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.facts.cookie(name)
     }
 
-    fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+    fn any_cookie(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.facts.any_cookie(name, is_wanted)
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.facts.query(name)
+    }
+
+    fn any_query(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.facts.any_query(name, is_wanted)
     }
 
     fn pattern(&self) -> Option<Cow<'_, str>> {
@@ -176,7 +196,7 @@ impl Facts for Client<'_> {
                 [code] => Country::new(code.trim()),
                 _ => None,
             },
-            CountrySource::Database(countries) => countries.country(self.facts.ip()?.to_canonical()),
+            CountrySource::Database(countries) => countries.country(canonical(self.facts.ip()?)),
         })
     }
 
@@ -213,20 +233,36 @@ mod tests {
             Some(IpAddr::from([192, 0, 2, 1]))
         }
 
-        fn header(&self, name: &str) -> Option<&str> {
-            (name == "a").then_some("header")
+        fn paths(&self) -> Paths {
+            Paths::Exact
+        }
+
+        fn header(&self, name: &str) -> Option<&[u8]> {
+            (name == "a").then_some(b"header")
+        }
+
+        fn any_header(&self, _: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+            is_wanted(b"other header")
         }
 
         fn host(&self) -> Option<&str> {
             Some("host")
         }
 
-        fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
-            (name == "a").then_some("cookie".into())
+        fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+            (name == "a").then_some(b"cookie".into())
         }
 
-        fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-            (name == "a").then_some("query".into())
+        fn any_cookie(&self, _: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+            is_wanted(b"other cookie")
+        }
+
+        fn query(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+            (name == "a").then_some(b"query".into())
+        }
+
+        fn any_query(&self, _: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+            is_wanted(b"other query")
         }
 
         fn pattern(&self) -> Option<Cow<'_, str>> {
@@ -261,9 +297,13 @@ mod tests {
         let client = Client::new(&Told, &site, UnixMicros(0));
         assert_eq!((client.method(), client.path(), client.host()), ("PATCH", "/path", Some("host")));
         assert_eq!((client.ip(), client.route(), client.is_preflight()), (Told.ip(), 7, true));
-        assert_eq!((client.header("a"), client.header("b")), (Some("header"), None));
-        assert_eq!((client.cookie("a"), client.cookie("b")), (Some("cookie".into()), None));
-        assert_eq!((client.query("a"), client.pattern()), (Some("query".into()), Some("pattern".into())));
+        assert_eq!((client.header("a"), client.header("b")), (Some(&b"header"[..]), None));
+        assert_eq!((client.cookie("a"), client.cookie("b")), (Some(b"cookie".into()), None));
+        assert_eq!((client.query("a"), client.pattern()), (Some(b"query".into()), Some("pattern".into())));
+        assert!(client.any_header("a", &mut |value| value == b"other header"));
+        assert!(client.any_cookie("a", &mut |value| value == b"other cookie"));
+        assert!(client.any_query("a", &mut |value| value == b"other query"));
+        assert_eq!(client.paths(), Paths::Exact);
         assert_eq!((client.identity(), client.told_by_proxy("X-Country")), (Told.identity(), vec!["fr"]));
         assert_eq!(client.request().and_then(|request| request.downcast_ref()), Some(&"request"));
         assert_eq!((client.user(), client.groups()), (Some("user"), &["a".to_owned(), "b".to_owned()][..]));

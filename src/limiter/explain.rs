@@ -7,13 +7,14 @@ use crate::limiter::explanation::{Bearing, ExplainedLimit, ExplainedRule, Explan
 use crate::limiter::limit_report::with_quota;
 use crate::limiter::{Claims, Client, Limiter};
 use crate::model::discretion::{is_credential, shortened};
+use crate::model::excerpt::readable;
 use crate::model::facts::Facts;
 use crate::model::rule::{Component, KeySpec, Missing, Rule};
 use crate::model::site::Site;
 use crate::model::tiers::Source;
 use crate::model::units::UnixMicros;
 use crate::model::window::Window;
-use crate::store::{Claim, Mode};
+use crate::store::{Claim, Mode, Part};
 
 impl Limiter {
     /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
@@ -37,7 +38,9 @@ impl Limiter {
         let explained = rules.map(|(position, rule)| {
             let name = self.shared_rule_name(position as u16);
             let bearing = idle(rule, facts, &displacing, &self.site).unwrap_or_else(|key| {
-                let claims = claims.iter().filter(|claim| usize::from(claim.rule) == position);
+                let of_rule = |claim: &&Claim| usize::from(claim.rule) == position;
+                // Of a fair rule, clients' parts are claimed beside the whole.
+                let claims = claims.iter().filter(of_rule).filter(|claim| claim.part == Part::Whole);
                 Bearing::Applies {
                     key,
                     limits: claims.filter_map(|claim| self.explained_limit(claim, at)).collect(),
@@ -120,12 +123,12 @@ fn value(component: &Component, facts: &dyn Facts, site: &Site) -> Option<String
     let text = bytes.as_slice().get(5..).unwrap_or_default();
     Some(match component {
         Component::Ip => address(text, site.addresses.ipv6_prefix),
-        Component::Site | Component::Host => site.name.clone(),
+        Component::Site => site.name.clone(),
         Component::Groups => facts.groups().join(", "),
         Component::Header(name) => discreet("header", name, text),
         Component::Cookie(name) => discreet("cookie", name, text),
         Component::Query(name) => discreet("query", name, text),
-        _ => String::from_utf8_lossy(text).into_owned(),
+        _ => readable(text).into_owned(),
     })
 }
 
@@ -138,7 +141,7 @@ fn address(bytes: &[u8], ipv6_prefix: u8) -> String {
 }
 
 fn discreet(kind: &str, name: &str, bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
+    let text = readable(bytes);
     if is_credential(kind, name) { shortened(&text) } else { text.into_owned() }
 }
 
@@ -153,7 +156,6 @@ mod tests {
     use crate::model::condition::Condition;
     use crate::model::condition_trace::Found;
     use crate::model::text::Text;
-    use crate::store::Part;
     use crate::store::memory::Memory;
 
     fn limiter(rules: Vec<Rule>) -> Limiter {

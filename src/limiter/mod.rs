@@ -6,6 +6,7 @@ mod charge;
 mod claiming;
 mod client;
 mod engine;
+mod expectations;
 mod explain;
 pub mod explanation;
 mod fair;
@@ -73,6 +74,8 @@ pub struct Limiter {
     asks_who: bool,
     /// Whether some clients have other limits than the rules say.
     has_tiers: bool,
+    /// Whether it is not known what the rules are, so that nothing can be decided.
+    is_closed: bool,
     pub(crate) engine: Arc<Engine>,
 }
 
@@ -89,6 +92,7 @@ impl Limiter {
     /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
     pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
+        let site = site.in_form();
         let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
@@ -104,9 +108,22 @@ impl Limiter {
             settles_apart: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
+            is_closed: false,
             engine: Arc::clone(engine),
             site,
         }
+    }
+
+    /// The limiter of a site whose rules nobody knows: every decision is a [`Fault`].
+    pub(crate) fn closed(site: Site, engine: &Arc<Engine>) -> Self {
+        // Without a rule, each decision comes by where it is asked whether the limiter is closed.
+        let site = Site { rules: Vec::new(), exempt: None, ..site };
+        Self { is_closed: true, ..Self::new(site, engine) }
+    }
+
+    /// Whether it is open, and its site just like that one.
+    pub(crate) fn is_of(&self, site: &Site) -> bool {
+        !self.is_closed && (self.site == *site || self.site == site.clone().in_form())
     }
 
     /// The site.
@@ -129,7 +146,7 @@ impl Limiter {
 
     pub(crate) fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
         if claims.is_empty() {
-            return Ok(Verdict::Admitted);
+            return if self.is_closed { Err(closed(&self.site)) } else { Ok(Verdict::Admitted) };
         }
         self.engine.store.admit(claims, mode, now)
     }
@@ -193,8 +210,14 @@ impl Limiter {
     }
 
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
-        self.rules[usize::from(claim.rule)].expectations.expected(route)
+        let quota = if let Charge::Time { .. } = claim.charge { claim.quota } else { u64::MAX };
+        self.rules[usize::from(claim.rule)].expected(route, Micros(quota))
     }
+}
+
+#[cold]
+fn closed(site: &Site) -> Fault {
+    Fault(format!("nobody knows the rules of {}, whose file is wrong", site.name))
 }
 
 /// Whether anything of a site depends on who clients are.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use crate::limiter::Claims;
 use crate::limiter::books::{self, Books};
 use crate::limiter::client::Client;
-use crate::limiter::engine::{Engine, Expectations};
+use crate::limiter::engine::Engine;
+use crate::limiter::expectations::Expectations;
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
+use crate::model::expectation;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
-use crate::model::rule::{Hold, Rule};
+use crate::model::rule::{Cost, Hold, Rule};
 use crate::model::site::Site;
 use crate::model::tiers::Source;
 use crate::model::units::Micros;
@@ -74,13 +76,48 @@ impl OpenRule {
         mode: Mode,
         claims: &mut Claims,
     ) {
+        let limits = self.limits_for(rule, facts, client);
+        self.claim_limits(&limits, (rule, rule.cost.of(facts)), key, at, facts, mode, claims);
+    }
+
+    /// Claims the rule's own limits for a block of code: nothing exempts it, and no closure, which would look at a request
+    /// that there is not, gives it other limits or another cost.
+    #[cold]
+    pub(super) fn claim_block(
+        &self,
+        rule: &Rule,
+        key: KeyHash,
+        at: u16,
+        facts: &dyn Facts,
+        claims: &mut Claims,
+    ) {
+        let cost = match rule.cost {
+            Cost::Fixed(cost) => cost,
+            Cost::Computed(_) => 1,
+        };
+        let limits = self.limits.of(Source::Rule);
+        self.claim_limits(limits, (rule, cost), key, at, facts, Mode::Decide, claims);
+    }
+
+    /// Claims limits, of a rule that charges each request so much.
+    #[expect(clippy::too_many_arguments, reason = "what a claim is made of, in registers")]
+    #[inline(always)]
+    fn claim_limits(
+        &self,
+        limits: &[OpenLimit],
+        (rule, cost): (&Rule, u64),
+        key: KeyHash,
+        at: u16,
+        facts: &dyn Facts,
+        mode: Mode,
+        claims: &mut Claims,
+    ) {
         let Rule { counts, shadow, .. } = *rule;
-        let cost = rule.cost.of(facts);
         let own = self.fair.and_then(|fair| fair.key(rule, key, facts));
-        for open in self.limits_for(rule, facts, client).iter() {
+        for open in limits {
             let OpenLimit { limit, book, .. } = open;
             let charge = match limit {
-                Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
+                Limit::Time { quota, .. } => Charge::Time { expected: self.held(rule.hold, facts, *quota) },
                 // What is never refused is charged its time, and is not counted.
                 _ if mode == Mode::Force => continue,
                 Limit::Requests { .. } => Charge::Requests { cost },
@@ -128,9 +165,14 @@ impl OpenRule {
         self.limits.limit_of(book).or_else(|| self.computed.as_ref()?.limit_of(book))
     }
 
-    fn held(&self, hold: Hold, facts: &dyn Facts) -> Micros {
+    /// What a request on a route is expected to cost of a quota.
+    pub(super) fn expected(&self, route: u32, quota: Micros) -> Micros {
+        self.expectations.expected(route).unwrap_or_else(|| expectation::of_unknown(quota))
+    }
+
+    fn held(&self, hold: Hold, facts: &dyn Facts, quota: Micros) -> Micros {
         match hold {
-            Hold::Auto => self.expectations.expected(facts.route()),
+            Hold::Auto => self.expected(facts.route(), quota),
             Hold::Off => Micros::ZERO,
             Hold::Fixed(span) => span,
         }

@@ -157,6 +157,7 @@ mod tests {
             reset_unix_secs: 0,
             unit: limit.unit(),
             rule: 0,
+            length: Micros::ZERO,
         };
         Refusal { rule: "a".into(), retry_after_secs, cause, limit, report, position: 0 }
     }

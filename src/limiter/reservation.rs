@@ -12,7 +12,7 @@ use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::rule::{Rule, Until};
 use crate::model::units::Micros;
-use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Standing, Verdict};
+use crate::store::{Charge, Claim, Fault, Mode, Part, Progress, Settlement, Standing, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
 ///
@@ -28,6 +28,8 @@ pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
     settlement: Settlement,
     waived: bool,
     settled: bool,
+    /// Whether what it costs is what requests of its route are expected to cost.
+    is_typical: bool,
 }
 
 impl<L: Deref<Target = Limiter>> Reservation<L> {
@@ -41,6 +43,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             settlement: Settlement::default(),
             waived: false,
             settled: true,
+            is_typical: true,
         }
     }
 
@@ -89,6 +92,29 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         if verdict == Verdict::Admitted { self.begin(now) } else { self.refuse(now) }
     }
 
+    /// A reservation on the same accounts of time, for work on the request's behalf: whatever becomes of the request, its
+    /// time runs from now on, and it is never refused.
+    pub(crate) fn detached(&self, limiter: &Arc<Limiter>) -> Reservation {
+        let mut detached = Reservation::vacant(Arc::clone(limiter));
+        detached.is_typical = false;
+        detached.claims = self.claims_of_time();
+        detached.route = self.route;
+        // A store that is told to admit asks nobody. One that cannot even count it leaves the work uncharged.
+        let _ = detached.weigh(Mode::Force, detached.limiter.now());
+        detached
+    }
+
+    /// The request's claims on time, as they were before they were decided.
+    fn claims_of_time(&self) -> Claims {
+        let mut is_timed = false;
+        let timed = self.claims.iter().filter(|claim| {
+            // A client's part of a limit follows the limit.
+            is_timed = matches!(claim.charge, Charge::Time { .. }) || (claim.part != Part::Whole && is_timed);
+            is_timed
+        });
+        timed.map(Claim::anew).collect()
+    }
+
     fn begin(&mut self, now: Now) -> Decision {
         self.limiter.log_shadows(&self.claims);
         self.meter.began = now.tick;
@@ -128,11 +154,19 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// Charges so much on top of the time that the request takes, for work that is done elsewhere.
     ///
+    /// It is charged when the request ends, and lost where that [has happened](Self::takes_charges).
+    ///
     /// All that is charged to one request comes to at most [`Micros::MAX_QUOTA`], which spends every quota: much more
     /// would take the account past the numbers that it can hold, and so make it look unspent.
     pub fn charge(&mut self, extra: Micros) {
         let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
         self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+    }
+
+    /// Whether what is charged now will be: not to a request that has ended or is free, nor where no limit is of time.
+    pub fn takes_charges(&self) -> bool {
+        let is_open = |claim: &Claim| claim.ticket.is_some() && matches!(claim.charge, Charge::Time { .. });
+        !self.waived && !self.settled && self.claims.iter().any(is_open)
     }
 
     /// Makes the request free: what it was charged is returned, to the window that is in force when it ends.
@@ -250,7 +284,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             return self.end_apart(self.settlement, |_| true, now);
         }
         self.limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
-        if !self.waived {
+        if !self.waived && self.is_typical {
             // What a free request took says nothing about what others will be charged.
             self.limiter.learn(&self.claims, self.route, self.settlement.cost);
         }
@@ -270,7 +304,9 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
                 ending = self.returning(claims, ending, now);
             } else {
                 ending.charge_something();
-                self.limiter.learn(claims, self.route, ending.cost);
+                if self.is_typical {
+                    self.limiter.learn(claims, self.route, ending.cost);
+                }
             }
             self.limiter.engine.store.settle(claims, &ending, now);
         }
@@ -294,6 +330,11 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             true => Settlement { extra_micros: -(most.cost.0 as i64), returned: true, ..most },
             false => most,
         }
+    }
+
+    /// Whether a limit applies to the request that is not in shadow.
+    pub(crate) fn limits_something(&self) -> bool {
+        self.claims.iter().any(|claim| !claim.shadow)
     }
 
     /// Whether there is nothing to charge: no rule applies, or it is settled.

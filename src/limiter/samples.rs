@@ -49,8 +49,8 @@ impl Facts for Request {
         self.ip
     }
 
-    fn header(&self, _: &str) -> Option<&str> {
-        self.header
+    fn header(&self, _: &str) -> Option<&[u8]> {
+        self.header.map(str::as_bytes)
     }
 
     fn pattern(&self) -> Option<Cow<'_, str>> {
@@ -174,8 +174,8 @@ fn any_component() -> impl Strategy<Value = Component> {
 /// Three a day for one header, none at all for another, and else the rule's own.
 fn computed_limits() -> Computed<Option<Vec<Limit>>> {
     Computed::new(|facts| match facts.header("x-plan") {
-        Some("x") => Some(limits("3/day; 1/hour")),
-        Some("y") => Some(Vec::new()),
+        Some(b"x") => Some(limits("3/day; 1/hour")),
+        Some(b"y") => Some(Vec::new()),
         _ => None,
     })
 }

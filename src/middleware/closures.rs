@@ -38,10 +38,14 @@ pub(super) fn cost_of_request(
     Computed::of_request(|| 1, compute)
 }
 
-/// Requests that a scope of this pattern takes.
+/// Requests that a scope of this pattern takes; plainly all, where it takes all.
 pub(super) fn under_scope(pattern: &str) -> Condition {
     let scope = ResourceDef::root_prefix(pattern.trim_end_matches('/'));
-    Condition::Computed(Computed::new(move |facts| scope.is_match(facts.path())))
+    if ["/", "/a.path/that/no/scope/would/name"].into_iter().all(|path| scope.is_match(path)) {
+        return Condition::ALWAYS;
+    }
+    // As the router sees it, and no other spelling: what the scope does not take is not left alone.
+    Condition::Computed(of_request(move |request| scope.is_match(request.match_info().as_str())))
 }
 
 /// Charges the answers of which a closure says so; all of another framework.

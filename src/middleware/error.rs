@@ -12,7 +12,8 @@ use crate::middleware::running::Running;
 /// An error of inner middleware, whose response says where the client stands.
 ///
 /// It stands in for the error, and not a response mapper on it, since [`HttpResponse::from_error`] drops mappers. Outer
-/// middleware that looks for an error of its own type finds it by [`LimitedError::error`].
+/// middleware that looks for an error of its own type finds it by [`LimitedError::error`]. Where headers are off, or no rule
+/// applies, there is nothing to say, and the error arrives as it was made.
 pub struct LimitedError {
     error: Error,
     running: Rc<Running>,
@@ -20,12 +21,16 @@ pub struct LimitedError {
 }
 
 impl LimitedError {
-    /// Ends the request with an error.
+    /// Ends the request with an error; one to which there is nothing to say stays as it is.
     pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
         if running.judges_answers() {
             running.answered(error.error_response().head());
         }
-        Self { error, running: Rc::clone(running), report: running.settle_with_report() }.into()
+        let report = running.settle_with_report();
+        match running.speaks() || running.is_rewritten() {
+            true => Self { error, running: Rc::clone(running), report }.into(),
+            false => error,
+        }
     }
 
     /// The error as the inner middleware made it.

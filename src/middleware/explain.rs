@@ -6,14 +6,14 @@ use crate::limiter::explanation::Explanation;
 use crate::middleware::TimeBudget;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::routes::Routes;
-use crate::middleware::worker::{WorkerSite, host};
+use crate::middleware::worker::{WorkerSite, answering};
 
 impl TimeBudget {
     /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
     ///
     /// The request is seen as the budget itself sees it at this place.
     pub fn explain(&self, request: &ServiceRequest) -> Explanation {
-        let site = WorkerSite::new(&self.sites.limiter(host(request)), &self.hooks);
+        let site = WorkerSite::new(answering(&self.sites.table(), request), &self.hooks);
         let routes = Routes::default();
         let facts = RequestFacts::new(request, &routes, &site);
         let mut explanation = site.explain(&facts);

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::limiter::{LimitReport, Report};
 use crate::middleware::current;
+use crate::middleware::detached::Detached;
 use crate::middleware::running::Running;
 use crate::model::units::Micros;
 
@@ -21,7 +22,10 @@ use crate::model::units::Micros;
 /// use timebudget::{Micros, middleware::Budget};
 ///
 /// async fn render(budget: Budget) -> impl Responder {
-///     budget.charge(Micros::from_millis(250)); // what a worker elsewhere has taken
+///     // What a worker elsewhere has taken.
+///     if !budget.charge(Micros::from_millis(250)) {
+///         log::warn!("a rendering was not charged");
+///     }
 ///     HttpResponse::Ok().finish()
 /// }
 /// # let _ = render;
@@ -49,10 +53,36 @@ impl Budget {
     ///
     /// `X-RateLimit-Used` says it at once, `X-RateLimit-Remaining` where the body is complete with its head. One request
     /// is charged at most [`Micros::MAX_QUOTA`] so, which spends every quota.
-    pub fn charge(&self, extra: Micros) {
-        if let Some(running) = &self.0 {
-            running.charge(extra);
-        }
+    ///
+    /// The answer is `false` where nothing will be charged: the request has ended, as one does whose body is complete when
+    /// its handler has answered; or it is free; or none of its limits is of time. What goes on after the answer is charged
+    /// by what is [detached](Self::detached) from the request.
+    #[must_use = "nothing is charged to a request that has ended"]
+    pub fn charge(&self, extra: Micros) -> bool {
+        self.0.as_ref().is_some_and(|running| running.charge(extra))
+    }
+
+    /// What charges work that goes on elsewhere, in a task or a thread, however soon this request ends.
+    ///
+    /// Its time runs beside the request's, from now until it is dropped: a handler that waits for the work is charged for
+    /// both. It may be asked for after the answer as well.
+    ///
+    /// ```
+    /// use actix_web::{HttpResponse, Responder, rt};
+    /// use timebudget::middleware::Budget;
+    ///
+    /// async fn import(budget: Budget) -> impl Responder {
+    ///     let work = budget.detached();
+    ///     rt::task::spawn_blocking(move || {
+    ///         // A minute of work, and then:
+    ///         drop(work);
+    ///     });
+    ///     HttpResponse::Accepted().finish()
+    /// }
+    /// # let _ = import;
+    /// ```
+    pub fn detached(&self) -> Detached {
+        Detached::of(self.0.as_ref().map(|running| running.detached()))
     }
 
     /// Makes this request free: it is charged nothing when it ends, and what was charged is returned.

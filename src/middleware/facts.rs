@@ -2,18 +2,20 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
 use crate::middleware::hooks::Hooks;
+use crate::middleware::route;
 use crate::middleware::routes::Routes;
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::identity::Identity;
 use crate::model::parameter;
+use crate::model::path::Paths;
 use crate::model::site::Site;
 
 /// A request as rules see it.
@@ -21,24 +23,34 @@ pub(super) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
     routes: &'a Routes,
     site: &'a Site,
+    host: &'a str,
     hooks: Option<&'a Hooks>,
     ip: Cell<Option<IpAddr>>,
     route: Cell<Option<u32>>,
+    path: OnceCell<Cow<'a, str>>,
 }
 
 impl<'a> RequestFacts<'a> {
     pub(super) fn new(request: &'a ServiceRequest, routes: &'a Routes, worker_site: &'a WorkerSite) -> Self {
-        let (site, hooks) = (worker_site.site(), worker_site.hooks());
-        Self { request, routes, site, hooks, ip: Cell::new(None), route: Cell::new(None) }
+        let (site, host, hooks) = (worker_site.site(), worker_site.host(), worker_site.hooks());
+        let (ip, route, path) = (Cell::new(None), Cell::new(None), OnceCell::new());
+        Self { request, routes, site, host, hooks, ip, route, path }
     }
 
     fn peer(&self) -> Option<IpAddr> {
         self.request.peer_addr().map(|address| address.ip())
     }
 
+    /// The lines of cookies; none if one is no UTF-8, for then applications are given no cookie at all.
+    fn cookie_fields(&self) -> impl Iterator<Item = &str> {
+        let lines = || self.request.headers().get_all(COOKIE).map(|line| str::from_utf8(line.as_bytes()));
+        let are_text = lines().all(|line| line.is_ok());
+        lines().filter_map(Result::ok).filter(move |_| are_text)
+    }
+
     /// The client's address, which a trusted peer tells.
     #[cold]
-    fn forwarded(&self, peer: IpAddr) -> IpAddr {
+    fn forwarded(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
         let lines = self.request.headers().get_all(self.site.addresses.header.as_str());
         self.site.addresses.client(peer, lines.map(HeaderValue::as_bytes))
     }
@@ -50,38 +62,55 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn path(&self) -> &str {
-        // Unlike `ServiceRequest::path`, decoded as the router decodes it.
-        self.request.match_info().as_str()
+        self.path.get_or_init(|| route::path(self.request, self.site.paths))
+    }
+
+    fn paths(&self) -> Paths {
+        self.site.paths
     }
 
     fn ip(&self) -> Option<IpAddr> {
-        if self.site.addresses.trusted_proxies.is_empty() {
+        if !self.site.addresses.trusts_somebody() {
             return self.peer();
         }
-        let ip = self.ip.get().or_else(|| self.peer().map(|peer| self.forwarded(peer)));
+        let ip = self.ip.get().or_else(|| self.forwarded(self.peer()));
         self.ip.set(ip);
         ip
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
-        self.request.headers().get(name)?.to_str().ok()
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.request.headers().get(name).map(HeaderValue::as_bytes)
+    }
+
+    fn any_header(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.request.headers().get_all(name).any(|value| is_wanted(value.as_bytes()))
     }
 
     fn host(&self) -> Option<&str> {
-        Some(&self.site.name)
+        Some(self.host)
     }
 
-    fn cookie(&self, name: &str) -> Option<Cow<'_, str>> {
-        let fields = self.request.headers().get_all(COOKIE).filter_map(|field| field.to_str().ok());
-        fields.into_iter().find_map(|field| parameter::of_cookies(field, name))
+    fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let value = self.cookie_fields().find_map(|field| parameter::of_cookies(field, name).next());
+        value.map(into_bytes)
     }
 
-    fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-        parameter::of_query(self.request.query_string(), name)
+    fn any_cookie(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        let mut fields = self.cookie_fields();
+        fields.any(|field| parameter::of_cookies(field, name).any(|value| is_wanted(value.as_bytes())))
+    }
+
+    fn query(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        parameter::of_query(self.request.query_string(), name).map(into_bytes)
+    }
+
+    fn any_query(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        let mut values = parameter::all_of_query(self.request.query_string(), name);
+        values.any(|value| is_wanted(value.as_bytes()))
     }
 
     fn pattern(&self) -> Option<Cow<'_, str>> {
-        self.request.match_pattern().map(Cow::Owned)
+        route::pattern(self.request, self.site.paths).map(Cow::Owned)
     }
 
     fn identity(&self) -> Option<Identity> {
@@ -89,8 +118,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn told_by_proxy(&self, header: &str) -> Vec<&str> {
-        let is_trusted = |peer: IpAddr| self.site.addresses.trusts(peer.to_canonical());
-        if !self.peer().is_some_and(is_trusted) {
+        if !self.site.addresses.trusts(self.peer()) {
             return Vec::new();
         }
         let lines = self.request.headers().get_all(header);
@@ -103,8 +131,15 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn route(&self) -> u32 {
-        let route = self.route.get().unwrap_or_else(|| self.routes.of(self.request));
+        let route = self.route.get().unwrap_or_else(|| self.routes.of(self.request, self.site.paths));
         self.route.set(Some(route));
         route
+    }
+}
+
+fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
 }

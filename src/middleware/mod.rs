@@ -31,23 +31,27 @@
 //! **Where to wrap.** The last `.wrap()` is outermost. What is outside is not charged. CORS goes outside, or a browser
 //! cannot read the 429; so does authentication, where it decides whose account is charged.
 //!
-//! **Two budgets on one path** both charge what they serve; headers describe the tighter one. What the inner one refuses
+//! **Two budgets on one path** both charge what they serve; headers describe the tighter one, as the outer one spells them. What the inner one refuses
 //! costs the outer one nothing, or a client that is refused could drain what all share. Where an inner one is to replace the
 //! outer one, the outer one leaves out its scope: [`TimeBudget::except`].
 
 mod body;
 mod budget_builder;
+mod built;
 mod closures;
 mod current;
+mod detached;
 mod error;
 mod explain;
 mod extract;
 mod facts;
 mod future;
 mod hooks;
+mod inner;
 mod payload;
 mod refusal;
 mod rewrite;
+mod route;
 mod routes;
 mod rule_builder;
 mod rule_error;
@@ -60,6 +64,7 @@ mod wire;
 mod worker;
 
 use std::future::{Ready, ready};
+use std::panic::Location;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
@@ -68,10 +73,13 @@ use actix_web::{Error, HttpResponse};
 
 pub use self::body::BudgetBody;
 pub use self::budget_builder::BudgetBuilder;
+use self::built::Built;
 pub use self::closures::of_request;
+pub use self::detached::Detached;
 pub use self::error::LimitedError;
 pub use self::extract::Budget;
 use self::hooks::Hooks;
+pub use self::route::normal_path;
 pub use self::rule_builder::RuleBuilder;
 pub use self::rule_error::RuleError;
 pub use self::service::BudgetService;
@@ -94,6 +102,7 @@ use crate::sites::Sites;
 pub struct TimeBudget {
     sites: Arc<Sites>,
     hooks: Arc<Hooks>,
+    built: Arc<Built>,
 }
 
 impl TimeBudget {
@@ -102,6 +111,7 @@ impl TimeBudget {
     /// # Errors
     ///
     /// What is wrong with the rate string.
+    #[track_caller]
     pub fn per_site(rates: &str) -> Result<Self, RateError> {
         Self::keyed(Component::Site, rates)
     }
@@ -111,23 +121,28 @@ impl TimeBudget {
     /// # Errors
     ///
     /// What is wrong with the rate string.
+    #[track_caller]
     pub fn per_ip(rates: &str) -> Result<Self, RateError> {
         Self::keyed(Component::Ip, rates)
     }
 
     /// The rules of one site for every host, on an engine that may be shared.
+    #[track_caller]
     pub fn of_site(site: Site, engine: Arc<Engine>) -> Self {
-        Self::sites(Arc::new(Sites::single(site, engine)))
+        let built = Built::by_code(Location::caller(), Vec::new());
+        Self { built: Arc::new(built), ..Self::sites(Arc::new(Sites::single(site, engine))) }
     }
 
     /// The rules of a loaded configuration, in memory, by the machine's clocks.
+    #[track_caller]
     pub fn of_config(loaded: Loaded) -> Self {
         Self::sites(Arc::new(Sites::new(loaded, Engine::in_memory())))
     }
 
     /// The rules of many sites, by the request's host; they can be replaced while they are in force.
+    #[track_caller]
     pub fn sites(sites: Arc<Sites>) -> Self {
-        Self { sites, hooks: Arc::default() }
+        Self { sites, hooks: Arc::default(), built: Arc::new(Built::by_files(Location::caller())) }
     }
 
     /// Tells who the client of a request is, for rules that ask.
@@ -216,10 +231,7 @@ impl TimeBudget {
         self.sites.limiter(None)
     }
 
-    fn with_hooks(self, hooks: Hooks) -> Self {
-        Self { hooks: Arc::new(hooks), ..self }
-    }
-
+    #[track_caller]
     fn keyed(component: Component, rates: &str) -> Result<Self, RateError> {
         let rule = Rule::new("budget", component, tightest(parse_rates(rates)?));
         let site = Site { rules: vec![rule], ..Site::unlimited("*") };
@@ -239,6 +251,7 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
+        self.log_warnings();
         ready(Ok(BudgetService::new(service, Worker::new(Arc::clone(&self.sites), Arc::clone(&self.hooks)))))
     }
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::limiter::Refusal;
 use crate::middleware::body::BudgetBody;
+use crate::middleware::running::Running;
 use crate::middleware::told::{Form, with_message};
 use crate::middleware::worker::WorkerSite;
 use crate::model::action::{Action, Block};
@@ -23,18 +24,21 @@ const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());
 /// has a body of its own.
 pub(super) fn response<B>(
     request: &ServiceRequest,
-    site: &WorkerSite,
+    running: &Running,
     refusal: &Refusal,
 ) -> HttpResponse<BudgetBody<B>> {
-    match site.hooks().and_then(|hooks| hooks.response(request, refusal)) {
-        Some(own) => own_response(own, site, refusal),
+    let site = running.site();
+    let mut response = match site.hooks().and_then(|hooks| hooks.response(request, refusal)) {
+        Some(own) => own_response(own, refusal),
         None => usual_response(request, site, refusal),
-    }
+    };
+    running.write_refused(response.headers_mut(), &refusal.report);
+    response
 }
 
 /// What a closure answers, with what every refusal says.
 #[cold]
-fn own_response<B>(own: HttpResponse, site: &WorkerSite, refusal: &Refusal) -> HttpResponse<BudgetBody<B>> {
+fn own_response<B>(own: HttpResponse, refusal: &Refusal) -> HttpResponse<BudgetBody<B>> {
     let mut response = own.map_body(|_, body| BudgetBody::own(body));
     let headers = response.headers_mut();
     let said = [(CACHE_CONTROL, NO_STORE), (RETRY_AFTER, HeaderValue::from(refusal.retry_after_secs))];
@@ -43,7 +47,6 @@ fn own_response<B>(own: HttpResponse, site: &WorkerSite, refusal: &Refusal) -> H
             headers.append(name, value);
         }
     }
-    site.wire().write(headers, site, &refusal.report, false);
     response
 }
 
@@ -71,17 +74,15 @@ fn usual_response<B>(
         (Some(_), Some(own)) => HeaderValue::from_str(own).unwrap_or(PLAIN),
         (Some(_), None) => PLAIN,
     };
-    let mut response = answer(status, content_type, body, retry_after);
-    let headers = response.headers_mut();
-    site.wire().write(headers, site, &refusal.report, false);
-    response
+    answer(status, content_type, body, retry_after)
 }
 
-/// The answer where the limiter itself has failed and is told to refuse then. The client learns nothing of the store.
-pub(super) fn of_fault<B>() -> HttpResponse<BudgetBody<B>> {
-    let body =
-        Bytes::from_static(b"the server cannot tell whether this request may be served; try again soon\n");
-    answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, body, HeaderValue::from_static("1"))
+/// The answer where nobody can decide: the store has failed and is told to refuse then, or the site's file is wrong.
+pub(super) fn of_fault<B>(request: &ServiceRequest) -> HttpResponse<BudgetBody<B>> {
+    let form = form_for(request);
+    let body = Bytes::from_static(form.of_fault().as_bytes());
+    let content_type = HeaderValue::from_static(form.content_type());
+    answer(StatusCode::SERVICE_UNAVAILABLE, content_type, body, HeaderValue::from_static("1"))
 }
 
 fn answer<B>(

@@ -7,6 +7,9 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use foldhash::fast::FixedState;
 
+use crate::middleware::route;
+use crate::model::path::Paths;
+
 /// How many paths a worker remembers the route of; a power of two.
 const REMEMBERED: usize = 256;
 
@@ -32,25 +35,25 @@ impl Default for Routes {
 
 impl Routes {
     /// The number of the route that a request will reach.
-    pub(super) fn of(&self, request: &ServiceRequest) -> u32 {
+    pub(super) fn of(&self, request: &ServiceRequest, paths: Paths) -> u32 {
         let (method, path) = (request.method(), request.match_info().as_str());
         let mut last = self.last.borrow_mut();
         if last.1 != path || last.0 != *method {
             last.0.clone_from(method);
             path.clone_into(&mut last.1);
-            last.2 = self.look_up(request);
+            last.2 = self.look_up(request, paths);
         }
         last.2
     }
 
-    fn look_up(&self, request: &ServiceRequest) -> u32 {
+    fn look_up(&self, request: &ServiceRequest, paths: Paths) -> u32 {
         let path = self.hash(request, request.match_info().as_str());
         let place = path as usize % REMEMBERED;
         let (remembered, route) = self.by_path.borrow()[place];
         if remembered == path {
             return route;
         }
-        let pattern = request.match_pattern().unwrap_or_default();
+        let pattern = route::pattern(request, paths).unwrap_or_default();
         let route = self.hash(request, &pattern) as u32;
         self.by_path.borrow_mut()[place] = (path, route);
         route
@@ -59,8 +62,17 @@ impl Routes {
     /// A method does not cost what another one on the same pattern costs.
     fn hash(&self, request: &ServiceRequest, text: &str) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(request.method().as_str().as_bytes());
+        hasher.write(known(request.method()).as_bytes());
         hasher.write(text.as_bytes());
         hasher.finish()
+    }
+}
+
+/// A method's name; of one that HTTP does not know none, or a client could make up routes without end.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH => method.as_str(),
+        Method::DELETE | Method::OPTIONS | Method::CONNECT | Method::TRACE => method.as_str(),
+        _ => "",
     }
 }

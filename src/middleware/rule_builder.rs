@@ -18,6 +18,8 @@ use crate::model::answer::ChargeWhen;
 use crate::model::condition::Condition;
 use crate::model::limit::Limit;
 use crate::model::method::Method;
+use crate::model::mistake::Mistake;
+use crate::model::part_check::METHOD;
 use crate::model::rule::{Component, Cost, Counts, Hold, KeySpec, Missing, Rule, Until};
 use crate::model::site::Site;
 
@@ -57,7 +59,8 @@ pub struct RuleBuilder {
     /// Conditions of which one exempts.
     exempt: Vec<Condition>,
     block: Block,
-    fault: Option<RuleError>,
+    /// What is wrong with what was said, and leaves no trace in the rule.
+    faults: Vec<Mistake>,
     hooks: OnRefusal,
 }
 
@@ -70,7 +73,7 @@ impl RuleBuilder {
             when: Vec::new(),
             exempt: Vec::new(),
             block: Block::default(),
-            fault: None,
+            faults: Vec::new(),
             hooks: OnRefusal::default(),
         }
     }
@@ -118,7 +121,9 @@ impl RuleBuilder {
         for name in names {
             match Method::new(name) {
                 Some(method) => methods.push(method),
-                None => self.is_wrong(RuleError::Method(name.to_owned())),
+                None => {
+                    self.faults.push(Mistake::wrong(format!("no method; expected {METHOD}")).of_text(name));
+                }
             }
         }
         self.when(Condition::Method(methods))
@@ -162,9 +167,9 @@ impl RuleBuilder {
         self
     }
 
-    /// Requests that one request is charged, by default 1.
+    /// Requests that one request is charged, by default 1, and at most 2^53.
     pub fn cost(mut self, requests: u64) -> Self {
-        self.rule.cost = Cost::Fixed(requests.min(Cost::MOST));
+        self.rule.cost = Cost::Fixed(requests);
         self
     }
 
@@ -245,12 +250,9 @@ impl RuleBuilder {
     ///
     /// # Errors
     ///
-    /// What is wrong with the rule.
+    /// All that is wrong with the rule.
+    #[track_caller]
     pub fn build(self) -> Result<TimeBudget, RuleError> {
         TimeBudget::rules([self]).build()
-    }
-
-    fn is_wrong(&mut self, fault: RuleError) {
-        self.fault.get_or_insert(fault);
     }
 }

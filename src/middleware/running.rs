@@ -9,7 +9,9 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 
 use crate::limiter::{Decision, LimitReport, Question, Report, Reservation};
 use crate::middleware::closures::HeadAnswer;
+use crate::middleware::inner::Inner;
 use crate::middleware::standard::Standard;
+use crate::middleware::wire::Said;
 use crate::middleware::worker::WorkerSite;
 use crate::model::facts::Facts;
 use crate::model::units::Micros;
@@ -23,22 +25,12 @@ pub(super) struct Running {
     reservation: RefCell<Reservation<WorkerSite>>,
     /// Whether the request's body was asked for in this poll, and has to be waited for.
     waits_for_client: Cell<bool>,
-    /// The tightest limit of the budgets inside this one.
-    inner: Cell<Option<Inner>>,
+    /// What the budgets inside this one have told the client; few requests have any.
+    inner: RefCell<Option<Box<Inner>>>,
     /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
     refusal: RefCell<Option<Box<Rewritten>>>,
     /// The budget around this one.
     outer: Option<Rc<Running>>,
-}
-
-/// What a budget inside has already told the client.
-#[derive(Clone, Copy, Debug)]
-struct Inner {
-    refused: bool,
-    remaining: u64,
-    limit: u64,
-    /// Whether it has written the fields of the draft.
-    standard: bool,
 }
 
 /// What is told of a refused request that is served another page.
@@ -55,7 +47,7 @@ impl Running {
             reservation: RefCell::new(Reservation::vacant(site.clone())),
             site,
             waits_for_client: Cell::new(false),
-            inner: Cell::new(None),
+            inner: RefCell::new(None),
             refusal: RefCell::new(None),
             outer,
         }
@@ -94,8 +86,7 @@ impl Running {
     pub(super) fn refused(&self, report: &Report) {
         let nearest = self.outer.as_ref();
         if let Some(outer) = nearest {
-            let standard = self.site.wire().is_standard();
-            outer.hear(Inner { refused: true, remaining: report.remaining, limit: report.limit, standard });
+            outer.hear(Inner::refused(&self.site, report, self.site.wire().is_standard()));
         }
         for outer in iter::successors(nearest, |inner| inner.outer.as_ref()) {
             outer.waive();
@@ -148,8 +139,15 @@ impl Running {
         self.reservation.borrow_mut().head_left();
     }
 
-    pub(super) fn charge(&self, extra: Micros) {
-        self.reservation.borrow_mut().charge(extra);
+    /// Charges so much more, and says whether it will be.
+    pub(super) fn charge(&self, extra: Micros) -> bool {
+        let mut reservation = self.reservation.borrow_mut();
+        reservation.charge(extra);
+        reservation.takes_charges()
+    }
+
+    pub(super) fn detached(&self) -> Reservation {
+        self.reservation.borrow().detached(self.site.limiter())
     }
 
     pub(super) fn waive(&self) {
@@ -195,18 +193,34 @@ impl Running {
         }
     }
 
-    /// Writes where the client stands, unless a budget inside has said something tighter.
+    /// Writes where the client stands: the tightest of this budget's limits and of those inside.
     pub(super) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
         if let (Some(told), Some(outer)) = (self.tell(headers, report), &self.outer) {
             outer.hear(told);
         }
     }
 
-    /// Writes the fields of the draft on the answer to a refused request, if there are any.
-    pub(super) fn write_refused_standard(&self, headers: &mut HeaderMap) {
+    /// Writes where the client stands whom this budget refuses.
+    pub(super) fn write_refused(&self, headers: &mut HeaderMap, report: &Report) {
+        let rule = self.rule_to_name(report);
+        self.site.wire().write(headers, &Said { report, rule, served: false });
         if let Some(standard) = self.refused_standard() {
             standard.write(headers, false);
         }
+    }
+
+    /// The rule of a limit, where it could be another one: of this budget, or of one around it.
+    #[inline]
+    fn rule_to_name(&self, report: &Report) -> Option<&str> {
+        let is_one_of_several = self.site.has_several_limits || self.is_beside_limits();
+        is_one_of_several.then(|| self.site.rule_name_at(report.rule))
+    }
+
+    /// Whether a budget around this one limits the request, too.
+    #[inline]
+    fn is_beside_limits(&self) -> bool {
+        let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
+        outer.into_iter().any(|outer| outer.reservation.borrow().limits_something())
     }
 
     fn refused_standard(&self) -> Option<Standard> {
@@ -216,47 +230,63 @@ impl Running {
 
     /// Writes the fields of the draft, if there are any, beside those of the budgets inside; not where one of them has
     /// refused, for then this one says nothing of the answer.
-    fn write_standard(&self, headers: &mut HeaderMap, inner: Option<Inner>) {
-        if self.site.wire().is_standard() && !inner.is_some_and(|inner| inner.refused) {
+    fn write_standard(&self, headers: &mut HeaderMap, inner: Option<&Inner>) {
+        if self.site.wire().is_standard() && !inner.is_some_and(|inner| inner.is_refusal) {
             let standard = Standard::of_served(self.reservation.borrow().in_force());
             standard.write(headers, inner.is_some_and(|inner| inner.standard));
         }
     }
 
-    /// The tightest that the client has been told of so far; `None` if this budget, and those inside, say nothing.
+    /// The tightest that the client has been told of so far; `None` if this budget says nothing.
     fn tell(&self, headers: &mut HeaderMap, report: Option<&Report>) -> Option<Inner> {
-        let inner = self.inner.get();
         if let Some(refusal) = &*self.refusal.borrow() {
-            // Under the URL of the page, and so kept from caches.
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            self.site.wire().write(headers, &self.site, &refusal.report, false);
-            if let Some(standard) = &refusal.standard {
-                standard.write(headers, false);
-            }
-            let standard = refusal.standard.is_some();
-            return Some(Inner { refused: true, remaining: 0, limit: refusal.report.limit, standard });
+            return Some(self.tell_of_rewritten(headers, refusal));
         }
-        let Some(report) = report.filter(|_| self.site.wire().is_enabled()) else { return inner };
-        self.write_standard(headers, inner);
-        let standard = self.site.wire().is_standard() || inner.is_some_and(|inner| inner.standard);
-        let own = Inner { refused: false, remaining: report.remaining, limit: report.limit, standard };
-        if let Some(inner) = inner.filter(|inner| inner.is_tighter_than(own)) {
-            return Some(Inner { standard, ..inner });
-        }
-        self.site.wire().write(headers, &self.site, report, true);
-        Some(own)
+        let report = report.filter(|_| self.site.wire().is_enabled())?;
+        let Some(inner) = self.inner.take() else {
+            self.write_standard(headers, None);
+            self.site.wire().write(headers, &Said { report, rule: self.rule_to_name(report), served: true });
+            // Who is told it is asked first: most budgets have none around them.
+            self.outer.as_ref()?;
+            return Some(Inner::served(&self.site, report, self.site.wire().is_standard()));
+        };
+        Some(self.tell_beside(headers, report, *inner))
     }
 
+    /// Tells the tighter of this budget's limits and those inside, in one set of fields and in this budget's spelling.
+    #[cold]
+    fn tell_beside(&self, headers: &mut HeaderMap, report: &Report, inner: Inner) -> Inner {
+        self.write_standard(headers, Some(&inner));
+        let standard = self.site.wire().is_standard() || inner.standard;
+        inner.site.wire().remove(headers);
+        let told = inner.or_tighter(Inner::served(&self.site, report, standard));
+        self.site.wire().write(headers, &told.said());
+        told
+    }
+
+    #[cold]
+    fn tell_of_rewritten(&self, headers: &mut HeaderMap, refusal: &Rewritten) -> Inner {
+        // Under the URL of the page, and so kept from caches.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let Rewritten { report, standard } = refusal;
+        self.site.wire().write(headers, &Said { report, rule: self.rule_to_name(report), served: false });
+        if let Some(standard) = standard {
+            standard.write(headers, false);
+        }
+        Inner::refused(&self.site, report, standard.is_some())
+    }
+
+    /// Hears what a budget inside has told the client, or lets the one around hear it.
     fn hear(&self, inner: Inner) {
-        self.inner.set(Some(inner));
+        match &self.outer {
+            Some(outer) if !self.speaks() => outer.hear(inner),
+            _ => *self.inner.borrow_mut() = Some(Box::new(inner)),
+        }
     }
-}
 
-impl Inner {
-    /// Whether it refuses, or its remaining share is the smaller one.
-    fn is_tighter_than(self, other: Self) -> bool {
-        let share = |a: Self, b: Self| u128::from(a.remaining) * u128::from(b.limit);
-        self.refused || share(self, other) < share(other, self)
+    /// Whether it tells clients where they stand.
+    pub(super) fn speaks(&self) -> bool {
+        self.site.wire().is_enabled() && self.reservation.borrow().limits_something()
     }
 }
 

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::BytesMut;
 
-use crate::limiter::{Limiter, Report};
+use crate::limiter::Report;
 use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
 
 /// How much room for digits is made at once.
@@ -27,6 +27,15 @@ pub(super) struct Wire {
     limit_value: Repeated,
     reset_value: Repeated,
     digits: RefCell<BytesMut>,
+}
+
+/// What is said of one limit.
+pub(super) struct Said<'a> {
+    pub(super) report: &'a Report,
+    /// The limit's rule, where it could be another's.
+    pub(super) rule: Option<&'a str>,
+    /// Whether the request was served, and so has cost something.
+    pub(super) served: bool,
 }
 
 /// The last value of a field that mostly repeats.
@@ -60,22 +69,24 @@ impl Wire {
         self.standard
     }
 
-    /// Writes where a client stands, and for a served request what it has cost.
-    pub(super) fn write(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) {
+    /// Writes where a client stands.
+    pub(super) fn write(&self, headers: &mut HeaderMap, said: &Said<'_>) {
         if !self.enabled {
             return;
         }
         let before = headers.len_keys();
-        let written = self.append(headers, limiter, report, served);
+        let written = self.append(headers, said);
         // Something of these names was there already. To count names is cheaper than to look for each.
         if headers.len_keys() != before + written {
             self.remove(headers);
-            self.append(headers, limiter, report, served);
+            self.append(headers, said);
         }
     }
 
     /// Appends the fields, and returns how many they are.
-    fn append(&self, headers: &mut HeaderMap, limiter: &Limiter, report: &Report, served: bool) -> usize {
+    #[inline]
+    fn append(&self, headers: &mut HeaderMap, said: &Said<'_>) -> usize {
+        let Said { report, rule, served } = *said;
         let reset = match self.reset_style {
             ResetStyle::Seconds => report.reset_secs,
             ResetStyle::Unix => report.reset_unix_secs,
@@ -87,12 +98,11 @@ impl Wire {
         if served {
             headers.append(self.used.clone(), used);
         }
-        let several = if limiter.has_several_limits { append_resource(headers, limiter, report) } else { 0 };
-        3 + usize::from(served) + several
+        3 + usize::from(served) + rule.map_or(0, |rule| append_resource(headers, rule, report))
     }
 
     /// Removes what an inner budget, or the handler, has written.
-    fn remove(&self, headers: &mut HeaderMap) {
+    pub(super) fn remove(&self, headers: &mut HeaderMap) {
         for name in [&self.limit, &self.remaining, &self.reset, &self.used, &RESOURCE, &UNIT] {
             headers.remove(name);
         }
@@ -119,10 +129,10 @@ impl Wire {
 const RESOURCE: HeaderName = HeaderName::from_static("x-ratelimit-resource");
 const UNIT: HeaderName = HeaderName::from_static("x-ratelimit-unit");
 
-fn append_resource(headers: &mut HeaderMap, limiter: &Limiter, report: &Report) -> usize {
+fn append_resource(headers: &mut HeaderMap, rule: &str, report: &Report) -> usize {
     headers.append(UNIT, HeaderValue::from_static(report.unit.header_name()));
     // A rule's name that no field can hold is left out.
-    let Ok(rule) = HeaderValue::from_str(limiter.rule_name_at(report.rule)) else { return 1 };
+    let Ok(rule) = HeaderValue::from_str(rule) else { return 1 };
     headers.append(RESOURCE, rule);
     2
 }

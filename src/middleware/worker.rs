@@ -7,14 +7,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderValue};
 
 use crate::limiter::Limiter;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::routes::Routes;
 use crate::middleware::told::LastRefusal;
 use crate::middleware::wire::Wire;
-use crate::sites::{Sites, Table};
+use crate::sites::{Answering, Sites, Table, ToldBy};
 
 /// One worker's view of the sites.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ pub(super) struct Worker {
 struct View {
     table: Arc<Table>,
     hooks: Arc<Hooks>,
-    /// The site of the last request: most servers answer for one host.
+    /// The site of the last request, by the host that it asked for: most servers answer for one.
     last: WorkerSite,
-    others: HashMap<*const Limiter, WorkerSite>,
+    others: HashMap<*const Answering, WorkerSite>,
 }
 
 /// A site in one worker: cheap to clone, without a word that other workers write.
@@ -42,7 +42,8 @@ pub(super) struct WorkerSite(Rc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    limiter: Arc<Limiter>,
+    /// What answers for the host that was asked for.
+    answering: Arc<Answering>,
     hooks: Option<Arc<Hooks>>,
     wire: Wire,
     last_refusal: LastRefusal,
@@ -52,16 +53,25 @@ impl Deref for WorkerSite {
     type Target = Limiter;
 
     fn deref(&self) -> &Limiter {
-        &self.0.limiter
+        &self.0.answering.limiter
     }
 }
 
 impl WorkerSite {
-    pub(super) fn new(limiter: &Arc<Limiter>, hooks: &Arc<Hooks>) -> Self {
-        let wire = Wire::new(&limiter.site().headers);
-        let limiter = Arc::clone(limiter);
+    pub(super) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>) -> Self {
+        let wire = Wire::new(&answering.limiter.site().headers);
+        let answering = Arc::clone(answering);
         let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
-        Self(Rc::new(Parts { limiter, hooks, wire, last_refusal: LastRefusal::default() }))
+        Self(Rc::new(Parts { answering, hooks, wire, last_refusal: LastRefusal::default() }))
+    }
+
+    /// The configured name or wildcard that the request asked for.
+    pub(super) fn host(&self) -> &str {
+        &self.0.answering.host
+    }
+
+    pub(super) fn limiter(&self) -> &Arc<Limiter> {
+        &self.0.answering.limiter
     }
 
     pub(super) fn wire(&self) -> &Wire {
@@ -99,7 +109,7 @@ impl Worker {
 
 impl View {
     fn new(table: Arc<Table>, hooks: Arc<Hooks>) -> Self {
-        let last = WorkerSite::new(table.limiter(None), &hooks);
+        let last = WorkerSite::new(table.answering(None), &hooks);
         Self { table, hooks, last, others: HashMap::new() }
     }
 
@@ -107,20 +117,42 @@ impl View {
         if !self.table.has_hosts() {
             return self.last.clone();
         }
-        let limiter = self.table.limiter(host(request));
-        if !std::ptr::eq(Arc::as_ptr(limiter), &*self.last) {
-            let new = || WorkerSite::new(limiter, &self.hooks);
-            let known = self.others.entry(Arc::as_ptr(limiter)).or_insert_with(new);
+        let answering = answering(&self.table, request);
+        if !Arc::ptr_eq(answering, &self.last.0.answering) {
+            let new = || WorkerSite::new(answering, &self.hooks);
+            let known = self.others.entry(Arc::as_ptr(answering)).or_insert_with(new);
             self.last = known.clone();
         }
         self.last.clone()
     }
 }
 
+/// What answers for a request.
+pub(super) fn answering<'a>(table: &'a Table, request: &ServiceRequest) -> &'a Arc<Answering> {
+    let host = host(request);
+    let told = table.told_by.as_ref().and_then(|told_by| told(told_by, request));
+    let told = told.and_then(|name| table.told(name, host));
+    told.unwrap_or_else(|| table.answering(host))
+}
+
+/// The site's name, as a trusted proxy tells it; nothing where it tells several.
+#[cold]
+fn told<'a>(told_by: &ToldBy, request: &'a ServiceRequest) -> Option<&'a [u8]> {
+    let peer = request.peer_addr().map(|address| address.ip());
+    if !told_by.addresses.trusts(peer) {
+        return None;
+    }
+    let mut lines = request.headers().get_all(told_by.header.as_str()).map(HeaderValue::as_bytes);
+    let first = lines.next()?;
+    lines.all(|line| line == first).then_some(first)
+}
+
 /// The host that the request is for: that of its target where it names one (RFC 9112, section 3.2.2), else of `Host`.
 ///
 /// Never `X-Forwarded-Host`, with which a client could choose its site.
-pub(super) fn host(request: &ServiceRequest) -> Option<&str> {
-    let target = request.head().uri.host(); // Without the user that an authority may name.
-    target.or_else(|| request.headers().get(header::HOST)?.to_str().ok())
+///
+/// Bytes, for some clients write international names as they are.
+fn host(request: &ServiceRequest) -> Option<&[u8]> {
+    let target = request.head().uri.host().map(str::as_bytes); // Without the user that an authority may name.
+    target.or_else(|| request.headers().get(header::HOST).map(HeaderValue::as_bytes))
 }

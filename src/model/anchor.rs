@@ -9,7 +9,7 @@ use crate::model::text::Text;
 /// One fact that can be looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Anchor {
-    /// The path is this one.
+    /// The path is this one, but for a slash at its end, which this one has not.
     Path(String),
     /// A value is this one.
     Value(Source, String),
@@ -99,14 +99,19 @@ fn each<T>(parts: &[T], anchors: impl Fn(&T) -> Option<Vec<Anchor>>) -> Option<V
 
 fn of_path(text: &Text) -> Option<Vec<Anchor>> {
     match text {
-        Text::Equal(path) => Some(vec![Anchor::Path(path.clone())]),
+        Text::Equal(path) => Some(vec![Anchor::Path(without_slash(path).to_owned())]),
         // With a slash at its end it is that folder without its name, which is looked up as the folder.
-        Text::Below(path) => folder(path.strip_suffix('/').unwrap_or(path)),
+        Text::Below(path) => folder(without_slash(path)),
         Text::Prefix(begin) => around(begin),
         Text::Glob(glob) => around(&glob.literal_prefix()),
         Text::Regex(pattern) => around(&pattern.literal_prefix()),
         Text::AnyOf(texts) => each(texts, of_path),
     }
+}
+
+/// A path without the slash at its end, if it has one: with it and without it, a path is looked up as one.
+pub(super) fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 /// The folder that all texts with this beginning lie in.

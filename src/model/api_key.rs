@@ -18,9 +18,9 @@ use sha2::{Digest as _, Sha256};
 pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
-    /// The digest of a key.
-    pub fn of(key: &str) -> Self {
-        Self(Sha256::digest(key.as_bytes()).into())
+    /// The digest of a key, which need not be text.
+    pub fn of(key: impl AsRef<[u8]>) -> Self {
+        Self(Sha256::digest(key.as_ref()).into())
     }
 
     /// The digest that a text is: `sha256:` and 64 hexadecimal digits, in any case.

@@ -20,7 +20,10 @@ use crate::model::facts::Facts;
 /// use timebudget::parse_rates;
 ///
 /// let tenant = Computed::new(|facts| facts.path().split('/').nth(1).map(str::to_owned));
-/// let by_size = Computed::new(|facts| facts.header("x-items").and_then(|items| items.parse().ok()).unwrap_or(1));
+/// let by_size = Computed::new(|facts| {
+///     let items = facts.header("x-items").and_then(|items| str::from_utf8(items).ok()?.parse().ok());
+///     items.unwrap_or(1)
+/// });
 /// let rule = Rule {
 ///     cost: Cost::Computed(by_size),
 ///     ..Rule::new("items", Component::Computed(tenant), parse_rates("1000 per hour")?)

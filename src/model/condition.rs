@@ -14,15 +14,15 @@ pub enum Condition {
     Path(Text),
     /// Requests of one of these methods.
     Method(Vec<Method>),
-    /// Requests that the configured host of this name answers.
+    /// Requests that ask for a configured name or wildcard that matches.
     Host(Text),
     /// Requests of clients in one of these networks.
     Ip(Vec<Network>),
-    /// Requests with a header of this name, and of such a value where one is wanted.
+    /// Requests with a header of this name, and of such a value where one is wanted; of several, any.
     Header(String, Option<Text>),
-    /// Requests with a cookie of this name, and of such a value where one is wanted.
+    /// Requests with a cookie of this name, and of such a value where one is wanted; of several, any.
     Cookie(String, Option<Text>),
-    /// Requests with a parameter of this name in their query, and of such a value where one is wanted.
+    /// Requests with a parameter of this name in their query, and of such a value where one is wanted; of several, any.
     Query(String, Option<Text>),
     /// Requests of users with such a name.
     User(Text),
@@ -56,15 +56,15 @@ impl Condition {
     /// Whether a request fulfils the condition.
     pub fn matches(&self, facts: &dyn Facts) -> bool {
         match self {
-            Self::Path(text) => text.matches(facts.path()),
+            Self::Path(text) => text.matches_path(facts.path(), facts.paths()),
             Self::Method(methods) => methods.iter().any(|method| method.matches(facts.method())),
             Self::Host(text) => facts.host().is_some_and(|host| text.matches(host)),
             Self::Ip(networks) => {
                 facts.ip().is_some_and(|ip| networks.iter().any(|network| network.contains(ip)))
             }
-            Self::Header(name, text) => is_wanted(facts.header(name), text),
-            Self::Cookie(name, text) => is_wanted(facts.cookie(name).as_deref(), text),
-            Self::Query(name, text) => is_wanted(facts.query(name).as_deref(), text),
+            Self::Header(name, text) => facts.any_header(name, &mut |value| is_wanted(value, text)),
+            Self::Cookie(name, text) => facts.any_cookie(name, &mut |value| is_wanted(value, text)),
+            Self::Query(name, text) => facts.any_query(name, &mut |value| is_wanted(value, text)),
             Self::User(text) => is_such(facts.user(), text),
             Self::Group(text) => facts.groups().iter().any(|group| text.matches(group)),
             Self::Tier(text) => is_such(facts.tier(), text),
@@ -78,14 +78,26 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Writes paths in the form in which rules see them where paths that differ by slashes are one.
+    pub(crate) fn merge_slashes(&mut self) {
+        match self {
+            Self::Path(text) => text.merge_slashes(),
+            Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(Self::merge_slashes),
+            Self::Not(part) => part.merge_slashes(),
+            _ => {}
+        }
+    }
+}
+
 /// Whether a text is there, and is such a one.
 fn is_such(value: Option<&str>, text: &Text) -> bool {
     value.is_some_and(|value| text.matches(value))
 }
 
-/// Whether a value is there, and is such a one where one is wanted.
-fn is_wanted(value: Option<&str>, wanted: &Option<Text>) -> bool {
-    value.is_some_and(|value| wanted.as_ref().is_none_or(|text| text.matches(value)))
+/// Whether a value is such a one, where one is wanted.
+fn is_wanted(value: &[u8], wanted: &Option<Text>) -> bool {
+    wanted.as_ref().is_none_or(|text| text.matches(value))
 }
 
 #[cfg(test)]

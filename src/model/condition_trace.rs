@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::model::condition::Condition;
 use crate::model::discretion::{is_credential, shortened};
-use crate::model::excerpt::quoted;
+use crate::model::excerpt::{quoted, readable};
 use crate::model::facts::Facts;
 
 /// What a request has where a condition looks.
@@ -77,6 +77,7 @@ impl Condition {
     }
 }
 
-fn discreet(kind: &str, name: &str, value: &str) -> String {
-    if is_credential(kind, name) { shortened(value) } else { value.to_owned() }
+fn discreet(kind: &str, name: &str, value: &[u8]) -> String {
+    let text = readable(value);
+    if is_credential(kind, name) { shortened(&text) } else { text.into_owned() }
 }

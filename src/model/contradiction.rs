@@ -1,6 +1,7 @@
 //! Contradictions: conditions that no request fulfils.
 
 use crate::model::condition::Condition;
+use crate::model::path::Paths;
 use crate::model::text::Text;
 
 /// Whether a condition is plainly one that no request fulfils.
@@ -33,6 +34,34 @@ pub fn is_contradiction(condition: &Condition) -> bool {
     }
 }
 
+/// Whether a condition is plainly one that every request fulfils.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::model::{condition::Condition, contradiction::is_certain, text::Text};
+/// assert!(is_certain(&Condition::ALWAYS) && is_certain(&Condition::Path(Text::Below("/".into()))));
+/// assert!(!is_certain(&Condition::Path(Text::Below("/api".into()))));
+/// ```
+pub fn is_certain(condition: &Condition) -> bool {
+    match condition {
+        Condition::Path(text) => is_every_path(text),
+        Condition::All(parts) => parts.iter().all(is_certain),
+        Condition::Any(parts) => parts.iter().any(is_certain),
+        Condition::Not(part) => is_contradiction(part),
+        _ => false,
+    }
+}
+
+fn is_every_path(text: &Text) -> bool {
+    match text {
+        Text::Below(begin) | Text::Prefix(begin) => begin.is_empty() || begin == "/",
+        Text::Glob(glob) => matches!(glob.to_string().as_str(), "**" | "/**"),
+        Text::AnyOf(texts) => texts.iter().any(is_every_path),
+        Text::Equal(_) | Text::Regex(_) => false,
+    }
+}
+
 /// The parts that must all hold, also those of parts that are lists of them.
 fn flat(condition: &Condition) -> Vec<&Condition> {
     match condition {
@@ -49,20 +78,10 @@ fn exclude(one: &Condition, two: &Condition) -> bool {
         (Condition::Ip(one), Condition::Ip(two)) => {
             !one.iter().any(|network| two.iter().any(|other| network.overlaps(other)))
         }
-        _ if are_about_one_fact(one, two) => match (text_of(one), text_of(two)) {
-            (Some(one), Some(two)) => is_outside(one, two) || is_outside(two, one),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-fn are_about_one_fact(one: &Condition, two: &Condition) -> bool {
-    match (one, two) {
-        (Condition::Path(_), Condition::Path(_)) | (Condition::Host(_), Condition::Host(_)) => true,
-        (Condition::Header(one, _), Condition::Header(two, _)) => one.eq_ignore_ascii_case(two),
-        (Condition::Cookie(one, _), Condition::Cookie(two, _))
-        | (Condition::Query(one, _), Condition::Query(two, _)) => one == two,
+        // Headers, cookies and parameters can come twice, and of hosts and paths there is one.
+        (Condition::Path(one), Condition::Path(two)) | (Condition::Host(one), Condition::Host(two)) => {
+            is_outside(one, two) || is_outside(two, one)
+        }
         _ => false,
     }
 }
@@ -78,7 +97,11 @@ fn text_of(condition: &Condition) -> Option<&Text> {
 /// Whether every text of a set that can be listed is outside of another set.
 fn is_outside(one: &Text, other: &Text) -> bool {
     match one {
-        Text::Equal(text) => !other.matches(text),
+        // As a path it may be met without the slash at its end.
+        Text::Equal(text) => {
+            let trimmed = text.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(text);
+            !other.matches(text) && !other.matches_path(trimmed, Paths::Normal)
+        }
         Text::AnyOf(texts) => texts.iter().all(|text| is_outside(text, other)),
         _ => false,
     }
@@ -119,7 +142,6 @@ mod tests {
             vec![path("/a"), below("/b")],
             vec![method("GET"), method("POST")],
             vec![ip("10.0.0.0/8"), ip("192.0.2.0/24")],
-            vec![header("X-Plan", "a"), header("x-plan", "b")],
             vec![path("/a"), not(path("/a"))],
             vec![path("/a"), Condition::All(vec![method("GET"), path("/b")])],
             vec![Condition::Any(vec![])],
@@ -136,7 +158,8 @@ mod tests {
             vec![path("/a/b"), below("/a")],
             vec![method("GET"), method("HEAD")],
             vec![ip("10.0.0.0/8"), ip("10.1.0.0/16")],
-            vec![header("x-plan", "a"), header("x-other", "b")],
+            vec![header("x-plan", "a"), header("x-plan", "b")],
+            vec![path("/a/"), path("/a")],
             vec![path("/a"), not(path("/b"))],
             vec![Condition::Any(vec![Condition::Any(vec![]), path("/a")])],
         ] {

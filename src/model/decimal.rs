@@ -1,4 +1,4 @@
-//! Decimal numbers, exactly: from their text to whole units, never through a float.
+//! Decimal numbers, exactly: from their text to whole units, never through a float; but what floats lose is made good.
 
 use crate::model::units::Micros;
 
@@ -13,6 +13,15 @@ const MAX_PLACES: i64 = 10;
 
 /// Numbers with more digits before the point are larger than [`MAX`] in every unit.
 const MAX_WHOLE_DIGITS: i64 = 18;
+
+/// So many floats away from a whole number of units, and no farther, a number is taken for it.
+///
+/// A product of two numbers that are rounded themselves is off by two floats at most, and a sum of a day's 24 hours by a
+/// dozen. At 3,960 s the sixteenth neighbour is seven millionths of a microsecond away, at 100,000,000 s a quarter of one.
+const NEIGHBOURS: u64 = 16;
+
+/// So many digits, times a unit of ten, fit a `u128`; a float tells 17 of them apart.
+const MOST_DIGITS: usize = 28;
 
 /// A decimal number as somebody wrote it: `digits × 10^exponent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +64,22 @@ impl Decimal {
         })
     }
 
-    /// The number times `unit`, exactly; zero may have a minus sign.
+    /// The number times `unit`, exactly or but for what floats lose; zero may have a minus sign.
+    ///
+    /// Whoever computes with floats and then writes the result writes `3960.0000000000005` for 1.1 hours in seconds. So a
+    /// number that is a whole one's neighbour among the floats of its size is that whole number: see [`NEIGHBOURS`].
     ///
     /// # Errors
     ///
     /// [`Unfit`] unless the product is a whole number from 0 to 2^53.
     pub(crate) fn times(&self, unit: u64) -> Result<u64, Unfit> {
+        match self.exactly(unit) {
+            Err(Unfit::TooFine) => self.nearly(unit),
+            exactly => exactly,
+        }
+    }
+
+    fn exactly(&self, unit: u64) -> Result<u64, Unfit> {
         match length(&self.digits).saturating_add(self.exponent) {
             _ if self.digits.is_empty() => Ok(0),
             _ if self.negative => Err(Unfit::Negative),
@@ -68,6 +87,30 @@ impl Decimal {
             _ if self.exponent < -MAX_PLACES => Err(Unfit::TooFine),
             _ => self.product(unit),
         }
+    }
+
+    /// The nearest whole product, if the number is its neighbour among floats.
+    fn nearly(&self, unit: u64) -> Result<u64, Unfit> {
+        let nearest = self.nearest(unit).ok_or(Unfit::TooFine)?;
+        let written: f64 =
+            format!("{}e{}", self.digits, self.exponent).parse().map_err(|_| Unfit::TooFine)?;
+        // Both are whole and at most 2^53, so that the quotient is the float nearest to it.
+        let meant = nearest as f64 / unit as f64;
+        // Floats of one sign are ordered as their bits are.
+        match written.to_bits().abs_diff(meant.to_bits()) <= NEIGHBOURS {
+            true => Ok(nearest),
+            false => Err(Unfit::TooFine),
+        }
+    }
+
+    /// The product rounded to the nearest whole number, from 1 to 2^53; of very many digits only the first count.
+    fn nearest(&self, unit: u64) -> Option<u64> {
+        let kept = &self.digits[..self.digits.len().min(MOST_DIGITS)];
+        let power = i64::try_from(kept.len()).ok()? - length(&self.digits) - self.exponent;
+        let over = 10_u128.checked_pow(u32::try_from(power).ok()?)?;
+        let product = kept.parse::<u128>().ok()? * u128::from(unit);
+        let whole = (product + over / 2) / over;
+        u64::try_from(whole).ok().filter(|whole| (1..=MAX).contains(whole))
     }
 
     /// The product, for at most 28 digits: with a unit of ten digits it fits a `u128`.
@@ -137,9 +180,33 @@ mod tests {
     #[test]
     fn a_number_finer_than_the_unit_is_not_rounded() {
         assert_eq!(micros("0.0000001"), Some(Err(Unfit::TooFine)));
-        assert_eq!(micros("0.10000000000000000001"), Some(Err(Unfit::TooFine)));
+        assert_eq!(micros("3960.0000001"), Some(Err(Unfit::TooFine)));
+        assert_eq!(micros("0.0000010000001"), Some(Err(Unfit::TooFine)));
+        assert_eq!(micros("9007199254.7409931"), Some(Err(Unfit::TooFine)), "the nearest is too large");
         assert_eq!(micros("1e-99999999999999999999"), Some(Err(Unfit::TooFine)));
+        assert_eq!(micros("5e-324"), Some(Err(Unfit::TooFine)), "no float is between it and zero");
         assert_eq!(micros("1.50000000000000000000000000000000000"), Some(Ok(1_500_000)));
+    }
+
+    /// Frappe Cloud computes hours × 3600 in floats, and 1.1 × 3600 is 3960.0000000000005 there; it was refused.
+    #[test]
+    fn a_number_within_the_error_of_floats_is_the_whole_one() {
+        for (written, meant) in [
+            ("3960.0000000000005", 3_960_000_000),
+            ("8279.999999999999", 8_280_000_000),
+            ("0.30000000000000004", 300_000),
+            ("9.99999999999998", 10_000_000),
+            ("0.10000000000000000001", 100_000),
+            ("1.0000000000000002e-6", 1),
+            ("9.999999999999999e-7", 1),
+            ("39600000000000005e-13", 3_960_000_000),
+            ("1000000000.0000005", 1_000_000_000_000_001),
+        ] {
+            assert_eq!(micros(written), Some(Ok(meant)), "{written}");
+        }
+        let whole = |text: &str| Decimal::parse(text).map(|number| number.times(1));
+        assert_eq!(whole("86400.00000000001"), Some(Ok(86_400)));
+        assert_eq!(whole("86400.0001"), Some(Err(Unfit::TooFine)));
     }
 
     #[test]
@@ -147,6 +214,7 @@ mod tests {
         let hours = |text: &str| Decimal::parse(text).map(|n| n.times(3_600_000_000));
         assert_eq!(hours("0.0000000025"), Some(Ok(9)));
         assert_eq!(hours("0.00000000025"), Some(Err(Unfit::TooFine)));
+        assert_eq!(hours("0.0000000025000000000000004"), Some(Ok(9)));
     }
 
     #[test]
@@ -169,6 +237,15 @@ mod tests {
         fn every_microsecond_survives_its_text(micros in 0..=MAX) {
             let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
             prop_assert_eq!(Decimal::parse(&text).map(|number| number.times(1_000_000)), Some(Ok(micros)));
+        }
+
+        /// As a program in floats writes it, whatever the order of its operations.
+        #[test]
+        fn hours_in_floats_are_their_microseconds(tenths in 1..=1_000_000_u64) {
+            let hours = tenths as f64 * 0.1;
+            for seconds in [hours * 3600.0, tenths as f64 * 360.0, hours * 60.0 * 60.0, hours / 24.0 * 86_400.0] {
+                prop_assert_eq!(micros(&format!("{seconds:?}")), Some(Ok(tenths * 360_000_000)), "{}", seconds);
+            }
         }
 
         #[test]

@@ -1,5 +1,9 @@
 //! The beginning of a text, for messages.
 
+use std::borrow::Cow;
+use std::iter::once;
+use std::str::Utf8Chunk;
+
 /// The longest text that a message quotes in full, in characters.
 const LONGEST: usize = 60;
 
@@ -22,6 +26,17 @@ pub(crate) fn excerpt(text: &str) -> String {
     kept
 }
 
+/// What a client has sent as people can read it: what is no text is written as `\xE9`.
+pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(bytes)
+        .map_or_else(|_| Cow::Owned(bytes.utf8_chunks().map(escaped).collect()), Cow::Borrowed)
+}
+
+fn escaped(chunk: Utf8Chunk<'_>) -> String {
+    let others = chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}"));
+    once(chunk.valid().to_owned()).chain(others).collect()
+}
+
 /// The excerpt of a text in quotation marks.
 pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", excerpt(text))
@@ -40,6 +55,12 @@ mod tests {
     #[test]
     fn a_long_text_is_cut_between_characters() {
         assert_eq!(excerpt(&"é".repeat(61)), format!("{}…", "é".repeat(60)));
+    }
+
+    #[test]
+    fn what_is_no_text_is_readable() {
+        assert_eq!(readable(b"jos\xe9 \xc3\xa9"), "jos\\xE9 é");
+        assert!(matches!(readable(b"jos"), Cow::Borrowed("jos")));
     }
 
     #[test]

@@ -6,38 +6,63 @@ use std::net::IpAddr;
 
 use crate::model::country::Country;
 use crate::model::identity::Identity;
+use crate::model::path::Paths;
 
 /// What rules may see of a request, whatever framework brought it.
 pub trait Facts {
     /// The request's method as the client sent it.
     fn method(&self) -> &str;
 
-    /// The path as the router sees it: percent-decoded once, without the query.
+    /// The path in the form in which rules see it, without the query; see [`Paths::form`].
     fn path(&self) -> &str;
+
+    /// Which paths are one.
+    fn paths(&self) -> Paths {
+        Paths::Normal
+    }
 
     /// The client's address; `None` for a peer that has none, such as a Unix socket's.
     fn ip(&self) -> Option<IpAddr>;
 
-    /// The value of the request's first header of that name; names ignore case.
+    /// The value of the request's first header of that name, which need not be text; names ignore case.
     ///
-    /// `None` if there is none, or if its value is no text.
-    fn header(&self, _name: &str) -> Option<&str> {
+    /// It is the value that keys are made of.
+    fn header(&self, _name: &str) -> Option<&[u8]> {
         None
     }
 
-    /// The name of the configured host that answers; never what the client calls it.
+    /// Whether one of the values of that header is wanted; conditions look at all of them.
+    fn any_header(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.header(name).is_some_and(is_wanted)
+    }
+
+    /// The configured name or wildcard that the request asks for, in ASCII form; never what the client calls it.
+    ///
+    /// Where it asks for none of them, the name of the site that answers all the same.
     fn host(&self) -> Option<&str> {
         None
     }
 
-    /// The value of the request's first cookie of that name, decoded.
-    fn cookie(&self, _name: &str) -> Option<Cow<'_, str>> {
+    /// The value of the request's first cookie of that name, decoded, as applications read it.
+    fn cookie(&self, _name: &str) -> Option<Cow<'_, [u8]>> {
         None
     }
 
-    /// The value of the first parameter of that name in the query, decoded.
-    fn query(&self, _name: &str) -> Option<Cow<'_, str>> {
+    /// Whether one of the values of that cookie is wanted.
+    fn any_cookie(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.cookie(name).is_some_and(|value| is_wanted(&value))
+    }
+
+    /// The value of the last parameter of that name in the query, decoded.
+    ///
+    /// The last, for that is what is left of several where they are read into a map.
+    fn query(&self, _name: &str) -> Option<Cow<'_, [u8]>> {
         None
+    }
+
+    /// Whether one of the values of that parameter is wanted.
+    fn any_query(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.query(name).is_some_and(|value| is_wanted(&value))
     }
 
     /// The pattern of the route that the request will reach, as the application wrote it.

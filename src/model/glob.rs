@@ -63,13 +63,23 @@ impl Glob {
     /// assert!(styles.matches("/static/site/print.css"));
     /// assert!(!styles.matches("/static/site/print.css.map"));
     /// ```
-    pub fn matches(&self, path: &str) -> bool {
+    pub fn matches(&self, path: impl AsRef<[u8]>) -> bool {
         // Bit i: the path so far can be matched by the first i steps.
         let mut reached = self.past_empty_runs(1);
-        for letter in path.chars() {
-            reached = self.past_empty_runs(self.after(reached, letter));
+        for chunk in path.as_ref().utf8_chunks() {
+            // A byte that is no text is a character of its own, and no glob names it.
+            let (letters, others) = (chunk.valid().chars().map(Some), chunk.invalid().iter().map(|_| None));
+            for letter in letters.chain(others) {
+                reached = self.past_empty_runs(self.after(reached, letter));
+            }
         }
         reached >> self.steps.len() & 1 == 1
+    }
+
+    /// Whether a path can match that ends in a slash.
+    pub(crate) fn can_end_in_slash(&self) -> bool {
+        let last = self.steps.iter().rev().find(|step| **step != Step::Run);
+        matches!(last, Some(Step::Exactly('/') | Step::LongRun))
     }
 
     /// What every path begins with that matches.
@@ -78,14 +88,14 @@ impl Glob {
         self.steps.iter().map_while(exact).collect()
     }
 
-    fn after(&self, reached: u128, letter: char) -> u128 {
+    fn after(&self, reached: u128, letter: Option<char>) -> u128 {
         let mut next = 0;
         for (i, step) in self.steps.iter().enumerate() {
             let here = reached & 1 << i;
             next |= match step {
-                Step::Exactly(wanted) if *wanted == letter => here << 1,
-                Step::One if letter != '/' => here << 1,
-                Step::Run if letter != '/' => here,
+                Step::Exactly(wanted) if Some(*wanted) == letter => here << 1,
+                Step::One if letter != Some('/') => here << 1,
+                Step::Run if letter != Some('/') => here,
                 Step::LongRun => here,
                 _ => 0,
             };

@@ -29,19 +29,19 @@ pub enum Component {
     Site,
     /// The client's address.
     Ip,
-    /// The name of the configured host that answers, which is the site's.
+    /// The configured name or wildcard that the request asks for.
     Host,
     /// The method; HEAD is GET, and all methods that no standard knows are one.
     Method,
-    /// The path, as the router sees it.
+    /// The path, in the form in which rules see it.
     Path,
     /// The pattern of the route.
     Route,
-    /// The value of a header.
+    /// The value of a header; of several, the first.
     Header(String),
-    /// The value of a cookie.
+    /// The value of a cookie; of several, the first.
     Cookie(String),
-    /// The value of a parameter of the query.
+    /// The value of a parameter of the query; of several, the last.
     Query(String),
     /// The user who asks.
     User,
@@ -75,7 +75,7 @@ const NAMED: u8 = 0x7f;
 impl KeySpec {
     /// Whether all requests of a site have the same key.
     pub fn is_constant(&self) -> bool {
-        self.0.iter().all(|component| matches!(component, Component::Site | Component::Host))
+        self.0.iter().all(|component| *component == Component::Site)
     }
 
     /// Whether clients choose every component freely, and so could change their account at will.
@@ -117,7 +117,7 @@ impl KeySpec {
     /// The key of the requests whose only part that differs has this value, however it came by it.
     pub(crate) fn bytes_of_text(&self, text: &str, ipv6_prefix: u8) -> KeyBytes {
         let mut bytes = KeyBytes::default();
-        let mut parts = self.0.iter().filter(|part| !matches!(part, Component::Site | Component::Host));
+        let mut parts = self.0.iter().filter(|part| **part != Component::Site);
         match (parts.next(), parts.next()) {
             (Some(part), None) => part.write_value(text, ipv6_prefix, &mut bytes),
             _ => bytes.text(NAMED, text),
@@ -138,8 +138,9 @@ impl Component {
     fn write(&self, facts: &dyn Facts, ipv6_prefix: u8, mark: u8, bytes: &mut KeyBytes) -> bool {
         let kind = self.kind() | mark;
         match self {
-            // The site's name is part of the book, and its host has that name.
-            Self::Site | Self::Host => {}
+            // The site's name is part of the book.
+            Self::Site => {}
+            Self::Host => return write_text(bytes, kind, facts.host()),
             Self::Ip => {
                 let Some(address) = facts.ip() else { return false };
                 bytes.address(kind, address, ipv6_prefix);
@@ -147,9 +148,9 @@ impl Component {
             Self::Method => bytes.text(kind, standard_method(facts.method())),
             Self::Path => bytes.text(kind, facts.path()),
             Self::Route => return write_text(bytes, kind, facts.pattern().as_deref()),
-            Self::Header(name) => return write_text(bytes, kind, facts.header(name)),
-            Self::Cookie(name) => return write_text(bytes, kind, facts.cookie(name).as_deref()),
-            Self::Query(name) => return write_text(bytes, kind, facts.query(name).as_deref()),
+            Self::Header(name) => return write_bytes(bytes, kind, facts.header(name)),
+            Self::Cookie(name) => return write_bytes(bytes, kind, facts.cookie(name).as_deref()),
+            Self::Query(name) => return write_bytes(bytes, kind, facts.query(name).as_deref()),
             Self::User => return write_text(bytes, kind, facts.user()),
             Self::ApiKey => return write_text(bytes, kind, facts.api_key()),
             Self::Tier => return write_text(bytes, kind, facts.tier()),
@@ -205,11 +206,15 @@ fn standard_method(method: &str) -> &str {
 }
 
 fn write_text(bytes: &mut KeyBytes, kind: u8, text: Option<&str>) -> bool {
-    let text = text.filter(|text| !text.is_empty());
-    if let Some(text) = text {
-        bytes.text(kind, text);
+    write_bytes(bytes, kind, text.map(str::as_bytes))
+}
+
+fn write_bytes(bytes: &mut KeyBytes, kind: u8, value: Option<&[u8]>) -> bool {
+    let value = value.filter(|value| !value.is_empty());
+    if let Some(value) = value {
+        bytes.text(kind, value);
     }
-    text.is_some()
+    value.is_some()
 }
 
 #[cfg(test)]
@@ -234,8 +239,8 @@ mod tests {
             Some(IpAddr::from([192, 0, 2, 7]))
         }
 
-        fn header(&self, name: &str) -> Option<&str> {
-            (name == "x-key").then_some(self.1)
+        fn header(&self, name: &str) -> Option<&[u8]> {
+            (name == "x-key").then_some(self.1.as_bytes())
         }
     }
 

@@ -22,6 +22,23 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
+/// What is wrong with a name that is not known: its like, or else some that are.
+pub(crate) fn no_such<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    match nearest(name, known.clone()) {
+        Some(meant) => format!("no such {what}; did you mean \"{meant}\"?"),
+        None if known.clone().next().is_none() => format!("no such {what}; there is none"),
+        None => format!("no such {what}; expected one of {}", listed_briefly(known)),
+    }
+}
+
+/// The first few names.
+fn listed_briefly<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    const MOST: usize = 10;
+    let first: Vec<_> = names.clone().take(MOST).collect();
+    let more = if names.count() > MOST { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
 /// Whether a word is the longer part of another, up to where somebody left off.
 fn is_begun(word: &[char], whole: &[char]) -> bool {
     word.len() < whole.len() && 2 * word.len() >= whole.len() && whole.starts_with(word)

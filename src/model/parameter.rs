@@ -4,41 +4,54 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// The value of the first parameter of that name in a query, decoded as forms are.
+/// The value of the last parameter of that name in a query, decoded as forms are.
 ///
-/// Names are compared decoded, or a client could hide a parameter from its rule by another spelling. What is no UTF-8
-/// is replaced. Nothing is allocated for a value without escapes.
+/// The last, for that is what is left of several where they are read into a map. What is no UTF-8 is replaced. Nothing is
+/// allocated for a value without escapes.
 ///
 /// # Examples
 ///
 /// ```
 /// use timebudget::model::parameter::of_query;
-/// assert_eq!(of_query("a=1&q=red%20+wine&q=2", "q").as_deref(), Some("red  wine"));
+/// assert_eq!(of_query("a=1&q=white&q=red%20+wine", "q").as_deref(), Some("red  wine"));
 /// assert_eq!(of_query("%71=x", "q").as_deref(), Some("x"));
 /// assert_eq!(of_query("q", "q").as_deref(), Some(""));
 /// assert_eq!(of_query("a=1", "q"), None);
 /// ```
 pub fn of_query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    query.split('&').find_map(|pair| {
-        let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (!pair.is_empty() && decoded_form(found) == name).then(|| decoded_form(value))
-    })
+    query.rsplit('&').find_map(|pair| value_in(pair, name))
 }
 
-/// The value of the first cookie of that name in a `Cookie` field, percent-decoded, without quotation marks around it.
+/// The values of all parameters of that name in a query, decoded as forms are.
+pub fn all_of_query<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    query.split('&').filter_map(move |pair| value_in(pair, name))
+}
+
+/// The values of all cookies of that name in a `Cookie` field, as applications read them: percent-decoded, without
+/// quotation marks around them. What is no UTF-8 when it is decoded is no cookie.
 ///
 /// # Examples
 ///
 /// ```
 /// use timebudget::model::parameter::of_cookies;
-/// assert_eq!(of_cookies("a=1; session=%61bc", "session").as_deref(), Some("abc"));
-/// assert_eq!(of_cookies("a=1; b", "b"), None);
+/// let values: Vec<_> = of_cookies("a=1; session=\"%61bc\"; session=x; session=%ff", "session").collect();
+/// assert_eq!(values, ["abc", "x"]);
+/// assert_eq!(of_cookies("a=1; b", "b").next(), None);
 /// ```
-pub fn of_cookies<'a>(field: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    field.split(';').find_map(|pair| {
+pub fn of_cookies<'a>(field: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    field.split(';').filter_map(move |pair| {
         let (found, value) = pair.split_once('=')?;
-        (decoded(found.trim()) == name).then(|| decoded(unquoted(value.trim())))
+        let is_it = percent_decode_str(found.trim()).decode_utf8().ok()? == name;
+        let value = unquoted(value.trim()).trim();
+        // One without a name, written as such, is none.
+        (is_it && !found.trim().is_empty()).then(|| percent_decode_str(value).decode_utf8().ok())?
     })
+}
+
+/// The value of a pair, if it has that name. Names are compared decoded, or another spelling would hide a parameter.
+fn value_in<'a>(pair: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
+    (!pair.is_empty() && decoded_form(found) == name).then(|| decoded_form(value))
 }
 
 fn decoded_form(text: &str) -> Cow<'_, str> {
@@ -65,18 +78,25 @@ mod tests {
     #[test]
     fn a_plus_is_a_space_in_a_query_only() {
         assert_eq!(of_query("q=a+b", "q").as_deref(), Some("a b"));
-        assert_eq!(of_cookies("q=a+b", "q").as_deref(), Some("a+b"));
+        assert_eq!(of_cookies("q=a+b", "q").next().as_deref(), Some("a+b"));
     }
 
     #[test]
-    fn what_is_no_utf8_is_replaced() {
+    fn what_is_no_utf8_is_replaced_in_a_query_and_no_cookie() {
         assert_eq!(of_query("q=%FF", "q").as_deref(), Some("\u{fffd}"));
+        assert_eq!(of_cookies("q=%FF; q=1; q%FF=2", "q").collect::<Vec<_>>(), ["1"]);
+    }
+
+    #[test]
+    fn of_several_parameters_the_last_is_the_one_and_all_can_be_had() {
+        assert_eq!(of_query("q=1&q=2&r=3", "q").as_deref(), Some("2"));
+        assert_eq!(all_of_query("q=1&q=2&r=3", "q").collect::<Vec<_>>(), ["1", "2"]);
     }
 
     #[test]
     fn a_value_without_escapes_is_borrowed() {
         assert!(matches!(of_query("a=1&q=wine", "q"), Some(Cow::Borrowed("wine"))));
-        assert!(matches!(of_cookies("a=1;q=\"wine\"", "q"), Some(Cow::Borrowed("wine"))));
+        assert!(matches!(of_cookies("a=1;q=\"wine\"", "q").next(), Some(Cow::Borrowed("wine"))));
     }
 
     #[test]
@@ -87,7 +107,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "[a-c=&;%+\"0-9F\u{e9} ]{0,40}", name in "[a-c]{0,2}") {
-            let _ = (of_query(&text, &name), of_cookies(&text, &name));
+            let _ = (of_query(&text, &name), of_cookies(&text, &name).count());
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use regex::{Error, Regex, RegexBuilder};
+use regex::Error;
+use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::Extractor;
 
@@ -33,7 +34,20 @@ impl Pattern {
     ///
     /// What is wrong with the text; a pattern that compiles to more than a mebibyte is too large.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        let regex = RegexBuilder::new(text).size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).build();
+        Self::by(&mut RegexBuilder::new(text))
+    }
+
+    /// The same, found in letters of any case, as hosts are.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Pattern::new`].
+    pub fn in_any_case(text: &str) -> Result<Self, PatternError> {
+        Self::by(RegexBuilder::new(text).case_insensitive(true))
+    }
+
+    fn by(builder: &mut RegexBuilder) -> Result<Self, PatternError> {
+        let regex = builder.size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).build();
         regex.map(Self).map_err(|error| PatternError(reason(&error)))
     }
 
@@ -43,8 +57,17 @@ impl Pattern {
     }
 
     /// Whether the pattern is found in a text.
-    pub fn matches(&self, text: &str) -> bool {
-        self.0.is_match(text)
+    ///
+    /// In what is no UTF-8 it is looked for as it stands, and then with a replacement character for what is no text: a
+    /// `.` matches no part of a character, and a client could else hide from `^.*bot.*$` behind a single byte.
+    pub fn matches(&self, text: impl AsRef<[u8]>) -> bool {
+        let text = text.as_ref();
+        self.0.is_match(text) || (str::from_utf8(text).is_err() && self.matches_lossily(text))
+    }
+
+    #[cold]
+    fn matches_lossily(&self, text: &[u8]) -> bool {
+        self.0.is_match(String::from_utf8_lossy(text).as_bytes())
     }
 
     /// What every text begins with in which the pattern is found; empty if that is not known.

@@ -17,8 +17,8 @@ use crate::model::window::Period;
 /// Before `per` an `m` is a minute of server time, after it a period of one minute; no `m` is a month. Days are
 /// civil days, and weeks, months and years the calendar's, so `1 per month` is not `1 per 30 days`.
 ///
-/// The grammar holds everything that Python's `limits` (5.8) reads: `N` may be 0 and then means 1, and a colon may stand
-/// before a separator. Only amounts above 2^53 and periods above 136 years are refused.
+/// The grammar holds everything that Python's `limits` (5.8) reads: a colon may stand before a separator. Only amounts above
+/// 2^53, periods above 136 years and those of 0, which `limits` takes for 1, are refused.
 ///
 /// # Errors
 ///
@@ -73,7 +73,8 @@ pub(crate) fn parse_span(text: &str) -> Result<Micros, RateFault> {
     decimal.times(micros_of(unit)?).map(Micros).map_err(fault_of)
 }
 
-fn parse_part(part: &str) -> Result<Limit, RateFault> {
+/// The limit that one part of a rate string is.
+pub(super) fn parse_part(part: &str) -> Result<Limit, RateFault> {
     let part = part.to_ascii_lowercase();
     if part.is_empty() {
         return Err(RateFault::Empty);
@@ -106,8 +107,10 @@ fn parse_period(text: &str) -> Result<Period, RateFault> {
         "" => 1,
         digits => digits.parse().map_err(|_| RateFault::PeriodTooLong)?,
     };
-    // `limits` reads "per 0 day" as "per day".
-    of(count.max(1)).ok_or(RateFault::PeriodTooLong)
+    if count == 0 {
+        return Err(RateFault::PeriodOfNothing);
+    }
+    of(count).ok_or(RateFault::PeriodTooLong)
 }
 
 fn parse_cap(part: &str) -> Result<Limit, RateFault> {
@@ -193,7 +196,6 @@ mod tests {
             ("1/ 2seconds", vec![requests(1, Period::seconds(2))]),
             ("10PER2HOURS", vec![requests(10, Period::hours(2))]),
             ("1perday", vec![requests(1, Period::days(1))]),
-            ("1/0 day", vec![requests(1, Period::days(1))]),
             ("007/01day", vec![requests(7, Period::days(1))]),
             ("0 per minute", vec![requests(0, Period::minutes(1))]),
             ("1\u{a0}/\u{2003}day", vec![requests(1, Period::days(1))]),
@@ -257,6 +259,9 @@ mod tests {
             ("10 per fortnight", RateFault::UnknownPeriod),
             ("10 per -1 day", RateFault::UnknownPeriod),
             ("1/day:", RateFault::UnknownPeriod),
+            ("1/0 day", RateFault::PeriodOfNothing),
+            ("10 per 0 hours", RateFault::PeriodOfNothing),
+            ("1s per 00 m", RateFault::PeriodOfNothing),
             ("1 per 4294967296 seconds", RateFault::PeriodTooLong),
             ("1 per 50000 days", RateFault::PeriodTooLong),
             ("ten per day", RateFault::NotAnAmount),
@@ -272,6 +277,53 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(fault(text), expected, "{text:?}");
+        }
+    }
+
+    /// A rate of which one word was wrong was refused without a word of the right one.
+    #[test]
+    fn a_word_that_is_nearly_right_is_answered_by_the_right_one() {
+        for (text, meant) in [
+            ("5/min", "5/minute"),
+            ("10s per min", "10s per minute"),
+            ("5 per hr", "5 per hour"),
+            ("10 per 1 dayz", "10 per 1 day"),
+            ("1 day; 10 per 2 Hrs", "1 per day"),
+            ("10 per 2Hrs", "10 per 2hour"),
+            ("5 per mo", "5 per month"),
+            ("5 per mnth", "5 per month"),
+            ("1m per yr", "1m per year"),
+            ("5/secnod", "5/second"),
+            ("5/24h", "5/24h"),
+            ("10 sec per hour", "10s per hour"),
+            ("10 minutes per day", "10m per day"),
+            ("250 millis/hour", "250ms /hour"),
+            ("10 requests per hour", "10 per hour"),
+            ("10req/day", "10 /day"),
+            ("10 hour", "10 per hour"),
+            ("10 hr", "10 per hour"),
+            ("5 concurent", "5 concurrent"),
+        ] {
+            let Err(error) = parse_rates(text) else {
+                assert_eq!(text, meant);
+                continue;
+            };
+            assert_eq!(error.meant(), Some(meant), "{text}");
+            assert!(error.to_string().ends_with(&format!("; did you mean \"{meant}\"?")), "{error}");
+            assert!(!error.to_string().contains("expected"), "{error}");
+        }
+        for text in [
+            "10 per fortnight",
+            "10 per hour per ip",
+            "10 per",
+            "",
+            "10",
+            "five per min",
+            "/min",
+            "10 apples per day",
+            "10 per 0 min",
+        ] {
+            assert_eq!(parse_rates(text).unwrap_err().meant(), None, "{text}");
         }
     }
 
@@ -316,7 +368,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in any::<String>()) {
-            let _ = parse_rates(&text);
+            let _ = parse_rates(&text).map_err(|error| error.to_string());
         }
 
         #[test]

@@ -3,25 +3,47 @@
 use std::fmt;
 
 use crate::model::excerpt::excerpt;
+use crate::model::rate::parse_part;
+use crate::model::rate_hint::meant;
 
 /// The part of a rate string that cannot be read, and why.
 ///
-/// Displays as `"10 per fortnight": no such period; expected second, minute, hour, day, week, month or year`.
+/// Displays as `"10 per fortnight": no such period; expected second, minute, hour, day, week, month or year`, or, where
+/// that is near, as `"5 per hr": no such period; did you mean "5 per hour"?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateError {
     part: String,
     fault: RateFault,
+    meant: Option<String>,
 }
 
 impl RateError {
     pub(crate) fn new(part: &str, fault: RateFault) -> Self {
-        let part = excerpt(part);
-        Self { part, fault }
+        // What is suggested can be read.
+        let meant = meant(part, fault).filter(|meant| parse_part(meant).is_ok());
+        Self { part: excerpt(part), fault, meant }
     }
 
     /// The bad part as it was written, cut where it is long.
     pub fn part(&self) -> &str {
         &self.part
+    }
+
+    /// The part as it was most likely meant, which can be read.
+    pub fn meant(&self) -> Option<&str> {
+        self.meant.as_deref()
+    }
+
+    /// What is wrong with it, and what was meant or expected.
+    pub(crate) fn words(&self) -> String {
+        let fault = self.fault.to_string();
+        match &self.meant {
+            None => fault,
+            Some(meant) => {
+                let what = fault.split("; expected").next().unwrap_or_default();
+                format!("{what}; did you mean \"{}\"?", excerpt(meant))
+            }
+        }
     }
 
     /// What is wrong with it.
@@ -32,7 +54,7 @@ impl RateError {
 
 impl fmt::Display for RateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\": {}", self.part, self.fault)
+        write!(f, "\"{}\": {}", self.part, self.words())
     }
 }
 
@@ -50,6 +72,8 @@ pub enum RateFault {
     NoPeriod,
     /// The word after `per` is no period.
     UnknownPeriod,
+    /// The period is no time at all, such as 0 hours.
+    PeriodOfNothing,
     /// The period is longer than about 136 years, or counts more than a `u32`.
     PeriodTooLong,
     /// The amount is no number, or is below zero.
@@ -73,6 +97,7 @@ impl fmt::Display for RateFault {
             Self::Several => "more than one rate; expected one",
             Self::NoPeriod => "no period; expected a rate such as 10 per hour, 600s per day or 5 concurrent",
             Self::UnknownPeriod => "no such period; expected second, minute, hour, day, week, month or year",
+            Self::PeriodOfNothing => "a period of no time; expected at least 1",
             Self::PeriodTooLong => "too long a period; expected at most 4294967295 seconds",
             Self::NotAnAmount => {
                 "no such amount; expected a whole number of requests, or server time such as 1.5s"

@@ -1,5 +1,6 @@
 //! The index of a site's rules: which of them a request can fulfil at all.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -7,7 +8,7 @@ use std::net::IpAddr;
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
-use crate::model::anchor::{Anchor, Mentions, Source};
+use crate::model::anchor::{Anchor, Mentions, Source, without_slash};
 use crate::model::condition::Condition;
 use crate::model::facts::Facts;
 use crate::model::network::Network;
@@ -24,11 +25,12 @@ pub type Candidates = SmallVec<[u16; 32]>;
 pub struct RuleIndex {
     /// What every request may fulfil.
     everywhere: Vec<u16>,
+    /// By the path without the slash at its end, if it has one.
     paths: Postings<String>,
     folders: Postings<String>,
     /// How long the longest folder is: no longer part of a path is looked up, however long the path.
     longest_folder: usize,
-    values: Vec<(Source, Postings<String>)>,
+    values: Vec<(Source, Postings<Vec<u8>>)>,
     networks: Postings<Network>,
     /// The lengths of the networks' prefixes, with an address of their kind.
     prefixes: Vec<Network>,
@@ -71,9 +73,11 @@ impl RuleIndex {
     /// The rules that a request may fulfil; it fulfils no other.
     pub fn candidates(&self, facts: &dyn Facts) -> Candidates {
         let mut found = Candidates::from_slice(&self.everywhere);
-        self.look_up_path(facts.path(), &mut found);
+        if !self.paths.is_empty() || !self.folders.is_empty() {
+            self.look_up_path(facts.path(), &mut found);
+        }
         for (source, postings) in &self.values {
-            source.with_value(facts, |value| found.extend_from_slice(at(postings, value)));
+            source.for_each_value(facts, |value| found.extend_from_slice(at(postings, value)));
         }
         if let Some(ip) = facts.ip().filter(|_| !self.prefixes.is_empty()) {
             self.look_up_ip(ip, &mut found);
@@ -85,10 +89,7 @@ impl RuleIndex {
 
     fn look_up_path(&self, path: &str, found: &mut Candidates) {
         if !self.paths.is_empty() {
-            found.extend_from_slice(at(&self.paths, path));
-        }
-        if self.folders.is_empty() {
-            return;
+            found.extend_from_slice(at(&self.paths, without_slash(path)));
         }
         let reach = &path.as_bytes()[..path.len().min(self.longest_folder + 1)];
         let ends = (1..reach.len()).filter(|end| reach[*end] == b'/');
@@ -110,7 +111,7 @@ impl RuleIndex {
                 self.longest_folder = self.longest_folder.max(folder.len());
                 post(&mut self.folders, folder, rule);
             }
-            Anchor::Value(source, value) => post(self.values_of(source), value, rule),
+            Anchor::Value(source, value) => post(self.values_of(source), value.into_bytes(), rule),
             Anchor::Ip(network) => {
                 if !self.prefixes.iter().any(|other| other.is_as_long_as(&network)) {
                     self.prefixes.push(network);
@@ -120,7 +121,7 @@ impl RuleIndex {
         }
     }
 
-    fn values_of(&mut self, source: Source) -> &mut Postings<String> {
+    fn values_of(&mut self, source: Source) -> &mut Postings<Vec<u8>> {
         let known = self.values.iter().position(|(other, _)| *other == source);
         let at = known.unwrap_or_else(|| {
             self.values.push((source, Postings::default()));
@@ -131,14 +132,18 @@ impl RuleIndex {
 }
 
 impl Source {
-    fn with_value(&self, facts: &dyn Facts, mut look_up: impl FnMut(&str)) {
+    fn for_each_value(&self, facts: &dyn Facts, mut look_up: impl FnMut(&[u8])) {
+        let mut and_the_next = |value: &[u8]| {
+            look_up(value);
+            false
+        };
         match self {
-            Self::Host => facts.host().into_iter().for_each(look_up),
-            Self::User => facts.user().into_iter().for_each(look_up),
-            Self::Header(name) => facts.header(name).into_iter().for_each(look_up),
-            Self::Cookie(name) => facts.cookie(name).into_iter().for_each(|value| look_up(&value)),
-            Self::Query(name) => facts.query(name).into_iter().for_each(|value| look_up(&value)),
-        }
+            Self::Host => facts.host().is_some_and(|host| and_the_next(host.as_bytes())),
+            Self::User => facts.user().is_some_and(|user| and_the_next(user.as_bytes())),
+            Self::Header(name) => facts.any_header(name, &mut and_the_next),
+            Self::Cookie(name) => facts.any_cookie(name, &mut and_the_next),
+            Self::Query(name) => facts.any_query(name, &mut and_the_next),
+        };
     }
 }
 
@@ -146,26 +151,27 @@ fn post<K: Hash + Eq>(postings: &mut Postings<K>, key: K, rule: u16) {
     postings.entry(key).or_default().push(rule);
 }
 
-fn at<'a>(postings: &'a Postings<String>, key: &str) -> &'a [u16] {
+fn at<'a, K: Borrow<Q> + Hash + Eq, Q: Hash + Eq + ?Sized>(postings: &'a Postings<K>, key: &Q) -> &'a [u16] {
     postings.get(key).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::model::glob::Glob;
     use crate::model::method::Method;
+    use crate::model::path::Paths;
     use crate::model::pattern::Pattern;
     use crate::model::text::Text;
 
     #[derive(Clone, Debug)]
     struct Request {
         path: &'static str,
+        paths: Paths,
         value: &'static str,
+        other_value: &'static str,
         ip: IpAddr,
     }
 
@@ -186,12 +192,16 @@ mod tests {
             Some(self.value)
         }
 
-        fn header(&self, name: &str) -> Option<&str> {
-            name.eq_ignore_ascii_case("x-plan").then_some(self.value)
+        fn paths(&self) -> Paths {
+            self.paths
         }
 
-        fn query(&self, name: &str) -> Option<Cow<'_, str>> {
-            (name == "plan").then_some(Cow::Borrowed(self.value))
+        fn header(&self, name: &str) -> Option<&[u8]> {
+            name.eq_ignore_ascii_case("x-plan").then_some(self.value.as_bytes())
+        }
+
+        fn any_query(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+            name == "plan" && [self.other_value, self.value].iter().any(|value| is_wanted(value.as_bytes()))
         }
     }
 
@@ -201,8 +211,13 @@ mod tests {
 
     fn request() -> impl Strategy<Value = Request> {
         let ip = prop::sample::select(vec!["10.1.2.3", "10.9.9.9", "::ffff:10.1.2.3", "2001:db8::7"]);
-        let parts = (prop::sample::select(&PATHS[..]), prop::sample::select(&VALUES[..]), ip);
-        parts.prop_map(|(path, value, ip)| Request { path, value, ip: ip.parse().unwrap() })
+        let paths = prop::sample::select(vec![Paths::Normal, Paths::Exact]);
+        let value = || prop::sample::select(&VALUES[..]);
+        let parts = (prop::sample::select(&PATHS[..]), paths, value(), value(), ip);
+        parts.prop_map(|(path, paths, value, other_value, ip)| {
+            let ip = ip.parse().unwrap();
+            Request { path, paths, value, other_value, ip }
+        })
     }
 
     fn text(values: &'static [&'static str]) -> impl Strategy<Value = Text> {
@@ -254,7 +269,8 @@ mod tests {
     }
 
     fn get(path: &'static str) -> Request {
-        Request { path, value: "", ip: IpAddr::from([10, 1, 2, 3]) }
+        let ip = IpAddr::from([10, 1, 2, 3]);
+        Request { path, paths: Paths::Normal, value: "", other_value: "", ip }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
 use crate::model::country::CountrySource;
 use crate::model::header_policy::HeaderPolicy;
+use crate::model::host::Host;
 use crate::model::identity::IdentityHeaders;
+use crate::model::path::Paths;
 use crate::model::rule::Rule;
 use crate::model::tiers::Tiers;
 use crate::model::zone::Zone;
@@ -16,12 +18,17 @@ use crate::model::zone::Zone;
 pub struct Site {
     /// The name that its accounts bear.
     pub name: String,
+    /// The hosts that it answers for, besides that of its name; which of them a request asked for is what rules see as
+    /// its host.
+    pub hosts: Vec<Host>,
     /// The zone whose clock the windows follow; shared by the sites that name it.
     pub zone: Arc<Zone>,
     /// The rules in their order; all that match apply.
     pub rules: Vec<Rule>,
     /// Requests that are not decided, charged or given headers.
     pub exempt: Option<Condition>,
+    /// Which paths are one.
+    pub paths: Paths,
     /// How a client's address is found.
     pub addresses: AddressPolicy,
     /// Which headers tell clients where they stand.
@@ -50,13 +57,25 @@ impl Default for ClientPolicy {
 }
 
 impl Site {
+    /// The site, whose conditions are written in the form in which its rules see paths.
+    pub(crate) fn in_form(mut self) -> Self {
+        if self.paths == Paths::Normal {
+            let rules =
+                self.rules.iter_mut().flat_map(|rule| [Some(&mut rule.when), rule.exempt_when.as_mut()]);
+            rules.flatten().chain(&mut self.exempt).for_each(Condition::merge_slashes);
+        }
+        self
+    }
+
     /// The site that an empty site file describes: UTC, and no limit.
     pub fn unlimited(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            hosts: Vec::new(),
             zone: Arc::new(Zone::utc()),
             rules: Vec::new(),
             exempt: None,
+            paths: Paths::Normal,
             addresses: AddressPolicy::default(),
             headers: HeaderPolicy::default(),
             clients: ClientPolicy::default(),

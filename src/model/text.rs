@@ -1,6 +1,9 @@
 //! Matchers of texts, such as a request's path.
 
+use smallvec::SmallVec;
+
 use crate::model::glob::Glob;
+use crate::model::path::Paths;
 use crate::model::pattern::Pattern;
 
 /// A set of texts.
@@ -23,7 +26,7 @@ pub enum Text {
 }
 
 impl Text {
-    /// Whether a text is in the set.
+    /// Whether a text is in the set; what a client sends is bytes, and need not be UTF-8.
     ///
     /// # Examples
     ///
@@ -32,21 +35,67 @@ impl Text {
     /// let api = Text::Below("/api".into());
     /// assert!(api.matches("/api/users") && !api.matches("/apiary"));
     /// ```
-    pub fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: impl AsRef<[u8]>) -> bool {
+        let text = text.as_ref();
         match self {
-            Self::Equal(wanted) => text == wanted,
-            Self::Below(prefix) => is_below(prefix, text),
-            Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
+            Self::Equal(wanted) => text == wanted.as_bytes(),
+            Self::Below(prefix) => is_below(prefix.as_bytes(), text),
+            Self::Prefix(prefix) => text.starts_with(prefix.as_bytes()),
             Self::Regex(pattern) => pattern.matches(text),
             Self::Glob(glob) => glob.matches(text),
             Self::AnyOf(texts) => texts.iter().any(|wanted| wanted.matches(text)),
         }
     }
+
+    /// Whether a path, in the form in which rules see it, is in the set.
+    ///
+    /// Where paths with and without a slash at their end are one, it is if either is: else `/api/` would escape a set of
+    /// what begins with `/api/`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::model::{path::Paths, text::Text};
+    /// let folder = Text::Below("/api/".into());
+    /// assert!(folder.matches_path("/api", Paths::Normal));
+    /// assert!(!folder.matches_path("/api", Paths::Exact));
+    /// ```
+    pub fn matches_path(&self, path: &str, paths: Paths) -> bool {
+        self.matches(path) || (paths == Paths::Normal && !path.ends_with('/') && self.matches_folder(path))
+    }
+
+    /// Writes paths in the form in which rules see them where paths that differ by slashes are one.
+    pub(crate) fn merge_slashes(&mut self) {
+        let merged = |path: &str| Paths::Normal.slashes(path).into_owned();
+        match self {
+            Self::Equal(path) | Self::Below(path) => *path = merged(path),
+            // It becomes no longer.
+            Self::Glob(glob) => *glob = Glob::new(&merged(&glob.to_string())).unwrap_or_else(|| glob.clone()),
+            Self::AnyOf(texts) => texts.iter_mut().for_each(Self::merge_slashes),
+            // What ends in a slash does not begin what ends in none.
+            Self::Prefix(_) | Self::Regex(_) => {}
+        }
+    }
+
+    /// Whether a path is in the set if a slash follows.
+    fn matches_folder(&self, path: &str) -> bool {
+        match self {
+            Self::Equal(wanted) | Self::Below(wanted) | Self::Prefix(wanted) => {
+                !path.is_empty() && wanted.strip_suffix('/') == Some(path)
+            }
+            Self::Glob(glob) if !glob.can_end_in_slash() => false,
+            Self::Glob(_) | Self::Regex(_) => {
+                let letters = path.bytes().chain([b'/']);
+                self.matches(letters.collect::<SmallVec<[u8; 128]>>())
+            }
+            Self::AnyOf(texts) => texts.iter().any(|text| text.matches_folder(path)),
+        }
+    }
 }
 
-fn is_below(prefix: &str, path: &str) -> bool {
+fn is_below(prefix: &[u8], path: &[u8]) -> bool {
     let rest = path.strip_prefix(prefix);
-    rest.is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'))
+    rest.is_some_and(|rest| rest.is_empty() || prefix.ends_with(b"/") || rest.starts_with(b"/"))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! 4. **Exact at the edge.** A claim that spans windows pays each window for the time it ran in it.
 //! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
-//!    one account per book, and that is counted.
+//!    65,536 accounts per book, by their keys' hashes, and that is counted and logged once a window.
 //! 7. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub use self::uri::{StoreUri, UriError, open};
 use crate::model::hold;
 use crate::model::key::{AccountHash, KeyHash, Salt};
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 pub use crate::model::rule::Counts;
 use crate::model::units::{Micros, Unit};
@@ -87,7 +88,13 @@ pub trait Store: Send + Sync + 'static {
     /// Drops the accounts of windows that have ended; called about once a second by a thread of the engine's.
     fn tidy(&self, now: Now);
 
-    /// Writes down what is to outlive the process, with the secret that keys are hashed with.
+    /// What an earlier process has learned and saved. Asked once, after [`Store::begin`].
+    fn learned(&self) -> Vec<Learned> {
+        Vec::new()
+    }
+
+    /// Writes down what is to outlive the process, with the secret that keys are hashed with, and what was learned of
+    /// what requests cost.
     ///
     /// Called by a thread of the engine's every ten seconds and when the engine ends. A store without such a place does
     /// nothing.
@@ -95,8 +102,8 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// A [`Fault`] if it cannot be written; what was written last is still there.
-    fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
-        let _ = (secret, now);
+    fn save(&self, secret: &[u8; 16], learned: &[Learned], now: Now) -> Result<(), Fault> {
+        let _ = (secret, learned, now);
         Ok(())
     }
 
@@ -199,6 +206,15 @@ impl Claim {
             standing: Standing::UNKNOWN,
             ticket: None,
         }
+    }
+
+    /// The claim as it was before anybody decided over it, of something of which nothing is expected.
+    pub(crate) const fn anew(&self) -> Self {
+        let charge = match self.charge {
+            Charge::Time { .. } => Charge::Time { expected: Micros::ZERO },
+            other => other,
+        };
+        Self { charge, returned: false, standing: Standing::UNKNOWN, ticket: None, ..*self }
     }
 
     /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit
@@ -353,8 +369,10 @@ impl Settlement {
 /// What a store holds and has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Accounts in force.
+    /// Accounts in force that keys have to themselves: as many as `max_accounts` at most.
     pub accounts: usize,
+    /// Accounts in force that newcomers share because there was no room for them.
+    pub shared: usize,
     /// Decisions that fell on a shared account because there was no room for one of their own.
     pub overflowed: u64,
     /// Decisions that were made without the others that should have been asked.

@@ -169,8 +169,8 @@ async fn the_authority_of_http2_is_its_host() {
     let world = World::new();
     let here = crate::harness::site("a.example", r#"{"rate_limit": "11s per hour"}"#);
     let fallback = crate::harness::site("*", r#"{"rate_limit": "33s per hour"}"#);
-    let sites = vec![("a.example".to_owned(), here)];
-    let loaded = Loaded { sites, default_site: None, fallback, warnings: Vec::new() };
+    let mut loaded = Loaded::of_site(fallback);
+    loaded.sites = vec![("a.example".to_owned(), here)];
     let budget = timebudget::TimeBudget::sites(Arc::new(timebudget::Sites::new(loaded, world.engine())));
     let server =
         serve_h2c(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));

@@ -52,7 +52,7 @@ fn start(world: &World, log: &Arc<Mutex<Vec<String>>>) -> Listening {
                     .wrap(inner.clone())
                     .route("/error", web::to(async || Err::<&str, _>(error::ErrorBadRequest("no"))))
                     .default_service(web::to(async |budget: Budget| {
-                        budget.charge(Micros(99));
+                        let _ = budget.charge(Micros(99));
                         told(&budget.limits())
                     })),
             )

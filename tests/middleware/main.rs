@@ -1,11 +1,13 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
 mod addresses;
+mod alike;
 mod api_keys;
 mod bodies;
 mod burst;
 mod closures;
 mod country;
+mod detached;
 mod endings;
 mod extractor;
 mod fair;
@@ -14,9 +16,11 @@ mod forms;
 mod harness;
 mod headers;
 mod hostile;
+mod hosts;
 mod http2;
 mod identity;
 mod limits;
+mod nested_headers;
 mod nesting;
 mod panics;
 mod placement;
@@ -27,7 +31,9 @@ mod rules;
 mod rules_counting;
 mod rules_keys;
 mod sites;
+mod spellings;
 mod standard;
 mod tiers;
 mod timing;
 mod waits;
+mod wrong_sites;

@@ -82,11 +82,7 @@ async fn absent_and_empty_key_headers_neither_escape_nor_share_one_account() {
     let one = "X-Forwarded-For: 192.0.2.1\r\n";
     assert_eq!(ask(&mut client, "GET", "/", one).await, 200);
     assert_eq!(ask(&mut client, "GET", "/", &format!("{one}X-Key: \r\n")).await, 200);
-    assert_eq!(
-        ask(&mut client, "GET", "/", &format!("{one}X-Key: \u{ff}\r\n")).await,
-        429,
-        "no text is no key"
-    );
+    assert_eq!(ask(&mut client, "GET", "/", &format!("{one}X-Key:\r\n")).await, 429);
     assert_eq!(ask(&mut client, "GET", "/", "X-Forwarded-For: 192.0.2.2\r\n").await, 200, "another client");
     assert_eq!(ask(&mut client, "GET", "/", &format!("{one}X-Key: mine\r\n")).await, 200, "with a key");
 }
@@ -118,7 +114,9 @@ async fn another_spelling_of_a_cookie_or_a_parameter_is_no_other_account() {
         ("/", "Cookie: x=1\r\nCookie: session=\"abc\"\r\n", 429),
         ("/?token=abc", "", 200),
         ("/?%74oken=%61bc", "", 429),
-        ("/?token=abd&token=abc", "", 200),
+        // The last is what is left in a map of parameters.
+        ("/?token=abd&token=abc", "", 429),
+        ("/?token=abc&token=abd", "", 200),
     ] {
         assert_eq!(ask(&mut client, "GET", path, fields).await, status, "{path} {fields}");
     }

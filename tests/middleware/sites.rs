@@ -16,8 +16,9 @@ fn loaded(limits: [u32; 3]) -> Loaded {
     };
     let [a, b, fallback] = limits.map(file);
     let named = |name: &str, file| (name.to_owned(), site(name, file));
-    let sites = vec![named("a.example", &a), named("b.example", &b)];
-    Loaded { sites, default_site: None, fallback: site("*", &fallback), warnings: Vec::new() }
+    let mut loaded = Loaded::of_site(site("*", &fallback));
+    loaded.sites = vec![named("a.example", &a), named("b.example", &b)];
+    loaded
 }
 
 fn start(world: &World, gate: &Gate) -> (Listening, Arc<Sites>) {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::certificates::Authority;
 use crate::moved::{GoBetween, ServerClock};
 use crate::server::{BUS, Server, free_port};
 
@@ -13,6 +14,8 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Server>,
     /// Where clients find the nodes.
     ports: Vec<u16>,
+    /// Where the nodes find each other.
+    met_at: Vec<u16>,
 }
 
 /// How many slots a cluster has.
@@ -35,8 +38,25 @@ impl Cluster {
         Self::of(nodes, ports, 0)
     }
 
+    /// Three masters that speak TLS with each other and with clients, of whom they want a certificate.
+    pub(crate) fn with_tls(authority: &Authority) -> Self {
+        let node = || {
+            let port = free_port();
+            let mut options = authority.options(port, "yes");
+            options.extend(OPTIONS.iter().chain(&["--tls-cluster", "yes"]).map(|word| (*word).to_owned()));
+            (Server::with(&options.iter().map(String::as_str).collect::<Vec<_>>()), port)
+        };
+        let (nodes, ports): (_, Vec<_>) = (0..3).map(|_| node()).unzip();
+        Self::of_met(nodes, ports.clone(), ports, 0)
+    }
+
     fn of(nodes: Vec<Server>, ports: Vec<u16>, replicas: usize) -> Self {
-        let cluster = Self { nodes, ports };
+        let met_at = nodes.iter().map(|node| node.port).collect();
+        Self::of_met(nodes, ports, met_at, replicas)
+    }
+
+    fn of_met(nodes: Vec<Server>, ports: Vec<u16>, met_at: Vec<u16>, replicas: usize) -> Self {
+        let cluster = Self { nodes, ports, met_at };
         cluster.share_slots();
         cluster.meet();
         for at in 3..3 * (1 + replicas) {
@@ -68,8 +88,8 @@ impl Cluster {
         let until = Instant::now() + Duration::from_secs(60);
         while !self.nodes.iter().all(knows_all) {
             assert!(Instant::now() < until, "the nodes never met");
-            for node in &self.nodes[1..] {
-                let (port, bus) = (node.port.to_string(), (node.port + BUS).to_string());
+            for port in &self.met_at[1..] {
+                let (port, bus) = (port.to_string(), (port + BUS).to_string());
                 self.nodes[0].cli(&["cluster", "meet", "127.0.0.1", &port, &bus]);
             }
             thread::sleep(Duration::from_millis(300));

@@ -8,7 +8,7 @@
 //!
 //! - that a snapshot is taken over by the next process, `snapshots` and `mistrust`: the server keeps what was spent, and
 //!   `restarts` shows it;
-//! - that any sequence of calls does what a naive model does, `sequences`: `src/store/redis/schedules.rs` and
+//! - that any sequence of calls does what a naive model does, `sequences`: `src/store/redis/tests/schedules.rs` and
 //!   `fidelity.rs` say the same of many processes and of the script.
 
 use timebudget::UnixMicros;

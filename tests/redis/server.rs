@@ -30,11 +30,15 @@ impl Server {
 
     /// A sentinel that watches a master, which it calls shop.
     pub(crate) fn sentinel(master: &Self) -> Self {
+        Self::sentinel_of(master, master.port, "")
+    }
+
+    /// A sentinel that watches a master at one of its ports, with more lines in its file.
+    pub(crate) fn sentinel_of(master: &Self, port: u16, lines: &str) -> Self {
         let file = master.dir.join("sentinel.conf");
         let watch = format!(
-            "sentinel monitor shop 127.0.0.1 {} 1\nsentinel down-after-milliseconds shop 500\n\
+            "{lines}sentinel monitor shop 127.0.0.1 {port} 1\nsentinel down-after-milliseconds shop 500\n\
              sentinel failover-timeout shop 3000\n",
-            master.port
         );
         std::fs::write(&file, watch).unwrap();
         Self::with(&[SENTINEL, file.to_str().unwrap()])

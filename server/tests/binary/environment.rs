@@ -43,7 +43,7 @@ fn every_mistake_is_printed_and_ends_the_program_with_status_2() {
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
         "environment: RATELIMIT_ENABLED: \"yes\": neither true nor false; expected true, false, 1 or 0\n\
-         environment: RATELIMIT_STORAGE_URI: radish://db: scheme: no such store; expected memory:// or redis://…\n"
+         environment: RATELIMIT_STORAGE_URI: rad…://…: scheme: no such store; expected memory:// or redis://…; did you mean redis://?\n"
     );
 }
 

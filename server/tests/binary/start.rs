@@ -93,7 +93,7 @@ fn an_unknown_store_is_refused_without_repeating_its_password() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(
         stderr(&output),
-        "--store: radish://localhost: scheme: no such store; expected memory:// or redis://…\n"
+        "--store: rad…://…: scheme: no such store; expected memory:// or redis://…; did you mean redis://?\n"
     );
 }
 

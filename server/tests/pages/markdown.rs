@@ -35,7 +35,8 @@ pub(crate) fn items(page: &str) -> Vec<Item> {
             items.push(command(line, text.trim(), false));
         } else if !text.starts_with("    ") {
             // A program's name alone is a word of the sentence.
-            let spans = text.split('`').skip(1).step_by(2).filter(|span| span.contains(' ') && is_command(span));
+            let spans =
+                text.split('`').skip(1).step_by(2).filter(|span| span.contains(' ') && is_command(span));
             items.extend(spans.map(|span| command(line, span, true)));
         }
     }

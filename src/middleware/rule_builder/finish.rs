@@ -2,104 +2,77 @@
 
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::middleware::rule_error::RuleError;
-use crate::model::action::Action;
+use crate::model::action::{Action, Block};
 use crate::model::condition::Condition;
 use crate::model::limit::Limit;
+use crate::model::mistake::{Finding, Mistake};
 use crate::model::rate::parse_rates;
-use crate::model::rule::{Component, Counts, KeySpec, Rule, tightest};
+use crate::model::rule::{KeySpec, Rule, tightest};
+use crate::model::rule_check::{ONE_ACCOUNT, default_key};
+
+/// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.
+pub(in crate::middleware) struct Finished {
+    /// `None` if it has no limits or no key, which has been found then.
+    pub(in crate::middleware) rule: Option<Rule>,
+    pub(in crate::middleware) hooks: OnRefusal,
+    pub(in crate::middleware) found: Vec<Finding>,
+}
 
 impl RuleBuilder {
     /// The rule, and what is done in the application's own way when it refuses.
-    pub(in crate::middleware) fn finish(self) -> Result<(Rule, OnRefusal), RuleError> {
-        let Self { mut rule, rates, key, when, exempt, block, fault, hooks } = self;
-        let name = || rule.name.clone();
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        if !Rule::can_be_named(&rule.name) {
-            return Err(RuleError::Name(name()));
-        }
-        let limits = parse_rates(&rates).map_err(|error| RuleError::Rates(name(), error))?;
-        if rule.counts == Counts::Refusals && !limits.iter().all(Limit::counts_requests) {
-            return Err(RuleError::Counts(name()));
-        }
-        let is_shareable =
-            rule.counts != Counts::Refusals && limits.iter().any(|limit| limit.period().is_some());
-        if rule.fair.is_some() && !is_shareable {
-            return Err(RuleError::Fair(name()));
-        }
-        rule.key = key.or_else(|| default_key(&limits)).ok_or_else(|| RuleError::Key(name()))?;
-        rule.limits = tightest(limits);
+    pub(in crate::middleware) fn finish(self) -> Finished {
+        let Self { mut rule, rates, key, when, exempt, block, mut faults, hooks } = self;
         rule.when = if when.is_empty() { Condition::ALWAYS } else { Condition::All(when) };
         rule.exempt_when = (!exempt.is_empty()).then_some(Condition::Any(exempt));
-        if let Action::Block(own) = &mut rule.action {
-            *own = block;
+        match &mut rule.action {
+            Action::Block(own) => *own = block,
+            Action::Rewrite(_) if block != Block::default() => faults.push(Mistake::wrong(UNSHOWN)),
+            Action::Rewrite(_) => {}
         }
-        Ok((rule, hooks))
+        let limits = limits(&rates, &mut faults);
+        let key = limits.as_deref().and_then(|limits| own_or_default(key, limits, &mut faults));
+        let found = faults.into_iter().map(|fault| Finding::of_rule(&rule.name, fault)).collect();
+        let rule = limits.zip(key).map(|(limits, key)| Rule { limits, key, ..rule });
+        Finished { rule, hooks, found }
     }
 }
 
-/// Time, and what may run at once, is the site's; requests are counted for each client address.
-fn default_key(limits: &[Limit]) -> Option<KeySpec> {
-    match limits.iter().filter(|limit| limit.counts_requests()).count() {
-        0 => Some(Component::Site.into()),
-        counted if counted == limits.len() => Some(Component::Ip.into()),
-        _ => None,
+const UNSHOWN: &str = "a status or a message beside a rewrite that shows neither; expected one of them";
+
+/// The limits of a rate string; of those that would share an account the smallest.
+fn limits(rates: &str, faults: &mut Vec<Mistake>) -> Option<Vec<Limit>> {
+    match parse_rates(rates) {
+        Ok(written) => {
+            let count = written.len();
+            let kept = tightest(written);
+            faults.extend((kept.len() < count).then(|| Mistake::suspect(ONE_ACCOUNT).of_text(rates)));
+            Some(kept)
+        }
+        Err(error) => {
+            faults.push(Mistake::wrong(error.words()).of_text(error.part()));
+            None
+        }
+    }
+}
+
+fn own_or_default(key: Option<KeySpec>, limits: &[Limit], faults: &mut Vec<Mistake>) -> Option<KeySpec> {
+    match key.map_or_else(|| default_key(limits), Ok) {
+        Ok(key) => Some(key),
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::middleware::{RuleBuilder, RuleError, TimeBudget};
+    use crate::middleware::TimeBudget;
     use crate::model::limit::Limit;
-    use crate::model::rule::{Component, Counts, KeySpec, Rule};
-
-    fn fault(rule: RuleBuilder) -> String {
-        rule.finish().expect_err("it is wrong").to_string()
-    }
+    use crate::model::rule::{Component, KeySpec, Rule};
 
     fn rule(rates: &str) -> Rule {
-        TimeBudget::rule("a", rates).finish().expect("a rule").0
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_rule_is_said_when_it_is_built() {
-        for (rule, said) in [
-            (TimeBudget::rule("a b", "1 per hour"), "\"a b\": no name of a rule; expected 1 to 64 letters"),
-            (TimeBudget::rule("a", "1 per fortnight"), "the rule a: \"1 per fortnight\": no such period"),
-            (
-                TimeBudget::rule("a", "1 per hour; 2 concurrent"),
-                "the rule a has limits of requests beside others",
-            ),
-            (
-                TimeBudget::rule("a", "1s per hour").counts(Counts::Refusals),
-                "the rule a counts refusals, which take",
-            ),
-            (
-                TimeBudget::rule("a", "5 concurrent").fair(Component::Ip),
-                "the rule a is fair and shares nothing out",
-            ),
-            (
-                TimeBudget::rule("a", "5 per hour").counts(Counts::Refusals).fair(Component::Ip),
-                "the rule a is fair and shares nothing out",
-            ),
-            (
-                TimeBudget::rule("a", "1 per hour").status(200),
-                "200: no status of a refusal; expected a status from",
-            ),
-            (TimeBudget::rule("a", "1 per hour").rewrite("page"), "\"page\": no such path; expected a path"),
-            (TimeBudget::rule("a", "1 per hour").methods(["GET", "A B"]), "\"A B\": no method"),
-        ] {
-            let told = fault(rule);
-            assert!(told.starts_with(said), "{told}");
-        }
-    }
-
-    #[test]
-    fn two_rules_of_one_name_would_spend_each_others_quota() {
-        let rules = ["1 per hour", "2 per hour"].map(|rates| TimeBudget::rule("a", rates));
-        assert_eq!(TimeBudget::rules(rules).build().unwrap_err(), RuleError::NameTwice("a".to_owned()));
+        TimeBudget::rule("a", rates).finish().rule.expect("a rule")
     }
 
     #[test]

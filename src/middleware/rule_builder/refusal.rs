@@ -7,16 +7,12 @@ use actix_web::dev::ServiceRequest;
 
 use crate::limiter::Refusal;
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::middleware::rule_error::RuleError;
 use crate::model::action::Action;
 
 impl RuleBuilder {
     /// The status of a refusal, by default 429.
-    pub fn status(mut self, status: u16) -> Self {
-        match (400..=599).contains(&status) {
-            true => self.block.status = Some(status),
-            false => self.is_wrong(RuleError::Status(status)),
-        }
+    pub const fn status(mut self, status: u16) -> Self {
+        self.block.status = Some(status);
         self
     }
 
@@ -37,10 +33,7 @@ impl RuleBuilder {
 
     /// Serves refused requests the page of another path of the application, under a wrap around the `App`.
     pub fn rewrite(mut self, path: &str) -> Self {
-        match Action::can_rewrite_to(path) {
-            true => self.rule.action = Action::Rewrite(path.to_owned()),
-            false => self.is_wrong(RuleError::Target(path.to_owned())),
-        }
+        self.rule.action = Action::Rewrite(path.to_owned());
         self
     }
 

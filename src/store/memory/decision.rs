@@ -2,13 +2,15 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use smallvec::SmallVec;
+
+use super::Memory;
 use super::locked::Locked;
+use super::overflow::{is_shared, shared};
 use super::table::Table;
-use super::{Full, Memory};
-use crate::model::key::KeyHash;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
-use crate::model::units::{Micros, Tick};
+use crate::model::units::{Micros, Tick, UnixMicros};
 use crate::store::{Charge, Claim, Counts, Mode, Part, Progress, Settlement, Standing, Ticket, Verdict};
 
 /// What happens to some claims at once, at one moment.
@@ -30,27 +32,29 @@ pub(super) struct Weighed {
 }
 
 impl<L: Locked> Decision<'_, L> {
-    /// Decides, unless there is no room for an account that the decision would need.
-    pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Result<Verdict, Full> {
-        let weighed = self.weigh(claims);
+    /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        let mut weighed = self.weigh(claims);
         if weighed.newcomers > 0 && !self.has_room_for(weighed.newcomers) {
-            return Err(Full);
+            self.send_newcomers_aside(claims);
+            weighed = self.weigh(claims);
         }
-        Ok(self.conclude(claims, mode, weighed.refuses))
+        self.conclude(claims, mode, weighed.refuses)
     }
 
-    /// Decides; accounts that do not exist are made, be there room or not.
-    pub(super) fn decide_without_bound(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
-        let refuses = self.weigh(claims).refuses;
-        self.conclude(claims, mode, refuses)
-    }
-
-    /// Gives each claim whose account does not exist the key of another.
-    pub(super) fn send_newcomers_to(&mut self, key: KeyHash, claims: &mut [Claim]) {
-        for claim in claims {
-            if self.table(claim).find(claim.account()).is_none() {
-                claim.key = key;
+    /// Gives each claim whose account does not exist the key of one that newcomers share.
+    #[cold]
+    pub(super) fn send_newcomers_aside(&mut self, claims: &mut [Claim]) {
+        let mut edges: SmallVec<[UnixMicros; 4]> = SmallVec::new();
+        for claim in claims.iter_mut().filter(|claim| !is_shared(claim.key)) {
+            let table = self.table(claim);
+            if table.find(claim.account()).is_none() {
+                edges.push(table.in_force.edge);
+                claim.key = shared(claim.key);
             }
+        }
+        if !edges.is_empty() {
+            self.store.overflow.note(self.store.max_accounts, edges.into_iter(), self.now);
         }
     }
 
@@ -184,8 +188,7 @@ impl<L: Locked> Decision<'_, L> {
         claim.standing = standing(claim.charge, table, &ledger, now);
         table.set(at, &ledger);
         if claim.charge == Charge::Place && ledger.is_idle() {
-            table.remove(at);
-            store.accounts.fetch_sub(1, Relaxed);
+            store.remove(table, at, claim);
         }
     }
 

@@ -6,6 +6,7 @@
 mod decision;
 mod entries;
 mod locked;
+mod overflow;
 #[cfg(feature = "redis")]
 mod peek;
 mod shard;
@@ -18,16 +19,18 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
 use self::decision::Decision;
 use self::locked::{Many, common_shard};
+use self::overflow::{Overflow, is_shared};
 use self::shard::Shard;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Table};
 use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 use crate::model::units::Micros;
 use crate::model::window::Period;
@@ -39,10 +42,6 @@ use crate::store::{
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
 const SHARDS: usize = 1024;
 
-/// The key of the account that newcomers share when the store is full; no request hashes to it but by one chance
-/// in 2^128.
-const OVERFLOW: KeyHash = KeyHash([0; 4]);
-
 /// The memory store.
 #[derive(Debug)]
 pub struct Memory {
@@ -50,8 +49,11 @@ pub struct Memory {
     calendars: RwLock<Calendars>,
     salts: KeyHasher,
     max_accounts: usize,
+    /// Those that keys have to themselves.
     accounts: AtomicUsize,
-    overflowed: AtomicU64,
+    /// Those that newcomers share.
+    shared: AtomicUsize,
+    overflow: Overflow,
     /// What has died and is to be freed where nobody waits for it.
     retired: Mutex<Vec<Retired>>,
     snapshot: Option<Snapshot>,
@@ -63,9 +65,6 @@ struct Calendars {
     all: Vec<Arc<Calendar>>,
     positions: HashMap<(String, Option<Period>), u32>,
 }
-
-/// There is no room for a new account.
-struct Full;
 
 /// What a decision does while every shard that a key of its claims lies in is locked.
 macro_rules! locked {
@@ -89,7 +88,7 @@ impl Memory {
     /// How many accounts a store holds unless it is told otherwise: about 40 MB when full.
     pub const DEFAULT_MAX_ACCOUNTS: usize = 1_000_000;
 
-    /// An empty store with room for `max_accounts`; when full, newcomers share one account per book.
+    /// An empty store with room for `max_accounts`; when full, newcomers share 65,536 accounts per book, which come on top.
     pub fn new(max_accounts: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -97,7 +96,8 @@ impl Memory {
             salts: KeyHasher::new(*b"timebudget books"),
             max_accounts,
             accounts: AtomicUsize::new(0),
-            overflowed: AtomicU64::new(0),
+            shared: AtomicUsize::new(0),
+            overflow: Overflow::default(),
             retired: Mutex::default(),
             snapshot: None,
         }
@@ -128,32 +128,38 @@ impl Memory {
         Ok(self)
     }
 
-    /// Sends claims on accounts that do not exist to the shared one of their book, if there may be no room for them.
+    /// Sends claims on accounts that do not exist to those that newcomers share, if there may be no room for them.
     ///
     /// For a store that has to know which account is charged before it decides.
     #[cfg(feature = "redis")]
     pub(in crate::store) fn send_newcomers_aside(&self, claims: &mut [Claim], now: Now) {
         if self.accounts.load(Relaxed) + claims.len() > self.max_accounts {
-            locked!(self, claims, now, |decision| decision.send_newcomers_to(OVERFLOW, claims));
+            locked!(self, claims, now, |decision| decision.send_newcomers_aside(claims));
         }
-    }
-
-    /// Decides with the shared account of its book in the place of each account that does not exist yet.
-    #[cold]
-    fn admit_newcomers(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Verdict {
-        self.overflowed.fetch_add(1, Relaxed);
-        locked!(self, claims, now, |decision| decision.send_newcomers_to(OVERFLOW, claims));
-        locked!(self, claims, now, |decision| decision.decide_without_bound(claims, mode))
     }
 
     /// A new account, be there room or not.
     fn insert(&self, table: &mut Table, claim: &Claim) -> usize {
-        self.accounts.fetch_add(1, Relaxed);
-        table.insert(claim.account())
+        let is_shared = is_shared(claim.key);
+        self.count_of(is_shared).fetch_add(1, Relaxed);
+        table.insert(claim.account(), is_shared)
+    }
+
+    /// Removes an account.
+    fn remove(&self, table: &mut Table, at: usize, claim: &Claim) {
+        let is_shared = is_shared(claim.key);
+        self.count_of(is_shared).fetch_sub(1, Relaxed);
+        table.remove(at, is_shared);
+    }
+
+    fn count_of(&self, is_shared: bool) -> &AtomicUsize {
+        if is_shared { &self.shared } else { &self.accounts }
     }
 
     fn retire(&self, retired: Retired) {
+        self.accounts.fetch_add(retired.carried, Relaxed);
         self.accounts.fetch_sub(retired.accounts, Relaxed);
+        self.shared.fetch_sub(retired.shared, Relaxed);
         self.retired.lock().push(retired);
     }
 }
@@ -171,8 +177,7 @@ impl Store for Memory {
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
-        let decided = locked!(self, claims, now, |decision| decision.decide(claims, mode));
-        Ok(decided.unwrap_or_else(|Full| self.admit_newcomers(claims, mode, now)))
+        Ok(locked!(self, claims, now, |decision| decision.decide(claims, mode)))
     }
 
     fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
@@ -210,11 +215,15 @@ impl Store for Memory {
         self.snapshot.as_ref()?.secret()
     }
 
-    fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
+    fn learned(&self) -> Vec<Learned> {
+        self.snapshot.as_ref().map_or_else(Vec::new, Snapshot::take_learned)
+    }
+
+    fn save(&self, secret: &[u8; 16], learned: &[Learned], now: Now) -> Result<(), Fault> {
         let Some(snapshot) = &self.snapshot else { return Ok(()) };
         let shards = self.shards.iter().enumerate();
         let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
-        snapshot.write(secret, sections).map_err(|error| Fault(error.to_string()))
+        snapshot.write(secret, learned, sections).map_err(|error| Fault(error.to_string()))
     }
 
     fn knows_shares(&self) -> bool {
@@ -222,8 +231,12 @@ impl Store for Memory {
     }
 
     fn census(&self) -> Census {
-        let (accounts, overflowed) = (self.accounts.load(Relaxed), self.overflowed.load(Relaxed));
-        Census { accounts, overflowed, ..Census::default() }
+        Census {
+            accounts: self.accounts.load(Relaxed),
+            shared: self.shared.load(Relaxed),
+            overflowed: self.overflow.decisions(),
+            ..Census::default()
+        }
     }
 }
 

@@ -28,12 +28,14 @@ impl Shard {
         &mut self.tables[calendar]
     }
 
-    /// Brings every table to the window in force, and what a snapshot said into its table.
+    /// Brings every table to the window in force, and what a snapshot said into its table; gives back room that is not
+    /// needed any more.
     pub(super) fn tidy(&mut self, store: &Memory, now: Now) {
         let claimed = self.unclaimed.iter().filter_map(|section| store.calendars.read().position_of(section));
         let tables = claimed.map(|position| position + 1).max().unwrap_or(0).max(self.tables.len());
         for calendar in 0..tables {
-            self.table(store, calendar, now);
+            let shrunk = self.table(store, calendar, now).shrink();
+            shrunk.into_iter().for_each(|entries| store.retire(entries));
         }
         self.unclaimed.retain(|section| section.window.contains(now.wall()));
     }

@@ -13,6 +13,9 @@ use crate::model::units::Tick;
 use crate::store::Claim;
 use crate::store::calendar::InForce;
 
+/// Room for so many entries, or slots, is kept: giving it back would return next to nothing.
+const FEW: usize = 64;
+
 /// The end of the list of free slots.
 const NONE: u32 = u32::MAX;
 
@@ -28,10 +31,15 @@ struct Slot {
     waiting: u64,
 }
 
-/// The entries of a window that has ended, on their way to be freed.
-#[derive(Debug)]
+/// Entries on their way to be freed: of a window that has ended, or of more accounts than there are now.
+#[derive(Debug, Default)]
 pub(super) struct Retired {
+    /// The accounts that had been there.
     pub(super) accounts: usize,
+    /// Those besides that newcomers had shared.
+    pub(super) shared: usize,
+    /// Those of both that run on. Each has the new window's account to itself.
+    pub(super) carried: usize,
     _entries: Entries,
 }
 
@@ -40,13 +48,15 @@ pub(super) struct Table {
     pub(super) in_force: InForce,
     entries: Entries,
     len: usize,
+    /// Of these, the ones that newcomers share.
+    shared: usize,
     slots: Vec<Slot>,
     free: u32,
 }
 
 impl Table {
     pub(super) fn new(in_force: InForce) -> Self {
-        Self { in_force, entries: Entries::default(), len: 0, slots: Vec::new(), free: NONE }
+        Self { in_force, entries: Entries::default(), len: 0, shared: 0, slots: Vec::new(), free: NONE }
     }
 
     /// The entry of an account, if it has one.
@@ -116,18 +126,18 @@ impl Table {
     pub(super) fn roll(&mut self, in_force: InForce) -> Retired {
         let edge = in_force.start_tick;
         self.in_force = in_force;
-        let accounts = std::mem::take(&mut self.len);
+        let (len, shared) = (std::mem::take(&mut self.len), std::mem::take(&mut self.shared));
         let old = std::mem::take(&mut self.entries);
         for slot in 0..self.slots.len() {
             if self.slots[slot].admitted > 0 {
                 self.carry_over(slot as u32, &old, edge);
             }
         }
-        Retired { accounts: accounts - self.len, _entries: old }
+        Retired { accounts: len - shared, shared, carried: self.len, _entries: old }
     }
 
     /// Removes an account, closing the gap that it leaves in its run of entries.
-    pub(super) fn remove(&mut self, at: usize) {
+    pub(super) fn remove(&mut self, at: usize, is_shared: bool) {
         let capacity = self.entries.len();
         let mut gap = at;
         let mut next = self.after(gap);
@@ -142,6 +152,7 @@ impl Table {
         }
         self.entries.set(gap, Entry { slot: VACANT, ..self.entries.get(gap) });
         self.len -= 1;
+        self.shared -= usize::from(is_shared);
     }
 
     /// What each account has spent, running requests included; those that have spent nothing are left out.
@@ -163,7 +174,7 @@ impl Table {
             self.entries = Entries::vacant(accounts.len() * 5 / 4 + 1);
         }
         for Account { hash, spent } in accounts {
-            let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash));
+            let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash, false));
             self.change(at, |ledger| ledger.count(*spent));
         }
         self.len - before
@@ -173,30 +184,61 @@ impl Table {
         let Slot { entry, running, admitted, held, waiting } = self.slots[slot as usize];
         let Entry { hash, base, .. } = old.get(entry as usize);
         let ledger = Ledger { base, held, waiting, running, admitted }.carried_over(edge);
-        let at = self.insert(hash);
+        let at = self.insert(hash, false);
         self.entries.set(at, Entry { hash, slot, base: ledger.base });
         self.slots[slot as usize].entry = at as u32;
     }
 
-    /// A new entry for an account that has none.
-    pub(super) fn insert(&mut self, hash: AccountHash) -> usize {
+    /// A new entry for an account that has none; whether it is one that newcomers share is counted.
+    pub(super) fn insert(&mut self, hash: AccountHash, is_shared: bool) -> usize {
         if (self.len + 1) * 5 > self.entries.len() * 4 {
             self.grow();
         }
         let at = self.probe(hash);
         self.entries.set(at, Entry { hash, slot: IDLE, base: 0 });
         self.len += 1;
+        self.shared += usize::from(is_shared);
         at
     }
 
     fn grow(&mut self) {
-        let capacity = (self.entries.len() * 13 / 10).max(8);
+        self.move_to((self.entries.len() * 13 / 10).max(8));
+    }
+
+    /// Gives back the room that accounts have left in a table that they are removed from, and what their running requests
+    /// took.
+    pub(super) fn shrink(&mut self) -> Option<Retired> {
+        self.shrink_slots();
+        if self.entries.len() <= FEW || self.len >= self.entries.len() / 4 {
+            return None;
+        }
+        let _entries = self.move_to(self.len * 2);
+        Some(Retired { _entries, ..Retired::default() })
+    }
+
+    /// Slots cannot be moved, since requests know theirs: those behind the last that is taken go.
+    fn shrink_slots(&mut self) {
+        let taken = self.slots.iter().rposition(|slot| slot.admitted > 0).map_or(0, |last| last + 1);
+        if self.slots.len() <= FEW || taken >= self.slots.len() / 4 {
+            return;
+        }
+        self.slots.truncate(taken);
+        self.slots.shrink_to(taken * 2);
+        self.free = NONE;
+        for (at, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.admitted == 0) {
+            slot.entry = std::mem::replace(&mut self.free, at as u32);
+        }
+    }
+
+    /// Moves all accounts into entries for so many, and returns the old ones.
+    fn move_to(&mut self, capacity: usize) -> Entries {
         let old = std::mem::replace(&mut self.entries, Entries::vacant(capacity));
         for entry in old.iter().filter(|entry| entry.slot != VACANT) {
             let at = self.probe(entry.hash);
             self.entries.set(at, entry);
             self.point_slot_at(at);
         }
+        old
     }
 
     fn move_entry(&mut self, from: usize, to: usize) {
@@ -276,7 +318,7 @@ mod tests {
     fn another_table_takes_over_what_each_account_has_spent() {
         let (mut old, mut new) = (Table::new(ALWAYS), Table::new(ALWAYS));
         for account in 0..1_000 {
-            let at = old.insert([account << 22, account, 0]);
+            let at = old.insert([account << 22, account, 0], false);
             old.change(at, |ledger| ledger.count(u64::from(account % 3)));
         }
         let now = Now { tick: Tick(5), utc: UnixMicros(5), step: 0 };
@@ -300,12 +342,12 @@ mod tests {
                     }
                     (Some(at), Some(_)) => {
                         table.set(at, &Ledger::default());
-                        table.remove(at);
+                        table.remove(at, false);
                         model.remove(&account);
                     }
                     (at, _) => {
                         prop_assert_eq!(at, None);
-                        table.insert(crowded(account));
+                        table.insert(crowded(account), false);
                         model.insert(account, Ledger::default());
                     }
                 }

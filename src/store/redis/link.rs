@@ -1,26 +1,15 @@
 //! The connection to the servers: one multiplexed connection per node.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::io::tcp::TcpSettings;
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
-    RedisConnectionInfo, RedisError, RedisResult, Script, ServerErrorKind, TlsMode, Value,
-};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, Script, ServerErrorKind, Value};
 
-use super::settings::{Login, Settings, Topology};
-use super::{beat, exchange};
-
-/// How long a connection may take to be made, unless requests wait longer for an answer. Nobody waits for it.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-
-/// How long an answer may take before the connection counts as broken, unless requests wait longer.
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+use super::connect::connect;
+use super::script::{Arguments, beat, exchange};
+use super::settings::Settings;
+use super::trouble::Trouble;
 
 /// A connection, with the scripts that are called over it; a clone is the same connection.
 #[derive(Clone)]
@@ -30,7 +19,7 @@ pub(super) struct Link {
 }
 
 #[derive(Clone)]
-enum Connection {
+pub(super) enum Connection {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
@@ -42,41 +31,30 @@ struct Scripts {
 
 impl Link {
     /// Connects; through sentinels, to the server that they call the master now.
-    pub(super) async fn open(settings: &Settings) -> RedisResult<Self> {
-        if settings.tls {
-            // Another part of the program may have chosen what to encrypt with; then that is used.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let connection = match &settings.topology {
-            Topology::Single => {
-                let server = node(settings, &settings.nodes[0], &settings.login, settings.database)?;
-                connect(&Client::open(server)?, settings).await?
-            }
-            Topology::Sentinel(service) => connect(&master(settings, service).await?, settings).await?,
-            Topology::Cluster => cluster(settings).await?,
-        };
+    pub(super) async fn open(settings: &Settings) -> Result<Self, Trouble> {
+        let connection = connect(settings).await?;
         let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
         Ok(Self { connection, scripts: Arc::new(scripts) })
     }
 
     /// Calls the exchange.
-    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> Result<Vec<i64>, Trouble> {
         let scripts = Arc::clone(&self.scripts);
-        self.call(&scripts.exchange, exchange::SCRIPT, arguments).await
+        read(self.call(&scripts.exchange, exchange::SCRIPT, arguments).await)
     }
 
     /// Calls the beat.
-    pub(super) async fn beat(&mut self, arguments: &Arguments) -> RedisResult<Value> {
+    pub(super) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
         let scripts = Arc::clone(&self.scripts);
-        self.call(&scripts.beat, beat::SCRIPT, arguments).await
+        read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
     }
 
     /// Calls a script by its hash, and by its text where the server does not know it.
     async fn call(&mut self, script: &Script, text: &str, arguments: &Arguments) -> RedisResult<Value> {
-        let known = self.send(&arguments.to_command("EVALSHA", script.get_hash())).await;
+        let known = self.send(&command("EVALSHA", script.get_hash(), arguments)).await;
         match known {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(&arguments.to_command("EVAL", text)).await
+                self.send(&command("EVAL", text, arguments)).await
             }
             answered => answered,
         }
@@ -90,106 +68,18 @@ impl Link {
     }
 }
 
-/// The keys and the values that a script is called with.
-#[derive(Default)]
-pub(super) struct Arguments {
-    pub(super) keys: Vec<String>,
-    values: Vec<u8>,
-    ends: Vec<usize>,
+/// The command that runs a script.
+pub(super) fn command(verb: &str, script: &str, arguments: &Arguments) -> Cmd {
+    let mut command = redis::cmd(verb);
+    command.arg(script).arg(arguments.keys().len());
+    arguments.keys().chain(arguments.values()).for_each(|argument| {
+        command.arg(argument);
+    });
+    command
 }
 
-impl Arguments {
-    pub(super) fn push_bytes(&mut self, value: &[u8]) {
-        self.values.extend_from_slice(value);
-        self.ends.push(self.values.len());
-    }
-
-    pub(super) fn push(&mut self, number: impl itoa::Integer) {
-        self.push_bytes(itoa::Buffer::new().format(number).as_bytes());
-    }
-
-    /// The values, as the script would read them.
-    #[cfg(test)]
-    pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.values[start..end])
-    }
-
-    pub(super) fn to_command(&self, verb: &str, script: &str) -> Cmd {
-        let mut command = redis::cmd(verb);
-        command.arg(script).arg(self.keys.len()).arg(&self.keys);
-        let mut start = 0;
-        for &end in &self.ends {
-            command.arg(&self.values[start..end]);
-            start = end;
-        }
-        command
-    }
-}
-
-async fn connect(client: &Client, settings: &Settings) -> RedisResult<Connection> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_WITHIN.max(settings.deadline)))
-        .set_response_timeout(Some(ANSWER_WITHIN.max(settings.deadline)));
-    client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
-}
-
-async fn master(settings: &Settings, service: &str) -> RedisResult<Client> {
-    let sentinels: Vec<_> = settings
-        .nodes
-        .iter()
-        .map(|address| node(settings, address, &settings.sentinel_login, 0))
-        .collect::<RedisResult<_>>()?;
-    let server = SentinelNodeConnectionInfo::default()
-        .set_redis_connection_info(login(&settings.login, settings.database))
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    let server = if settings.tls { server.set_tls_mode(TlsMode::Secure) } else { server };
-    let mut client = SentinelClient::build(sentinels, service, Some(server), SentinelServerType::Master)?;
-    within(CONNECT_WITHIN.max(settings.deadline), client.async_get_client()).await
-}
-
-async fn cluster(settings: &Settings) -> RedisResult<Connection> {
-    let nodes: Vec<_> = settings
-        .nodes
-        .iter()
-        .map(|address| node(settings, address, &settings.login, 0))
-        .collect::<RedisResult<_>>()?;
-    let client = ClusterClientBuilder::new(nodes)
-        .connection_timeout(CONNECT_WITHIN.max(settings.deadline))
-        .response_timeout(ANSWER_WITHIN.max(settings.deadline))
-        .tcp_settings(TcpSettings::default().set_nodelay(true))
-        .build()?;
-    within(2 * CONNECT_WITHIN.max(settings.deadline), client.get_async_connection())
-        .await
-        .map(Connection::Cluster)
-}
-
-fn node(
-    settings: &Settings,
-    address: &(String, u16),
-    with: &Login,
-    database: i64,
-) -> RedisResult<ConnectionInfo> {
-    let (host, port) = address;
-    let scheme = if settings.tls { "rediss" } else { "redis" };
-    let info = format!("{scheme}://{host}:{port}").into_connection_info()?;
-    Ok(info
-        .set_redis_settings(login(with, database))
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true)))
-}
-
-fn login(with: &Login, database: i64) -> RedisConnectionInfo {
-    let mut info = RedisConnectionInfo::default().set_db(database).set_skip_set_lib_name();
-    if let Some(user) = &with.user {
-        info = info.set_username(user);
-    }
-    if let Some(password) = &with.password {
-        info = info.set_password(password);
-    }
-    info
-}
-
-async fn within<T>(span: Duration, work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-    let late = |_| RedisError::from((ErrorKind::Io, "no answer in time"));
-    tokio::time::timeout(span, work).await.map_err(late)?
+/// What a script answers, in the types that it answers in.
+fn read<T: FromRedisValue>(answer: RedisResult<Value>) -> Result<T, Trouble> {
+    let value = answer.map_err(|error| Trouble::of(&error))?;
+    redis::from_redis_value(value).map_err(|_| Trouble::Nonsense)
 }

@@ -3,46 +3,50 @@
 //! Each process keeps its own lines in memory, and the server keeps for each account one line per process. What a
 //! process knows of the others is the sum of their lines, which it evaluates at each moment. `docs/redis.md` describes
 //! what that promises and what it costs.
+//!
+//! Its layers, of which each uses only those below it:
+//!
+//! | layer | knows |
+//! |---|---|
+//! | `task` | tokio: tells the desk what happens, and does what it says |
+//! | `link` | the client: connections, and the scripts over them |
+//! | `desk` | what goes to the servers and when, and what is done when they fail; no I/O |
+//! | `ledger` | this process's lines, the others' lines, and every decision that is made here |
+//! | `script` | what the servers run: texts, arguments, answers |
+//! | `connect` | where the servers are: one, behind sentinels or in a cluster; with TLS or without |
+//! | `uri`, `settings`, `topology`, `tls` | what the URI says |
+//! | `trouble` | what can go wrong |
 
-mod beat;
-mod calls;
-mod candidate;
-mod core;
+mod connect;
 mod desk;
-mod exchange;
-#[cfg(test)]
-mod fidelity;
-mod flush;
-mod health;
+mod ledger;
 mod link;
-mod local;
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod overshoot;
-mod peers;
-mod publish;
-mod random;
-#[cfg(test)]
-mod schedules;
+mod script;
 mod settings;
+mod task;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod topology;
 mod trouble;
+mod uri;
 
 use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, OnceLock, mpsc};
-use std::thread;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use self::candidate::Candidate;
-use self::core::Core;
-use self::desk::{Desk, Message};
-use self::settings::{Settings, Topology};
+use self::desk::{Candidate, Event};
+use self::ledger::Ledgers;
+use self::task::Inbox;
+use self::tls::TlsFiles;
+pub(in crate::store) use self::uri::RedisUri;
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
-use crate::store::uri::UriError;
+use crate::store::uri::error::UriFault;
 use crate::store::{
     Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
 };
@@ -59,78 +63,73 @@ const SAVE_WITHIN: Duration = Duration::from_secs(1);
 ///
 /// It connects when it is given its clock, on a thread of its own. Dropping it publishes what is left to publish.
 pub struct Redis {
-    core: Arc<Core>,
-    desk: OnceLock<UnboundedSender<Message>>,
-}
-
-/// Whether a URI is sound; no store is made of it.
-pub(in crate::store) fn check_uri(uri: &str) -> Result<(), UriError> {
-    Settings::of_uri(uri).map(drop)
+    ledgers: Arc<Ledgers>,
+    /// The way to the desk, once the store has begun.
+    inbox: OnceLock<Inbox>,
 }
 
 impl Redis {
-    /// The store of a URI: `redis://`, `rediss://`, `redis+sentinel://` or `redis+cluster://`.
+    /// The store of a URI.
     ///
     /// # Errors
     ///
-    /// What is wrong with the URI, without its passwords.
-    pub fn of_uri(uri: &str) -> Result<Self, UriError> {
-        Ok(Self { core: Arc::new(Core::new(Settings::of_uri(uri)?)), desk: OnceLock::new() })
+    /// A certificate or a key that cannot be read.
+    pub(in crate::store) fn new(uri: &RedisUri) -> Result<Self, UriFault> {
+        let settings = uri.settings().clone();
+        settings.tls.as_ref().map_or(Ok(()), TlsFiles::check)?;
+        Ok(Self { ledgers: Arc::new(Ledgers::new(settings, random())), inbox: OnceLock::new() })
     }
 
     fn start(&self) -> std::io::Result<()> {
-        let (inbox, letters) = unbounded_channel();
         let (started, is_started) = mpsc::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let desk = Desk::new(Arc::clone(&self.core), letters, inbox.clone(), started);
-        thread::Builder::new().name("timebudget-redis".into()).spawn(move || runtime.block_on(desk.run()))?;
-        // Begun once, as the contract says; a second desk would find no letters.
-        let _ = self.desk.set(inbox);
-        let _ = is_started.recv_timeout(START_WITHIN.max(self.core.settings.deadline));
+        let inbox = task::start(Arc::clone(&self.ledgers), random(), started)?;
+        // Begun once, as the contract says.
+        let _ = self.inbox.set(inbox);
+        let _ = is_started.recv_timeout(START_WITHIN.max(self.ledgers.settings.deadline));
         Ok(())
     }
 
     fn flush(&self) -> Result<(), Fault> {
         let (done, is_done) = mpsc::channel();
-        let asked = self.desk.get().is_some_and(|desk| desk.send(Message::Flush(done)).is_ok());
+        let asked = self.inbox.get().is_some_and(|inbox| inbox.tell(Event::Flush(done)));
         if !asked {
             return Ok(()); // Nothing was ever published.
         }
         let late = |_| Err(Fault("redis: what was spent last was not stored in time".to_owned()));
-        is_done.recv_timeout(SAVE_WITHIN.max(self.core.settings.deadline)).unwrap_or_else(late)
+        is_done.recv_timeout(SAVE_WITHIN.max(self.ledgers.settings.deadline)).unwrap_or_else(late)
     }
 }
 
 impl Store for Redis {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
-        self.core.memory.open(spec)
+        self.ledgers.memory.open(spec)
     }
 
     fn begin(&self, clock: Reading) {
         // Given once, as the contract says.
-        let _ = self.core.clock.set(clock);
+        let _ = self.ledgers.clock.set(clock);
         if let Err(error) = self.start() {
             log::error!("redis: no thread to speak to it with ({error}); it is not asked");
         }
     }
 
     fn secret(&self) -> Option<[u8; 16]> {
-        Some(self.core.settings.hash_secret())
+        Some(self.ledgers.settings.hash_secret())
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
-        self.core.admit(claims, mode, self.core.agreed(now))
+        self.ledgers.admit(claims, mode, self.ledgers.agreed(now))
     }
 
     fn ask(&self, claims: &[Claim], mode: Mode, now: Now) -> Asking {
-        let now = self.core.agreed(now);
-        let due = Tick(now.tick.0.saturating_add(self.core.settings.deadline.as_micros() as i64));
+        let now = self.ledgers.agreed(now);
+        let due = Tick(now.tick.0.saturating_add(self.ledgers.settings.deadline.as_micros() as i64));
         let (reply, answered) = oneshot::channel();
-        let apart = self.core.settings.topology == Topology::Cluster;
-        let candidate = Candidate::new(claims, mode, now, due, apart, reply);
-        if let Some(desk) = self.desk.get() {
-            // A desk that has ended drops the letter, and with it the other end of `answered`.
-            let _ = desk.send(Message::Ask(candidate));
+        let is_apart = self.ledgers.is_clustered();
+        let candidate = Candidate::new(claims.to_vec(), mode, now, due, is_apart, reply);
+        if let Some(inbox) = self.inbox.get() {
+            // A task that has ended drops the letter, and with it the other end of `answered`.
+            let _ = inbox.tell(Event::Ask(candidate));
         }
         Box::pin(async move {
             let stopped = |_| Fault("it has stopped".to_owned());
@@ -139,38 +138,37 @@ impl Store for Redis {
     }
 
     fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        let now = self.core.agreed(now);
-        self.core.memory.pause(claims, cost, now);
-        self.core.touch_timed(claims, now);
+        let now = self.ledgers.agreed(now);
+        self.ledgers.memory.pause(claims, cost, now);
+        self.ledgers.touch_timed(claims, now);
     }
 
     fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        let now = self.core.agreed(now);
-        self.core.memory.resume(claims, cost, now);
-        self.core.touch_timed(claims, now);
+        let now = self.ledgers.agreed(now);
+        self.ledgers.memory.resume(claims, cost, now);
+        self.ledgers.touch_timed(claims, now);
     }
 
     fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
-        self.core.look(claims, progress, self.core.agreed(now));
+        self.ledgers.look(claims, progress, self.ledgers.agreed(now));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
-        self.core.settle(claims, settlement, self.core.agreed(now));
+        self.ledgers.settle(claims, settlement, self.ledgers.agreed(now));
     }
 
     fn tidy(&self, now: Now) {
-        let now = self.core.agreed(now);
-        self.core.memory.tidy(now);
-        self.core.peers.sweep(|book| self.core.memory.window(book, now).window.start);
+        let now = self.ledgers.agreed(now);
+        self.ledgers.tidy(now);
     }
 
     /// Publishes what the server does not know yet: all that this process has spent and runs.
-    fn save(&self, _secret: &[u8; 16], _now: Now) -> Result<(), Fault> {
+    fn save(&self, _secret: &[u8; 16], _learned: &[Learned], _now: Now) -> Result<(), Fault> {
         self.flush()
     }
 
     fn census(&self) -> Census {
-        Census { degraded: self.core.degraded(), ..self.core.memory.census() }
+        Census { degraded: self.ledgers.degraded(), ..self.ledgers.memory.census() }
     }
 }
 
@@ -178,14 +176,19 @@ impl Drop for Redis {
     fn drop(&mut self) {
         // Whoever wants to know whether it could be published saves before.
         let _ = self.flush();
-        if let Some(desk) = self.desk.get() {
-            let _ = desk.send(Message::Stop);
+        if let Some(inbox) = self.inbox.get() {
+            inbox.stop();
         }
     }
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("settings", &self.core.settings).finish_non_exhaustive()
+        f.debug_struct("Redis").field("settings", &self.ledgers.settings).finish_non_exhaustive()
     }
+}
+
+/// 64 bits that need not be secret, from the standard library's source of hash keys.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

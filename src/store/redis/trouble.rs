@@ -1,8 +1,12 @@
 //! What can be wrong with an answer, and what follows from it.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use rustls::CertificateError;
 
 /// Why a server could not be asked. Its text names no key, no address and no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +17,19 @@ pub(super) enum Trouble {
     Late,
     /// The server answers, but not to this: the code of its error.
     Code(String),
-    /// The user or the password is wrong, or may not do what is needed.
+    /// The server's certificate is not trusted, and why.
+    Untrusted(&'static str),
+    /// The server does not accept this process's certificate, or that it has none.
+    Unwelcome,
+    /// Through TLS the two do not understand each other.
+    NoTls,
+    /// This process's own files of certificates and keys cannot be read.
+    Certificates(String),
+    /// The sentinels know no service of this name.
+    NoService,
+    /// The user or the password is wrong.
+    WrongLogin,
+    /// The user may not do what is needed.
     Forbidden,
     /// An account is not what this store makes: something else writes under its prefix.
     Foreign,
@@ -23,13 +39,14 @@ pub(super) enum Trouble {
 
 impl Trouble {
     pub(super) fn of(error: &RedisError) -> Self {
+        if let Some(trouble) = of_tls(error) {
+            return trouble;
+        }
         match error.kind() {
             _ if error.is_timeout() => Self::Late,
-            ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Forbidden,
-            ErrorKind::Io
-            | ErrorKind::MasterNameNotFoundBySentinel
-            | ErrorKind::NoValidReplicasFoundBySentinel
-            | ErrorKind::ClusterConnectionNotFound => Self::Gone,
+            ErrorKind::AuthenticationFailed => Self::WrongLogin,
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Forbidden,
+            ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => Self::Gone,
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::Nonsense,
             _ => Self::of_code(error),
         }
@@ -46,7 +63,8 @@ impl Trouble {
         let codes = ["WRONGTYPE", "OOM", "READONLY", "NOAUTH", "WRONGPASS", "NOPERM", "MISCONF", "LOADING"];
         let inner = codes.into_iter().find(|code| text.contains(code));
         match inner.or_else(|| error.code()) {
-            Some("NOAUTH" | "WRONGPASS" | "NOPERM") => Self::Forbidden,
+            Some("NOAUTH" | "WRONGPASS") => Self::WrongLogin,
+            Some("NOPERM") => Self::Forbidden,
             Some("WRONGTYPE") => Self::Foreign,
             Some(code) => Self::Code(code.chars().filter(char::is_ascii_alphabetic).take(20).collect()),
             None => Self::Nonsense,
@@ -60,9 +78,50 @@ impl fmt::Display for Trouble {
             Self::Gone => f.write_str("no connection"),
             Self::Late => f.write_str("no answer in time"),
             Self::Code(code) => write!(f, "it answers {code}"),
-            Self::Forbidden => f.write_str("it does not accept the user, the password or what they are for"),
+            Self::Untrusted(why) => write!(f, "the server's certificate is not trusted: {why}"),
+            Self::Unwelcome => f.write_str("it does not accept this process's certificate, or wants one"),
+            Self::NoTls => f.write_str("it does not speak TLS, or none that this process speaks"),
+            Self::Certificates(fault) => write!(f, "{fault}"),
+            Self::NoService => f.write_str("the sentinels know no service of this name"),
+            Self::WrongLogin => f.write_str("it does not accept the user or the password"),
+            Self::Forbidden => f.write_str("the user may not do what is needed; docs/redis.md lists it"),
             Self::Foreign => f.write_str("an account is not a hash: something else writes under the prefix"),
             Self::Nonsense => f.write_str("its answers make no sense"),
         }
+    }
+}
+
+/// The trouble with TLS that an error is, if it is one.
+fn of_tls(error: &RedisError) -> Option<Trouble> {
+    match tls_error(error)? {
+        rustls::Error::InvalidCertificate(fault) => Some(Trouble::Untrusted(why_untrusted(fault))),
+        // What else the other side may say is about keys and certificates of this side.
+        rustls::Error::AlertReceived(_) => Some(Trouble::Unwelcome),
+        _ => Some(Trouble::NoTls),
+    }
+}
+
+/// The error of TLS in an error of the client: it lies in one of I/O, and that behind a counted reference.
+fn tls_error(error: &RedisError) -> Option<&rustls::Error> {
+    let source = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    let io: &io::Error = source.downcast_ref()?;
+    io.get_ref()?.downcast_ref()
+}
+
+/// Why a certificate is not trusted. The texts are the same at each attempt, so that each is logged once.
+const fn why_untrusted(fault: &CertificateError) -> &'static str {
+    match fault {
+        CertificateError::UnknownIssuer => "its issuer is unknown; ca=FILE names a private authority",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is not for the host that the URI names"
+        }
+        CertificateError::Revoked => "it was revoked",
+        CertificateError::BadSignature => "its signature is wrong",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not for servers"
+        }
+        _ => "it cannot be verified",
     }
 }

@@ -1,0 +1,146 @@
+//! A directory in bench's layout, from its files to one configuration.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::config::configuration::{Configuration, process, store};
+use crate::config::directory::{self, COMMON, Found, unreadable};
+use crate::config::layer::{Layer, Scope};
+use crate::config::on_error::WrongSite;
+use crate::config::options::Options;
+use crate::config::owners;
+use crate::config::past::Past;
+use crate::config::problem::{Errors, Problem};
+use crate::config::references::References;
+use crate::config::remembered::Remembered;
+use crate::config::report::{Findings, Report};
+use crate::config::standing::Standing;
+use crate::config::unknown_hosts::{default_site, out_of_reach, site_header};
+use crate::config::{ANY_HOST, Loaded};
+use crate::model::host::Host;
+use crate::model::rule::Rule;
+use crate::model::site::Site;
+
+/// A directory that is read.
+pub(super) struct Bench<'a> {
+    dir: &'a Path,
+    options: &'a Options,
+    report: Report,
+}
+
+impl<'a> Bench<'a> {
+    /// A directory of which nothing has been read.
+    pub(super) fn new(dir: &'a Path, options: &'a Options) -> Self {
+        Self { dir, options, report: options.report() }
+    }
+
+    /// What its files say together.
+    ///
+    /// A mistake in a site's own file is that site's: only what concerns all of them is an error here, and then the past
+    /// stays as it is.
+    pub(super) fn read(
+        mut self,
+        remembered: &mut Remembered,
+        past: &mut Past,
+    ) -> Result<Configuration, Errors> {
+        let environment = &self.options.environment;
+        let (common, found, nameless) = self.files(remembered);
+        let first = self.report.errors();
+        self.report.keeps_accounts_in(&store(&common, environment).0);
+        let standing = |found| Standing::of(found, &common, environment, past, &mut self.report);
+        let mut sites: Vec<_> = found.into_iter().map(standing).collect();
+        let owners = self.give_hosts(&mut sites, past);
+        let fallback = self.fallback(&common);
+        let wrong = wrong(&sites, nameless);
+        let unmet = if wrong.is_empty() { self.unmet(&sites, &fallback, &common) } else { Vec::new() };
+        self.report.begin(&self.dir.join(COMMON).display().to_string());
+        let default_site = default_site(&sites, &common, &fallback, &mut self.report);
+        let site_header = site_header(&common, &fallback, &mut self.report);
+        let (store, process) = process(&common, environment, &mut self.report);
+        let (errors, mut warnings) = self.report.into_problems();
+        if !errors.is_empty() {
+            return Err(all(&errors, first, &wrong));
+        }
+        if site_header.is_none() {
+            warnings.extend(out_of_reach(&sites, default_site.as_deref()));
+        }
+        let mut entries: Vec<_> =
+            sites.iter().map(|site| (site.name.clone(), site.now.entries.clone())).collect();
+        if default_site.is_none() {
+            entries.push((ANY_HOST.to_owned(), environment.layer.entries(&common)));
+        }
+        let named = sites.iter().map(|site| (site.name.clone(), site.now.site.clone())).collect();
+        let last_right = sites.into_iter().filter(Standing::has_rules).map(|site| (site.name, site.now));
+        *past = Past { sites: last_right.collect(), owners };
+        let loaded = Loaded { sites: named, default_site, fallback, site_header, wrong, warnings };
+        Ok(Configuration { loaded, store, process, sites: entries, unmet })
+    }
+
+    /// The common file, the sites, and those that cannot be one.
+    fn files(&mut self, remembered: &mut Remembered) -> (Layer, Vec<Found>, Vec<Found>) {
+        remembered.begin_round();
+        let report = &mut self.report;
+        let common = remembered.layer(&self.dir.join(COMMON), Scope::Common, report);
+        let found = directory::sites(self.dir, remembered, report);
+        report.begin(&self.dir.display().to_string());
+        let (sites, nameless) = found.unwrap_or_else(|error| {
+            report.wrong_file(unreadable(&error));
+            (Vec::new(), Vec::new())
+        });
+        if common.is_none() && sites.is_empty() && nameless.is_empty() && !report.has_errors() {
+            report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
+        }
+        (common.unwrap_or_default(), sites, nameless)
+    }
+
+    /// Gives each site the hosts that it is to answer for.
+    fn give_hosts(&mut self, sites: &mut [Standing], past: &Past) -> HashMap<Host, String> {
+        let claimants: Vec<_> = sites.iter().map(Standing::claimant).collect();
+        let owned = owners::settled(&claimants, &past.owners);
+        for (site, hosts) in sites.iter_mut().zip(owned.hosts) {
+            site.now.site.hosts = hosts;
+        }
+        self.report.add(Findings { errors: Vec::new(), warnings: owned.warnings });
+        owned.owners
+    }
+
+    /// The site of hosts that have none.
+    fn fallback(&mut self, common: &Layer) -> Site {
+        let alone = self.options.environment.layer.clone();
+        // With a default site, nobody is answered by the common file alone.
+        match common.default_site() {
+            Some(_) => alone.unchecked_site(ANY_HOST, common),
+            None => alone.site(ANY_HOST, common, &mut self.report),
+        }
+    }
+
+    /// What the common file's tiers and overrides say of rules that no site has, nor the one for unknown hosts.
+    ///
+    /// It is no error of the common file: whoever renames a rule in a site's own file would stop every other site's
+    /// reload.
+    fn unmet(&mut self, sites: &[Standing], fallback: &Site, common: &Layer) -> Vec<Problem> {
+        if self.report.has_errors() {
+            return Vec::new(); // Rules that could not be read would be missed.
+        }
+        let alone = Layer::default().unchecked_site("", common);
+        let all = sites.iter().map(|site| &site.now.site).chain([fallback]);
+        let rules: Vec<&Rule> = all.flat_map(|site| &site.rules).collect();
+        let (site, origins) = (&alone, &common.origins);
+        let ((), found) = self
+            .report
+            .apart(|report| References { site, origins, report }.check_rules(&common.file, &rules));
+        found.errors
+    }
+}
+
+fn wrong(sites: &[Standing], nameless: Vec<Found>) -> Vec<WrongSite> {
+    let wrong = sites.iter().filter_map(|site| site.wrong.clone());
+    wrong.chain(nameless.into_iter().map(Found::into_wrong)).collect()
+}
+
+/// All errors, each once: those of the common file, those of sites, and what became of them together.
+fn all(errors: &[Problem], first: usize, wrong: &[WrongSite]) -> Errors {
+    let (before, after) = errors.split_at(first);
+    let of_sites = wrong.iter().flat_map(|wrong| wrong.errors.problems());
+    Errors::distinct(before.iter().chain(of_sites).chain(after))
+}

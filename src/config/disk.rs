@@ -1,0 +1,115 @@
+//! The file system: the only part of configuration that touches it.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use crate::clock;
+
+/// The largest site file that is read, in bytes: whoever may write one site's file is not to fill the memory of all.
+const LARGEST: u64 = 16 << 20;
+
+/// A change this soon after another may bear the same stamp: file systems count time in steps of up to 10 ms.
+const STEP_NANOS: i128 = 50_000_000;
+
+/// The same where a file system counts in whole seconds, or in two.
+const COARSE_STEP_NANOS: i128 = 3_000_000_000;
+
+/// What tells one state of a file from another, without a look into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    length: u64,
+    /// Nanoseconds since 1970.
+    modified: i128,
+    #[cfg(unix)]
+    inode: (u64, u64),
+    /// Nanoseconds since 1970. Unlike the time of modification, nobody can set it back.
+    #[cfg(unix)]
+    changed: i128,
+    /// Whether a later change may bear the same stamp.
+    pub(super) is_fresh: bool,
+}
+
+/// The text of a file.
+pub(super) fn text(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path)
+}
+
+/// The stamp of a file in a directory of sites; `None` if there is no such file.
+///
+/// What is no file, and would never end or wait for somebody who writes, is an error.
+pub(super) fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+        Ok(of) if of.is_file() && of.len() > LARGEST => Err(io::Error::other("larger than 16 MiB")),
+        Ok(of) if !of.is_file() && !of.is_dir() => Err(io::Error::other("no regular file")),
+        Ok(of) => Stamp::new(&of).map(Some),
+    }
+}
+
+/// A directory below a directory.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// What it is a link to, if it is one.
+    pub(super) target: Option<PathBuf>,
+}
+
+/// The directories in a directory, links to directories included, sorted by name.
+///
+/// A name that is no Unicode comes in a form that is no host's name, so that no request can ask for it.
+pub(super) fn directories(dir: &Path) -> io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        if path.is_dir() {
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let target = is_link.then(|| resolved(&path));
+            found.push(Entry { name, path, target });
+        }
+    }
+    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+/// A path without links; the path itself where that cannot be found out.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+impl Stamp {
+    fn new(of: &Metadata) -> io::Result<Self> {
+        let since = of.modified()?.duration_since(UNIX_EPOCH);
+        let modified = since.map_or(0, |since| since.as_nanos() as i128);
+        #[cfg(unix)]
+        let changed = {
+            use std::os::unix::fs::MetadataExt as _;
+            i128::from(of.ctime()) * 1_000_000_000 + i128::from(of.ctime_nsec())
+        };
+        #[cfg(not(unix))]
+        let changed = modified;
+        Ok(Self {
+            length: of.len(),
+            modified,
+            #[cfg(unix)]
+            inode: {
+                use std::os::unix::fs::MetadataExt as _;
+                (of.dev(), of.ino())
+            },
+            #[cfg(unix)]
+            changed,
+            is_fresh: is_fresh(changed),
+        })
+    }
+}
+
+/// Whether so little time has passed since a change that another one could bear its time. So has none since a change
+/// that is yet to come: one of two clocks is wrong.
+fn is_fresh(changed: i128) -> bool {
+    let is_coarse = changed % 1_000_000_000 == 0;
+    let step = if is_coarse { COARSE_STEP_NANOS } else { STEP_NANOS };
+    i128::from(clock::wall_clock().0) * 1_000 - changed < step
+}

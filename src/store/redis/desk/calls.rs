@@ -1,0 +1,134 @@
+//! Calls of the exchange: what is sent, and what follows from what comes back.
+
+use super::{Candidate, Command, Desk};
+use crate::model::line::Others;
+use crate::model::units::Tick;
+use crate::store::redis::script::Account;
+use crate::store::redis::script::exchange::{self, Answer, Own};
+use crate::store::redis::trouble::Trouble;
+
+/// A call that is under way.
+pub(super) struct Call {
+    /// This process's lines in it.
+    sent: Vec<Own>,
+    pub(super) sent_at: Tick,
+    /// How often something had been returned then.
+    returns: i64,
+    /// Whether one of the lines says less than the server may have told others.
+    gives_back: bool,
+    /// Those that have waited in vain are gone.
+    pub(super) candidates: Vec<Option<Candidate>>,
+    /// How many claims each candidate has.
+    claims: Vec<usize>,
+}
+
+impl Call {
+    /// The accounts whose lines are in it.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = Account> {
+        self.sent.iter().map(|own| own.account)
+    }
+}
+
+impl Desk {
+    /// Calls the exchange, with this process's lines of the accounts and with the candidates.
+    pub(super) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
+        let number = self.ledgers.take_numbers(accounts.len());
+        let sent: Vec<Own> = accounts.iter().map(|account| self.ledgers.own(*account, self.now)).collect();
+        let questions: Vec<_> = candidates.iter().map(|candidate| candidate.question(accounts)).collect();
+        let prefix = &self.ledgers.settings.prefix;
+        let arguments = exchange::arguments(prefix, self.ledgers.process, number, &sent, &questions);
+        let claims = questions.into_iter().map(|question| question.claims.len()).collect();
+        let gives_back = self.note_sent(&sent);
+        let (sent_at, returns) = (self.now.tick, self.ledgers.returns());
+        let candidates = candidates.into_iter().map(Some).collect();
+        self.calls.insert(number, Call { sent, sent_at, returns, gives_back, candidates, claims });
+        self.commands.push(Command::Exchange(number, arguments));
+    }
+
+    pub(super) fn finish(&mut self, number: u64, answer: Result<Vec<i64>, Trouble>) {
+        // Calls over a connection that was given up are forgotten.
+        let Some(call) = self.calls.remove(&number) else { return };
+        for account in call.accounts() {
+            self.busy.remove(&account);
+        }
+        let claims = call.claims.iter().copied();
+        let answer = answer
+            .and_then(|numbers| exchange::answer(numbers, call.sent.len(), claims).ok_or(Trouble::Nonsense));
+        self.note_flushed(number, &call, answer.as_ref().err());
+        match answer {
+            Ok(answer) => self.conclude(call, answer),
+            Err(trouble) => self.fail(call, &trouble),
+        }
+    }
+
+    /// Decides without the server over those whose calls are under way, and forgets the calls.
+    pub(super) fn forget_calls(&mut self) {
+        self.busy.clear();
+        for (_, call) in std::mem::take(&mut self.calls) {
+            self.abandon(call);
+        }
+    }
+
+    /// Notes that lines are sent; says whether one of them gives something back.
+    fn note_sent(&mut self, sent: &[Own]) -> bool {
+        let mut gives_back = false;
+        for own in sent {
+            self.busy.insert(own.account);
+            gives_back |= self.ledgers.note_sent(own, self.now);
+        }
+        gives_back
+    }
+
+    fn conclude(&mut self, call: Call, answer: Answer) {
+        self.health.note_answered(self.now.tick.since(call.sent_at), self.ledgers.settings.deadline);
+        self.health.has_returned |= call.gives_back;
+        let read_at = Tick(call.sent_at.0 + (self.now.tick.0 - call.sent_at.0) / 2);
+        let mut has_lost = false;
+        for (own, (before, line)) in call.sent.iter().zip(answer.accounts) {
+            let others = Others { line, read_at };
+            has_lost |= self.ledgers.hear(own, before, others, call.returns, self.now);
+        }
+        if has_lost {
+            self.tell_again();
+        }
+        let mut has_strayed = false;
+        for (candidate, decided) in call.candidates.into_iter().zip(answer.verdicts) {
+            match (candidate, decided.admitted) {
+                (Some(candidate), Some(admitted)) => {
+                    let next = candidate.conclude(&self.ledgers, admitted, &decided.claims, self.now);
+                    self.waiting.extend(next);
+                }
+                (Some(candidate), None) => candidate.decide_degraded(&self.ledgers, self.now),
+                (None, _) => has_strayed = true,
+            }
+        }
+        if has_strayed {
+            self.correct(&call.sent);
+        }
+    }
+
+    fn fail(&mut self, call: Call, trouble: &Trouble) {
+        if trouble.is_local() || self.ledgers.is_clustered() {
+            self.log_once(trouble);
+            self.avoid(call.accounts());
+            self.abandon(call);
+        } else {
+            self.abandon(call);
+            self.lose(trouble);
+        }
+    }
+
+    fn abandon(&self, call: Call) {
+        self.correct(&call.sent);
+        for candidate in call.candidates.into_iter().flatten() {
+            candidate.decide_degraded(&self.ledgers, self.now);
+        }
+    }
+
+    /// The server may have stored what is not so, and told others: the next publication puts it right.
+    fn correct(&self, sent: &[Own]) {
+        for own in sent {
+            self.ledgers.correct(own.account, self.now);
+        }
+    }
+}

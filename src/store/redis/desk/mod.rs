@@ -1,0 +1,137 @@
+//! The desk: through which everything goes to the servers, without a socket, a clock or a thread of its own.
+//!
+//! It is told what happens and when, and says what is to be done. So everything that goes wrong between a process and
+//! its servers can be tried without either.
+//!
+//! While a call is under way its accounts are *busy*: requests that arrive for one of them, and publications of its
+//! line, wait for the answer and then share the next call. So this process's lines reach the server in order, and its
+//! requests are decided one after another however many arrive at once.
+
+mod batch;
+mod calls;
+mod candidate;
+mod flush;
+mod health;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use self::calls::Call;
+pub(crate) use self::candidate::Candidate;
+use self::flush::Flush;
+use self::health::Health;
+use crate::model::now::Now;
+use crate::model::units::{Micros, Tick};
+use crate::store::Fault;
+use crate::store::redis::ledger::Ledgers;
+use crate::store::redis::script::{Account, Arguments, beat};
+use crate::store::redis::trouble::Trouble;
+
+/// How often it is looked for lines to publish, in microseconds.
+const LOOK_EVERY: Micros = Micros(10_000);
+
+/// What the desk is told.
+pub(crate) enum Event {
+    /// A request asks.
+    Ask(Candidate),
+    /// The call of that number has been answered, or has failed.
+    Answered(u64, Result<Vec<i64>, Trouble>),
+    /// A beat that was sent at that tick has been answered, or has failed.
+    Beaten(Tick, Result<beat::Reply, Trouble>),
+    /// A connection has been made, and was sent a first beat at that tick; or none could be made.
+    Linked(Tick, Result<beat::Reply, Trouble>),
+    /// Publish what is not published yet, and say when it is.
+    Flush(mpsc::Sender<Result<(), Fault>>),
+}
+
+/// What is to be done.
+pub(crate) enum Command {
+    /// Call the exchange; the answer belongs to that number.
+    Exchange(u64, Arguments),
+    /// Call the beat; the answer belongs to that tick.
+    Beat(Tick, Arguments),
+    /// Give up the connection, if there is one, and after a while make one that begins with this beat.
+    Connect(Duration, Arguments),
+}
+
+/// Everything that goes to the servers, and what waits to go.
+pub(crate) struct Desk {
+    ledgers: Arc<Ledgers>,
+    /// The moment of what is being handled.
+    now: Now,
+    /// Whether there is a connection.
+    is_linked: bool,
+    health: Health,
+    waiting: VecDeque<Candidate>,
+    /// The calls under way, by number.
+    calls: HashMap<u64, Call>,
+    /// The accounts of the calls under way.
+    busy: HashSet<Account>,
+    /// Those who wait until lines are stored.
+    flushes: Vec<Flush>,
+    /// When it was last looked for lines to publish.
+    looked_at: Tick,
+    commands: Vec<Command>,
+}
+
+impl Desk {
+    /// A desk that begins at `now` and tells `started` once it is known whether the server answers; `seed` is what its
+    /// random numbers come from.
+    pub(crate) fn new(ledgers: Arc<Ledgers>, now: Now, seed: u64, started: mpsc::Sender<()>) -> Self {
+        let mut desk = Self {
+            ledgers,
+            now,
+            is_linked: false,
+            health: Health::new(seed, started),
+            waiting: VecDeque::new(),
+            calls: HashMap::new(),
+            busy: HashSet::new(),
+            flushes: Vec::new(),
+            looked_at: now.tick,
+            commands: Vec::new(),
+        };
+        desk.connect();
+        desk
+    }
+
+    /// Hears what has happened by `now`, and says what is to be done.
+    ///
+    /// Whatever is due by then is done, however much has happened: no crowd of requests keeps a beat from being sent or
+    /// a request from being given up.
+    pub(crate) fn handle(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Vec<Command> {
+        self.now = now;
+        events.into_iter().for_each(|event| self.hear(event));
+        self.give_up_on_late();
+        if now.tick.since(self.looked_at) >= LOOK_EVERY {
+            self.look_around();
+        }
+        self.dispatch();
+        std::mem::take(&mut self.commands)
+    }
+
+    /// How long there is nothing to do unless something happens.
+    pub(crate) fn idle_for(&self, now: Tick) -> Duration {
+        let look = Tick(self.looked_at.0 + LOOK_EVERY.0 as i64);
+        self.first_due().map_or(look, |due| due.min(look)).since(now).into()
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Ask(candidate) => self.waiting.push_back(candidate),
+            Event::Answered(number, answer) => self.finish(number, answer),
+            Event::Beaten(sent_at, reply) => self.hear_beat(sent_at, reply),
+            Event::Linked(sent_at, reply) => self.hear_of_link(sent_at, reply),
+            Event::Flush(done) => self.flush(done),
+        }
+    }
+
+    /// Beats and publishes what is due.
+    fn look_around(&mut self) {
+        self.looked_at = self.now.tick;
+        if self.is_linked {
+            self.beat();
+            self.publish_due();
+        }
+    }
+}

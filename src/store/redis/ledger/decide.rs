@@ -1,0 +1,134 @@
+//! Decisions that need nobody's answer: of what is known here, and of what must not wait.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use smallvec::SmallVec;
+
+use super::peers::Ceiling;
+use super::{Ledgers, is_timed};
+use crate::model::line::Line;
+use crate::model::now::Now;
+use crate::model::share::equal_share;
+use crate::store::redis::script::Account;
+use crate::store::redis::settings::{OnFault, SyncMode};
+use crate::store::{Charge, Claim, Counts, Fault, Mode, Progress, Store as _, Verdict};
+
+impl Ledgers {
+    /// Decides, unless the server has to be asked.
+    pub(crate) fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        self.memory.send_newcomers_aside(claims, now);
+        self.look(claims, Progress::default(), now);
+        let (healthy, batched) = (self.is_healthy(), self.settings.mode == SyncMode::Batched);
+        if mode == Mode::Force || (healthy && batched && claims.iter().all(is_timed)) {
+            return Ok(self.decide(claims, mode, now, None));
+        }
+        if !healthy {
+            return self.decide_degraded(claims, mode, now);
+        }
+        Ok(if self.is_surely_refused(claims, now) { Verdict::Refused } else { Verdict::Open })
+    }
+
+    /// Decides while the server cannot be asked.
+    pub(crate) fn decide_degraded(
+        &self,
+        claims: &mut [Claim],
+        mode: Mode,
+        now: Now,
+    ) -> Result<Verdict, Fault> {
+        self.degraded.fetch_add(1, Relaxed);
+        self.look(claims, Progress::default(), now);
+        match self.settings.on_fault {
+            OnFault::Local => Ok(self.decide(claims, mode, now, Some(self.outages.load(Relaxed)))),
+            OnFault::Allow => Ok(self.decide(claims, Mode::Force, now, None)),
+            OnFault::Refuse => Err(Fault("it cannot be asked".to_owned())),
+        }
+    }
+
+    /// Decides over claims that were weighed, by this process's lines and what is known of the others'.
+    ///
+    /// What the others have spent is taken off the quotas, for the memory store knows of this process only.
+    fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now, outage: Option<u64>) -> Verdict {
+        let quotas: SmallVec<[u64; 4]> = claims.iter().map(|claim| claim.quota).collect();
+        for at in 0..claims.len() {
+            claims[at].quota = self.own_quota(Account::at(claims, at), &claims[at], now, outage);
+        }
+        // The memory store never fails.
+        let verdict = self.memory.admit(claims, mode, now).unwrap_or(Verdict::Refused);
+        for (at, quota) in quotas.into_iter().enumerate() {
+            claims[at].quota = quota;
+            self.touch(Account::at(claims, at), &claims[at], now, claims[at].ticket.is_some());
+            self.add_others(claims, at, now);
+        }
+        if verdict == Verdict::Refused && outage.is_none() {
+            self.want_unless_sure(claims, now);
+        }
+        verdict
+    }
+
+    /// Has the others asked about where they may not need any more what a request was refused for.
+    fn want_unless_sure(&self, claims: &[Claim], now: Now) {
+        let mut seen: SmallVec<[Claim; 4]> = SmallVec::from_slice(claims);
+        if !self.is_surely_refused(&mut seen, now) {
+            for at in (0..claims.len()).filter(|at| claims[*at].refuses()) {
+                self.peers.want(Account::at(claims, at), claims[at].standing.window.start, now.tick);
+            }
+        }
+    }
+
+    /// Whether what is settled fills a quota: then nobody needs to be asked.
+    ///
+    /// What others run is no reason, since it may have ended; nor are places, which others may have left; nor is what
+    /// others had spent before somebody returned something. Rules that count refusals have to ask.
+    fn is_surely_refused(&self, claims: &mut [Claim], now: Now) -> bool {
+        if claims.iter().any(|claim| claim.counts != Counts::Served) {
+            return false;
+        }
+        for at in 0..claims.len() {
+            let settled = self.settled(Account::at(claims, at), &claims[at], now);
+            let claim = &mut claims[at];
+            claim.standing.refuses = match claim.charge {
+                Charge::Time { .. } | Charge::Place => settled >= claim.quota,
+                Charge::Requests { cost } => settled.saturating_add(cost.max(1)) > claim.quota,
+            };
+        }
+        claims.iter().any(Claim::refuses)
+    }
+
+    /// What an account, by a claim that was weighed, has certainly spent: all that is spent here, and what the others had
+    /// spent when they were heard.
+    fn settled(&self, account: Account, claim: &Claim, now: Now) -> u64 {
+        let (known, is_certain) = self.peers.others_for_sure(account, claim, self.returns());
+        let now_known = known.at(now.tick);
+        // Saturating, for others may have been heard in the meantime.
+        let less = |known: u64| claim.standing.spent.saturating_sub(known);
+        match claim.charge {
+            Charge::Place => less(now_known.admitted.into()),
+            Charge::Time { .. } | Charge::Requests { .. } => {
+                less(now_known.spent).saturating_add(if is_certain { known.line.spent } else { 0 })
+            }
+        }
+    }
+
+    fn own_quota(&self, account: Account, claim: &Claim, now: Now, outage: Option<u64>) -> u64 {
+        let others = self.others(account, claim, now);
+        let left = claim.quota.saturating_sub(charged(claim, &others));
+        let Some(outage) = outage else { return left };
+        let own = claim.standing.spent.saturating_add(claim.standing.hold);
+        let own = own.saturating_sub(charged(claim, &others));
+        let share = equal_share(left.saturating_sub(own), self.processes());
+        let drawn = Ceiling { outage, quota: claim.quota, most: own.saturating_add(share) };
+        self.peers.with(account, claim.standing.window.start, |entry| {
+            let kept = entry.ceiling.filter(|kept| kept.outage == outage && kept.quota == claim.quota);
+            entry.ceiling.insert(kept.unwrap_or(drawn)).most.min(left)
+        })
+    }
+}
+
+/// What the others' lines take of a claim's quota.
+fn charged(claim: &Claim, others: &Line) -> u64 {
+    match claim.charge {
+        Charge::Time { .. } => others.spent.saturating_add(others.hold(claim.standing.left)),
+        Charge::Requests { .. } => others.spent,
+        Charge::Place => u64::from(others.admitted),
+    }
+}

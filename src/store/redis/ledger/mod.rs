@@ -1,0 +1,224 @@
+//! What the requests' threads and the desk share: this process's lines, what is known of the others' lines and of the
+//! server, and every decision that is made here.
+
+mod charge;
+mod decide;
+mod due;
+mod peers;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+#[cfg(test)]
+pub(crate) use self::due::Due;
+pub(crate) use self::due::Stance;
+use self::peers::Peers;
+use crate::model::line::{Line, Others};
+use crate::model::now::Now;
+use crate::model::units::{Tick, UnixMicros};
+use crate::store::memory::Memory;
+use crate::store::redis::script::Account;
+use crate::store::redis::script::exchange::{Before, Own};
+use crate::store::redis::settings::Settings;
+use crate::store::{Charge, Claim, Reading, Store as _};
+
+/// The server's clock has not been read yet.
+const UNKNOWN: i64 = i64::MIN;
+
+/// A difference of clocks that is worth a line in the log.
+const NOTEWORTHY: i64 = 1_000_000;
+
+/// This process's lines, what it knows of the others' and of the server, and the decisions that follow from it.
+pub(crate) struct Ledgers {
+    pub(crate) settings: Settings,
+    /// This process, to the others: a number that no other one has.
+    pub(crate) process: [u8; 8],
+    /// The number of the next line, which is never used again.
+    next_number: AtomicU64,
+    /// This process's own lines.
+    pub(crate) memory: Memory,
+    peers: Peers,
+    /// The clock that the store was given.
+    pub(crate) clock: OnceLock<Reading>,
+    /// The server's clock less this process's even clock.
+    offset: AtomicI64,
+    /// Whether the server can be asked.
+    healthy: AtomicBool,
+    /// How many times it could not.
+    outages: AtomicU64,
+    /// The processes last seen, this one included.
+    processes: AtomicU32,
+    /// How often something has been returned, by whatever process.
+    returns: AtomicI64,
+    degraded: AtomicU64,
+}
+
+impl Ledgers {
+    /// The ledgers of a process that the others know by `process`.
+    pub(crate) fn new(settings: Settings, process: u64) -> Self {
+        Self {
+            process: process.to_le_bytes(),
+            next_number: AtomicU64::new(1),
+            memory: Memory::new(settings.max_accounts),
+            settings,
+            peers: Peers::new(),
+            clock: OnceLock::new(),
+            offset: AtomicI64::new(UNKNOWN),
+            healthy: AtomicBool::new(false),
+            outages: AtomicU64::new(0),
+            processes: AtomicU32::new(1),
+            returns: AtomicI64::new(0),
+            degraded: AtomicU64::new(0),
+        }
+    }
+
+    /// The time, with the server's clock for a wall clock: so that all processes see the same windows.
+    pub(crate) fn agreed(&self, now: Now) -> Now {
+        match self.offset.load(Relaxed) {
+            UNKNOWN => now,
+            step => Now { step, ..now },
+        }
+    }
+
+    /// The time now, by the clock that the store was given.
+    pub(crate) fn now(&self) -> Now {
+        let before_any = Now { tick: Tick(0), utc: UnixMicros(0), step: 0 };
+        self.agreed(self.clock.get().map_or(before_any, |clock| clock()))
+    }
+
+    /// Whether the accounts of different keys lie on different servers.
+    pub(crate) fn is_clustered(&self) -> bool {
+        self.settings.topology.is_cluster()
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        self.healthy.load(Relaxed)
+    }
+
+    /// The processes last seen, this one included.
+    pub(crate) fn processes(&self) -> u32 {
+        self.processes.load(Relaxed)
+    }
+
+    /// How many decisions were made without the server that should have been asked.
+    pub(crate) fn degraded(&self) -> u64 {
+        self.degraded.load(Relaxed)
+    }
+
+    /// From now on the server is asked.
+    pub(crate) fn heal(&self, now: Now) {
+        self.healthy.store(true, Relaxed);
+        self.peers.touch_all(now.tick);
+    }
+
+    /// From now on the server is not asked.
+    pub(crate) fn degrade(&self) {
+        let was_healthy = self.healthy.swap(false, Relaxed);
+        self.outages.fetch_add(u64::from(was_healthy), Relaxed);
+    }
+
+    /// Notes how many processes the server has heard of lately.
+    pub(crate) fn hear_processes(&self, processes: u32) {
+        self.processes.store(processes.max(1), Relaxed);
+    }
+
+    /// How often something has been returned, by whatever process, as far as is known.
+    pub(crate) fn returns(&self) -> i64 {
+        self.returns.load(Relaxed)
+    }
+
+    /// Notes how often something has been returned: what was known to be spent before may not be any more.
+    pub(crate) fn hear_returns(&self, returns: i64) {
+        self.returns.store(returns, Relaxed);
+    }
+
+    /// Whether the server's clock was ever read.
+    pub(crate) fn knows_clock(&self) -> bool {
+        self.offset.load(Relaxed) != UNKNOWN
+    }
+
+    /// Notes what the server's clock read at a moment.
+    ///
+    /// If that clock was set, everything is published once more: what the server keeps until a window has ended by its
+    /// clock may have ended now.
+    pub(crate) fn hear_clock(&self, clock: i64, at: Now) {
+        let offset = clock - at.utc.0;
+        let before = self.offset.swap(offset, Relaxed);
+        let believed = if before == UNKNOWN { at.step } else { before };
+        if (offset - believed).abs() < NOTEWORTHY {
+            return;
+        }
+        let by = (offset - believed) as f64 / 1e6;
+        if before == UNKNOWN {
+            log::warn!("redis: its clock is {by:+.3} s from this machine's; windows are cut by its clock");
+            self.memory.realign(self.agreed(at));
+        } else {
+            log::warn!("redis: its clock was set by {by:+.3} s; windows in force end when they would have");
+            self.peers.touch_all(at.tick);
+        }
+    }
+
+    /// This process's line of an account, as it is to be sent.
+    pub(crate) fn own(&self, account: Account, now: Now) -> Own {
+        let (line, in_force) = self.memory.line(account.book, account.key, now);
+        Own { account, window: in_force.window.start, left: in_force.left(now), line }
+    }
+
+    /// Takes the numbers of so many lines; returns the first.
+    pub(crate) fn take_numbers(&self, lines: usize) -> u64 {
+        self.next_number.fetch_add(lines as u64, Relaxed)
+    }
+
+    /// The number of the next line that is sent.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next_number.load(Relaxed)
+    }
+
+    /// Notes that a line is sent; says whether it gives back what the server may have told others.
+    pub(crate) fn note_sent(&self, sent: &Own, now: Now) -> bool {
+        self.peers.with(sent.account, sent.window, |entry| {
+            (entry.sent_at, entry.changed_at, entry.wanted) = (now.tick, None, false);
+            std::mem::take(&mut entry.returned)
+        })
+    }
+
+    /// Notes what was heard of the others when a line was sent, and when something had been returned so often; says
+    /// whether the server has lost what it had of this process.
+    pub(crate) fn hear(&self, sent: &Own, before: Before, others: Others, returns: i64, now: Now) -> bool {
+        let lost = self.peers.hear(sent.account, sent.window, before, others, returns);
+        if before == Before::Newer {
+            self.peers.touch(sent.account, sent.window, now.tick, true);
+        }
+        lost
+    }
+
+    /// Publishes a line once more, for the server may have stored what is not so, and told others.
+    pub(crate) fn correct(&self, account: Account, now: Now) {
+        let window = self.memory.window(account.book, now).window.start;
+        self.peers.give_back(account, window);
+        self.peers.touch(account, window, now.tick, true);
+    }
+
+    /// Publishes everything once more, for the server may have lost it.
+    pub(crate) fn correct_all(&self, now: Now) {
+        self.peers.touch_all(now.tick);
+    }
+
+    /// Drops the accounts of windows that have ended, and what is known of the others' lines in them.
+    pub(crate) fn tidy(&self, now: Now) {
+        self.memory.tidy(now);
+        self.peers.sweep(|book| self.memory.window(book, now).window.start);
+    }
+
+    fn touch(&self, account: Account, claim: &Claim, now: Now, changed: bool) {
+        self.peers.touch(account, claim.standing.window.start, now.tick, changed);
+    }
+
+    fn others(&self, account: Account, claim: &Claim, now: Now) -> Line {
+        self.peers.others(account, claim).at(now.tick)
+    }
+}
+
+fn is_timed(claim: &Claim) -> bool {
+    matches!(claim.charge, Charge::Time { .. })
+}

@@ -1,0 +1,199 @@
+//! What this process knows of the others' lines, and what they know of its own.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+
+use crate::model::line::Others;
+use crate::model::units::{Tick, UnixMicros};
+use crate::store::redis::script::Account;
+use crate::store::redis::script::exchange::Before;
+use crate::store::{Book, Claim};
+
+/// A power of two, so that a shard is a few bits of the key.
+const SHARDS: usize = 64;
+
+/// Before any tick, and near enough for a difference to be a number.
+const NEVER: Tick = Tick(i64::MIN / 2);
+
+/// What is known of one account.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// The start of the window that all this is about.
+    pub(crate) window: UnixMicros,
+    pub(crate) others: Others,
+    /// What the window grants, or a cap allows, by the last decision that was made here.
+    pub(crate) quota: u64,
+    /// Whether the server is known to have had this process's line.
+    stored: bool,
+    /// When this process's line was last sent.
+    pub(crate) sent_at: Tick,
+    /// Since when the stored line is not the one here.
+    pub(crate) changed_at: Option<Tick>,
+    /// Whether the account is on the list of those to look after.
+    listed: bool,
+    pub(crate) ceiling: Option<Ceiling>,
+    /// Whether this process has returned what the stored line says that it had spent.
+    pub(crate) returned: bool,
+    /// Whether a request was refused for what others may not need any more.
+    pub(crate) wanted: bool,
+    /// How often something had been returned, as far as was known, when the others were asked about.
+    pub(crate) returns: i64,
+}
+
+/// How far this process may go on its own while it cannot ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ceiling {
+    /// Which outage it was drawn in.
+    pub(crate) outage: u64,
+    pub(crate) quota: u64,
+    /// The most that this process's own spend and hold may come to.
+    pub(crate) most: u64,
+}
+
+impl Entry {
+    const fn new(window: UnixMicros) -> Self {
+        Self {
+            window,
+            others: Others::UNKNOWN,
+            quota: u64::MAX,
+            stored: false,
+            sent_at: NEVER,
+            changed_at: None,
+            listed: false,
+            ceiling: None,
+            returned: false,
+            wanted: false,
+            returns: 0,
+        }
+    }
+}
+
+/// All accounts that this process has shared, with what is known of them.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    shards: Box<[Mutex<HashMap<Account, Entry, RandomState>>]>,
+    /// The accounts that run or have changed, or whose others are to be heard.
+    active: Mutex<Vec<Account>>,
+}
+
+impl Peers {
+    pub(crate) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), active: Mutex::default() }
+    }
+
+    /// The others' lines of a claim's account; empty where nothing was heard of them.
+    pub(crate) fn others(&self, account: Account, claim: &Claim) -> Others {
+        self.others_for_sure(account, claim, 0).0
+    }
+
+    /// The same, and whether nothing was returned since they were heard; `returns` is how often something has been.
+    pub(crate) fn others_for_sure(&self, account: Account, claim: &Claim, returns: i64) -> (Others, bool) {
+        let mut shard = self.shard(account).lock();
+        let entry = shard.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
+        entry.map_or((Others::UNKNOWN, true), |entry| {
+            entry.quota = claim.quota;
+            (entry.others, entry.returns == returns)
+        })
+    }
+
+    /// Puts an account on the list; one whose line has changed since it was stored is published soon.
+    pub(crate) fn touch(&self, account: Account, window: UnixMicros, at: Tick, changed: bool) {
+        let newly_listed = self.with(account, window, |entry| {
+            if changed && entry.changed_at.is_none() {
+                entry.changed_at = Some(at);
+            }
+            !std::mem::replace(&mut entry.listed, true)
+        });
+        if newly_listed {
+            self.active.lock().push(account);
+        }
+    }
+
+    /// Notes that this process has spent less in an account than the server may have told others.
+    pub(crate) fn give_back(&self, account: Account, window: UnixMicros) {
+        self.with(account, window, |entry| entry.returned = true);
+    }
+
+    /// Puts an account on the list because a request was refused for what others may not need any more.
+    pub(crate) fn want(&self, account: Account, window: UnixMicros, at: Tick) {
+        self.with(account, window, |entry| entry.wanted = true);
+        self.touch(account, window, at, false);
+    }
+
+    /// Reads or changes what is known of an account in a window; what was known of an older one is forgotten.
+    pub(crate) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Entry) -> T) -> T {
+        let mut shard = self.shard(account).lock();
+        let entry = shard.entry(account).or_insert_with(|| Entry::new(window));
+        if entry.window != window {
+            *entry = Entry { listed: entry.listed, ..Entry::new(window) };
+        }
+        f(entry)
+    }
+
+    /// Notes what was heard of the others, when something had been returned so often; says whether the server has lost
+    /// what it had of this process.
+    pub(crate) fn hear(
+        &self,
+        account: Account,
+        window: UnixMicros,
+        before: Before,
+        others: Others,
+        returns: i64,
+    ) -> bool {
+        self.with(account, window, |entry| {
+            if others.read_at >= entry.others.read_at {
+                (entry.others, entry.returns) = (others, returns);
+            }
+            std::mem::replace(&mut entry.stored, before != Before::None) && before == Before::None
+        })
+    }
+
+    /// Takes the list.
+    pub(crate) fn take_active(&self) -> Vec<Account> {
+        std::mem::take(&mut *self.active.lock())
+    }
+
+    /// Gives back what is to stay on the list.
+    pub(crate) fn keep_active(&self, mut kept: Vec<Account>) {
+        let mut active = self.active.lock();
+        kept.append(&mut active);
+        *active = kept;
+    }
+
+    /// Takes an account off the list that was taken, unless it has changed in the meantime.
+    pub(crate) fn unlist(&self, account: Account) -> bool {
+        let mut shard = self.shard(account).lock();
+        let Some(entry) = shard.get_mut(&account) else { return true };
+        entry.listed = entry.changed_at.is_some();
+        !entry.listed
+    }
+
+    /// Puts every account on the list, for the server may have lost it.
+    pub(crate) fn touch_all(&self, at: Tick) {
+        for shard in &self.shards {
+            let mut newly_listed = Vec::new();
+            for (account, entry) in shard.lock().iter_mut() {
+                entry.changed_at.get_or_insert(at);
+                if !std::mem::replace(&mut entry.listed, true) {
+                    newly_listed.push(*account);
+                }
+            }
+            self.active.lock().append(&mut newly_listed);
+        }
+    }
+
+    /// Forgets the accounts that are not on the list and whose window is over.
+    pub(crate) fn sweep(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
+        for shard in &self.shards {
+            shard
+                .lock()
+                .retain(|account, entry| entry.listed || entry.window == window_in_force(account.book));
+        }
+    }
+
+    fn shard(&self, account: Account) -> &Mutex<HashMap<Account, Entry, RandomState>> {
+        &self.shards[account.key.shard_word() as usize % SHARDS]
+    }
+}

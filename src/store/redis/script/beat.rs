@@ -1,0 +1,44 @@
+//! The beat: whether the server still is what it was, what time it is there, and who else is.
+
+use super::{Arguments, FORMAT};
+
+/// The script's text.
+pub(crate) const SCRIPT: &str = include_str!("beat.lua");
+
+/// After how many microseconds of silence a process counts no more for equal shares.
+const FORGOTTEN_AFTER: u64 = 10_000_000;
+
+/// What the server said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Beat {
+    /// The server's clock, in microseconds since 1970.
+    pub(crate) clock: i64,
+    /// Another text than before where the server has lost its data.
+    pub(crate) era: Vec<u8>,
+    /// The processes heard of lately, this one included.
+    pub(crate) processes: u32,
+    /// How often something that was spent has been returned, by whatever process.
+    pub(crate) returns: i64,
+}
+
+/// What the script answers, as the connection hands it over.
+pub(crate) type Reply = (i64, Vec<u8>, i64, i64);
+
+/// Writes a call; `returned` says whether something was returned since the last one.
+pub(crate) fn arguments(prefix: &str, process: [u8; 8], new_era: u64, returned: bool) -> Arguments {
+    let mut arguments = Arguments::default();
+    arguments.push_key(format!("{prefix}{FORMAT}:beat").as_bytes());
+    arguments.push_bytes(&process);
+    arguments.push_bytes(&new_era.to_le_bytes());
+    arguments.push(FORGOTTEN_AFTER);
+    arguments.push(u8::from(returned));
+    arguments
+}
+
+/// Reads an answer; `None` if no server of this kind would give it.
+pub(crate) fn answer((clock, era, processes, returns): Reply) -> Option<Beat> {
+    let processes = u32::try_from(processes).ok().filter(|processes| *processes > 0)?;
+    // A clock before 1970 or after 2100 is none.
+    let is_clock = (0..4_102_444_800_000_000).contains(&clock);
+    is_clock.then_some(Beat { clock, era, processes, returns })
+}

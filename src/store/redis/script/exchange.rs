@@ -1,0 +1,184 @@
+//! The exchange: stores lines of this process, decides over requests, and tells the others' lines.
+
+use smallvec::SmallVec;
+
+use super::account::is_windowed;
+use super::{Account, Arguments};
+use crate::model::line::{FROZEN_AFTER, Line};
+use crate::model::units::{Micros, UnixMicros};
+use crate::store::{Charge, Claim, Counts};
+
+/// The script's text.
+pub(crate) const SCRIPT: &str = include_str!("exchange.lua");
+
+/// How long accounts are kept after their window, for processes whose clocks are late: 10 minutes.
+const GRACE_MS: u64 = 600_000;
+
+/// This process's line of an account, as it is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own {
+    pub(crate) account: Account,
+    /// The start of the window that the line belongs to.
+    pub(crate) window: UnixMicros,
+    /// What is left of that window.
+    pub(crate) left: Micros,
+    pub(crate) line: Line,
+}
+
+/// A request that the server is to decide over.
+#[derive(Clone, Debug)]
+pub(crate) struct Question<'a> {
+    /// Whether it is charged and never refused.
+    pub(crate) is_forced: bool,
+    /// The claims, each with the position of its account among the lines that are sent, counted from 1.
+    pub(crate) claims: SmallVec<[(usize, &'a Claim); 4]>,
+}
+
+/// Which line of this process the server had before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// An older one than that which was sent.
+    Older,
+    /// A newer one: then nothing was stored.
+    Newer,
+    None,
+}
+
+/// What the server said.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// For each account which line of this process was there, and the others' lines.
+    pub(crate) accounts: Vec<(Before, Line)>,
+    /// For each request what was decided.
+    pub(crate) verdicts: Vec<Decided>,
+}
+
+/// What the server has decided over one request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    /// Whether it is admitted; `None` if that was not decided.
+    pub(crate) admitted: Option<bool>,
+    /// What became of each claim.
+    pub(crate) claims: SmallVec<[Outcome; 4]>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) is_charged: bool,
+    /// Whether its limit refuses.
+    pub(crate) refuses: bool,
+}
+
+/// Writes a call: this process's lines, numbered from `first_number` on, and the requests.
+pub(crate) fn arguments(
+    prefix: &str,
+    process: [u8; 8],
+    first_number: u64,
+    lines: &[Own],
+    questions: &[Question<'_>],
+) -> Arguments {
+    let mut arguments = Arguments::default();
+    arguments.push_bytes(&process);
+    arguments.push(FROZEN_AFTER.0);
+    arguments.push(GRACE_MS);
+    arguments.push(questions.len());
+    for (own, number) in lines.iter().zip(first_number..) {
+        push_line(prefix, own, number, &mut arguments);
+    }
+    for question in questions {
+        push_question(question, &mut arguments);
+    }
+    arguments
+}
+
+/// Reads an answer over so many accounts and over requests with so many claims each; `None` if no server of this kind
+/// would give it.
+pub(crate) fn answer(
+    numbers: Vec<i64>,
+    accounts: usize,
+    claims: impl Iterator<Item = usize>,
+) -> Option<Answer> {
+    let mut numbers = numbers.into_iter();
+    let _clock = numbers.next();
+    let accounts = (0..accounts).map(|_| read_account(&mut numbers)).collect::<Option<_>>()?;
+    let verdicts = claims.map(|claims| read_verdict(&mut numbers, claims)).collect::<Option<_>>()?;
+    numbers.next().is_none().then_some(Answer { accounts, verdicts })
+}
+
+fn read_account(numbers: &mut impl Iterator<Item = i64>) -> Option<(Before, Line)> {
+    let before = match numbers.next()? {
+        0 => Before::Older,
+        1 => Before::Newer,
+        2 => Before::None,
+        _ => return None,
+    };
+    let spent = u64::try_from(numbers.next()?).ok()?;
+    let running = u32::try_from(numbers.next()?).ok()?;
+    let held = u64::try_from(numbers.next()?).ok()?;
+    let admitted = u32::try_from(numbers.next()?).ok()?;
+    let waiting = u64::try_from(numbers.next()?).ok()?;
+    let _left = numbers.next()?;
+    Some((before, Line { spent, held, waiting, running, admitted }))
+}
+
+fn read_verdict(numbers: &mut impl Iterator<Item = i64>, claims: usize) -> Option<Decided> {
+    let admitted = match numbers.next()? {
+        0 => Some(false),
+        1 => Some(true),
+        2 => None,
+        _ => return None,
+    };
+    let claims = (0..claims).map(|_| Outcome::read(numbers.next()?)).collect::<Option<_>>()?;
+    Some(Decided { admitted, claims })
+}
+
+impl Outcome {
+    const CHARGED: i64 = 1;
+    const REFUSES: i64 = 2;
+
+    fn read(code: i64) -> Option<Self> {
+        let is_known = (0..4).contains(&code);
+        let outcome = Self { is_charged: code & Self::CHARGED != 0, refuses: code & Self::REFUSES != 0 };
+        is_known.then_some(outcome)
+    }
+}
+
+fn push_line(prefix: &str, own: &Own, number: u64, arguments: &mut Arguments) {
+    own.account.push_name(prefix, own.window, arguments);
+    arguments.push(number);
+    if is_windowed(own.window) {
+        arguments.push(own.left.0);
+    } else {
+        arguments.push(-1);
+    }
+    let Line { spent, held, waiting, running, admitted } = own.line;
+    arguments.push(spent);
+    arguments.push(running);
+    arguments.push(held);
+    arguments.push(admitted);
+    arguments.push(waiting);
+}
+
+fn push_question(question: &Question<'_>, arguments: &mut Arguments) {
+    arguments.push(u8::from(question.is_forced));
+    arguments.push(question.claims.len());
+    for (account, claim) in &question.claims {
+        let (kind, amount) = match claim.charge {
+            Charge::Time { expected } => (0_u8, expected.0),
+            Charge::Requests { cost } => (1, cost),
+            Charge::Place => (2, 0),
+        };
+        arguments.push(*account);
+        arguments.push(kind);
+        arguments.push(claim.quota);
+        arguments.push(amount);
+        arguments.push(claim.rule);
+        arguments.push(match claim.counts {
+            Counts::Served => 0_u8,
+            Counts::All => 1,
+            Counts::Refusals => 2,
+        });
+        arguments.push(u8::from(claim.shadow));
+    }
+}

@@ -1,0 +1,15 @@
+//! What the servers are asked to run: the scripts' texts, what they are called with and what they answer.
+//!
+//! Only here is it known in which order a script takes its arguments and gives its answers. Above this layer both are
+//! plain structs.
+
+mod account;
+mod arguments;
+pub(crate) mod beat;
+pub(crate) mod exchange;
+
+pub(crate) use self::account::Account;
+pub(crate) use self::arguments::Arguments;
+
+/// The version of what is stored, part of every key.
+const FORMAT: u8 = 1;

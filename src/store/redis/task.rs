@@ -1,0 +1,133 @@
+//! The task that stands at the desk: a thread with a runtime of its own, which tells the desk what happens and does what
+//! it says.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::desk::{Command, Desk, Event};
+use super::ledger::Ledgers;
+use super::link::Link;
+use super::script::{Arguments, beat};
+use crate::model::units::Tick;
+
+/// Events that are heard at once at most: between two times that many it is done what is due.
+const MOST_EVENTS: usize = 256;
+
+/// What reaches the task.
+enum Letter {
+    /// The desk is to hear of it.
+    Event(Event),
+    /// A connection was made, and has answered its first beat.
+    Linked(Link, Tick, beat::Reply),
+    /// End.
+    Stop,
+}
+
+/// The way to the desk, for whoever has something to tell it.
+pub(super) struct Inbox(UnboundedSender<Letter>);
+
+impl Inbox {
+    /// Tells the desk; says whether it will hear of it.
+    pub(super) fn tell(&self, event: Event) -> bool {
+        self.0.send(Letter::Event(event)).is_ok()
+    }
+
+    /// Ends the task.
+    pub(super) fn stop(&self) {
+        // Where the task has ended, there is nothing to do.
+        let _ = self.0.send(Letter::Stop);
+    }
+}
+
+/// Starts the task; `started` is told once it is known whether the server answers.
+pub(super) fn start(ledgers: Arc<Ledgers>, seed: u64, started: mpsc::Sender<()>) -> std::io::Result<Inbox> {
+    let (inbox, letters) = unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let own = inbox.clone();
+    thread::Builder::new().name("timebudget-redis".into()).spawn(move || {
+        let desk = Desk::new(Arc::clone(&ledgers), ledgers.now(), seed, started);
+        runtime.block_on(Task { ledgers, desk, letters, own, link: None }.run());
+    })?;
+    Ok(Inbox(inbox))
+}
+
+struct Task {
+    ledgers: Arc<Ledgers>,
+    desk: Desk,
+    letters: UnboundedReceiver<Letter>,
+    /// Where the calls send what becomes of them.
+    own: UnboundedSender<Letter>,
+    link: Option<Link>,
+}
+
+impl Task {
+    /// Works until it is told to stop.
+    async fn run(mut self) {
+        let mut letters = Vec::with_capacity(MOST_EVENTS);
+        let mut events = Vec::with_capacity(MOST_EVENTS);
+        loop {
+            for letter in letters.drain(..) {
+                match letter {
+                    Letter::Event(event) => events.push(event),
+                    Letter::Linked(link, sent_at, reply) => {
+                        self.link = Some(link);
+                        events.push(Event::Linked(sent_at, Ok(reply)));
+                    }
+                    Letter::Stop => return,
+                }
+            }
+            for command in self.desk.handle(self.ledgers.now(), events.drain(..)) {
+                self.run_command(command);
+            }
+            let idle = self.desk.idle_for(self.ledgers.now().tick);
+            // Nothing happens for so long; then what is due is done.
+            let _ = tokio::time::timeout(idle, self.letters.recv_many(&mut letters, MOST_EVENTS)).await;
+        }
+    }
+
+    fn run_command(&mut self, command: Command) {
+        let own = self.own.clone();
+        match (command, self.link.clone()) {
+            (Command::Exchange(number, arguments), Some(mut link)) => {
+                tokio::spawn(async move {
+                    let answer = link.exchange(&arguments).await;
+                    // A task that has ended waits for no answer.
+                    let _ = own.send(Letter::Event(Event::Answered(number, answer)));
+                });
+            }
+            (Command::Beat(sent_at, arguments), Some(mut link)) => {
+                tokio::spawn(async move {
+                    let reply = link.beat(&arguments).await;
+                    let _ = own.send(Letter::Event(Event::Beaten(sent_at, reply)));
+                });
+            }
+            (Command::Connect(pause, arguments), _) => {
+                self.link = None;
+                let ledgers = Arc::clone(&self.ledgers);
+                tokio::spawn(async move {
+                    tokio::time::sleep(pause).await;
+                    let _ = own.send(connect(&ledgers, &arguments).await);
+                });
+            }
+            // The desk calls over a connection only.
+            (Command::Exchange(..) | Command::Beat(..), None) => {}
+        }
+    }
+}
+
+/// Makes a connection, and sends the first beat over it.
+async fn connect(ledgers: &Ledgers, arguments: &Arguments) -> Letter {
+    let sent_at = ledgers.now().tick;
+    let failed = |trouble| Letter::Event(Event::Linked(sent_at, Err(trouble)));
+    let mut link = match Link::open(&ledgers.settings).await {
+        Ok(link) => link,
+        Err(trouble) => return failed(trouble),
+    };
+    let sent_at = ledgers.now().tick;
+    match link.beat(arguments).await {
+        Ok(reply) => Letter::Linked(link, sent_at, reply),
+        Err(trouble) => failed(trouble),
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests that need no server: on a model of one, by clocks that they move.
+
+mod due;
+mod fidelity;
+mod model;
+mod overflow;
+mod overshoot;
+mod process;
+mod schedules;

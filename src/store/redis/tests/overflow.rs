@@ -1,0 +1,45 @@
+//! What becomes of newcomers when there is no room for them.
+
+use std::sync::Arc;
+
+use crate::model::key::KeyHash;
+use crate::model::units::Unit;
+use crate::model::window::Period;
+use crate::model::zone::Zone;
+use crate::store::memory::Memory;
+use crate::store::redis::ledger::Ledgers;
+use crate::store::redis::script::exchange::Outcome;
+use crate::store::redis::settings::Settings;
+use crate::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Store as _, Tally, Verdict};
+
+const CHARGED: Outcome = Outcome { is_charged: true, refuses: false };
+
+/// Ledgers with room for so many accounts, and a book of requests.
+fn ledgers_with_room_for(accounts: usize) -> (Ledgers, Book) {
+    let mut ledgers = Ledgers::new(Settings::of_text("redis://model"), 1);
+    ledgers.memory = Memory::new(accounts);
+    ledgers.heal(ledgers.now());
+    let (tally, period) = (Tally::Charged(Unit::Requests), Some(Period::DAY));
+    let zone = Arc::new(Zone::utc());
+    let book = ledgers.memory.open(&BookSpec { site: "site", rule: "rule", tally, period, zone: &zone });
+    (ledgers, book)
+}
+
+fn claim(book: Book, n: u32) -> [Claim; 1] {
+    [Claim::new(book, KeyHash([n, n, n, n]), 10, Charge::Requests { cost: 1 })]
+}
+
+/// Asked about under its own key and charged to the shared account, a newcomer would never be refused.
+#[test]
+fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() {
+    let (ledgers, book) = ledgers_with_room_for(1);
+    let (mut first, mut second) = (claim(book, 1), claim(book, 2));
+    assert_eq!(ledgers.admit(&mut first, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
+    ledgers.conclude(&mut first, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
+    assert_eq!(ledgers.admit(&mut second, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
+    assert_eq!(first[0].key, KeyHash([1, 1, 1, 1]));
+    assert_eq!(second[0].key, KeyHash([2, 0, 2, 0]), "one that others share with it");
+    ledgers.conclude(&mut second, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
+    ledgers.look(&mut second, Progress::default(), ledgers.now());
+    assert_eq!(second[0].standing.spent, 1);
+}
