@@ -77,9 +77,13 @@ impl Reader {
         if typed.contains("redis://") {
             self.has_redis();
         }
-        let typed = match typed.contains("--listen") {
-            true => self.place.fitted(typed),
-            false => self.with_listen(typed),
+        let typed = match typed.split_once("--listen 127.0.0.1:") {
+            // Who serves there already stays, for nobody has ended it; the port is another one from here on.
+            Some((_, rest)) => {
+                self.place.move_port(rest.split_whitespace().next().unwrap_or_default());
+                self.place.fitted(typed)
+            }
+            None => self.with_listen(typed),
         };
         let standing = self.place.of(&typed);
         let mut process = Process::typed(&typed, &standing, &self.place.notes(), &self.path);
