@@ -37,7 +37,7 @@ fn main() {
 fn measure_file(store: &Memory, file: &Path, now: Now) {
     let writing = || {
         let began = Instant::now();
-        store.save(&SECRET, now).expect("the target directory can be written to");
+        store.save(&SECRET, &[], now).expect("the target directory can be written to");
         began.elapsed()
     };
     println!("| written, synchronized, renamed | {:.0} ms |", middle(writing));
@@ -59,7 +59,7 @@ fn measure_decisions(subject: &Subject) {
     let beside = thread::scope(|scope| {
         scope.spawn(|| {
             while !ended.load(Relaxed) {
-                subject.store.save(&SECRET, subject.now).expect("it was written before");
+                subject.store.save(&SECRET, &[], subject.now).expect("it was written before");
             }
         });
         let slowest = subject.slowest();

@@ -66,6 +66,17 @@ impl Desk {
     }
 }
 
+/// Of a route that nobody had asked for before nothing was expected, so a first burst spent twenty budgets.
+#[test]
+fn a_burst_on_a_cold_start_spends_two_budgets_at_most() {
+    for (limit, admitted) in [("1s per hour", 20), ("600s per hour", 600), ("10s per hour; 100s per day", 20)]
+    {
+        let desk = Desk::of(&format!(r#"{{"rate_limit": "{limit}"}}"#));
+        let burst: Vec<_> = (0..2_000).map_while(|_| desk.admit()).collect();
+        assert_eq!(burst.len(), admitted, "{limit}");
+    }
+}
+
 /// 2^63 µs and more were once taken for less than nothing, so that the greatest charge returned the whole budget.
 #[test]
 fn the_greatest_charge_spends_the_budget() {

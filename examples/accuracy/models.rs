@@ -21,7 +21,11 @@ pub(crate) trait Model: Clone {
     fn window(&mut self, start: u64, end: u64, quota: u64);
     /// Admits, or says after how many microseconds to ask again.
     fn admit(&mut self, now: u64) -> Result<Self::Ticket, u64>;
-    /// An admitted request has ended.
+    /// An admitted request begins to wait for its client.
+    fn pause(&mut self, now: u64, ticket: &mut Self::Ticket);
+    /// It runs again.
+    fn resume(&mut self, now: u64, ticket: &mut Self::Ticket);
+    /// An admitted request has ended, waiting or not.
     fn finish(&mut self, now: u64, ticket: Self::Ticket);
 }
 
@@ -34,19 +38,39 @@ pub(crate) struct ChargingAtTheEnd {
 }
 
 impl Model for ChargingAtTheEnd {
-    /// When the request began.
-    type Ticket = u64;
+    /// How long the request has run.
+    type Ticket = Stopwatch;
 
     fn window(&mut self, _start: u64, end: u64, quota: u64) {
         *self = Self { spent: 0, quota, end };
     }
 
-    fn admit(&mut self, now: u64) -> Result<u64, u64> {
-        if self.spent < self.quota { Ok(now) } else { Err(self.end - now) }
+    fn admit(&mut self, now: u64) -> Result<Stopwatch, u64> {
+        if self.spent < self.quota { Ok(Stopwatch { ran: 0, since: Some(now) }) } else { Err(self.end - now) }
     }
 
-    fn finish(&mut self, now: u64, began: u64) {
-        self.spent += now - began;
+    fn pause(&mut self, now: u64, ticket: &mut Stopwatch) {
+        *ticket = Stopwatch { ran: ticket.read(now), since: None };
+    }
+
+    fn resume(&mut self, now: u64, ticket: &mut Stopwatch) {
+        ticket.since = Some(now);
+    }
+
+    fn finish(&mut self, now: u64, ticket: Stopwatch) {
+        self.spent += ticket.read(now);
+    }
+}
+
+/// How long a request has run, and since when it runs.
+pub(crate) struct Stopwatch {
+    ran: u64,
+    since: Option<u64>,
+}
+
+impl Stopwatch {
+    fn read(&self, now: u64) -> u64 {
+        self.ran + self.since.map_or(0, |since| now - since)
     }
 }
 
@@ -60,7 +84,8 @@ pub(crate) struct MostCautious {
 }
 
 impl Model for MostCautious {
-    type Ticket = ();
+    /// Whether the request runs.
+    type Ticket = bool;
 
     fn window(&mut self, start: u64, end: u64, quota: u64) {
         *self = Self {
@@ -71,7 +96,7 @@ impl Model for MostCautious {
         };
     }
 
-    fn admit(&mut self, now: u64) -> Result<(), u64> {
+    fn admit(&mut self, now: u64) -> Result<bool, u64> {
         let now = now as i64;
         // At the window's end, if all that runs ran on.
         let worst = self.base + self.running * self.end;
@@ -82,12 +107,25 @@ impl Model for MostCautious {
         }
         self.base -= now;
         self.running += 1;
-        Ok(())
+        Ok(true)
     }
 
-    fn finish(&mut self, now: u64, (): ()) {
+    fn pause(&mut self, now: u64, runs: &mut bool) {
         self.base += now as i64;
         self.running -= 1;
+        *runs = false;
+    }
+
+    fn resume(&mut self, now: u64, runs: &mut bool) {
+        self.base -= now as i64;
+        self.running += 1;
+        *runs = true;
+    }
+
+    fn finish(&mut self, now: u64, mut runs: bool) {
+        if runs {
+            self.pause(now, &mut runs);
+        }
     }
 }
 
@@ -163,6 +201,16 @@ impl Model for Timebudget {
 
     fn admit(&mut self, now: u64) -> Result<Reservation, u64> {
         admit(self.at(now))
+    }
+
+    fn pause(&mut self, now: u64, ticket: &mut Reservation) {
+        self.at(now);
+        ticket.pause();
+    }
+
+    fn resume(&mut self, now: u64, ticket: &mut Reservation) {
+        self.at(now);
+        ticket.resume();
     }
 
     fn finish(&mut self, now: u64, ticket: Reservation) {

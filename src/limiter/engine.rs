@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -11,9 +10,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
+use crate::limiter::expectations::Expectations;
 use crate::model::expectation::Expectation;
 use crate::model::key::KeyHasher;
-use crate::model::units::Micros;
+use crate::model::learned::Learned;
 use crate::store::memory::Memory;
 use crate::store::{Census, Fault, Store};
 
@@ -23,9 +23,6 @@ const TIDY_EVERY: Duration = Duration::from_secs(1);
 /// How often the store writes down what is to outlive the process, in rounds of tidying: what a crash loses at most.
 const SAVE_EVERY: u32 = 10;
 
-/// How many routes of a rule are told apart; more share what is expected of them.
-const ROUTES: usize = 64;
-
 /// What all limiters of a process share: a clock, a store, and the secret that keys are hashed with.
 pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
@@ -34,7 +31,7 @@ pub struct Engine {
     /// What the hasher hashes with.
     secret: [u8; 16],
     /// By site and rule, so that a reload does not forget.
-    expectations: Mutex<HashMap<(String, String), Arc<Expectations>>>,
+    expectations: Mutex<HashMap<(String, String), OfRule>>,
 }
 
 impl Engine {
@@ -53,7 +50,10 @@ impl Engine {
         store.begin(Box::new(move || read.now()));
         let secret = store.secret().unwrap_or_else(random_secret);
         let hasher = KeyHasher::new(secret);
-        let engine = Arc::new(Self { clock, store, hasher, secret, expectations: Mutex::default() });
+        let learned = store.learned().into_iter();
+        let known = learned.map(|learned| (OfRule::of(&learned), (learned.site, learned.rule)));
+        let expectations = Mutex::new(known.map(|(of_rule, name)| (name, of_rule)).collect());
+        let engine = Arc::new(Self { clock, store, hasher, secret, expectations });
         let tidied = Arc::downgrade(&engine);
         let spawned = thread::Builder::new().name("timebudget-tidy".into()).spawn(move || keep_tidy(&tidied));
         if let Err(error) = spawned {
@@ -83,12 +83,25 @@ impl Engine {
     ///
     /// A [`Fault`] if it cannot be written; what was saved last is still there.
     pub fn save(&self) -> Result<(), Fault> {
-        self.store.save(&self.secret, self.clock.now())
+        self.store.save(&self.secret, &self.learned(), self.clock.now())
     }
 
     pub(crate) fn expectations(&self, site: &str, rule: &str) -> Arc<Expectations> {
         let mut all = self.expectations.lock();
-        Arc::clone(all.entry((site.to_owned(), rule.to_owned())).or_default())
+        let of_rule = all.entry((site.to_owned(), rule.to_owned())).or_default();
+        of_rule.is_asked = true;
+        Arc::clone(&of_rule.expectations)
+    }
+
+    /// What was learned of the rules that this process has.
+    fn learned(&self) -> Vec<Learned> {
+        let all = self.expectations.lock();
+        let asked = all.iter().filter(|(_, of_rule)| of_rule.is_asked);
+        let learned = asked.map(|((site, rule), of_rule)| {
+            let (overall, routes) = of_rule.expectations.learned();
+            Learned { site: site.clone(), rule: rule.clone(), overall, routes }
+        });
+        learned.filter(|learned| learned.overall != Expectation::UNKNOWN).collect()
     }
 }
 
@@ -106,40 +119,19 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// What is expected of the requests of one rule, by route.
-#[derive(Debug)]
-pub(crate) struct Expectations([Route; ROUTES]);
-
-/// What is learned of one route, and what follows from it.
-#[derive(Debug)]
-struct Route {
-    learned: AtomicU64,
-    /// In microseconds, worked out once for each request that ends: then nobody waits for the answer.
-    expected: AtomicU64,
+/// What is expected of a rule's requests, and whether any limiter of this process has the rule: what none has is not
+/// written down again.
+#[derive(Debug, Default)]
+struct OfRule {
+    expectations: Arc<Expectations>,
+    is_asked: bool,
 }
 
-impl Default for Expectations {
-    fn default() -> Self {
-        Self([const { Route { learned: AtomicU64::new(0), expected: AtomicU64::new(0) } }; ROUTES])
-    }
-}
-
-impl Expectations {
-    pub(crate) fn expected(&self, route: u32) -> Micros {
-        Micros(self.of(route).expected.load(Relaxed))
-    }
-
-    /// Learns from a request that has ended. Two that end at one instant may be learned from as one.
-    pub(crate) fn record(&self, route: u32, cost: Micros) {
-        let Route { learned, expected } = self.of(route);
-        let mut expectation = Expectation::from_bits(learned.load(Relaxed));
-        expectation.record(cost);
-        learned.store(expectation.to_bits(), Relaxed);
-        expected.store(expectation.expected().0, Relaxed);
-    }
-
-    fn of(&self, route: u32) -> &Route {
-        &self.0[route as usize % ROUTES]
+impl OfRule {
+    fn of(learned: &Learned) -> Self {
+        let of_rule = Self::default();
+        of_rule.expectations.take_over(learned.overall, &learned.routes);
+        of_rule
     }
 }
 

@@ -6,6 +6,7 @@ mod charge;
 mod claiming;
 mod client;
 mod engine;
+mod expectations;
 mod explain;
 pub mod explanation;
 mod fair;
@@ -209,7 +210,8 @@ impl Limiter {
     }
 
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
-        self.rules[usize::from(claim.rule)].expectations.expected(route)
+        let quota = if let Charge::Time { .. } = claim.charge { claim.quota } else { u64::MAX };
+        self.rules[usize::from(claim.rule)].expected(route, Micros(quota))
     }
 }
 

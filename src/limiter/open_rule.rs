@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::limiter::Claims;
 use crate::limiter::books::{self, Books};
 use crate::limiter::client::Client;
-use crate::limiter::engine::{Engine, Expectations};
+use crate::limiter::engine::Engine;
+use crate::limiter::expectations::Expectations;
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
+use crate::model::expectation;
 use crate::model::facts::Facts;
 use crate::model::key::KeyHash;
 use crate::model::limit::Limit;
@@ -115,7 +117,7 @@ impl OpenRule {
         for open in limits {
             let OpenLimit { limit, book, .. } = open;
             let charge = match limit {
-                Limit::Time { .. } => Charge::Time { expected: self.held(rule.hold, facts) },
+                Limit::Time { quota, .. } => Charge::Time { expected: self.held(rule.hold, facts, *quota) },
                 // What is never refused is charged its time, and is not counted.
                 _ if mode == Mode::Force => continue,
                 Limit::Requests { .. } => Charge::Requests { cost },
@@ -163,9 +165,14 @@ impl OpenRule {
         self.limits.limit_of(book).or_else(|| self.computed.as_ref()?.limit_of(book))
     }
 
-    fn held(&self, hold: Hold, facts: &dyn Facts) -> Micros {
+    /// What a request on a route is expected to cost of a quota.
+    pub(super) fn expected(&self, route: u32, quota: Micros) -> Micros {
+        self.expectations.expected(route).unwrap_or_else(|| expectation::of_unknown(quota))
+    }
+
+    fn held(&self, hold: Hold, facts: &dyn Facts, quota: Micros) -> Micros {
         match hold {
-            Hold::Auto => self.expectations.expected(facts.route()),
+            Hold::Auto => self.expected(facts.route(), quota),
             Hold::Off => Micros::ZERO,
             Hold::Fixed(span) => span,
         }

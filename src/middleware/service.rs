@@ -92,7 +92,7 @@ where
             BudgetFuture::answered(request.into_response(response))
         }
         // A store that has asked leaves nothing open.
-        Ok(Decision::Open(_)) | Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+        Ok(Decision::Open(_)) | Err(_) => fault(request),
     }
 }
 
@@ -140,7 +140,7 @@ where
     let facts = RequestFacts::new(&request, routes, running.site());
     let decided = running.admit_rewritten(&facts, refused.report.clone());
     if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
-        return BudgetFuture::answered(request.into_response(refusal::of_fault()));
+        return fault(request);
     }
     let Ok(Decision::Open(question)) = decided else {
         return run(&**service, running, request);
@@ -149,9 +149,15 @@ where
     BudgetFuture::asking(Box::pin(async move {
         match running.conclude(question).await {
             Ok(_) => run(&*service, running, request),
-            Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+            Err(_) => fault(request),
         }
     }))
+}
+
+/// Answers a request of which nobody knows whether it may be served.
+fn fault<F, B>(request: ServiceRequest) -> BudgetFuture<F, B> {
+    let response = refusal::of_fault(&request);
+    BudgetFuture::answered(request.into_response(response))
 }
 
 /// Lets an admitted request run.

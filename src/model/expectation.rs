@@ -72,6 +72,13 @@ impl Expectation {
         Self { costs: f32::from_bits((bits >> 32) as u32), squares: f32::from_bits(bits as u32) }
     }
 
+    /// The state that bits from elsewhere pack; `None` if no sequence of costs leads to it.
+    pub fn read_bits(bits: u64) -> Option<Self> {
+        let read = Self::from_bits(bits);
+        let is_reached = read.costs >= 1.0 && read.squares >= 1.0 && read.squares.is_finite();
+        (is_reached && read.ratio() <= 2.0 * Micros::MAX_QUOTA.0 as f64).then_some(read)
+    }
+
     /// The cost, or what it counts as if it is a surprise.
     fn tempered(self, cost: f64) -> f64 {
         if self == Self::UNKNOWN {
@@ -87,6 +94,31 @@ impl Expectation {
         }
         f64::from(self.squares) / f64::from(self.costs)
     }
+}
+
+/// The most that is expected of a request of which nothing is known: a second.
+const UNKNOWN_COST: Micros = Micros::from_secs(1);
+
+/// The part of a quota that is, if that is less: a twentieth.
+const UNKNOWN_SHARE: u64 = 20;
+
+/// What a request of a quota is expected to cost of whose rule no request has ended: a second, or a twentieth of the quota
+/// if that is less.
+///
+/// Were nothing expected, a first burst would be admitted whole, and could spend many budgets. With a twentieth, no more
+/// than twenty run at once on what is known of none of them, and the first that ends says what to expect of the others.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::model::expectation::of_unknown;
+/// use timebudget::Micros;
+/// assert_eq!(of_unknown(Micros::from_secs(600)), Micros::from_secs(1));
+/// assert_eq!(of_unknown(Micros::from_secs(1)), Micros::from_millis(50));
+/// ```
+pub const fn of_unknown(quota: Micros) -> Micros {
+    let share = Micros(quota.0 / UNKNOWN_SHARE);
+    if share.0 < UNKNOWN_COST.0 { share } else { UNKNOWN_COST }
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod host;
 pub mod identity;
 pub mod key;
 pub mod key_spec;
+pub mod learned;
 pub mod ledger;
 pub mod limit;
 pub mod line;

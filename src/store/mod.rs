@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub use self::uri::{StoreUri, UriError, open};
 use crate::model::hold;
 use crate::model::key::{AccountHash, KeyHash, Salt};
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 pub use crate::model::rule::Counts;
 use crate::model::units::{Micros, Unit};
@@ -87,7 +88,13 @@ pub trait Store: Send + Sync + 'static {
     /// Drops the accounts of windows that have ended; called about once a second by a thread of the engine's.
     fn tidy(&self, now: Now);
 
-    /// Writes down what is to outlive the process, with the secret that keys are hashed with.
+    /// What an earlier process has learned and saved. Asked once, after [`Store::begin`].
+    fn learned(&self) -> Vec<Learned> {
+        Vec::new()
+    }
+
+    /// Writes down what is to outlive the process, with the secret that keys are hashed with, and what was learned of
+    /// what requests cost.
     ///
     /// Called by a thread of the engine's every ten seconds and when the engine ends. A store without such a place does
     /// nothing.
@@ -95,8 +102,8 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     ///
     /// A [`Fault`] if it cannot be written; what was written last is still there.
-    fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
-        let _ = (secret, now);
+    fn save(&self, secret: &[u8; 16], learned: &[Learned], now: Now) -> Result<(), Fault> {
+        let _ = (secret, learned, now);
         Ok(())
     }
 

@@ -34,6 +34,39 @@
         "rate_limit_store: a text: is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
     ),
     (
+        r#"{"rate_limit_on_error": "open"}"#,
+        "rate_limit_on_error: a text: is not a site's to say, for it concerns all of them; expected it in common_site_config.json",
+    ),
+    (
+        r#"{"rate_limit_site_header": "X-Frappe-Site-Name"}"#,
+        "rate_limit_site_header: a text: is not a site's to say, for it concerns all of them; expected it in common_site_config.json",
+    ),
+    // Hosts.
+    (
+        r#"{"rate_limit_hosts": "a.example"}"#,
+        "rate_limit_hosts: \"a.example\": no list; expected a list of names and wildcards such as \"*.example.com\"",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["a.example", 5]}"#,
+        "rate_limit_hosts[1]: 5: no text; expected a name or a wildcard such as \"*.example.com\"",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["*"]}"#,
+        "rate_limit_hosts[0]: \"*\": every host there is; expected default_site in the common file",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["shop*.example"]}"#,
+        "rate_limit_hosts[0]: \"shop*.example\": a * that is no whole first label; expected a wildcard such as \"*.example.com\"",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["https://shop.example/"]}"#,
+        "rate_limit_hosts[0]: \"https://shop.example/\": no name that a Host can be; did you mean \"shop.example\"?",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["my shop"]}"#,
+        "rate_limit_hosts[0]: \"my shop\": no name that a Host can be; expected one such as \"www.example.com\"",
+    ),
+    (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
         "rate_limit: stands more than once; expected once, for readers differ on which one counts",
     ),

@@ -162,7 +162,7 @@ async fn a_waived_request_teaches_nothing() {
     client.answer().await;
     client.send(request("/waive")).await;
     gate.arrivals(1).await;
-    assert_eq!(world.account().hold, 0);
+    assert_eq!(world.account().hold, SECOND, "as of a rule of which no request has ended");
     gate.open(1);
     client.answer().await;
 }

@@ -48,7 +48,7 @@ fn what_cannot_be_saved_leaves_the_last_snapshot() {
     let written = place.write();
     let desk = place.start(500);
     fs::create_dir_all(place.0.join("accounts.new/in the way")).unwrap();
-    let fault = desk.store.save(&SECRET, desk.now()).unwrap_err();
+    let fault = desk.store.save(&SECRET, &[], desk.now()).unwrap_err();
     assert!(fault.to_string().contains("accounts: cannot be written"), "{fault}");
     assert_eq!(fs::read(place.file()).unwrap(), written);
 }

@@ -64,7 +64,7 @@ impl Drop for Place {
 }
 
 pub(crate) fn save(desk: &Desk<Memory>) {
-    desk.store.save(&SECRET, desk.now()).unwrap();
+    desk.store.save(&SECRET, &[], desk.now()).unwrap();
 }
 
 pub(crate) fn budget(desk: &Desk<Memory>) -> Claim {

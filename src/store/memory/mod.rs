@@ -30,6 +30,7 @@ use self::shard::Shard;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Table};
 use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 use crate::model::units::Micros;
 use crate::model::window::Period;
@@ -214,11 +215,15 @@ impl Store for Memory {
         self.snapshot.as_ref()?.secret()
     }
 
-    fn save(&self, secret: &[u8; 16], now: Now) -> Result<(), Fault> {
+    fn learned(&self) -> Vec<Learned> {
+        self.snapshot.as_ref().map_or_else(Vec::new, Snapshot::take_learned)
+    }
+
+    fn save(&self, secret: &[u8; 16], learned: &[Learned], now: Now) -> Result<(), Fault> {
         let Some(snapshot) = &self.snapshot else { return Ok(()) };
         let shards = self.shards.iter().enumerate();
         let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
-        snapshot.write(secret, sections).map_err(|error| Fault(error.to_string()))
+        snapshot.write(secret, learned, sections).map_err(|error| Fault(error.to_string()))
     }
 
     fn knows_shares(&self) -> bool {

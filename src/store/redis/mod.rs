@@ -43,6 +43,7 @@ use self::ledger::Ledgers;
 use self::task::Inbox;
 use self::tls::TlsFiles;
 pub(in crate::store) use self::uri::RedisUri;
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::uri::error::UriFault;
@@ -162,7 +163,7 @@ impl Store for Redis {
     }
 
     /// Publishes what the server does not know yet: all that this process has spent and runs.
-    fn save(&self, _secret: &[u8; 16], _now: Now) -> Result<(), Fault> {
+    fn save(&self, _secret: &[u8; 16], _learned: &[Learned], _now: Now) -> Result<(), Fault> {
         self.flush()
     }
 

@@ -6,8 +6,10 @@ use std::num::NonZeroU32;
 
 use siphasher::sip::SipHasher13;
 
-use super::encoder::{MAGIC, VERSION};
+use super::encoder::{LEARNED, MAGIC, SECTION, VERSION};
 use super::section::{Account, Section};
+use crate::model::expectation::Expectation;
+use crate::model::learned::Learned;
 use crate::model::units::UnixMicros;
 use crate::model::window::{Period, Window};
 use crate::store::memory::SHARDS;
@@ -17,6 +19,7 @@ pub(super) struct Contents {
     /// What keys were hashed with.
     pub(super) secret: [u8; 16],
     pub(super) sections: Vec<Section>,
+    pub(super) learned: Vec<Learned>,
 }
 
 /// Why a snapshot is not trusted.
@@ -36,7 +39,9 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Foreign => f.write_str("not a snapshot of accounts"),
-            Self::Version(found) => write!(f, "a snapshot of version {found}; expected version {VERSION}"),
+            Self::Version(found) => {
+                write!(f, "a snapshot of version {found}; expected version {OLDEST} or {VERSION}")
+            }
             Self::Damaged => f.write_str("a damaged snapshot: it is not as it was written"),
             Self::Old => f.write_str("an old snapshot: every window in it has ended"),
         }
@@ -54,12 +59,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Contents, Unfit> {
         return Err(Unfit::Foreign);
     }
     match rest.word().ok_or(Unfit::Damaged)? {
-        VERSION => contents(bytes).ok_or(Unfit::Damaged),
+        version @ OLDEST..=VERSION => contents(bytes, version).ok_or(Unfit::Damaged),
         other => Err(Unfit::Version(other)),
     }
 }
 
-fn contents(bytes: &[u8]) -> Option<Contents> {
+/// The oldest version that is read.
+const OLDEST: u32 = 1;
+
+fn contents(bytes: &[u8], version: u32) -> Option<Contents> {
     let (summed, checksum) = bytes.split_last_chunk()?;
     let mut sum = SipHasher13::new();
     sum.write(summed);
@@ -67,9 +75,13 @@ fn contents(bytes: &[u8]) -> Option<Contents> {
         return None;
     }
     let mut rest = Bytes(summed.get(MAGIC.len() + size_of_val(&VERSION)..)?);
-    let mut contents = Contents { secret: rest.take()?, sections: Vec::new() };
+    let mut contents = Contents { secret: rest.take()?, sections: Vec::new(), learned: Vec::new() };
     while !rest.0.is_empty() {
-        contents.sections.push(rest.section()?);
+        match if version == OLDEST { [SECTION] } else { rest.take()? } {
+            [SECTION] => contents.sections.push(rest.section()?),
+            [LEARNED] => contents.learned.push(rest.learned()?),
+            _ => return None,
+        }
     }
     Some(contents)
 }
@@ -107,6 +119,16 @@ impl Bytes<'_> {
         Some(Section { shard, zone, period, window, accounts })
     }
 
+    fn learned(&mut self) -> Option<Learned> {
+        let (site, rule, overall) = (self.text()?, self.text()?, self.cost()?);
+        let routes = (0..self.word()?).map(|_| Some((self.word()?, self.cost()?))).collect::<Option<_>>()?;
+        Some(Learned { site, rule, overall, routes })
+    }
+
+    fn cost(&mut self) -> Option<Expectation> {
+        self.take().map(u64::from_le_bytes).and_then(Expectation::read_bits)
+    }
+
     fn text(&mut self) -> Option<String> {
         let len = usize::try_from(self.word()?).ok()?;
         let (text, rest) = self.0.split_at_checked(len)?;
@@ -122,8 +144,10 @@ impl Bytes<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::encoder::Encoder;
+    use super::super::encoder::{Encoder, section_bytes};
     use super::*;
+
+    use crate::model::units::Micros;
 
     const SECRET: [u8; 16] = *b"sixteen secrets!";
 
@@ -141,9 +165,25 @@ mod tests {
         (0..).zip(counts).map(|(shard, period)| section(shard, "Asia/Kathmandu", period)).collect()
     }
 
+    fn learned() -> Vec<Learned> {
+        let after = |costs: &[u64]| {
+            let mut expectation = Expectation::UNKNOWN;
+            costs.iter().for_each(|cost| expectation.record(Micros(*cost)));
+            expectation
+        };
+        let of = |rule: &str, routes| Learned {
+            site: "a.example".into(),
+            rule: rule.into(),
+            overall: after(&[5, 700]),
+            routes,
+        };
+        vec![of("one", vec![]), of("other", vec![(7, after(&[1])), (u32::MAX, after(&[u64::MAX; 90]))])]
+    }
+
     fn encoded(sections: &[Section]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut encoder = Encoder::begin(&mut bytes, &SECRET).unwrap();
+        learned().iter().for_each(|learned| encoder.learned(learned).unwrap());
         sections.iter().for_each(|section| encoder.section(section).unwrap());
         encoder.end().unwrap();
         bytes
@@ -157,7 +197,7 @@ mod tests {
     fn what_was_written_is_read() {
         for sections in [Vec::new(), sections()] {
             let contents = decode(&encoded(&sections)).ok().unwrap();
-            assert_eq!((contents.secret, contents.sections), (SECRET, sections));
+            assert_eq!((contents.secret, contents.sections, contents.learned), (SECRET, sections, learned()));
         }
     }
 
@@ -181,12 +221,25 @@ mod tests {
         assert_eq!(unfit(&[bytes.as_slice(), &bytes].concat()), Some(Unfit::Damaged));
     }
 
+    /// A process that is upgraded finds what the older one has left.
+    #[test]
+    fn version_1_is_read() {
+        let written = sections();
+        let sections: Vec<_> =
+            written.iter().flat_map(|section| section_bytes(section).split_off(1)).collect();
+        let summed = [MAGIC.as_slice(), &1_u32.to_le_bytes(), &SECRET, &sections].concat();
+        let mut sum = SipHasher13::new();
+        sum.write(&summed);
+        let contents = decode(&[summed.as_slice(), &sum.finish().to_le_bytes()].concat()).ok().unwrap();
+        assert_eq!((contents.secret, contents.sections, contents.learned), (SECRET, written, Vec::new()));
+    }
+
     #[test]
     fn another_version_is_named() {
         let mut bytes = encoded(&sections());
-        bytes[MAGIC.len()] = 2;
-        assert_eq!(unfit(&bytes), Some(Unfit::Version(2)));
-        assert_eq!(Unfit::Version(2).to_string(), "a snapshot of version 2; expected version 1");
+        bytes[MAGIC.len()] = 3;
+        assert_eq!(unfit(&bytes), Some(Unfit::Version(3)));
+        assert_eq!(Unfit::Version(3).to_string(), "a snapshot of version 3; expected version 1 or 2");
     }
 
     #[test]

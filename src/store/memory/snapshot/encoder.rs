@@ -1,11 +1,15 @@
 //! The bytes of a snapshot, and how they are written: pure, no files.
 //!
 //! ```text
-//! snapshot = magic (16 bytes)  version (u32)  secret (16 bytes)  section*  checksum (u64)
+//! snapshot = magic (16 bytes)  version (u32)  secret (16 bytes)  part*  checksum (u64)
+//! part     = 1 (u8) section | 2 (u8) learned
+//! learned  = length (u32)  site  length (u32)  rule  overall (u64)  number of routes (u32)  (route (u32)  cost (u64))*
 //! section  = shard (u32)  period kind (u8)  period count (u32)  window start, end (i64, µs since 1970)
 //!            name length (u32)  zone name  number of accounts (u32)  account*
 //! account  = hash (3 × u32)  spent (u64)
 //! ```
+//!
+//! Version 1 had sections only, without the byte before them; it is still read.
 //!
 //! All numbers are little-endian. The checksum is SipHash-1-3 of every byte before it, which also covers the length:
 //! a file that was cut, or went on, has another.
@@ -17,6 +21,7 @@ use std::num::NonZeroU32;
 use siphasher::sip::SipHasher13;
 
 use super::section::{Account, Section};
+use crate::model::learned::Learned;
 use crate::model::units::UnixMicros;
 use crate::model::window::Period;
 use crate::store::memory::SHARDS;
@@ -25,8 +30,12 @@ use crate::store::memory::SHARDS;
 pub(super) const MAGIC: [u8; 16] = *b"timebudget acc\r\n";
 
 /// To be raised whenever a shard, an account's hash or a byte of the format means something else.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const _: () = assert!(SHARDS == 1024, "accounts in other shards are another version");
+
+/// What a part begins with.
+pub(super) const SECTION: u8 = 1;
+pub(super) const LEARNED: u8 = 2;
 
 /// An account's bytes.
 const ACCOUNT: usize = 20;
@@ -52,6 +61,11 @@ impl<W: Write> Encoder<W> {
         self.put(&section_bytes(section))
     }
 
+    /// Appends what was learned of a rule.
+    pub(super) fn learned(&mut self, learned: &Learned) -> io::Result<()> {
+        self.put(&learned_bytes(learned))
+    }
+
     /// Ends the snapshot; without it, what has been written is damaged.
     pub(super) fn end(mut self) -> io::Result<()> {
         self.out.write_all(&self.checksum.finish().to_le_bytes())
@@ -63,23 +77,43 @@ impl<W: Write> Encoder<W> {
     }
 }
 
-fn section_bytes(section: &Section) -> Vec<u8> {
+/// A section with the byte before it.
+pub(super) fn section_bytes(section: &Section) -> Vec<u8> {
     let Section { shard, zone, period, window, accounts } = section;
     let (kind, count) = period_parts(*period);
     let mut bytes = Vec::with_capacity(64 + zone.len() + accounts.len() * ACCOUNT);
+    bytes.push(SECTION);
     bytes.extend((*shard as u32).to_le_bytes());
     bytes.push(kind);
     bytes.extend(count.get().to_le_bytes());
     bytes.extend([window.start, window.end].map(|UnixMicros(at)| at.to_le_bytes()).concat());
-    // Neither a name nor a shard's accounts come near 2^32; what did would be found damaged when read.
-    bytes.extend((zone.len() as u32).to_le_bytes());
-    bytes.extend(zone.as_bytes());
+    text(zone, &mut bytes);
     bytes.extend((accounts.len() as u32).to_le_bytes());
     for Account { hash, spent } in accounts {
         hash.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
         bytes.extend(spent.to_le_bytes());
     }
     bytes
+}
+
+fn learned_bytes(learned: &Learned) -> Vec<u8> {
+    let Learned { site, rule, overall, routes } = learned;
+    let mut bytes = vec![LEARNED];
+    text(site, &mut bytes);
+    text(rule, &mut bytes);
+    bytes.extend(overall.to_bits().to_le_bytes());
+    bytes.extend((routes.len() as u32).to_le_bytes());
+    for (route, cost) in routes {
+        bytes.extend(route.to_le_bytes());
+        bytes.extend(cost.to_bits().to_le_bytes());
+    }
+    bytes
+}
+
+/// No name, number of accounts or of routes comes near 2^32; what did would be found damaged when read.
+fn text(text: &str, bytes: &mut Vec<u8>) {
+    bytes.extend((text.len() as u32).to_le_bytes());
+    bytes.extend(text.as_bytes());
 }
 
 fn period_parts(period: Period) -> (u8, NonZeroU32) {

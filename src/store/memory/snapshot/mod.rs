@@ -3,8 +3,7 @@
 //! `encoder.rs` has the file's bytes. It is replaced at one stroke: written beside itself, synchronized, renamed. While it
 //! is written one shard is locked at a time, so accounts are not all of one instant; each by itself is.
 //!
-//! What is not in it: places of running requests, which end with their process; what requests are expected to cost,
-//! which is learned anew.
+//! What is not in it: places of running requests, which end with their process.
 
 mod decoder;
 mod encoder;
@@ -21,6 +20,7 @@ use parking_lot::Mutex;
 use self::decoder::{Contents, Unfit, decode};
 use self::encoder::Encoder;
 pub(super) use self::section::{Account, Section};
+use crate::model::learned::Learned;
 use crate::model::now::Now;
 
 /// Where a store's accounts are written, and what was found there.
@@ -29,6 +29,8 @@ pub(super) struct Snapshot {
     /// What was read, until a clock says what of it lasts.
     found: Mutex<Option<Contents>>,
     secret: OnceLock<[u8; 16]>,
+    /// What was read of what requests cost, until it is taken.
+    learned: Mutex<Vec<Learned>>,
     /// Held while the file is replaced: two threads would write into each other's.
     replacing: Mutex<()>,
 }
@@ -49,18 +51,27 @@ impl Snapshot {
                 None
             }
         };
-        Ok(Self { path, found: Mutex::new(found), secret: OnceLock::new(), replacing: Mutex::default() })
+        Ok(Self {
+            path,
+            found: Mutex::new(found),
+            secret: OnceLock::new(),
+            learned: Mutex::default(),
+            replacing: Mutex::default(),
+        })
     }
 
     /// What was found of windows that last, the first time that it is asked.
     ///
-    /// A snapshot that says something, but of no such window, is old, and moved aside.
+    /// A snapshot that says something, but of no such window, is old, and moved aside: only what requests cost is taken
+    /// from it.
     pub(super) fn take_in_force(&self, now: Now) -> Vec<Section> {
-        let Some(Contents { secret, mut sections }) = self.found.lock().take() else { return Vec::new() };
+        let Some(found) = self.found.lock().take() else { return Vec::new() };
+        let Contents { secret, mut sections, learned } = found;
+        *self.learned.lock() = learned;
         let was_empty = sections.is_empty();
         sections.retain(|section| section.window.contains(now.wall()));
         if sections.is_empty() && !was_empty {
-            // Nothing is taken from it, wherever it lies.
+            // No account is taken from it, wherever it lies.
             refuse(&self.path, Unfit::Old).unwrap_or_else(|error| log::error!("{error}"));
         } else {
             self.secret.get_or_init(|| secret);
@@ -73,15 +84,28 @@ impl Snapshot {
         self.secret.get().copied()
     }
 
-    /// Replaces the file by one of these sections.
+    /// What was learned of what requests cost, the first time that it is asked.
+    pub(super) fn take_learned(&self) -> Vec<Learned> {
+        std::mem::take(&mut *self.learned.lock())
+    }
+
+    /// Replaces the file by one of what was learned and these sections.
     ///
     /// # Errors
     ///
     /// The file is as it was; the text names it.
-    pub(super) fn write(&self, secret: &[u8; 16], sections: impl Iterator<Item = Section>) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        secret: &[u8; 16],
+        learned: &[Learned],
+        sections: impl Iterator<Item = Section>,
+    ) -> io::Result<()> {
         let _alone = self.replacing.lock();
         let written = file::replace(&self.path, |file| {
             let mut encoder = Encoder::begin(file, secret)?;
+            for learned in learned {
+                encoder.learned(learned)?;
+            }
             for section in sections {
                 encoder.section(&section)?;
             }
