@@ -22,13 +22,12 @@ use crate::sites::Sites;
 /// # Examples
 ///
 /// ```
-/// use timebudget::middleware::normal_path;
 /// use timebudget::{Engine, Site, TimeBudget, tzdata};
 ///
 /// let engine = Engine::in_memory();
 /// let site = Site { zone: tzdata::zone("Europe/Paris")?.into(), ..Site::unlimited("shop") };
 /// let rules = [
-///     TimeBudget::rule("login", "10 per hour").when_by(|request| normal_path(request) == "/login"),
+///     TimeBudget::rule("login", "10 per hour").path("/login").method("POST"),
 ///     TimeBudget::rule("default", "200 per day; 50 per hour").otherwise(),
 /// ];
 /// let budget = TimeBudget::rules(rules).engine(&engine).site(site).build()?;

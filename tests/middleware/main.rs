@@ -4,6 +4,7 @@ mod addresses;
 mod alike;
 mod api_keys;
 mod bodies;
+mod builder_paths;
 mod burst;
 mod closures;
 mod country;
