@@ -22,6 +22,7 @@ mod limits;
 mod nested_headers;
 mod nesting;
 mod panics;
+mod pauses;
 mod placement;
 mod refusals;
 mod refusals_own;
