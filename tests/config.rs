@@ -2,10 +2,15 @@
 
 #[path = "config/clients.rs"]
 mod clients;
+#[path = "config/hosts.rs"]
+mod hosts;
+#[path = "config/many_sites.rs"]
+mod many_sites;
 
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use proptest::prelude::*;
 use timebudget::config::{self, Loaded};
@@ -315,7 +320,9 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn with(test: &str, files: &[(&str, &str)]) -> Self {
-        let dir = std::env::temp_dir().join(format!("timebudget-config-{test}-{}", std::process::id()));
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let dir = std::env::temp_dir().join(format!("timebudget-config-{test}-{process}-{count}"));
         for (name, text) in files {
             let path = dir.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -329,10 +336,23 @@ impl Directory {
         config::load_dir(&self.0).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
+    fn link(&self, directory: &str, name: &str) {
+        std::os::unix::fs::symlink(directory, self.0.join(name)).unwrap();
+    }
+
     /// The errors, with the directory's own path taken out.
     fn errors(&self) -> String {
         let errors = config::load_dir(&self.0).unwrap_err().to_string();
         errors.replace(self.0.to_str().unwrap(), "sites")
+    }
+
+    /// The warnings, with the directory's own path taken out.
+    fn warnings(&self) -> Vec<String> {
+        let warnings = self.load().warnings;
+        warnings
+            .iter()
+            .map(|warning| warning.to_string().replace(self.0.to_str().unwrap(), "sites"))
+            .collect()
     }
 }
 

@@ -25,6 +25,9 @@ fn check(source: &Source) -> Result<(), String> {
     for warning in &read.loaded.warnings {
         output::to_stderr(&format!("warning: {warning}\n"));
     }
+    if let Some(errors) = read.errors() {
+        return Err(errors.to_string());
+    }
     let verdict = if limits_nothing(&read.loaded) { "ok, and limits nothing" } else { "ok" };
     output::to_stdout(&format!("{source}: {verdict}\n"));
     Ok(())

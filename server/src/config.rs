@@ -16,7 +16,7 @@ use crate::{limits, output};
 pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
     let environment = source::environment(&args.store)?;
     let read = Source::of(&args.source).read(&environment).map_err(Failure::wrong)?;
-    limits::warn(&read.loaded);
+    limits::tell(&read);
     output::to_stdout(&described(&read));
     Ok(())
 }

@@ -29,7 +29,7 @@ use crate::{limits, output};
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let asked = Asked::of(args)?;
     let read = Source::of(&args.source).read(&Environment::of_process()).map_err(Failure::wrong)?;
-    limits::warn(&read.loaded);
+    limits::tell(&read);
     let rehearsal = rt::System::new().block_on(rehearse(&asked, &read.loaded))?;
     output::to_stdout(&rehearsal.to_string());
     Ok(())

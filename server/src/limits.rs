@@ -1,8 +1,9 @@
 //! `timebudget limits`: the rules as a table.
 
 use timebudget::Site;
-use timebudget::config::{Environment, Loaded};
+use timebudget::config::{Configuration, Environment, Loaded, WrongSite};
 use timebudget::model::answer::ChargeWhen;
+use timebudget::model::host::Host;
 use timebudget::model::limit::Limit;
 use timebudget::model::rule::{Cost, Missing, Rule};
 
@@ -16,36 +17,61 @@ use crate::table::aligned;
 ///
 /// # Errors
 ///
-/// All that is wrong with the configuration.
+/// All that is wrong with the configuration, unless it is a mistake of single sites.
 pub(crate) fn run(args: &SourceArgs) -> Result<(), Failure> {
     let read = Source::of(args).read(&Environment::of_process()).map_err(Failure::wrong)?;
-    warn(&read.loaded);
+    tell(&read);
     output::to_stdout(&described(&read.loaded));
     Ok(())
 }
 
-/// Prints what may not be meant.
-pub(crate) fn warn(loaded: &Loaded) {
-    for warning in &loaded.warnings {
+/// Prints what may not be meant, and what is wrong with single sites.
+pub(crate) fn tell(read: &Configuration) {
+    for warning in &read.loaded.warnings {
         output::to_stderr(&format!("warning: {warning}\n"));
+    }
+    if let Some(errors) = read.errors() {
+        output::to_stderr(&format!("{errors}\n"));
     }
 }
 
-/// A site's name, and for whom it answers besides.
-pub(crate) fn heading(host: &str, loaded: &Loaded) -> String {
-    match host {
+/// A site's name, for whom it answers besides, and whether it is wrong.
+pub(crate) fn heading(name: &str, loaded: &Loaded) -> String {
+    let mut heading = match name {
         "*" if loaded.sites.is_empty() => "every host".to_owned(),
         "*" => "hosts without a site".to_owned(),
-        _ if loaded.default_site.as_deref() == Some(host) => format!("{host}, and hosts without a site"),
-        _ => host.to_owned(),
+        _ => name.to_owned(),
+    };
+    for host in hosts(name, loaded) {
+        heading += &format!(", {host}");
     }
+    if loaded.default_site.as_deref() == Some(name) {
+        heading += ", and hosts without a site";
+    }
+    match wrong(name, loaded) {
+        Some(wrong) => format!("{heading}: its file is wrong; {}", wrong.meanwhile),
+        None => heading,
+    }
+}
+
+/// The hosts of a site besides that of its name.
+fn hosts<'a>(name: &str, loaded: &'a Loaded) -> &'a [Host] {
+    let found = loaded.sites.iter().find(|(other, _)| other == name);
+    found.map_or(&[], |(_, site)| &site.hosts)
+}
+
+fn wrong<'a>(name: &str, loaded: &'a Loaded) -> Option<&'a WrongSite> {
+    loaded.wrong.iter().find(|wrong| wrong.site == name)
 }
 
 fn described(loaded: &Loaded) -> String {
     let fallback = loaded.default_site.is_none().then_some(("*", &loaded.fallback));
-    let sites = loaded.sites.iter().map(|(host, site)| (host.as_str(), site)).chain(fallback);
-    let sites: Vec<_> = sites.map(|(host, site)| of_site(&heading(host, loaded), site)).collect();
-    sites.join("\n")
+    let sites = loaded.sites.iter().map(|(name, site)| (name.as_str(), site)).chain(fallback);
+    let of = |(name, site)| match wrong(name, loaded) {
+        None => of_site(&heading(name, loaded), site),
+        Some(_) => heading(name, loaded) + "\n",
+    };
+    sites.map(of).collect::<Vec<_>>().join("\n")
 }
 
 fn of_site(heading: &str, site: &Site) -> String {

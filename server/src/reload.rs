@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use timebudget::Sites;
-use timebudget::config::{Configuration, Environment, Errors, Loaded};
+use timebudget::config::{Configuration, Errors, Files, Loaded, WrongSite};
 use timebudget::store::StoreUri;
 
 use crate::source::Source;
@@ -31,13 +31,15 @@ pub(crate) enum Cause {
 /// What keeps a running server's rules like those of its source.
 pub(crate) struct Reloader {
     source: Source,
-    /// It was read at the start, and stays as it was.
-    environment: Environment,
+    /// Under the environment of the start, which stays as it was.
+    files: Files,
     sites: Arc<Sites>,
     /// Where accounts are kept until the process ends.
     store: StoreUri,
     /// What the source said last, so that a change elsewhere in its directories is no news.
     last: Result<Configuration, Errors>,
+    /// The sites that are known to be wrong, so that each mistake is told once.
+    wrong: Vec<WrongSite>,
     /// `None` where there is nothing to watch or no way to.
     watch: Option<Watch>,
 }
@@ -50,7 +52,7 @@ impl Reloader {
     /// The system has no thread to give.
     pub(crate) fn start(
         source: Source,
-        environment: Environment,
+        files: Files,
         sites: Arc<Sites>,
         read: Configuration,
     ) -> io::Result<Sender<Cause>> {
@@ -58,7 +60,8 @@ impl Reloader {
         // What was changed between the first reading and the first watch is noticed by reading once more.
         let _ = asking.send(Cause::Changed);
         let (store, watch) = (read.store.clone(), watch(asking.clone()));
-        let mut reloader = Self { source, environment, sites, store, last: Ok(read), watch };
+        let wrong = read.loaded.wrong.clone();
+        let mut reloader = Self { source, files, sites, store, last: Ok(read), wrong, watch };
         reloader.follow();
         thread::Builder::new().name("reload".to_owned()).spawn(move || reloader.run(&causes))?;
         Ok(asking)
@@ -80,18 +83,21 @@ impl Reloader {
     }
 
     fn reload(&mut self, cause: Cause) {
-        let read = self.source.read(&self.environment);
+        let read = self.files.read();
         if cause == Cause::Asked || read != self.last {
             match &read {
-                Ok(read) => self.put_in_force(read),
+                Ok(read) => self.put_in_force(read, cause),
                 Err(errors) => self.refuse(errors),
             }
         }
         self.last = read;
     }
 
-    fn put_in_force(&self, read: &Configuration) {
-        warn(&read.loaded);
+    fn put_in_force(&mut self, read: &Configuration, cause: Cause) {
+        // Who asks is told everything once more.
+        tell(read, Some(&self.wrong).filter(|_| cause == Cause::Changed));
+        self.tell_of_healed(&read.loaded);
+        self.wrong.clone_from(&read.loaded.wrong);
         if read.store != self.store {
             log::warn!(
                 "rate_limit_store: another store; accounts stay in {} until the next start",
@@ -102,6 +108,16 @@ impl Reloader {
         log::info!("{}: reloaded", self.source);
     }
 
+    fn tell_of_healed(&self, loaded: &Loaded) {
+        let is_right = |name: &str| {
+            let is_there = loaded.sites.iter().any(|(other, _)| other == name);
+            is_there && loaded.wrong.iter().all(|wrong| wrong.site != name)
+        };
+        for healed in self.wrong.iter().filter(|wrong| is_right(&wrong.site)) {
+            log::info!("{}: right again; its rules are in force", healed.site);
+        }
+    }
+
     fn refuse(&self, errors: &Errors) {
         for problem in errors.problems() {
             log::error!("{problem}");
@@ -110,10 +126,19 @@ impl Reloader {
     }
 }
 
-/// Logs what may not be meant, line by line.
-pub(crate) fn warn(loaded: &Loaded) {
-    for warning in &loaded.warnings {
+/// Logs what may not be meant, and what is wrong with single sites, unless that is known.
+pub(crate) fn tell(read: &Configuration, known: Option<&Vec<WrongSite>>) {
+    for warning in &read.loaded.warnings {
         log::warn!("{warning}");
+    }
+    for wrong in &read.loaded.wrong {
+        if known.is_none_or(|known| !known.contains(wrong)) {
+            wrong.errors.problems().iter().for_each(|problem| log::error!("{problem}"));
+            log::error!("{}: its file is wrong; {}", wrong.site, wrong.meanwhile);
+        }
+    }
+    for unmet in &read.unmet {
+        log::error!("{unmet}");
     }
 }
 

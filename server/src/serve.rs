@@ -33,15 +33,16 @@ const LAST_REQUESTS_SECS: u64 = 25;
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let environment = source::environment(&args.store)?;
     let source = Source::of(&args.source);
-    let read = source.read(&environment).map_err(Failure::wrong)?;
-    reload::warn(&read.loaded);
+    let mut files = source.files(&environment);
+    let read = files.read().map_err(Failure::wrong)?;
+    reload::tell(&read, None);
     let store = read.store.open().map_err(|error| Failure::wrong(format!("store: {error}")))?;
     let engine = Engine::over(store, SystemClock::new());
     let sites = Arc::new(Sites::new(read.loaded.clone(), Arc::clone(&engine)));
     rt::System::new().block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let (server, address) = bind(args, &sites, end)?;
-        let asking = Reloader::start(source.clone(), environment, sites, read).map_err(Failure::system)?;
+        let asking = Reloader::start(source.clone(), files, sites, read).map_err(Failure::system)?;
         signals::reload_on_hangup(asking).map_err(Failure::system)?;
         output::to_stdout(&ready::announcement(address, &source));
         server.await.map_err(Failure::system)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use timebudget::config::{Configuration, Environment, Errors};
+use timebudget::config::{Configuration, Environment, Errors, Files};
 use timebudget::store::StoreUri;
 
 use crate::args::{SourceArgs, StoreArgs};
@@ -43,18 +43,23 @@ impl Source {
         }
     }
 
+    /// The files of the configuration, under an environment.
+    pub(crate) fn files(&self, environment: &Environment) -> Files {
+        let options = environment.clone().into();
+        match self {
+            Self::Example => Files::of_text(EXAMPLE, &options),
+            Self::File(file) => Files::of_file(file, &options),
+            Self::Directory(directory) => Files::of_dir(directory, &options),
+        }
+    }
+
     /// The configuration as it is now, under an environment.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it.
+    /// All that is wrong with it, unless it is a mistake of single sites.
     pub(crate) fn read(&self, environment: &Environment) -> Result<Configuration, Errors> {
-        let options = environment.clone().into();
-        match self {
-            Self::Example => Configuration::of_text(EXAMPLE, &options),
-            Self::File(file) => Configuration::of_file(file, &options),
-            Self::Directory(directory) => Configuration::of_dir(directory, &options),
-        }
+        self.files(environment).read()
     }
 
     /// The directories in which a change can change the rules.

@@ -4,8 +4,8 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
 use crate::model::glob::Glob;
-use crate::model::part_check::{GLOB_OF_NO_PATH, PATH, can_match_paths, is_path};
-use crate::model::path::{EscapedSlash, Paths};
+use crate::model::part_check::{GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN, can_match_paths, is_path};
+use crate::model::path::{ENCODED, EscapedSlash, Paths};
 use crate::model::pattern::Pattern;
 use crate::model::text::Text;
 
@@ -21,8 +21,6 @@ pub(super) enum Subject {
 }
 
 const MATCHERS: Known = Known { now: &["prefix", "glob", "regex"], later: &[] };
-
-const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
 
 impl Subject {
     const fn expected(self) -> &'static str {
@@ -103,7 +101,7 @@ fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> 
         Subject::Host => Glob::new(&pattern.to_ascii_lowercase()),
         Subject::Path | Subject::Value => Glob::new(pattern),
     };
-    glob.or_else(|| node.wrong("too long; expected at most 127 characters", report))
+    glob.or_else(|| node.wrong(GLOB_TOO_LONG, report))
 }
 
 fn pattern(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Pattern> {
@@ -124,6 +122,6 @@ fn suspect_escapes(subject: Subject, node: &Node<'_>, pattern: &str, report: &mu
     // What reads like an escaped slash stays as it is.
     let is_decoded = Paths::Exact.form(pattern, EscapedSlash::Stays) != pattern;
     if subject == Subject::Path && is_decoded {
-        node.suspect("paths are decoded before they are matched; expected the characters themselves", report);
+        node.suspect(ENCODED, report);
     }
 }

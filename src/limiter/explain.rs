@@ -123,7 +123,7 @@ fn value(component: &Component, facts: &dyn Facts, site: &Site) -> Option<String
     let text = bytes.as_slice().get(5..).unwrap_or_default();
     Some(match component {
         Component::Ip => address(text, site.addresses.ipv6_prefix),
-        Component::Site | Component::Host => site.name.clone(),
+        Component::Site => site.name.clone(),
         Component::Groups => facts.groups().join(", "),
         Component::Header(name) => discreet("header", name, text),
         Component::Cookie(name) => discreet("cookie", name, text),

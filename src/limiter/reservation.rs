@@ -341,6 +341,16 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         if claim.returned || self.waived { free(most) } else { most }
     }
 
+    /// The rule of a claim on an account that another reservation has a claim on.
+    pub(crate) fn shared_with(&self, other: &Self) -> Option<u16> {
+        if !Arc::ptr_eq(&self.limiter.engine, &other.limiter.engine) {
+            return None;
+        }
+        let is_shared =
+            |own: &&Claim| other.claims.iter().any(|claim| (claim.book, claim.key) == (own.book, own.key));
+        self.claims.iter().find(is_shared).map(|claim| claim.rule)
+    }
+
     /// Whether a limit applies to the request that is not in shadow.
     pub(crate) fn limits_something(&self) -> bool {
         self.claims.iter().any(|claim| !claim.shadow)

@@ -77,11 +77,12 @@ fn usual_response<B>(
     answer(status, content_type, body, retry_after)
 }
 
-/// The answer where the limiter itself has failed and is told to refuse then. The client learns nothing of the store.
-pub(super) fn of_fault<B>() -> HttpResponse<BudgetBody<B>> {
-    let body =
-        Bytes::from_static(b"the server cannot tell whether this request may be served; try again soon\n");
-    answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, body, HeaderValue::from_static("1"))
+/// The answer where nobody can decide: the store has failed and is told to refuse then, or the site's file is wrong.
+pub(super) fn of_fault<B>(request: &ServiceRequest) -> HttpResponse<BudgetBody<B>> {
+    let form = form_for(request);
+    let body = Bytes::from_static(form.of_fault().as_bytes());
+    let content_type = HeaderValue::from_static(form.content_type());
+    answer(StatusCode::SERVICE_UNAVAILABLE, content_type, body, HeaderValue::from_static("1"))
 }
 
 fn answer<B>(

@@ -70,6 +70,20 @@ impl Running {
         self.reservation.borrow_mut().admit_rewritten(facts)
     }
 
+    /// Whether a budget is around this one.
+    #[inline]
+    pub(super) const fn is_inside(&self) -> bool {
+        self.outer.is_some()
+    }
+
+    /// The rule on an account of which the request has a claim by a budget around this one, too.
+    pub(super) fn rule_charged_twice(&self) -> Option<&str> {
+        let own = self.reservation.borrow();
+        let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
+        let twice = outer.into_iter().find_map(|outer| own.shared_with(&outer.reservation.borrow()));
+        twice.map(|rule| self.site.rule_name_at(rule))
+    }
+
     /// Whether the request was refused, and is served another page.
     pub(super) fn is_rewritten(&self) -> bool {
         self.refusal.borrow().is_some()

@@ -14,7 +14,7 @@ use crate::middleware::future::BudgetFuture;
 use crate::middleware::routes::Routes;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{payload, refusal, rewrite, watch};
+use crate::middleware::{doubles, payload, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -53,6 +53,9 @@ where
         };
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&running);
+        if running.is_inside() {
+            doubles::compare(&self.worker.built, &running);
+        }
         match decided {
             Ok(Decision::Open(question)) => {
                 ask(Rc::clone(&self.service), question, running, request, Rc::clone(&self.worker.routes))
@@ -88,11 +91,12 @@ where
             // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
             tell(&running, &request, &refused);
+            unbelieved::hint(&request, running.site(), &refused);
             let response = refusal::response(&request, &running, &refused);
             BudgetFuture::answered(request.into_response(response))
         }
         // A store that has asked leaves nothing open.
-        Ok(Decision::Open(_)) | Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+        Ok(Decision::Open(_)) | Err(_) => fault(request),
     }
 }
 
@@ -140,7 +144,7 @@ where
     let facts = RequestFacts::new(&request, routes, running.site());
     let decided = running.admit_rewritten(&facts, refused.report.clone());
     if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
-        return BudgetFuture::answered(request.into_response(refusal::of_fault()));
+        return fault(request);
     }
     let Ok(Decision::Open(question)) = decided else {
         return run(&**service, running, request);
@@ -149,9 +153,15 @@ where
     BudgetFuture::asking(Box::pin(async move {
         match running.conclude(question).await {
             Ok(_) => run(&*service, running, request),
-            Err(_) => BudgetFuture::answered(request.into_response(refusal::of_fault())),
+            Err(_) => fault(request),
         }
     }))
+}
+
+/// Answers a request of which nobody knows whether it may be served.
+fn fault<F, B>(request: ServiceRequest) -> BudgetFuture<F, B> {
+    let response = refusal::of_fault(&request);
+    BudgetFuture::answered(request.into_response(response))
 }
 
 /// Lets an admitted request run.

@@ -100,6 +100,25 @@ impl Form {
         }
     }
 
+    /// What is said where nobody can decide. The client learns nothing of the store, nor of a file that is wrong.
+    pub(super) const fn of_fault(self) -> &'static str {
+        match self {
+            Self::Problem => concat!(
+                r#"{"type":"about:blank","status":503,"title":"Service Unavailable","detail":"#,
+                r#""The server cannot tell whether this request may be served. Try again soon.","retry_after":1}"#,
+                "\n"
+            ),
+            Self::Html => concat!(
+                "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">",
+                "<title>Service Unavailable</title></head>\n<body><h1>Service Unavailable</h1>",
+                "<p>The server cannot tell whether this request may be served. Try again soon.</p></body></html>\n"
+            ),
+            Self::Plain => {
+                "Service Unavailable. The server cannot tell whether this request may be served. Try again soon.\n"
+            }
+        }
+    }
+
     fn write(self, refusal: &Refusal, block: &Block, status: StatusCode) -> String {
         let detail = block.message.clone().unwrap_or_else(|| refusal.to_string());
         let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or("Refused"));

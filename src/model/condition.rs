@@ -14,7 +14,7 @@ pub enum Condition {
     Path(Text),
     /// Requests of one of these methods.
     Method(Vec<Method>),
-    /// Requests that the configured host of this name answers.
+    /// Requests that ask for a configured name or wildcard that matches.
     Host(Text),
     /// Requests of clients in one of these networks.
     Ip(Vec<Network>),

@@ -36,7 +36,9 @@ pub trait Facts {
         self.header(name).is_some_and(is_wanted)
     }
 
-    /// The name of the configured host that answers; never what the client calls it.
+    /// The configured name or wildcard that the request asks for, in ASCII form; never what the client calls it.
+    ///
+    /// Where it asks for none of them, the name of the site that answers all the same.
     fn host(&self) -> Option<&str> {
         None
     }

@@ -29,7 +29,7 @@ pub enum Component {
     Site,
     /// The client's address.
     Ip,
-    /// The name of the configured host that answers, which is the site's.
+    /// The configured name or wildcard that the request asks for.
     Host,
     /// The method; HEAD is GET, and all methods that no standard knows are one.
     Method,
@@ -75,7 +75,7 @@ const NAMED: u8 = 0x7f;
 impl KeySpec {
     /// Whether all requests of a site have the same key.
     pub fn is_constant(&self) -> bool {
-        self.0.iter().all(|component| matches!(component, Component::Site | Component::Host))
+        self.0.iter().all(|component| *component == Component::Site)
     }
 
     /// Whether clients choose every component freely, and so could change their account at will.
@@ -117,7 +117,7 @@ impl KeySpec {
     /// The key of the requests whose only part that differs has this value, however it came by it.
     pub(crate) fn bytes_of_text(&self, text: &str, ipv6_prefix: u8) -> KeyBytes {
         let mut bytes = KeyBytes::default();
-        let mut parts = self.0.iter().filter(|part| !matches!(part, Component::Site | Component::Host));
+        let mut parts = self.0.iter().filter(|part| **part != Component::Site);
         match (parts.next(), parts.next()) {
             (Some(part), None) => part.write_value(text, ipv6_prefix, &mut bytes),
             _ => bytes.text(NAMED, text),
@@ -138,8 +138,9 @@ impl Component {
     fn write(&self, facts: &dyn Facts, ipv6_prefix: u8, mark: u8, bytes: &mut KeyBytes) -> bool {
         let kind = self.kind() | mark;
         match self {
-            // The site's name is part of the book, and its host has that name.
-            Self::Site | Self::Host => {}
+            // The site's name is part of the book.
+            Self::Site => {}
+            Self::Host => return write_text(bytes, kind, facts.host()),
             Self::Ip => {
                 let Some(address) = facts.ip() else { return false };
                 bytes.address(kind, address, ipv6_prefix);

@@ -23,7 +23,7 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_trusted_hops, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_from, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
     ),
     (
         r#"{"rate_limit_store": []}"#,
@@ -32,6 +32,39 @@
     (
         r#"{"rate_limit_store": "redis://:hunter2@db"}"#,
         "rate_limit_store: a text: is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
+    ),
+    (
+        r#"{"rate_limit_on_error": "open"}"#,
+        "rate_limit_on_error: a text: is not a site's to say, for it concerns all of them; expected it in common_site_config.json",
+    ),
+    (
+        r#"{"rate_limit_site_header": "X-Frappe-Site-Name"}"#,
+        "rate_limit_site_header: a text: is not a site's to say, for it concerns all of them; expected it in common_site_config.json",
+    ),
+    // Hosts.
+    (
+        r#"{"rate_limit_hosts": "a.example"}"#,
+        "rate_limit_hosts: \"a.example\": no list; expected a list of names and wildcards such as \"*.example.com\"",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["a.example", 5]}"#,
+        "rate_limit_hosts[1]: 5: no text; expected a name or a wildcard such as \"*.example.com\"",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["*"]}"#,
+        "rate_limit_hosts[0]: \"*\": every host there is; expected default_site in the common file",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["shop*.example"]}"#,
+        "rate_limit_hosts[0]: \"shop*.example\": a * that is no whole first label; expected a wildcard such as \"*.example.com\"",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["https://shop.example/"]}"#,
+        "rate_limit_hosts[0]: \"https://shop.example/\": no name that a Host can be; did you mean \"shop.example\"?",
+    ),
+    (
+        r#"{"rate_limit_hosts": ["my shop"]}"#,
+        "rate_limit_hosts[0]: \"my shop\": no name that a Host can be; expected one such as \"www.example.com\"",
     ),
     (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
@@ -265,11 +298,19 @@
     // How a client's address is found
     (
         r#"{"rate_limit_trusted_proxies": "10.0.0.0/8"}"#,
-        r#"rate_limit_trusted_proxies: "10.0.0.0/8": no list; expected a list of addresses and ranges such as "10.0.0.0/8""#,
+        r#"rate_limit_trusted_proxies: "10.0.0.0/8": no list; expected a list of addresses, ranges such as "10.0.0.0/8", and "unix""#,
     ),
     (
         r#"{"rate_limit_trusted_proxies": ["155.255.355.0/24"]}"#,
-        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": no address; expected an address or a range such as "10.0.0.0/8""#,
+        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": no address; expected an address, a range such as "10.0.0.0/8", or "unix""#,
+    ),
+    (
+        r#"{"rate_limit_trusted_hops": 256}"#,
+        "rate_limit_trusted_hops: 256: not so many; expected a whole number from 0 to 255",
+    ),
+    (
+        r#"{"rate_limit_trusted_hops": -1}"#,
+        "rate_limit_trusted_hops: -1: below zero; expected a whole number from 0 to 255",
     ),
     (
         r#"{"rate_limit_trusted_proxies": ["::1", "10.0.0.0/33"]}"#,

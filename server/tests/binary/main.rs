@@ -10,6 +10,7 @@ mod explain;
 mod front;
 mod hostile;
 mod limits;
+mod many_sites;
 mod reload;
 mod running;
 mod scratch;

@@ -1,11 +1,13 @@
 //! What the tests share: a world with its clock, a server, a client, and gates to stop handlers at.
 
+mod bench;
 mod client;
 mod gate;
 mod server;
 mod spy;
 mod world;
 
+pub(crate) use bench::Bench;
 pub(crate) use client::{Answer, Client};
 pub(crate) use gate::{Gate, Spout, Tap};
 pub(crate) use server::{Listening, serve, serve_h2c};
