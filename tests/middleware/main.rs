@@ -24,6 +24,7 @@ mod limits;
 mod nested_headers;
 mod nesting;
 mod panics;
+mod pauses;
 mod placement;
 mod random_bytes;
 mod refusals;
