@@ -24,6 +24,7 @@ mod limits;
 mod nested_headers;
 mod nesting;
 mod panics;
+mod parameters;
 mod placement;
 mod refusals;
 mod refusals_own;
