@@ -16,7 +16,8 @@ use timebudget::{Engine, Micros, Site, TimeBudget, config};
 use timebudget::middleware::{BudgetBuilder, RuleBuilder};
 
 /// Mistakes that cannot be written in Rust, where types, or the parsers of what is in them, rule them out.
-const OF_FILES_ALONE: [&str; 21] = [
+const OF_FILES_ALONE: [&str; 22] = [
+    "escape-in-a-glob",
     "not-json",
     "unknown-key",
     "key-twice",
@@ -59,6 +60,12 @@ fn in_rust(mistake: &str) -> Option<BudgetBuilder> {
         "unknown-period" => one(rule("a", "10 per fortnight")),
         "period-cut-short" => one(rule("a", "5/min")),
         "period-of-nothing" => one(rule("a", "10 per 0 hours")),
+        "hops-and-proxies" => Some(
+            TimeBudget::rules([rule("ip", "5 per hour")]).trusted_proxies(["10.0.0.0/8"]).trusted_hops(2),
+        ),
+        "everybody-is-a-proxy" => {
+            Some(TimeBudget::rules([rule("ip", "5 per hour")]).trusted_proxies(["0.0.0.0/0"]))
+        }
         "name-twice" => Some(TimeBudget::rules([rule("api", "5 per hour"), rule("api", "9 per day")])),
         "keys-that-differ" => one(rule("api", "60s per hour; 5 per hour")),
         "rewrite-without-target" => one(rule("page", "5 per hour").rewrite("")),

@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 43] = [
+const SOUND: [&str; 45] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -36,6 +36,8 @@ const SOUND: [&str; 43] = [
     r#"{"rate_limit_exempt": {"all": [{"path": "/a"}], "any": [{"method": "GET"}, {}]}}"#,
     r#"{"rate_limit_exempt": {"not": {"not": {"path": "/"}}}}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0", "::ffff:10.0.0.1"]}"#,
+    r#"{"rate_limit_trusted_proxies": ["unix", "64:ff9b::/96"], "rate_limit_store": null}"#,
+    r#"{"rate_limit_trusted_hops": 2, "rate_limit_forwarded_header": "Forwarded"}"#,
     r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
     r#"{"rate_limit_hosts": ["a.example", "*.Preview.example.", "münchen.example", "[::1]", "::1", "192.0.2.7", "my_site"],
         "domains": ["b.example", {"domain": "c.example", "ssl_certificate": "/x"}], "rate_limit_on_error": null}"#,

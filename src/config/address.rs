@@ -4,24 +4,44 @@ use crate::config::json::Json;
 use crate::config::node::Node;
 use crate::config::number::whole;
 use crate::config::report::Report;
+use crate::model::client_address::STRANGERS;
 use crate::model::method::is_token;
-use crate::model::network::{Network, NetworkFault};
+use crate::model::network::Network;
+use crate::model::proxy::{PROXY, Proxy};
 
 const NETWORK: &str = "an address or a range such as \"10.0.0.0/8\"";
-const NETWORKS: &str = "a list of addresses and ranges such as \"10.0.0.0/8\"";
+const PROXIES: &str = "a list of addresses, ranges such as \"10.0.0.0/8\", and \"unix\"";
+const HOPS: &str = "a whole number from 0 to 255";
 const HEADER: &str = "the name of a header, such as \"X-Forwarded-For\"";
 const PREFIX: &str = "whole bits from 1 to 128";
 
 /// The proxies that `rate_limit_trusted_proxies` lists; an empty list trusts nobody.
-pub(super) fn trusted_proxies(node: &Node<'_>, report: &mut Report) -> Option<Vec<Network>> {
+pub(super) fn trusted_proxies(node: &Node<'_>, report: &mut Report) -> Option<Vec<Proxy>> {
     match node.json() {
         Json::List(items) if items.is_empty() => Some(Vec::new()),
         _ => {
-            let items = node.items(NETWORKS, report)?;
-            let networks: Vec<_> = items.iter().map(|item| network(item, report)).collect();
-            networks.into_iter().collect()
+            let items = node.items(PROXIES, report)?;
+            let proxies: Vec<_> = items.iter().map(|item| proxy(item, report)).collect();
+            proxies.into_iter().collect()
         }
     }
+}
+
+fn proxy(node: &Node<'_>, report: &mut Report) -> Option<Proxy> {
+    let proxy: Proxy = match node.text(PROXY, report)?.parse() {
+        Ok(proxy) => proxy,
+        Err(fault) => return node.wrong(fault.words(PROXY), report),
+    };
+    if proxy.has_strangers() {
+        node.suspect(STRANGERS, report);
+    }
+    Some(proxy)
+}
+
+/// How many proxies `rate_limit_trusted_hops` says that there are.
+pub(super) fn trusted_hops(node: &Node<'_>, report: &mut Report) -> Option<u8> {
+    let hops = u8::try_from(whole(node, HOPS, report)?);
+    hops.ok().or_else(|| node.wrong(format_args!("not so many; expected {HOPS}"), report))
 }
 
 /// The header that `rate_limit_forwarded_header` names.
@@ -51,12 +71,6 @@ pub(super) fn ipv6_prefix(node: &Node<'_>, report: &mut Report) -> Option<u8> {
 pub(super) fn network(node: &Node<'_>, report: &mut Report) -> Option<Network> {
     match node.text(NETWORK, report)?.parse() {
         Ok(network) => Some(network),
-        Err(NetworkFault::NotAnAddress) => node.wrong(format_args!("no address; expected {NETWORK}"), report),
-        Err(NetworkFault::NotAPrefix) => {
-            node.wrong("no such prefix; expected at most 32 bits for IPv4, 128 for IPv6", report)
-        }
-        Err(NetworkFault::BitsBeyond(meant)) => {
-            node.wrong(format_args!("has bits beyond its prefix; did you mean {meant}?"), report)
-        }
+        Err(fault) => node.wrong(fault.words(NETWORK), report),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::layer::{DOMAINS, HOSTS, Layer, NOW, OF_ALL, ON_ERROR, SITE_HEADER};
+use crate::config::layer::{DOMAINS, HOSTS, Layer, NOW, OF_ALL, ON_ERROR, SITE_HEADER, TRUSTED_HOPS};
 use crate::config::origin::{Entry, Origin};
 
 impl Layer {
@@ -50,6 +50,7 @@ fn default_of(key: &str) -> &'static str {
         "rate_limit_headers" => "{\"enabled\": true, \"reset\": \"seconds\", \"standard\": false}",
         "rate_limit_forwarded_header" => "\"X-Forwarded-For\"",
         "rate_limit_ipv6_prefix" => "64",
+        TRUSTED_HOPS => "0",
         "rate_limit_paths" => "\"normal\"",
         "rate_limit_api_keys" | "rate_limit_tiers" | "rate_limit_groups" | "rate_limit_users" => "{}",
         "rate_limit_api_key_header" => "\"X-Api-Key\"",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Error;
 
-use crate::config::address::{forwarded_header, header_name, ipv6_prefix, trusted_proxies};
+use crate::config::address::{forwarded_header, header_name, ipv6_prefix, trusted_hops, trusted_proxies};
 use crate::config::clients::ClientLayer;
 use crate::config::condition::exemption;
 use crate::config::document::{Document, Value};
@@ -25,8 +25,8 @@ use crate::model::client_address::AddressPolicy;
 use crate::model::condition::Condition;
 use crate::model::excerpt::excerpt;
 use crate::model::header_policy::HeaderPolicy;
-use crate::model::network::Network;
 use crate::model::path::Paths;
+use crate::model::proxy::Proxy;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::zone::Zone;
@@ -36,7 +36,7 @@ use crate::store::StoreUri;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads, in the order in which they are shown.
-pub(super) const NOW: [&str; 21] = [
+pub(super) const NOW: [&str; 22] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
@@ -44,6 +44,7 @@ pub(super) const NOW: [&str; 21] = [
     "rate_limit_exempt",
     "rate_limit_paths",
     "rate_limit_trusted_proxies",
+    TRUSTED_HOPS,
     "rate_limit_forwarded_header",
     "rate_limit_ipv6_prefix",
     "rate_limit_identity",
@@ -64,6 +65,7 @@ pub(super) const NOW: [&str; 21] = [
 pub(super) const OF_ALL: [&str; 3] = [STORE, ON_ERROR, SITE_HEADER];
 
 pub(super) const STORE: &str = "rate_limit_store";
+pub(super) const TRUSTED_HOPS: &str = "rate_limit_trusted_hops";
 pub(super) const ON_ERROR: &str = "rate_limit_on_error";
 pub(super) const SITE_HEADER: &str = "rate_limit_site_header";
 
@@ -90,8 +92,9 @@ pub(super) struct Layer {
     rules: Setting<Vec<Rule>>,
     headers: Setting<HeaderPolicy>,
     exempt: Setting<Condition>,
+    trusted_proxies: Setting<Vec<Proxy>>,
+    trusted_hops: Setting<u8>,
     paths: Setting<Paths>,
-    trusted_proxies: Setting<Vec<Network>>,
     forwarded_header: Setting<String>,
     ipv6_prefix: Setting<u8>,
     clients: ClientLayer,
@@ -160,7 +163,7 @@ impl Layer {
         let hosts = own.hosts.value().into_iter().flatten().chain(own.domains).map(|claimed| claimed.host);
         let hosts = hosts.collect();
         let default = Site::unlimited(name);
-        let AddressPolicy { trusted_proxies, header, ipv6_prefix } = default.addresses;
+        let AddressPolicy { trusted_proxies, trusted_hops, header, ipv6_prefix } = default.addresses;
         Site {
             zone: own.zone.value().unwrap_or(default.zone),
             rules: [own.rules, own.budget].into_iter().filter_map(Setting::value).flatten().collect(),
@@ -171,6 +174,7 @@ impl Layer {
             paths: own.paths.value().unwrap_or(default.paths),
             addresses: AddressPolicy {
                 trusted_proxies: own.trusted_proxies.value().unwrap_or(trusted_proxies),
+                trusted_hops: own.trusted_hops.value().unwrap_or(trusted_hops),
                 header: own.forwarded_header.value().unwrap_or(header),
                 ipv6_prefix: own.ipv6_prefix.value().unwrap_or(ipv6_prefix),
             },
@@ -192,6 +196,7 @@ impl Layer {
             exempt: self.exempt.or(below.exempt),
             paths: self.paths.or(below.paths),
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            trusted_hops: self.trusted_hops.or(below.trusted_hops),
             forwarded_header: self.forwarded_header.or(below.forwarded_header),
             ipv6_prefix: self.ipv6_prefix.or(below.ipv6_prefix),
             clients: self.clients.or(below.clients),
@@ -285,6 +290,7 @@ impl Layer {
             "rate_limit_exempt" => self.exempt = setting(&node, exemption, report),
             "rate_limit_paths" => self.paths = setting(&node, paths, report),
             "rate_limit_trusted_proxies" => self.trusted_proxies = setting(&node, trusted_proxies, report),
+            TRUSTED_HOPS => self.trusted_hops = setting(&node, trusted_hops, report),
             "rate_limit_forwarded_header" => self.forwarded_header = setting(&node, forwarded_header, report),
             "rate_limit_ipv6_prefix" => self.ipv6_prefix = setting(&node, ipv6_prefix, report),
             "default_site" => self.default_site = setting(&node, default_site, report),

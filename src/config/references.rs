@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::layer::TRUSTED_HOPS;
 use crate::config::node::member_place;
 use crate::config::report::Report;
+use crate::model::client_address::HOPS_AND_PROXIES;
 use crate::model::condition::Condition;
 use crate::model::country::CountrySource;
 use crate::model::excerpt::quoted;
@@ -74,7 +76,13 @@ impl References<'_> {
 
     /// What a proxy tells is believed of trusted ones alone.
     fn check_trust(&mut self) {
-        if !self.site.addresses.trusted_proxies.is_empty() {
+        let addresses = &self.site.addresses;
+        if addresses.trusted_hops > 0 && !addresses.trusted_proxies.is_empty() {
+            let hops = addresses.trusted_hops.to_string();
+            let file = self.origins.get(TRUSTED_HOPS).map_or("", |file| file);
+            self.report.wrong_in(file, TRUSTED_HOPS, Some(hops), HOPS_AND_PROXIES);
+        }
+        if self.site.addresses.trusts_somebody() {
             return;
         }
         if let Some(headers) = &self.site.clients.identity {

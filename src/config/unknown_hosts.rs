@@ -52,7 +52,7 @@ fn no_such_site(text: &str, sites: &[Standing]) -> String {
 /// The report is at the common file.
 pub(super) fn site_header(common: &Layer, fallback: &Site, report: &mut Report) -> Option<String> {
     let header = common.site_header()?;
-    if fallback.addresses.trusted_proxies.is_empty() {
+    if !fallback.addresses.trusts_somebody() {
         let fault =
             "believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies";
         report.wrong(SITE_HEADER, Some(quoted(header)), fault);

@@ -11,6 +11,7 @@ use crate::model::api_key::{ApiKey, KeyDigest};
 use crate::model::country::{Country, CountrySource};
 use crate::model::facts::Facts;
 use crate::model::identity::Identity;
+use crate::model::network::canonical;
 use crate::model::path::Paths;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
@@ -195,7 +196,7 @@ impl Facts for Client<'_> {
                 [code] => Country::new(code.trim()),
                 _ => None,
             },
-            CountrySource::Database(countries) => countries.country(self.facts.ip()?.to_canonical()),
+            CountrySource::Database(countries) => countries.country(canonical(self.facts.ip()?)),
         })
     }
 

@@ -11,6 +11,7 @@ use crate::middleware::hooks::Hooks;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::middleware::rule_error::RuleError;
 use crate::model::mistake::{Finding, Mistake};
+use crate::model::proxy::{PROXY, Proxy};
 use crate::model::site::Site;
 use crate::model::site_check::NO_RULE;
 use crate::sites::Sites;
@@ -39,11 +40,21 @@ pub struct BudgetBuilder {
     rules: Vec<RuleBuilder>,
     site: Site,
     engine: Option<Arc<Engine>>,
+    proxies: Vec<Proxy>,
+    hops: Option<u8>,
+    found: Vec<Finding>,
 }
 
 impl BudgetBuilder {
     pub(super) fn new(rules: impl IntoIterator<Item = RuleBuilder>) -> Self {
-        Self { rules: rules.into_iter().collect(), site: Site::unlimited("*"), engine: None }
+        Self {
+            rules: rules.into_iter().collect(),
+            site: Site::unlimited("*"),
+            engine: None,
+            proxies: Vec::new(),
+            hops: None,
+            found: Vec::new(),
+        }
     }
 
     /// The engine, that is the accounts and the clock; one of its own in memory by default.
@@ -55,10 +66,44 @@ impl BudgetBuilder {
     }
 
     /// The site: its name, its zone, how clients' addresses are found, and which headers tell where they stand.
-    ///
     /// Its own rules come first. By default it is [`Site::unlimited`] of the name `*`.
     pub fn site(mut self, site: Site) -> Self {
         self.site = site;
+        self
+    }
+
+    /// Peers whose word about their clients is believed, beside the site's own: addresses, ranges, and `"unix"` for those on
+    /// a Unix socket.
+    ///
+    /// Their header, [`AddressPolicy::header`](crate::model::client_address::AddressPolicy), then says whose account it is.
+    /// What is no address is an error of [`build`](Self::build).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let per_ip = || TimeBudget::rule("ip", "5 per minute");
+    /// assert!(TimeBudget::rules([per_ip()]).trusted_proxies(["10.0.0.0/8", "unix"]).build().is_ok());
+    /// let error = TimeBudget::rules([per_ip()]).trusted_proxies(["10.0.0.256"]).build().unwrap_err().to_string();
+    /// assert!(error.starts_with("\"10.0.0.256\": no address; expected an address"), "{error}");
+    /// ```
+    pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        for text in proxies {
+            match text.as_ref().parse() {
+                Ok(proxy) => self.proxies.push(proxy),
+                Err(fault) => self
+                    .found
+                    .push(Finding::of_site(Mistake::wrong(fault.words(PROXY)).of_text(text.as_ref()))),
+            }
+        }
+        self
+    }
+
+    /// How many proxies stand in front, whatever their addresses, in the place of [`trusted_proxies`](Self::trusted_proxies).
+    ///
+    /// Whoever connects is then believed: only where no client can reach the server but through all of them.
+    pub fn trusted_hops(mut self, hops: u8) -> Self {
+        self.hops = Some(hops);
         self
     }
 
@@ -71,8 +116,10 @@ impl BudgetBuilder {
     /// All that is wrong with the rules, in the words of a site file's loader.
     #[track_caller]
     pub fn build(self) -> Result<TimeBudget, RuleError> {
-        let Self { rules, mut site, engine } = self;
-        let (mut of_rule, mut found) = (HashMap::new(), Vec::new());
+        let Self { rules, mut site, engine, proxies, hops, mut found } = self;
+        site.addresses.trusted_proxies.extend(proxies);
+        site.addresses.trusted_hops = hops.unwrap_or(site.addresses.trusted_hops);
+        let mut of_rule = HashMap::new();
         for rule in rules {
             let finished = rule.finish();
             found.extend(finished.found);

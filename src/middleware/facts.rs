@@ -50,7 +50,7 @@ impl<'a> RequestFacts<'a> {
 
     /// The client's address, which a trusted peer tells.
     #[cold]
-    fn forwarded(&self, peer: IpAddr) -> IpAddr {
+    fn forwarded(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
         let lines = self.request.headers().get_all(self.site.addresses.header.as_str());
         self.site.addresses.client(peer, lines.map(HeaderValue::as_bytes))
     }
@@ -70,10 +70,10 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn ip(&self) -> Option<IpAddr> {
-        if self.site.addresses.trusted_proxies.is_empty() {
+        if !self.site.addresses.trusts_somebody() {
             return self.peer();
         }
-        let ip = self.ip.get().or_else(|| self.peer().map(|peer| self.forwarded(peer)));
+        let ip = self.ip.get().or_else(|| self.forwarded(self.peer()));
         self.ip.set(ip);
         ip
     }
@@ -118,8 +118,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn told_by_proxy(&self, header: &str) -> Vec<&str> {
-        let is_trusted = |peer: IpAddr| self.site.addresses.trusts(peer.to_canonical());
-        if !self.peer().is_some_and(is_trusted) {
+        if !self.site.addresses.trusts(self.peer()) {
             return Vec::new();
         }
         let lines = self.request.headers().get_all(header);

@@ -138,7 +138,7 @@ pub(super) fn answering<'a>(table: &'a Table, request: &ServiceRequest) -> &'a A
 /// The site's name, as a trusted proxy tells it; nothing where it tells several.
 #[cold]
 fn told<'a>(told_by: &ToldBy, request: &'a ServiceRequest) -> Option<&'a [u8]> {
-    let peer = request.peer_addr()?.ip().to_canonical();
+    let peer = request.peer_addr().map(|address| address.ip());
     if !told_by.addresses.trusts(peer) {
         return None;
     }

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::model::network::Network;
+use crate::model::mistake::Mistake;
+use crate::model::network::canonical;
+use crate::model::proxy::Proxy;
 
 /// How a client's address is found, and how much of it tells clients apart.
 ///
@@ -10,7 +12,11 @@ use crate::model::network::Network;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPolicy {
     /// The peers whose header is believed.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Proxy>,
+    /// How many proxies stand in front, whatever their addresses; 0 where [`trusted_proxies`](Self::trusted_proxies) say it.
+    ///
+    /// Whoever connects is then believed: only where no client can reach the server but through all of them.
+    pub trusted_hops: u8,
     /// The name of the header in which they tell whom they speak for.
     ///
     /// `Forwarded` is read by RFC 7239; any other as a list of addresses, of which a CDN's header has one.
@@ -19,16 +25,33 @@ pub struct AddressPolicy {
     pub ipv6_prefix: u8,
 }
 
+/// Clients are among the trusted.
+pub(crate) const STRANGERS: &str = "clients are believed about their own address, so that each can have as many as it likes; expected the networks of proxies";
+
+/// Who is trusted is said twice.
+pub(crate) const HOPS_AND_PROXIES: &str =
+    "trusted hops beside trusted proxies, and both say who is believed; expected one of them";
+
 impl Default for AddressPolicy {
     fn default() -> Self {
-        Self { trusted_proxies: Vec::new(), header: "X-Forwarded-For".to_owned(), ipv6_prefix: 64 }
+        Self {
+            trusted_proxies: Vec::new(),
+            trusted_hops: 0,
+            header: "X-Forwarded-For".to_owned(),
+            ipv6_prefix: 64,
+        }
     }
 }
 
 impl AddressPolicy {
-    /// Whether what a peer says of others is believed.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|network| network.contains(peer))
+    /// Whether what a peer says of others is believed; one on a Unix socket has no address.
+    pub fn trusts(&self, peer: Option<IpAddr>) -> bool {
+        self.trusted_hops > 0 || self.trusted_proxies.iter().any(|proxy| proxy.is(peer))
+    }
+
+    /// Whether somebody is believed.
+    pub fn trusts_somebody(&self) -> bool {
+        self.trusted_hops > 0 || !self.trusted_proxies.is_empty()
     }
 
     /// The client's address: the right-most of the header's addresses that is no trusted proxy's.
@@ -36,7 +59,10 @@ impl AddressPolicy {
     /// `lines` are the values of the header's lines in their order. Each proxy adds on the right whom it speaks for; what
     /// stands further left may have been written by the client. So an element that is no address ends the search: it
     /// counts as the address to its right, at last as the peer, and nobody gains an account by writing nonsense. Where
-    /// all are trusted, the left-most is the client.
+    /// all are trusted, the left-most is the client. With [`trusted_hops`](Self::trusted_hops), so many addresses from the
+    /// right are trusted, the peer's being the first.
+    ///
+    /// `None` if the peer is on a Unix socket and tells no address.
     ///
     /// # Examples
     ///
@@ -45,25 +71,45 @@ impl AddressPolicy {
     ///
     /// let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
     /// let policy = AddressPolicy { trusted_proxies, ..AddressPolicy::default() };
-    /// let client = |peer: &str, line: &str| policy.client(peer.parse().unwrap(), [line.as_bytes()].into_iter());
+    /// let client = |peer: &str, line: &str| {
+    ///     policy.client(peer.parse().ok(), [line.as_bytes()].into_iter()).unwrap().to_string()
+    /// };
     ///
-    /// assert_eq!(client("10.0.0.1", "6.6.6.6, 192.0.2.7, 10.0.0.2").to_string(), "192.0.2.7");
-    /// assert_eq!(client("192.0.2.7", "6.6.6.6").to_string(), "192.0.2.7");
+    /// assert_eq!(client("10.0.0.1", "6.6.6.6, 192.0.2.7, 10.0.0.2"), "192.0.2.7");
+    /// assert_eq!(client("192.0.2.7", "6.6.6.6"), "192.0.2.7");
     /// ```
-    pub fn client<'a>(&self, peer: IpAddr, lines: impl DoubleEndedIterator<Item = &'a [u8]>) -> IpAddr {
-        let mut nearest = peer.to_canonical();
+    pub fn client<'a>(
+        &self,
+        peer: Option<IpAddr>,
+        lines: impl DoubleEndedIterator<Item = &'a [u8]>,
+    ) -> Option<IpAddr> {
+        let (mut nearest, mut hops) = (peer.map(canonical), 0);
         let elements = lines.rev().flat_map(|line| line.rsplit(|letter| *letter == b','));
-        for element in elements.map(<[u8]>::trim_ascii) {
-            if !self.trusts(nearest) {
+        // Lists may have empty elements (RFC 9110, section 5.6.1).
+        for element in elements.map(<[u8]>::trim_ascii).filter(|element| !element.is_empty()) {
+            if !self.speaks_for_others(nearest, hops) {
                 break;
             }
-            // Lists may have empty elements (RFC 9110, section 5.6.1).
-            if !element.is_empty() {
-                let Some(address) = self.read(element) else { break };
-                nearest = address.to_canonical();
-            }
+            let Some(address) = self.read(element) else { break };
+            (nearest, hops) = (Some(canonical(address)), hops + 1);
         }
         nearest
+    }
+
+    /// Whether a proxy with this address, and so many proxies between it and the server, is believed.
+    fn speaks_for_others(&self, address: Option<IpAddr>, hops: usize) -> bool {
+        match self.trusted_hops {
+            0 => self.trusts(address),
+            trusted => hops < usize::from(trusted),
+        }
+    }
+
+    /// What is wrong with whom it trusts, or suspect.
+    pub(crate) fn mistakes(&self) -> Vec<Mistake> {
+        let strangers = self.trusted_proxies.iter().filter(|proxy| proxy.has_strangers());
+        let suspect = strangers.map(|proxy| Mistake::suspect(STRANGERS).of_text(&proxy.to_string()));
+        let both = self.trusted_hops > 0 && !self.trusted_proxies.is_empty();
+        suspect.chain(both.then(|| Mistake::wrong(HOPS_AND_PROXIES).of(self.trusted_hops))).collect()
     }
 
     fn read(&self, element: &[u8]) -> Option<IpAddr> {
@@ -126,7 +172,7 @@ mod tests {
 
     fn client(header: &str, lines: &[&str]) -> String {
         let lines = lines.iter().map(|line| line.as_bytes());
-        policy(header).client("10.0.0.1".parse().unwrap(), lines).to_string()
+        policy(header).client("10.0.0.1".parse().ok(), lines).unwrap().to_string()
     }
 
     fn of_list(lines: &[&str]) -> String {
@@ -176,10 +222,45 @@ mod tests {
     #[test]
     fn a_peer_that_is_not_trusted_is_the_client() {
         let lines = || [b"192.0.2.7".as_slice()].into_iter();
-        let peer: IpAddr = "::ffff:203.0.113.5".parse().unwrap();
-        assert_eq!(policy("X-Forwarded-For").client(peer, lines()).to_string(), "203.0.113.5");
-        let anybody = AddressPolicy::default();
-        assert_eq!(anybody.client("10.0.0.1".parse().unwrap(), lines()).to_string(), "10.0.0.1");
+        let of = |policy: AddressPolicy, peer: &str| {
+            policy.client(peer.parse().ok(), lines()).unwrap().to_string()
+        };
+        assert_eq!(of(policy("X-Forwarded-For"), "::ffff:203.0.113.5"), "203.0.113.5");
+        assert_eq!(of(AddressPolicy::default(), "10.0.0.1"), "10.0.0.1");
+    }
+
+    #[test]
+    fn an_address_that_a_gateway_translates_is_the_ipv4_address() {
+        assert_eq!(of_list(&["6.6.6.6, 64:ff9b::c000:207, 64:ff9b::10.0.0.2"]), "192.0.2.7");
+    }
+
+    /// A proxy on a Unix socket has no address, and so could not be trusted at all.
+    #[test]
+    fn a_peer_without_an_address_is_believed_where_unix_is_trusted() {
+        let trusted = ["unix", "10.0.0.0/8"].map(|text| text.parse().unwrap()).to_vec();
+        let policy = AddressPolicy { trusted_proxies: trusted, ..AddressPolicy::default() };
+        let of = |peer: Option<IpAddr>, line: &str| policy.client(peer, [line.as_bytes()].into_iter());
+        assert_eq!(of(None, "6.6.6.6, 192.0.2.7, 10.0.0.2"), "192.0.2.7".parse().ok());
+        assert_eq!(of(None, "192.0.2.7, unknown"), None);
+        assert_eq!(of(None, ""), None);
+        assert_eq!(of("192.0.2.7".parse().ok(), "6.6.6.6"), "192.0.2.7".parse().ok());
+        let nobody = AddressPolicy::default();
+        assert_eq!(nobody.client(None, [&b"6.6.6.6"[..]].into_iter()), None);
+    }
+
+    #[test]
+    fn so_many_hops_are_trusted_whatever_their_addresses() {
+        let of = |trusted_hops: u8, line: &str| {
+            let policy = AddressPolicy { trusted_hops, ..AddressPolicy::default() };
+            policy.client("203.0.113.1".parse().ok(), [line.as_bytes()].into_iter()).unwrap().to_string()
+        };
+        let line = "6.6.6.6, 192.0.2.7, 198.51.100.2";
+        assert_eq!([of(0, line), of(1, line), of(2, line)], ["203.0.113.1", "198.51.100.2", "192.0.2.7"]);
+        assert_eq!(of(1, "6.6.6.6, , 192.0.2.7 ,"), "192.0.2.7");
+        assert_eq!(
+            [of(2, "192.0.2.7"), of(9, ""), of(2, "6.6.6.6, x, 192.0.2.7")],
+            ["192.0.2.7", "203.0.113.1", "192.0.2.7"]
+        );
     }
 
     #[test]
@@ -216,7 +297,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..4)) {
             for header in ["Forwarded", "X-Forwarded-For"] {
-                policy(header).client("10.0.0.1".parse().unwrap(), lines.iter().map(Vec::as_slice));
+                policy(header).client("10.0.0.1".parse().ok(), lines.iter().map(Vec::as_slice));
             }
         }
 

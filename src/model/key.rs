@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use siphasher::sip128::SipHasher13;
 
+use crate::model::network::canonical;
+
 /// The bytes of a key, injective: two keys with the same bytes have the same parts.
 ///
 /// Each part is written as its kind, its length and its bytes, so no separator inside a part can shift
@@ -45,10 +47,10 @@ impl KeyBytes {
         self.part(kind, text.as_ref());
     }
 
-    /// Appends an address: an IPv4 address whole, also one that is mapped into IPv6; of an IPv6 address the first
+    /// Appends an address: an IPv4 address whole, also as IPv6 [writes it](crate::model::network::canonical); of an IPv6 address the first
     /// `ipv6_prefix` bits.
     pub fn address(&mut self, kind: u8, address: IpAddr, ipv6_prefix: u8) {
-        match address.to_canonical() {
+        match canonical(address) {
             IpAddr::V4(v4) => self.part(kind, &v4.octets()),
             IpAddr::V6(v6) => self.part(kind, &masked(v6.to_bits(), ipv6_prefix).to_be_bytes()),
         }

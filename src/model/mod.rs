@@ -39,6 +39,7 @@ pub(crate) mod part_check;
 pub mod path;
 pub mod pattern;
 pub mod period;
+pub mod proxy;
 pub mod rate;
 pub mod rate_error;
 mod rate_hint;

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 /// A range of addresses that begin with the same bits, or a single address.
 ///
-/// An IPv4 address that is mapped into IPv6 is the IPv4 address, on either side of a comparison. So `::/0` holds no
-/// IPv4 address, and `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+/// An address of IPv6 that [stands for one of IPv4](canonical) is that one, on either side of a comparison. So `::/0` holds
+/// no IPv4 address, and `::ffff:10.0.0.0/104` and `64:ff9b::10.0.0.0/104` are `10.0.0.0/8`.
 ///
 /// # Examples
 ///
@@ -24,6 +24,40 @@ pub struct Network {
     prefix: u32,
 }
 
+/// The address by which somebody is known: an address of IPv6 that stands for one of IPv4 is that one.
+///
+/// Those are the mapped ones, `::ffff:0:0/96`, as a server that listens on both calls its IPv4 peers, and those that a gateway
+/// translates, `64:ff9b::/96` (NAT64, RFC 6052). An address of 6to4 (`2002::/16`) is not: it names a network behind an IPv4
+/// address, which whoever sends packets writes himself, so that `2002:a00:1::` would pass for a proxy at `10.0.0.1`.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::model::network::canonical;
+/// for text in ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7", "64:ff9b::c000:207"] {
+///     assert_eq!(canonical(text.parse().unwrap()).to_string(), "192.0.2.7");
+/// }
+/// assert_eq!(canonical("2002:c000:207::".parse().unwrap()).to_string(), "2002:c000:207::");
+/// ```
+#[inline]
+pub const fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) if v6.to_bits() >> 32 == TRANSLATED => {
+            IpAddr::V4(Ipv4Addr::from_bits(v6.to_bits() as u32))
+        }
+        other => other.to_canonical(),
+    }
+}
+
+/// The first 96 bits of addresses that a gateway translates (RFC 6052, section 2.1).
+const TRANSLATED: u128 = 0x64_ff9b << 64;
+
+/// The shortest prefix of a network of IPv4 that one proxy, or one operator's, can have; a wider one is of strangers too.
+const WIDEST_IPV4: u32 = 8;
+
+/// The same of IPv6: `fc00::/7` are private addresses.
+const WIDEST_IPV6: u32 = 7;
+
 /// Why a text is no network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkFault {
@@ -35,11 +69,27 @@ pub enum NetworkFault {
     BitsBeyond(Network),
 }
 
+impl NetworkFault {
+    /// What is wrong; `expected` says what is none.
+    pub(crate) fn words(&self, expected: &str) -> String {
+        match self {
+            Self::NotAnAddress => format!("no address; expected {expected}"),
+            Self::NotAPrefix => "no such prefix; expected at most 32 bits for IPv4, 128 for IPv6".to_owned(),
+            Self::BitsBeyond(meant) => format!("has bits beyond its prefix; did you mean {meant}?"),
+        }
+    }
+}
+
 impl Network {
     /// Whether an address lies in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+        let address = canonical(address);
         address.is_ipv4() == self.first.is_ipv4() && cut(address, self.prefix) == self.first
+    }
+
+    /// Whether strangers have addresses in it, whoever else has.
+    pub(crate) const fn is_of_strangers(&self) -> bool {
+        self.prefix < if self.first.is_ipv4() { WIDEST_IPV4 } else { WIDEST_IPV6 }
     }
 
     /// Whether some address lies in both.
@@ -49,7 +99,7 @@ impl Network {
 
     /// The network of this length that an address lies in; `None` if the address is of the other kind.
     pub(crate) fn around(&self, address: IpAddr) -> Option<Self> {
-        let address = address.to_canonical();
+        let address = canonical(address);
         let network = || Self { first: cut(address, self.prefix), prefix: self.prefix };
         (address.is_ipv4() == self.first.is_ipv4()).then(network)
     }
@@ -70,11 +120,15 @@ impl FromStr for Network {
             None => (text, None),
         };
         let written: IpAddr = address.parse().map_err(|_| NetworkFault::NotAnAddress)?;
-        let first = written.to_canonical();
-        let prefix = match bits {
-            Some(bits) => prefix(bits, written, first).ok_or(NetworkFault::NotAPrefix)?,
-            None => width(first),
+        let bits = bits.map(|bits| prefix(bits, written).ok_or(NetworkFault::NotAPrefix)).transpose()?;
+        // A network that is wider than all that a gateway translates is one of IPv6.
+        let first = match bits {
+            Some(bits) if bits < 128 - 32 => written.to_canonical(),
+            _ => canonical(written),
         };
+        // Of an address that stands for one of IPv4, 96 bits are before those of the IPv4 address.
+        let of_first = |bits: u32| bits.checked_sub(width(written) - width(first));
+        let prefix = bits.map_or(Some(width(first)), of_first).ok_or(NetworkFault::NotAPrefix)?;
         let network = Self { first: cut(first, prefix), prefix };
         if network.first == first { Ok(network) } else { Err(NetworkFault::BitsBeyond(network)) }
     }
@@ -90,11 +144,9 @@ impl fmt::Display for Network {
     }
 }
 
-fn prefix(bits: &str, written: IpAddr, first: IpAddr) -> Option<u32> {
+fn prefix(bits: &str, written: IpAddr) -> Option<u32> {
     let is_number = !bits.is_empty() && bits.bytes().all(|digit| digit.is_ascii_digit());
-    let bits: u32 = bits.parse().ok().filter(|bits| is_number && *bits <= width(written))?;
-    // A mapped address has 96 bits before those of the IPv4 address.
-    bits.checked_sub(width(written) - width(first))
+    bits.parse().ok().filter(|bits| is_number && *bits <= width(written))
 }
 
 const fn width(address: IpAddr) -> u32 {
@@ -142,6 +194,32 @@ mod tests {
         assert_eq!(network("::ffff:10.0.0.0/104"), network("10.0.0.0/8"));
         assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1"));
         assert!(!holds("::/0", "10.0.0.1") && !holds("0.0.0.0/0", "2001::"));
+    }
+
+    /// A client behind NAT64 was another one than the same client over IPv4.
+    #[test]
+    fn an_address_that_a_gateway_translates_is_the_ipv4_address() {
+        assert_eq!(network("64:ff9b::10.0.0.0/104"), network("10.0.0.0/8"));
+        assert_eq!(network("64:ff9b::/96"), network("0.0.0.0/0"));
+        assert!(holds("10.0.0.0/8", "64:ff9b::a00:1") && holds("64:ff9b::a00:1", "10.0.0.1"));
+        assert!(!holds("::/0", "64:ff9b::a00:1"));
+        for text in ["64:ff9b::/64", "64:ff9b::/32", "64:ff9b:1::/48", "::/0"] {
+            assert_eq!(network(text).unwrap().to_string(), text);
+            assert!(holds(text, "64:ff9b:1::1") != (text == "64:ff9b::/64"), "{text}");
+        }
+        assert!(!holds("10.0.0.0/8", "64:ff9b:1::a00:1") && !holds("10.0.0.0/8", "2002:a00:1::"));
+    }
+
+    #[test]
+    fn a_network_of_strangers_is_wider_than_any_operators() {
+        for text in
+            ["0.0.0.0/0", "::/0", "128.0.0.0/1", "2000::/3", "64:ff9b::/96", "::ffff:0:0/96", "0.0.0.0/7"]
+        {
+            assert!(network(text).unwrap().is_of_strangers(), "{text}");
+        }
+        for text in ["10.0.0.0/8", "fc00::/7", "fe80::/10", "127.0.0.1", "::1", "2400:cb00::/32"] {
+            assert!(!network(text).unwrap().is_of_strangers(), "{text}");
+        }
     }
 
     #[test]

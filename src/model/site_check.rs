@@ -46,6 +46,7 @@ impl Site {
             found.extend(exempt.mistakes().into_iter().map(Finding::of_site));
             found.extend(is_certain(exempt).then(|| Finding::of_site(Mistake::suspect(EXEMPTS_ALL))));
         }
+        found.extend(self.addresses.mistakes().into_iter().map(Finding::of_site));
         found.extend(self.check_trust());
         found.extend(self.check_needs(told_by_code));
         found.extend(self.check_tiers());
@@ -54,7 +55,7 @@ impl Site {
 
     /// Headers that nobody may be believed in.
     fn check_trust(&self) -> Vec<Finding> {
-        if !self.addresses.trusted_proxies.is_empty() {
+        if self.addresses.trusts_somebody() {
             return Vec::new();
         }
         let identity = self.clients.identity.as_ref().map(|headers| &headers.user);

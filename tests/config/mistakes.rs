@@ -23,7 +23,7 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_trusted_hops, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
     ),
     (
         r#"{"rate_limit_store": []}"#,
@@ -298,11 +298,19 @@
     // How a client's address is found
     (
         r#"{"rate_limit_trusted_proxies": "10.0.0.0/8"}"#,
-        r#"rate_limit_trusted_proxies: "10.0.0.0/8": no list; expected a list of addresses and ranges such as "10.0.0.0/8""#,
+        r#"rate_limit_trusted_proxies: "10.0.0.0/8": no list; expected a list of addresses, ranges such as "10.0.0.0/8", and "unix""#,
     ),
     (
         r#"{"rate_limit_trusted_proxies": ["155.255.355.0/24"]}"#,
-        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": no address; expected an address or a range such as "10.0.0.0/8""#,
+        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": no address; expected an address, a range such as "10.0.0.0/8", or "unix""#,
+    ),
+    (
+        r#"{"rate_limit_trusted_hops": 256}"#,
+        "rate_limit_trusted_hops: 256: not so many; expected a whole number from 0 to 255",
+    ),
+    (
+        r#"{"rate_limit_trusted_hops": -1}"#,
+        "rate_limit_trusted_hops: -1: below zero; expected a whole number from 0 to 255",
     ),
     (
         r#"{"rate_limit_trusted_proxies": ["::1", "10.0.0.0/33"]}"#,

@@ -24,6 +24,7 @@ mod proxy;
 mod restarts;
 mod returns;
 mod server;
+mod standing;
 mod tls;
 mod topologies;
 mod uris;

@@ -10,6 +10,11 @@ use crate::store::Book;
 use crate::store::calendar::InForce;
 
 impl Memory {
+    /// How many accounts there is room for.
+    pub(in crate::store) const fn max_accounts(&self) -> usize {
+        self.max_accounts
+    }
+
     /// An account's lines now, empty if there is no such account, and the window they belong to.
     pub(in crate::store) fn line(&self, book: Book, key: KeyHash, now: Now) -> (Line, InForce) {
         let mut shard = self.shards[shard_of(key)].lock();
@@ -28,8 +33,10 @@ impl Memory {
     ///
     /// For a store that learns what time it is only after it has begun.
     pub(in crate::store) fn realign(&self, now: Now) {
-        let calendars = self.calendars.read();
-        let windows: Vec<_> = calendars.all.iter().map(|calendar| calendar.realigned(now)).collect();
+        // Nobody waits for a shard who holds the calendars: who holds a shard may wait for them (`Shard::renew`), and a
+        // writer between the two would keep both waiting. A table that is begun in between begins where its calendar is.
+        let windows: Vec<_> =
+            self.calendars.read().all.iter().map(|calendar| calendar.realigned(now)).collect();
         for shard in &self.shards {
             shard.lock().realign(&windows);
         }

@@ -11,7 +11,6 @@ use redis::{
     RedisConnectionInfo, RedisResult, TlsCertificates,
 };
 
-use super::link::Connection;
 use super::settings::{Login, Settings};
 use super::tls::choose_provider;
 use super::topology::{Node, Topology};
@@ -22,6 +21,13 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long an answer may take before the connection counts as broken, unless requests wait longer.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+/// A connection; a clone is the same one.
+#[derive(Clone)]
+pub(super) enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
 
 /// Connects; through sentinels, to the server that they call the master now.
 pub(super) async fn connect(settings: &Settings) -> Result<Connection, Trouble> {

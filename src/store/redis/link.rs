@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use redis::aio::MultiplexedConnection;
-use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, Script, ServerErrorKind, Value};
 
-use super::connect::connect;
-use super::script::{Arguments, beat, exchange};
+use super::connect::{Connection, connect};
+use super::script::{Arguments, beat, exchange, probe};
 use super::settings::Settings;
 use super::trouble::Trouble;
 
@@ -18,22 +16,21 @@ pub(super) struct Link {
     scripts: Arc<Scripts>,
 }
 
-#[derive(Clone)]
-pub(super) enum Connection {
-    Single(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
 struct Scripts {
     exchange: Script,
     beat: Script,
+    probe: Script,
 }
 
 impl Link {
     /// Connects; through sentinels, to the server that they call the master now.
     pub(super) async fn open(settings: &Settings) -> Result<Self, Trouble> {
         let connection = connect(settings).await?;
-        let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
+        let scripts = Scripts {
+            exchange: Script::new(exchange::SCRIPT),
+            beat: Script::new(beat::SCRIPT),
+            probe: Script::new(probe::SCRIPT),
+        };
         Ok(Self { connection, scripts: Arc::new(scripts) })
     }
 
@@ -47,6 +44,12 @@ impl Link {
     pub(super) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
         let scripts = Arc::clone(&self.scripts);
         read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
+    }
+
+    /// Calls the probe.
+    pub(super) async fn probe(&mut self, arguments: &Arguments) -> Result<probe::Reply, Trouble> {
+        let scripts = Arc::clone(&self.scripts);
+        read(self.call(&scripts.probe, probe::SCRIPT, arguments).await)
     }
 
     /// Calls a script by its hash, and by its text where the server does not know it.

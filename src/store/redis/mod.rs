@@ -40,12 +40,13 @@ use tokio::sync::oneshot;
 
 use self::desk::{Candidate, Event};
 use self::ledger::Ledgers;
+use self::settings::Settings;
 use self::task::Inbox;
 use self::tls::TlsFiles;
 pub(in crate::store) use self::uri::RedisUri;
 use crate::model::learned::Learned;
 use crate::model::now::Now;
-use crate::model::units::{Micros, Tick};
+use crate::model::units::Micros;
 use crate::store::uri::error::UriFault;
 use crate::store::{
     Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
@@ -77,7 +78,11 @@ impl Redis {
     pub(in crate::store) fn new(uri: &RedisUri) -> Result<Self, UriFault> {
         let settings = uri.settings().clone();
         settings.tls.as_ref().map_or(Ok(()), TlsFiles::check)?;
-        Ok(Self { ledgers: Arc::new(Ledgers::new(settings, random())), inbox: OnceLock::new() })
+        Ok(Self::with(settings))
+    }
+
+    fn with(settings: Settings) -> Self {
+        Self { ledgers: Arc::new(Ledgers::new(settings, random())), inbox: OnceLock::new() }
     }
 
     fn start(&self) -> std::io::Result<()> {
@@ -123,17 +128,15 @@ impl Store for Redis {
 
     fn ask(&self, claims: &[Claim], mode: Mode, now: Now) -> Asking {
         let now = self.ledgers.agreed(now);
-        let due = Tick(now.tick.0.saturating_add(self.ledgers.settings.deadline.as_micros() as i64));
         let (reply, answered) = oneshot::channel();
-        let is_apart = self.ledgers.is_clustered();
-        let candidate = Candidate::new(claims.to_vec(), mode, now, due, is_apart, reply);
+        let candidate = Candidate::new(&self.ledgers, claims.to_vec(), mode, now, reply);
         if let Some(inbox) = self.inbox.get() {
-            // A task that has ended drops the letter, and with it the other end of `answered`.
+            // Where nobody hears of it, it is dropped, and with that decided.
             let _ = inbox.tell(Event::Ask(candidate));
         }
         Box::pin(async move {
-            let stopped = |_| Fault("it has stopped".to_owned());
-            answered.await.map_err(stopped)?.take()
+            let dropped = |_| Fault("nobody decided".to_owned());
+            answered.await.map_err(dropped)?.take()
         })
     }
 

@@ -1,19 +1,25 @@
 //! The task that stands at the desk: a thread with a runtime of its own, which tells the desk what happens and does what
 //! it says.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::desk::{Command, Desk, Event};
+use super::desk::{Command, Desk, Event, Greeting};
 use super::ledger::Ledgers;
 use super::link::Link;
-use super::script::{Arguments, beat};
+use super::script::beat;
+use super::trouble::Trouble;
 use crate::model::units::Tick;
 
 /// Events that are heard at once at most: between two times that many it is done what is due.
 const MOST_EVENTS: usize = 256;
+
+/// How long a task that has panicked does nothing before it begins again.
+const BEGIN_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// What reaches the task.
 enum Letter {
@@ -43,26 +49,40 @@ impl Inbox {
 
 /// Starts the task; `started` is told once it is known whether the server answers.
 pub(super) fn start(ledgers: Arc<Ledgers>, seed: u64, started: mpsc::Sender<()>) -> std::io::Result<Inbox> {
-    let (inbox, letters) = unbounded_channel();
+    let (inbox, mut letters) = unbounded_channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let own = inbox.clone();
+    let shared = Arc::clone(&ledgers);
+    let mut stand = move |seed| {
+        let (ledgers, own) = (Arc::clone(&shared), own.clone());
+        let desk = Desk::new(Arc::clone(&ledgers), ledgers.now(), seed, started.clone());
+        runtime.block_on(Task { ledgers, desk, letters: &mut letters, own, link: None }.run());
+    };
     thread::Builder::new().name("timebudget-redis".into()).spawn(move || {
-        let desk = Desk::new(Arc::clone(&ledgers), ledgers.now(), seed, started);
-        runtime.block_on(Task { ledgers, desk, letters, own, link: None }.run());
+        for seed in seed.. {
+            // What has broken is dropped, with the requests that waited there, which decides about them; the ledgers
+            // stay, and are published again.
+            match catch_unwind(AssertUnwindSafe(|| stand(seed))) {
+                Ok(()) => return,
+                Err(_) => log::error!("redis: the task that speaks to it has panicked, and begins again"),
+            }
+            ledgers.degrade();
+            thread::sleep(BEGIN_AGAIN_AFTER);
+        }
     })?;
     Ok(Inbox(inbox))
 }
 
-struct Task {
+struct Task<'a> {
     ledgers: Arc<Ledgers>,
     desk: Desk,
-    letters: UnboundedReceiver<Letter>,
+    letters: &'a mut UnboundedReceiver<Letter>,
     /// Where the calls send what becomes of them.
     own: UnboundedSender<Letter>,
     link: Option<Link>,
 }
 
-impl Task {
+impl Task<'_> {
     /// Works until it is told to stop.
     async fn run(mut self) {
         let mut letters = Vec::with_capacity(MOST_EVENTS);
@@ -103,12 +123,12 @@ impl Task {
                     let _ = own.send(Letter::Event(Event::Beaten(sent_at, reply)));
                 });
             }
-            (Command::Connect(pause, arguments), _) => {
+            (Command::Connect(pause, greeting), _) => {
                 self.link = None;
                 let ledgers = Arc::clone(&self.ledgers);
                 tokio::spawn(async move {
                     tokio::time::sleep(pause).await;
-                    let _ = own.send(connect(&ledgers, &arguments).await);
+                    let _ = own.send(connect(&ledgers, &greeting).await);
                 });
             }
             // The desk calls over a connection only.
@@ -117,17 +137,18 @@ impl Task {
     }
 }
 
-/// Makes a connection, and sends the first beat over it.
-async fn connect(ledgers: &Ledgers, arguments: &Arguments) -> Letter {
-    let sent_at = ledgers.now().tick;
-    let failed = |trouble| Letter::Event(Event::Linked(sent_at, Err(trouble)));
-    let mut link = match Link::open(&ledgers.settings).await {
-        Ok(link) => link,
-        Err(trouble) => return failed(trouble),
-    };
-    let sent_at = ledgers.now().tick;
-    match link.beat(arguments).await {
-        Ok(reply) => Letter::Linked(link, sent_at, reply),
-        Err(trouble) => failed(trouble),
+/// Makes a connection, proves it, and sends the first beat over it.
+async fn connect(ledgers: &Ledgers, greeting: &Greeting) -> Letter {
+    match greet(ledgers, greeting).await {
+        Ok((link, sent_at, reply)) => Letter::Linked(link, sent_at, reply),
+        Err(trouble) => Letter::Event(Event::Linked(ledgers.now().tick, Err(trouble))),
     }
+}
+
+async fn greet(ledgers: &Ledgers, greeting: &Greeting) -> Result<(Link, Tick, beat::Reply), Trouble> {
+    let mut link = Link::open(&ledgers.settings).await?;
+    link.probe(&greeting.probe).await?;
+    let sent_at = ledgers.now().tick;
+    let reply = link.beat(&greeting.beat).await?;
+    Ok((link, sent_at, reply))
 }

@@ -31,6 +31,8 @@ pub(super) enum Trouble {
     WrongLogin,
     /// The user may not do what is needed.
     Forbidden,
+    /// A node of a cluster was named as if it were a server by itself.
+    Clustered,
     /// An account is not what this store makes: something else writes under its prefix.
     Foreign,
     /// An answer that no server of this kind would give.
@@ -65,6 +67,7 @@ impl Trouble {
         match inner.or_else(|| error.code()) {
             Some("NOAUTH" | "WRONGPASS") => Self::WrongLogin,
             Some("NOPERM") => Self::Forbidden,
+            Some("CROSSSLOT") => Self::Clustered,
             Some("WRONGTYPE") => Self::Foreign,
             Some(code) => Self::Code(code.chars().filter(char::is_ascii_alphabetic).take(20).collect()),
             None => Self::Nonsense,
@@ -85,6 +88,9 @@ impl fmt::Display for Trouble {
             Self::NoService => f.write_str("the sentinels know no service of this name"),
             Self::WrongLogin => f.write_str("it does not accept the user or the password"),
             Self::Forbidden => f.write_str("the user may not do what is needed; docs/redis.md lists it"),
+            Self::Clustered => {
+                f.write_str("it is a node of a cluster, whose URI begins with redis+cluster://")
+            }
             Self::Foreign => f.write_str("an account is not a hash: something else writes under the prefix"),
             Self::Nonsense => f.write_str("its answers make no sense"),
         }

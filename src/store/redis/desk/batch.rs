@@ -8,7 +8,6 @@ use super::{Candidate, Desk};
 use crate::model::units::Tick;
 use crate::store::redis::ledger::Stance;
 use crate::store::redis::script::Account;
-use crate::store::redis::trouble::Trouble;
 
 /// Candidates, or lines, that share one call at most: what a script does in a fraction of a millisecond.
 const MOST_IN_A_CALL: usize = 64;
@@ -21,7 +20,7 @@ impl Desk {
     pub(super) fn dispatch(&mut self) {
         if !self.is_linked {
             for candidate in std::mem::take(&mut self.waiting) {
-                candidate.decide_degraded(&self.ledgers, self.now);
+                candidate.decide_degraded(self.now);
             }
         }
         while !self.waiting.is_empty() {
@@ -60,7 +59,7 @@ impl Desk {
                 continue;
             }
             if candidate.accounts().any(|account| self.is_avoided(account)) {
-                candidate.decide_degraded(&self.ledgers, self.now);
+                candidate.decide_degraded(self.now);
                 continue;
             }
             let taken = |account| self.busy.contains(&account) || wanted.contains(&account);
@@ -108,13 +107,10 @@ impl Desk {
         for candidate in self.calls.values_mut().flat_map(|call| &mut call.candidates) {
             late.extend(candidate.take_if(|candidate| candidate.due <= now));
         }
-        self.note_late(&late);
         for candidate in late {
-            candidate.decide_degraded(&self.ledgers, self.now);
+            candidate.decide_degraded(self.now);
         }
-        if self.health.is_too_often_late() {
-            self.lose(&Trouble::Late);
-        }
+        self.note_late_calls();
     }
 }
 

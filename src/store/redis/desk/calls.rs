@@ -1,8 +1,10 @@
 //! Calls of the exchange: what is sent, and what follows from what comes back.
 
 use super::{Candidate, Command, Desk};
+use crate::model::key::KeyHash;
 use crate::model::line::Others;
 use crate::model::units::Tick;
+use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{self, Answer, Own};
 use crate::store::redis::trouble::Trouble;
@@ -26,6 +28,12 @@ impl Call {
     /// The accounts whose lines are in it.
     pub(super) fn accounts(&self) -> impl Iterator<Item = Account> {
         self.sent.iter().map(|own| own.account)
+    }
+
+    /// What tells the server that was called from others: in a cluster, whose parts are not known here, the home of the
+    /// accounts.
+    pub(super) fn server(&self, ledgers: &Ledgers) -> Option<KeyHash> {
+        self.sent.first().filter(|_| ledgers.is_clustered()).map(|own| own.account.home)
     }
 }
 
@@ -80,7 +88,9 @@ impl Desk {
     }
 
     fn conclude(&mut self, call: Call, answer: Answer) {
-        self.health.note_answered(self.now.tick.since(call.sent_at), self.ledgers.settings.deadline);
+        if self.now.tick.since(call.sent_at).0 <= self.ledgers.settings.deadline.as_micros() as u64 {
+            self.health.note_answered(call.server(&self.ledgers));
+        }
         self.health.has_returned |= call.gives_back;
         let read_at = Tick(call.sent_at.0 + (self.now.tick.0 - call.sent_at.0) / 2);
         let mut has_lost = false;
@@ -95,10 +105,10 @@ impl Desk {
         for (candidate, decided) in call.candidates.into_iter().zip(answer.verdicts) {
             match (candidate, decided.admitted) {
                 (Some(candidate), Some(admitted)) => {
-                    let next = candidate.conclude(&self.ledgers, admitted, &decided.claims, self.now);
+                    let next = candidate.conclude(admitted, &decided.claims, self.now);
                     self.waiting.extend(next);
                 }
-                (Some(candidate), None) => candidate.decide_degraded(&self.ledgers, self.now),
+                (Some(candidate), None) => candidate.decide_degraded(self.now),
                 (None, _) => has_strayed = true,
             }
         }
@@ -121,7 +131,7 @@ impl Desk {
     fn abandon(&self, call: Call) {
         self.correct(&call.sent);
         for candidate in call.candidates.into_iter().flatten() {
-            candidate.decide_degraded(&self.ledgers, self.now);
+            candidate.decide_degraded(self.now);
         }
     }
 

@@ -16,8 +16,10 @@ use crate::store::{Claim, Fault, Mode, Settlement, Verdict};
 /// A request that waits for a decision.
 ///
 /// Where accounts of different homes lie on different servers, the servers are asked one after another, and what the
-/// first ones have charged is returned if a later one refuses.
+/// first ones have charged is returned if a later one refuses. One that is dropped without a decision, because whoever
+/// had it has ended or broken, is decided over without the server: nobody waits for ever.
 pub(crate) struct Candidate {
+    ledgers: Arc<Ledgers>,
     mode: Mode,
     /// When it arrived.
     now: Now,
@@ -26,21 +28,21 @@ pub(crate) struct Candidate {
     claims: Vec<Claim>,
     /// The homes that are to be asked about one by one, the next one last; empty if all are asked about at once.
     homes: SmallVec<[KeyHash; 2]>,
-    reply: oneshot::Sender<Answered>,
+    /// Who waits for the decision, until it is made.
+    reply: Option<oneshot::Sender<Answered>>,
 }
 
 impl Candidate {
-    /// A request that arrived at `now`; `is_apart` says whether its homes are to be asked about one by one.
+    /// A request that arrived at `now` and waits from now on for as long as the settings say, and who is to be told.
     pub(crate) fn new(
+        ledgers: &Arc<Ledgers>,
         claims: Vec<Claim>,
         mode: Mode,
         now: Now,
-        due: Tick,
-        is_apart: bool,
         reply: oneshot::Sender<Answered>,
     ) -> Self {
         let mut homes: SmallVec<[KeyHash; 2]> = SmallVec::new();
-        if is_apart {
+        if ledgers.is_clustered() {
             for at in (0..claims.len()).rev() {
                 let home = Account::at(&claims, at).home;
                 if !homes.contains(&home) {
@@ -48,7 +50,10 @@ impl Candidate {
                 }
             }
         }
-        Self { mode, now, due, claims, homes, reply }
+        // Not from its arrival on: what code between there and here has taken is no time that a server took.
+        let due = ledgers.now().tick.0.saturating_add(ledgers.settings.deadline.as_micros() as i64);
+        let (ledgers, reply) = (Arc::clone(ledgers), Some(reply));
+        Self { ledgers, mode, now, due: Tick(due), claims, homes, reply }
     }
 
     /// The accounts that are to be asked about next.
@@ -73,35 +78,27 @@ impl Candidate {
 
     /// Whether nobody waits for the decision any more.
     pub(super) fn is_forgotten(&self) -> bool {
-        self.reply.is_closed()
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     /// Decides without the server.
-    pub(super) fn decide_degraded(mut self, ledgers: &Arc<Ledgers>, now: Now) {
-        self.give_back(ledgers, now);
-        let outcome = ledgers.decide_degraded(&mut self.claims, self.mode, self.now);
-        self.answer(ledgers, outcome);
+    pub(super) fn decide_degraded(mut self, now: Now) {
+        self.settle_degraded(now);
     }
 
     /// Does as the server has decided; returned if there is another one to ask.
-    pub(super) fn conclude(
-        mut self,
-        ledgers: &Arc<Ledgers>,
-        admitted: bool,
-        outcomes: &[Outcome],
-        now: Now,
-    ) -> Option<Self> {
+    pub(super) fn conclude(mut self, admitted: bool, outcomes: &[Outcome], now: Now) -> Option<Self> {
         let verdict = if admitted { Verdict::Admitted } else { Verdict::Refused };
         let asked: SmallVec<[usize; 4]> = self.asked().collect();
-        ledgers.conclude(&mut self.claims, &asked, verdict, outcomes, self.now);
+        self.ledgers.conclude(&mut self.claims, &asked, verdict, outcomes, self.now);
         self.homes.pop();
         if admitted && !self.homes.is_empty() {
             return Some(self);
         }
         if !admitted {
-            self.give_back(ledgers, now);
+            self.give_back(now);
         }
-        self.answer(ledgers, Ok(verdict));
+        self.answer(Ok(verdict));
         None
     }
 
@@ -114,20 +111,37 @@ impl Candidate {
         self.home().is_none_or(|home| account.home == home)
     }
 
+    fn settle_degraded(&mut self, now: Now) {
+        self.give_back(now);
+        let outcome = self.ledgers.decide_degraded(&mut self.claims, self.mode, self.now);
+        self.answer(outcome);
+    }
+
     /// Returns what was charged for a request that is not served after all.
-    fn give_back(&mut self, ledgers: &Ledgers, now: Now) {
+    fn give_back(&mut self, now: Now) {
         if self.claims.iter().any(|claim| claim.ticket.is_some()) {
             let cost = now.tick.since(self.now.tick);
             let extra_micros = -(cost.0 as i64);
             let returned = Settlement { cost, extra_micros, returned: true, ..Settlement::default() };
-            ledgers.give_back(&mut self.claims, &returned, now);
+            self.ledgers.give_back(&mut self.claims, &returned, now);
         }
     }
 
-    fn answer(self, ledgers: &Arc<Ledgers>, outcome: Result<Verdict, Fault>) {
-        let Self { claims, now, reply, .. } = self;
+    fn answer(&mut self, outcome: Result<Verdict, Fault>) {
+        let Some(reply) = self.reply.take() else { return };
+        let (ledgers, claims) = (Arc::clone(&self.ledgers), std::mem::take(&mut self.claims));
         // Where nobody waits any more, what is dropped here ends the request.
-        drop(reply.send(Answered { ledgers: Arc::clone(ledgers), outcome, claims, since: now.tick }));
+        drop(reply.send(Answered { ledgers, outcome, claims, since: self.now.tick }));
+    }
+}
+
+impl Drop for Candidate {
+    fn drop(&mut self) {
+        if self.is_forgotten() {
+            self.give_back(self.ledgers.now());
+        } else {
+            self.settle_degraded(self.now);
+        }
     }
 }
 

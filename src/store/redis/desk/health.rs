@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::{Candidate, Command, Desk};
+use super::calls::Call;
+use super::{Command, Desk, Greeting};
 use crate::model::key::KeyHash;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick};
 use crate::store::redis::script::beat::{self, Beat};
-use crate::store::redis::script::{Account, Arguments};
+use crate::store::redis::script::{Account, Arguments, probe};
 use crate::store::redis::trouble::Trouble;
 
 const BEAT_EVERY: Micros = Micros(1_000_000);
@@ -18,14 +19,16 @@ const BEAT_EVERY: Micros = Micros(1_000_000);
 /// answer cannot tell when it was read.
 const CLEAR_WITHIN: Micros = Micros(500_000);
 
-/// Requests in a row that have waited in vain before no more are made to wait.
+/// Calls in a row that were late before no more requests are made to wait.
 const MOST_MISSES: u32 = 3;
 
 /// How long a server of a cluster that did not answer is left alone at least; twice as long at most.
 const AVOID_FOR: Micros = Micros(250_000);
 
-/// After how long without a failure trouble in a part of a cluster is over.
-const CALM_AFTER: Micros = Micros(2_000_000);
+/// After how long without a failure trouble is over that has not ended the connection; twice as long each time that it
+/// comes back within [`LONGEST_CALM`].
+const FIRST_CALM: Micros = Micros(2_000_000);
+const LONGEST_CALM: Micros = Micros(600_000_000);
 
 /// How long after a failure the next connection is tried; twice as long after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -42,8 +45,8 @@ pub(super) struct Health {
     told_again_at: Tick,
     /// Whether a beat is under way.
     beating: bool,
-    /// Requests in a row that have waited in vain.
-    misses: u32,
+    /// Servers of which calls were late, by the home of a cluster's accounts.
+    misses: HashMap<Option<KeyHash>, Misses>,
     /// Whether something was returned, and is stored, that no beat has told of.
     pub(super) has_returned: bool,
     /// Whether the beat that is under way tells of something returned.
@@ -52,12 +55,22 @@ pub(super) struct Health {
     logged: Option<Trouble>,
     /// When there was trouble last.
     troubled_at: Tick,
+    /// For how long there must be none before it is over.
+    calm: Micros,
     /// Accounts whose server did not answer, and from when on it is tried again; used in clusters.
     avoided: HashMap<KeyHash, Tick>,
     /// Where random numbers come from.
     random: u64,
     /// Told once it is known whether the server answers.
     started: Option<mpsc::Sender<()>>,
+}
+
+/// Late calls in a row.
+struct Misses {
+    count: u32,
+    /// When the last of them was noticed. What had been sent before that is no further sign: a machine that stood still
+    /// for a moment makes everything late that was under way.
+    noticed_at: Tick,
 }
 
 /// A beat, and when it was.
@@ -87,25 +100,51 @@ impl Health {
             beat_at: Tick(0),
             told_again_at: Tick(i64::MIN / 2),
             beating: false,
-            misses: 0,
+            misses: HashMap::new(),
             has_returned: false,
             tells_returned: false,
             logged: None,
-            troubled_at: Tick(0),
+            troubled_at: Tick(i64::MIN / 2),
+            calm: FIRST_CALM,
             avoided: HashMap::new(),
             random: seed,
             started: Some(started),
         }
     }
 
-    /// Notes that an answer came after so long.
-    pub(super) fn note_answered(&mut self, _took: Micros, _deadline: Duration) {
-        self.misses = 0;
+    /// It is known now whether the server answers.
+    fn tell_started(&mut self) {
+        if let Some(started) = self.started.take() {
+            // Who has stopped waiting does not want to know.
+            let _ = started.send(());
+        }
     }
 
-    /// Whether so many requests have waited in vain that no more are made to wait.
-    pub(super) const fn is_too_often_late(&self) -> bool {
-        self.misses >= MOST_MISSES
+    /// Notes that a call was answered in time.
+    pub(super) fn note_answered(&mut self, server: Option<KeyHash>) {
+        if !self.misses.is_empty() {
+            self.misses.remove(&server);
+        }
+    }
+
+    /// Notes that a call was late that was sent at a tick; says whether no more requests are made to wait: after so many
+    /// late calls in a row, or where one is so many deadlines late.
+    fn note_late(&mut self, server: Option<KeyHash>, sent_at: Tick, now: Tick, deadline: Micros) -> bool {
+        let misses = self.misses.entry(server).or_insert(Misses { count: 0, noticed_at: Tick(i64::MIN) });
+        if sent_at >= misses.noticed_at {
+            (misses.count, misses.noticed_at) = (misses.count + 1, now);
+        }
+        misses.count >= MOST_MISSES || now.since(sent_at).0 >= deadline.0 * u64::from(MOST_MISSES)
+    }
+
+    /// Lets trouble that comes back soon after it was over be over later: a standing one is not logged again and again.
+    fn lengthen_calm(&mut self, now: Tick) {
+        let is_back = self.logged.is_none() && now.since(self.troubled_at) < LONGEST_CALM;
+        if is_back {
+            self.calm = Micros(self.calm.0 * 2).min(LONGEST_CALM);
+        } else if self.logged.is_none() {
+            self.calm = FIRST_CALM;
+        }
     }
 
     /// The next pause: all processes lose a server at one instant, and must not come back at one.
@@ -128,8 +167,10 @@ impl Desk {
     /// Has a connection made, in place of one that there may be.
     pub(super) fn connect(&mut self) {
         let pause = self.health.next_pause();
-        let beat = self.beat_arguments(false);
-        self.commands.push(Command::Connect(pause, beat));
+        let (prefix, process) = (&self.ledgers.settings.prefix, self.ledgers.process);
+        let probe = probe::arguments(prefix, process, self.ledgers.is_clustered());
+        let greeting = Greeting { probe, beat: self.beat_arguments(false) };
+        self.commands.push(Command::Connect(pause, greeting));
     }
 
     pub(super) fn hear_of_link(&mut self, sent_at: Tick, reply: Result<beat::Reply, Trouble>) {
@@ -142,13 +183,13 @@ impl Desk {
     /// From now on the server is asked, and told again what it may have lost.
     fn heal(&mut self, heard: Heard) {
         self.is_linked = true;
-        self.health.misses = 0;
+        self.health.misses.clear();
         self.health.pause = Duration::ZERO;
         (self.health.beating, self.health.beat_at) = (false, heard.at.tick);
         self.note(heard);
         self.ledgers.heal(self.now);
         self.log_recovery();
-        drop(self.health.started.take());
+        self.health.tell_started();
     }
 
     /// Asks no more until the server answers again; who waits is decided over without it.
@@ -160,31 +201,55 @@ impl Desk {
         self.health.beating = false;
         self.forget_calls();
         self.fail_flushes(trouble);
-        drop(self.health.started.take());
+        self.health.tell_started();
         self.connect();
     }
 
     pub(super) fn log_once(&mut self, trouble: &Trouble) {
         if self.health.logged.as_ref() != Some(trouble) {
             log::warn!("redis: {trouble}; on_store_fault says what is decided until it answers");
+            self.health.lengthen_calm(self.now.tick);
             self.health.logged = Some(trouble.clone());
         }
         self.health.troubled_at = self.now.tick;
     }
 
+    /// Says that trouble is over, once there has been none for a while.
     fn log_recovery(&mut self) {
-        if self.health.logged.take().is_some() {
+        let is_calm = self.now.tick.since(self.health.troubled_at) >= self.health.calm;
+        if is_calm && self.health.logged.take().is_some() {
             log::info!("redis: it answers again; {} decisions were made without it", self.ledgers.degraded());
         }
     }
 
-    /// Notes that requests have waited in vain.
-    pub(super) fn note_late(&mut self, late: &[Candidate]) {
-        if self.ledgers.is_clustered() {
-            self.avoid(late.iter().flat_map(Candidate::accounts));
-        } else {
-            self.health.misses += late.len() as u32;
+    /// Notes which calls have not been answered within the deadline, when somebody has waited for one in vain.
+    pub(super) fn note_late_calls(&mut self) {
+        let (now, deadline) = (self.now.tick, Micros::from(self.ledgers.settings.deadline));
+        let is_late = |call: &Call| now.since(call.sent_at) >= deadline;
+        let late: Vec<u64> = self.calls.iter().filter(|(_, call)| is_late(call)).map(|(at, _)| *at).collect();
+        for number in late {
+            self.note_late_call(number, deadline);
         }
+    }
+
+    fn note_late_call(&mut self, number: u64, deadline: Micros) {
+        let Some(call) = self.calls.get(&number) else { return };
+        let (server, sent_at) = (call.server(&self.ledgers), call.sent_at);
+        self.log_once(&Trouble::Late);
+        if !self.health.note_late(server, sent_at, self.now.tick, deadline) {
+            return;
+        }
+        if server.is_none() {
+            self.lose(&Trouble::Late);
+        } else {
+            self.health.misses.remove(&server);
+            self.avoid_call(number);
+        }
+    }
+
+    fn avoid_call(&mut self, number: u64) {
+        let accounts: Vec<_> = self.calls.get(&number).into_iter().flat_map(Call::accounts).collect();
+        self.avoid(accounts.into_iter());
     }
 
     /// Decides about these accounts without their server for a while; about others it goes on asking.
@@ -241,9 +306,7 @@ impl Desk {
     fn note(&mut self, Heard { beat, at, took }: Heard) {
         self.ledgers.hear_processes(beat.processes);
         self.ledgers.hear_returns(beat.returns);
-        if at.tick.since(self.health.troubled_at) >= CALM_AFTER {
-            self.log_recovery();
-        }
+        self.log_recovery();
         if took <= CLEAR_WITHIN || !self.ledgers.knows_clock() {
             self.ledgers.hear_clock(beat.clock, at);
         }

@@ -18,6 +18,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use self::calls::Call;
+#[cfg(test)]
+pub(crate) use self::candidate::Answered;
 pub(crate) use self::candidate::Candidate;
 use self::flush::Flush;
 use self::health::Health;
@@ -51,8 +53,16 @@ pub(crate) enum Command {
     Exchange(u64, Arguments),
     /// Call the beat; the answer belongs to that tick.
     Beat(Tick, Arguments),
-    /// Give up the connection, if there is one, and after a while make one that begins with this beat.
-    Connect(Duration, Arguments),
+    /// Give up the connection, if there is one, and after a while make one that begins so.
+    Connect(Duration, Greeting),
+}
+
+/// What a connection begins with.
+pub(crate) struct Greeting {
+    /// What proves that the server does what the desk will want of it.
+    pub(crate) probe: Arguments,
+    /// The first beat.
+    pub(crate) beat: Arguments,
 }
 
 /// Everything that goes to the servers, and what waits to go.

@@ -6,6 +6,7 @@ mod decide;
 mod due;
 mod peers;
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -17,10 +18,10 @@ use crate::model::line::{Line, Others};
 use crate::model::now::Now;
 use crate::model::units::{Tick, UnixMicros};
 use crate::store::memory::Memory;
-use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{Before, Own};
+use crate::store::redis::script::{Account, is_windowed};
 use crate::store::redis::settings::Settings;
-use crate::store::{Charge, Claim, Reading, Store as _};
+use crate::store::{Book, Charge, Claim, Reading, Store as _};
 
 /// The server's clock has not been read yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -151,7 +152,9 @@ impl Ledgers {
         let by = (offset - believed) as f64 / 1e6;
         if before == UNKNOWN {
             log::warn!("redis: its clock is {by:+.3} s from this machine's; windows are cut by its clock");
-            self.memory.realign(self.agreed(at));
+            let agreed = self.agreed(at);
+            self.memory.realign(agreed);
+            self.peers.realign(|book| self.memory.window(book, agreed).window.start);
         } else {
             log::warn!("redis: its clock was set by {by:+.3} s; windows in force end when they would have");
             self.peers.touch_all(at.tick);
@@ -185,7 +188,9 @@ impl Ledgers {
     /// Notes what was heard of the others when a line was sent, and when something had been returned so often; says
     /// whether the server has lost what it had of this process.
     pub(crate) fn hear(&self, sent: &Own, before: Before, others: Others, returns: i64, now: Now) -> bool {
-        let lost = self.peers.hear(sent.account, sent.window, before, others, returns);
+        let is_missing = self.peers.hear(sent.account, sent.window, before, others, returns);
+        // A cap's account that nobody uses expires, and is missed by nobody.
+        let lost = is_missing && is_windowed(sent.window);
         if before == Before::Newer {
             self.peers.touch(sent.account, sent.window, now.tick, true);
         }
@@ -205,9 +210,26 @@ impl Ledgers {
     }
 
     /// Drops the accounts of windows that have ended, and what is known of the others' lines in them.
+    ///
+    /// A cap has no window, so what is known of its account goes when nothing runs here: the next request asks anyway.
+    /// Where more is known of accounts than there is room for, that of accounts goes which this process has not charged.
     pub(crate) fn tidy(&self, now: Now) {
         self.memory.tidy(now);
-        self.peers.sweep(|book| self.memory.window(book, now).window.start);
+        let is_crowded = self.peers.len() > self.memory.max_accounts();
+        let mut windows: HashMap<Book, UnixMicros> = HashMap::new();
+        self.peers.sweep(|account, entry| {
+            let in_force = windows.entry(account.book);
+            let window = *in_force.or_insert_with(|| self.memory.window(account.book, now).window.start);
+            entry.window == window
+                && is_windowed(window)
+                && !(is_crowded && self.memory.line(account.book, account.key, now).0.is_empty())
+        });
+    }
+
+    /// How many accounts something is known of.
+    #[cfg(test)]
+    pub(crate) fn known_accounts(&self) -> usize {
+        self.peers.len()
     }
 
     fn touch(&self, account: Account, claim: &Claim, now: Now, changed: bool) {

@@ -184,12 +184,32 @@ impl Peers {
         }
     }
 
-    /// Forgets the accounts that are not on the list and whose window is over.
-    pub(crate) fn sweep(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
+    /// Moves what is known of accounts to the windows that are now in force, for those in which it was heard have moved.
+    pub(crate) fn realign(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
         for shard in &self.shards {
-            shard
-                .lock()
-                .retain(|account, entry| entry.listed || entry.window == window_in_force(account.book));
+            for (account, entry) in shard.lock().iter_mut() {
+                entry.window = window_in_force(account.book);
+            }
+        }
+    }
+
+    /// How many accounts something is known of.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Forgets the accounts that are not on the list, but those that are to be kept, and gives their memory back.
+    pub(crate) fn sweep(&self, mut keep: impl FnMut(&Account, &Entry) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            shard.retain(|account, entry| entry.listed || keep(account, entry));
+            if shard.len() < shard.capacity() / 4 {
+                shard.shrink_to_fit();
+            }
+        }
+        let mut active = self.active.lock();
+        if active.len() < active.capacity() / 4 {
+            active.shrink_to_fit();
         }
     }
 

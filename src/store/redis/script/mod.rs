@@ -7,8 +7,9 @@ mod account;
 mod arguments;
 pub(crate) mod beat;
 pub(crate) mod exchange;
+pub(crate) mod probe;
 
-pub(crate) use self::account::Account;
+pub(crate) use self::account::{Account, is_windowed};
 pub(crate) use self::arguments::Arguments;
 
 /// The version of what is stored, part of every key.

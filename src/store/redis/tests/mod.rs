@@ -1,5 +1,6 @@
 //! Tests that need no server: on a model of one, by clocks that they move.
 
+mod counting;
 mod due;
 mod fidelity;
 mod model;
@@ -7,3 +8,6 @@ mod overflow;
 mod overshoot;
 mod process;
 mod schedules;
+mod task;
+mod troubles;
+mod world;

@@ -10,7 +10,7 @@ use crate::store::memory::Memory;
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::exchange::Outcome;
 use crate::store::redis::settings::Settings;
-use crate::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Store as _, Tally, Verdict};
+use crate::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store as _, Tally, Verdict};
 
 const CHARGED: Outcome = Outcome { is_charged: true, refuses: false };
 
@@ -42,4 +42,26 @@ fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() 
     ledgers.conclude(&mut second, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
     ledgers.look(&mut second, Progress::default(), ledgers.now());
     assert_eq!(second[0].standing.spent, 1);
+}
+
+/// Charged as a copy, it was settled in a slot of another shard: somebody else's request was ended.
+#[test]
+fn a_request_that_has_lost_its_room_while_it_asked_ends_where_it_was_charged() {
+    let (ledgers, _) = ledgers_with_room_for(2);
+    let zone = Arc::new(Zone::utc());
+    let spec = BookSpec { site: "site", rule: "cap", tally: Tally::Running, period: None, zone: &zone };
+    let book = ledgers.memory.open(&spec);
+    let place = |n: u32| [Claim::new(book, KeyHash([n, n, n, n]), 10, Charge::Place)];
+    let mut all: Vec<_> = (1..6).map(place).collect();
+    for claims in &mut all {
+        assert_eq!(ledgers.admit(claims, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
+    }
+    for claims in &mut all {
+        ledgers.conclude(claims, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
+    }
+    assert_eq!((ledgers.memory.census().accounts, ledgers.memory.census().shared), (2, 3));
+    for claims in all.iter_mut().rev() {
+        ledgers.settle(claims, &Settlement::default(), ledgers.now());
+    }
+    assert_eq!((ledgers.memory.census().accounts, ledgers.memory.census().shared), (0, 0));
 }

@@ -1,0 +1,209 @@
+//! What goes wrong between a process and its servers, without either.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use super::world::{Weather, World};
+use crate::model::key::KeyHash;
+use crate::model::zone::Zone;
+use crate::store::redis::desk::{Candidate, Event};
+use crate::store::redis::trouble::Trouble;
+use crate::store::{BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
+
+const DEADLINE: i64 = 20_000;
+const URI: &str = "redis://model?deadline=20ms";
+
+/// A claim of a client on a place, of which each client has five.
+fn place(world: &World, at: usize, client: u32) -> Claim {
+    let (zone, tally) = (Arc::new(Zone::utc()), Tally::Running);
+    let spec = BookSpec { site: "site", rule: "cap", tally, period: None, zone: &zone };
+    let book = world.peers[at].process.ledgers.memory.open(&spec);
+    let [a, b] = [client.wrapping_mul(0x9e37_79b9), client];
+    Claim::new(book, KeyHash([a, b, b, b]), 5, Charge::Place)
+}
+
+/// Serves a request that ends at once.
+fn serve(world: &mut World, at: usize, client: u32) {
+    let mut claims = vec![place(world, at, client)];
+    assert_eq!(world.admit(at, &mut claims), Ok(Verdict::Admitted));
+    let ledgers = &world.peers[at].process.ledgers;
+    ledgers.settle(&mut claims, &Settlement::default(), ledgers.now());
+}
+
+fn is_linked(world: &World) -> bool {
+    world.peers[0].process.ledgers.is_healthy() && world.peers[0].connections == 1
+}
+
+#[test]
+fn one_late_call_drops_no_link_however_many_requests_wait_for_it() {
+    let mut world = World::new(URI, 1);
+    world.weather = Weather::Slow;
+    let claims: Vec<_> = (0..10).map(|client| [place(&world, 0, client)]).collect();
+    let mut asked: Vec<_> = claims.iter().map(|claims| world.peers[0].ask(claims)).collect();
+    world.pass(DEADLINE);
+    assert!(asked.iter_mut().all(|answer| answer.try_recv().is_ok()), "decided without the server");
+    assert!(is_linked(&world));
+    world.weather = Weather::Fine;
+    world.pass(DEADLINE);
+    assert!(is_linked(&world));
+    let degraded = world.peers[0].process.ledgers.degraded();
+    serve(&mut world, 0, 1);
+    assert_eq!(world.peers[0].process.ledgers.degraded(), degraded, "and asked again");
+}
+
+/// All that was under way is late then, and says nothing of the server.
+#[test]
+fn a_machine_that_stood_still_for_a_moment_keeps_its_link() {
+    let mut world = World::new(URI, 1);
+    world.weather = Weather::Slow;
+    let asked: Vec<_> = (0..20)
+        .map(|client| {
+            let claims = [place(&world, 0, client)];
+            world.clock.fetch_add(10, Relaxed);
+            world.peers[0].ask(&claims)
+        })
+        .collect();
+    world.clock.fetch_add(2 * DEADLINE, Relaxed);
+    world.peers[0].tell([]);
+    assert!(is_linked(&world));
+    drop(asked);
+}
+
+#[test]
+fn three_late_calls_in_a_row_are_the_last_that_are_waited_for() {
+    let mut world = World::new(URI, 1);
+    world.weather = Weather::Slow;
+    for client in 0..3 {
+        assert!(is_linked(&world), "after {client}");
+        let claims = [place(&world, 0, client)];
+        let mut answer = world.peers[0].ask(&claims);
+        world.pass(DEADLINE);
+        assert!(answer.try_recv().is_ok());
+    }
+    assert!(!world.peers[0].process.ledgers.is_healthy());
+}
+
+/// Its account is busy until then, so that no further call would say so.
+#[test]
+fn a_server_that_hangs_is_given_up_after_three_deadlines() {
+    let mut world = World::new(URI, 1);
+    world.weather = Weather::Slow;
+    for round in 0..3 {
+        assert!(is_linked(&world), "after {round}");
+        let claims = [place(&world, 0, 7)];
+        let mut answer = world.peers[0].ask(&claims);
+        world.pass(DEADLINE);
+        assert!(answer.try_recv().is_ok());
+    }
+    assert!(!world.peers[0].process.ledgers.is_healthy());
+}
+
+/// A closure that looks up a client in a database may take longer than any server.
+#[test]
+fn what_code_takes_before_it_asks_is_no_part_of_the_deadline() {
+    let mut world = World::new(URI, 1);
+    world.weather = Weather::Slow;
+    let ledgers = Arc::clone(&world.peers[0].process.ledgers);
+    let (arrived, (reply, mut answer)) = (ledgers.now(), oneshot::channel());
+    world.clock.fetch_add(50 * DEADLINE, Relaxed);
+    let claims = vec![place(&world, 0, 1)];
+    let candidate = Candidate::new(&ledgers, claims, Mode::Decide, arrived, reply);
+    world.peers[0].tell([Event::Ask(candidate)]);
+    world.pass(DEADLINE - 5_000);
+    assert!(matches!(answer.try_recv(), Err(TryRecvError::Empty)), "it is still waited for");
+    world.pass(5_000);
+    assert!(answer.try_recv().is_ok());
+}
+
+/// Once a full inbox was always looked at first.
+#[test]
+fn a_crowd_keeps_neither_beats_from_being_sent_nor_late_requests_waiting() {
+    let mut world = World::new(URI, 1);
+    let beats = world.peers[0].beats;
+    world.weather = Weather::Slow;
+    let mut answers = Vec::new();
+    for _ in 0..3_000 {
+        world.clock.fetch_add(1_000, Relaxed);
+        let ledgers = Arc::clone(&world.peers[0].process.ledgers);
+        let crowd: Vec<_> = (0..20_u32)
+            .map(|n| {
+                let (claims, (reply, answer)) = (vec![place(&world, 0, n)], oneshot::channel());
+                answers.push((ledgers.now().tick, answer));
+                let candidate = Candidate::new(&ledgers, claims, Mode::Decide, ledgers.now(), reply);
+                Event::Ask(candidate)
+            })
+            .collect();
+        world.weather = Weather::Fine;
+        world.peers[0].tell(crowd);
+        world.deliver();
+    }
+    assert!(world.peers[0].beats - beats >= 2, "{} beats in 3 s", world.peers[0].beats - beats);
+    let now = world.peers[0].process.ledgers.now().tick;
+    for (asked_at, answer) in &mut answers {
+        let is_late = now.since(*asked_at).0 >= DEADLINE as u64;
+        assert!(!is_late || answer.try_recv().is_ok());
+    }
+}
+
+/// Once the server's silence about them was taken for lost data, and every account was published again.
+#[test]
+fn caps_that_expire_unused_cost_no_more_than_new_clients() {
+    const CLIENTS: u32 = 10_000;
+    let mut world = World::new(URI, 1);
+    let cost_of = |world: &mut World, clients: std::ops::Range<u32>| {
+        let before = world.peers[0].bytes;
+        clients.for_each(|client| serve(world, 0, client));
+        world.pass(1_000_000);
+        world.peers[0].bytes - before
+    };
+    let of_new = cost_of(&mut world, 0..CLIENTS) / CLIENTS as usize;
+    world.clock.fetch_add(11 * 60 * 1_000_000, Relaxed);
+    world.server.accounts.clear();
+    world.pass(1_000_000);
+    let of_known = cost_of(&mut world, 0..100) / 100;
+    assert!(of_known <= of_new + 8, "{of_known} bytes a request, {of_new} of new clients");
+}
+
+#[test]
+fn what_is_known_of_a_cap_goes_when_nothing_runs() {
+    let mut world = World::new(URI, 1);
+    (0..10_000).for_each(|client| serve(&mut world, 0, client));
+    world.pass(1_000_000);
+    let ledgers = &world.peers[0].process.ledgers;
+    ledgers.tidy(ledgers.now());
+    assert_eq!((ledgers.known_accounts(), ledgers.memory.census().accounts), (0, 0));
+}
+
+#[test]
+fn a_request_that_nobody_has_decided_about_decides_itself() {
+    let world = World::new(URI, 1);
+    let (reply, mut answer) = oneshot::channel();
+    let ledgers = &world.peers[0].process.ledgers;
+    let claims = vec![place(&world, 0, 1)];
+    drop(Candidate::new(ledgers, claims, Mode::Decide, ledgers.now(), reply));
+    let (verdict, _) = answer.try_recv().unwrap().take().unwrap();
+    assert_eq!((verdict, ledgers.degraded()), (Verdict::Admitted, 1));
+}
+
+/// A script that only the exchange may not run: each connection began well and failed at the first request.
+#[test]
+fn a_connection_that_proves_nothing_is_never_healthy() {
+    let mut world = World::new(URI, 1);
+    world.weather = Weather::Down(Trouble::Clustered);
+    let broken = Event::Answered(u64::MAX, Err(Trouble::Gone));
+    world.peers[0].tell([broken]);
+    assert!(is_linked(&world), "an answer to no call means nothing");
+    let claims = [place(&world, 0, 1)];
+    let mut answer = world.peers[0].ask(&claims);
+    world.deliver();
+    assert!(answer.try_recv().is_ok() && !world.peers[0].process.ledgers.is_healthy());
+    let asked = world.peers[0].calls;
+    for client in 0..100 {
+        serve(&mut world, 0, client);
+        world.pass(100_000);
+    }
+    assert_eq!(world.peers[0].calls, asked);
+    assert!((2..20).contains(&world.peers[0].connections), "{}", world.peers[0].connections);
+}
