@@ -41,6 +41,7 @@ mod built;
 mod closures;
 mod current;
 mod detached;
+mod doubles;
 mod error;
 mod explain;
 mod extract;
@@ -59,6 +60,7 @@ mod running;
 mod service;
 mod standard;
 mod told;
+mod unbelieved;
 mod watch;
 mod wire;
 mod worker;
@@ -252,6 +254,8 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         self.log_warnings();
-        ready(Ok(BudgetService::new(service, Worker::new(Arc::clone(&self.sites), Arc::clone(&self.hooks)))))
+        let Self { sites, hooks, built } = self;
+        let worker = Worker::new(Arc::clone(sites), Arc::clone(hooks), Arc::clone(built));
+        ready(Ok(BudgetService::new(service, worker)))
     }
 }

@@ -14,7 +14,7 @@ use crate::middleware::future::BudgetFuture;
 use crate::middleware::routes::Routes;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{payload, refusal, rewrite, watch};
+use crate::middleware::{doubles, payload, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -53,6 +53,9 @@ where
         };
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&running);
+        if running.is_inside() {
+            doubles::compare(&self.worker.built, &running);
+        }
         match decided {
             Ok(Decision::Open(question)) => {
                 ask(Rc::clone(&self.service), question, running, request, Rc::clone(&self.worker.routes))
@@ -88,6 +91,7 @@ where
             // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
             tell(&running, &request, &refused);
+            unbelieved::hint(&request, running.site(), &refused);
             let response = refusal::response(&request, &running, &refused);
             BudgetFuture::answered(request.into_response(response))
         }

@@ -10,6 +10,8 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderValue};
 
 use crate::limiter::Limiter;
+use crate::middleware::built::Built;
+use crate::middleware::doubles;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::routes::Routes;
 use crate::middleware::told::LastRefusal;
@@ -24,7 +26,11 @@ pub(super) struct Worker {
     view: RefCell<View>,
     /// Shared with requests about which the store asks others.
     pub(super) routes: Rc<Routes>,
+    pub(super) built: Arc<Built>,
 }
+
+/// The version of sites that no worker has looked at.
+const NEVER: u64 = u64::MAX;
 
 /// The sites as they were when the worker last looked.
 #[derive(Debug)]
@@ -90,18 +96,22 @@ impl WorkerSite {
 }
 
 impl Worker {
-    pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>) -> Self {
-        let seen = Cell::new(sites.version());
+    pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>, built: Arc<Built>) -> Self {
+        let seen = Cell::new(NEVER);
         let view = RefCell::new(View::new(sites.table(), hooks));
-        Self { sites, seen, view, routes: Rc::default() }
+        Self { sites, seen, view, routes: Rc::default(), built }
     }
 
     /// The site that answers for a request.
     pub(super) fn site(&self, request: &ServiceRequest) -> WorkerSite {
         let version = self.sites.version();
         let mut view = self.view.borrow_mut();
-        if self.seen.replace(version) != version {
+        let seen = self.seen.replace(version);
+        if seen != version {
             *view = View::new(self.sites.table(), Arc::clone(&view.hooks));
+            if seen == NEVER {
+                doubles::meet(&self.built, &self.sites, request);
+            }
         }
         view.site(request)
     }
