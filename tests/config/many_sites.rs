@@ -144,7 +144,8 @@ fn a_wrong_common_file_is_everybodys_and_changes_nothing() {
 
 #[test]
 fn where_the_environment_switches_everything_off_a_wrong_site_is_not_refused_either() {
-    let dir = Directory::with("off", &[("common_site_config.json", "{}"), ("a.example/site_config.json", "{")]);
+    let dir =
+        Directory::with("off", &[("common_site_config.json", "{}"), ("a.example/site_config.json", "{")]);
     let off = config::Environment::read([("RATELIMIT_ENABLED", "false")]);
     let read = Files::of_dir(&dir.0, &off.into()).read().unwrap();
     assert_eq!(read.loaded.wrong[0].meanwhile, Meanwhile::Open);
