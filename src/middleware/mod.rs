@@ -61,6 +61,7 @@ mod running;
 mod service;
 mod standard;
 mod told;
+mod unbelieved;
 mod watch;
 mod wire;
 mod worker;

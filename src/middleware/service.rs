@@ -14,7 +14,7 @@ use crate::middleware::future::BudgetFuture;
 use crate::middleware::routes::Routes;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{doubles, payload, refusal, rewrite, watch};
+use crate::middleware::{doubles, payload, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -98,6 +98,7 @@ where
             // Before the application's closures: a panic in one would otherwise charge the budgets outside.
             running.refused(&refused.report);
             tell(&running, &request, &refused);
+            unbelieved::hint(&request, running.site(), &refused);
             let response = refusal::response(&request, &running, &refused);
             BudgetFuture::answered(request.into_response(response))
         }
