@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process, store};
 use crate::config::directory::{self, COMMON, Found, unreadable};
@@ -13,9 +14,9 @@ use crate::config::owners;
 use crate::config::past::Past;
 use crate::config::problem::{Errors, Problem};
 use crate::config::references::References;
-use crate::config::remembered::Remembered;
+use crate::config::remembered::{Reading, Remembered};
 use crate::config::report::{Findings, Report};
-use crate::config::standing::Standing;
+use crate::config::standing::{Below, Standing};
 use crate::config::unknown_hosts::{default_site, out_of_reach, site_header};
 use crate::config::{ANY_HOST, Loaded};
 use crate::model::host::Host;
@@ -45,10 +46,12 @@ impl<'a> Bench<'a> {
         past: &mut Past,
     ) -> Result<Configuration, Errors> {
         let environment = &self.options.environment;
-        let (common, found, nameless) = self.files(remembered);
+        let (reading, found, nameless) = self.files(remembered);
         let first = self.report.errors();
+        let common = reading.as_ref().map(|reading| reading.layer.clone()).unwrap_or_default();
         self.report.keeps_accounts_in(&store(&common, environment).0);
-        let standing = |found| Standing::of(found, &common, environment, past, &mut self.report);
+        let below = Below { common: reading, layer: &common, environment };
+        let standing = |found| Standing::of(found, &below, past, &mut self.report);
         let mut sites: Vec<_> = found.into_iter().map(standing).collect();
         let owners = self.give_hosts(&mut sites, past);
         let fallback = self.fallback(&common);
@@ -68,9 +71,9 @@ impl<'a> Bench<'a> {
             warnings.extend(out_of_reach(&sites, default_site.as_deref()));
         }
         let mut entries: Vec<_> =
-            sites.iter().map(|site| (site.name.clone(), site.now.entries.clone())).collect();
+            sites.iter().map(|site| (site.name.clone(), Arc::clone(&site.now.entries))).collect();
         if default_site.is_none() {
-            entries.push((ANY_HOST.to_owned(), environment.layer.entries(&common)));
+            entries.push((ANY_HOST.to_owned(), environment.layer.entries(&common).into()));
         }
         let named = sites.iter().map(|site| (site.name.clone(), site.now.site.clone())).collect();
         let last_right = sites.into_iter().filter(Standing::has_rules).map(|site| (site.name, site.now));
@@ -80,10 +83,13 @@ impl<'a> Bench<'a> {
     }
 
     /// The common file, the sites, and those that cannot be one.
-    fn files(&mut self, remembered: &mut Remembered) -> (Layer, Vec<Found>, Vec<Found>) {
+    fn files(&mut self, remembered: &mut Remembered) -> (Option<Arc<Reading>>, Vec<Found>, Vec<WrongSite>) {
         remembered.begin_round();
         let report = &mut self.report;
-        let common = remembered.layer(&self.dir.join(COMMON), Scope::Common, report);
+        let common = remembered.reading(&self.dir.join(COMMON), Scope::Common, report);
+        if let Some(reading) = &common {
+            report.add(reading.findings.clone());
+        }
         let found = directory::sites(self.dir, remembered, report);
         report.begin(&self.dir.display().to_string());
         let (sites, nameless) = found.unwrap_or_else(|error| {
@@ -93,7 +99,7 @@ impl<'a> Bench<'a> {
         if common.is_none() && sites.is_empty() && nameless.is_empty() && !report.has_errors() {
             report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
         }
-        (common.unwrap_or_default(), sites, nameless)
+        (common, sites, nameless)
     }
 
     /// Gives each site the hosts that it is to answer for.
@@ -143,9 +149,8 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn wrong(sites: &[Standing], nameless: Vec<Found>) -> Vec<WrongSite> {
-    let wrong = sites.iter().filter_map(|site| site.wrong.clone());
-    wrong.chain(nameless.into_iter().map(Found::into_wrong)).collect()
+fn wrong(sites: &[Standing], nameless: Vec<WrongSite>) -> Vec<WrongSite> {
+    sites.iter().filter_map(|site| site.wrong.clone()).chain(nameless).collect()
 }
 
 /// All errors, each once: those of the common file, those of sites, and what became of them together.
