@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::config::configuration::{Configuration, process, store};
 use crate::config::directory::{self, COMMON, Found, unreadable};
+use crate::config::hosts_asked::{names_of, suspect_hosts, suspect_hosts_of_sites};
 use crate::config::layer::{Layer, Scope};
 use crate::config::on_error::WrongSite;
 use crate::config::options::Options;
@@ -53,7 +54,9 @@ impl<'a> Bench<'a> {
         let fallback = self.fallback(&common);
         let wrong = wrong(&sites, nameless);
         let unmet = if wrong.is_empty() { self.unmet(&sites, &fallback, &common) } else { Vec::new() };
+        suspect_hosts_of_sites(&sites, &mut self.report);
         self.report.begin(&self.dir.join(COMMON).display().to_string());
+        self.suspect_hosts_of_all(&sites, &fallback, &common);
         let default_site = default_site(&sites, &common, &fallback, &mut self.report);
         let site_header = site_header(&common, &fallback, &mut self.report);
         let (store, process) = process(&common, environment, &mut self.report);
@@ -112,6 +115,13 @@ impl<'a> Bench<'a> {
             Some(_) => alone.unchecked_site(ANY_HOST, common),
             None => alone.site(ANY_HOST, common, &mut self.report),
         }
+    }
+
+    /// Warns of hosts that the common file asks for and no site is called by. The report is at the common file.
+    fn suspect_hosts_of_all(&mut self, sites: &[Standing], fallback: &Site, common: &Layer) {
+        let all = sites.iter().map(|site| &site.now.site).chain([fallback]);
+        let names: Vec<_> = all.flat_map(names_of).collect();
+        suspect_hosts(&Layer::default().unchecked_site("", common), &names, &mut self.report);
     }
 
     /// What the common file's tiers and overrides say of rules that no site has, nor the one for unknown hosts.

@@ -1,9 +1,11 @@
 //! Configurations: what all layers say together, and who said it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::environment::Environment;
 use crate::config::files::Files;
+use crate::config::hosts_asked::{names_of, suspect_hosts};
 use crate::config::layer::{Layer, Scope};
 use crate::config::options::Options;
 use crate::config::origin::{Entry, Origin};
@@ -77,7 +79,10 @@ impl Configuration {
         let none = Layer::default();
         let layer = environment.layer.clone().or(layer);
         let sites = vec![(ANY_HOST.to_owned(), layer.entries(&none))];
+        let file = Arc::clone(&layer.file);
         let fallback = layer.site(ANY_HOST, &none, &mut report);
+        report.begin(&file);
+        suspect_hosts(&fallback, &names_of(&fallback), &mut report);
         let (store, process) = process(&none, environment, &mut report);
         let warnings = report.close()?;
         let loaded = Loaded { warnings, ..Loaded::of_site(fallback) };

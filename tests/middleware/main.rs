@@ -27,6 +27,7 @@ mod nesting;
 mod panics;
 mod pauses;
 mod placement;
+mod random_bytes;
 mod refusals;
 mod refusals_own;
 mod rewrites;
