@@ -8,6 +8,7 @@ mod builder_paths;
 mod burst;
 mod closures;
 mod country;
+mod crowds;
 mod detached;
 mod endings;
 mod extractor;
