@@ -1,6 +1,6 @@
 //! What the Redis store costs: calls, latency beside PING, and bytes in the server.
 //!
-//! `cargo bench --features redis --bench redis [calls|latency|bytes]`; starts a redis-server of its own.
+//! `cargo bench -p timebudget --features redis --bench redis [calls|latency|bytes]`; starts a redis-server of its own.
 
 #[path = "../tests/redis/journal.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]

@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 45] = [
+const SOUND: [&str; 46] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -37,6 +37,7 @@ const SOUND: [&str; 45] = [
     r#"{"rate_limit_exempt": {"not": {"not": {"path": "/"}}}}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0", "::ffff:10.0.0.1"]}"#,
     r#"{"rate_limit_trusted_proxies": ["unix", "64:ff9b::/96"], "rate_limit_store": null}"#,
+    r#"{"rate_limit_api_key_from": ["header:X-Api-Key", "query:api_key", "bearer", "token"]}"#,
     r#"{"rate_limit_trusted_hops": 2, "rate_limit_forwarded_header": "Forwarded"}"#,
     r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
     r#"{"rate_limit_hosts": ["a.example", "*.Preview.example.", "münchen.example", "[::1]", "::1", "192.0.2.7", "my_site"],
@@ -97,8 +98,8 @@ const BEYOND_SCHEMAS: [&str; 20] = [
     "rate_limit_exempt.header.authorization.regex: a text: unclosed",
     // It does not reckon with addresses.
     "rate_limit_trusted_proxies[0]: \"10.0.0.1/8\"",
+    "rate_limit_api_key_header: both",
     // Beyond what a float can tell.
-    "rate_limit.limit: 0.10000000000000000001",
     "rate_limit.limit: 1e400",
 ];
 

@@ -1,4 +1,5 @@
-//! The keys `rate_limit_api_keys` and `rate_limit_api_key_header`: which API keys are known, and where they are sent.
+//! The keys `rate_limit_api_keys`, `rate_limit_api_key_from` and `rate_limit_api_key_header`: which API keys are known, and where
+//! they are sent.
 
 use std::fmt;
 
@@ -8,18 +9,38 @@ use crate::config::node::{Known, Node, complete, sound};
 use crate::config::report::Report;
 use crate::config::tiers::{members, named};
 use crate::model::api_key::{ApiKey, KeyDigest};
+use crate::model::key_source::{KeySource, SOURCE};
 
 const FIELDS: Known = Known { now: &["name", "tier", "user"], later: &[] };
 
 const KEYS: &str = "an object of API keys by their digest";
+const SOURCES: &str = "a list of \"header:NAME\", \"query:NAME\", \"bearer\" and \"token\"";
 const DIGEST: &str = "\"sha256:\" and 64 hexadecimal digits";
 const NAME: &str = "what to call the key";
 const TIER: &str = "the name of a tier";
 const USER: &str = "the name of a user";
 
-/// The header that `rate_limit_api_key_header` names.
-pub(super) fn api_key_header(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    header_name(node, "the name of a header, such as \"X-Api-Key\"", report)
+/// The header that `rate_limit_api_key_header` names: a list of one place, more shortly.
+pub(super) fn api_key_header(node: &Node<'_>, report: &mut Report) -> Option<Vec<KeySource>> {
+    let name = header_name(node, "the name of a header, such as \"X-Api-Key\"", report)?;
+    Some(vec![KeySource::of_header(&name)])
+}
+
+/// The places that `rate_limit_api_key_from` lists.
+pub(super) fn api_key_from(node: &Node<'_>, report: &mut Report) -> Option<Vec<KeySource>> {
+    let items = node.items(SOURCES, report)?;
+    let sources = complete(items.iter().map(|item| source(item, report)).collect())?;
+    for (at, source) in sources.iter().enumerate().filter(|(at, source)| sources[..*at].contains(source)) {
+        return items[at].wrong(format_args!("{source} stands before; expected each place once"), report);
+    }
+    Some(sources)
+}
+
+fn source(node: &Node<'_>, report: &mut Report) -> Option<KeySource> {
+    match node.text(SOURCE, report)?.parse::<KeySource>() {
+        Ok(source) => Some(source),
+        Err(fault) => node.wrong(fault, report),
+    }
 }
 
 /// The API keys by their digests.

@@ -1,6 +1,6 @@
 //! The keys about clients: who they are, and what they may spend.
 
-use crate::config::api_keys::{api_key_header, api_keys};
+use crate::config::api_keys::{api_key_from, api_key_header, api_keys};
 use crate::config::identity::{country, identity};
 use crate::config::node::Node;
 use crate::config::overrides::overrides;
@@ -10,14 +10,21 @@ use crate::config::tiers::{groups, tiers, users};
 use crate::model::api_key::{ApiKey, KeyDigest};
 use crate::model::country::CountrySource;
 use crate::model::identity::IdentityHeaders;
+use crate::model::key_source::KeySource;
 use crate::model::site::ClientPolicy;
 use crate::model::tiers::{Assignment, Override, Tier, Tiers};
+
+/// Where API keys are looked for.
+pub(super) const API_KEY_FROM: &str = "rate_limit_api_key_from";
+
+const TWO_PLACES: &str =
+    "both rate_limit_api_key_from and rate_limit_api_key_header say where keys are; expected one of them";
 
 /// What one file says about clients.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClientLayer {
     identity: Setting<IdentityHeaders>,
-    api_key_header: Setting<String>,
+    api_key_from: Setting<Vec<KeySource>>,
     country: Setting<CountrySource>,
     tiers: Setting<Vec<Tier>>,
     groups: Setting<Vec<(String, String)>>,
@@ -32,7 +39,14 @@ impl ClientLayer {
         match key {
             "rate_limit_identity" => self.identity = setting(node, identity, report),
             "rate_limit_api_keys" => self.api_keys = setting(node, api_keys, report),
-            "rate_limit_api_key_header" => self.api_key_header = setting(node, api_key_header, report),
+            "rate_limit_api_key_header" => {
+                let said = setting(node, api_key_header, report);
+                self.look_for_api_keys(key, said, report);
+            }
+            API_KEY_FROM => {
+                let said = setting(node, api_key_from, report);
+                self.look_for_api_keys(key, said, report);
+            }
             "rate_limit_country" => self.country = setting(node, country, report),
             "rate_limit_tiers" => self.tiers = setting(node, tiers, report),
             "rate_limit_groups" => self.groups = setting(node, groups, report),
@@ -48,11 +62,20 @@ impl ClientLayer {
         matches!(self.country.get(), Some(CountrySource::Database(_)))
     }
 
+    /// Takes where API keys are looked for, which two keys can say.
+    fn look_for_api_keys(&mut self, key: &str, said: Setting<Vec<KeySource>>, report: &mut Report) {
+        match (&self.api_key_from, &said) {
+            (Setting::Is(_), Setting::Is(_)) => report.wrong(key, None, TWO_PLACES),
+            (Setting::Is(_), _) => {}
+            _ => self.api_key_from = said,
+        }
+    }
+
     /// What this layer and the one below it say together, key by key.
     pub(super) fn or(self, below: Self) -> Self {
         Self {
             identity: self.identity.or(below.identity),
-            api_key_header: self.api_key_header.or(below.api_key_header),
+            api_key_from: self.api_key_from.or(below.api_key_from),
             country: self.country.or(below.country),
             tiers: self.tiers.or(below.tiers),
             groups: self.groups.or(below.groups),
@@ -67,7 +90,7 @@ impl ClientLayer {
         let default = ClientPolicy::default();
         let policy = ClientPolicy {
             identity: self.identity.value(),
-            api_key_header: self.api_key_header.value().unwrap_or(default.api_key_header),
+            api_key_from: self.api_key_from.value().unwrap_or(default.api_key_from),
             country: self.country.value(),
         };
         let tiers = Tiers {

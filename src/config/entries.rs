@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::config::clients::API_KEY_FROM;
 use crate::config::layer::{DOMAINS, HOSTS, Layer, NOW, OF_ALL, ON_ERROR, SITE_HEADER, TRUSTED_HOPS};
 use crate::config::origin::{Entry, Origin};
 
@@ -53,7 +54,7 @@ fn default_of(key: &str) -> &'static str {
         TRUSTED_HOPS => "0",
         "rate_limit_paths" => "\"normal\"",
         "rate_limit_api_keys" | "rate_limit_tiers" | "rate_limit_groups" | "rate_limit_users" => "{}",
-        "rate_limit_api_key_header" => "\"X-Api-Key\"",
+        API_KEY_FROM => "[\"header:X-Api-Key\", \"query:api_key\", \"bearer\"]",
         "rate_limit_overrides" | HOSTS => "[]",
         _ => "null",
     }

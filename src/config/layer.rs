@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Error;
 
 use crate::config::address::{forwarded_header, header_name, ipv6_prefix, trusted_hops, trusted_proxies};
-use crate::config::clients::ClientLayer;
+use crate::config::clients::{API_KEY_FROM, ClientLayer};
 use crate::config::condition::exemption;
 use crate::config::document::{Document, Value};
 use crate::config::headers::policy;
@@ -36,7 +36,7 @@ use crate::store::StoreUri;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads, in the order in which they are shown.
-pub(super) const NOW: [&str; 22] = [
+pub(super) const NOW: [&str; 23] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
@@ -50,6 +50,7 @@ pub(super) const NOW: [&str; 22] = [
     "rate_limit_identity",
     "rate_limit_country",
     "rate_limit_api_keys",
+    API_KEY_FROM,
     "rate_limit_api_key_header",
     "rate_limit_tiers",
     "rate_limit_groups",

@@ -4,8 +4,9 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
 use crate::model::glob::Glob;
-use crate::model::part_check::{GLOB_OF_NO_PATH, PATH, can_match_paths, is_path};
-use crate::model::path::{EscapedSlash, Paths};
+use crate::model::host::Host;
+use crate::model::part_check::{GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN, can_match_paths, is_path};
+use crate::model::path::{ENCODED, EscapedSlash, Paths};
 use crate::model::pattern::Pattern;
 use crate::model::text::Text;
 
@@ -21,8 +22,6 @@ pub(super) enum Subject {
 }
 
 const MATCHERS: Known = Known { now: &["prefix", "glob", "regex"], later: &[] };
-
-const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
 
 impl Subject {
     const fn expected(self) -> &'static str {
@@ -86,11 +85,20 @@ fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Strin
     let text = node.text(subject.one(), report)?;
     match subject {
         Subject::Path if !is_path(text) => node.wrong(format_args!("no path; expected {PATH}"), report),
-        Subject::Host => Some(text.to_ascii_lowercase()),
+        Subject::Host => Some(host(text)),
         // Rules see paths decoded, whatever else is one to them.
         Subject::Path => Some(Paths::Exact.form(text, EscapedSlash::Stays).into_owned()),
         Subject::Value => Some(text.to_owned()),
     }
+}
+
+/// A host, or the beginning or the pattern of some, in the form in which rules see hosts.
+fn host(text: &str) -> String {
+    let label = |label: &str| match Host::parse(label) {
+        Ok(host) if !label.is_ascii() => host.as_str().to_owned(),
+        _ => label.to_ascii_lowercase(),
+    };
+    text.split('.').map(label).collect::<Vec<_>>().join(".")
 }
 
 fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> {
@@ -100,10 +108,10 @@ fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> 
     }
     suspect_escapes(subject, node, pattern, report);
     let glob = match subject {
-        Subject::Host => Glob::new(&pattern.to_ascii_lowercase()),
+        Subject::Host => Glob::new(&host(pattern)),
         Subject::Path | Subject::Value => Glob::new(pattern),
     };
-    glob.or_else(|| node.wrong("too long; expected at most 127 characters", report))
+    glob.or_else(|| node.wrong(GLOB_TOO_LONG, report))
 }
 
 fn pattern(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Pattern> {
@@ -124,6 +132,6 @@ fn suspect_escapes(subject: Subject, node: &Node<'_>, pattern: &str, report: &mu
     // What reads like an escaped slash stays as it is.
     let is_decoded = Paths::Exact.form(pattern, EscapedSlash::Stays) != pattern;
     if subject == Subject::Path && is_decoded {
-        node.suspect("paths are decoded before they are matched; expected the characters themselves", report);
+        node.suspect(ENCODED, report);
     }
 }

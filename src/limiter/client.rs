@@ -80,16 +80,13 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The API key that the client has sent, if it is known.
+    /// The API key that the client has sent: the first that is known.
     fn sent_key(&self) -> Option<&'a ApiKey> {
-        let site = self.site;
-        if site.tiers.api_keys.is_empty() {
+        let (known, sources) = (&self.site.tiers.api_keys, &self.site.clients.api_key_from);
+        if known.is_empty() {
             return None;
         }
-        let name = &site.clients.api_key_header;
-        let value = self.facts.header(name)?.trim_ascii();
-        let key = if name.eq_ignore_ascii_case("authorization") { bearer(value)? } else { value };
-        site.tiers.api_keys.get(&KeyDigest::of(key))
+        sources.iter().find_map(|source| known.get(&KeyDigest::of(source.read(self.facts)?)))
     }
 
     fn tier_position(&self) -> Option<usize> {
@@ -108,14 +105,6 @@ impl<'a> Client<'a> {
         })
     }
 }
-
-/// The token of the scheme `Bearer` (RFC 6750, section 2.1).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
-}
-
-const SCHEME: &[u8] = b"Bearer ";
 
 impl Facts for Client<'_> {
     fn method(&self) -> &str {

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 use std::sync::Once;
+use std::sync::atomic::AtomicBool;
 
 use crate::middleware::TimeBudget;
 use crate::model::contradiction::is_certain;
@@ -14,22 +15,44 @@ use crate::model::site::Site;
 pub(super) struct Built {
     /// The line that built it.
     pub(super) at: &'static Location<'static>,
+    /// The thread that built it.
+    pub(super) by: Thread,
     /// What only the builder saw.
     warnings: Vec<Finding>,
     /// Whether its rules were loaded from files, whose warnings the loader has told.
     is_loaded: bool,
     told: Once,
+    /// Whether it was seen to charge a request twice.
+    pub(super) is_doubled: AtomicBool,
+}
+
+/// A thread, by the address of what each has of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Thread(usize);
+
+impl Thread {
+    pub(super) fn current() -> Self {
+        thread_local!(static OWN: u8 = const { 0 });
+        Self(OWN.with(|own| std::ptr::from_ref(own).addr()))
+    }
 }
 
 impl Built {
     /// A budget of code.
-    pub(super) const fn by_code(at: &'static Location<'static>, warnings: Vec<Finding>) -> Self {
-        Self { at, warnings, is_loaded: false, told: Once::new() }
+    pub(super) fn by_code(at: &'static Location<'static>, warnings: Vec<Finding>) -> Self {
+        Self {
+            at,
+            by: Thread::current(),
+            warnings,
+            is_loaded: false,
+            told: Once::new(),
+            is_doubled: AtomicBool::new(false),
+        }
     }
 
     /// A budget of files.
-    pub(super) const fn by_files(at: &'static Location<'static>) -> Self {
-        Self { at, warnings: Vec::new(), is_loaded: true, told: Once::new() }
+    pub(super) fn by_files(at: &'static Location<'static>) -> Self {
+        Self { is_loaded: true, ..Self::by_code(at, Vec::new()) }
     }
 }
 

@@ -41,6 +41,7 @@ mod built;
 mod closures;
 mod current;
 mod detached;
+mod doubles;
 mod error;
 mod explain;
 mod extract;
@@ -48,6 +49,7 @@ mod facts;
 mod future;
 mod hooks;
 mod inner;
+mod parameters;
 mod payload;
 mod refusal;
 mod rewrite;
@@ -59,6 +61,7 @@ mod running;
 mod service;
 mod standard;
 mod told;
+mod unbelieved;
 mod watch;
 mod wire;
 mod worker;
@@ -79,6 +82,7 @@ pub use self::detached::Detached;
 pub use self::error::LimitedError;
 pub use self::extract::Budget;
 use self::hooks::Hooks;
+pub use self::parameters::route_parameter;
 pub use self::route::normal_path;
 pub use self::rule_builder::RuleBuilder;
 pub use self::rule_error::RuleError;
@@ -252,6 +256,8 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         self.log_warnings();
-        ready(Ok(BudgetService::new(service, Worker::new(Arc::clone(&self.sites), Arc::clone(&self.hooks)))))
+        let Self { sites, hooks, built } = self;
+        let worker = Worker::new(Arc::clone(sites), Arc::clone(hooks), Arc::clone(built));
+        ready(Ok(BudgetService::new(service, worker)))
     }
 }

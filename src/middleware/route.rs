@@ -10,7 +10,8 @@ use crate::model::path::{EscapedSlash, Paths};
 ///
 /// [`ServiceRequest::path`] is the path as the client spells it: `/%6cogin`, `//login` and `/login/` pass by a closure that
 /// asks whether it is `/login`, and the router, or `NormalizePath` inside of the budget, may still serve the login. What
-/// `rate_limit_paths` says is for the rules of its site; this is always the [normal](Paths::Normal) form.
+/// `rate_limit_paths` says is for the rules of its site; this is always the [normal](Paths::Normal) form. A rule about one path
+/// needs no closure: [`RuleBuilder::path`](crate::middleware::RuleBuilder::path).
 ///
 /// # Examples
 ///
@@ -22,8 +23,8 @@ use crate::model::path::{EscapedSlash, Paths};
 /// for spelling in ["/login", "/%6cogin", "//login", "/login/"] {
 ///     assert_eq!(normal_path(&TestRequest::with_uri(spelling).to_srv_request()), "/login");
 /// }
-/// let login = TimeBudget::rule("login", "10 per hour").when_by(|request| normal_path(request) == "/login");
-/// # let _ = login;
+/// let pages = TimeBudget::rule("pages", "10 per hour").when_by(|request| normal_path(request).ends_with(".html"));
+/// # let _ = pages;
 /// ```
 pub fn normal_path(request: &ServiceRequest) -> Cow<'_, str> {
     path(request, Paths::Normal)

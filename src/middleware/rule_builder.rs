@@ -2,6 +2,7 @@
 
 mod finish;
 mod refusal;
+mod requests;
 
 use std::sync::Arc;
 
@@ -17,9 +18,7 @@ use crate::model::action::Block;
 use crate::model::answer::ChargeWhen;
 use crate::model::condition::Condition;
 use crate::model::limit::Limit;
-use crate::model::method::Method;
 use crate::model::mistake::Mistake;
-use crate::model::part_check::METHOD;
 use crate::model::rule::{Component, Cost, Counts, Hold, KeySpec, Missing, Rule, Until};
 use crate::model::site::Site;
 
@@ -36,9 +35,10 @@ use crate::model::site::Site;
 /// ```
 /// use actix_web::{App, HttpResponse, web};
 /// use timebudget::TimeBudget;
+/// use timebudget::middleware::route_parameter;
 ///
 /// let exports = TimeBudget::rule("exports", "60s per hour; 5 concurrent")
-///     .key_by(|request| request.match_info().get("team").map(str::to_owned))
+///     .key_by(|request| route_parameter(request, "team"))
 ///     .exempt_by(|request| request.headers().contains_key("x-internal"))
 ///     .message("Exports are made in turn.")
 ///     .build()?;
@@ -110,23 +110,12 @@ impl RuleBuilder {
         self
     }
 
-    /// Requests that the rule is about, by a closure.
+    /// Requests that the rule is about, by a closure; for paths and methods there is [`path`](Self::path) and its like.
+    ///
+    /// `request.path()` is the path as its client spells it; [`normal_path`](crate::middleware::normal_path) is the one that
+    /// the router and other rules see.
     pub fn when_by(self, is_meant: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Self {
         self.when(Condition::Computed(of_request(is_meant)))
-    }
-
-    /// Requests of these methods; HEAD is GET.
-    pub fn methods<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut methods = Vec::new();
-        for name in names {
-            match Method::new(name) {
-                Some(method) => methods.push(method),
-                None => {
-                    self.faults.push(Mistake::wrong(format!("no method; expected {METHOD}")).of_text(name));
-                }
-            }
-        }
-        self.when(Condition::Method(methods))
     }
 
     /// Requests that the rule neither refuses nor counts; of several conditions, those that fulfil one.

@@ -10,6 +10,8 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderValue};
 
 use crate::limiter::Limiter;
+use crate::middleware::built::Built;
+use crate::middleware::doubles;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::routes::Routes;
 use crate::middleware::told::LastRefusal;
@@ -24,7 +26,11 @@ pub(super) struct Worker {
     view: RefCell<View>,
     /// Shared with requests about which the store asks others.
     pub(super) routes: Rc<Routes>,
+    pub(super) built: Arc<Built>,
 }
+
+/// The version of sites that no worker has looked at.
+const NEVER: u64 = u64::MAX;
 
 /// The sites as they were when the worker last looked.
 #[derive(Debug)]
@@ -45,6 +51,8 @@ struct Parts {
     /// What answers for the host that was asked for.
     answering: Arc<Answering>,
     hooks: Option<Arc<Hooks>>,
+    /// Whether the application's closures look at requests.
+    is_computed: bool,
     wire: Wire,
     last_refusal: LastRefusal,
 }
@@ -61,8 +69,9 @@ impl WorkerSite {
     pub(super) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>) -> Self {
         let wire = Wire::new(&answering.limiter.site().headers);
         let answering = Arc::clone(answering);
+        let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
         let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
-        Self(Rc::new(Parts { answering, hooks, wire, last_refusal: LastRefusal::default() }))
+        Self(Rc::new(Parts { answering, hooks, is_computed, wire, last_refusal: LastRefusal::default() }))
     }
 
     /// The configured name or wildcard that the request asked for.
@@ -84,24 +93,33 @@ impl WorkerSite {
         self.0.hooks.as_deref()
     }
 
+    #[inline]
+    pub(super) fn is_computed(&self) -> bool {
+        self.0.is_computed
+    }
+
     pub(super) fn last_refusal(&self) -> &LastRefusal {
         &self.0.last_refusal
     }
 }
 
 impl Worker {
-    pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>) -> Self {
-        let seen = Cell::new(sites.version());
+    pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>, built: Arc<Built>) -> Self {
+        let seen = Cell::new(NEVER);
         let view = RefCell::new(View::new(sites.table(), hooks));
-        Self { sites, seen, view, routes: Rc::default() }
+        Self { sites, seen, view, routes: Rc::default(), built }
     }
 
     /// The site that answers for a request.
     pub(super) fn site(&self, request: &ServiceRequest) -> WorkerSite {
         let version = self.sites.version();
         let mut view = self.view.borrow_mut();
-        if self.seen.replace(version) != version {
+        let seen = self.seen.replace(version);
+        if seen != version {
             *view = View::new(self.sites.table(), Arc::clone(&view.hooks));
+            if seen == NEVER {
+                doubles::meet(&self.built, &self.sites, request);
+            }
         }
         view.site(request)
     }

@@ -22,6 +22,7 @@ pub mod hold;
 pub mod host;
 pub mod identity;
 pub mod key;
+pub mod key_source;
 pub mod key_spec;
 pub mod learned;
 pub mod ledger;

@@ -24,6 +24,10 @@ pub(crate) const STATUS: &str = "a status from 400 to 599";
 pub(crate) const CONTENT_TYPE: &str = "a media type such as \"application/json\"";
 /// A glob that no path matches.
 pub(crate) const GLOB_OF_NO_PATH: &str = "matches no path; expected a pattern that begins with / or **";
+/// A glob that is longer than globs may be.
+pub(crate) const GLOB_TOO_LONG: &str = "too long; expected at most 127 characters";
+/// What a regular expression may be.
+pub(crate) const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
 /// A body's type, and no body.
 pub(crate) const TYPE_OF_NOTHING: &str = "a content_type without a body; expected both or none";
 /// A message that nobody would read.

@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+/// What is suspect about a pattern of paths with an escape, such as one that was copied from an address bar.
+pub(crate) const ENCODED: &str =
+    "paths are decoded before they are matched; expected the characters themselves";
+
 /// Which paths are one to a site's rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Paths {

@@ -8,6 +8,7 @@ use crate::model::country::CountrySource;
 use crate::model::header_policy::HeaderPolicy;
 use crate::model::host::Host;
 use crate::model::identity::IdentityHeaders;
+use crate::model::key_source::KeySource;
 use crate::model::path::Paths;
 use crate::model::rule::Rule;
 use crate::model::tiers::Tiers;
@@ -44,15 +45,15 @@ pub struct Site {
 pub struct ClientPolicy {
     /// The headers in which trusted proxies tell who they are.
     pub identity: Option<IdentityHeaders>,
-    /// The header in which they send API keys; in `Authorization` as a bearer token.
-    pub api_key_header: String,
+    /// Where their API keys are looked for, in this order: the first that is known counts.
+    pub api_key_from: Vec<KeySource>,
     /// Who knows where they are.
     pub country: Option<CountrySource>,
 }
 
 impl Default for ClientPolicy {
     fn default() -> Self {
-        Self { identity: None, api_key_header: "X-Api-Key".to_owned(), country: None }
+        Self { identity: None, api_key_from: KeySource::defaults(), country: None }
     }
 }
 

@@ -32,6 +32,30 @@
         r#"rate_limit_country.file: a text: no such field; expected header or database"#,
     ),
     (
+        r#"{"rate_limit_api_key_from": []}"#,
+        r#"rate_limit_api_key_from: []: an empty list; expected a list of "header:NAME", "query:NAME", "bearer" and "token""#,
+    ),
+    (
+        r#"{"rate_limit_api_key_from": ["Bearer"]}"#,
+        r#"rate_limit_api_key_from[0]: "Bearer": no such place; did you mean "bearer"?"#,
+    ),
+    (
+        r#"{"rate_limit_api_key_from": ["header:Authorization"]}"#,
+        r#"rate_limit_api_key_from[0]: "header:Authorization": has a scheme before the key; expected "bearer" or "token""#,
+    ),
+    (
+        r#"{"rate_limit_api_key_from": ["query:"]}"#,
+        r#"rate_limit_api_key_from[0]: "query:": no such place; expected "header:NAME", "query:NAME", "bearer" or "token""#,
+    ),
+    (
+        r#"{"rate_limit_api_key_from": ["bearer", "token", "bearer"]}"#,
+        r#"rate_limit_api_key_from[2]: "bearer": bearer stands before; expected each place once"#,
+    ),
+    (
+        r#"{"rate_limit_api_key_from": ["bearer"], "rate_limit_api_key_header": "X-Key"}"#,
+        "rate_limit_api_key_header: both rate_limit_api_key_from and rate_limit_api_key_header say where keys are; expected one of them",
+    ),
+    (
         r#"{"rate_limit_api_key_header": 5}"#,
         r#"rate_limit_api_key_header: 5: no text; expected the name of a header, such as "X-Api-Key""#,
     ),

@@ -114,3 +114,55 @@ fn neither_keys_nor_digests_nor_users_are_shown() {
         assert!(!shown.contains(digits), "{shown}");
     }
 }
+
+/// Keys were read from one header only; django-smart-ratelimit reads three places, and Frappe has a scheme of its own.
+#[actix_web::test]
+async fn keys_are_looked_for_in_a_header_then_in_the_query_then_as_bearer_tokens() {
+    let world = World::new();
+    let rules = r#""rate_limit_rules": [{"name": "a", "key": "api_key", "limits": "9 per hour"}]"#;
+    let mut client = start(&world, rules).connect().await;
+    for (target, fields, remaining) in [
+        ("/?api_key=secret-bare", "", 8),
+        ("/?a=b&api_key=secret%2Dbare", "", 7),
+        ("/", "Authorization: Bearer secret-bare\r\n", 6),
+        // The first that is known counts, by the header before the query before the token: Acme's is golden.
+        ("/?api_key=secret-bare", "X-Api-Key: secret-acme\r\nAuthorization: Bearer secret-bare\r\n", 17),
+        ("/?api_key=secret-acme", "X-Api-Key: nobody's\r\nAuthorization: Bearer secret-bare\r\n", 16),
+        ("/?api_key=", "X-Api-Key: \r\nAuthorization: bearer secret-acme\r\n", 15),
+        ("/?API_KEY=secret-acme", "", 8),
+        ("/", "Authorization: token secret-bare\r\nX-Key: secret-bare\r\n", 7),
+        ("/", "Authorization: secret-bare\r\n", 6),
+    ] {
+        assert_eq!(client.get_with(target, fields).await.remaining(), remaining, "{target} {fields}");
+    }
+}
+
+/// The digests are those of `key:secret` and of `clé` in Latin-1, which is no UTF-8.
+#[actix_web::test]
+async fn frappes_tokens_are_the_key_and_the_secret_together() {
+    let world = World::new();
+    let file = r#"{"rate_limit_api_keys": {
+        "sha256:3095b3415d2d8a19f713266737a78c09155ef5198e15ca0f83372a71d43b9239": {"name": "one"},
+        "sha256:82cd50279b81b1412f2557d1bc25da21ee055d1013825b7288d76ec9e58c1f55": {"name": "two"}},
+        "rate_limit_api_key_from": ["token", "header:X-Key"],
+        "rate_limit_rules": [{"name": "a", "key": "api_key", "limits": "9 per hour"}]}"#;
+    let budget = world.budget_of(file);
+    let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
+    let mut client = server.connect().await;
+    for (fields, remaining) in [
+        (&b"Authorization: token key:secret\r\n"[..], 8),
+        (b"authorization: Token  key:secret \r\n", 7),
+        (b"X-Key: key:secret\r\nAuthorization: Basic a2V5OnNlY3JldA==\r\n", 6),
+        (b"X-Key: cl\xe9\r\n", 8),
+        // These are nobody's, and so the address's.
+        (b"Authorization: token key\r\n", 8),
+        (b"Authorization: token secret:key\r\n", 7),
+        (b"Authorization: Bearer key:secret\r\n", 6),
+        (b"Authorization: token\r\n", 5),
+        (b"X-Api-Key: key:secret\r\n", 4),
+    ] {
+        let sent = [b"GET / HTTP/1.1\r\nHost: localhost\r\n", fields, b"\r\n"].concat();
+        client.send(&sent).await;
+        assert_eq!(client.answer().await.remaining(), remaining, "{}", String::from_utf8_lossy(fields));
+    }
+}

@@ -1,6 +1,6 @@
 //! By how much batched processes spend more than one process with all the clients would, on a virtual clock.
 //!
-//! `TIMEBUDGET_RUNS=1000 cargo test --release --features redis --lib overshoot -- --nocapture` prints the figures of
+//! `TIMEBUDGET_RUNS=1000 cargo test --release -p timebudget --features redis --lib overshoot -- --nocapture` prints the figures of
 //! `docs/redis.md`.
 
 use std::cmp::Reverse;

@@ -1,0 +1,95 @@
+//! Commands that are not run as they are typed.
+
+/// A command that is run in another form, and why.
+pub(crate) struct Exception {
+    /// As it stands on the page.
+    pub(crate) command: &'static str,
+    /// What is run for it.
+    pub(crate) instead: &'static str,
+    pub(crate) reason: &'static str,
+}
+
+const RELEASE: &str = "a build takes minutes, with optimisations at least; that the command is one is tested";
+const MEASURES: &str =
+    "measures for minutes; that there is such a target, and that it compiles, is what is tested";
+const ENTRANCE: &str =
+    "takes from minutes to an hour, or runs these very tests; that there is such a command is tested";
+const PEERS: &str = "the peers are a package of their own, which `./dev ci` compiles";
+
+pub(crate) const EXCEPTIONS: &[Exception] = &[
+    Exception { command: "cargo run --release", instead: "cargo run", reason: RELEASE },
+    Exception {
+        command: "cargo run --release --example accuracy",
+        instead: "cargo check --example accuracy",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget --bench decision",
+        instead: "cargo check -p timebudget --bench decision",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget --bench rules",
+        instead: "cargo check -p timebudget --bench rules",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget --bench snapshot",
+        instead: "cargo check -p timebudget --bench snapshot",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget --features redis --bench redis",
+        instead: "cargo check -p timebudget --features redis --bench redis",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget --bench request -- instructions [SUBJECT…]",
+        instead: "cargo check -p timebudget --bench request",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "SLICES=15 cargo bench -p timebudget --bench request -- load [SUBJECT…]",
+        instead: "cargo check -p timebudget --bench request",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo install --locked --path server",
+        instead: "cargo metadata --locked --offline --no-deps --format-version 1 --manifest-path server/Cargo.toml",
+        reason: RELEASE,
+    },
+    Exception {
+        command: "cargo build --features geo",
+        instead: "cargo check --features geo",
+        reason: RELEASE,
+    },
+    Exception {
+        command: "cargo bench -p timebudget --features redis --bench redis [calls|latency|bytes]",
+        instead: "cargo check -p timebudget --features redis --bench redis",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "TIMEBUDGET_RUNS=1000 cargo test --release -p timebudget --features redis --lib overshoot -- --nocapture",
+        instead: "cargo check -p timebudget --features redis --lib --profile test",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "TIMEBUDGET_REDIS_SERVER=/opt/valkey/bin/valkey-server cargo test -p timebudget --features redis --test redis",
+        instead: "cargo check -p timebudget --features redis --test redis",
+        reason: ENTRANCE,
+    },
+    Exception {
+        command: "cargo run --release --manifest-path benches/peers/Cargo.toml -- accounts",
+        instead: "cargo metadata --no-deps --offline --format-version 1 --manifest-path benches/peers/Cargo.toml",
+        reason: PEERS,
+    },
+    Exception { command: "./dev test", instead: "./dev help | grep -q '^./dev test '", reason: ENTRANCE },
+    Exception { command: "./dev bench", instead: "./dev help | grep -q '^./dev bench '", reason: ENTRANCE },
+    Exception {
+        command: "./dev bench peers",
+        instead: "./dev help | grep -q '^./dev bench peers '",
+        reason: ENTRANCE,
+    },
+    Exception { command: "./dev chaos", instead: "./dev help | grep -q '^./dev chaos '", reason: ENTRANCE },
+    Exception { command: "./dev fuzz", instead: "./dev help | grep -q '^./dev fuzz '", reason: ENTRANCE },
+];
