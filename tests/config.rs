@@ -538,3 +538,31 @@ fn what_is_no_number_in_a_key_of_ours_is_named_with_its_place() {
         assert_eq!(error, format!("site_config.json: {message}"));
     }
 }
+
+/// `{"host": {"glob": "*.example.com"}}` in a single file never applied, and nothing was said.
+#[test]
+fn a_host_that_nothing_is_called_by_is_suspect() {
+    let of = |hosts: &str, when: &str| {
+        warnings(&format!(
+            r#"{{"rate_limit_hosts": {hosts}, "rate_limit_rules": [{{"name": "a", "when": {when}, "limits": "1/day"}}]}}"#
+        ))
+    };
+    let fault = "site_config.json: rate_limit_rules[0].when: \"a\": no configured host is such a one; \
+        expected the name of a site, or one of rate_limit_hosts";
+    for when in [
+        r#"{"host": {"glob": "*.example.com"}}"#,
+        r#"{"host": ["demo.example", "typo.example"]}"#,
+        r#"{"any": [{"not": {"host": {"prefix": "api."}}}]}"#,
+    ] {
+        assert_eq!(of(r#"["a.example"]"#, when), [fault], "{when}");
+    }
+    for when in [
+        r#"{"host": {"glob": "*.EXAMPLE.com"}}"#,
+        r#"{"host": ["Demo.Example", "Ä.münchen.example"]}"#,
+        r#"{"host": {"glob": "*.München.*"}, "path": "/a"}"#,
+        r#"{"host": {"regex": "^(XN--|DEMO)"}}"#,
+    ] {
+        let hosts = r#"["a.example.com", "ä.münchen.example"]"#;
+        assert_eq!(of(hosts, when), [String::new(); 0], "{when}");
+    }
+}

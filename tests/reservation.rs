@@ -101,19 +101,51 @@ fn many_great_charges_at_once_spend_the_budget() {
     assert!(desk.admit().is_none());
 }
 
-/// A slow reader that had run in the hour before was once returned, on top, what others had spent in this one.
+/// A stream that a handler had made free went on refusing others for as long as it was open.
 #[test]
-fn a_waived_request_that_waited_over_the_edge_is_not_returned_what_others_spent() {
+fn a_waived_request_holds_nothing_and_costs_nothing_from_then_on() {
+    let desk = Desk::of(r#"{"rate_limit": "600s per hour; 2 concurrent"}"#);
+    let mut waived = desk.admit().unwrap();
+    desk.pass(400);
+    waived.waive();
+    desk.pass(1_000);
+    waived.pause();
+    desk.pass(10);
+    waived.resume();
+    desk.pass(1_000);
+    let mut other = desk.admit().unwrap();
+    assert!(desk.admit().is_none(), "it keeps its place under a cap");
+    assert_eq!(other.limits().first().map(|limit| limit.report.remaining), Some(600 * SECOND));
+    drop(other);
+    assert_eq!(waived.settle().map(|report| report.used), Some(0));
+    assert_eq!(desk.run(0).remaining, 600 * SECOND - 2, "what the other has cost");
+}
+
+#[test]
+fn what_is_charged_to_a_waived_request_is_not_charged() {
     let desk = Desk::new();
+    let mut waived = desk.admit().unwrap();
+    waived.charge(Micros::from_secs(5));
+    waived.waive();
+    waived.charge(Micros::from_secs(5));
+    waived.waive();
+    assert_eq!(waived.settle().map(|report| report.remaining), Some(600 * SECOND));
+}
+
+/// What was returned was the least that any of its limits had been charged, so the longer windows kept the beginning.
+#[test]
+fn a_waived_request_that_crossed_the_shortest_window_leaves_nothing_in_the_longer_ones() {
+    let desk = Desk::of(r#"{"rate_limit": "600s per hour; 1000s per day"}"#);
     desk.pass(3_500);
     let mut waived = desk.admit().unwrap();
-    waived.waive();
-    desk.pass(50);
+    desk.pass(40);
     waived.pause();
+    desk.pass(10);
+    waived.resume();
     desk.pass(100);
-    assert_eq!(desk.run(60).used, 60 * SECOND, "by another client, in the next hour");
-    waived.settle();
-    assert_eq!(desk.run(0).remaining, 540 * SECOND - 1);
+    waived.waive();
+    let remaining = waived.limits().iter().map(|limit| limit.report.remaining).collect::<Vec<_>>();
+    assert_eq!(remaining, [600 * SECOND, 1000 * SECOND]);
 }
 
 #[test]
@@ -121,10 +153,14 @@ fn a_waived_request_that_ran_over_the_edge_is_returned_what_it_cost_this_window(
     let desk = Desk::new();
     desk.pass(3_500);
     let mut waived = desk.admit().unwrap();
+    desk.pass(50);
+    waived.pause();
+    desk.pass(100);
+    waived.resume();
+    assert_eq!(desk.run(60).used, 60 * SECOND, "by another client, in the next hour");
     waived.waive();
-    desk.pass(150);
-    assert_eq!(waived.settle().map(|report| report.remaining), Some(600 * SECOND));
-    assert_eq!(desk.run(0).remaining, 600 * SECOND - 1);
+    assert_eq!(waived.settle().map(|report| report.remaining), Some(540 * SECOND));
+    assert_eq!(desk.run(0).remaining, 540 * SECOND - 1);
 }
 
 #[test]
@@ -132,11 +168,51 @@ fn a_waived_request_that_waited_within_its_window_is_returned_all() {
     let desk = Desk::new();
     desk.pass(10);
     let mut waived = desk.admit().unwrap();
-    waived.waive();
     desk.pass(50);
     waived.pause();
     desk.pass(100);
+    waived.waive();
     assert_eq!(waived.settle().map(|report| report.remaining), Some(600 * SECOND));
+}
+
+/// A cap's window never ends, so its reset was a second away while `Retry-After` said four: who went by it asked too early.
+#[test]
+fn the_reset_of_a_refusal_is_never_before_its_retry_after() {
+    for limits in ["1 concurrent", "8s per hour", "20s per day; 1 concurrent", "1 per minute"] {
+        let desk = Desk::of(&format!(r#"{{"rate_limit": "{limits}"}}"#));
+        let mut running: Vec<_> = desk.admit().into_iter().collect();
+        desk.pass(4);
+        running.clear();
+        desk.clock.advance(Duration::from_millis(700));
+        let refusal = loop {
+            match desk.limiter.admit(&Get).unwrap() {
+                Admission::Admitted(reservation) => running.push(reservation),
+                Admission::Refused(refusal) => break refusal,
+                Admission::Exempt | Admission::Pending(_) => unreachable!("memory decides at once"),
+            }
+        };
+        let (wait, report) = (refusal.retry_after_secs, refusal.report);
+        assert!(report.reset_secs >= wait, "{limits}: {} and {wait} s", report.reset_secs);
+        let now = TEN_O_CLOCK.secs() as u64 + 4;
+        assert!(
+            report.reset_unix_secs > now + wait,
+            "{limits}: {} and {wait} s",
+            report.reset_unix_secs - now
+        );
+    }
+}
+
+#[test]
+fn a_cap_that_refuses_says_when_room_is_expected_in_all_that_it_says() {
+    let desk = Desk::of(r#"{"rate_limit": "1 concurrent"}"#);
+    desk.run(4);
+    let _running = desk.admit().unwrap();
+    let Ok(Admission::Refused(refusal)) = desk.limiter.admit(&Get) else { panic!("one runs") };
+    let Report { reset_secs, reset_unix_secs, .. } = refusal.report;
+    assert_eq!(
+        (refusal.retry_after_secs, reset_secs, reset_unix_secs),
+        (4, 4, TEN_O_CLOCK.secs() as u64 + 8)
+    );
 }
 
 /// A rule that counts refusals has no part in the end of a request, so its headers said what held when it was admitted.

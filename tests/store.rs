@@ -9,6 +9,8 @@ use timebudget::{Micros, Period};
 mod acceptance;
 #[path = "store/desk.rs"]
 mod desk;
+#[path = "store/laws.rs"]
+mod laws;
 #[path = "store/mistrust.rs"]
 mod mistrust;
 #[path = "store/naive.rs"]

@@ -54,6 +54,8 @@ fn bind(args: &ServeArgs, sites: &Arc<Sites>, end: End) -> Result<(Server, Socke
     let budget = TimeBudget::sites(Arc::clone(sites));
     let server =
         HttpServer::new(move || App::new().wrap(budget.clone()).default_service(web::to(demo::answer)))
+            // Whoever hangs up gives up: its request ends, and with it its place under a cap.
+            .h1_allow_half_closed(false)
             .workers(args.workers.map_or_else(cores, usize::from))
             .shutdown_signal(end.told())
             .shutdown_timeout(LAST_REQUESTS_SECS);

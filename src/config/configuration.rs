@@ -1,9 +1,11 @@
 //! Configurations: what all layers say together, and who said it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::environment::Environment;
 use crate::config::files::Files;
+use crate::config::hosts_asked::{names_of, suspect_hosts};
 use crate::config::layer::{Layer, Scope};
 use crate::config::options::Options;
 use crate::config::origin::{Entry, Origin};
@@ -22,7 +24,7 @@ pub struct Configuration {
     /// What holds for the process, whatever the site.
     pub process: Vec<Entry>,
     /// What holds for each site, by host name; `*` are hosts that have no site of their own.
-    pub sites: Vec<(String, Vec<Entry>)>,
+    pub sites: Vec<(String, Arc<[Entry]>)>,
     /// What the common file's tiers and overrides say of rules that no site has.
     pub unmet: Vec<Problem>,
 }
@@ -76,8 +78,11 @@ impl Configuration {
     fn of_layer(layer: Layer, environment: &Environment, mut report: Report) -> Result<Self, Errors> {
         let none = Layer::default();
         let layer = environment.layer.clone().or(layer);
-        let sites = vec![(ANY_HOST.to_owned(), layer.entries(&none))];
+        let sites = vec![(ANY_HOST.to_owned(), layer.entries(&none).into())];
+        let file = Arc::clone(&layer.file);
         let fallback = layer.site(ANY_HOST, &none, &mut report);
+        report.begin(&file);
+        suspect_hosts(&fallback, &names_of(&fallback), &mut report);
         let (store, process) = process(&none, environment, &mut report);
         let warnings = report.close()?;
         let loaded = Loaded { warnings, ..Loaded::of_site(fallback) };

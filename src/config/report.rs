@@ -55,6 +55,11 @@ impl Report {
         (done, found)
     }
 
+    /// Adds warnings that were found apart.
+    pub(super) fn warn(&mut self, warnings: &[Problem]) {
+        self.warnings.extend_from_slice(warnings);
+    }
+
     /// Adds what was found apart.
     pub(super) fn add(&mut self, found: Findings) {
         self.errors.extend(found.errors);

@@ -4,6 +4,7 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
 use crate::model::glob::Glob;
+use crate::model::host::Host;
 use crate::model::part_check::{GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN, can_match_paths, is_path};
 use crate::model::path::{ENCODED, EscapedSlash, Paths};
 use crate::model::pattern::Pattern;
@@ -84,11 +85,20 @@ fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Strin
     let text = node.text(subject.one(), report)?;
     match subject {
         Subject::Path if !is_path(text) => node.wrong(format_args!("no path; expected {PATH}"), report),
-        Subject::Host => Some(text.to_ascii_lowercase()),
+        Subject::Host => Some(host(text)),
         // Rules see paths decoded, whatever else is one to them.
         Subject::Path => Some(Paths::Exact.form(text, EscapedSlash::Stays).into_owned()),
         Subject::Value => Some(text.to_owned()),
     }
+}
+
+/// A host, or the beginning or the pattern of some, in the form in which rules see hosts.
+fn host(text: &str) -> String {
+    let label = |label: &str| match Host::parse(label) {
+        Ok(host) if !label.is_ascii() => host.as_str().to_owned(),
+        _ => label.to_ascii_lowercase(),
+    };
+    text.split('.').map(label).collect::<Vec<_>>().join(".")
 }
 
 fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> {
@@ -98,7 +108,7 @@ fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> 
     }
     suspect_escapes(subject, node, pattern, report);
     let glob = match subject {
-        Subject::Host => Glob::new(&pattern.to_ascii_lowercase()),
+        Subject::Host => Glob::new(&host(pattern)),
         Subject::Path | Subject::Value => Glob::new(pattern),
     };
     glob.or_else(|| node.wrong(GLOB_TOO_LONG, report))

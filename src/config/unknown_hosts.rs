@@ -9,6 +9,7 @@ use crate::model::excerpt::quoted;
 use crate::model::host::Host;
 use crate::model::nearest::nearest;
 use crate::model::site::Site;
+use crate::model::site_check::UNTRUSTED;
 
 /// A client chooses the host that it asks for, and so could choose not to be limited.
 const UNLIMITED: &str =
@@ -53,9 +54,7 @@ fn no_such_site(text: &str, sites: &[Standing]) -> String {
 pub(super) fn site_header(common: &Layer, fallback: &Site, report: &mut Report) -> Option<String> {
     let header = common.site_header()?;
     if !fallback.addresses.trusts_somebody() {
-        let fault =
-            "believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies";
-        report.wrong(SITE_HEADER, Some(quoted(header)), fault);
+        report.wrong(SITE_HEADER, Some(quoted(header)), UNTRUSTED);
     }
     Some(header.clone())
 }

@@ -116,9 +116,9 @@ pub struct Report {
     pub used: u64,
     /// What is left of it after this request and all that run beside it; 0 on a refusal.
     pub remaining: u64,
-    /// Whole seconds until the window ends, rounded up, at least 1.
+    /// Whole seconds until the window ends, rounded up, at least 1; of a cap that refuses, until it is worth to ask again.
     pub reset_secs: u64,
-    /// Whole seconds since 1970-01-01T00:00:00Z at which the window ends, rounded up.
+    /// Whole seconds since 1970-01-01T00:00:00Z at which that is, rounded up.
     pub reset_unix_secs: u64,
     /// What the limit counts.
     pub unit: Unit,
@@ -145,6 +145,15 @@ impl Report {
             share(one, other).cmp(&share(other, one)).then_with(|| length(other).cmp(&length(one)))
         });
         tightest.map(|claim| Self::of(claim, &settlement(claim), now))
+    }
+
+    /// With a reset that is not earlier than in so many seconds: of a cap, which has no window, clients go by either.
+    pub(super) fn not_before(mut self, secs: u64, now: Now) -> Self {
+        self.reset_secs = self.reset_secs.max(secs);
+        let then = now.wall().plus(i64::try_from(secs.saturating_mul(1_000_000)).unwrap_or(i64::MAX));
+        let then = Micros(u64::try_from(then.0).unwrap_or(0)).secs_rounded_up();
+        self.reset_unix_secs = self.reset_unix_secs.max(then);
+        self
     }
 
     pub(super) fn of(claim: &Claim, settlement: &Settlement, now: Now) -> Self {

@@ -81,13 +81,14 @@ impl Refusal {
         // The store refuses only where a claim does; if none did, the first would be described.
         let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
         let position = refusing().next().unwrap_or(longest).rule;
+        let retry_after_secs = wait(longest);
         Self {
             rule: limiter.shared_rule_name(position),
             position,
-            retry_after_secs: wait(longest),
+            retry_after_secs,
             cause: Cause::of(longest),
             limit: limiter.granted(longest),
-            report: Report::of(longest, &Settlement::default(), now),
+            report: Report::of(longest, &Settlement::default(), now).not_before(retry_after_secs, now),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A reservation: an admitted request that has not been settled.
 
 use std::ops::Deref;
-use std::slice;
 use std::sync::Arc;
 
 use crate::limiter::fair::told;
@@ -12,7 +11,7 @@ use crate::model::facts::Facts;
 use crate::model::now::Now;
 use crate::model::rule::{Rule, Until};
 use crate::model::units::Micros;
-use crate::store::{Charge, Claim, Fault, Mode, Part, Progress, Settlement, Standing, Verdict};
+use crate::store::{Charge, Claim, Fault, Mode, Part, Progress, Settlement, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
 ///
@@ -169,9 +168,15 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         !self.waived && !self.settled && self.claims.iter().any(is_open)
     }
 
-    /// Makes the request free: what it was charged is returned, to the window that is in force when it ends.
+    /// Makes the request free: what it was charged is returned at once, it holds nothing any more, and what it does from
+    /// now on costs nothing.
+    ///
+    /// Each limit returns what it was charged in the window that is in force now; what the request has cost windows that
+    /// have ended stays there. A place under a cap is taken until the request ends.
     pub fn waive(&mut self) {
-        self.waived = true;
+        if !std::mem::replace(&mut self.waived, true) {
+            self.return_charges(|_| true);
+        }
     }
 
     /// How long the request has run.
@@ -238,10 +243,29 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         rules
     }
 
-    /// Says which rules do not charge the answer.
+    /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
     pub(crate) fn give_back(&mut self, rules: &[u16]) {
         for claim in &mut self.claims {
-            claim.returned = rules.contains(&claim.rule);
+            claim.returned |= rules.contains(&claim.rule);
+        }
+        if !rules.is_empty() {
+            self.return_charges(|claim| claim.returned);
+        }
+    }
+
+    /// Ends the request for some claims, and returns what they were charged. Places stay taken.
+    fn return_charges(&mut self, returns: impl Fn(&Claim) -> bool) {
+        if self.is_over() {
+            return;
+        }
+        let now = self.limiter.now();
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        let ending = free(Settlement { cost, paused, ..self.settlement });
+        let ends = |claim: &Claim| claim.charge != Charge::Place && claim.ticket.is_some() && returns(claim);
+        for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
+            if ends(&claims[0]) {
+                self.limiter.engine.store.settle(claims, &ending, now);
+            }
         }
     }
 
@@ -259,9 +283,11 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Looks again where claims stand that the end does not visit, such as those of rules that count refusals: what was
     /// seen at admission is as old as the request. A rule in shadow that would have refused still says so.
     fn look_at_what_has_ended(&mut self, now: Now) {
-        let unvisited = |claim: &&mut Claim| claim.ticket.is_none() && !claim.standing.refuses;
-        for claim in self.claims.iter_mut().filter(unvisited) {
-            self.limiter.engine.store.look(slice::from_mut(claim), Progress::default(), now);
+        let unvisited = |claim: &Claim| claim.ticket.is_none() && !claim.standing.refuses;
+        for claims in self.claims.chunk_by_mut(|one, other| unvisited(one) == unvisited(other)) {
+            if unvisited(&claims[0]) {
+                self.limiter.engine.store.look(claims, Progress::default(), now);
+            }
         }
     }
 
@@ -274,9 +300,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         (self.settlement.cost, self.settlement.paused) = (cost, paused);
         self.meter.pause(now.tick);
         if self.waived {
-            let mut claims = std::mem::take(&mut self.claims);
-            self.settlement = self.returning(&mut claims, self.settlement, now);
-            self.claims = claims;
+            self.settlement = free(self.settlement);
         } else {
             self.settlement.charge_something();
         }
@@ -293,15 +317,14 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Ends the request rule by rule, for rules that charge different answers, or for a different time.
     fn end_apart(&mut self, settlement: Settlement, ends: impl Fn(&Rule) -> bool, now: Now) {
         let mut claims = std::mem::take(&mut self.claims);
-        let waived = self.waived;
         for claims in claims.chunk_by_mut(|one, other| one.rule == other.rule) {
             let runs = claims.iter().any(|claim| claim.ticket.is_some());
             if !runs || !ends(self.limiter.rule_at(claims[0].rule)) {
                 continue;
             }
             let mut ending = settlement;
-            if waived || claims[0].returned {
-                ending = self.returning(claims, ending, now);
+            if self.waived || claims[0].returned {
+                ending = free(ending);
             } else {
                 ending.charge_something();
                 if self.is_typical {
@@ -313,23 +336,9 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         self.claims = claims;
     }
 
-    /// What a free request is charged: nothing, and what it was charged is returned, but for what windows that have
-    /// ended were charged.
-    fn returning(&self, claims: &mut [Claim], settlement: Settlement, now: Now) -> Settlement {
-        let Settlement { cost, paused, .. } = settlement;
-        self.limiter.engine.store.look(claims, Progress { cost, paused }, now);
-        let elapsed = now.tick.since(self.meter.began);
-        let timed = claims.iter().filter(|claim| matches!(claim.charge, Charge::Time { .. }));
-        let returned = timed.map(|claim| charged_to_window(claim, cost, elapsed)).min().unwrap_or(cost);
-        Settlement { extra_micros: -(returned.0 as i64), returned: true, ..settlement }
-    }
-
     /// How a claim ends, where most end like that.
     fn of_claim(&self, claim: &Claim, most: Settlement) -> Settlement {
-        match claim.returned && !self.waived {
-            true => Settlement { extra_micros: -(most.cost.0 as i64), returned: true, ..most },
-            false => most,
-        }
+        if claim.returned || self.waived { free(most) } else { most }
     }
 
     /// The rule of a claim on an account that another reservation has a claim on.
@@ -359,14 +368,8 @@ impl<L: Deref<Target = Limiter>> Drop for Reservation<L> {
     }
 }
 
-/// How much of a cost the window in force was surely charged; of a request that began in it, all.
-///
-/// Of one that began before, nobody knows in which window it was paused. All its pauses are taken to lie in this one, or
-/// it would be returned what others have spent here.
-fn charged_to_window(claim: &Claim, cost: Micros, elapsed: Micros) -> Micros {
-    let Standing { window, left, spent, .. } = claim.standing;
-    let lasted = window.length().0.saturating_sub(left.0);
-    let paused = elapsed.0.saturating_sub(cost.0);
-    let here = if elapsed.0 <= lasted { cost.0 } else { lasted.saturating_sub(paused) };
-    Micros(cost.0.min(here).min(spent))
+/// The end of a request that is charged nothing: each account returns what it was charged in its window.
+const fn free(settlement: Settlement) -> Settlement {
+    let extra_micros = -(settlement.cost.0 as i64);
+    Settlement { extra_micros, extra_requests: 0, returned: true, ..settlement }
 }

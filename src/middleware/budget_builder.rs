@@ -11,6 +11,7 @@ use crate::middleware::hooks::Hooks;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::middleware::rule_error::RuleError;
 use crate::model::mistake::{Finding, Mistake};
+use crate::model::path::Paths;
 use crate::model::proxy::{PROXY, Proxy};
 use crate::model::site::Site;
 use crate::model::site_check::NO_RULE;
@@ -41,6 +42,7 @@ pub struct BudgetBuilder {
     engine: Option<Arc<Engine>>,
     proxies: Vec<Proxy>,
     hops: Option<u8>,
+    paths: Option<Paths>,
     found: Vec<Finding>,
 }
 
@@ -52,6 +54,7 @@ impl BudgetBuilder {
             engine: None,
             proxies: Vec::new(),
             hops: None,
+            paths: None,
             found: Vec::new(),
         }
     }
@@ -106,6 +109,14 @@ impl BudgetBuilder {
         self
     }
 
+    /// Tells paths apart that differ by slashes alone: `//a`, `/a/` and `/a` are three, as `rate_limit_paths: "exact"` says it.
+    ///
+    /// Only where no `NormalizePath` is inside of the budget, or a client chooses its account by the slashes that it writes.
+    pub fn exact_paths(mut self) -> Self {
+        self.paths = Some(Paths::Exact);
+        self
+    }
+
     /// The budget.
     ///
     /// What can be built but may not be meant is in its [warnings](TimeBudget::warnings).
@@ -115,9 +126,10 @@ impl BudgetBuilder {
     /// All that is wrong with the rules, in the words of a site file's loader.
     #[track_caller]
     pub fn build(self) -> Result<TimeBudget, RuleError> {
-        let Self { rules, mut site, engine, proxies, hops, mut found } = self;
+        let Self { rules, mut site, engine, proxies, hops, paths, mut found } = self;
         site.addresses.trusted_proxies.extend(proxies);
         site.addresses.trusted_hops = hops.unwrap_or(site.addresses.trusted_hops);
+        site.paths = paths.unwrap_or(site.paths);
         let mut of_rule = HashMap::new();
         for rule in rules {
             let finished = rule.finish();

@@ -85,9 +85,48 @@ impl Budget {
         Detached::of(self.0.as_ref().map(|running| running.detached()))
     }
 
-    /// Makes this request free: it is charged nothing when it ends, and what was charged is returned.
+    /// Stops this request's time, while the handler waits for something that costs nothing: until [`Budget::resume`],
+    /// however often it is polled in between.
     ///
-    /// What it cost a window that has ended meanwhile stays there.
+    /// For long polls and streams of events, which otherwise spend their budget on waiting. Paused, a request holds as little
+    /// as one that waits for its client, and keeps its place under a cap. Under several budgets its time stops in all of
+    /// them. To pause twice is to do it once; who answers without resuming has the rest of the answer made for free.
+    ///
+    /// ```
+    /// use timebudget::middleware::Budget;
+    /// use tokio::sync::watch;
+    ///
+    /// async fn next_price(budget: Budget, mut prices: watch::Receiver<u32>) -> String {
+    ///     budget.pause();
+    ///     let changed = prices.changed().await; // Perhaps in an hour.
+    ///     budget.resume();
+    ///     match changed {
+    ///         Ok(()) => prices.borrow().to_string(),
+    ///         Err(_) => "no more prices".to_owned(),
+    ///     }
+    /// }
+    /// # let _ = next_price;
+    /// ```
+    pub fn pause(&self) {
+        if let Some(running) = &self.0 {
+            running.pause_for_handler();
+        }
+    }
+
+    /// Lets the time run again that [`Budget::pause`] has stopped. Without effect on a request that is not paused.
+    ///
+    /// Time in which the client is waited for stays free.
+    pub fn resume(&self) {
+        if let Some(running) = &self.0 {
+            running.resume_for_handler();
+        }
+    }
+
+    /// Makes this request free: what it was charged is returned at once, it holds nothing any more, and what it does from
+    /// now on costs nothing.
+    ///
+    /// Each limit returns what it was charged in its window that is in force now; what the request has cost a window that
+    /// has ended stays there. A place under a cap is taken until the request ends.
     pub fn waive(&self) {
         if let Some(running) = &self.0 {
             running.waive();

@@ -25,6 +25,10 @@ pub(super) struct Running {
     reservation: RefCell<Reservation<WorkerSite>>,
     /// Whether the request's body was asked for in this poll, and has to be waited for.
     waits_for_client: Cell<bool>,
+    /// Whether it is the client that everything waits for now, since the last poll.
+    is_with_client: Cell<bool>,
+    /// Whether the handler has stopped its time, since it waits for something that costs nothing.
+    is_paused: Cell<bool>,
     /// What the budgets inside this one have told the client; few requests have any.
     inner: RefCell<Option<Box<Inner>>>,
     /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
@@ -47,6 +51,8 @@ impl Running {
             reservation: RefCell::new(Reservation::vacant(site.clone())),
             site,
             waits_for_client: Cell::new(false),
+            is_with_client: Cell::new(false),
+            is_paused: Cell::new(false),
             inner: RefCell::new(None),
             refusal: RefCell::new(None),
             outer,
@@ -118,7 +124,10 @@ impl Running {
     /// Begins a poll of the handler, or of the body that it has made.
     pub(super) fn enter(&self) {
         self.waits_for_client.set(false);
-        self.reservation.borrow_mut().resume();
+        self.is_with_client.set(false);
+        if !self.is_paused.get() {
+            self.reservation.borrow_mut().resume();
+        }
     }
 
     /// Ends a poll that has yielded nothing.
@@ -131,8 +140,32 @@ impl Running {
         }
     }
 
+    /// Ends a poll after which the client is waited for.
     pub(super) fn pause(&self) {
+        self.is_with_client.set(true);
         self.reservation.borrow_mut().pause();
+    }
+
+    /// Stops the time, also under the budgets around this one, until the handler says that it is to run on.
+    pub(super) fn pause_for_handler(&self) {
+        for running in self.and_around() {
+            running.is_paused.set(true);
+            running.reservation.borrow_mut().pause();
+        }
+    }
+
+    /// Lets the time run again that the handler has stopped: at once, or where the client is waited for, with the next poll.
+    pub(super) fn resume_for_handler(&self) {
+        for running in self.and_around().filter(|running| running.is_paused.take()) {
+            if !running.is_with_client.get() {
+                running.reservation.borrow_mut().resume();
+            }
+        }
+    }
+
+    /// This one and those around it.
+    fn and_around(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |running| running.outer.as_deref())
     }
 
     /// Whether it matters what the answer is.

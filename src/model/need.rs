@@ -4,6 +4,7 @@ use crate::model::condition::Condition;
 use crate::model::cost::Cost;
 use crate::model::key_spec::{Component, Missing};
 use crate::model::rule::Rule;
+use crate::model::site::Site;
 
 /// What somebody has to tell of clients before a rule can be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,13 @@ impl Rule {
         };
         let fair = self.fair.iter().flat_map(|fair| &fair.0);
         self.key.0.iter().chain(fair).chain(stand_in)
+    }
+}
+
+impl Site {
+    /// Whether code computes something for one of the rules, or for an exemption.
+    pub(crate) fn is_computed(&self) -> bool {
+        self.exempt.as_ref().is_some_and(Condition::is_computed) || self.rules.iter().any(Rule::is_computed)
     }
 }
 

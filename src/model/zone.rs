@@ -104,6 +104,14 @@ impl Zone {
         &self.source
     }
 
+    /// Whether the clock of another zone always shows the same, be its name or its source another.
+    ///
+    /// A new release of the tz database changes the law of few zones; and one name may have two laws, while some sites have
+    /// been loaded before the release and some after.
+    pub fn has_law_of(&self, other: &Self) -> bool {
+        self.first_offset == other.first_offset && self.transitions == other.transitions
+    }
+
     /// Seconds that the clock is ahead of UTC at a second counted from 1970-01-01T00:00:00Z.
     pub fn offset_at(&self, secs: i64) -> i32 {
         self.offset_of(self.stretch_at(secs))

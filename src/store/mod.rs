@@ -260,8 +260,10 @@ pub enum Part {
 pub(crate) struct Ticket {
     /// The slot that the running request counts in.
     pub(crate) slot: u32,
-    /// The window that was charged.
+    /// The window that was charged; of time, the one that was in force when the store last saw the request.
     pub(crate) sequence: u32,
+    /// What the request had cost when that window began.
+    pub(crate) earlier: Micros,
 }
 
 /// What a request is charged.
@@ -349,7 +351,8 @@ pub struct Settlement {
     pub cost: Micros,
     /// Whether it was waiting for its client, so that its time has already stopped.
     pub paused: bool,
-    /// Microseconds to charge on top, or below 0 to return: at most what the request has cost in the window in force.
+    /// Microseconds to charge on top, or below 0 to return: to each account at most what the request has cost it in the
+    /// window in force.
     pub extra_micros: i64,
     /// Requests to charge on top.
     pub extra_requests: u64,

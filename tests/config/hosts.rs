@@ -174,3 +174,25 @@ fn a_header_that_names_the_site_is_believed_of_trusted_proxies_only() {
          sites/common_site_config.json: rate_limit_on_error: \"close\": expected \"refuse\" or \"open\""
     );
 }
+
+#[test]
+fn a_rule_of_a_site_may_ask_for_its_own_hosts_and_one_of_the_common_file_for_those_of_all_sites() {
+    let rule = |host: &str| {
+        format!(
+            r#"{{"rate_limit_rules": [{{"name": "r", "when": {{"host": {{"glob": "{host}"}}}}, "limits": "1/day"}}]}}"#
+        )
+    };
+    let (own, common) = (rule("*.B.example"), rule("shop.*"));
+    let files = [
+        ("a.example/site_config.json", own.as_str()),
+        ("b.example/site_config.json", r#"{"rate_limit_hosts": ["shop.b.example"]}"#),
+        ("common_site_config.json", common.as_str()),
+    ];
+    let fault = "rate_limit_rules[0].when: \"r\": no configured host is such a one; expected the name of a site, or one of rate_limit_hosts";
+    let dir = Directory::with("asked", &files);
+    assert_eq!(dir.warnings(), [format!("sites/a.example/site_config.json: {fault}")]);
+
+    let common = rule("none.*");
+    let dir = Directory::with("asked-of-all", &[files[1], ("common_site_config.json", &common)]);
+    assert_eq!(dir.warnings(), [format!("sites/common_site_config.json: {fault}")]);
+}

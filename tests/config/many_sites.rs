@@ -142,6 +142,15 @@ fn a_wrong_common_file_is_everybodys_and_changes_nothing() {
     );
 }
 
+#[test]
+fn where_the_environment_switches_everything_off_a_wrong_site_is_not_refused_either() {
+    let dir =
+        Directory::with("off", &[("common_site_config.json", "{}"), ("a.example/site_config.json", "{")]);
+    let off = config::Environment::read([("RATELIMIT_ENABLED", "false")]);
+    let read = Files::of_dir(&dir.0, &off.into()).read().unwrap();
+    assert_eq!(read.loaded.wrong[0].meanwhile, Meanwhile::Open);
+}
+
 /// A mistake that shows only where two files lie above one another is that site's, whichever file it stands in.
 #[test]
 fn what_a_site_makes_wrong_of_the_common_file_is_that_sites_mistake() {

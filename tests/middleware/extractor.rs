@@ -25,6 +25,8 @@ fn start(budget: timebudget::TimeBudget, gate: &Gate) -> Listening {
             .route("/charge", web::to(charge))
             .route("/charge-while-streaming", web::to(charge_while_streaming))
             .route("/waive", web::to(waive))
+            .route("/waive-late", web::to(waive_late))
+            .route("/waived-stream", web::to(waived_stream))
             .route("/linger", web::to(linger))
             .route("/lingered", web::to(async |kept: Kept| format!("{:?}", kept.lock().unwrap())))
             .default_service(web::to(async || "hello"))
@@ -56,6 +58,22 @@ async fn waive(budget: Budget, gate: Data<Gate>) -> &'static str {
     budget.waive();
     gate.pass().await;
     "free"
+}
+
+async fn waive_late(budget: Budget, gate: Data<Gate>) -> &'static str {
+    gate.pass().await;
+    budget.waive();
+    "free"
+}
+
+/// Sends a chunk each time that it is let through.
+async fn waived_stream(budget: Budget, gate: Data<Gate>) -> HttpResponse {
+    budget.waive();
+    let chunks = stream::unfold((budget, gate), |(budget, gate)| async move {
+        gate.pass().await;
+        Some((Ok::<_, std::io::Error>(Bytes::from("event")), (budget, gate)))
+    });
+    HttpResponse::Ok().streaming(Box::pin(chunks))
 }
 
 /// Keeps its budget after it has answered.
@@ -112,7 +130,7 @@ async fn a_waived_request_is_free() {
     client.send(request("/waive")).await;
     gate.arrivals(1).await;
     world.advance(secs(5));
-    assert_eq!(world.spent(), 5 * SECOND + 1, "it counts while it runs");
+    assert_eq!(world.spent(), 1, "from the moment that it is waived");
     gate.open(1);
     let answer = client.answer().await;
     assert_eq!((answer.used(), answer.remaining()), (0, 4), "1 of 5 requests was used before");
@@ -120,12 +138,31 @@ async fn a_waived_request_is_free() {
     assert_eq!(spent, [1, 1]);
 }
 
+/// A stream of events that a handler had made free refused all others for as long as it was open.
+#[actix_web::test]
+async fn a_waived_stream_refuses_nobody_while_it_is_open() {
+    let (world, gate) = (World::new(), Gate::new());
+    let server = start(world.budget("10s per hour"), &gate);
+    let mut streaming = server.connect().await;
+    streaming.send(request("/waived-stream")).await;
+    assert_eq!(streaming.head().await.status, 200);
+    let mut other = server.connect().await;
+    for _ in 0..20 {
+        gate.arrivals(1).await;
+        world.advance(secs(50));
+        let answer = other.get("/").await;
+        assert_eq!((answer.status, answer.remaining() > 9 * SECOND), (200, true));
+        gate.open(1);
+        assert_eq!(streaming.chunk().await, "event");
+    }
+}
+
 #[actix_web::test]
 async fn what_a_waived_request_cost_an_ended_window_stays_there() {
     let (world, gate) = (World::new(), Gate::new());
     let mut client = start(world.budget("600s per hour"), &gate).connect().await;
     world.advance(secs(3_590));
-    client.send(request("/waive")).await;
+    client.send(request("/waive-late")).await;
     gate.arrivals(1).await;
     world.advance(secs(15));
     assert_eq!(world.spent(), 5 * SECOND);
@@ -139,7 +176,7 @@ async fn a_waived_request_returns_no_more_than_the_window_was_charged_even_if_th
     let (world, gate) = (World::new(), Gate::new());
     let mut client = start(world.budget("600s per hour"), &gate).connect().await;
     world.advance(secs(3_590));
-    client.send(request("/waive")).await;
+    client.send(request("/waive-late")).await;
     gate.arrivals(1).await;
     world.clock().set_wall_by(1_800);
     world.advance(secs(15));
@@ -155,12 +192,12 @@ async fn a_waived_request_teaches_nothing() {
     let (world, gate) = (World::new(), Gate::new());
     let server = start(world.budget("600s per hour"), &gate);
     let mut client = server.connect().await;
-    client.send(request("/waive")).await;
+    client.send(request("/waive-late")).await;
     gate.arrivals(1).await;
     world.advance(secs(50));
     gate.open(1);
     client.answer().await;
-    client.send(request("/waive")).await;
+    client.send(request("/waive-late")).await;
     gate.arrivals(1).await;
     assert_eq!(world.account().hold, SECOND, "as of a rule of which no request has ended");
     gate.open(1);

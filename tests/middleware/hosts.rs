@@ -167,6 +167,25 @@ async fn a_single_file_answers_for_every_host_and_tells_its_own_apart() {
     }
 }
 
+/// Hosts in globs and regular expressions were matched as they were written, and `*.EXAMPLE` matched none.
+#[actix_web::test]
+async fn a_pattern_of_hosts_may_be_written_in_any_case_and_in_either_form() {
+    for pattern in [r#"{"glob": "*.EXAMPLE"}"#, r#"{"regex": "^Shop[.]XN--"}"#, r#"{"glob": "shop.ü.*"}"#] {
+        let world = World::new();
+        let rule = format!(r#"{{"name": "a", "when": {{"host": {pattern}}}, "limits": "0 per hour"}}"#);
+        let file = format!(r#"{{"rate_limit_hosts": ["Shop.Ü.example"], "rate_limit_rules": [{rule}]}}"#);
+        let budget = world.budget_of(&file);
+        let server = serve(move || {
+            actix_web::App::new().wrap(budget.clone()).default_service(actix_web::web::to(async || "hello"))
+        });
+        for (host, status) in [("SHOP.xn--tda.Example", 429), ("shop.ü.example", 429), ("other.example", 200)]
+        {
+            let answer = server.connect().await.ask(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+            assert_eq!(answer.status, status, "{pattern} {host}");
+        }
+    }
+}
+
 fn with_header(trusted: &str) -> String {
     format!(
         r#"{{ "rate_limit": "99s per hour", "rate_limit_site_header": "X-Frappe-Site-Name", "rate_limit_trusted_proxies": ["{trusted}"] }}"#

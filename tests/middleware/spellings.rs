@@ -4,6 +4,7 @@ use actix_web::middleware::{Condition, NormalizePath, TrailingSlash};
 use actix_web::{App, HttpRequest, web};
 use timebudget::TimeBudget;
 use timebudget::middleware::normal_path;
+use timebudget::model::rule::Component;
 
 use crate::harness::{Client, Listening, World, serve};
 
@@ -196,6 +197,17 @@ async fn a_site_can_tell_paths_apart_that_differ_by_slashes() {
         ("/shut", 200),
         ("/shut/", 429),
     ] {
+        assert_eq!(ask(&mut client, target, b"X: y").await, status, "{target}");
+    }
+}
+
+#[actix_web::test]
+async fn a_budget_in_rust_can_tell_them_apart_as_well() {
+    let world = World::new();
+    let rule = TimeBudget::rule("a", "1 per hour").key(Component::Path);
+    let budget = TimeBudget::rules([rule]).exact_paths().engine(&world.engine()).build().expect("a rule");
+    let mut client = start(budget, false).connect().await;
+    for (target, status) in [("/a", 200), ("/a/", 200), ("//a", 200), ("/%61", 429)] {
         assert_eq!(ask(&mut client, target, b"X: y").await, status, "{target}");
     }
 }

@@ -69,6 +69,7 @@ macro_rules! acceptance {
                 what_is_on_top_is_charged,
                 what_is_returned_was_charged,
                 no_more_is_returned_than_the_request_cost_in_this_window,
+                each_account_returns_what_it_was_charged_in_its_own_window,
                 returned_requests_go_to_their_own_window_only,
                 requests_on_top_are_charged_after_the_edge_too,
                 the_standing_after_settlement_has_it_in,

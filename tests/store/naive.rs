@@ -127,6 +127,9 @@ impl Naive {
         for &(book, claim, charged_in) in &ended.charged {
             let sequence = self.windows[book].sequence;
             let amount = match claim.charge {
+                Charge::Time { .. } if on_top.0 < 0 => {
+                    -on_top.0.abs().min(ended.ran(self.windows[book].start, now))
+                }
                 Charge::Time { .. } => on_top.0,
                 Charge::Requests { cost } if returned && sequence == charged_in => {
                     on_top.1 as i64 - cost as i64

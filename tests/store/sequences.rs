@@ -46,7 +46,8 @@ fn action() -> impl Strategy<Value = Action> {
             all,
         },
     );
-    let settle = (0..8usize, 0..5_000_000i64, 0..3u64, any::<bool>())
+    let micros = prop_oneof![3 => 0..5_000_000i64, 2 => -90_000_000..0i64];
+    let settle = (0..8usize, micros, 0..3u64, any::<bool>())
         .prop_map(|(which, micros, requests, returned)| Action::Settle { which, micros, requests, returned });
     prop_oneof![
         6 => admit,

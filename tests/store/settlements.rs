@@ -1,7 +1,8 @@
 //! Promises about settlement.
 
-use timebudget::Micros;
-use timebudget::store::{Settlement, Store, Verdict};
+use timebudget::model::units::Unit;
+use timebudget::store::{Settlement, Store, Tally, Verdict};
+use timebudget::{Micros, Period};
 
 use crate::desk::{Desk, HOUR};
 
@@ -54,6 +55,29 @@ pub(crate) fn no_more_is_returned_than_the_request_cost_in_this_window<S: Store>
     let waived = Settlement { cost: Micros(150), extra_micros: -150, ..Settlement::default() };
     desk.settle_as(&mut spanning, waived);
     assert_eq!(desk.spent(claim), 10);
+}
+
+/// What was returned was once the least of what the windows of all limits had been charged: a request that crossed the
+/// shortest left its beginning in the longer ones.
+pub(crate) fn each_account_returns_what_it_was_charged_in_its_own_window<S: Store>(desk: &Desk<S>) {
+    let hourly = desk.timed(desk.time("time"), "key", HOUR, 0);
+    let daily = desk.book("time", Tally::Charged(Unit::Time), Some(Period::DAY));
+    let seen = [hourly, desk.timed(daily, "key", HOUR, 0)];
+    let mut claims = seen;
+    desk.pass(HOUR - 100);
+    desk.admit(&mut claims);
+    desk.pass(30);
+    desk.pause(&mut claims, 30);
+    desk.pass(20);
+    desk.resume(&mut claims, 30);
+    desk.pass(50 + 7);
+    desk.pause(&mut claims, 87);
+    desk.pass(500);
+    let paused = true;
+    let waived = Settlement { cost: Micros(87), extra_micros: -87, paused, ..Settlement::default() };
+    assert_eq!(seen.map(|claim| desk.spent(claim)), [7, 87]);
+    desk.settle_as(&mut claims, waived);
+    assert_eq!(seen.map(|claim| desk.spent(claim)), [0, 0]);
 }
 
 pub(crate) fn returned_requests_go_to_their_own_window_only<S: Store>(desk: &Desk<S>) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::running::Running;
+use crate::running::{Running, eventually};
 use crate::scratch::Scratch;
 
 fn server() -> Running {
@@ -47,6 +47,21 @@ fn ms_takes_its_time_without_blocking() {
     let (answer, took) = timed(&server, "/health?ms=50");
     assert_eq!(answer.status, 200);
     assert!(took >= Duration::from_millis(50), "{took:?}");
+}
+
+/// A client that hung up kept its place under a cap until its request had run to its end.
+#[test]
+fn the_request_of_a_client_that_has_hung_up_ends() {
+    let server = Running::with_site(r#"{ "rate_limit": "1 concurrent" }"#);
+    let mut gone = server.connect();
+    gone.write_all(b"GET /?ms=600000 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let answers = |status| {
+        let look = || (server.get("/").status == status).then_some(());
+        eventually(&format!("an answer of {status}"), look, || server.log());
+    };
+    answers(429);
+    drop(gone);
+    answers(200);
 }
 
 #[test]

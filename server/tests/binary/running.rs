@@ -115,14 +115,15 @@ impl Running {
     /// The answer to a request without a body.
     pub(crate) fn request(&self, method: &str, target: &str, fields: &str) -> Answer {
         let head = format!("{method} {target} HTTP/1.1\r\n{fields}connection: close\r\n\r\n");
-        let answer = self.send(head.as_bytes());
-        answer.unwrap_or_else(|| panic!("no response to {head:?}\n{}", self.log()))
-    }
-
-    /// What comes back for these bytes, if that is a response.
-    pub(crate) fn send(&self, bytes: &[u8]) -> Option<Answer> {
         let mut connection = self.connect();
         // Who refuses early may close before all is written.
+        let _ = connection.write_all(head.as_bytes());
+        Answer::read(&connection).unwrap_or_else(|| panic!("no response to {head:?}\n{}", self.log()))
+    }
+
+    /// What comes back for these bytes, after which nothing more is sent, if that is a response.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Option<Answer> {
+        let mut connection = self.connect();
         let _ = connection.write_all(bytes);
         let _ = connection.shutdown(std::net::Shutdown::Write);
         Answer::read(&connection)

@@ -4,6 +4,7 @@
 //! Pages are markdown files, and the head comments of examples, benchmarks and sources.
 
 mod exceptions;
+mod files;
 mod markdown;
 mod place;
 mod process;
@@ -16,7 +17,7 @@ mod shelf;
 use std::collections::BTreeSet;
 
 use exceptions::EXCEPTIONS;
-use markdown::Item;
+use markdown::{Command, Item};
 use reader::Reader;
 
 macro_rules! pages {
@@ -55,16 +56,30 @@ fn every_other_page() {
 
 #[test]
 fn no_exception_is_of_a_command_that_no_page_shows() {
-    let shown: BTreeSet<_> = shelf::pages().iter().flat_map(|page| shown_on(page)).collect();
+    let pages = shelf::pages();
+    let shown: BTreeSet<_> =
+        pages.iter().flat_map(|page| commands_of(page)).map(|command| command.text).collect();
     for exception in EXCEPTIONS {
         assert!(shown.contains(exception.command), "{:?} is on no page", exception.command);
     }
 }
 
-fn shown_on(page: &str) -> Vec<String> {
+/// A text of the server's had changed, and the page with it, but for its length.
+#[test]
+fn an_answer_that_is_shown_is_as_long_as_it_says() {
+    let commands = shelf::pages().into_iter().flat_map(|page| commands_of(&page));
+    let shown: Vec<_> = commands.filter_map(|command| shape::length(&command.shown)).collect();
+    assert!(shown.len() > 2, "{shown:?}");
+    for (said, found) in shown {
+        // The body may end with a newline.
+        assert!(said == found || said == found + 1, "content-length: {said} of {found} bytes");
+    }
+}
+
+fn commands_of(page: &str) -> Vec<Command> {
     let items = markdown::items(&shelf::text(page));
     let commands = items.into_iter().filter_map(|item| match item {
-        Item::Command(command) => Some(command.text),
+        Item::Command(command) => Some(command),
         Item::Program(_) | Item::Manifest(_) => None,
     });
     commands.collect()

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take; builds are part of it. Only a test that fails takes that long.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(540);
 
 /// A command that runs, killed at the end of the test.
 pub(crate) struct Process {

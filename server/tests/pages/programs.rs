@@ -13,6 +13,7 @@ const PROGRAMS: &[&str] = &[
     "nginx",
     "npm",
     "pip",
+    "printf",
     "redis-cli",
     "redis-server",
     "systemctl",

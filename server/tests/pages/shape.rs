@@ -35,6 +35,13 @@ fn without_numbers(line: &str) -> String {
     text.replace("0.0", "0").replace("0 seconds", "0 second")
 }
 
+/// The length of a body as its head says and as it is shown, where an output is one whole answer.
+pub(crate) fn length(output: &str) -> Option<(usize, usize)> {
+    let (head, body) = output.split_once("\n\n").filter(|(head, _)| head.starts_with("HTTP/"))?;
+    let said = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+    Some((said.parse().ok()?, body.trim_end().len()))
+}
+
 #[test]
 fn a_shape_has_no_numbers_but_a_status() {
     let one = "HTTP/1.1 429 Too Many Requests\nretry-after: 41\ndate: Sun, 22 Nov 2026 04:44:18 GMT\n\nin 41 seconds";

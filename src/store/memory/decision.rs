@@ -11,6 +11,7 @@ use super::table::Table;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick, UnixMicros};
+use crate::store::calendar::InForce;
 use crate::store::{Charge, Claim, Counts, Mode, Part, Progress, Settlement, Standing, Ticket, Verdict};
 
 /// What happens to some claims at once, at one moment.
@@ -58,12 +59,12 @@ impl<L: Locked> Decision<'_, L> {
         }
     }
 
-    pub(super) fn pause(&mut self, claims: &[Claim], cost: Micros) {
-        self.each_timed(claims, cost, Ledger::pause);
+    pub(super) fn pause(&mut self, claims: &mut [Claim], cost: Micros) {
+        self.each_timed(claims, Progress { cost, paused: false }, Ledger::pause);
     }
 
-    pub(super) fn resume(&mut self, claims: &[Claim], cost: Micros) {
-        self.each_timed(claims, cost, Ledger::resume);
+    pub(super) fn resume(&mut self, claims: &mut [Claim], cost: Micros) {
+        self.each_timed(claims, Progress { cost, paused: true }, Ledger::resume);
     }
 
     pub(super) fn look(&mut self, claims: &mut [Claim], progress: Progress) {
@@ -162,7 +163,7 @@ impl<L: Locked> Decision<'_, L> {
             Charge::Requests { cost } => ledger.count(cost),
             Charge::Place => ledger.admitted += 1,
         });
-        Ticket { slot, sequence: table.in_force.sequence }
+        Ticket { slot, sequence: table.in_force.sequence, earlier: Micros::ZERO }
     }
 
     fn settle_one(&mut self, claim: &mut Claim, ticket: Ticket, settlement: &Settlement) {
@@ -174,12 +175,10 @@ impl<L: Locked> Decision<'_, L> {
             None => return claim.standing = standing(claim.charge, table, &Ledger::default(), now),
         };
         let mut ledger = table.ledger(at);
-        let same_window = table.in_force.sequence == ticket.sequence;
         match claim.charge {
-            Charge::Time { expected } => {
-                end_time(&mut ledger, table, expected, same_window, settlement, now);
-            }
+            Charge::Time { expected } => end_time(&mut ledger, table, expected, ticket, settlement, now),
             Charge::Requests { cost } => {
+                let same_window = table.in_force.sequence == ticket.sequence;
                 ledger.uncount(if settlement.returned && same_window { cost } else { 0 });
                 ledger.count(settlement.extra_requests);
             }
@@ -192,14 +191,21 @@ impl<L: Locked> Decision<'_, L> {
         }
     }
 
-    fn each_timed(&mut self, claims: &[Claim], cost: Micros, change: impl Fn(&mut Ledger, Tick, Micros)) {
+    /// Changes the accounts of a request that has come so far until now.
+    fn each_timed(
+        &mut self,
+        claims: &mut [Claim],
+        progress: Progress,
+        change: impl Fn(&mut Ledger, Tick, Micros),
+    ) {
         let now = self.now;
-        for claim in claims.iter().filter(|claim| claim.ticket.is_some()) {
-            let Charge::Time { expected } = claim.charge else { continue };
+        for claim in claims {
+            let (Charge::Time { expected }, Some(ticket)) = (claim.charge, claim.ticket) else { continue };
             let table = self.table(claim);
             if let Some(at) = table.entry(claim) {
                 let tick = table.at(now);
-                table.change(at, |ledger| change(ledger, tick, part(expected, cost)));
+                table.change(at, |ledger| change(ledger, tick, part(expected, progress.cost)));
+                claim.ticket = Some(seen(ticket, table, progress, tick));
             }
         }
     }
@@ -221,20 +227,36 @@ fn end_time(
     ledger: &mut Ledger,
     table: &Table,
     expected: Micros,
-    same_window: bool,
+    ticket: Ticket,
     settlement: &Settlement,
     now: Now,
 ) {
     let tick = table.at(now);
-    let Settlement { cost, paused, .. } = *settlement;
-    leave(ledger, tick, expected, Progress { cost, paused });
-    if settlement.extra_micros >= 0 {
-        ledger.add(settlement.extra_micros);
+    let Settlement { cost, paused, extra_micros, .. } = *settlement;
+    let progress = Progress { cost, paused };
+    leave(ledger, tick, expected, progress);
+    if extra_micros >= 0 {
+        ledger.add(extra_micros);
     } else {
-        let in_window = if same_window { settlement.cost } else { tick.since(table.in_force.start_tick) };
-        let most = settlement.cost.min(in_window).0.min(ledger.spent(tick));
-        ledger.add(-(most.min(settlement.extra_micros.unsigned_abs()) as i64));
+        let in_window = cost.0.saturating_sub(seen(ticket, table, progress, tick).earlier.0);
+        let most = in_window.min(ledger.spent(tick));
+        ledger.add(-(most.min(extra_micros.unsigned_abs()) as i64));
     }
+}
+
+/// The ticket of a request that has come so far, in the window that is in force now.
+///
+/// If a window has begun since the store last saw the request, it has run all the time since then, or waited all the
+/// time: the store sees it whenever that changes.
+#[inline]
+fn seen(ticket: Ticket, table: &Table, progress: Progress, tick: Tick) -> Ticket {
+    let InForce { sequence, start_tick, .. } = table.in_force;
+    if ticket.sequence == sequence {
+        return ticket;
+    }
+    let since = if progress.paused { Micros::ZERO } else { tick.since(start_tick) };
+    let earlier = Micros(progress.cost.0.saturating_sub(since.0));
+    Ticket { sequence, earlier, ..ticket }
 }
 
 /// Takes a request that has come so far out of its account: what it has spent stays.

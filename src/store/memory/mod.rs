@@ -59,11 +59,15 @@ pub struct Memory {
     snapshot: Option<Snapshot>,
 }
 
-/// All calendars ever opened: there are as many as pairs of a zone and a period in the configuration.
+/// All calendars ever opened: there are as many as pairs of a zone and a period in the configuration, and a few more once a
+/// new release of the tz database has changed a zone's law.
 #[derive(Debug, Default)]
 struct Calendars {
     all: Vec<Arc<Calendar>>,
-    positions: HashMap<(String, Option<Period>), u32>,
+    /// For each the one by the law before, of whose accounts it takes over what they have spent.
+    before: Vec<Option<u32>>,
+    /// Those of a zone's name and a period, one for each law.
+    positions: HashMap<(String, Option<Period>), Vec<u32>>,
 }
 
 /// What a decision does while every shard that a key of its claims lies in is locked.
@@ -261,12 +265,17 @@ impl Memory {
 
 impl Calendars {
     fn open(&mut self, spec: &BookSpec<'_>) -> u32 {
-        let Self { all, positions } = self;
         let name = (spec.zone.name().to_owned(), spec.period);
-        *positions.entry(name).or_insert_with(|| {
-            all.push(Arc::new(Calendar::new(Arc::clone(spec.zone), spec.period)));
-            (all.len() - 1) as u32
-        })
+        let positions = self.positions.entry(name).or_default();
+        let by_law = |at: &&u32| self.all[**at as usize].zone().has_law_of(spec.zone);
+        if let Some(known) = positions.iter().find(by_law) {
+            return *known;
+        }
+        self.before.push(positions.last().copied());
+        self.all.push(Arc::new(Calendar::new(Arc::clone(spec.zone), spec.period)));
+        let opened = (self.all.len() - 1) as u32;
+        positions.push(opened);
+        opened
     }
 
     /// The position of the calendar that a section's accounts are of, once it is open.

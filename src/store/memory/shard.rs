@@ -58,7 +58,8 @@ impl Shard {
     fn renew(&mut self, store: &Memory, calendar: usize, now: Now) {
         let calendars = store.calendars.read();
         while self.tables.len() <= calendar {
-            self.begin(store, &calendars.all[self.tables.len()], now);
+            let next = self.tables.len();
+            self.begin(store, &calendars.all[next], calendars.before[next], now);
         }
         let table = &mut self.tables[calendar];
         if now.utc >= table.in_force.edge {
@@ -67,12 +68,20 @@ impl Shard {
     }
 
     /// Makes the next table, with what a snapshot said of it: a window counts as the same if both its ends are.
-    fn begin(&mut self, store: &Memory, calendar: &Calendar, now: Now) {
+    ///
+    /// If the zone had another law before, the table begins with what accounts have spent by it, whether or not the
+    /// windows are the same: a reload refunds nothing. Requests that run then end where they have begun.
+    fn begin(&mut self, store: &Memory, calendar: &Calendar, before: Option<u32>, now: Now) {
         let in_force = calendar.in_force(now);
         let mut table = Table::new(in_force);
         let claimed = self.unclaimed.extract_if(.., |section| section.is_of(calendar));
         for section in claimed.filter(|section| section.window == in_force.window) {
             store.accounts.fetch_add(table.take_over(&section.accounts), Relaxed);
+        }
+        if let Some(spent) = before.and_then(|before| self.tables.get(before as usize)) {
+            if now.utc < spent.in_force.edge {
+                store.accounts.fetch_add(table.take_over(&spent.spenders(now)), Relaxed);
+            }
         }
         self.tables.push(table);
     }

@@ -166,7 +166,7 @@ impl Table {
         spenders
     }
 
-    /// Charges what accounts had spent in another process; returns how many of them are new here.
+    /// Charges what accounts had spent elsewhere, and not twice what two have seen; returns how many of them are new here.
     pub(super) fn take_over(&mut self, accounts: &[Account]) -> usize {
         let before = self.len;
         if self.entries.len() == 0 {
@@ -175,7 +175,9 @@ impl Table {
         }
         for Account { hash, spent } in accounts {
             let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash, false));
-            self.change(at, |ledger| ledger.count(*spent));
+            self.change(at, |ledger| {
+                ledger.base = ledger.base.max(i64::try_from(*spent).unwrap_or(i64::MAX))
+            });
         }
         self.len - before
     }

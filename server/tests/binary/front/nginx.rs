@@ -111,3 +111,27 @@ fn a_request_that_is_too_slow_for_nginx_is_charged_once() {
     });
     assert_eq!(left.iter().sum::<u64>(), 197, "one of the three was the slow one: {left:?}");
 }
+
+/// Everybody behind the proxy is `127.0.0.1`, and nothing showed it: one client's refusals became everybody's.
+#[test]
+fn a_proxy_that_nobody_trusts_is_logged_once_at_its_first_refusals() {
+    let untrusting = [(); 2].map(|()| Running::with_site(r#"{ "rate_limit": "1 per year" }"#));
+    let proxy = nginx(&untrusting, &[]);
+    let statuses = [2, 3, 4, 5, 6].map(|client| Client(client).get(proxy.address, "/", "").status);
+    assert_eq!(statuses, [200, 200, 429, 429, 429], "they share the accounts of both servers");
+    for server in &untrusting {
+        let _ = Client(1).get(server.address, "/", "X-Forwarded-For: 192.0.2.7\r\n");
+        server.wait_for_log("say rate_limit_trusted_proxies");
+        let log = server.log();
+        assert_eq!(log.matches("rate_limit_trusted_proxies").count(), 1, "{log}");
+        assert!(!log.contains("127.0.0."), "no client's address: {log}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_trusted_is_not_logged_about() {
+    let servers = servers("1 per year");
+    let proxy = nginx(&servers, &[]);
+    assert_eq!(Client(2).statuses(proxy.address, 4), [200, 200, 429, 429]);
+    assert!(servers.iter().all(|server| !server.log().contains("rate_limit_trusted_proxies")));
+}
