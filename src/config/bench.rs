@@ -2,25 +2,28 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::config::configuration::{Configuration, process, store};
+use crate::config::configuration::{Configuration, process};
 use crate::config::directory::{self, COMMON, Found, unreadable};
 use crate::config::hosts_asked::{names_of, suspect_hosts, suspect_hosts_of_sites};
 use crate::config::layer::{Layer, Scope};
 use crate::config::on_error::WrongSite;
 use crate::config::options::Options;
+use crate::config::origin::Entry;
 use crate::config::owners;
 use crate::config::past::Past;
 use crate::config::problem::{Errors, Problem};
 use crate::config::references::References;
-use crate::config::remembered::Remembered;
+use crate::config::remembered::{Reading, Remembered};
 use crate::config::report::{Findings, Report};
-use crate::config::standing::Standing;
+use crate::config::standing::{Below, Standing};
 use crate::config::unknown_hosts::{default_site, out_of_reach, site_header};
 use crate::config::{ANY_HOST, Loaded};
 use crate::model::host::Host;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
+use crate::store::StoreUri;
 
 /// A directory that is read.
 pub(super) struct Bench<'a> {
@@ -44,46 +47,32 @@ impl<'a> Bench<'a> {
         remembered: &mut Remembered,
         past: &mut Past,
     ) -> Result<Configuration, Errors> {
-        let environment = &self.options.environment;
-        let (common, found, nameless) = self.files(remembered);
+        let (reading, found, nameless) = self.files(remembered);
         let first = self.report.errors();
-        self.report.keeps_accounts_in(&store(&common, environment).0);
-        let standing = |found| Standing::of(found, &common, environment, past, &mut self.report);
-        let mut sites: Vec<_> = found.into_iter().map(standing).collect();
+        let common = reading.as_ref().map(|reading| reading.layer.clone()).unwrap_or_default();
+        let mut sites = self.standing(found, reading, &common, past);
         let owners = self.give_hosts(&mut sites, past);
-        let fallback = self.fallback(&common);
-        let wrong = wrong(&sites, nameless);
-        let unmet = if wrong.is_empty() { self.unmet(&sites, &fallback, &common) } else { Vec::new() };
-        suspect_hosts_of_sites(&sites, &mut self.report);
-        self.report.begin(&self.dir.join(COMMON).display().to_string());
-        self.suspect_hosts_of_all(&sites, &fallback, &common);
-        let default_site = default_site(&sites, &common, &fallback, &mut self.report);
-        let site_header = site_header(&common, &fallback, &mut self.report);
-        let (store, process) = process(&common, environment, &mut self.report);
-        let (errors, mut warnings) = self.report.into_problems();
+        let wrong: Vec<_> = sites.iter().filter_map(|site| site.wrong.clone()).chain(nameless).collect();
+        let of_all = self.of_all(&sites, &common, wrong.is_empty());
+        let alone = self.options.environment.layer.entries(&common);
+        let (errors, warnings) = self.report.into_problems();
         if !errors.is_empty() {
             return Err(all(&errors, first, &wrong));
         }
-        if site_header.is_none() {
-            warnings.extend(out_of_reach(&sites, default_site.as_deref()));
-        }
-        let mut entries: Vec<_> =
-            sites.iter().map(|site| (site.name.clone(), site.now.entries.clone())).collect();
-        if default_site.is_none() {
-            entries.push((ANY_HOST.to_owned(), environment.layer.entries(&common)));
-        }
-        let named = sites.iter().map(|site| (site.name.clone(), site.now.site.clone())).collect();
+        let configuration = of_all.with(&sites, alone, wrong, warnings);
         let last_right = sites.into_iter().filter(Standing::has_rules).map(|site| (site.name, site.now));
         *past = Past { sites: last_right.collect(), owners };
-        let loaded = Loaded { sites: named, default_site, fallback, site_header, wrong, warnings };
-        Ok(Configuration { loaded, store, process, sites: entries, unmet })
+        Ok(configuration)
     }
 
     /// The common file, the sites, and those that cannot be one.
-    fn files(&mut self, remembered: &mut Remembered) -> (Layer, Vec<Found>, Vec<Found>) {
+    fn files(&mut self, remembered: &mut Remembered) -> (Option<Arc<Reading>>, Vec<Found>, Vec<WrongSite>) {
         remembered.begin_round();
         let report = &mut self.report;
-        let common = remembered.layer(&self.dir.join(COMMON), Scope::Common, report);
+        let common = remembered.reading(&self.dir.join(COMMON), Scope::Common, report);
+        if let Some(reading) = &common {
+            report.add(reading.findings.clone());
+        }
         let found = directory::sites(self.dir, remembered, report);
         report.begin(&self.dir.display().to_string());
         let (sites, nameless) = found.unwrap_or_else(|error| {
@@ -93,7 +82,20 @@ impl<'a> Bench<'a> {
         if common.is_none() && sites.is_empty() && nameless.is_empty() && !report.has_errors() {
             report.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
         }
-        (common.unwrap_or_default(), sites, nameless)
+        (common, sites, nameless)
+    }
+
+    /// What is to hold for each site.
+    fn standing(
+        &mut self,
+        found: Vec<Found>,
+        common: Option<Arc<Reading>>,
+        layer: &Layer,
+        past: &Past,
+    ) -> Vec<Standing> {
+        let environment = &self.options.environment;
+        let below = Below { common, layer, environment };
+        found.into_iter().map(|found| Standing::of(found, &below, past, &mut self.report)).collect()
     }
 
     /// Gives each site the hosts that it is to answer for.
@@ -105,6 +107,19 @@ impl<'a> Bench<'a> {
         }
         self.report.add(Findings { errors: Vec::new(), warnings: owned.warnings });
         owned.owners
+    }
+
+    /// What concerns all sites. Where some are wrong, it is not known which rules there are.
+    fn of_all(&mut self, sites: &[Standing], common: &Layer, is_complete: bool) -> OfAll {
+        let fallback = self.fallback(common);
+        let unmet = if is_complete { self.unmet(sites, &fallback, common) } else { Vec::new() };
+        suspect_hosts_of_sites(sites, &mut self.report);
+        self.report.begin(&self.dir.join(COMMON).display().to_string());
+        self.suspect_hosts_of_all(sites, &fallback, common);
+        let default_site = default_site(sites, common, &fallback, &mut self.report);
+        let site_header = site_header(common, &fallback, &mut self.report);
+        let (store, process) = process(common, &self.options.environment, &mut self.report);
+        OfAll { fallback, default_site, site_header, unmet, store, process }
     }
 
     /// The site of hosts that have none.
@@ -143,9 +158,36 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn wrong(sites: &[Standing], nameless: Vec<Found>) -> Vec<WrongSite> {
-    let wrong = sites.iter().filter_map(|site| site.wrong.clone());
-    wrong.chain(nameless.into_iter().map(Found::into_wrong)).collect()
+/// What concerns all sites.
+struct OfAll {
+    fallback: Site,
+    default_site: Option<String>,
+    site_header: Option<String>,
+    unmet: Vec<Problem>,
+    store: StoreUri,
+    process: Vec<Entry>,
+}
+
+impl OfAll {
+    /// The configuration of the sites; `alone` is what is said for hosts that have none.
+    fn with(
+        self,
+        sites: &[Standing],
+        alone: Vec<Entry>,
+        wrong: Vec<WrongSite>,
+        mut warnings: Vec<Problem>,
+    ) -> Configuration {
+        let Self { fallback, default_site, site_header, unmet, store, process } = self;
+        if site_header.is_none() {
+            warnings.extend(out_of_reach(sites, default_site.as_deref()));
+        }
+        let entries = sites.iter().map(|site| (site.name.clone(), Arc::clone(&site.now.entries)));
+        let alone = default_site.is_none().then(|| (ANY_HOST.to_owned(), alone.into()));
+        let entries = entries.chain(alone).collect();
+        let sites = sites.iter().map(|site| (site.name.clone(), site.now.site.clone())).collect();
+        let loaded = Loaded { sites, default_site, fallback, site_header, wrong, warnings };
+        Configuration { loaded, store, process, sites: entries, unmet }
+    }
 }
 
 /// All errors, each once: those of the common file, those of sites, and what became of them together.

@@ -24,7 +24,7 @@ pub struct Configuration {
     /// What holds for the process, whatever the site.
     pub process: Vec<Entry>,
     /// What holds for each site, by host name; `*` are hosts that have no site of their own.
-    pub sites: Vec<(String, Vec<Entry>)>,
+    pub sites: Vec<(String, Arc<[Entry]>)>,
     /// What the common file's tiers and overrides say of rules that no site has.
     pub unmet: Vec<Problem>,
 }
@@ -78,7 +78,7 @@ impl Configuration {
     fn of_layer(layer: Layer, environment: &Environment, mut report: Report) -> Result<Self, Errors> {
         let none = Layer::default();
         let layer = environment.layer.clone().or(layer);
-        let sites = vec![(ANY_HOST.to_owned(), layer.entries(&none))];
+        let sites = vec![(ANY_HOST.to_owned(), layer.entries(&none).into())];
         let file = Arc::clone(&layer.file);
         let fallback = layer.site(ANY_HOST, &none, &mut report);
         report.begin(&file);

@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::ANY_HOST;
 use crate::config::disk::{Entry, directories, resolved};
-use crate::config::layer::{Layer, Scope};
+use crate::config::layer::Scope;
 use crate::config::on_error::{Meanwhile, WrongSite};
 use crate::config::problem::{Errors, Problem};
-use crate::config::remembered::Remembered;
-use crate::config::report::{Findings, Report};
+use crate::config::remembered::{Reading, Remembered};
+use crate::config::report::Report;
 
 use crate::model::excerpt::quoted;
 use crate::model::host::Host;
@@ -31,9 +32,7 @@ pub(super) struct Found {
     pub(super) links: Vec<String>,
     /// The file, as messages name it.
     pub(super) file: String,
-    /// What it says, or what is left of that.
-    pub(super) layer: Layer,
-    pub(super) findings: Findings,
+    pub(super) reading: Arc<Reading>,
 }
 
 /// A directory, or what several links lead to.
@@ -44,46 +43,40 @@ struct Place {
 
 /// The sites of a directory, by name; and those that cannot be, for another has their name.
 ///
-/// What is wrong with one of them is among its own findings.
 pub(super) fn sites(
     dir: &Path,
     remembered: &mut Remembered,
     report: &mut Report,
-) -> io::Result<(Vec<Found>, Vec<Found>)> {
+) -> io::Result<(Vec<Found>, Vec<WrongSite>)> {
     let mut found: Vec<_> =
         places(dir)?.into_iter().filter_map(|place| Found::of(place, remembered, report)).collect();
     // Of several that have one name, the one that is written like it.
     let is_other = |found: &Found| found.directory != found.name;
     found.sort_by(|one, other| (&one.name, is_other(one)).cmp(&(&other.name, is_other(other))));
     let mut names = HashSet::new();
-    let (sites, mut others): (Vec<_>, Vec<_>) =
+    let (sites, others): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|found| found.name != ANY_HOST && names.insert(found.name.clone()));
-    others.iter_mut().for_each(Found::has_no_name);
-    Ok((sites, others))
+    Ok((sites, others.into_iter().map(Found::into_nameless).collect()))
 }
 
 impl Found {
     fn of(place: Place, remembered: &mut Remembered, report: &mut Report) -> Option<Self> {
         let path = place.entry.path.join(SITE);
-        let (layer, findings) = report.apart(|report| remembered.layer(&path, Scope::Site, report));
+        let reading = remembered.reading(&path, Scope::Site, report)?;
         let Place { entry: Entry { name: directory, .. }, links } = place;
         let (name, file) = (site_name(&directory), path.display().to_string());
-        Some(Self { name, directory, links, file, layer: layer?, findings })
+        Some(Self { name, directory, links, file, reading })
     }
 
     /// A directory that is no site, for it has no name of its own.
-    pub(super) fn into_wrong(self) -> WrongSite {
-        let errors = Errors(self.findings.errors);
-        WrongSite { site: self.directory, meanwhile: Meanwhile::Refused, errors }
-    }
-
-    fn has_no_name(&mut self) {
+    fn into_nameless(self) -> WrongSite {
         let fault = match self.name == ANY_HOST {
             true => "hosts without a site are called so; expected another name of the directory".to_owned(),
             false => format!("another directory is the site {}; expected one for each host", self.name),
         };
-        let directory = Some(quoted(&self.directory));
-        self.findings.errors.push(Problem::at(&self.file, "", directory, fault));
+        let own = Problem::at(&self.file, "", Some(quoted(&self.directory)), fault);
+        let errors = self.reading.findings.errors.iter().cloned().chain([own]).collect();
+        WrongSite { site: self.directory, meanwhile: Meanwhile::Refused, errors: Errors(errors) }
     }
 }
 

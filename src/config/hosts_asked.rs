@@ -7,6 +7,7 @@ use crate::config::report::Report;
 use crate::config::standing::Standing;
 use crate::model::condition::Condition;
 use crate::model::excerpt::quoted;
+use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::text::Text;
 
@@ -17,10 +18,14 @@ const NO_SUCH_HOST: &str =
 ///
 /// The report is at their file.
 pub(super) fn suspect_hosts(site: &Site, names: &[&str], report: &mut Report) {
-    for (at, rule) in site.rules.iter().enumerate().filter(|(_, rule)| asks_in_vain(&rule.when, names)) {
+    suspect_hosts_of((&site.rules, site.exempt.as_ref()), names, report);
+}
+
+fn suspect_hosts_of((rules, exempt): (&[Rule], Option<&Condition>), names: &[&str], report: &mut Report) {
+    for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| asks_in_vain(&rule.when, names)) {
         report.suspect(&format!("rate_limit_rules[{at}].when"), Some(quoted(&rule.name)), NO_SUCH_HOST);
     }
-    if site.exempt.as_ref().is_some_and(|exempt| asks_in_vain(exempt, names)) {
+    if exempt.is_some_and(|exempt| asks_in_vain(exempt, names)) {
         report.suspect("rate_limit_exempt", None, NO_SUCH_HOST);
     }
 }
@@ -29,17 +34,14 @@ pub(super) fn suspect_hosts(site: &Site, names: &[&str], report: &mut Report) {
 pub(super) fn suspect_hosts_of_sites(sites: &[Standing], report: &mut Report) {
     for standing in sites.iter().filter(|site| site.wrong.is_none()) {
         report.begin(&standing.file);
-        let own = |key: &str| {
-            let mut entries = standing.now.entries.iter();
-            entries
-                .any(|entry| entry.key == key && entry.origin == Origin::File(standing.file.as_str().into()))
-        };
+        let is_own = |origin: &Origin| matches!(origin, Origin::File(file) if **file == *standing.file);
+        let says =
+            |key: &str| standing.now.entries.iter().any(|entry| entry.key == key && is_own(&entry.origin));
         // What the common file says is asked once, of all sites together.
         let site = &standing.now.site;
-        let rules = if own("rate_limit_rules") { site.rules.clone() } else { Vec::new() };
-        let exempt = site.exempt.clone().filter(|_| own("rate_limit_exempt"));
-        let own = Site { rules, exempt, ..Site::unlimited(&site.name) };
-        suspect_hosts(&own, &names_of(site), report);
+        let rules = if says("rate_limit_rules") { &site.rules[..] } else { &[] };
+        let exempt = site.exempt.as_ref().filter(|_| says("rate_limit_exempt"));
+        suspect_hosts_of((rules, exempt), &names_of(site), report);
     }
 }
 
