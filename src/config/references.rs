@@ -10,7 +10,6 @@ use crate::config::node::member_place;
 use crate::config::report::Report;
 use crate::model::client_address::HOPS_AND_PROXIES;
 use crate::model::condition::Condition;
-use crate::model::country::CountrySource;
 use crate::model::excerpt::quoted;
 use crate::model::limit::Limit;
 use crate::model::nearest::no_such;
@@ -35,7 +34,6 @@ impl References<'_> {
     pub(super) fn check(&mut self) {
         self.check_trust();
         self.check_needs();
-        self.check_fairness();
         self.check_tiers();
     }
 
@@ -88,8 +86,8 @@ impl References<'_> {
         if let Some(headers) = &self.site.clients.identity {
             self.wrong("rate_limit_identity", "rate_limit_identity", &headers.user, UNTRUSTED.to_owned());
         }
-        if let Some(CountrySource::Header(name)) = &self.site.clients.country {
-            self.wrong("rate_limit_country", "rate_limit_country", name, UNTRUSTED.to_owned());
+        for (key, name) in self.site.clients.location_headers() {
+            self.wrong(key, key, name, UNTRUSTED.to_owned());
         }
     }
 
@@ -122,19 +120,6 @@ impl References<'_> {
     fn missing(&self, need: Need) -> Option<String> {
         let is_told = self.site.is_told(need, self.report.identity_in_code);
         (!is_told).then(|| need.untold().to_owned())
-    }
-
-    /// What each client spends of an account that they share is known to the memory store alone.
-    fn check_fairness(&mut self) {
-        let Some(store) = self.report.unfair_store.clone() else { return };
-        let fault = format!(
-            "needs the store memory://, and accounts are kept in {store}; expected a rule that is not fair"
-        );
-        let fair = self.site.rules.iter().enumerate().filter(|(_, rule)| rule.fair.is_some());
-        for (at, rule) in fair {
-            let place = format!("rate_limit_rules[{at}].fair");
-            self.wrong("rate_limit_rules", &place, &rule.name, fault.clone());
-        }
     }
 
     fn check_tiers(&mut self) {

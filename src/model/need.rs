@@ -19,6 +19,8 @@ pub enum Need {
     Tier,
     /// Where they are.
     Country,
+    /// In which region they are.
+    Region,
 }
 
 impl Rule {
@@ -65,6 +67,7 @@ impl Condition {
             Self::Group(_) => vec![Need::Groups],
             Self::Tier(_) => vec![Need::Tier],
             Self::Country(_) => vec![Need::Country],
+            Self::Region(_) => vec![Need::Region],
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::needs).collect(),
             Self::Not(part) => part.needs(),
             _ => Vec::new(),
@@ -91,6 +94,7 @@ impl Component {
             Self::Tier => Some(Need::Tier),
             Self::Groups => Some(Need::Groups),
             Self::Country => Some(Need::Country),
+            Self::Region => Some(Need::Region),
             _ => None,
         }
     }
