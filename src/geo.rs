@@ -1,4 +1,4 @@
-//! Databases of the countries that addresses are in, in MaxMind's format.
+//! Databases of the countries and regions that addresses are in, in MaxMind's format.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,9 +7,13 @@ use std::path::Path;
 use maxminddb::{PathElement, Reader};
 
 use crate::model::country::{Countries, Country};
+use crate::model::region::Region;
 
 /// Parts of the names of those kinds of database that tell countries.
 const KINDS: [&str; 3] = ["country", "city", "enterprise"];
+
+/// The same of those that tell regions, too.
+const KINDS_WITH_REGIONS: [&str; 2] = ["city", "enterprise"];
 
 /// A database of countries, read into memory as a whole.
 pub struct CountryDatabase(Reader<Vec<u8>>);
@@ -22,11 +26,22 @@ impl CountryDatabase {
     /// Why the file cannot be read, or that its kind is one that tells no countries.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatabaseError> {
         let reader = Reader::open_readfile(path).map_err(|error| DatabaseError(error.to_string()))?;
-        let kind = reader.metadata().database_type.to_ascii_lowercase();
-        match KINDS.iter().any(|known| kind.contains(known)) {
-            true => Ok(Self(reader)),
-            false => Err(DatabaseError(format!("a database of the kind {kind:?} tells no countries"))),
+        let database = Self(reader);
+        match database.is_one_of(&KINDS) {
+            true => Ok(database),
+            false => {
+                Err(DatabaseError(format!("a database of the kind {:?} tells no countries", database.kind())))
+            }
         }
+    }
+
+    fn kind(&self) -> String {
+        self.0.metadata().database_type.to_ascii_lowercase()
+    }
+
+    fn is_one_of(&self, kinds: &[&str]) -> bool {
+        let kind = self.kind();
+        kinds.iter().any(|known| kind.contains(known))
     }
 }
 
@@ -36,6 +51,18 @@ impl Countries for CountryDatabase {
         let found = self.0.lookup(address).ok()?;
         let path = [PathElement::Key("country"), PathElement::Key("iso_code")];
         found.decode_path::<&str>(&path).ok()?.and_then(Country::new)
+    }
+
+    fn region(&self, address: IpAddr) -> Option<Region> {
+        let found = self.0.lookup(address).ok()?;
+        let country = [PathElement::Key("country"), PathElement::Key("iso_code")];
+        let country = found.decode_path::<&str>(&country).ok()?.and_then(Country::new)?;
+        let largest = [PathElement::Key("subdivisions"), PathElement::Index(0), PathElement::Key("iso_code")];
+        Region::within(country, found.decode_path::<&str>(&largest).ok()??)
+    }
+
+    fn tells_regions(&self) -> bool {
+        self.is_one_of(&KINDS_WITH_REGIONS)
     }
 }
 

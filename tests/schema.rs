@@ -54,7 +54,7 @@ const SOUND: [&str; 46] = [
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "block"}, {"name": "b", "limits": "1s/day",
         "charge_when": {"status": 400}, "action": {"block": {"status": 503, "body": "{}", "content_type": "application/json"}}}]}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"},
-        "rate_limit_country": {"header": "CF-IPCountry"}, "rate_limit_exempt": {"group": ["a", {"prefix": "b"}], "country": "fr"},
+        "rate_limit_country": {"header": "CF-IPCountry"}, "rate_limit_region": {"header": "CF-Region-Code"}, "rate_limit_exempt": {"group": ["a", {"prefix": "b"}], "country": "fr", "region": ["us-ca", "UA-43"]},
         "rate_limit_rules": [{"name": "export", "limits": "1/day", "key": ["user", "groups", "country"], "missing": "tier",
             "fair": ["ip", "user"], "when": {"user": {"glob": "bot-*"}, "authenticated": true, "country": ["FR", "DE"]}}]}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"},

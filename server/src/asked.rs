@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic;
 
-use actix_web::dev::ResourceDef;
+use actix_web::dev::{ResourceDef, Url};
 use actix_web::http::header::{HOST, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actix_web::test::TestRequest;
@@ -36,7 +36,7 @@ impl Asked {
         let target = args.target.parse().ok().filter(is_path);
         let mut headers = args.headers.iter().map(|text| header(text)).collect::<Result<Vec<_>, _>>()?;
         if let Some(host) = &args.host {
-            let value = HeaderValue::try_from(host).map_err(|_| wrong("host", host))?;
+            let value = HeaderValue::from_bytes(host.as_bytes()).map_err(|_| wrong("host", host))?;
             headers.retain(|(name, _)| name != HOST);
             headers.push((HOST, value));
         } else if !headers.iter().any(|(name, _)| name == HOST) {
@@ -67,7 +67,9 @@ impl Asked {
 
     fn routed(self) -> Result<Self, Failure> {
         let Some(route) = &self.route else { return Ok(self) };
-        let fault = match is_match(route, self.path()) {
+        // As the router sees it.
+        let target = Url::new(self.target.clone());
+        let fault = match is_match(route, target.path()) {
             Some(true) => return Ok(self),
             Some(false) => "does not match the target",
             None => "no pattern; expected one such as /users/{id}",
@@ -86,7 +88,7 @@ impl fmt::Display for Asked {
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     let (name, value) = text.split_once(':').unwrap_or_default();
-    let header = (HeaderName::try_from(name.trim()), HeaderValue::try_from(value.trim()));
+    let header = (HeaderName::try_from(name.trim()), HeaderValue::from_bytes(value.trim().as_bytes()));
     match header {
         (Ok(name), Ok(value)) => Ok((name, value)),
         _ => Err(Failure::wrong(format!("-H {name:?}: no {HEADER}"))),

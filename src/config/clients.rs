@@ -1,7 +1,7 @@
 //! The keys about clients: who they are, and what they may spend.
 
 use crate::config::api_keys::{api_key_from, api_key_header, api_keys};
-use crate::config::identity::{country, identity};
+use crate::config::identity::{country, identity, region};
 use crate::config::node::Node;
 use crate::config::overrides::overrides;
 use crate::config::report::Report;
@@ -26,6 +26,7 @@ pub(super) struct ClientLayer {
     identity: Setting<IdentityHeaders>,
     api_key_from: Setting<Vec<KeySource>>,
     country: Setting<CountrySource>,
+    region: Setting<CountrySource>,
     tiers: Setting<Vec<Tier>>,
     groups: Setting<Vec<(String, String)>>,
     users: Setting<Vec<(String, Assignment)>>,
@@ -48,6 +49,7 @@ impl ClientLayer {
                 self.look_for_api_keys(key, said, report);
             }
             "rate_limit_country" => self.country = setting(node, country, report),
+            "rate_limit_region" => self.region = setting(node, region, report),
             "rate_limit_tiers" => self.tiers = setting(node, tiers, report),
             "rate_limit_groups" => self.groups = setting(node, groups, report),
             "rate_limit_users" => self.users = setting(node, users, report),
@@ -59,7 +61,8 @@ impl ClientLayer {
 
     /// Whether it depends on a file beside the site's own.
     pub(super) fn reads_others(&self) -> bool {
-        matches!(self.country.get(), Some(CountrySource::Database(_)))
+        let is_file = |source: &Setting<_>| matches!(source.get(), Some(CountrySource::Database(_)));
+        is_file(&self.country) || is_file(&self.region)
     }
 
     /// Takes where API keys are looked for, which two keys can say.
@@ -77,6 +80,7 @@ impl ClientLayer {
             identity: self.identity.or(below.identity),
             api_key_from: self.api_key_from.or(below.api_key_from),
             country: self.country.or(below.country),
+            region: self.region.or(below.region),
             tiers: self.tiers.or(below.tiers),
             groups: self.groups.or(below.groups),
             users: self.users.or(below.users),
@@ -92,6 +96,7 @@ impl ClientLayer {
             identity: self.identity.value(),
             api_key_from: self.api_key_from.value().unwrap_or(default.api_key_from),
             country: self.country.value(),
+            region: self.region.value(),
         };
         let tiers = Tiers {
             tiers: self.tiers.value().unwrap_or_default(),

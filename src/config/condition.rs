@@ -12,6 +12,7 @@ use crate::model::discretion::is_credential;
 use crate::model::method::Method;
 use crate::model::network::Network;
 use crate::model::part_check::METHOD;
+use crate::model::region::Region;
 use crate::model::rule_check::EXEMPTS_ALL;
 use crate::model::text::Text;
 
@@ -29,6 +30,7 @@ const FIELDS: Known = Known {
         "tier",
         "authenticated",
         "country",
+        "region",
         "all",
         "any",
         "not",
@@ -38,6 +40,7 @@ const FIELDS: Known = Known {
 
 const CONDITIONS: &str = "a list of conditions";
 const COUNTRY: &str = "a country's code of two letters such as \"FR\", or a list of them";
+const REGION: &str = "a code such as \"US-CA\" (ISO 3166-2), or a list of them";
 const NAMED: &str = "an object of names, each with a text, or with true for present";
 
 /// The exemption that `rate_limit_exempt` describes.
@@ -73,7 +76,8 @@ fn part(name: &str, node: &Node<'_>, report: &mut Report) -> Option<Condition> {
         "group" => text(Subject::Value, node, report).map(Condition::Group),
         "tier" => text(Subject::Value, node, report).map(Condition::Tier),
         "authenticated" => flag(node, report).map(Condition::Authenticated),
-        "country" => countries(node, report).map(Condition::Country),
+        "country" => codes(node, COUNTRY, country, report).map(Condition::Country),
+        "region" => codes(node, REGION, region, report).map(Condition::Region),
         "method" => methods(node, report).map(Condition::Method),
         "all" => conditions(node, report).map(Condition::All),
         "any" => conditions(node, report).map(Condition::Any),
@@ -99,12 +103,23 @@ fn method(node: &Node<'_>, report: &mut Report) -> Option<Method> {
     method.or_else(|| node.wrong(format_args!("no method; expected {METHOD}"), report))
 }
 
-fn countries(node: &Node<'_>, report: &mut Report) -> Option<Vec<Country>> {
+/// A code, or a list of them.
+fn codes<T>(
+    node: &Node<'_>,
+    expected: &str,
+    code: fn(&Node<'_>, &mut Report) -> Option<T>,
+    report: &mut Report,
+) -> Option<Vec<T>> {
     let Json::List(_) = node.json() else {
-        return Some(vec![country(node, report)?]);
+        return Some(vec![code(node, report)?]);
     };
-    let items = node.items(COUNTRY, report)?;
-    complete(items.iter().map(|item| country(item, report)).collect())
+    let items = node.items(expected, report)?;
+    complete(items.iter().map(|item| code(item, report)).collect())
+}
+
+fn region(node: &Node<'_>, report: &mut Report) -> Option<Region> {
+    let region = Region::new(node.text(REGION, report)?);
+    region.or_else(|| node.wrong(format_args!("no region; expected {REGION}"), report))
 }
 
 fn country(node: &Node<'_>, report: &mut Report) -> Option<Country> {

@@ -12,6 +12,8 @@ const COUNTRY: Known = Known { now: &["header", "database"], later: &[] };
 const USER: &str = "the name of a header, such as \"X-Forwarded-User\"";
 const GROUPS: &str = "the name of a header, such as \"X-Forwarded-Groups\"";
 const HEADER: &str = "the name of a header, such as \"CF-IPCountry\"";
+const REGION_HEADER: &str = "the name of a header, such as \"CF-Region-Code\"";
+const REGION_PATH: &str = "the path of a database of cities such as \"GeoLite2-City.mmdb\"";
 const SOURCE: &str = "{\"header\": name} or {\"database\": path}";
 
 /// The headers that `rate_limit_identity` names.
@@ -24,9 +26,24 @@ pub(super) fn identity(node: &Node<'_>, report: &mut Report) -> Option<IdentityH
 
 /// The source that `rate_limit_country` names.
 pub(super) fn country(node: &Node<'_>, report: &mut Report) -> Option<CountrySource> {
+    source(node, HEADER, report)
+}
+
+/// The source that `rate_limit_region` names.
+pub(super) fn region(node: &Node<'_>, report: &mut Report) -> Option<CountrySource> {
+    let source = source(node, REGION_HEADER, report)?;
+    match &source {
+        CountrySource::Database(countries) if !countries.tells_regions() => {
+            node.wrong(format_args!("a database that tells countries only; expected {REGION_PATH}"), report)
+        }
+        _ => Some(source),
+    }
+}
+
+fn source(node: &Node<'_>, header: &str, report: &mut Report) -> Option<CountrySource> {
     let fields = node.fields(&COUNTRY, report)?;
     match (fields.optional("header"), fields.optional("database")) {
-        (Some(node), None) => header_name(&node, HEADER, report).map(CountrySource::Header),
+        (Some(node), None) => header_name(&node, header, report).map(CountrySource::Header),
         (None, Some(node)) => database(&node, report),
         (None, None) if fields.names().next().is_some() => None,
         _ => node.wrong(format_args!("not one source; expected {SOURCE}"), report),

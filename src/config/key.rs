@@ -9,7 +9,7 @@ use crate::model::nearest::nearest;
 use crate::model::part_check::{COMPONENT, TWICE_IN_KEY};
 
 /// Components by themselves, and the beginnings of those that name something.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "site",
     "ip",
     "host",
@@ -18,6 +18,7 @@ const KNOWN: [&str; 14] = [
     "tier",
     "groups",
     "country",
+    "region",
     "method",
     "path",
     "route",
@@ -60,6 +61,7 @@ fn component(node: &Node<'_>, report: &mut Report) -> Option<Component> {
         ("tier", _) => Component::Tier,
         ("groups", _) => Component::Groups,
         ("country", _) => Component::Country,
+        ("region", _) => Component::Region,
         ("method", _) => Component::Method,
         ("path", _) => Component::Path,
         ("route", _) => Component::Route,

@@ -36,7 +36,7 @@ use crate::store::StoreUri;
 const PREFIX: &str = "rate_limit";
 
 /// The keys that this version reads, in the order in which they are shown.
-pub(super) const NOW: [&str; 23] = [
+pub(super) const NOW: [&str; 24] = [
     "time_zone",
     "rate_limit",
     "rate_limit_rules",
@@ -49,6 +49,7 @@ pub(super) const NOW: [&str; 23] = [
     "rate_limit_ipv6_prefix",
     "rate_limit_identity",
     "rate_limit_country",
+    "rate_limit_region",
     "rate_limit_api_keys",
     API_KEY_FROM,
     "rate_limit_api_key_header",

@@ -10,7 +10,6 @@ use crate::config::node::member_place;
 use crate::config::report::Report;
 use crate::model::client_address::HOPS_AND_PROXIES;
 use crate::model::condition::Condition;
-use crate::model::country::CountrySource;
 use crate::model::excerpt::quoted;
 use crate::model::limit::Limit;
 use crate::model::nearest::no_such;
@@ -88,8 +87,8 @@ impl References<'_> {
         if let Some(headers) = &self.site.clients.identity {
             self.wrong("rate_limit_identity", "rate_limit_identity", &headers.user, UNTRUSTED.to_owned());
         }
-        if let Some(CountrySource::Header(name)) = &self.site.clients.country {
-            self.wrong("rate_limit_country", "rate_limit_country", name, UNTRUSTED.to_owned());
+        for (key, name) in self.site.clients.location_headers() {
+            self.wrong(key, key, name, UNTRUSTED.to_owned());
         }
     }
 

@@ -13,6 +13,7 @@ use crate::model::facts::Facts;
 use crate::model::identity::Identity;
 use crate::model::network::canonical;
 use crate::model::path::Paths;
+use crate::model::region::Region;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::tiers::Source;
@@ -28,6 +29,7 @@ pub struct Client<'a> {
     at: UnixMicros,
     who: OnceCell<Who<'a>>,
     country: OnceCell<Option<Country>>,
+    region: OnceCell<Option<Region>>,
     tier: OnceCell<Option<usize>>,
     overrides: OnceCell<SmallVec<[usize; 4]>>,
 }
@@ -47,6 +49,7 @@ impl<'a> Client<'a> {
             at,
             who: OnceCell::new(),
             country: OnceCell::new(),
+            region: OnceCell::new(),
             tier: OnceCell::new(),
             overrides: OnceCell::new(),
         }
@@ -179,6 +182,16 @@ impl Facts for Client<'_> {
         self.tier_position().map(|at| self.site.tiers.tiers[at].name.as_str())
     }
 
+    fn region(&self) -> Option<Region> {
+        *self.region.get_or_init(|| match self.site.clients.region_source()? {
+            CountrySource::Header(name) => match self.facts.told_by_proxy(name)[..] {
+                [code] => Region::told(code.trim(), self.country()),
+                _ => None,
+            },
+            CountrySource::Database(countries) => countries.region(canonical(self.facts.ip()?)),
+        })
+    }
+
     fn country(&self) -> Option<Country> {
         *self.country.get_or_init(|| match self.site.clients.country.as_ref()? {
             CountrySource::Header(name) => match self.facts.told_by_proxy(name)[..] {
@@ -263,7 +276,11 @@ mod tests {
         }
 
         fn told_by_proxy(&self, header: &str) -> Vec<&str> {
-            if header == "X-Country" { vec!["fr"] } else { Vec::new() }
+            match header {
+                "X-Country" => vec!["fr"],
+                "X-Region" => vec!["idf"],
+                _ => Vec::new(),
+            }
         }
 
         fn route(&self) -> u32 {
@@ -283,6 +300,7 @@ mod tests {
     fn a_client_tells_all_that_is_told_of_its_request() {
         let mut site = Site::unlimited("demo.example");
         site.clients.country = Some(CountrySource::Header("X-Country".to_owned()));
+        site.clients.region = Some(CountrySource::Header("X-Region".to_owned()));
         let client = Client::new(&Told, &site, UnixMicros(0));
         assert_eq!((client.method(), client.path(), client.host()), ("PATCH", "/path", Some("host")));
         assert_eq!((client.ip(), client.route(), client.is_preflight()), (Told.ip(), 7, true));
@@ -297,6 +315,7 @@ mod tests {
         assert_eq!(client.request().and_then(|request| request.downcast_ref()), Some(&"request"));
         assert_eq!((client.user(), client.groups()), (Some("user"), &["a".to_owned(), "b".to_owned()][..]));
         assert_eq!((client.country(), client.is_authenticated()), (Country::new("FR"), true));
+        assert_eq!(client.region(), Region::new("FR-IDF"));
     }
 
     #[test]

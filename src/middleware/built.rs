@@ -40,8 +40,14 @@ impl Thread {
 impl Built {
     /// A budget of code.
     pub(super) fn by_code(at: &'static Location<'static>, warnings: Vec<Finding>) -> Self {
-        let (by, told, is_doubled) = (Thread::current(), Once::new(), AtomicBool::new(false));
-        Self { at, by, warnings, is_loaded: false, told, is_doubled }
+        Self {
+            at,
+            by: Thread::current(),
+            warnings,
+            is_loaded: false,
+            told: Once::new(),
+            is_doubled: AtomicBool::new(false),
+        }
     }
 
     /// A budget of files.

@@ -16,11 +16,11 @@ use crate::model::condition::Condition;
 /// # Examples
 ///
 /// ```
-/// use timebudget::middleware::of_request;
+/// use timebudget::middleware::{of_request, route_parameter};
 /// use timebudget::model::condition::Condition;
 /// use timebudget::model::rule::{Component, KeySpec};
 ///
-/// let team = of_request(|request| request.match_info().get("team").map(str::to_owned));
+/// let team = of_request(|request| route_parameter(request, "team"));
 /// let key = KeySpec::from([Component::Computed(team), Component::Method]);
 /// let signed_in = Condition::Computed(of_request(|request| request.headers().contains_key("authorization")));
 /// assert!(!key.is_constant() && !signed_in.is_always());

@@ -7,6 +7,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use foldhash::fast::FixedState;
 
+use crate::middleware::parameters::Parameters;
 use crate::middleware::route;
 use crate::model::path::Paths;
 
@@ -20,6 +21,8 @@ pub(super) struct Routes {
     /// The last request's: many servers are asked for one thing mostly.
     last: RefCell<(Method, String, u32)>,
     by_path: RefCell<Box<[(u64, u32)]>>,
+    /// Which of them closures ask for parameters of.
+    pub(super) parameters: Parameters,
 }
 
 impl Default for Routes {
@@ -29,6 +32,7 @@ impl Default for Routes {
             hasher: FixedState::default(),
             last: RefCell::new((Method::GET, String::new(), 0)),
             by_path: RefCell::new(by_path),
+            parameters: Parameters::default(),
         }
     }
 }

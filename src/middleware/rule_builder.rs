@@ -35,9 +35,10 @@ use crate::model::site::Site;
 /// ```
 /// use actix_web::{App, HttpResponse, web};
 /// use timebudget::TimeBudget;
+/// use timebudget::middleware::route_parameter;
 ///
 /// let exports = TimeBudget::rule("exports", "60s per hour; 5 concurrent")
-///     .key_by(|request| request.match_info().get("team").map(str::to_owned))
+///     .key_by(|request| route_parameter(request, "team"))
 ///     .exempt_by(|request| request.headers().contains_key("x-internal"))
 ///     .message("Exports are made in turn.")
 ///     .build()?;

@@ -42,15 +42,11 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
-        let facts = RequestFacts::new(&request, &self.worker.routes, running.site());
-        let is_exempt = running.is_inside_of_rewritten()
-            || running.site().hooks().is_some_and(|hooks| hooks.excepted(&facts).is_some());
-        let decided = match is_exempt {
-            true => Ok(Decision::Exempt),
-            false => running.admit(&facts),
-        };
+        let routes = &self.worker.routes;
+        let decide = |request: &ServiceRequest| decide(request, routes, &running);
+        let decided = routes.parameters.shown(&mut request, running.site(), routes, decide);
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&running);
         if running.is_inside() {
@@ -62,6 +58,17 @@ where
             }
             decided => begin(&self.service, decided, running, request, &self.worker.routes),
         }
+    }
+}
+
+#[inline]
+fn decide(request: &ServiceRequest, routes: &Routes, running: &Running) -> Result<Decision, Fault> {
+    let facts = RequestFacts::new(request, routes, running.site());
+    let is_exempt = running.is_inside_of_rewritten()
+        || running.site().hooks().is_some_and(|hooks| hooks.excepted(&facts).is_some());
+    match is_exempt {
+        true => Ok(Decision::Exempt),
+        false => running.admit(&facts),
     }
 }
 
@@ -141,8 +148,10 @@ where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
-    let facts = RequestFacts::new(&request, routes, running.site());
-    let decided = running.admit_rewritten(&facts, refused.report.clone());
+    let admit = |request: &ServiceRequest| {
+        running.admit_rewritten(&RequestFacts::new(request, routes, running.site()), refused.report.clone())
+    };
+    let decided = routes.parameters.shown(&mut request, running.site(), routes, admit);
     if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
         return fault(request);
     }

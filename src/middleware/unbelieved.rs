@@ -46,7 +46,7 @@ fn look(request: &ServiceRequest, site: &WorkerSite, refused: &Refusal) {
         SAID.call_once(|| {
             log::warn!(
                 "a request was refused that bears {header}, which nobody is trusted to write: if a proxy wrote it, all \
-                 clients behind it share one account; say rate_limit_trusted_proxies"
+                 clients behind it share one account; say rate_limit_trusted_proxies (in Rust, trusted_proxies)"
             );
         });
     }

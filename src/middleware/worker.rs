@@ -51,6 +51,8 @@ struct Parts {
     /// What answers for the host that was asked for.
     answering: Arc<Answering>,
     hooks: Option<Arc<Hooks>>,
+    /// Whether the application's closures look at requests.
+    is_computed: bool,
     wire: Wire,
     last_refusal: LastRefusal,
 }
@@ -67,8 +69,9 @@ impl WorkerSite {
     pub(super) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>) -> Self {
         let wire = Wire::new(&answering.limiter.site().headers);
         let answering = Arc::clone(answering);
+        let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
         let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
-        Self(Rc::new(Parts { answering, hooks, wire, last_refusal: LastRefusal::default() }))
+        Self(Rc::new(Parts { answering, hooks, is_computed, wire, last_refusal: LastRefusal::default() }))
     }
 
     /// The configured name or wildcard that the request asked for.
@@ -88,6 +91,11 @@ impl WorkerSite {
     #[inline]
     pub(super) fn hooks(&self) -> Option<&Hooks> {
         self.0.hooks.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn is_computed(&self) -> bool {
+        self.0.is_computed
     }
 
     pub(super) fn last_refusal(&self) -> &LastRefusal {

@@ -5,6 +5,7 @@ use crate::model::country::Country;
 use crate::model::facts::Facts;
 use crate::model::method::Method;
 use crate::model::network::Network;
+use crate::model::region::Region;
 use crate::model::text::Text;
 
 /// Which requests a rule or an exemption is about.
@@ -32,6 +33,8 @@ pub enum Condition {
     Tier(Text),
     /// Requests of clients who are known to be in one of these countries.
     Country(Vec<Country>),
+    /// Requests of clients who are known to be in one of these regions.
+    Region(Vec<Region>),
     /// Requests of clients of whom it is known who they are, or else of all others.
     Authenticated(bool),
     /// Requests of which a closure says so.
@@ -68,6 +71,7 @@ impl Condition {
             Self::User(text) => is_such(facts.user(), text),
             Self::Group(text) => facts.groups().iter().any(|group| text.matches(group)),
             Self::Tier(text) => is_such(facts.tier(), text),
+            Self::Region(some) => facts.region().is_some_and(|region| some.contains(&region)),
             Self::Country(some) => facts.country().is_some_and(|country| some.contains(&country)),
             Self::Authenticated(wanted) => facts.is_authenticated() == *wanted,
             Self::Computed(computed) => computed.of(facts),

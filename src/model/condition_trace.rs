@@ -70,6 +70,7 @@ impl Condition {
             Self::User(_) => facts.user().map(str::to_owned),
             Self::Group(_) => Some(facts.groups().join(", ")).filter(|groups| !groups.is_empty()),
             Self::Tier(_) => facts.tier().map(str::to_owned),
+            Self::Region(_) => facts.region().map(|region| region.to_string()),
             Self::Country(_) => facts.country().map(|country| country.to_string()),
             _ => return None,
         };

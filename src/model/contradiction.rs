@@ -79,8 +79,11 @@ fn exclude(one: &Condition, two: &Condition) -> bool {
             !one.iter().any(|network| two.iter().any(|other| network.overlaps(other)))
         }
         // Headers, cookies and parameters can come twice, and of hosts and paths there is one.
-        (Condition::Path(one), Condition::Path(two)) | (Condition::Host(one), Condition::Host(two)) => {
-            is_outside(one, two) || is_outside(two, one)
+        (Condition::Path(one), Condition::Path(two)) => {
+            is_outside(one, two, has_path) || is_outside(two, one, has_path)
+        }
+        (Condition::Host(one), Condition::Host(two)) => {
+            is_outside(one, two, has_host) || is_outside(two, one, has_host)
         }
         _ => false,
     }
@@ -95,16 +98,22 @@ fn text_of(condition: &Condition) -> Option<&Text> {
 }
 
 /// Whether every text of a set that can be listed is outside of another set.
-fn is_outside(one: &Text, other: &Text) -> bool {
+fn is_outside(one: &Text, other: &Text, has: fn(&Text, &str) -> bool) -> bool {
     match one {
-        // As a path it may be met without the slash at its end.
-        Text::Equal(text) => {
-            let trimmed = text.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(text);
-            !other.matches(text) && !other.matches_path(trimmed, Paths::Normal)
-        }
-        Text::AnyOf(texts) => texts.iter().all(|text| is_outside(text, other)),
+        Text::Equal(text) => !has(other, text),
+        Text::AnyOf(texts) => texts.iter().all(|text| is_outside(text, other, has)),
         _ => false,
     }
+}
+
+fn has_path(set: &Text, path: &str) -> bool {
+    // It may be met without the slash at its end.
+    let trimmed = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
+    set.matches_path(path, Paths::Exact) || set.matches_path(trimmed, Paths::Normal)
+}
+
+fn has_host(set: &Text, host: &str) -> bool {
+    set.matches(host)
 }
 
 #[cfg(test)]

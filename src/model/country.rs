@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::model::region::Region;
+
 /// A country by its code of two letters (ISO 3166-1).
 ///
 /// # Examples
@@ -47,7 +49,7 @@ impl fmt::Debug for Country {
     }
 }
 
-/// Who knows in which country a client is.
+/// Who knows in which country, or in which region, a client is.
 #[derive(Clone, Debug)]
 pub enum CountrySource {
     /// A trusted proxy, which tells it in the header of this name.
@@ -71,4 +73,15 @@ impl PartialEq for CountrySource {
 pub trait Countries: fmt::Debug + Send + Sync {
     /// The country that an address is in; `None` if nobody knows.
     fn country(&self, address: IpAddr) -> Option<Country>;
+
+    /// The largest region that an address is in; `None` if nobody knows, as where the database tells countries only.
+    fn region(&self, address: IpAddr) -> Option<Region> {
+        let _ = address;
+        None
+    }
+
+    /// Whether the database tells regions, too.
+    fn tells_regions(&self) -> bool {
+        false
+    }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use crate::model::country::Country;
 use crate::model::identity::Identity;
 use crate::model::path::Paths;
+use crate::model::region::Region;
 
 /// What rules may see of a request, whatever framework brought it.
 pub trait Facts {
@@ -104,6 +105,11 @@ pub trait Facts {
 
     /// The country that the client is in.
     fn country(&self) -> Option<Country> {
+        None
+    }
+
+    /// The region that the client is in.
+    fn region(&self) -> Option<Region> {
         None
     }
 

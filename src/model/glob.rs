@@ -1,13 +1,14 @@
-//! Globs: path patterns with wildcards, matched in linear time.
+//! Globs: patterns with wildcards, matched in linear time.
 
 use std::fmt;
 
 /// The most characters that a glob has: one bit each, and one for the end.
 const MAX_LENGTH: usize = 127;
 
-/// A path pattern: `*` is any run of characters but `/`, `**` any run at all, `?` any character but `/`.
+/// A pattern: in a path `*` is any run of characters but `/`, `**` any run at all, `?` any character but `/`; in another text,
+/// such as a header, a slash is a character like any other.
 ///
-/// The whole path must match. A wildcard may stand for nothing, so `/a/**` matches `/a/` and `/a/b/c` but not `/a`.
+/// The whole path or text must match. A wildcard may stand for nothing, so `/a/**` matches `/a/` and `/a/b/c` but not `/a`.
 /// Matching a path takes time in proportion to its length, whatever the client chose it to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
@@ -64,13 +65,27 @@ impl Glob {
     /// assert!(!styles.matches("/static/site/print.css.map"));
     /// ```
     pub fn matches(&self, path: impl AsRef<[u8]>) -> bool {
-        // Bit i: the path so far can be matched by the first i steps.
+        self.matches_path(path.as_ref())
+    }
+
+    pub(crate) fn matches_path(&self, path: &[u8]) -> bool {
+        self.matches_where(path, |letter| letter != Some('/'))
+    }
+
+    /// Whether the whole of a text matches that is no path.
+    pub(crate) fn matches_text(&self, text: &[u8]) -> bool {
+        self.matches_where(text, |_| true)
+    }
+
+    /// Whether the whole of a text matches; `is_free` says which characters `*` and `?` stand for.
+    fn matches_where(&self, text: &[u8], is_free: fn(Option<char>) -> bool) -> bool {
+        // Bit i: the text so far can be matched by the first i steps.
         let mut reached = self.past_empty_runs(1);
-        for chunk in path.as_ref().utf8_chunks() {
+        for chunk in text.utf8_chunks() {
             // A byte that is no text is a character of its own, and no glob names it.
             let (letters, others) = (chunk.valid().chars().map(Some), chunk.invalid().iter().map(|_| None));
             for letter in letters.chain(others) {
-                reached = self.past_empty_runs(self.after(reached, letter));
+                reached = self.past_empty_runs(self.after(reached, letter, is_free(letter)));
             }
         }
         reached >> self.steps.len() & 1 == 1
@@ -88,14 +103,14 @@ impl Glob {
         self.steps.iter().map_while(exact).collect()
     }
 
-    fn after(&self, reached: u128, letter: Option<char>) -> u128 {
+    fn after(&self, reached: u128, letter: Option<char>, is_free: bool) -> u128 {
         let mut next = 0;
         for (i, step) in self.steps.iter().enumerate() {
             let here = reached & 1 << i;
             next |= match step {
                 Step::Exactly(wanted) if Some(*wanted) == letter => here << 1,
-                Step::One if letter != Some('/') => here << 1,
-                Step::Run if letter != Some('/') => here,
+                Step::One if is_free => here << 1,
+                Step::Run if is_free => here,
                 Step::LongRun => here,
                 _ => 0,
             };
@@ -149,6 +164,15 @@ mod tests {
         assert!(matches("/é?", "/é€"));
         assert!(!matches("/a?b", "/a/b"));
         assert!(!matches("/a?", "/a"));
+    }
+
+    /// `*bot*` did not match Googlebot, whose name a slash follows.
+    #[test]
+    fn in_a_text_that_is_no_path_a_slash_is_a_character_like_any_other() {
+        let text = |glob: &str, text: &str| Glob::new(glob).unwrap().matches_text(text.as_bytes());
+        assert!(text("*bot*", "Googlebot/2.1 (+http://www.google.com/bot.html)"));
+        assert!(text("Mozilla/?.0 *", "Mozilla/5.0 (X11/Linux)") && text("a?b", "a/b") && text("**", "/"));
+        assert!(!text("*bot", "Googlebot/2.1"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::model::computed::Computed;
 use crate::model::country::Country;
 use crate::model::facts::Facts;
 use crate::model::key::KeyBytes;
+use crate::model::region::Region;
 
 /// What an account is keyed by: the values of these facts, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +54,8 @@ pub enum Component {
     Groups,
     /// The country that the client is in.
     Country,
+    /// The region that the client is in.
+    Region,
     /// What a closure says; `None` and an empty text are none.
     Computed(Computed<Option<String>>),
 }
@@ -154,6 +157,7 @@ impl Component {
             Self::User => return write_text(bytes, kind, facts.user()),
             Self::ApiKey => return write_text(bytes, kind, facts.api_key()),
             Self::Tier => return write_text(bytes, kind, facts.tier()),
+            Self::Region => return write_text(bytes, kind, facts.region().as_ref().map(Region::code)),
             Self::Country => return write_text(bytes, kind, facts.country().as_ref().map(Country::code)),
             Self::Groups => {
                 let groups = facts.groups();
@@ -191,6 +195,7 @@ impl Component {
             Self::Tier => 11,
             Self::Groups => 12,
             Self::Country => 13,
+            Self::Region => 14,
             Self::Computed(_) => 0x40,
         }
     }

@@ -45,6 +45,7 @@ pub mod rate;
 pub mod rate_error;
 mod rate_hint;
 pub(crate) mod reach;
+pub mod region;
 pub mod rule;
 pub(crate) mod rule_check;
 pub mod rule_index;

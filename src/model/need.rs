@@ -4,6 +4,7 @@ use crate::model::condition::Condition;
 use crate::model::cost::Cost;
 use crate::model::key_spec::{Component, Missing};
 use crate::model::rule::Rule;
+use crate::model::site::Site;
 
 /// What somebody has to tell of clients before a rule can be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Need {
     Tier,
     /// Where they are.
     Country,
+    /// In which region they are.
+    Region,
 }
 
 impl Rule {
@@ -49,6 +52,13 @@ impl Rule {
     }
 }
 
+impl Site {
+    /// Whether code computes something for one of the rules, or for an exemption.
+    pub(crate) fn is_computed(&self) -> bool {
+        self.exempt.as_ref().is_some_and(Condition::is_computed) || self.rules.iter().any(Rule::is_computed)
+    }
+}
+
 impl Condition {
     /// What the condition needs to know of clients.
     pub fn needs(&self) -> Vec<Need> {
@@ -57,6 +67,7 @@ impl Condition {
             Self::Group(_) => vec![Need::Groups],
             Self::Tier(_) => vec![Need::Tier],
             Self::Country(_) => vec![Need::Country],
+            Self::Region(_) => vec![Need::Region],
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::needs).collect(),
             Self::Not(part) => part.needs(),
             _ => Vec::new(),
@@ -83,6 +94,7 @@ impl Component {
             Self::Tier => Some(Need::Tier),
             Self::Groups => Some(Need::Groups),
             Self::Country => Some(Need::Country),
+            Self::Region => Some(Need::Region),
             _ => None,
         }
     }

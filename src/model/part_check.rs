@@ -9,7 +9,7 @@ use crate::model::statuses::{StatusSet, Statuses};
 use crate::model::text::Text;
 
 /// What a component of a key may be.
-pub(crate) const COMPONENT: &str = "site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME";
+pub(crate) const COMPONENT: &str = "site, ip, host, user, api_key, tier, groups, country, region, method, path, route, header:NAME, cookie:NAME or query:NAME";
 /// What stands twice in a key.
 pub(crate) const TWICE_IN_KEY: &str = "stands more than once; expected each component once";
 /// What a path may be.

@@ -49,11 +49,30 @@ pub struct ClientPolicy {
     pub api_key_from: Vec<KeySource>,
     /// Who knows where they are.
     pub country: Option<CountrySource>,
+    /// Who knows in which region; a database of `country` that tells regions does, too.
+    pub region: Option<CountrySource>,
 }
 
 impl Default for ClientPolicy {
     fn default() -> Self {
-        Self { identity: None, api_key_from: KeySource::defaults(), country: None }
+        Self { identity: None, api_key_from: KeySource::defaults(), country: None, region: None }
+    }
+}
+
+impl ClientPolicy {
+    /// The headers in which proxies tell where clients are, each with the key of a site file that names it.
+    pub(crate) fn location_headers(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let sources = [("rate_limit_country", &self.country), ("rate_limit_region", &self.region)];
+        sources.into_iter().filter_map(|(key, source)| match source {
+            Some(CountrySource::Header(name)) => Some((key, name)),
+            _ => None,
+        })
+    }
+
+    /// Who knows in which region clients are.
+    pub(crate) fn region_source(&self) -> Option<&CountrySource> {
+        let told_beside = |source: &&CountrySource| matches!(source, CountrySource::Database(countries) if countries.tells_regions());
+        self.region.as_ref().or_else(|| self.country.as_ref().filter(told_beside))
     }
 }
 

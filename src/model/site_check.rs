@@ -2,7 +2,6 @@
 
 use crate::model::condition::Condition;
 use crate::model::contradiction::is_certain;
-use crate::model::country::CountrySource;
 use crate::model::mistake::{Finding, Mistake};
 use crate::model::nearest::no_such;
 use crate::model::need::Need;
@@ -59,11 +58,7 @@ impl Site {
             return Vec::new();
         }
         let identity = self.clients.identity.as_ref().map(|headers| &headers.user);
-        let country = match &self.clients.country {
-            Some(CountrySource::Header(name)) => Some(name),
-            _ => None,
-        };
-        let headers = identity.into_iter().chain(country);
+        let headers = identity.into_iter().chain(self.clients.location_headers().map(|(_, name)| name));
         headers.map(|name| Finding::of_site(Mistake::wrong(UNTRUSTED).of_text(name))).collect()
     }
 
@@ -108,6 +103,7 @@ impl Site {
             Need::Groups => told_by_code || groups,
             Need::ApiKeys => has_keys,
             Need::Country => clients.country.is_some(),
+            Need::Region => clients.region_source().is_some(),
         }
     }
 }
@@ -124,6 +120,9 @@ impl Need {
             }
             Self::ApiKeys => "no API key is known; expected rate_limit_api_keys",
             Self::Country => "nobody tells where clients are; expected rate_limit_country",
+            Self::Region => {
+                "nobody tells in which regions clients are; expected rate_limit_region, or a database of cities"
+            }
         }
     }
 
@@ -133,7 +132,7 @@ impl Need {
             Self::User | Self::Tier | Self::Groups => {
                 self.untold().replacen("expected", "expected identify, or", 1)
             }
-            Self::ApiKeys | Self::Country => self.untold().to_owned(),
+            Self::ApiKeys | Self::Country | Self::Region => self.untold().to_owned(),
         }
     }
 }

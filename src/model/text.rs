@@ -26,28 +26,34 @@ pub enum Text {
 }
 
 impl Text {
-    /// Whether a text is in the set; what a client sends is bytes, and need not be UTF-8.
+    /// Whether a text other than a path is in the set; what a client sends is bytes, and need not be UTF-8.
+    ///
+    /// To a glob a slash is a character like any other here: see [`matches_path`](Self::matches_path) for paths.
     ///
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::text::Text;
-    /// let api = Text::Below("/api".into());
-    /// assert!(api.matches("/api/users") && !api.matches("/apiary"));
+    /// use timebudget::model::{glob::Glob, path::Paths, text::Text};
+    /// let bots = Text::Glob(Glob::new("*bot*").unwrap());
+    /// assert!(bots.matches("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"));
+    /// assert!(!bots.matches_path("/robots/a", Paths::Normal));
     /// ```
     pub fn matches(&self, text: impl AsRef<[u8]>) -> bool {
-        let text = text.as_ref();
+        self.has(text.as_ref(), Glob::matches_text)
+    }
+
+    fn has(&self, text: &[u8], by_glob: fn(&Glob, &[u8]) -> bool) -> bool {
         match self {
             Self::Equal(wanted) => text == wanted.as_bytes(),
             Self::Below(prefix) => is_below(prefix.as_bytes(), text),
             Self::Prefix(prefix) => text.starts_with(prefix.as_bytes()),
             Self::Regex(pattern) => pattern.matches(text),
-            Self::Glob(glob) => glob.matches(text),
-            Self::AnyOf(texts) => texts.iter().any(|wanted| wanted.matches(text)),
+            Self::Glob(glob) => by_glob(glob, text),
+            Self::AnyOf(texts) => texts.iter().any(|wanted| wanted.has(text, by_glob)),
         }
     }
 
-    /// Whether a path, in the form in which rules see it, is in the set.
+    /// Whether a path, in the form in which rules see it, is in the set; a glob's `*` and `?` stop at slashes.
     ///
     /// Where paths with and without a slash at their end are one, it is if either is: else `/api/` would escape a set of
     /// what begins with `/api/`.
@@ -61,7 +67,8 @@ impl Text {
     /// assert!(!folder.matches_path("/api", Paths::Exact));
     /// ```
     pub fn matches_path(&self, path: &str, paths: Paths) -> bool {
-        self.matches(path) || (paths == Paths::Normal && !path.ends_with('/') && self.matches_folder(path))
+        self.has(path.as_bytes(), Glob::matches_path)
+            || (paths == Paths::Normal && !path.ends_with('/') && self.matches_folder(path))
     }
 
     /// Writes paths in the form in which rules see them where paths that differ by slashes are one.
@@ -86,7 +93,7 @@ impl Text {
             Self::Glob(glob) if !glob.can_end_in_slash() => false,
             Self::Glob(_) | Self::Regex(_) => {
                 let letters = path.bytes().chain([b'/']);
-                self.matches(letters.collect::<SmallVec<[u8; 128]>>())
+                self.has(&letters.collect::<SmallVec<[u8; 128]>>(), Glob::matches_path)
             }
             Self::AnyOf(texts) => texts.iter().any(|text| text.matches_folder(path)),
         }

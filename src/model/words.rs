@@ -41,6 +41,7 @@ impl Display for Condition {
             Self::Group(text) => write!(f, "group {text}"),
             Self::Tier(text) => write!(f, "tier {text}"),
             Self::Country(some) => one_or_listed(f, "country", some),
+            Self::Region(some) => one_or_listed(f, "region", some),
             Self::Authenticated(wanted) => write!(f, "authenticated {wanted}"),
             Self::Computed(_) => f.write_str("what code says"),
             Self::All(parts) if parts.is_empty() => f.write_str("every request"),
@@ -73,6 +74,7 @@ impl Display for Component {
             Self::Tier => f.write_str("tier"),
             Self::Groups => f.write_str("groups"),
             Self::Country => f.write_str("country"),
+            Self::Region => f.write_str("region"),
             Self::Computed(_) => f.write_str("what code says"),
         }
     }

@@ -23,7 +23,7 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_trusted_hops, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_api_keys, rate_limit_api_key_from, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_trusted_hops, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_region, rate_limit_api_keys, rate_limit_api_key_from, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
     ),
     (
         r#"{"rate_limit_store": []}"#,
@@ -225,7 +225,7 @@
     // rate_limit_exempt
     (
         r#"{"rate_limit_exempt": "/health"}"#,
-        r#"rate_limit_exempt: "/health": no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, all, any or not"#,
+        r#"rate_limit_exempt: "/health": no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, region, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": "health"}}"#,
@@ -289,7 +289,7 @@
     ),
     (
         r#"{"rate_limit_exempt": {"not": ["/a"]}}"#,
-        r#"rate_limit_exempt.not: ["/a"]: no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, all, any or not"#,
+        r#"rate_limit_exempt.not: ["/a"]: no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, region, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"any": [{"path": "/a"}, {"not": {"path": "b"}}]}}"#,
@@ -443,7 +443,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "missing": "none"}]}"#,
-        r#"rate_limit_rules[0].missing: "none": no such component; expected site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+        r#"rate_limit_rules[0].missing: "none": no such component; expected site, ip, host, user, api_key, tier, groups, country, region, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "otherwise": "yes"}]}"#,

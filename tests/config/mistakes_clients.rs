@@ -1,7 +1,7 @@
 [
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "fair": "yes"}]}"#,
-        r#"rate_limit_rules[0].fair: "yes": no such component; expected site, ip, host, user, api_key, tier, groups, country, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
+        r#"rate_limit_rules[0].fair: "yes": no such component; expected site, ip, host, user, api_key, tier, groups, country, region, method, path, route, header:NAME, cookie:NAME or query:NAME"#,
     ),
     (
         r#"{"rate_limit_identity": "X-User"}"#,

@@ -36,6 +36,14 @@
         r#"rate_limit_rules[0]: "a": no API key is known; expected rate_limit_api_keys"#,
     ),
     (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "region"}]}"#,
+        r#"rate_limit_rules[0]: "a": nobody tells in which regions clients are; expected rate_limit_region, or a database of cities"#,
+    ),
+    (
+        r#"{"rate_limit_region": {"header": "CF-Region-Code"}}"#,
+        r#"rate_limit_region: "CF-Region-Code": believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies"#,
+    ),
+    (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "country"}]}"#,
         r#"rate_limit_rules[0]: "a": nobody tells where clients are; expected rate_limit_country"#,
     ),

@@ -54,6 +54,58 @@ async fn a_condition_on_a_country_does_not_hold_where_it_is_unknown() {
     assert_eq!(ask(&mut client, twice).await, 200, "two countries are none");
 }
 
+fn by_headers(trusted: &str, rule: &str) -> String {
+    format!(
+        r#"{{"rate_limit_trusted_proxies": ["{trusted}"], "rate_limit_country": {{"header": "CF-IPCountry"}}, "rate_limit_region": {{"header": "CF-Region-Code"}},
+            "rate_limit_rules": [{{"name": "a", "limits": "1 per hour", {rule}}}]}}"#
+    )
+}
+
+/// Netlify's geolocation has states and regions; here there were countries only.
+#[actix_web::test]
+async fn each_region_has_an_account_however_a_proxy_tells_it() {
+    let world = World::new();
+    let budget = world.budget_of(&by_headers("127.0.0.1", r#""key": "region""#));
+    let mut client = start(&budget).connect().await;
+    for (country, region, status) in [
+        ("US", "CA", 200),
+        ("US", "ca", 429),
+        ("FR", "US-CA", 429),
+        ("", "USCA", 429),
+        ("US", "NY", 200),
+        ("GB", "ENG", 200),
+        ("UA", "43", 200),
+        ("FR", "43", 200),
+        // Of these none is a region: they share the account of their address.
+        ("", "CA", 200),
+        ("XX", "CA", 429),
+        ("US", "", 429),
+        ("US", "California", 429),
+        ("US", "C A", 429),
+        ("US", "C\u{e9}", 429),
+        ("US", "CA\r\nCF-Region-Code: NY", 429),
+    ] {
+        let fields = format!("CF-IPCountry: {country}\r\nCF-Region-Code: {region}\r\n");
+        assert_eq!(ask(&mut client, &fields).await, status, "{country} {region}");
+    }
+}
+
+#[actix_web::test]
+async fn a_condition_on_a_region_holds_in_it_alone_and_where_a_proxy_tells_it() {
+    let world = World::new();
+    for (trusted, statuses) in [("127.0.0.1", [429, 200, 200, 429]), ("10.0.0.1", [200; 4])] {
+        let rule = r#""when": {"country": "US", "region": ["us-ca", "UA-43"]}, "key": "site""#;
+        let budget =
+            World::beside(&world).budget_of(&by_headers(trusted, rule).replace("1 per hour", "0 per hour"));
+        let mut client = start(&budget).connect().await;
+        for (fields, status) in ["US,CA", "US,NY", "UA,43", "US,US-CA"].into_iter().zip(statuses) {
+            let (country, region) = fields.split_once(',').unwrap();
+            let fields = format!("CF-IPCountry: {country}\r\nCF-Region-Code: {region}\r\n");
+            assert_eq!(ask(&mut client, &fields).await, status, "{trusted} {fields}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_country_that_clients_tell_is_not_believed() {
     let world = World::new();
@@ -81,13 +133,22 @@ mod database {
     /// A database of three networks, written as the format's description has it: a binary tree over the bits of
     /// addresses, sixteen zeros, the data, and what is said of all that.
     fn written(kind: &str, name: &str) -> PathBuf {
-        let networks =
-            [([192, 0, 2, 0], 24, "FR"), ([198, 51, 100, 0], 24, "DE"), ([203, 0, 113, 128], 25, "de")];
+        let networks = [
+            ([192, 0, 2, 0], 24, "FR", "IDF"),
+            ([198, 51, 100, 0], 24, "DE", "BE"),
+            ([203, 0, 113, 128], 25, "de", "x y"),
+        ];
         let mut data = Vec::new();
         let mut nodes = vec![[Record::Nothing; 2]];
-        for (address, length, code) in networks {
+        for (address, length, code, region) in networks {
             let at = data.len();
-            data.extend(map(&[("country", map(&[("iso_code", text(code))]))]));
+            let country = ("country", map(&[("iso_code", text(code))]));
+            // A list of two, the larger region first.
+            let region = [&[2, 4], &map(&[("iso_code", text(region))])[..], &map(&[])].concat();
+            match kind.contains("City") {
+                true => data.extend(map(&[country, ("subdivisions", region)])),
+                false => data.extend(map(&[country])),
+            }
             insert(&mut nodes, Ipv4Addr::from(address), length, at);
         }
         let count = nodes.len() as u32;
@@ -209,6 +270,50 @@ mod database {
         assert_eq!(ask(&mut start(&budget).connect().await, "").await, 200);
     }
 
+    #[actix_web::test]
+    async fn a_database_of_cities_knows_regions_too_for_whichever_key_names_it() {
+        let path = written("Test-City", "regions").display().to_string();
+        for key in ["rate_limit_country", "rate_limit_region"] {
+            let world = World::new();
+            let file = format!(
+                r#"{{"rate_limit_trusted_proxies": ["127.0.0.1"], "{key}": {{"database": {path:?}}},
+                    "rate_limit_rules": [{{"name": "a", "limits": "1 per hour", "key": "site", "when": {{"region": ["fr-idf", "DE-BE"]}}}}]}}"#
+            );
+            let mut client = start(&world.budget_of(&file)).connect().await;
+            for (address, status) in [
+                ("192.0.2.1", 200),
+                ("198.51.100.7", 429),
+                ("203.0.113.200", 200),
+                ("203.0.113.7", 200),
+                ("64:ff9b::c000:201", 429),
+            ] {
+                let fields = format!("X-Forwarded-For: {address}\r\n");
+                assert_eq!(ask(&mut client, &fields).await, status, "{key} {address}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_database_of_countries_tells_no_regions() {
+        let path = written("Test-Country", "countries-only").display().to_string();
+        let of = |key: &str, rule: &str| {
+            let text = format!(
+                r#"{{"{key}": {{"database": {path:?}}}, "rate_limit_rules": [{{"name": "a", "limits": "1/day", {rule}}}]}}"#
+            );
+            config::parse_site("test", &text).unwrap_err().to_string()
+        };
+        let error = of("rate_limit_region", r#""key": "ip""#);
+        assert!(
+            error.contains("a database that tells countries only; expected the path of a database of cities"),
+            "{error}"
+        );
+        let error = of("rate_limit_country", r#""key": "region""#);
+        assert!(
+            error.contains("nobody tells in which regions clients are; expected rate_limit_region"),
+            "{error}"
+        );
+    }
+
     #[test]
     fn what_is_no_database_of_countries_is_an_error() {
         let path = written("Test-ASN", "kind").display().to_string();
@@ -225,7 +330,7 @@ mod database {
 
     #[test]
     fn a_database_that_is_cut_short_or_broken_is_an_error_or_knows_nothing() {
-        let path = written("GeoLite2-Country", "broken");
+        let path = written("GeoLite2-City", "broken");
         let whole = fs::read(&path).expect("the database");
         let cut = (0..whole.len()).step_by(7).map(|length| whole[..length].to_vec());
         let broken = (0..whole.len()).step_by(3).map(|at| {
@@ -239,6 +344,7 @@ mod database {
             if let Ok(database) = CountryDatabase::open(&path) {
                 for address in addresses {
                     let _ = database.country(address.parse().expect("an address"));
+                    let _ = database.region(address.parse().expect("an address"));
                 }
             }
         }

@@ -25,6 +25,7 @@ mod limits;
 mod nested_headers;
 mod nesting;
 mod panics;
+mod parameters;
 mod pauses;
 mod placement;
 mod random_bytes;

@@ -179,3 +179,27 @@ async fn a_rule_in_shadow_refuses_nobody() {
         assert!(answer.status == 200 && answer.tells_nothing(), "{answer:?}");
     }
 }
+
+/// `*bot*` did not match `Googlebot/2.1`, for its star stopped at the slash.
+#[actix_web::test]
+async fn only_in_paths_does_a_star_stop_at_a_slash() {
+    let world = World::new();
+    let file = r#"{"rate_limit_rules": [
+        {"name": "bots", "when": {"header": {"user-agent": {"glob": "*bot*"}}}, "key": "site", "limits": "0 per hour"},
+        {"name": "files", "when": {"query": {"file": {"glob": "/etc/*"}}}, "key": "site", "limits": "0 per hour"},
+        {"name": "photos", "when": {"path": {"glob": "/users/*/photo"}}, "key": "site", "limits": "0 per hour"}]}"#;
+    let budget = world.budget_of(file);
+    let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
+    let mut client = server.connect().await;
+    for (target, agent, status) in [
+        ("/", "Googlebot/2.1 (+http://www.google.com/bot.html)", 429),
+        ("/", "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", 429),
+        ("/", "curl/8.5.0", 200),
+        ("/?file=/etc/ssh/key", "curl/8.5.0", 429),
+        ("/users/a/photo", "curl/8.5.0", 429),
+        ("/users/a/b/photo", "curl/8.5.0", 200),
+    ] {
+        let answer = client.get_with(target, &format!("User-Agent: {agent}\r\n")).await;
+        assert_eq!(answer.status, status, "{target} {agent}");
+    }
+}

@@ -55,6 +55,18 @@ fn a_request_is_told_which_rules_are_about_it_and_why_the_others_are_not() {
     );
 }
 
+#[test]
+fn a_request_is_told_of_as_rules_see_it_however_it_is_spelled() {
+    let args = ["GET", "/%61pi/users/5/", "-H", "X-Api-Key: josé is a key", "--route", "/api/users/{id}/"];
+    assert_has(
+        &explained(&args),
+        &[
+            "  key header:x-api-key \"josé…\"",
+            "rule 3 busy: does not apply, for path \"/busy\" is wanted and \"/api/users/5\" found",
+        ],
+    );
+}
+
 /// Else nobody could see where three times the rule's limits come from.
 #[test]
 fn who_may_spend_more_is_told_why() {

@@ -1,0 +1,135 @@
+//! The parameters of a request's path, also before the application has routed it.
+//!
+//! A budget around an `App` or a `Scope` decides before the router has found the resource, and so a closure that reads
+//! `match_info()` there would find nothing in it. Closures are shown what it will hold; the router then finds it as it was.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use actix_web::dev::{Path, ResourceDef, ServiceRequest, Url};
+use foldhash::HashMap as FastMap;
+use percent_encoding::percent_decode_str;
+
+use crate::middleware::route;
+use crate::middleware::routes::Routes;
+use crate::middleware::worker::WorkerSite;
+use crate::model::path::Paths;
+
+/// How many routes a worker remembers; of more it asks the application each time.
+const MOST_ROUTES: usize = 1_024;
+
+/// How many patterns a thread keeps compiled.
+const MOST_PATTERNS: usize = 256;
+
+/// The parameter of the route that a request will reach, decoded as extractors decode it; for closures.
+///
+/// `match_info()` has it as well, but leaves `%2F`, `%2B` and `%25` as the client spelled them, so that one value could have several
+/// accounts.
+///
+/// # Examples
+///
+/// ```
+/// use actix_web::{App, HttpResponse, web};
+/// use timebudget::TimeBudget;
+/// use timebudget::middleware::route_parameter;
+///
+/// let budget = TimeBudget::rule("teams", "60s per hour").key_by(|request| route_parameter(request, "team")).build()?;
+/// let app = App::new().wrap(budget.clone()).route("/teams/{team}/export", web::get().to(HttpResponse::Ok));
+/// # let _ = app;
+/// # Ok::<(), timebudget::middleware::RuleError>(())
+/// ```
+pub fn route_parameter(request: &ServiceRequest, name: &str) -> Option<String> {
+    let routed = request.match_info().get(name).map(str::to_owned);
+    let found = routed.or_else(|| {
+        let mut parameters = matched(request, &*pattern(request, Paths::Normal)?, Paths::Normal).into_iter();
+        parameters.find(|(other, _)| other == name).map(|(_, value)| value)
+    })?;
+    Some(percent_decode_str(&found).decode_utf8_lossy().into_owned())
+}
+
+/// The patterns of routes that have parameters, by the route's number.
+#[derive(Debug, Default)]
+pub(super) struct Parameters(RefCell<FastMap<u32, Option<Rc<ResourceDef>>>>);
+
+impl Parameters {
+    /// Looks at a request as closures are to see it: with its parameters, also where the router has yet to find them.
+    ///
+    /// A budget without closures looks at once, and so does one around a resource.
+    #[inline]
+    pub(super) fn shown<T>(
+        &self,
+        request: &mut ServiceRequest,
+        site: &WorkerSite,
+        routes: &Routes,
+        look: impl FnOnce(&ServiceRequest) -> T,
+    ) -> T {
+        if !site.is_computed() || request.match_info().unprocessed().is_empty() {
+            return look(request);
+        }
+        let paths = site.site().paths;
+        match self.pattern(request, routes.of(request, paths), paths) {
+            Some(pattern) => with_parameters(request, &pattern, paths, look),
+            None => look(request),
+        }
+    }
+
+    /// The pattern of the route of this number, if it has parameters.
+    fn pattern(&self, request: &ServiceRequest, route: u32, paths: Paths) -> Option<Rc<ResourceDef>> {
+        if let Some(known) = self.0.borrow().get(&route) {
+            return known.clone();
+        }
+        let pattern = pattern(request, paths);
+        let mut all = self.0.borrow_mut();
+        if all.len() < MOST_ROUTES {
+            all.insert(route, pattern.clone());
+        }
+        pattern
+    }
+}
+
+/// Looks at a request with the parameters of its route. The router, which has yet to find them, is not to find them there.
+fn with_parameters<T>(
+    request: &mut ServiceRequest,
+    pattern: &ResourceDef,
+    paths: Paths,
+    look: impl FnOnce(&ServiceRequest) -> T,
+) -> T {
+    let mut shown: Path<Url> = request.match_info().clone();
+    for (name, value) in matched(request, pattern, paths) {
+        if shown.get(&name).is_none() {
+            shown.add_static(name, value);
+        }
+    }
+    // The router takes the request to be its only owner, too.
+    let unrouted = std::mem::replace(request.match_info_mut(), shown);
+    let seen = look(request);
+    *request.match_info_mut() = unrouted;
+    seen
+}
+
+/// The parameters that a pattern finds in a request's path, in the first of its spellings that has them.
+fn matched(request: &ServiceRequest, pattern: &ResourceDef, paths: Paths) -> Vec<(String, String)> {
+    let path = request.match_info().as_str();
+    let normal = paths.slashes(path);
+    let spellings = [path.to_owned(), normal.to_string(), format!("{normal}/")];
+    let found = spellings.into_iter().find_map(|spelling| {
+        let mut path = Path::new(spelling);
+        pattern.capture_match_info(&mut path).then_some(path)
+    });
+    let found = found.unwrap_or_else(|| Path::new(String::new()));
+    found.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The pattern of the route that a request will reach, compiled once for each thread; `None` if it has no parameter.
+fn pattern(request: &ServiceRequest, paths: Paths) -> Option<Rc<ResourceDef>> {
+    thread_local!(static KNOWN: RefCell<HashMap<String, Rc<ResourceDef>>> = RefCell::default());
+    let pattern = route::pattern(request, paths).filter(|pattern| pattern.contains('{'))?;
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() >= MOST_PATTERNS && !known.contains_key(&pattern) {
+            known.clear();
+        }
+        let compile = |pattern: &str| Rc::new(ResourceDef::new(pattern));
+        Some(Rc::clone(known.entry(pattern).or_insert_with_key(|pattern| compile(pattern))))
+    })
+}
