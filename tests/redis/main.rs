@@ -15,6 +15,7 @@ mod codes;
 #[path = "../store/desk.rs"]
 mod desk;
 mod exact;
+mod fair;
 mod faults;
 mod journal;
 mod jumps;
