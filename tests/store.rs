@@ -19,8 +19,6 @@ mod naive;
 mod overflow;
 #[path = "store/sequences.rs"]
 mod sequences;
-#[path = "store/shares.rs"]
-mod shares;
 #[path = "store/snapshots.rs"]
 mod snapshots;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::configuration::{Configuration, process, store};
+use crate::config::configuration::{Configuration, process};
 use crate::config::directory::{self, COMMON, Found, unreadable};
 use crate::config::hosts_asked::{names_of, suspect_hosts, suspect_hosts_of_sites};
 use crate::config::layer::{Layer, Scope};
@@ -94,7 +94,6 @@ impl<'a> Bench<'a> {
         past: &Past,
     ) -> Vec<Standing> {
         let environment = &self.options.environment;
-        self.report.keeps_accounts_in(&store(layer, environment).0);
         let below = Below { common, layer, environment };
         found.into_iter().map(|found| Standing::of(found, &below, past, &mut self.report)).collect()
     }

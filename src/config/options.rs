@@ -30,11 +30,7 @@ impl Options {
 
     /// A report that begins with what was found in the environment.
     pub(super) fn report(&self) -> Report {
-        let Environment { errors, warnings, store, .. } = &self.environment;
-        let mut report = Report::beginning(errors.clone(), warnings.clone(), self.identity_in_code);
-        if let Some((store, _)) = store {
-            report.keeps_accounts_in(store);
-        }
-        report
+        let Environment { errors, warnings, .. } = &self.environment;
+        Report::beginning(errors.clone(), warnings.clone(), self.identity_in_code)
     }
 }

@@ -34,7 +34,6 @@ impl References<'_> {
     pub(super) fn check(&mut self) {
         self.check_trust();
         self.check_needs();
-        self.check_fairness();
         self.check_tiers();
     }
 
@@ -121,19 +120,6 @@ impl References<'_> {
     fn missing(&self, need: Need) -> Option<String> {
         let is_told = self.site.is_told(need, self.report.identity_in_code);
         (!is_told).then(|| need.untold().to_owned())
-    }
-
-    /// What each client spends of an account that they share is known to the memory store alone.
-    fn check_fairness(&mut self) {
-        let Some(store) = self.report.unfair_store.clone() else { return };
-        let fault = format!(
-            "needs the store memory://, and accounts are kept in {store}; expected a rule that is not fair"
-        );
-        let fair = self.site.rules.iter().enumerate().filter(|(_, rule)| rule.fair.is_some());
-        for (at, rule) in fair {
-            let place = format!("rate_limit_rules[{at}].fair");
-            self.wrong("rate_limit_rules", &place, &rule.name, fault.clone());
-        }
     }
 
     fn check_tiers(&mut self) {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::config::problem::{Errors, Problem};
 use crate::model::zone::Zone;
-use crate::store::StoreUri;
 use crate::tzdata::{self, UnknownZone};
 
 /// Errors and warnings.
@@ -22,8 +21,6 @@ pub(super) struct Findings {
 pub(super) struct Report {
     /// Whether the application's own code tells who clients are.
     pub(super) identity_in_code: bool,
-    /// The store, as messages name it, if it does not know what clients spend of an account that they share.
-    pub(super) unfair_store: Option<String>,
     /// The file that is being read, as messages name it.
     file: String,
     errors: Vec<Problem>,
@@ -36,11 +33,6 @@ impl Report {
     /// A report that begins with what was found before, for files of an application whose code may tell who clients are.
     pub(super) fn beginning(errors: Vec<Problem>, warnings: Vec<Problem>, identity_in_code: bool) -> Self {
         Self { identity_in_code, errors, warnings, ..Self::default() }
-    }
-
-    /// Says where accounts are kept, on which it depends what rules may ask for.
-    pub(super) fn keeps_accounts_in(&mut self, store: &StoreUri) {
-        self.unfair_store = store.is_shared().then(|| store.to_string());
     }
 
     /// What is found in a part of the work, apart from what was found before it.

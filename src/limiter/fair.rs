@@ -18,13 +18,9 @@ pub(super) struct Fair {
 }
 
 impl Fair {
-    /// That of a rule; `None` if the rule is not fair, or its store does not know what clients spend of an account.
+    /// That of a rule; `None` if the rule is not fair.
     pub(super) fn of(rule: &Rule, site: &Site, engine: &Engine) -> Option<Self> {
         rule.fair.as_ref()?;
-        if !engine.store.knows_shares() {
-            log::error!("the rule {} of {} is not fair: that needs the memory store", rule.name, site.name);
-            return None;
-        }
         Some(Self { hasher: engine.hasher, ipv6_prefix: site.addresses.ipv6_prefix })
     }
 

@@ -107,11 +107,6 @@ pub trait Store: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Whether it decides over [`Part::Clients`] and [`Part::Share`]; else it is not given such claims.
-    fn knows_shares(&self) -> bool {
-        false
-    }
-
     /// What the store holds and has done, for metrics.
     fn census(&self) -> Census;
 }

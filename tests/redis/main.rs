@@ -2,6 +2,7 @@
 
 #[path = "../store/acceptance.rs"]
 mod acceptance;
+mod acl;
 mod app;
 mod asking;
 mod batched;
@@ -14,6 +15,7 @@ mod codes;
 #[path = "../store/desk.rs"]
 mod desk;
 mod exact;
+mod fair;
 mod faults;
 mod journal;
 mod jumps;

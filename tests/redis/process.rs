@@ -35,6 +35,11 @@ impl Process {
         Self::of_rules(uri, rules, SystemClock::new())
     }
 
+    /// A process with rules of its own.
+    pub(crate) fn of(uri: &str, rules: Vec<Rule>) -> Self {
+        Self::of_rules(uri, rules, SystemClock::new())
+    }
+
     fn of_rules(uri: &str, rules: Vec<Rule>, clock: impl Clock) -> Self {
         let engine = Engine::over(timebudget::store::open(uri).unwrap(), clock);
         let site = Site { rules, ..Site::unlimited("site") };

@@ -12,6 +12,8 @@ pub(crate) mod edges;
 pub(crate) mod holds;
 #[path = "settlements.rs"]
 pub(crate) mod settlements;
+#[path = "shares.rs"]
+pub(crate) mod shares;
 
 /// Makes a test of each promise, run against the store that the expression makes.
 #[macro_export]
@@ -74,6 +76,16 @@ macro_rules! acceptance {
                 requests_on_top_are_charged_after_the_edge_too,
                 the_standing_after_settlement_has_it_in,
                 a_place_is_free_once_it_is_settled,
+            }
+        );
+        $crate::promises!(
+            $new_store,
+            shares {
+                parts_add_up_to_the_whole_and_each_client_is_counted_once_under_contention,
+                once_four_fifths_are_spent_nobody_spends_more_than_an_equal_share,
+                a_client_alone_may_spend_everything,
+                a_refused_client_is_not_counted_and_owns_nothing,
+                a_client_whose_refused_time_is_not_counted_is_not_counted_either,
             }
         );
         $crate::promises!(

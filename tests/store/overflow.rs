@@ -6,6 +6,7 @@ use timebudget::Micros;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Mode, Settlement, Store, Verdict};
 
+use crate::acceptance::shares::claims;
 use crate::desk::{Desk, HOUR};
 use crate::snapshots::{Place, save};
 
@@ -124,4 +125,16 @@ fn a_cap_makes_room_as_soon_as_its_requests_have_ended() {
     assert_eq!((census.accounts, census.shared), (0, 0));
     desk.admit(&mut [desk.place(book, "next", 5)]);
     assert_eq!(desk.store.census().accounts, 1);
+}
+
+#[test]
+fn a_client_for_whom_there_is_no_room_is_refused_once_it_has_spent_its_share() {
+    let desk = Desk::new(Memory::new(3));
+    assert_eq!(desk.admit(&mut claims(&desk, "a", 10)), Verdict::Admitted);
+    for _ in 0..7 {
+        assert_eq!(desk.admit(&mut claims(&desk, "b", 10)), Verdict::Admitted);
+    }
+    assert_eq!(desk.admit(&mut claims(&desk, "b", 10)), Verdict::Refused, "seven of ten, by two");
+    assert_eq!(desk.admit(&mut claims(&desk, "a", 10)), Verdict::Admitted);
+    assert_eq!(desk.admit(&mut claims(&desk, "c", 10)), Verdict::Admitted);
 }

@@ -5,13 +5,12 @@ use std::thread;
 
 use timebudget::Period;
 use timebudget::model::units::Unit;
-use timebudget::store::memory::Memory;
 use timebudget::store::{Claim, Counts, Mode, Part, Store, Tally, Verdict};
 
-use super::desk::Desk;
+use crate::desk::Desk;
 
 /// A request of a client to a quota that all clients share.
-fn claims(desk: &Desk<Memory>, client: &str, quota: u64) -> [Claim; 3] {
+pub(crate) fn claims(desk: &Desk<impl Store>, client: &str, quota: u64) -> [Claim; 3] {
     let book = |tally| desk.book("fair", tally, Some(Period::HOUR));
     let whole = desk.request(desk.requests("fair"), "all", quota);
     let mut clients = desk.request(book(Tally::Clients(Unit::Requests)), "all", u64::MAX);
@@ -20,19 +19,19 @@ fn claims(desk: &Desk<Memory>, client: &str, quota: u64) -> [Claim; 3] {
     [whole, clients, own]
 }
 
-#[test]
-fn parts_add_up_to_the_whole_and_each_client_is_counted_once_under_contention() {
-    const QUOTA: u64 = 1_000;
-    let desk = Desk::new(Memory::default());
+pub(crate) fn parts_add_up_to_the_whole_and_each_client_is_counted_once_under_contention(
+    desk: &Desk<impl Store>,
+) {
+    const QUOTA: u64 = 200;
     let admitted: Vec<_> = (0..4).map(|_| AtomicU64::new(1)).collect();
     for client in 0..4 {
-        assert_eq!(desk.admit(&mut claims(&desk, &client.to_string(), QUOTA)), Verdict::Admitted);
+        assert_eq!(desk.admit(&mut claims(desk, &client.to_string(), QUOTA)), Verdict::Admitted);
     }
     thread::scope(|scope| {
         for thread in 0..8 {
-            let (desk, admitted) = (&desk, &admitted);
+            let admitted = &admitted;
             scope.spawn(move || {
-                for _ in 0..500 {
+                for _ in 0..100 {
                     let client = thread % 4;
                     let mut claims = claims(desk, &client.to_string(), QUOTA);
                     let verdict = desk.store.admit(&mut claims, Mode::Decide, desk.now()).unwrap();
@@ -45,37 +44,39 @@ fn parts_add_up_to_the_whole_and_each_client_is_counted_once_under_contention() 
     });
     let mut sum = 0;
     for (client, admitted) in admitted.iter().enumerate() {
-        let [whole, clients, own] = claims(&desk, &client.to_string(), QUOTA).map(|claim| desk.spent(claim));
+        let [whole, clients, own] = claims(desk, &client.to_string(), QUOTA).map(|claim| desk.spent(claim));
         assert_eq!((whole, clients, own), (QUOTA, 4, admitted.load(Ordering::Relaxed)));
         sum += own;
     }
     assert_eq!(sum, QUOTA);
 }
 
-#[test]
-fn a_refused_client_is_not_counted_and_owns_nothing() {
-    let desk = Desk::new(Memory::default());
-    assert_eq!(desk.admit(&mut claims(&desk, "a", 1)), Verdict::Admitted);
-    assert_eq!(desk.admit(&mut claims(&desk, "b", 1)), Verdict::Refused);
-    assert_eq!(claims(&desk, "b", 1).map(|claim| desk.spent(claim)), [1, 1, 0]);
+pub(crate) fn a_refused_client_is_not_counted_and_owns_nothing(desk: &Desk<impl Store>) {
+    assert_eq!(desk.admit(&mut claims(desk, "a", 1)), Verdict::Admitted);
+    assert_eq!(desk.admit(&mut claims(desk, "b", 1)), Verdict::Refused);
+    assert_eq!(claims(desk, "b", 1).map(|claim| desk.spent(claim)), [1, 1, 0]);
     assert_eq!(desk.store.census().accounts, 3);
 }
 
-#[test]
-fn a_client_for_whom_there_is_no_room_is_refused_once_it_has_spent_its_share() {
-    let desk = Desk::new(Memory::new(3));
-    assert_eq!(desk.admit(&mut claims(&desk, "a", 10)), Verdict::Admitted);
-    for _ in 0..7 {
-        assert_eq!(desk.admit(&mut claims(&desk, "b", 10)), Verdict::Admitted);
+pub(crate) fn once_four_fifths_are_spent_nobody_spends_more_than_an_equal_share(desk: &Desk<impl Store>) {
+    for _ in 0..8 {
+        assert_eq!(desk.admit(&mut claims(desk, "a", 10)), Verdict::Admitted);
     }
-    assert_eq!(desk.admit(&mut claims(&desk, "b", 10)), Verdict::Refused, "seven of ten, by two");
-    assert_eq!(desk.admit(&mut claims(&desk, "a", 10)), Verdict::Admitted);
-    assert_eq!(desk.admit(&mut claims(&desk, "c", 10)), Verdict::Admitted);
+    assert_eq!(desk.admit(&mut claims(desk, "b", 10)), Verdict::Admitted, "a newcomer");
+    let mut refused = claims(desk, "a", 10);
+    assert_eq!(desk.admit(&mut refused), Verdict::Refused, "eight times two clients are more than ten");
+    assert_eq!(refused.map(|claim| claim.standing.refuses), [false, false, true]);
+    assert_eq!(desk.admit(&mut claims(desk, "b", 10)), Verdict::Admitted);
+    assert_eq!(desk.admit(&mut claims(desk, "c", 10)), Verdict::Refused, "ten of ten");
 }
 
-#[test]
-fn a_client_whose_refused_time_is_not_counted_is_not_counted_either() {
-    let desk = Desk::new(Memory::default());
+pub(crate) fn a_client_alone_may_spend_everything(desk: &Desk<impl Store>) {
+    let verdicts: Vec<_> = (0..6).map(|_| desk.admit(&mut claims(desk, "a", 5))).collect();
+    assert_eq!(verdicts[..5], [Verdict::Admitted; 5]);
+    assert_eq!(verdicts[5], Verdict::Refused);
+}
+
+pub(crate) fn a_client_whose_refused_time_is_not_counted_is_not_counted_either(desk: &Desk<impl Store>) {
     let book = |tally| desk.book("fair", tally, Some(Period::HOUR));
     let mut gate = desk.request(desk.requests("gate"), "all", 0);
     let mut whole = desk.timed(desk.time("fair"), "all", 1_000, 0);

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::Memory;
 use super::locked::Locked;
 use super::overflow::{is_shared, shared};
+use super::shares::Beside;
 use super::table::Table;
 use crate::model::ledger::Ledger;
 use crate::model::now::Now;
@@ -19,6 +20,8 @@ pub(super) struct Decision<'a, L> {
     pub(super) store: &'a Memory,
     pub(super) shards: &'a mut L,
     pub(super) now: Now,
+    /// For each claim what its account is elsewhere; empty where nobody else draws on it.
+    pub(super) beside: &'a [Beside],
 }
 
 /// What the standings of all claims come to.

@@ -27,6 +27,8 @@ use self::decision::Decision;
 use self::locked::{Many, common_shard};
 use self::overflow::{Overflow, is_shared};
 use self::shard::Shard;
+#[cfg(feature = "redis")]
+pub(in crate::store) use self::shares::Beside;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Table};
 use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
@@ -76,12 +78,12 @@ macro_rules! locked {
         match common_shard($claims) {
             Some(shard) => {
                 let mut shard = $store.shards[shard].lock();
-                let mut $decision = Decision { store: $store, shards: &mut shard, now: $now };
+                let mut $decision = Decision { store: $store, shards: &mut shard, now: $now, beside: &[] };
                 $act
             }
             None => {
                 let mut shards = Many::lock(&$store.shards, $claims);
-                let mut $decision = Decision { store: $store, shards: &mut shards, now: $now };
+                let mut $decision = Decision { store: $store, shards: &mut shards, now: $now, beside: &[] };
                 $act
             }
         }
@@ -140,6 +142,22 @@ impl Memory {
         if self.accounts.load(Relaxed) + claims.len() > self.max_accounts {
             locked!(self, claims, now, |decision| decision.send_newcomers_aside(claims));
         }
+    }
+
+    /// Decides as [`Store::admit`] does, over accounts that other processes draw on as well: `beside` says what they are
+    /// there.
+    #[cfg(feature = "redis")]
+    pub(in crate::store) fn admit_beside(
+        &self,
+        claims: &mut [Claim],
+        mode: Mode,
+        now: Now,
+        beside: &[Beside],
+    ) -> Verdict {
+        locked!(self, claims, now, |decision| {
+            decision.beside = beside;
+            decision.decide(claims, mode)
+        })
     }
 
     /// A new account, be there room or not.
@@ -228,10 +246,6 @@ impl Store for Memory {
         let shards = self.shards.iter().enumerate();
         let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
         snapshot.write(secret, learned, sections).map_err(|error| Fault(error.to_string()))
-    }
-
-    fn knows_shares(&self) -> bool {
-        true
     }
 
     fn census(&self) -> Census {

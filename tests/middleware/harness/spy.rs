@@ -84,10 +84,6 @@ impl Store for Spy {
         self.memory.tidy(now);
     }
 
-    fn knows_shares(&self) -> bool {
-        true
-    }
-
     fn census(&self) -> Census {
         self.memory.census()
     }

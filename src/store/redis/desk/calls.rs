@@ -7,6 +7,7 @@ use crate::model::units::Tick;
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{self, Answer, Own};
+use crate::store::redis::settings::SyncMode;
 use crate::store::redis::trouble::Trouble;
 
 /// A call that is under way.
@@ -114,6 +115,15 @@ impl Desk {
         }
         if has_strayed {
             self.correct(&call.sent);
+        }
+        self.decide_known();
+    }
+
+    /// Decides over those who wait for what has just been read, in batched mode.
+    fn decide_known(&mut self) {
+        if self.ledgers.settings.mode == SyncMode::Batched {
+            let waiting = std::mem::take(&mut self.waiting).into_iter();
+            self.waiting = waiting.filter_map(Candidate::decide_if_known).collect();
         }
     }
 

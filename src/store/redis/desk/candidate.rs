@@ -81,6 +81,21 @@ impl Candidate {
         self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
+    /// Decides here, if an answer that somebody else has waited for says enough by now; else it is returned.
+    pub(super) fn decide_if_known(mut self) -> Option<Self> {
+        let is_begun = self.claims.iter().any(|claim| claim.ticket.is_some());
+        if is_begun || self.is_forgotten() {
+            return Some(self);
+        }
+        match self.ledgers.admit(&mut self.claims, self.mode, self.now) {
+            Ok(Verdict::Open) => Some(self),
+            decided => {
+                self.answer(decided);
+                None
+            }
+        }
+    }
+
     /// Decides without the server.
     pub(super) fn decide_degraded(mut self, now: Now) {
         self.settle_degraded(now);

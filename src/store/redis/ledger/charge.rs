@@ -6,7 +6,7 @@ use super::{Ledgers, is_timed};
 use crate::model::now::Now;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Outcome;
-use crate::store::{Charge, Claim, Counts, Mode, Progress, Settlement, Store as _, Verdict};
+use crate::store::{Charge, Claim, Counts, Mode, Part, Progress, Settlement, Store as _, Verdict};
 
 impl Ledgers {
     /// Charges what the server has decided over some of a request's claims, given by their positions.
@@ -25,12 +25,16 @@ impl Ledgers {
         for (&at, outcome) in asked.iter().zip(outcomes) {
             self.weigh(claims, at, now);
             claims[at].standing.refuses = outcome.refuses;
+            if claims[at].part == Part::Clients {
+                claims[at].charge = Charge::Requests { cost: outcome.is_new.into() };
+            }
             charged.extend(outcome.is_charged.then_some(at));
         }
         if charged.is_empty() {
             return;
         }
-        let forced = |at: &usize| Claim { counts: Counts::Served, ..claims[*at] };
+        // What is decided is not decided again: neither whether it counts, nor what is fair.
+        let forced = |at: &usize| Claim { counts: Counts::Served, part: Part::Whole, ..claims[*at] };
         let mut copies: SmallVec<[Claim; 4]> = charged.iter().map(forced).collect();
         // The memory store never fails, and never refuses what it is forced to.
         let _ = self.memory.admit(&mut copies, Mode::Force, now);

@@ -6,26 +6,46 @@ use smallvec::SmallVec;
 
 use super::peers::Ceiling;
 use super::{Ledgers, is_timed};
-use crate::model::line::Line;
+use crate::model::line::{Line, Others};
 use crate::model::now::Now;
 use crate::model::share::equal_share;
+use crate::model::units::Micros;
+use crate::store::memory::Beside;
 use crate::store::redis::script::Account;
-use crate::store::redis::settings::{OnFault, SyncMode};
-use crate::store::{Charge, Claim, Counts, Fault, Mode, Progress, Store as _, Verdict};
+use crate::store::redis::settings::{OnFault, Settings, SyncMode};
+use crate::store::{Charge, Claim, Counts, Fault, Mode, Part, Progress, Verdict};
 
 impl Ledgers {
     /// Decides, unless the server has to be asked.
     pub(crate) fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
         self.memory.send_newcomers_aside(claims, now);
         self.look(claims, Progress::default(), now);
-        let (healthy, batched) = (self.is_healthy(), self.settings.mode == SyncMode::Batched);
-        if mode == Mode::Force || (healthy && batched && claims.iter().all(is_timed)) {
+        let healthy = self.is_healthy();
+        if mode == Mode::Force || (healthy && self.is_known(claims, now)) {
             return Ok(self.decide(claims, mode, now, None));
         }
         if !healthy {
             return self.decide_degraded(claims, mode, now);
         }
         Ok(if self.is_surely_refused(claims, now) { Verdict::Refused } else { Verdict::Open })
+    }
+
+    /// Whether it can be decided over claims between two exchanges: in batched mode over limits of time, of whose accounts
+    /// all were read lately. About one that was not, the server is asked once.
+    fn is_known(&self, claims: &[Claim], now: Now) -> bool {
+        let Settings { mode, sync, .. } = self.settings;
+        let is_timed = |claim: &Claim| is_timed(claim) || claim.part == Part::Clients;
+        if mode != SyncMode::Batched || !claims.iter().all(is_timed) {
+            return false;
+        }
+        let most = Micros::from(sync).0 + READ_AFTER.0;
+        let is_fresh = |at: usize| {
+            let read_at = self.peers.others(Account::at(claims, at), &claims[at]).read_at;
+            // How many clients there are is read with each that is new here.
+            let is_number = claims[at].part == Part::Clients && read_at != Others::UNKNOWN.read_at;
+            is_number || now.tick.since(read_at).0 <= most
+        };
+        (0..claims.len()).all(is_fresh)
     }
 
     /// Decides while the server cannot be asked.
@@ -49,11 +69,12 @@ impl Ledgers {
     /// What the others have spent is taken off the quotas, for the memory store knows of this process only.
     fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now, outage: Option<u64>) -> Verdict {
         let quotas: SmallVec<[u64; 4]> = claims.iter().map(|claim| claim.quota).collect();
-        for at in 0..claims.len() {
-            claims[at].quota = self.own_quota(Account::at(claims, at), &claims[at], now, outage);
+        let beside: SmallVec<[Beside; 4]> =
+            (0..claims.len()).map(|at| self.beside(claims, at, now, outage)).collect();
+        for (claim, beside) in claims.iter_mut().zip(&beside) {
+            claim.quota = claim.quota.saturating_sub(beside.taken);
         }
-        // The memory store never fails.
-        let verdict = self.memory.admit(claims, mode, now).unwrap_or(Verdict::Refused);
+        let verdict = self.memory.admit_beside(claims, mode, now, &beside);
         for (at, quota) in quotas.into_iter().enumerate() {
             claims[at].quota = quota;
             self.touch(Account::at(claims, at), &claims[at], now, claims[at].ticket.is_some());
@@ -83,12 +104,12 @@ impl Ledgers {
         if claims.iter().any(|claim| claim.counts != Counts::Served) {
             return false;
         }
-        for at in 0..claims.len() {
-            let settled = self.settled(Account::at(claims, at), &claims[at], now);
-            let claim = &mut claims[at];
+        let settled = |at: usize| self.settled(Account::at(claims, at), &claims[at], now);
+        let settled: SmallVec<[u64; 4]> = (0..claims.len()).map(settled).collect();
+        for (at, claim) in claims.iter_mut().enumerate().filter(|(_, claim)| claim.part == Part::Whole) {
             claim.standing.refuses = match claim.charge {
-                Charge::Time { .. } | Charge::Place => settled >= claim.quota,
-                Charge::Requests { cost } => settled.saturating_add(cost.max(1)) > claim.quota,
+                Charge::Time { .. } | Charge::Place => settled[at] >= claim.quota,
+                Charge::Requests { cost } => settled[at].saturating_add(cost.max(1)) > claim.quota,
             };
         }
         claims.iter().any(Claim::refuses)
@@ -109,12 +130,20 @@ impl Ledgers {
         }
     }
 
-    fn own_quota(&self, account: Account, claim: &Claim, now: Now, outage: Option<u64>) -> u64 {
+    /// What the others' lines are to the account of a claim that was weighed.
+    fn beside(&self, claims: &[Claim], at: usize, now: Now, outage: Option<u64>) -> Beside {
+        let (account, claim) = (Account::at(claims, at), &claims[at]);
         let others = self.others(account, claim, now);
-        let left = claim.quota.saturating_sub(charged(claim, &others));
+        let own_quota = self.own_quota(account, claim, &others, outage);
+        Beside { spent: others.spent, taken: claim.quota - own_quota, exists: !others.is_empty() }
+    }
+
+    /// What this process may come to, at most the quota.
+    fn own_quota(&self, account: Account, claim: &Claim, others: &Line, outage: Option<u64>) -> u64 {
+        let left = claim.quota.saturating_sub(charged(claim, others));
         let Some(outage) = outage else { return left };
         let own = claim.standing.spent.saturating_add(claim.standing.hold);
-        let own = own.saturating_sub(charged(claim, &others));
+        let own = own.saturating_sub(charged(claim, others));
         let share = equal_share(left.saturating_sub(own), self.processes());
         let drawn = Ceiling { outage, quota: claim.quota, most: own.saturating_add(share) };
         self.peers.with(account, claim.standing.window.start, |entry| {
@@ -123,6 +152,10 @@ impl Ledgers {
         })
     }
 }
+
+/// How much later than each sync the others may be read: by the pace at which it is looked for lines to publish, and a
+/// round trip on a busy machine.
+const READ_AFTER: Micros = Micros(100_000);
 
 /// What the others' lines take of a claim's quota.
 fn charged(claim: &Claim, others: &Line) -> u64 {

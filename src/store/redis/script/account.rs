@@ -10,8 +10,8 @@ use crate::store::{Book, Claim, Part};
 pub(crate) struct Account {
     pub(crate) book: Book,
     pub(crate) key: KeyHash,
-    /// The key in whose slot of a cluster it lies: its own, but for what a client spends of an account that many share,
-    /// which lies where that account does.
+    /// The key in whose slot of a cluster it lies: its own, but for the parts of an account that many share, which lie where
+    /// that account does.
     pub(crate) home: KeyHash,
 }
 
@@ -19,7 +19,11 @@ impl Account {
     /// The account of one of a request's claims.
     pub(crate) fn at(claims: &[Claim], at: usize) -> Self {
         let Claim { book, key, part, .. } = claims[at];
-        let whole = at.checked_sub(2).filter(|_| part == Part::Share);
+        let whole = match part {
+            Part::Whole => None,
+            Part::Clients => at.checked_sub(1),
+            Part::Share => at.checked_sub(2),
+        };
         Self { book, key, home: whole.map_or(key, |whole| claims[whole].key) }
     }
 

@@ -10,21 +10,26 @@
 --          then for each account   number left spent running held admitted waiting   (left below 0: no window)
 --          then for each candidate force claims, and for each of its claims
 --                                  account kind quota amount rule counts shadow
---            kind    0 time, amount is what it is expected to cost; 1 requests, amount is the cost; 2 a place
+--            kind    0 time, amount is what it is expected to cost; 1 requests, amount is the cost; 2 a place;
+--                    of an account that clients share, and that stands before these two claims: the number of its
+--                    clients, 3 of time, 4 of requests; and what this client has spent of it, 5 of time, 6 of requests
 --            counts  0 served, 1 all, 2 refusals
 -- Returns  this server's clock in microseconds,
 --          for each account    of this process's own line that was stored: 0 older than this one, 1 newer (nothing was
 --                              written then), 2 there was none; the others' spent, running, held, admitted and
 --                              waiting;
 --                              what is left of the window, below 0 if there is none
---          for each candidate  0 refused, 1 admitted, 2 undecided; for each claim 1 if charged, plus 2 if it refuses
+--          for each candidate  0 refused, 1 admitted, 2 undecided; for each claim 1 if charged, plus 2 if it refuses,
+--                              plus 4 if a client is seen for the first time
 --
 -- A line is an absolute value: whoever repeats a call, or makes it late, changes nothing.
 
 local TIME, REQUESTS, PLACE = 0, 1, 2
+local CLIENTS_OF_TIME, CLIENTS_OF_REQUESTS, SHARE_OF_TIME, SHARE_OF_REQUESTS = 3, 4, 5, 6
 local SERVED, ALL, REFUSALS = 0, 1, 2
 local OLDER, NEWER, UNKNOWN = 0, 1, 2
 local UNWINDOWED_MS = 600000
+local DEAD_AFTER = 60000000
 
 local process = ARGV[1]
 local frozen_after = tonumber(ARGV[2])
@@ -40,12 +45,16 @@ end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 
--- Adds another process's line; of one that has been silent for too long, only what it had spent.
-local function add(account, packed)
+-- Adds another process's line; of one that has been silent for too long, only what it had spent. Where there is no
+-- window, that is nothing for ever: such a line goes.
+local function add(account, process_of, packed)
   local _, stored, spent, running, held, admitted, waiting = cmsgpack.unpack(packed)
   local age = now - stored
   if age > frozen_after then
     account.spent = account.spent + spent
+    if account.left < 0 and age > DEAD_AFTER then
+      redis.call('HDEL', account.key, process_of)
+    end
     return
   end
   local risen = running * math.max(age, 0)
@@ -63,14 +72,17 @@ local function read(key)
     own_waiting = take(),
     spent = 0, running = 0, held = 0, admitted = 0, waiting = 0, own = UNKNOWN,
   }
+  account.exists = account.own_spent > 0 or account.own_admitted > 0
   local fields = redis.call('HGETALL', key)
   for at = 1, #fields, 2 do
     if fields[at] == 'e' then
       account.ends = tonumber(fields[at + 1])
     elseif fields[at] == process then
       account.own = cmsgpack.unpack(fields[at + 1]) >= account.number and NEWER or OLDER
+      account.exists = true
     else
-      add(account, fields[at + 1])
+      add(account, fields[at], fields[at + 1])
+      account.exists = true
     end
   end
   if account.ends then
@@ -91,7 +103,23 @@ for at = 1, #accounts do
   end
 end
 
-local function fits(claim)
+-- Whether a client may spend more: little of the whole is spent, or less than an equal share of it by the client.
+local function is_fair(whole, clients, own)
+  clients.amount = own.account.exists and 0 or 1
+  local spent = whole.account.spent + whole.account.own_spent
+  if spent * 5 < whole.quota * 4 then return true end
+  local seen = clients.account.spent + clients.account.own_spent + clients.amount
+  return (own.account.spent + own.account.own_spent) * math.max(seen, 1) < whole.quota
+end
+
+local function fits(claims, at)
+  local claim = claims[at]
+  if claim.kind == CLIENTS_OF_TIME or claim.kind == CLIENTS_OF_REQUESTS then
+    return true
+  end
+  if claim.kind == SHARE_OF_TIME or claim.kind == SHARE_OF_REQUESTS then
+    return is_fair(claims[at - 2], claims[at - 1], claim)
+  end
   local a = claim.account
   if claim.kind == PLACE then
     return a.admitted + a.own_admitted < claim.quota
@@ -112,12 +140,13 @@ end
 
 local function charge(claim)
   local a = claim.account
-  if claim.kind == REQUESTS then
+  a.exists = true
+  if claim.kind ~= TIME and claim.kind ~= PLACE and claim.kind ~= SHARE_OF_TIME then
     a.own_spent = a.own_spent + claim.amount
     return
   end
   a.own_admitted = a.own_admitted + 1
-  if claim.kind == TIME then
+  if claim.kind ~= PLACE then
     a.own_running = a.own_running + 1
     a.own_held = a.own_held + claim.amount
   end
@@ -142,7 +171,9 @@ local function counted(claims, claim, force, refused)
   if not refused then
     return claim.counts ~= REFUSALS and (force or rule_fits(claims, claim.rule))
   end
-  if claim.kind ~= REQUESTS or claim.counts == SERVED then
+  local is_of_requests = claim.kind == REQUESTS or claim.kind == CLIENTS_OF_REQUESTS
+    or claim.kind == SHARE_OF_REQUESTS
+  if not is_of_requests or claim.counts == SERVED then
     return false
   end
   if claim.counts == ALL then
@@ -166,8 +197,8 @@ for _ = 1, candidates do
   local force = take() == 1
   local claims = read_claims()
   local refused, stale = false, false
-  for _, claim in ipairs(claims) do
-    claim.full = not fits(claim)
+  for at, claim in ipairs(claims) do
+    claim.full = not fits(claims, at)
     stale = stale or claim.account.own == NEWER
     refused = refused or (claim.full and not claim.shadow and not force)
   end
@@ -176,7 +207,8 @@ for _ = 1, candidates do
   for _, claim in ipairs(claims) do
     local charged = not stale and counted(claims, claim, force, refused)
     if charged then charge(claim) end
-    reply[#reply + 1] = (charged and 1 or 0) + (claim.full and 2 or 0)
+    local is_new = (claim.kind == CLIENTS_OF_TIME or claim.kind == CLIENTS_OF_REQUESTS) and claim.amount > 0
+    reply[#reply + 1] = (charged and 1 or 0) + (claim.full and 2 or 0) + (is_new and 4 or 0)
   end
 end
 

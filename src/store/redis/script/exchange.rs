@@ -6,7 +6,7 @@ use super::account::is_windowed;
 use super::{Account, Arguments};
 use crate::model::line::{FROZEN_AFTER, Line};
 use crate::model::units::{Micros, UnixMicros};
-use crate::store::{Charge, Claim, Counts};
+use crate::store::{Charge, Claim, Counts, Part};
 
 /// The script's text.
 pub(crate) const SCRIPT: &str = include_str!("exchange.lua");
@@ -68,6 +68,8 @@ pub(crate) struct Outcome {
     pub(crate) is_charged: bool,
     /// Whether its limit refuses.
     pub(crate) refuses: bool,
+    /// Whether the request is the first of a client whose number it is on.
+    pub(crate) is_new: bool,
 }
 
 /// Writes a call: this process's lines, numbered from `first_number` on, and the requests.
@@ -136,11 +138,13 @@ fn read_verdict(numbers: &mut impl Iterator<Item = i64>, claims: usize) -> Optio
 impl Outcome {
     const CHARGED: i64 = 1;
     const REFUSES: i64 = 2;
+    const NEW: i64 = 4;
 
     fn read(code: i64) -> Option<Self> {
-        let is_known = (0..4).contains(&code);
-        let outcome = Self { is_charged: code & Self::CHARGED != 0, refuses: code & Self::REFUSES != 0 };
-        is_known.then_some(outcome)
+        let is = |bit| code & bit != 0;
+        let outcome =
+            Self { is_charged: is(Self::CHARGED), refuses: is(Self::REFUSES), is_new: is(Self::NEW) };
+        (0..8).contains(&code).then_some(outcome)
     }
 }
 
@@ -163,12 +167,8 @@ fn push_line(prefix: &str, own: &Own, number: u64, arguments: &mut Arguments) {
 fn push_question(question: &Question<'_>, arguments: &mut Arguments) {
     arguments.push(u8::from(question.is_forced));
     arguments.push(question.claims.len());
-    for (account, claim) in &question.claims {
-        let (kind, amount) = match claim.charge {
-            Charge::Time { expected } => (0_u8, expected.0),
-            Charge::Requests { cost } => (1, cost),
-            Charge::Place => (2, 0),
-        };
+    for (at, (account, claim)) in question.claims.iter().enumerate() {
+        let (kind, amount) = kind(question, at);
         arguments.push(*account);
         arguments.push(kind);
         arguments.push(claim.quota);
@@ -180,5 +180,23 @@ fn push_question(question: &Question<'_>, arguments: &mut Arguments) {
             Counts::Refusals => 2,
         });
         arguments.push(u8::from(claim.shadow));
+    }
+}
+
+/// What a claim is to the script, and its amount.
+fn kind(question: &Question<'_>, at: usize) -> (u8, u64) {
+    let (_, claim) = question.claims[at];
+    let is_of_time = |claim: &Claim| matches!(claim.charge, Charge::Time { .. });
+    match (claim.part, claim.charge) {
+        (Part::Whole, Charge::Time { expected }) => (0, expected.0),
+        (Part::Whole, Charge::Requests { cost }) => (1, cost),
+        (_, Charge::Place) => (2, 0),
+        // The account that the clients share stands before their number.
+        (Part::Clients, _) => match question.claims.get(at.wrapping_sub(1)) {
+            Some((_, whole)) if is_of_time(whole) => (3, 0),
+            _ => (4, 0),
+        },
+        (Part::Share, Charge::Time { expected }) => (5, expected.0),
+        (Part::Share, Charge::Requests { cost }) => (6, cost),
     }
 }

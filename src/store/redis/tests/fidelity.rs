@@ -111,18 +111,30 @@ fn line(key: usize) -> impl Strategy<Value = (usize, [i64; 7])> {
     })
 }
 
-/// Kind, quota, amount, rule, counts and shadow.
-fn claim() -> impl Strategy<Value = (prop::sample::Index, [i64; 6])> {
+/// A claim, by its account and by kind, quota, amount, rule, counts and shadow.
+type Claim = (prop::sample::Index, [i64; 6]);
+
+/// The claims of a limit: one, or the three of one that is fair.
+fn claims() -> impl Strategy<Value = Vec<Claim>> {
+    let fair = (claim(), any::<[prop::sample::Index; 2]>(), 0..2i64);
+    let fair = fair.prop_map(|((whole, [_, quota, amount, rule, counts, shadow]), [clients, own], kind)| {
+        let of = |kind, amount| [kind, quota, amount, rule, counts, shadow];
+        vec![(whole, of(kind, amount)), (clients, of(3 + kind, 0)), (own, of(5 + kind, amount))]
+    });
+    prop_oneof![3 => claim().prop_map(|claim| vec![claim]), 1 => fair]
+}
+
+fn claim() -> impl Strategy<Value = Claim> {
     let quota = prop_oneof![0..12i64, 0..6_000_000i64];
     let numbers = (0..3i64, quota, prop_oneof![0..4i64, 0..500_000i64], 0..3i64, 0..3i64, 0..2i64);
     (any::<prop::sample::Index>(), numbers.prop_map(|(a, b, c, d, e, f)| [a, b, c, d, e, f]))
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let pass = prop_oneof![0..2_000_000i64, Just(9_000_000i64), Just(-500_000i64)];
+    let pass = prop_oneof![0..2_000_000i64, Just(9_000_000i64), Just(61_000_000i64), Just(-500_000i64)];
     let lines = subsequence(vec![0, 1, 2, 3], 1..4)
         .prop_flat_map(|keys| keys.into_iter().map(line).collect::<Vec<_>>());
-    let candidate = (0..2u8, prop::collection::vec(claim(), 1..4));
+    let candidate = (0..2u8, prop::collection::vec(claims(), 1..4).prop_map(|claims| claims.concat()));
     let candidates = prop::collection::vec(candidate, 0..4);
     prop_oneof![
         6 => (pass.clone(), 0..3u8, lines, candidates).prop_map(|(pass, process, lines, candidates)| {

@@ -37,12 +37,17 @@ struct Open<'a> {
     own: Stored,
     others: Stored,
     state: i64,
+    /// Whether it says anything, be it by whatever process.
+    exists: bool,
+    /// Processes whose lines have been silent for so long that they go.
+    dead: Vec<Vec<u8>>,
 }
 
 /// A claim while a candidate is decided over.
 struct Asked {
     account: usize,
     kind: i64,
+    quota: i64,
     amount: i64,
     rule: i64,
     counts: i64,
@@ -54,6 +59,12 @@ const NOTHING: Stored = Stored { number: 0, at: 0, spent: 0, running: 0, held: 0
 const NEWER: i64 = 1;
 const UNKNOWN: i64 = 2;
 const REQUESTS: i64 = 1;
+const PLACE: i64 = 2;
+const CLIENTS: [i64; 2] = [3, 4];
+const SHARE_OF_TIME: i64 = 5;
+const SHARES: [i64; 2] = [SHARE_OF_TIME, 6];
+const OF_REQUESTS: [i64; 3] = [REQUESTS, 4, 6];
+const DEAD_AFTER: i64 = 60_000_000;
 const SERVED: i64 = 0;
 const ALL: i64 = 1;
 const REFUSALS: i64 = 2;
@@ -103,12 +114,15 @@ impl Model {
         let (number, left) = (take(), take());
         let (spent, running, held, admitted, waiting) = (take(), take(), take(), take(), take());
         let own = Stored { number, at: now, spent, running, held, admitted, waiting };
-        let mut account = Open { key, left, own, others: NOTHING, state: UNKNOWN };
+        let (exists, dead) = (spent > 0 || admitted > 0, Vec::new());
+        let mut account = Open { key, left, own, others: NOTHING, state: UNKNOWN, exists, dead };
         for (other, line) in self.accounts.get(key).into_iter().flatten() {
+            account.exists = true;
             if other == process {
                 account.state = i64::from(line.number >= number);
             } else {
                 add(&mut account.others, line, now);
+                account.dead.extend((left < 0 && now - line.at > DEAD_AFTER).then(|| other.clone()));
             }
         }
         if let Some(ends) = self.ends.get(key) {
@@ -118,6 +132,9 @@ impl Model {
     }
 
     fn store(&mut self, account: &Open<'_>, process: &[u8], now: i64) {
+        for dead in &account.dead {
+            self.accounts.get_mut(account.key).unwrap().remove(dead);
+        }
         let Stored { spent, admitted, .. } = account.own;
         if account.state == NEWER || (account.state == UNKNOWN && spent == 0 && admitted == 0) {
             return;
@@ -145,13 +162,18 @@ impl Open<'_> {
         }
     }
 
+    fn spent(&self) -> i64 {
+        self.others.spent + self.own.spent
+    }
+
     fn charge(&mut self, kind: i64, amount: i64) {
-        if kind == REQUESTS {
+        self.exists = true;
+        if ![0, PLACE, SHARE_OF_TIME].contains(&kind) {
             self.own.spent += amount;
             return;
         }
         self.own.admitted += 1;
-        if kind == 0 {
+        if kind != PLACE {
             self.own.running += 1;
             self.own.held += amount;
         }
@@ -176,7 +198,10 @@ fn add(sum: &mut Stored, line: &Stored, now: i64) {
 
 fn decide(open: &mut [Open<'_>], take: &mut impl FnMut() -> i64) -> Vec<i64> {
     let (force, claims) = (take() == 1, take());
-    let claims: Vec<_> = (0..claims).map(|_| read_claim(open, take)).collect();
+    let mut claims: Vec<_> = (0..claims).map(|_| read_claim(open, take)).collect();
+    for at in (0..claims.len()).filter(|at| SHARES.contains(&claims[*at].kind)).collect::<Vec<_>>() {
+        weigh_share(open, &mut claims[at - 2..=at]);
+    }
     let stale = claims.iter().any(|claim| open[claim.account].state == NEWER);
     let refused = !force && claims.iter().any(|claim| claim.full && !claim.shadow);
     let mut reply = vec![if stale { 2 } else { i64::from(!refused) }];
@@ -185,7 +210,8 @@ fn decide(open: &mut [Open<'_>], take: &mut impl FnMut() -> i64) -> Vec<i64> {
         if charged {
             open[claim.account].charge(claim.kind, claim.amount);
         }
-        reply.push(i64::from(charged) + 2 * i64::from(claim.full));
+        let is_new = CLIENTS.contains(&claim.kind) && claim.amount > 0;
+        reply.push(i64::from(charged) + 2 * i64::from(claim.full) + 4 * i64::from(is_new));
     }
     reply
 }
@@ -194,8 +220,17 @@ fn read_claim(open: &[Open<'_>], take: &mut impl FnMut() -> i64) -> Asked {
     let account = take() as usize - 1;
     let (kind, quota, amount) = (take(), take(), take());
     let (rule, counts, shadow) = (take(), take(), take() == 1);
-    let full = !open[account].fits(kind, quota, amount);
-    Asked { account, kind, amount, rule, counts, shadow, full }
+    let full = kind <= PLACE && !open[account].fits(kind, quota, amount);
+    Asked { account, kind, quota, amount, rule, counts, shadow, full }
+}
+
+/// Weighs a client's share of an account, which stands before it with the number of its clients.
+fn weigh_share(open: &[Open<'_>], claims: &mut [Asked]) {
+    let [whole, clients, own] = claims else { unreachable!("three claims") };
+    clients.amount = i64::from(!open[own.account].exists);
+    let seen = open[clients.account].spent() + clients.amount;
+    let is_much = open[whole.account].spent() * 5 >= whole.quota * 4;
+    own.full = is_much && open[own.account].spent() * seen.max(1) >= whole.quota;
 }
 
 fn is_counted(claims: &[Asked], claim: &Asked, force: bool, refused: bool) -> bool {
@@ -204,7 +239,7 @@ fn is_counted(claims: &[Asked], claim: &Asked, force: bool, refused: bool) -> bo
     match (refused, claim.counts) {
         (false, counts) => counts != REFUSALS && (force || rule_fits),
         (true, SERVED) => false,
-        (true, _) if claim.kind != REQUESTS => false,
+        (true, _) if !OF_REQUESTS.contains(&claim.kind) => false,
         (true, ALL) => rule_fits,
         (true, _) => others_refuse,
     }

@@ -12,7 +12,7 @@ use crate::store::redis::script::exchange::Outcome;
 use crate::store::redis::settings::Settings;
 use crate::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store as _, Tally, Verdict};
 
-const CHARGED: Outcome = Outcome { is_charged: true, refuses: false };
+const CHARGED: Outcome = Outcome { is_charged: true, refuses: false, is_new: false };
 
 /// Ledgers with room for so many accounts, and a book of requests.
 fn ledgers_with_room_for(accounts: usize) -> (Ledgers, Book) {

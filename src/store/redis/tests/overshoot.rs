@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::model::Model;
-use super::process::Process;
-use crate::model::expectation::Expectation;
+use super::process::{Process, START};
+use crate::model::expectation::{Expectation, of_unknown};
+use crate::model::units::Micros;
 use crate::store::Verdict;
 
 const QUOTA: u64 = 600_000_000;
@@ -37,6 +38,10 @@ struct Run {
     /// For each process the numbers of the requests that run, in the order in which it holds them.
     order: Vec<Vec<u64>>,
     served: u64,
+    /// What is expected of a request before one has ended.
+    of_unknown: Micros,
+    /// What processes have spent that are gone.
+    gone: u64,
 }
 
 impl Run {
@@ -54,16 +59,35 @@ impl Run {
             random: seed,
             running: vec![None; clients],
             served: 0,
+            of_unknown: Micros::ZERO,
+            gone: 0,
         }
+    }
+
+    /// The same after a deploy: processes that are gone have spent so much.
+    fn after_a_deploy(seed: u64, processes: usize, clients: usize, before: u64) -> Self {
+        let mut run = Self::new(seed, processes, clients);
+        let mut gone = Process::new("redis://model?mode=batched&sync=1s", 99, 1, &run.clock);
+        let claim = gone.claim(QUOTA, Micros::ZERO);
+        gone.start(claim, &mut run.server, START);
+        run.clock.store(before as i64, Relaxed);
+        gone.finish(0);
+        let (arguments, _) = gone.call();
+        run.server.exchange(&arguments, START + before as i64);
+        (run.gone, run.of_unknown) = (before, of_unknown(Micros(QUOTA)));
+        run
     }
 
     /// What was spent in the end.
     fn spent(mut self) -> u64 {
+        let began = self.clock.load(Relaxed);
         let mut events = BinaryHeap::new();
         // Clients and looks begin spread over the first 10 ms, as those of machines do.
-        events.extend((0..self.clients).map(|n| Reverse((n as i64 * 7_919 % LOOK_EVERY, Event::Wake(n)))));
+        events.extend(
+            (0..self.clients).map(|n| Reverse((began + n as i64 * 7_919 % LOOK_EVERY, Event::Wake(n)))),
+        );
         let looks = 0..self.processes.len();
-        events.extend(looks.map(|n| Reverse((n as i64 * 1_237 % LOOK_EVERY, Event::Look(n)))));
+        events.extend(looks.map(|n| Reverse((began + n as i64 * 1_237 % LOOK_EVERY, Event::Look(n)))));
         while let Some(Reverse((at, event))) = events.pop() {
             self.clock.store(at, Relaxed);
             let next = match event {
@@ -75,13 +99,16 @@ impl Run {
                 break;
             }
         }
-        self.processes.iter().map(|(process, _)| process.measured).sum()
+        self.measured()
+    }
+
+    fn measured(&self) -> u64 {
+        self.gone + self.processes.iter().map(|(process, _)| process.measured).sum::<u64>()
     }
 
     /// Nothing runs, and the budget is spent.
     fn is_over(&self) -> bool {
-        let spent: u64 = self.processes.iter().map(|(process, _)| process.measured).sum();
-        spent >= QUOTA && self.running.iter().all(Option::is_none)
+        self.measured() >= QUOTA && self.running.iter().all(Option::is_none)
     }
 
     fn wake(&mut self, client: usize) -> Option<i64> {
@@ -92,8 +119,10 @@ impl Run {
             self.order[at].remove(place);
             expectation.record(process.finish(place).unwrap());
         }
-        let claim = process.claim(QUOTA, expectation.expected());
-        if process.start(claim) == Verdict::Refused {
+        let expected = expectation.expected();
+        let claim = process.claim(QUOTA, if expected == Micros::ZERO { self.of_unknown } else { expected });
+        let now = START + self.clock.load(Relaxed);
+        if process.start(claim, &mut self.server, now) == Verdict::Refused {
             return Some(RETRY_AFTER);
         }
         self.served += 1;
@@ -106,7 +135,7 @@ impl Run {
         let (process, _) = &mut self.processes[at];
         if self.order.len() > 1 && process.is_due() {
             let (arguments, sent) = process.call();
-            let answer = self.server.exchange(&arguments, 1_699_999_200_000_000 + self.clock.load(Relaxed));
+            let answer = self.server.exchange(&arguments, START + self.clock.load(Relaxed));
             process.hear(&sent, answer);
         }
         Some(LOOK_EVERY)
@@ -149,4 +178,15 @@ fn overshoot_of_64_at_once_is_2_percent_on_average_and_4_at_worst() {
 fn overshoot_of_500_at_once_is_5_percent_at_worst() {
     let (_, worst) = extra(500);
     assert!(worst <= 0.05, "worst {worst}");
+}
+
+/// Each of the new processes gave the account a burst, for it knew nothing of what the old ones had spent.
+#[test]
+fn after_a_deploy_eight_processes_spend_1_05_of_a_budget() {
+    for (clients, before) in [(64, 599_900_000), (64, 540_000_000), (500, 599_900_000)] {
+        let spent = |seed| Run::after_a_deploy(seed, 8, clients, before).spent() as f64 / QUOTA as f64;
+        let mean = (0..20).map(spent).sum::<f64>() / 20.0;
+        println!("after a deploy, {clients} at once, {before} µs spent: mean {mean:.3} of the budget");
+        assert!(mean <= 1.05, "{mean} with {clients} clients after {before} µs");
+    }
 }

@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
+use smallvec::smallvec;
+
+use super::model::Model;
 use crate::model::line::Others;
 use crate::model::now::Now;
 use crate::model::units::{Micros, Tick, Unit, UnixMicros};
 use crate::model::window::Period;
 use crate::model::zone::Zone;
 use crate::store::redis::ledger::{Due, Ledgers};
-use crate::store::redis::script::exchange::{self, Own};
+use crate::store::redis::script::exchange::{self, Answer, Own, Question};
 use crate::store::redis::script::{Account, Arguments};
 use crate::store::redis::settings::Settings;
 use crate::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
@@ -52,12 +55,30 @@ impl Process {
         Claim::new(self.book, key, quota, Charge::Time { expected })
     }
 
-    pub(crate) fn start(&mut self, claim: Claim) -> Verdict {
+    /// Sends a request, about which the server is asked if need be, by its clock.
+    pub(crate) fn start(&mut self, claim: Claim, server: &mut Model, clock: i64) -> Verdict {
         let (mut claims, now) = (vec![claim], self.ledgers.now());
-        let verdict = self.ledgers.admit(&mut claims, Mode::Decide, now).unwrap();
+        let verdict = match self.ledgers.admit(&mut claims, Mode::Decide, now).unwrap() {
+            Verdict::Open => self.ask(&mut claims, server, clock),
+            decided => decided,
+        };
         if verdict == Verdict::Admitted {
             self.running.push_back((claims, now.tick));
         }
+        verdict
+    }
+
+    fn ask(&mut self, claims: &mut [Claim], server: &mut Model, clock: i64) -> Verdict {
+        let question = Question { is_forced: false, claims: smallvec![(1, &claims[0])] };
+        let (arguments, own) = self.call_with(&[question]);
+        let answer = exchange::answer(server.exchange(&arguments, clock), 1, std::iter::once(1)).unwrap();
+        let now = self.ledgers.now();
+        self.note_heard(&own, &answer);
+        let decided = &answer.verdicts[0];
+        // Of a line that is older than the stored one nothing follows.
+        let Some(admitted) = decided.admitted else { return Verdict::Refused };
+        let verdict = if admitted { Verdict::Admitted } else { Verdict::Refused };
+        self.ledgers.conclude(claims, &[0], verdict, &decided.claims, now);
         verdict
     }
 
@@ -73,11 +94,15 @@ impl Process {
 
     /// The call that publishes this process's line, be it due or not.
     pub(crate) fn call(&mut self) -> (Arguments, Own) {
+        self.call_with(&[])
+    }
+
+    fn call_with(&self, questions: &[Question<'_>]) -> (Arguments, Own) {
         let now = self.ledgers.now();
         let own = self.ledgers.own(self.account(), now);
         let number = self.ledgers.take_numbers(1);
         let prefix = &self.ledgers.settings.prefix;
-        let arguments = exchange::arguments(prefix, self.ledgers.process, number, &[own], &[]);
+        let arguments = exchange::arguments(prefix, self.ledgers.process, number, &[own], questions);
         self.ledgers.note_sent(&own, now);
         (arguments, own)
     }
@@ -85,6 +110,10 @@ impl Process {
     /// Hears an answer; says whether the server had lost this process's line.
     pub(crate) fn hear(&self, sent: &Own, answer: Vec<i64>) -> bool {
         let answer = exchange::answer(answer, 1, std::iter::empty()).unwrap();
+        self.note_heard(sent, &answer)
+    }
+
+    fn note_heard(&self, sent: &Own, answer: &Answer) -> bool {
         let (before, line) = answer.accounts[0];
         let now = self.ledgers.now();
         self.ledgers.hear(sent, before, Others { line, read_at: now.tick }, 0, now)

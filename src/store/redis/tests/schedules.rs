@@ -83,7 +83,8 @@ impl World {
             }
             Action::Start { process, expected } => {
                 let claim = self.processes[process].claim(QUOTA, Micros(expected));
-                self.processes[process].start(claim);
+                let now = self.server_time();
+                self.processes[process].start(claim, &mut self.server, now);
             }
             Action::Finish { process, which } => {
                 self.processes[process].finish(which);
@@ -189,7 +190,8 @@ proptest! {
         for process in 0..PROCESSES {
             let spent = world.seen_by(process);
             let claim = world.processes[process].claim(QUOTA, Micros::ZERO);
-            let verdict = world.processes[process].start(claim);
+            let now = world.server_time();
+            let verdict = world.processes[process].start(claim, &mut world.server, now);
             prop_assert_eq!(verdict == Verdict::Admitted, spent < QUOTA, "{} spent", spent);
             world.processes[process].finish(0);
             world.sync(process);
