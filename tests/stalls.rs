@@ -16,6 +16,8 @@ const QUOTA: u64 = 60 * SECOND;
 #[derive(Clone, Copy, Debug)]
 enum Action {
     Start,
+    /// So many start, and stall at once.
+    Crowd(usize),
     Stall(usize),
     Resume(usize),
     Leave(usize),
@@ -25,7 +27,8 @@ enum Action {
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => Just(Action::Start),
-        4 => (0..40usize).prop_map(Action::Stall),
+        2 => (1..30usize).prop_map(Action::Crowd),
+        6 => (0..40usize).prop_map(Action::Stall),
         1 => (0..40usize).prop_map(Action::Resume),
         1 => (0..40usize).prop_map(Action::Leave),
         3 => (0..3 * SECOND).prop_map(Action::Pass),
@@ -82,6 +85,13 @@ impl Street {
     fn act(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
+            Action::Crowd(count) => {
+                for _ in 0..count {
+                    let standing = self.clients.len();
+                    self.act(Action::Start);
+                    self.act(Action::Stall(standing));
+                }
+            }
             Action::Pass(micros) => {
                 self.clock.advance(Duration::from_micros(micros));
                 self.clients.iter_mut().filter(|client| client.runs).for_each(|client| client.ran += micros);

@@ -1,16 +1,18 @@
 //! What is expected of the requests of a rule, by route.
 
-use std::iter;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::model::expectation::Expectation;
 use crate::model::units::Micros;
 
-/// How many places there are for routes: as many for most applications, and more where those do not suffice. Powers of two.
-const PLACES: [usize; 2] = [64, 1024];
+/// How many places there are for routes, which suffice for most applications. A power of two, as the next.
+const FEW: usize = 64;
 
-/// In so many places a route may have its own.
+/// How many there are besides where those do not suffice.
+const MORE: usize = 1024;
+
+/// In so many places of either a route may have its own.
 const NEIGHBOURS: usize = 8;
 
 /// What is expected of the requests of one rule, by route.
@@ -23,13 +25,14 @@ const NEIGHBOURS: usize = 8;
 pub(crate) struct Expectations {
     /// Of all requests of the rule.
     overall: AtomicU64,
-    tables: [OnceLock<Box<[Place]>>; PLACES.len()],
+    few: OnceLock<Box<[Place; FEW]>>,
+    more: OnceLock<Box<[Place; MORE]>>,
     /// Counts routes that took another's place.
     displaced: AtomicUsize,
 }
 
 /// What is learned of one route, and what follows from it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Place {
     /// The route's number and 1; 0 in a place that is free.
     route: AtomicU64,
@@ -58,8 +61,10 @@ impl Expectations {
 
     /// What was learned of all requests, and of each route.
     pub(super) fn learned(&self) -> (Expectation, Vec<(u32, Expectation)>) {
-        let routes = self.tables.iter().filter_map(OnceLock::get).flatten().filter_map(Place::learned);
-        (Expectation::from_bits(self.overall.load(Relaxed)), routes.collect())
+        let few = self.few.get().into_iter().flat_map(|places| places.iter());
+        let more = self.more.get().into_iter().flat_map(|places| places.iter());
+        let routes = few.chain(more).filter_map(Place::learned).collect();
+        (Expectation::from_bits(self.overall.load(Relaxed)), routes)
     }
 
     /// Takes over what an earlier process has learned.
@@ -79,41 +84,45 @@ impl Expectations {
     /// The place of a route, if it has one: mostly the first that it may have.
     #[inline]
     fn place(&self, route: u32) -> Option<&Place> {
-        let [first, _] = &self.tables;
-        let home = neighbourhood(first.get()?, route).next();
-        home.filter(|place| place.is_of(route)).or_else(|| self.search(route))
+        let few = self.few.get()?;
+        let home = &few[route as usize % FEW];
+        if home.is_of(route) { Some(home) } else { self.search(few, route) }
     }
 
     #[cold]
-    fn search(&self, route: u32) -> Option<&Place> {
-        let tables = self.tables.iter().filter_map(OnceLock::get);
-        tables.flat_map(|table| neighbourhood(table, route)).find(|place| place.is_of(route))
+    fn search<'a>(&'a self, few: &'a [Place; FEW], route: u32) -> Option<&'a Place> {
+        let more = self.more.get().into_iter().flat_map(|more| neighbourhood(more, route));
+        neighbourhood(few, route).chain(more).find(|place| place.is_of(route))
     }
 
     /// A place for a route that has none: a free one, else another's.
     #[cold]
     fn take_place(&self, route: u32) -> &Place {
-        let free = |which| neighbourhood(self.table(which), route).find(|place| place.is_taken_for(route));
-        free(0).or_else(|| free(1)).unwrap_or_else(|| self.displace(route))
+        let few = self.few.get_or_init(places);
+        if let Some(free) = neighbourhood(few, route).find(|place| place.is_taken_for(route)) {
+            return free;
+        }
+        let more = self.more.get_or_init(places);
+        let free = neighbourhood(more, route).find(|place| place.is_taken_for(route));
+        free.unwrap_or_else(|| self.displace(more, route))
     }
 
     /// Gives a route the place of another.
     #[cold]
-    fn displace(&self, route: u32) -> &Place {
+    fn displace<'a>(&self, more: &'a [Place; MORE], route: u32) -> &'a Place {
         let turn = self.displaced.fetch_add(1, Relaxed) % NEIGHBOURS;
-        let table = self.table(1);
-        let place = &table[(route as usize + turn) % table.len()];
+        let place = &more[(route as usize + turn) % MORE];
         place.set(Expectation::UNKNOWN);
         place.route.store(tag(route), Relaxed);
         place
     }
-
-    fn table(&self, which: usize) -> &[Place] {
-        self.tables[which].get_or_init(|| iter::repeat_with(Place::default).take(PLACES[which]).collect())
-    }
 }
 
 impl Place {
+    const fn free() -> Self {
+        Self { route: AtomicU64::new(0), learned: AtomicU64::new(0), expected: AtomicU64::new(0) }
+    }
+
     fn is_of(&self, route: u32) -> bool {
         self.route.load(Relaxed) == tag(route)
     }
@@ -142,10 +151,13 @@ impl Place {
     }
 }
 
-/// The places that a route may have in a table.
-#[inline]
-fn neighbourhood(table: &[Place], route: u32) -> impl Iterator<Item = &Place> {
-    (0..NEIGHBOURS).map(move |at| &table[(route as usize + at) % table.len()])
+/// The places that a route may have among some.
+fn neighbourhood<const N: usize>(places: &[Place; N], route: u32) -> impl Iterator<Item = &Place> {
+    (0..NEIGHBOURS).map(move |at| &places[(route as usize + at) % N])
+}
+
+fn places<const N: usize>() -> Box<[Place; N]> {
+    Box::new([const { Place::free() }; N])
 }
 
 const fn tag(route: u32) -> u64 {

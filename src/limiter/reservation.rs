@@ -284,6 +284,9 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// seen at admission is as old as the request. A rule in shadow that would have refused still says so.
     fn look_at_what_has_ended(&mut self, now: Now) {
         let unvisited = |claim: &Claim| claim.ticket.is_none() && !claim.standing.refuses;
+        if !self.claims.iter().any(unvisited) {
+            return;
+        }
         for claims in self.claims.chunk_by_mut(|one, other| unvisited(one) == unvisited(other)) {
             if unvisited(&claims[0]) {
                 self.limiter.engine.store.look(claims, Progress::default(), now);

@@ -20,6 +20,9 @@ const LEFT_TO_WAITING: u64 = 10;
 /// ```
 #[inline]
 pub const fn hold(quota: u64, spent: u64, running: u64, waiting: u64) -> u64 {
+    if waiting == 0 {
+        return running; // As mostly.
+    }
     let most = quota.saturating_sub(spent).saturating_sub(running) / LEFT_TO_WAITING;
     running.saturating_add(if waiting < most { waiting } else { most })
 }

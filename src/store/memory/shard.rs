@@ -78,10 +78,9 @@ impl Shard {
         for section in claimed.filter(|section| section.window == in_force.window) {
             store.accounts.fetch_add(table.take_over(&section.accounts), Relaxed);
         }
-        if let Some(spent) = before.and_then(|before| self.tables.get(before as usize)) {
-            if now.utc < spent.in_force.edge {
-                store.accounts.fetch_add(table.take_over(&spent.spenders(now)), Relaxed);
-            }
+        let spent = before.and_then(|before| self.tables.get(before as usize));
+        if let Some(spent) = spent.filter(|spent| now.utc < spent.in_force.edge) {
+            store.accounts.fetch_add(table.take_over(&spent.spenders(now)), Relaxed);
         }
         self.tables.push(table);
     }

@@ -175,9 +175,8 @@ impl Table {
         }
         for Account { hash, spent } in accounts {
             let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash, false));
-            self.change(at, |ledger| {
-                ledger.base = ledger.base.max(i64::try_from(*spent).unwrap_or(i64::MAX))
-            });
+            let spent = i64::try_from(*spent).unwrap_or(i64::MAX);
+            self.change(at, |ledger| ledger.base = ledger.base.max(spent));
         }
         self.len - before
     }
