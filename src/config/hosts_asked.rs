@@ -7,6 +7,7 @@ use crate::config::report::Report;
 use crate::config::standing::Standing;
 use crate::model::condition::Condition;
 use crate::model::excerpt::quoted;
+use crate::model::host::Host;
 use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::text::Text;
@@ -47,7 +48,7 @@ pub(super) fn suspect_hosts_of_sites(sites: &[Standing], report: &mut Report) {
 
 /// The names that a site's requests may have for their host.
 pub(super) fn names_of(site: &Site) -> Vec<&str> {
-    site.hosts.iter().map(|host| host.as_str()).chain([site.name.as_str()]).collect()
+    site.hosts.iter().map(Host::as_str).chain([site.name.as_str()]).collect()
 }
 
 /// Whether a part of the condition wants a host that none of the names is.
