@@ -30,7 +30,8 @@ pub(super) fn api_key_header(node: &Node<'_>, report: &mut Report) -> Option<Vec
 pub(super) fn api_key_from(node: &Node<'_>, report: &mut Report) -> Option<Vec<KeySource>> {
     let items = node.items(SOURCES, report)?;
     let sources = complete(items.iter().map(|item| source(item, report)).collect())?;
-    for (at, source) in sources.iter().enumerate().filter(|(at, source)| sources[..*at].contains(source)) {
+    let twice = sources.iter().enumerate().find(|(at, source)| sources[..*at].contains(source));
+    if let Some((at, source)) = twice {
         return items[at].wrong(format_args!("{source} stands before; expected each place once"), report);
     }
     Some(sources)
