@@ -1,6 +1,7 @@
 //! Conditions on hosts that nothing is called by, which no request fulfils.
 
 use crate::model::condition::Condition;
+use crate::model::host::Host;
 use crate::model::mistake::{Finding, Mistake};
 use crate::model::site::Site;
 use crate::model::text::Text;
@@ -12,7 +13,7 @@ pub(crate) const NO_SUCH_HOST: &str =
 impl Site {
     /// The names that the site's requests may have for their host.
     pub(crate) fn names_of_hosts(&self) -> Vec<&str> {
-        self.hosts.iter().map(|host| host.as_str()).chain([self.name.as_str()]).collect()
+        self.hosts.iter().map(Host::as_str).chain([self.name.as_str()]).collect()
     }
 
     /// The rules that ask for a host in vain, where the site is the only one.

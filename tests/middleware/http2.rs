@@ -177,3 +177,28 @@ async fn the_authority_of_http2_is_its_host() {
     let answer = soon(ask(&mut connect(&server).await, "GET", "/", true).0).await.expect("an answer");
     assert_eq!(answer.headers()["x-ratelimit-limit"], "11000000");
 }
+
+#[actix_web::test]
+async fn rules_see_the_same_of_a_request_of_http2() {
+    let world = World::new();
+    let file = r#"{"rate_limit_rules": [
+        {"name": "a", "when": {"path": "/api/login", "header": {"x-a": {"regex": "Bad"}}}, "key": "cookie:sid", "limits": "1 per hour"}]}"#;
+    let budget = world.budget_of(file);
+    let server =
+        serve_h2c(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
+    let mut sender = connect(&server).await;
+    for (path, cookies, status) in [
+        ("/api/login", ["x=1", "sid=a"], 200),
+        ("//api/%6cogin/", ["sid=%61", "sid=b"], 429),
+        ("/api/login", ["sid=b", "sid=a"], 200),
+        ("/api", ["sid=b", "sid=a"], 200),
+    ] {
+        let mut request = http::Request::builder().uri(format!("http://a.example{path}"));
+        request = request.header("x-a", http::HeaderValue::from_bytes(b"\xe9Bad").expect("bytes"));
+        for cookie in cookies {
+            request = request.header("cookie", cookie);
+        }
+        let (answer, _) = sender.send_request(request.body(()).expect("a request"), true).expect("it stands");
+        assert_eq!(soon(answer).await.expect("an answer").status(), status, "{path} {cookies:?}");
+    }
+}

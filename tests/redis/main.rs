@@ -2,6 +2,7 @@
 
 #[path = "../store/acceptance.rs"]
 mod acceptance;
+mod acl;
 mod app;
 mod asking;
 mod batched;

@@ -8,7 +8,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    RedisConnectionInfo, RedisResult, TlsCertificates,
+    RedisConnectionInfo, RedisResult, TlsCertificates, Value,
 };
 
 use super::settings::{Login, Settings};
@@ -134,8 +134,13 @@ impl Connector<'_> {
     /// Why none of a cluster's nodes could be spoken to: of that the client of clusters has only a text.
     async fn reason(&self, nodes: &[Node]) -> Option<Trouble> {
         for node in nodes {
-            if let Err(trouble) = self.single(node, 0).await {
-                return Some(trouble);
+            let mut connection = match self.single(node, 0).await {
+                Ok(connection) => connection,
+                Err(trouble) => return Some(trouble),
+            };
+            let slots = redis::cmd("CLUSTER").arg("SLOTS").query_async::<Value>(&mut connection).await;
+            if let Err(error) = slots {
+                return Some(Trouble::of(&error));
             }
         }
         None

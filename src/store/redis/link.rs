@@ -19,18 +19,13 @@ pub(super) struct Link {
 struct Scripts {
     exchange: Script,
     beat: Script,
-    probe: Script,
 }
 
 impl Link {
     /// Connects; through sentinels, to the server that they call the master now.
     pub(super) async fn open(settings: &Settings) -> Result<Self, Trouble> {
         let connection = connect(settings).await?;
-        let scripts = Scripts {
-            exchange: Script::new(exchange::SCRIPT),
-            beat: Script::new(beat::SCRIPT),
-            probe: Script::new(probe::SCRIPT),
-        };
+        let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
         Ok(Self { connection, scripts: Arc::new(scripts) })
     }
 
@@ -46,10 +41,10 @@ impl Link {
         read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
     }
 
-    /// Calls the probe.
+    /// Calls the probe, by its text: the other scripts are only where the server does not know them, and a user who may not
+    /// would be found out then.
     pub(super) async fn probe(&mut self, arguments: &Arguments) -> Result<probe::Reply, Trouble> {
-        let scripts = Arc::clone(&self.scripts);
-        read(self.call(&scripts.probe, probe::SCRIPT, arguments).await)
+        read(self.send(&command("EVAL", probe::SCRIPT, arguments)).await)
     }
 
     /// Calls a script by its hash, and by its text where the server does not know it.

@@ -29,8 +29,8 @@ pub(super) enum Trouble {
     NoService,
     /// The user or the password is wrong.
     WrongLogin,
-    /// The user may not do what is needed.
-    Forbidden,
+    /// The user may not do what is needed, and what, if it is known.
+    Forbidden(Option<&'static str>),
     /// A node of a cluster was named as if it were a server by itself.
     Clustered,
     /// An account is not what this store makes: something else writes under its prefix.
@@ -47,7 +47,7 @@ impl Trouble {
         match error.kind() {
             _ if error.is_timeout() => Self::Late,
             ErrorKind::AuthenticationFailed => Self::WrongLogin,
-            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Forbidden,
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Forbidden(denied(error)),
             ErrorKind::Io | ErrorKind::ClusterConnectionNotFound => Self::Gone,
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::Nonsense,
             _ => Self::of_code(error),
@@ -64,9 +64,14 @@ impl Trouble {
         let text = error.detail().unwrap_or_default();
         let codes = ["WRONGTYPE", "OOM", "READONLY", "NOAUTH", "WRONGPASS", "NOPERM", "MISCONF", "LOADING"];
         let inner = codes.into_iter().find(|code| text.contains(code));
+        // What a script may not do has no code of its own in Redis 7.0, and a database that may not be chosen never has.
+        let is_denied = ["no permissions", "can't run this command", "can't access"];
+        if is_denied.into_iter().any(|words| text.contains(words)) {
+            return Self::Forbidden(denied(error));
+        }
         match inner.or_else(|| error.code()) {
             Some("NOAUTH" | "WRONGPASS") => Self::WrongLogin,
-            Some("NOPERM") => Self::Forbidden,
+            Some("NOPERM") => Self::Forbidden(denied(error)),
             Some("CROSSSLOT") => Self::Clustered,
             Some("WRONGTYPE") => Self::Foreign,
             Some(code) => Self::Code(code.chars().filter(char::is_ascii_alphabetic).take(20).collect()),
@@ -87,7 +92,12 @@ impl fmt::Display for Trouble {
             Self::Certificates(fault) => write!(f, "{fault}"),
             Self::NoService => f.write_str("the sentinels know no service of this name"),
             Self::WrongLogin => f.write_str("it does not accept the user or the password"),
-            Self::Forbidden => f.write_str("the user may not do what is needed; docs/redis.md lists it"),
+            Self::Forbidden(Some(command)) => {
+                write!(f, "the user may not call {command}; docs/redis.md lists what is needed")
+            }
+            Self::Forbidden(None) => {
+                f.write_str("the user may not do what is needed; docs/redis.md lists it")
+            }
             Self::Clustered => {
                 f.write_str("it is a node of a cluster, whose URI begins with redis+cluster://")
             }
@@ -95,6 +105,30 @@ impl fmt::Display for Trouble {
             Self::Nonsense => f.write_str("its answers make no sense"),
         }
     }
+}
+
+/// What a user needs to be allowed to call, as docs/redis.md lists it.
+const NEEDED: [&str; 13] = [
+    "evalsha",
+    "eval",
+    "time",
+    "hgetall",
+    "hsetnx",
+    "hset",
+    "hincrby",
+    "hdel",
+    "pexpireat",
+    "select",
+    "ping",
+    "cluster",
+    "sentinel",
+];
+
+/// The command that the server has denied, if its message names one that is needed.
+fn denied(error: &RedisError) -> Option<&'static str> {
+    let text = error.detail()?.to_ascii_lowercase();
+    let words = || text.split(|letter: char| !letter.is_ascii_alphabetic());
+    NEEDED.into_iter().find(|command| words().any(|word| word == *command))
 }
 
 /// The trouble with TLS that an error is, if it is one.
