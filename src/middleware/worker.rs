@@ -50,6 +50,8 @@ pub(super) struct WorkerSite(Rc<Parts>);
 struct Parts {
     /// What answers for the host that was asked for.
     answering: Arc<Answering>,
+    /// Its limiter, one step nearer: a request asks it a hundred times.
+    limiter: Arc<Limiter>,
     hooks: Option<Arc<Hooks>>,
     /// Whether the application's closures look at requests.
     is_computed: bool,
@@ -61,17 +63,24 @@ impl Deref for WorkerSite {
     type Target = Limiter;
 
     fn deref(&self) -> &Limiter {
-        &self.0.answering.limiter
+        &self.0.limiter
     }
 }
 
 impl WorkerSite {
     pub(super) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>) -> Self {
         let wire = Wire::new(&answering.limiter.site().headers);
-        let answering = Arc::clone(answering);
+        let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
         let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
         let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
-        Self(Rc::new(Parts { answering, hooks, is_computed, wire, last_refusal: LastRefusal::default() }))
+        Self(Rc::new(Parts {
+            answering,
+            limiter,
+            hooks,
+            is_computed,
+            wire,
+            last_refusal: LastRefusal::default(),
+        }))
     }
 
     /// The configured name or wildcard that the request asked for.
@@ -80,7 +89,7 @@ impl WorkerSite {
     }
 
     pub(super) fn limiter(&self) -> &Arc<Limiter> {
-        &self.0.answering.limiter
+        &self.0.limiter
     }
 
     pub(super) fn wire(&self) -> &Wire {

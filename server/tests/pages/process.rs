@@ -85,7 +85,8 @@ fn count(notes: &Path) -> usize {
     fs::read_dir(notes).unwrap().count()
 }
 
-/// What cargo tells a test is no part of a reader's environment, and would have cargo build all anew.
+/// What cargo tells a test is no part of a reader's environment, and would have cargo build all anew. A proxy of the
+/// machine's is not asked for what is on it.
 fn without_cargos_own(command: &mut Command) {
     for (name, _) in
         std::env::vars().filter(|(name, _)| name.starts_with("CARGO") || name == "LD_LIBRARY_PATH")
@@ -94,5 +95,6 @@ fn without_cargos_own(command: &mut Command) {
             command.env_remove(name);
         }
     }
+    command.env("NO_PROXY", "localhost,127.0.0.1").env("no_proxy", "localhost,127.0.0.1");
     command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
 }
