@@ -119,8 +119,9 @@ impl Expectations {
 }
 
 impl Place {
-    const FREE: Self =
-        Self { route: AtomicU64::new(0), learned: AtomicU64::new(0), expected: AtomicU64::new(0) };
+    const fn free() -> Self {
+        Self { route: AtomicU64::new(0), learned: AtomicU64::new(0), expected: AtomicU64::new(0) }
+    }
 
     fn is_of(&self, route: u32) -> bool {
         self.route.load(Relaxed) == tag(route)
@@ -156,7 +157,7 @@ fn neighbourhood<const N: usize>(places: &[Place; N], route: u32) -> impl Iterat
 }
 
 fn places<const N: usize>() -> Box<[Place; N]> {
-    Box::new([const { Place::FREE }; N])
+    Box::new([const { Place::free() }; N])
 }
 
 const fn tag(route: u32) -> u64 {

@@ -79,16 +79,19 @@ impl Refusal {
         let wait = |claim: &Claim| retry_after_secs(claim, limiter.expected(claim, route));
         let refusing = || claims.iter().filter(|claim| claim.refuses());
         // The store refuses only where a claim does; if none did, the first would be described.
-        let longest = refusing().rev().max_by_key(|claim| wait(claim)).unwrap_or(&claims[0]);
+        let waiting = refusing().rev().map(|claim| (wait(claim), claim)).max_by_key(|(wait, _)| *wait);
+        let (retry_after_secs, longest) = waiting.unwrap_or_else(|| (wait(&claims[0]), &claims[0]));
         let position = refusing().next().unwrap_or(longest).rule;
-        let retry_after_secs = wait(longest);
+        let report = Report::of(longest, &Settlement::default(), now);
+        let cause = Cause::of(longest);
         Self {
             rule: limiter.shared_rule_name(position),
             position,
             retry_after_secs,
-            cause: Cause::of(longest),
+            cause,
             limit: limiter.granted(longest),
-            report: Report::of(longest, &Settlement::default(), now).not_before(retry_after_secs, now),
+            // Windows end no earlier than that.
+            report: if cause == Cause::Crowded { report.not_before(retry_after_secs, now) } else { report },
         }
     }
 }
