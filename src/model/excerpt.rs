@@ -28,11 +28,13 @@ pub(crate) fn excerpt(text: &str) -> String {
 
 /// What a client has sent as people can read it: what is no text is written as `\xE9`.
 pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
-    str::from_utf8(bytes)
-        .map_or_else(|_| Cow::Owned(bytes.utf8_chunks().map(escaped).collect()), Cow::Borrowed)
+    str::from_utf8(bytes).map_or_else(
+        |_| Cow::Owned(bytes.utf8_chunks().map(|chunk| escaped(&chunk)).collect()),
+        Cow::Borrowed,
+    )
 }
 
-fn escaped(chunk: Utf8Chunk<'_>) -> String {
+fn escaped(chunk: &Utf8Chunk<'_>) -> String {
     let others = chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}"));
     once(chunk.valid().to_owned()).chain(others).collect()
 }

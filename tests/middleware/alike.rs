@@ -6,6 +6,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
+use actix_web::cookie::Cookie;
+use actix_web::http::header::HeaderValue;
 use actix_web::middleware::{Condition, NormalizePath};
 use actix_web::web::{self, Path, Query};
 use actix_web::{App, FromRequest as _, HttpRequest, rt};
@@ -93,12 +95,12 @@ async fn see(request: HttpRequest) -> String {
     let all_cookies = request.cookies().map_or_else(|_| Vec::new(), |cookies| cookies.to_vec());
     let seen = [
         format!("{:?} {parameters:?}", request.match_pattern()),
-        format!("{:?}", header.map(|value| value.as_bytes())),
+        format!("{:?}", header.map(HeaderValue::as_bytes)),
         // Of an empty value there is no account either.
         format!("{:?}", cookie.filter(|value| !value.is_empty())),
         format!("{:?}", query.get("key").filter(|value| !value.is_empty())),
-        format!("{:?}", request.headers().get_all("x-key").map(|value| value.as_bytes()).collect::<Vec<_>>()),
-        format!("{:?}", all_cookies.iter().map(|cookie| cookie.name_value()).collect::<Vec<_>>()),
+        format!("{:?}", request.headers().get_all("x-key").map(HeaderValue::as_bytes).collect::<Vec<_>>()),
+        format!("{:?}", all_cookies.iter().map(Cookie::name_value).collect::<Vec<_>>()),
         format!("{all:?}"),
     ];
     seen.join("\n")
