@@ -87,6 +87,10 @@ fn in_rust(mistake: &str) -> Option<BudgetBuilder> {
         "country-without-source" => {
             one(rule("fr", "5 per hour").when(Condition::Country(vec![Country::new("FR")?])))
         }
+        "host-of-nobody" => {
+            let glob = Text::Glob(Glob::new("*.example.com")?);
+            one(rule("api", "5 per hour").when(Condition::Host(glob)))
+        }
         "key-that-rotates" => one(rule("api", "5 per hour").key(Component::Header("x-client".into()))),
         "one-account-twice" => one(rule("api", "5 per hour; 9 per 60 minutes")),
         "never-otherwise" => {
@@ -282,4 +286,19 @@ fn a_sound_budget_is_told_nothing() {
     ];
     let budget = TimeBudget::rules(rules).build().unwrap();
     assert_eq!(budget.warnings(), []);
+}
+
+/// A file's tier with limits of its own for a rule in Rust could not be loaded.
+#[test]
+fn tiers_of_a_file_can_be_about_rules_in_rust() {
+    let tiers = r#"{"rate_limit_tiers": {"gold": {"limits": {"exports": "30 per hour"}}}}"#;
+    let options = config::Options::default().with_identity_in_code();
+    assert!(options.parse_site("shop", tiers).is_err());
+    let (site, _) = options.with_rules_in_code(["exports"]).parse_site("shop", tiers).unwrap();
+    let build = |name: &str| {
+        let budget = rule(name, "10 per hour").site(site.clone()).build().unwrap();
+        budget.identify(|_| Some(Identity::new("alice"))).warnings()
+    };
+    assert_eq!(build("exports"), []);
+    assert_eq!(build("export")[0].to_string(), r#""exports": no such rule; did you mean "export"?"#);
 }

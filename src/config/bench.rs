@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process};
 use crate::config::directory::{self, COMMON, Found, unreadable};
-use crate::config::hosts_asked::{names_of, suspect_hosts, suspect_hosts_of_sites};
+use crate::config::hosts_asked::{suspect_hosts, suspect_hosts_of_sites};
 use crate::config::layer::{Layer, Scope};
 use crate::config::on_error::WrongSite;
 use crate::config::options::Options;
@@ -135,7 +135,7 @@ impl<'a> Bench<'a> {
     /// Warns of hosts that the common file asks for and no site is called by. The report is at the common file.
     fn suspect_hosts_of_all(&mut self, sites: &[Standing], fallback: &Site, common: &Layer) {
         let all = sites.iter().map(|site| &site.now.site).chain([fallback]);
-        let names: Vec<_> = all.flat_map(names_of).collect();
+        let names: Vec<_> = all.flat_map(Site::names_of_hosts).collect();
         suspect_hosts(&Layer::default().unchecked_site("", common), &names, &mut self.report);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::environment::Environment;
 use crate::config::files::Files;
-use crate::config::hosts_asked::{names_of, suspect_hosts};
+use crate::config::hosts_asked::suspect_hosts;
 use crate::config::layer::{Layer, Scope};
 use crate::config::options::Options;
 use crate::config::origin::{Entry, Origin};
@@ -82,7 +82,7 @@ impl Configuration {
         let file = Arc::clone(&layer.file);
         let fallback = layer.site(ANY_HOST, &none, &mut report);
         report.begin(&file);
-        suspect_hosts(&fallback, &names_of(&fallback), &mut report);
+        suspect_hosts(&fallback, &fallback.names_of_hosts(), &mut report);
         let (store, process) = process(&none, environment, &mut report);
         let warnings = report.close()?;
         let loaded = Loaded { warnings, ..Loaded::of_site(fallback) };

@@ -7,13 +7,9 @@ use crate::config::report::Report;
 use crate::config::standing::Standing;
 use crate::model::condition::Condition;
 use crate::model::excerpt::quoted;
-use crate::model::host::Host;
+use crate::model::host_check::{NO_SUCH_HOST, asks_in_vain};
 use crate::model::rule::Rule;
 use crate::model::site::Site;
-use crate::model::text::Text;
-
-const NO_SUCH_HOST: &str =
-    "no configured host is such a one; expected the name of a site, or one of rate_limit_hosts";
 
 /// Warns of the rules of a site, and of its exemption, that ask for a host which none of the names is.
 ///
@@ -42,29 +38,6 @@ pub(super) fn suspect_hosts_of_sites(sites: &[Standing], report: &mut Report) {
         let site = &standing.now.site;
         let rules = if says("rate_limit_rules") { &site.rules[..] } else { &[] };
         let exempt = site.exempt.as_ref().filter(|_| says("rate_limit_exempt"));
-        suspect_hosts_of((rules, exempt), &names_of(site), report);
-    }
-}
-
-/// The names that a site's requests may have for their host.
-pub(super) fn names_of(site: &Site) -> Vec<&str> {
-    site.hosts.iter().map(Host::as_str).chain([site.name.as_str()]).collect()
-}
-
-/// Whether a part of the condition wants a host that none of the names is.
-fn asks_in_vain(condition: &Condition, names: &[&str]) -> bool {
-    match condition {
-        Condition::Host(text) => !is_met(text, names),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(|part| asks_in_vain(part, names)),
-        Condition::Not(part) => asks_in_vain(part, names),
-        _ => false,
-    }
-}
-
-/// Whether a text matches one of the names; of a list, each has to.
-fn is_met(text: &Text, names: &[&str]) -> bool {
-    match text {
-        Text::AnyOf(texts) => texts.iter().all(|text| is_met(text, names)),
-        text => names.iter().any(|name| text.matches(name)),
+        suspect_hosts_of((rules, exempt), &site.names_of_hosts(), report);
     }
 }

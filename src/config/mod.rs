@@ -53,7 +53,7 @@ mod unknown_hosts;
 use std::path::Path;
 
 use crate::config::directory::unreadable;
-use crate::config::hosts_asked::{names_of, suspect_hosts};
+use crate::config::hosts_asked::suspect_hosts;
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::Report;
 use crate::model::site::Site;
@@ -179,7 +179,7 @@ impl Options {
         report.begin(SITE_FILE);
         let layer = Layer::read(text, Scope::Site, &mut report);
         let site = self.environment.layer.clone().or(layer).site(name, &Layer::default(), &mut report);
-        suspect_hosts(&site, &names_of(&site), &mut report);
+        suspect_hosts(&site, &site.names_of_hosts(), &mut report);
         Ok((site, report.close()?))
     }
 }

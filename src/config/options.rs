@@ -11,6 +11,9 @@ pub struct Options {
     ///
     /// Else a rule that asks for users, while no key of the files says who tells them, is an error.
     pub identity_in_code: bool,
+    /// The names of rules that code [describes](crate::middleware::TimeBudget::rule), so that tiers and overrides of the files
+    /// can be about them.
+    pub rules_in_code: Vec<String>,
     /// What the environment says.
     pub environment: Environment,
 }
@@ -28,9 +31,17 @@ impl Options {
         Self { identity_in_code: true, ..self }
     }
 
+    /// The same for an application whose own code describes rules of these names.
+    #[must_use]
+    pub fn with_rules_in_code<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { rules_in_code: names.into_iter().map(str::to_owned).collect(), ..self }
+    }
+
     /// A report that begins with what was found in the environment.
     pub(super) fn report(&self) -> Report {
         let Environment { errors, warnings, .. } = &self.environment;
-        Report::beginning(errors.clone(), warnings.clone(), self.identity_in_code)
+        let mut report = Report::beginning(errors.clone(), warnings.clone(), self.identity_in_code);
+        report.rules_in_code.clone_from(&self.rules_in_code);
+        report
     }
 }

@@ -63,6 +63,9 @@ impl References<'_> {
     fn check_rule(&mut self, key: &str, place: &str, name: &str, limits: &[Limit], rules: &[&Rule]) {
         let mut found = rules.iter().filter(|rule| rule.name == name).peekable();
         if found.peek().is_none() {
+            if self.report.rules_in_code.iter().any(|known| known == name) {
+                return;
+            }
             let names = rules.iter().map(|rule| rule.name.as_str());
             return self.wrong(key, place, name, no_such("rule", name, names));
         }

@@ -21,6 +21,8 @@ pub(super) struct Findings {
 pub(super) struct Report {
     /// Whether the application's own code tells who clients are.
     pub(super) identity_in_code: bool,
+    /// The rules that it describes.
+    pub(super) rules_in_code: Vec<String>,
     /// The file that is being read, as messages name it.
     file: String,
     errors: Vec<Problem>,

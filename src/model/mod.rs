@@ -20,6 +20,7 @@ pub mod glob;
 pub mod header_policy;
 pub mod hold;
 pub mod host;
+pub(crate) mod host_check;
 pub mod identity;
 pub mod key;
 pub mod key_source;

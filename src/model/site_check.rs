@@ -62,6 +62,17 @@ impl Site {
         headers.map(|name| Finding::of_site(Mistake::wrong(UNTRUSTED).of_text(name))).collect()
     }
 
+    /// Rules of which tiers and overrides say something, and which there are not.
+    pub(crate) fn check_terms(&self) -> Vec<Finding> {
+        let of_tiers = self.tiers.tiers.iter().flat_map(|tier| tier.limits.keys());
+        let of_overrides = self.tiers.overrides.iter().filter_map(|over| over.rule.as_ref());
+        let names = || self.rules.iter().map(|rule| rule.name.as_str());
+        let unknown =
+            of_tiers.chain(of_overrides).filter(|name| !names().any(|known| known == name.as_str()));
+        let fault = |name: &String| Mistake::suspect(no_such("rule", name, names())).of_text(name);
+        unknown.map(|name| Finding::of_site(fault(name))).collect()
+    }
+
     /// Conditions on tiers that there are not.
     fn check_tiers(&self) -> Vec<Finding> {
         let names = || self.tiers.tiers.iter().map(|tier| tier.name.as_str());
