@@ -4,6 +4,7 @@
 //! redis-server of its own.
 
 #[path = "harness/client.rs"]
+#[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod client;
 #[path = "../tests/redis/journal.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
