@@ -1,7 +1,10 @@
 //! What the Redis store costs: calls, latency beside PING, and bytes in the server.
 //!
-//! `cargo bench -p timebudget --features redis --bench redis [calls|latency|bytes]`; starts a redis-server of its own.
+//! `cargo bench -p timebudget --features redis --bench redis [calls|latency|throughput|deadline|bytes]`; starts a
+//! redis-server of its own.
 
+#[path = "harness/client.rs"]
+mod client;
 #[path = "../tests/redis/journal.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod journal;
@@ -12,10 +15,14 @@ mod process;
 #[expect(dead_code, reason = "the tests use more of it")]
 mod server;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use actix_web::{App, HttpServer, web};
 use timebudget::model::rule::Component;
+use timebudget::{Engine, Site, SystemClock, TimeBudget};
 use tokio::task::JoinSet;
 
 use process::Process;
@@ -29,13 +36,17 @@ async fn main() {
     match chosen.as_deref() {
         None => {
             latency().await;
+            throughput();
+            deadline().await;
             calls().await;
             bytes().await;
         }
         Some("latency") => latency().await,
         Some("calls") => calls().await,
+        Some("throughput") => throughput(),
+        Some("deadline") => deadline().await,
         Some("bytes") => bytes().await,
-        Some(other) => panic!("{other:?}: expected latency, calls or bytes"),
+        Some(other) => panic!("{other:?}: expected latency, throughput, deadline, calls or bytes"),
     }
 }
 
@@ -70,6 +81,95 @@ async fn latency() {
     );
     let added = |at: usize| admissions[at].saturating_sub(pings[at]);
     println!("| added | {:?} | {:?} |", added(ROUNDS / 2), added(ROUNDS * 99 / 100));
+}
+
+/// A hello-world server with one worker under 32 connections without pause: requests a second by store, in slices turn by
+/// turn.
+fn throughput() {
+    const SLICES: usize = 12;
+    const SLICE: Duration = Duration::from_millis(500);
+    let server = Server::start();
+    let uris =
+        ["memory://".to_owned(), server.uri("deadline=1s"), server.uri("deadline=1s&mode=batched&prefix=b")];
+    let ports: Vec<u16> = uris.iter().map(|uri| hello_world(uri)).collect();
+    let mut slices = vec![Vec::new(); ports.len()];
+    for slice in 0..=SLICES {
+        for (port, rates) in ports.iter().zip(&mut slices) {
+            let rate = client::send(*port, SLICE, 200).unwrap() as f64 / SLICE.as_secs_f64();
+            rates.extend((slice > 0).then_some(rate)); // The first slice warms it up.
+        }
+    }
+    println!("| one worker, 32 connections | requests/s | ÷ memory |\n|---|---:|---:|");
+    for (name, rates) in ["memory", "exact", "batched"].into_iter().zip(&slices) {
+        let ratios: Vec<f64> =
+            rates.iter().zip(&slices[0]).map(|(rate, of_memory)| rate / of_memory).collect();
+        println!("| {name} | {:.0} | {:.3} |", median(rates), median(&ratios));
+    }
+}
+
+fn median(all: &[f64]) -> f64 {
+    let mut sorted = all.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// Starts a server whose one budget is kept in a store; returns its port.
+fn hello_world(uri: &str) -> u16 {
+    let engine = Engine::over(timebudget::store::open(uri).unwrap(), SystemClock::new());
+    let site =
+        Site { rules: vec![process::rule("budget", PLENTY, Component::Site)], ..Site::unlimited("bench") };
+    let budget = TimeBudget::of_site(site, engine);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let hello = || web::get().to(async || "hello, world");
+        let app = move || App::new().wrap(budget.clone()).route("/", hello());
+        let server = HttpServer::new(app).workers(1).listen(listener).unwrap();
+        actix_web::rt::System::new().block_on(server.run()).unwrap();
+    });
+    port
+}
+
+/// How many decisions are made without a server that is well, on a machine with eight threads that never pause, by
+/// deadline: what came after the first second.
+async fn deadline() {
+    println!("| deadline | decisions | without Redis |\n|---|---:|---:|");
+    let stop = Arc::new(AtomicBool::new(false));
+    let busy = || {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || while !stop.load(Ordering::Relaxed) {})
+    };
+    let threads: Vec<_> = (0..8).map(|_| busy()).collect();
+    for parameters in ["deadline=5ms", "deadline=20ms", "deadline=50ms", "deadline=100ms"] {
+        let server = Server::start();
+        let process = Process::new(&server.uri(parameters), PLENTY);
+        served_by(&process, Duration::from_secs(1)).await;
+        let before = process.degraded();
+        let served = served_by(&process, Duration::from_secs(3)).await;
+        let degraded = process.degraded() - before;
+        let (name, share) =
+            (if parameters.is_empty() { "default" } else { parameters }, degraded as f64 / served as f64);
+        println!("| {name} | {served} | {degraded} ({:.2} %) |", 100.0 * share);
+    }
+    stop.store(true, Ordering::Relaxed);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Serves four clients, who pause for 2 ms between two requests, for so long; returns how many requests.
+async fn served_by(process: &Process, span: Duration) -> u64 {
+    let mut clients = JoinSet::new();
+    for _ in 0..4 {
+        let process = process.clone();
+        clients.spawn(async move {
+            let (began, mut served) = (Instant::now(), 0);
+            while began.elapsed() < span {
+                served += u64::from(process.serve().await);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            served
+        });
+    }
+    clients.join_all().await.into_iter().sum()
 }
 
 /// Calls a request, by load.

@@ -30,10 +30,13 @@ pub(super) fn api_key_header(node: &Node<'_>, report: &mut Report) -> Option<Vec
 pub(super) fn api_key_from(node: &Node<'_>, report: &mut Report) -> Option<Vec<KeySource>> {
     let items = node.items(SOURCES, report)?;
     let sources = complete(items.iter().map(|item| source(item, report)).collect())?;
-    for (at, source) in sources.iter().enumerate().filter(|(at, source)| sources[..*at].contains(source)) {
-        return items[at].wrong(format_args!("{source} stands before; expected each place once"), report);
+    match (1..sources.len()).find(|at| sources[..*at].contains(&sources[*at])) {
+        Some(at) => {
+            let fault = format_args!("{} stands before; expected each place once", sources[at]);
+            items[at].wrong(fault, report)
+        }
+        None => Some(sources),
     }
-    Some(sources)
 }
 
 fn source(node: &Node<'_>, report: &mut Report) -> Option<KeySource> {

@@ -12,6 +12,7 @@ mod clocks;
 mod cluster;
 mod clusters;
 mod codes;
+mod defaults;
 #[path = "../store/desk.rs"]
 mod desk;
 mod exact;

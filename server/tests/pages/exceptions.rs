@@ -34,6 +34,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: MEASURES,
     },
     Exception {
+        command: "cargo bench -p timebudget --bench sites",
+        instead: "cargo check -p timebudget --bench sites",
+        reason: MEASURES,
+    },
+    Exception {
         command: "cargo bench -p timebudget --bench snapshot",
         instead: "cargo check -p timebudget --bench snapshot",
         reason: MEASURES,

@@ -44,7 +44,7 @@ fn files(page: &str) -> Vec<String> {
             ("```", _) => is_fenced = false,
             (line, _) if is_fenced => extend(&mut files, &mut open, line),
             (_, Some(line)) if line.starts_with('{') || !open.is_empty() => {
-                extend(&mut files, &mut open, line)
+                extend(&mut files, &mut open, line);
             }
             _ => {}
         }

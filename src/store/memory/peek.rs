@@ -51,3 +51,27 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::units::{Tick, UnixMicros};
+
+    /// The calendars were held while a shard was waited for, and a shard's holder may wait for the calendars.
+    #[test]
+    fn who_waits_for_a_shard_does_not_hold_the_calendars() {
+        let memory = Arc::new(Memory::new(10));
+        let shard = memory.shards[0].lock();
+        let realigning = Arc::clone(&memory);
+        let now = Now { tick: Tick(0), utc: UnixMicros(0), step: 0 };
+        let thread = thread::spawn(move || realigning.realign(now));
+        thread::sleep(Duration::from_millis(50)); // Too short, and it passes without having shown anything.
+        assert!(memory.calendars.try_write_for(Duration::from_secs(10)).is_some());
+        drop(shard);
+        thread.join().unwrap();
+    }
+}

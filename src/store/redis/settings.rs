@@ -60,6 +60,9 @@ pub(super) enum OnFault {
     Refuse,
 }
 
+/// How long a request waits for an answer: long enough for a server that is well, where eight threads want two cores.
+const DEFAULT_DEADLINE: Duration = Duration::from_millis(100);
+
 /// A line of a process with running requests is published at least once a second.
 const SLOWEST_SYNC: Duration = Duration::from_secs(1);
 const QUICKEST_SYNC: Duration = Duration::from_millis(10);
@@ -95,7 +98,7 @@ impl Settings {
             socket_database: None,
             mode: SyncMode::Exact,
             sync: Duration::from_millis(250),
-            deadline: Duration::from_millis(5),
+            deadline: DEFAULT_DEADLINE,
             prefix: "tb".to_owned(),
             on_fault: OnFault::Local,
             max_accounts: Memory::DEFAULT_MAX_ACCOUNTS,

@@ -79,15 +79,21 @@ fn one_clients_refusals_by_nginx_stay_its_own() {
     assert_eq!(Client(3).statuses(proxy.address, 4), [200; 4], "{}", proxy.log());
 }
 
-/// What the page says goes wrong.
+/// What the page says goes wrong, with any status that refusals have.
 #[test]
-fn with_http_429_one_clients_refusals_are_502_for_all() {
-    let servers = servers("2 per year");
-    let asks_again = "proxy_next_upstream error http_429;";
-    let proxy = nginx(&servers, &[("proxy_next_upstream error;", asks_again)]);
-    let statuses = Client(2).statuses(proxy.address, 10);
-    assert!(statuses.contains(&502), "{statuses:?}");
-    assert_eq!(Client(3).get(proxy.address, "/", "").status, 502);
+fn where_nginx_asks_again_after_refusals_those_of_one_client_are_502_for_all() {
+    for status in [429, 503] {
+        let site = format!(
+            r#"{{ "rate_limit_trusted_proxies": ["127.0.0.1"], "rate_limit_rules": [
+                {{ "name": "few", "limits": "2 per year", "action": {{ "block": {{ "status": {status} }} }} }} ] }}"#
+        );
+        let servers = [(); 2].map(|()| Running::with_site(&site));
+        let asks_again = format!("proxy_next_upstream error http_{status};");
+        let proxy = nginx(&servers, &[("proxy_next_upstream error;", &asks_again)]);
+        let statuses = Client(2).statuses(proxy.address, 10);
+        assert!(statuses.contains(&502), "{statuses:?}");
+        assert_eq!(Client(3).get(proxy.address, "/", "").status, 502);
+    }
 }
 
 #[test]

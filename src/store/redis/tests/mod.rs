@@ -9,6 +9,7 @@ mod overflow;
 mod overshoot;
 mod process;
 mod schedules;
+mod stalled;
 mod task;
 mod troubles;
 mod world;

@@ -1,5 +1,6 @@
 //! What goes wrong between a process and its servers, without either.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -206,4 +207,18 @@ fn a_connection_that_proves_nothing_is_never_healthy() {
     }
     assert_eq!(world.peers[0].calls, asked);
     assert!((2..20).contains(&world.peers[0].connections), "{}", world.peers[0].connections);
+}
+
+/// A cap has no window that ends: its account grew with every process that ever started, and each call read all of it.
+#[test]
+fn lines_of_the_dead_leave_a_cap_after_a_minute() {
+    let mut world = World::new(URI, 3);
+    (0..3).for_each(|at| serve(&mut world, at, 1));
+    world.pass(1_000_000);
+    let lines = |world: &World| world.server.accounts.values().map(HashMap::len).collect::<Vec<_>>();
+    assert_eq!(lines(&world), [3]);
+    world.peers.truncate(1);
+    world.clock.fetch_add(61_000_000, Relaxed);
+    serve(&mut world, 0, 1);
+    assert_eq!(lines(&world), [1]);
 }
