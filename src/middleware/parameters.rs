@@ -53,25 +53,34 @@ pub fn route_parameter(request: &ServiceRequest, name: &str) -> Option<String> {
 pub(super) struct Parameters(RefCell<FastMap<u32, Option<Rc<ResourceDef>>>>);
 
 impl Parameters {
-    /// Looks at a request as closures are to see it: with its parameters, also where the router has yet to find them.
+    /// Shows closures a request with its parameters, also where the router has yet to find them; what comes back is to be
+    /// [put back](put_back) before it does.
     ///
-    /// A budget without closures looks at once, and so does one around a resource.
+    /// Nothing is done for a budget without closures, nor for one around a resource.
     #[inline]
-    pub(super) fn shown<T>(
+    pub(super) fn show(
         &self,
         request: &mut ServiceRequest,
         site: &WorkerSite,
         routes: &Routes,
-        look: impl FnOnce(&ServiceRequest) -> T,
-    ) -> T {
+    ) -> Option<Box<Path<Url>>> {
         if !site.is_computed() || request.match_info().unprocessed().is_empty() {
-            return look(request);
+            return None;
         }
-        let paths = site.site().paths;
-        match self.pattern(request, routes.of(request, paths), paths) {
-            Some(pattern) => with_parameters(request, &pattern, paths, look),
-            None => look(request),
+        self.find(request, site.site().paths, routes)
+    }
+
+    #[cold]
+    fn find(&self, request: &mut ServiceRequest, paths: Paths, routes: &Routes) -> Option<Box<Path<Url>>> {
+        let pattern = self.pattern(request, routes.of(request, paths), paths)?;
+        let mut shown = request.match_info().clone();
+        for (name, value) in matched(request, &pattern, paths) {
+            if shown.get(&name).is_none() {
+                shown.add_static(name, value);
+            }
         }
+        // The router takes the request to be its only owner, too.
+        Some(Box::new(std::mem::replace(request.match_info_mut(), shown)))
     }
 
     /// The pattern of the route of this number, if it has parameters.
@@ -88,24 +97,12 @@ impl Parameters {
     }
 }
 
-/// Looks at a request with the parameters of its route. The router, which has yet to find them, is not to find them there.
-fn with_parameters<T>(
-    request: &mut ServiceRequest,
-    pattern: &ResourceDef,
-    paths: Paths,
-    look: impl FnOnce(&ServiceRequest) -> T,
-) -> T {
-    let mut shown: Path<Url> = request.match_info().clone();
-    for (name, value) in matched(request, pattern, paths) {
-        if shown.get(&name).is_none() {
-            shown.add_static(name, value);
-        }
+/// Puts back what the router is to find: a path without parameters.
+#[inline]
+pub(super) fn put_back(request: &mut ServiceRequest, unrouted: Option<Box<Path<Url>>>) {
+    if let Some(unrouted) = unrouted {
+        *request.match_info_mut() = *unrouted;
     }
-    // The router takes the request to be its only owner, too.
-    let unrouted = std::mem::replace(request.match_info_mut(), shown);
-    let seen = look(request);
-    *request.match_info_mut() = unrouted;
-    seen
 }
 
 /// The parameters that a pattern finds in a request's path, in the first of its spellings that has them.

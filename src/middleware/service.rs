@@ -14,7 +14,7 @@ use crate::middleware::future::BudgetFuture;
 use crate::middleware::routes::Routes;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{doubles, payload, refusal, rewrite, unbelieved, watch};
+use crate::middleware::{doubles, parameters, payload, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -45,8 +45,9 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         let routes = &self.worker.routes;
-        let decide = |request: &ServiceRequest| decide(request, routes, &running);
-        let decided = routes.parameters.shown(&mut request, running.site(), routes, decide);
+        let unrouted = routes.parameters.show(&mut request, running.site(), routes);
+        let decided = decide(&request, routes, &running);
+        parameters::put_back(&mut request, unrouted);
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&running);
         if running.is_inside() {
@@ -148,10 +149,10 @@ where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
-    let admit = |request: &ServiceRequest| {
-        running.admit_rewritten(&RequestFacts::new(request, routes, running.site()), refused.report.clone())
-    };
-    let decided = routes.parameters.shown(&mut request, running.site(), routes, admit);
+    let unrouted = routes.parameters.show(&mut request, running.site(), routes);
+    let facts = RequestFacts::new(&request, routes, running.site());
+    let decided = running.admit_rewritten(&facts, refused.report.clone());
+    parameters::put_back(&mut request, unrouted);
     if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
         return fault(request);
     }

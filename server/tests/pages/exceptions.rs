@@ -44,6 +44,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: MEASURES,
     },
     Exception {
+        command: "cargo bench -p timebudget --features redis --bench redis -- deadline",
+        instead: "cargo check -p timebudget --features redis --bench redis",
+        reason: MEASURES,
+    },
+    Exception {
         command: "cargo bench -p timebudget --features redis --bench redis",
         instead: "cargo check -p timebudget --features redis --bench redis",
         reason: MEASURES,
@@ -69,7 +74,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: RELEASE,
     },
     Exception {
-        command: "cargo bench -p timebudget --features redis --bench redis [calls|latency|bytes]",
+        command: "cargo bench -p timebudget --features redis --bench redis [calls|latency|throughput|deadline|bytes]",
         instead: "cargo check -p timebudget --features redis --bench redis",
         reason: MEASURES,
     },

@@ -26,21 +26,39 @@ pub(crate) struct Command {
 /// What there is on a page, from top to bottom.
 pub(crate) fn items(page: &str) -> Vec<Item> {
     let mut items = Vec::new();
-    let mut lines = (1..).zip(page.lines());
+    let mut lines = (1..).zip(page.lines()).peekable();
     while let Some((line, text)) = lines.next() {
         if let Some(language) = text.trim_start().strip_prefix("```") {
             let block: Vec<_> = lines.by_ref().take_while(|(_, text)| text.trim() != "```").collect();
             fenced(language, &block, &mut items);
-        } else if text.starts_with("    ") && is_command(text) {
+        } else if is_indented(text) && is_command(text) {
             items.push(command(line, text.trim(), false));
-        } else if !text.starts_with("    ") {
-            // A program's name alone is a word of the sentence.
-            let spans =
-                text.split('`').skip(1).step_by(2).filter(|span| span.contains(' ') && is_command(span));
-            items.extend(spans.map(|span| command(line, span, true)));
+        } else if !is_indented(text) {
+            let mut paragraph = text.to_owned();
+            while let Some((_, more)) = lines.next_if(|(_, text)| goes_on(text)) {
+                paragraph += &format!(" {}", more.trim());
+            }
+            inline(line, &paragraph, &mut items);
         }
     }
     items
+}
+
+fn is_indented(text: &str) -> bool {
+    text.starts_with("    ")
+}
+
+/// Whether a line belongs to the paragraph before it.
+fn goes_on(text: &str) -> bool {
+    let begins_another = text.starts_with("```") || text.trim_start().starts_with(['|', '#', '-', '>']);
+    !text.trim().is_empty() && !is_indented(text) && !begins_another
+}
+
+/// The commands in a paragraph, whose spans may go over several lines. A program's name alone is a word of the sentence.
+fn inline(line: usize, paragraph: &str, items: &mut Vec<Item>) {
+    let spans = paragraph.split('`').skip(1).step_by(2);
+    let commands = spans.filter(|span| span.contains(' ') && is_command(span));
+    items.extend(commands.map(|span| command(line, span, true)));
 }
 
 fn fenced(language: &str, block: &[(usize, &str)], items: &mut Vec<Item>) {
@@ -76,7 +94,7 @@ fn command(line: usize, text: &str, is_inline: bool) -> Item {
 
 #[test]
 fn commands_are_found_wherever_they_stand() {
-    let page = "Type `cargo doc`, not `cargo`'s name.\n\n    RUST_LOG=info timebudget serve  # serves\n    timebudget = \
+    let page = "Type `cargo\ndoc`, not `cargo`'s name.\n\n    RUST_LOG=info timebudget serve  # serves\n    timebudget = \
                 { path = \"…\" }\n\n```console\n$ curl -i localhost\nHTTP/1.1 200 OK\n$ ./dev help\n```\n";
     let found: Vec<_> = items(page).into_iter().map(|item| format!("{item:?}")).collect();
     assert_eq!(found.len(), 4, "{found:?}");
