@@ -38,9 +38,13 @@ pub(super) fn text(path: &Path) -> io::Result<String> {
 
 /// The stamp of a file in a directory of sites; `None` if there is no such file.
 ///
-/// What is no file, and would never end or wait for somebody who writes, is an error.
+/// What is no file, and would never end or wait for somebody who writes, is an error, and so is a link to no file: rules that
+/// were meant to be there are not to be taken for none.
 pub(super) fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            Err(io::Error::other("a link to a file that there is not"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
         Ok(of) if of.is_file() && of.len() > LARGEST => Err(io::Error::other("larger than 16 MiB")),
