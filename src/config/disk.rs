@@ -117,3 +117,8 @@ fn is_fresh(changed: i128) -> bool {
     let step = if is_coarse { COARSE_STEP_NANOS } else { STEP_NANOS };
     i128::from(clock::wall_clock().0) * 1_000 - changed < step
 }
+
+/// The fault of a file that is there but cannot be read.
+pub(super) fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
+}
