@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_no_utf8_is_replaced_in_a_query_and_no_cookie() {
         assert_eq!(of_query("q=%FF", "q").as_deref(), Some("\u{fffd}"));
-        assert_eq!(of_cookies(b"q=%FF; q=1; q%FF=2", "q").collect::<Vec<_>>(), [b"1"]);
+        assert_eq!(of_cookies(b"q=%FF; q=1; q%FF=2", "q").collect::<Vec<_>>(), [&b"1"[..]]);
     }
 
     #[test]
