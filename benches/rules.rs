@@ -111,8 +111,6 @@ impl Facts for Request {
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let field = str::from_utf8(self.header("cookie")?).ok()?;
-        let value = parameter::of_cookies(field, name).next()?;
-        Some(Cow::Owned(value.into_owned().into_bytes()))
+        parameter::of_cookies(self.header("cookie")?, name).next()
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process};
-use crate::config::directory::{self, COMMON, Found, unreadable};
+use crate::config::directory::{self, COMMON, Found};
+use crate::config::disk::unreadable;
 use crate::config::hosts_asked::{suspect_hosts, suspect_hosts_of_sites};
 use crate::config::layer::{Layer, Scope};
 use crate::config::on_error::WrongSite;

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::environment::Environment;
-use crate::config::files::Files;
 use crate::config::hosts_asked::suspect_hosts;
 use crate::config::layer::{Layer, Scope};
 use crate::config::options::Options;
@@ -51,21 +50,6 @@ impl Configuration {
         report.begin(SITE_FILE);
         let layer = Layer::read(text, Scope::Site, &mut report);
         Self::of_layer(layer, &options.environment, report)
-    }
-
-    /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
-    ///
-    /// All or nothing; [`Files`] are for those who want to go on without a site whose own file is wrong.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the files or the environment.
-    pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let read = Files::of_dir(dir, options).read()?;
-        match read.errors() {
-            None => Ok(read),
-            Some(errors) => Err(errors),
-        }
     }
 
     /// All that is wrong with sites, and what is named and not there; `None` if everything is right.

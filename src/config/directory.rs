@@ -107,8 +107,3 @@ fn places(dir: &Path) -> io::Result<Vec<Place>> {
     }
     Ok(places)
 }
-
-/// The fault of a file that is there but cannot be read.
-pub(super) fn unreadable(error: &io::Error) -> String {
-    format!("cannot be read: {error}")
-}

@@ -38,9 +38,13 @@ pub(super) fn text(path: &Path) -> io::Result<String> {
 
 /// The stamp of a file in a directory of sites; `None` if there is no such file.
 ///
-/// What is no file, and would never end or wait for somebody who writes, is an error.
+/// What is no file, and would never end or wait for somebody who writes, is an error, and so is a link to no file: rules that
+/// were meant to be there are not to be taken for none.
 pub(super) fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            Err(io::Error::other("a link to a file that there is not"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
         Ok(of) if of.is_file() && of.len() > LARGEST => Err(io::Error::other("larger than 16 MiB")),
@@ -112,4 +116,9 @@ fn is_fresh(changed: i128) -> bool {
     let is_coarse = changed % 1_000_000_000 == 0;
     let step = if is_coarse { COARSE_STEP_NANOS } else { STEP_NANOS };
     i128::from(clock::wall_clock().0) * 1_000 - changed < step
+}
+
+/// The fault of a file that is there but cannot be read.
+pub(super) fn unreadable(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde_json::Error;
 use serde_json::value::RawValue;
 
-use crate::config::json::Members;
+use crate::config::members::Members;
 
 /// The words that Python writes, each with a number of the same length.
 const WORDS: [(&str, &str); 3] = [("NaN", "0.0"), ("Infinity", "0.000000"), ("-Infinity", "-0.000000")];

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::config::clients::API_KEY_FROM;
-use crate::config::layer::{DOMAINS, HOSTS, Layer, NOW, OF_ALL, ON_ERROR, SITE_HEADER, TRUSTED_HOPS};
+use crate::config::layer::Layer;
+use crate::config::names::{DOMAINS, HOSTS, NOW, OF_ALL, ON_ERROR, SITE_HEADER, TRUSTED_HOPS};
 use crate::config::origin::{Entry, Origin};
 
 impl Layer {

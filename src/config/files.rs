@@ -97,3 +97,20 @@ impl Files {
         Self { place, options: options.clone(), remembered: Remembered::default(), past: Past::default() }
     }
 }
+
+impl Configuration {
+    /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
+    ///
+    /// All or nothing; [`Files`] are for those who want to go on without a site whose own file is wrong.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the files or the environment.
+    pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
+        let read = Files::of_dir(dir, options).read()?;
+        match read.errors() {
+            None => Ok(read),
+            Some(errors) => Err(errors),
+        }
+    }
+}

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::Error;
 
 use crate::config::address::{forwarded_header, header_name, ipv6_prefix, trusted_hops, trusted_proxies};
-use crate::config::clients::{API_KEY_FROM, ClientLayer};
+use crate::config::clients::ClientLayer;
 use crate::config::condition::exemption;
 use crate::config::document::{Document, Value};
 use crate::config::headers::policy;
 use crate::config::hosts::{Claimed, domains, hosts};
 use crate::config::json::{Json, Unreadable};
+use crate::config::names::{DOMAINS, HOSTS, NOW, OF_ALL, ON_ERROR, PREFIX, SITE_HEADER, STORE, TRUSTED_HOPS};
 use crate::config::node::{Node, TWICE, unknown};
 use crate::config::on_error::{OnError, on_error};
 use crate::config::origin::Origin;
@@ -31,51 +32,6 @@ use crate::model::rule::Rule;
 use crate::model::site::Site;
 use crate::model::zone::Zone;
 use crate::store::StoreUri;
-
-/// Keys that begin so are ours, known or not.
-const PREFIX: &str = "rate_limit";
-
-/// The keys that this version reads, in the order in which they are shown.
-pub(super) const NOW: [&str; 24] = [
-    "time_zone",
-    "rate_limit",
-    "rate_limit_rules",
-    "rate_limit_headers",
-    "rate_limit_exempt",
-    "rate_limit_paths",
-    "rate_limit_trusted_proxies",
-    TRUSTED_HOPS,
-    "rate_limit_forwarded_header",
-    "rate_limit_ipv6_prefix",
-    "rate_limit_identity",
-    "rate_limit_country",
-    "rate_limit_region",
-    "rate_limit_api_keys",
-    API_KEY_FROM,
-    "rate_limit_api_key_header",
-    "rate_limit_tiers",
-    "rate_limit_groups",
-    "rate_limit_users",
-    "rate_limit_overrides",
-    HOSTS,
-    STORE,
-    ON_ERROR,
-    SITE_HEADER,
-];
-
-/// The keys that are read in the common file only, for they concern all sites.
-pub(super) const OF_ALL: [&str; 3] = [STORE, ON_ERROR, SITE_HEADER];
-
-pub(super) const STORE: &str = "rate_limit_store";
-pub(super) const TRUSTED_HOPS: &str = "rate_limit_trusted_hops";
-pub(super) const ON_ERROR: &str = "rate_limit_on_error";
-pub(super) const SITE_HEADER: &str = "rate_limit_site_header";
-
-/// The key that is read in the files of sites only.
-pub(super) const HOSTS: &str = "rate_limit_hosts";
-
-/// The key in which bench keeps a site's further names.
-pub(super) const DOMAINS: &str = "domains";
 
 /// Whose file it is; the key `default_site` is ours in the common file only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

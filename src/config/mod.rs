@@ -26,6 +26,8 @@ mod json;
 mod key;
 mod layer;
 mod limits;
+mod members;
+mod names;
 mod node;
 mod number;
 mod on_error;
@@ -52,7 +54,7 @@ mod unknown_hosts;
 
 use std::path::Path;
 
-use crate::config::directory::unreadable;
+use crate::config::disk::unreadable;
 use crate::config::hosts_asked::suspect_hosts;
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::Report;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::layer::TRUSTED_HOPS;
+use crate::config::names::TRUSTED_HOPS;
 use crate::config::node::member_place;
 use crate::config::report::Report;
 use crate::model::client_address::HOPS_AND_PROXIES;

@@ -6,8 +6,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::directory::unreadable;
-use crate::config::disk::{self, Stamp};
+use crate::config::disk::{self, Stamp, unreadable};
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::{Findings, Report};
 use crate::model::zone::Zone;

@@ -1,7 +1,8 @@
 //! What becomes of requests for hosts that have no site, and of sites that no request can ask for.
 
 use crate::config::directory::site_name;
-use crate::config::layer::{Layer, SITE_HEADER};
+use crate::config::layer::Layer;
+use crate::config::names::SITE_HEADER;
 use crate::config::problem::Problem;
 use crate::config::report::Report;
 use crate::config::standing::Standing;

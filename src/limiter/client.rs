@@ -162,7 +162,7 @@ impl Facts for Client<'_> {
         self.facts.identity()
     }
 
-    fn told_by_proxy(&self, header: &str) -> Vec<&str> {
+    fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {
         self.facts.told_by_proxy(header)
     }
 
@@ -184,7 +184,7 @@ impl Facts for Client<'_> {
 
     fn region(&self) -> Option<Region> {
         *self.region.get_or_init(|| match self.site.clients.region_source()? {
-            CountrySource::Header(name) => match self.facts.told_by_proxy(name)[..] {
+            CountrySource::Header(name) => match &self.facts.told_by_proxy(name)[..] {
                 [code] => Region::told(code.trim(), self.country()),
                 _ => None,
             },
@@ -194,7 +194,7 @@ impl Facts for Client<'_> {
 
     fn country(&self) -> Option<Country> {
         *self.country.get_or_init(|| match self.site.clients.country.as_ref()? {
-            CountrySource::Header(name) => match self.facts.told_by_proxy(name)[..] {
+            CountrySource::Header(name) => match &self.facts.told_by_proxy(name)[..] {
                 [code] => Country::new(code.trim()),
                 _ => None,
             },
@@ -275,10 +275,10 @@ mod tests {
             Some(Identity::new("user").in_groups(["b", "a", "b"]))
         }
 
-        fn told_by_proxy(&self, header: &str) -> Vec<&str> {
+        fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {
             match header {
-                "X-Country" => vec!["fr"],
-                "X-Region" => vec!["idf"],
+                "X-Country" => vec!["fr".into()],
+                "X-Region" => vec!["idf".into()],
                 _ => Vec::new(),
             }
         }
@@ -311,7 +311,10 @@ mod tests {
         assert!(client.any_cookie("a", &mut |value| value == b"other cookie"));
         assert!(client.any_query("a", &mut |value| value == b"other query"));
         assert_eq!(client.paths(), Paths::Exact);
-        assert_eq!((client.identity(), client.told_by_proxy("X-Country")), (Told.identity(), vec!["fr"]));
+        assert_eq!(
+            (client.identity(), client.told_by_proxy("X-Country")),
+            (Told.identity(), vec!["fr".into()])
+        );
         assert_eq!(client.request().and_then(|request| request.downcast_ref()), Some(&"request"));
         assert_eq!((client.user(), client.groups()), (Some("user"), &["a".to_owned(), "b".to_owned()][..]));
         assert_eq!((client.country(), client.is_authenticated()), (Country::new("FR"), true));

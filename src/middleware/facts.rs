@@ -41,11 +41,10 @@ impl<'a> RequestFacts<'a> {
         self.request.peer_addr().map(|address| address.ip())
     }
 
-    /// The lines of cookies; none if one is no UTF-8, for then applications are given no cookie at all.
-    fn cookie_fields(&self) -> impl Iterator<Item = &str> {
-        let lines = || self.request.headers().get_all(COOKIE).map(|line| str::from_utf8(line.as_bytes()));
-        let are_text = lines().all(|line| line.is_ok());
-        lines().filter_map(Result::ok).filter(move |_| are_text)
+    /// The lines of cookies. Of lines that are no UTF-8 applications are given no cookie at all; but who reads the header
+    /// itself, or stands behind a proxy, sees others' beside.
+    fn cookie_fields(&self) -> impl Iterator<Item = &[u8]> {
+        self.request.headers().get_all(COOKIE).map(HeaderValue::as_bytes)
     }
 
     /// The client's address, which a trusted peer tells.
@@ -91,13 +90,12 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let value = self.cookie_fields().find_map(|field| parameter::of_cookies(field, name).next());
-        value.map(into_bytes)
+        self.cookie_fields().find_map(|field| parameter::of_cookies(field, name).next())
     }
 
     fn any_cookie(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
         let mut fields = self.cookie_fields();
-        fields.any(|field| parameter::of_cookies(field, name).any(|value| is_wanted(value.as_bytes())))
+        fields.any(|field| parameter::of_cookies(field, name).any(|value| is_wanted(&value)))
     }
 
     fn query(&self, name: &str) -> Option<Cow<'_, [u8]>> {
@@ -117,13 +115,11 @@ impl Facts for RequestFacts<'_> {
         self.hooks?.identity.as_ref()?(self.request)
     }
 
-    fn told_by_proxy(&self, header: &str) -> Vec<&str> {
+    fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {
         if !self.site.addresses.trusts(self.peer()) {
             return Vec::new();
         }
-        let lines = self.request.headers().get_all(header);
-        // A line that is no text may be the proxy's own, and the others a client's: then nothing is believed.
-        lines.map(|line| str::from_utf8(line.as_bytes())).collect::<Result<_, _>>().unwrap_or_default()
+        self.request.headers().get_all(header).map(|line| text(line.as_bytes())).collect()
     }
 
     fn request(&self) -> Option<&dyn Any> {
@@ -134,6 +130,14 @@ impl Facts for RequestFacts<'_> {
         let route = self.route.get().unwrap_or_else(|| self.routes.of(self.request, self.site.paths));
         self.route.set(Some(route));
         route
+    }
+}
+
+/// A field as text: UTF-8, else ISO 8859-1. No two that are no UTF-8 become one.
+fn text(field: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(field) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(field.iter().map(|byte| char::from(*byte)).collect()),
     }
 }
 

@@ -38,6 +38,7 @@
 mod body;
 mod budget_builder;
 mod built;
+mod built_anew;
 mod closures;
 mod current;
 mod detached;

@@ -12,8 +12,6 @@ use foldhash::HashMap as FastMap;
 use percent_encoding::percent_decode_str;
 
 use crate::middleware::route;
-use crate::middleware::routes::Routes;
-use crate::middleware::worker::WorkerSite;
 use crate::model::path::Paths;
 
 /// How many routes a worker remembers; of more it asks the application each time.
@@ -53,26 +51,15 @@ pub fn route_parameter(request: &ServiceRequest, name: &str) -> Option<String> {
 pub(super) struct Parameters(RefCell<FastMap<u32, Option<Rc<ResourceDef>>>>);
 
 impl Parameters {
-    /// Shows closures a request with its parameters, also where the router has yet to find them; what comes back is to be
-    /// [put back](put_back) before it does.
-    ///
-    /// Nothing is done for a budget without closures, nor for one around a resource.
-    #[inline]
+    /// Shows the parameters of a request of this route; what comes back is to be [put back](put_back) before the router sees it.
+    #[cold]
     pub(super) fn show(
         &self,
         request: &mut ServiceRequest,
-        site: &WorkerSite,
-        routes: &Routes,
+        route: u32,
+        paths: Paths,
     ) -> Option<Box<Path<Url>>> {
-        if !site.is_computed() || request.match_info().unprocessed().is_empty() {
-            return None;
-        }
-        self.find(request, site.site().paths, routes)
-    }
-
-    #[cold]
-    fn find(&self, request: &mut ServiceRequest, paths: Paths, routes: &Routes) -> Option<Box<Path<Url>>> {
-        let pattern = self.pattern(request, routes.of(request, paths), paths)?;
+        let pattern = self.pattern(request, route, paths)?;
         let mut shown = request.match_info().clone();
         for (name, value) in matched(request, &pattern, paths) {
             if shown.get(&name).is_none() {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::hash::{BuildHasher as _, Hasher as _};
 
-use actix_web::dev::ServiceRequest;
+use actix_web::dev::{Path, ServiceRequest, Url};
 use actix_web::http::Method;
 use foldhash::fast::FixedState;
 
@@ -22,7 +22,7 @@ pub(super) struct Routes {
     last: RefCell<(Method, String, u32)>,
     by_path: RefCell<Box<[(u64, u32)]>>,
     /// Which of them closures ask for parameters of.
-    pub(super) parameters: Parameters,
+    parameters: Parameters,
 }
 
 impl Default for Routes {
@@ -48,6 +48,23 @@ impl Routes {
             last.2 = self.look_up(request, paths);
         }
         last.2
+    }
+
+    /// Shows closures a request with its parameters, also where the router has yet to find them; what comes back is to be
+    /// [put back](crate::middleware::parameters::put_back) before it does.
+    ///
+    /// Nothing is done for a budget around a resource, whose requests have been routed.
+    #[inline]
+    pub(super) fn show_parameters(
+        &self,
+        request: &mut ServiceRequest,
+        paths: Paths,
+    ) -> Option<Box<Path<Url>>> {
+        if request.match_info().unprocessed().is_empty() {
+            return None;
+        }
+        let route = self.of(request, paths);
+        self.parameters.show(request, route, paths)
     }
 
     fn look_up(&self, request: &ServiceRequest, paths: Paths) -> u32 {

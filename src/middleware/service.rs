@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
+use actix_web::dev::{Path, Service, ServiceRequest, ServiceResponse, Url, forward_ready};
 
 use crate::limiter::{Decision, Question, Refusal};
 use crate::middleware::body::BudgetBody;
@@ -13,7 +13,7 @@ use crate::middleware::facts::RequestFacts;
 use crate::middleware::future::BudgetFuture;
 use crate::middleware::routes::Routes;
 use crate::middleware::running::{Guard, Running};
-use crate::middleware::worker::Worker;
+use crate::middleware::worker::{Worker, WorkerSite};
 use crate::middleware::{doubles, parameters, payload, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
@@ -45,7 +45,7 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let running = Rc::new(Running::new(self.worker.site(&request), current::current()));
         let routes = &self.worker.routes;
-        let unrouted = routes.parameters.show(&mut request, running.site(), routes);
+        let unrouted = shown(&mut request, running.site(), routes);
         let decided = decide(&request, routes, &running);
         parameters::put_back(&mut request, unrouted);
         // Not earlier: while it is decided, the application's code may look at what it watches.
@@ -149,7 +149,7 @@ where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
-    let unrouted = routes.parameters.show(&mut request, running.site(), routes);
+    let unrouted = shown(&mut request, running.site(), routes);
     let facts = RequestFacts::new(&request, routes, running.site());
     let decided = running.admit_rewritten(&facts, refused.report.clone());
     parameters::put_back(&mut request, unrouted);
@@ -166,6 +166,12 @@ where
             Err(_) => fault(request),
         }
     }))
+}
+
+/// Shows the application's closures a request with its parameters, if the site has closures.
+#[inline]
+fn shown(request: &mut ServiceRequest, site: &WorkerSite, routes: &Routes) -> Option<Box<Path<Url>>> {
+    if site.is_computed() { routes.show_parameters(request, site.site().paths) } else { None }
 }
 
 /// Answers a request of which nobody knows whether it may be served.

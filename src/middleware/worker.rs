@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderValue};
 
 use crate::limiter::Limiter;
 use crate::middleware::built::Built;
-use crate::middleware::doubles;
+use crate::middleware::built_anew;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::routes::Routes;
 use crate::middleware::told::LastRefusal;
@@ -127,7 +127,7 @@ impl Worker {
         if seen != version {
             *view = View::new(self.sites.table(), Arc::clone(&view.hooks));
             if seen == NEVER {
-                doubles::meet(&self.built, &self.sites, request);
+                built_anew::meet(&self.built, &self.sites, request);
             }
         }
         view.site(request)

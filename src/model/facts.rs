@@ -79,7 +79,9 @@ pub trait Facts {
     }
 
     /// The values of a header's lines, if the peer is a trusted proxy; of any other peer nothing is believed.
-    fn told_by_proxy(&self, _header: &str) -> Vec<&str> {
+    ///
+    /// What is no UTF-8 is ISO 8859-1, as fields of HTTP once were.
+    fn told_by_proxy(&self, _header: &str) -> Vec<Cow<'_, str>> {
         Vec::new()
     }
 

@@ -1,5 +1,6 @@
 //! Identities: who a client is, as somebody who knows tells it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Who a client is: a user and the groups that the user is in.
@@ -45,11 +46,11 @@ impl Identity {
     /// ```
     /// use timebudget::model::identity::Identity;
     /// let alice = Identity::new("alice").in_groups(["staff", "vips"]);
-    /// assert_eq!(Identity::of_lines(&[" alice "], &["staff,,", "vips"]), Some(alice));
-    /// assert_eq!(Identity::of_lines(&["alice", "mallory"], &[]), None);
-    /// assert_eq!(Identity::of_lines(&[""], &["vips"]), None);
+    /// assert_eq!(Identity::of_lines(&[" alice ".into()], &["staff,,".into(), "vips".into()]), Some(alice));
+    /// assert_eq!(Identity::of_lines(&["alice".into(), "mallory".into()], &[]), None);
+    /// assert_eq!(Identity::of_lines(&["".into()], &["vips".into()]), None);
     /// ```
-    pub fn of_lines(users: &[&str], groups: &[&str]) -> Option<Self> {
+    pub fn of_lines(users: &[Cow<'_, str>], groups: &[Cow<'_, str>]) -> Option<Self> {
         let [user, others @ ..] = users else { return None };
         let user = user.trim();
         if user.is_empty() || others.iter().any(|other| other.trim() != user) {

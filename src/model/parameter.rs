@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode, percent_decode_str};
 
 /// The value of the last parameter of that name in a query, decoded as forms are.
 ///
@@ -28,24 +28,41 @@ pub fn all_of_query<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<
 }
 
 /// The values of all cookies of that name in a `Cookie` field, as applications read them: percent-decoded, without
-/// quotation marks around them. What is no UTF-8 when it is decoded is no cookie.
+/// quotation marks around them. A cookie with an escape that makes it no UTF-8 is none; one that is written in other bytes is
+/// one of bytes, and hides no other.
 ///
 /// # Examples
 ///
 /// ```
 /// use timebudget::model::parameter::of_cookies;
-/// let values: Vec<_> = of_cookies("a=1; session=\"%61bc\"; session=x; session=%ff", "session").collect();
-/// assert_eq!(values, ["abc", "x"]);
-/// assert_eq!(of_cookies("a=1; b", "b").next(), None);
+/// let values: Vec<_> = of_cookies(b"a=1; session=\"%61bc\"; session=%ff; session=\xff", "session").collect();
+/// assert_eq!(values, [&b"abc"[..], b"\xff"]);
+/// assert_eq!(of_cookies(b"a=1; b", "b").next(), None);
 /// ```
-pub fn of_cookies<'a>(field: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
-    field.split(';').filter_map(move |pair| {
-        let (found, value) = pair.split_once('=')?;
-        let is_it = percent_decode_str(found.trim()).decode_utf8().ok()? == name;
-        let value = unquoted(value.trim()).trim();
-        // One without a name, written as such, is none.
-        (is_it && !found.trim().is_empty()).then(|| percent_decode_str(value).decode_utf8().ok())?
+pub fn of_cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    let pairs = field.split(|byte| *byte == b';');
+    pairs.filter_map(move |pair| {
+        str::from_utf8(pair).map_or_else(|_| of_bytes(pair, name), |pair| of_text(pair, name))
     })
+}
+
+/// The value of a cookie, if it has that name.
+fn of_text<'a>(pair: &'a str, name: &str) -> Option<Cow<'a, [u8]>> {
+    let (found, value) = pair.split_once('=')?;
+    let is_it = percent_decode_str(found.trim()).decode_utf8().ok()? == name;
+    let value = unquoted(value.trim()).trim();
+    // One without a name, written as such, is none.
+    let value = (is_it && !found.trim().is_empty()).then(|| percent_decode_str(value));
+    value.filter(|value| value.clone().decode_utf8().is_ok()).map(Cow::from)
+}
+
+/// The same of one that is no UTF-8.
+fn of_bytes<'a>(pair: &'a [u8], name: &str) -> Option<Cow<'a, [u8]>> {
+    let equals = pair.iter().position(|byte| *byte == b'=')?;
+    let (found, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
+    let is_it = !found.is_empty() && Cow::from(percent_decode(found)) == name.as_bytes();
+    let inner = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
+    is_it.then(|| percent_decode(inner.trim_ascii()).into())
 }
 
 /// The value of a pair, if it has that name. Names are compared decoded, or another spelling would hide a parameter.
@@ -78,13 +95,20 @@ mod tests {
     #[test]
     fn a_plus_is_a_space_in_a_query_only() {
         assert_eq!(of_query("q=a+b", "q").as_deref(), Some("a b"));
-        assert_eq!(of_cookies("q=a+b", "q").next().as_deref(), Some("a+b"));
+        assert_eq!(of_cookies(b"q=a+b", "q").next().as_deref(), Some(&b"a+b"[..]));
     }
 
     #[test]
     fn what_is_no_utf8_is_replaced_in_a_query_and_no_cookie() {
         assert_eq!(of_query("q=%FF", "q").as_deref(), Some("\u{fffd}"));
-        assert_eq!(of_cookies("q=%FF; q=1; q%FF=2", "q").collect::<Vec<_>>(), ["1"]);
+        assert_eq!(of_cookies(b"q=%FF; q=1; q%FF=2", "q").collect::<Vec<_>>(), [&b"1"[..]]);
+    }
+
+    #[test]
+    fn a_cookie_of_other_bytes_is_one_of_bytes_and_hides_no_other() {
+        let field = b"a=\xe9; q\xe9=1; =\xe9; q = \"\xe9%20\" ;\xe9; %71=2; q=\"\xe8";
+        let values: Vec<_> = of_cookies(field, "q").collect();
+        assert_eq!(values, [&b"\xe9 "[..], b"2", b"\"\xe8"]);
     }
 
     #[test]
@@ -96,7 +120,7 @@ mod tests {
     #[test]
     fn a_value_without_escapes_is_borrowed() {
         assert!(matches!(of_query("a=1&q=wine", "q"), Some(Cow::Borrowed("wine"))));
-        assert!(matches!(of_cookies("a=1;q=\"wine\"", "q").next(), Some(Cow::Borrowed("wine"))));
+        assert!(matches!(of_cookies(b"a=1;q=\"wine\"", "q").next(), Some(Cow::Borrowed(b"wine"))));
     }
 
     #[test]
@@ -107,7 +131,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "[a-c=&;%+\"0-9F\u{e9} ]{0,40}", name in "[a-c]{0,2}") {
-            let _ = (of_query(&text, &name), of_cookies(&text, &name).count());
+            let _ = (of_query(&text, &name), of_cookies(text.as_bytes(), &name).count());
         }
     }
 }

@@ -223,3 +223,27 @@ fn what_is_no_file_and_would_never_end_is_that_sites_mistake() {
         assert!(errors.ends_with(&format!("site_config.json: cannot be read: {fault}")), "{errors}");
     }
 }
+
+/// A link whose file is not there was no site file: the site was charged to whoever answers for unknown hosts.
+#[cfg(unix)]
+#[test]
+fn a_link_to_no_file_is_that_sites_mistake() {
+    let dir = Directory::with(
+        "dangling",
+        &[
+            ("common_site_config.json", "{}"),
+            ("a.example/site_config.json", "{}"),
+            ("b.example/apps.txt", ""),
+        ],
+    );
+    fs::create_dir_all(dir.0.join("c.example")).unwrap();
+    dir.link("elsewhere.json", "c.example/site_config.json");
+    let read = Files::of_dir(&dir.0, &Options::default()).read().unwrap();
+    let [wrong] = &read.loaded.wrong[..] else { panic!("one is wrong: {:?}", read.loaded.wrong) };
+    let errors = wrong.errors.to_string();
+    assert_eq!(wrong.site, "c.example");
+    assert!(
+        errors.ends_with("site_config.json: cannot be read: a link to a file that there is not"),
+        "{errors}"
+    );
+}

@@ -167,8 +167,7 @@ fn fields() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let cookie = bytes(
         r#"(?-u)Cookie: ?((key|k%65y|x|k\xc3\xa9y| key )=?("?([ab ]|%61|%FF|\xc3\xa9|"){0,2}"?)(;|; |;;)){0,3}"#,
     );
-    let no_text = bytes(r"(?-u)Cookie: key=[ab]; x=[\x80\xe9]");
-    prop::collection::vec(prop_oneof![4 => header, 4 => cookie, 1 => no_text], 0..3)
+    prop::collection::vec(prop_oneof![header, cookie], 0..3)
 }
 
 fn sent() -> impl Strategy<Value = Sent> {

@@ -82,6 +82,25 @@ async fn two_lines_that_name_different_users_name_none() {
     assert_eq!(ask(&mut client, "X-Forwarded-User: mallory\r\n").await, 200, "mallory has spent nothing");
 }
 
+/// A user whose name a proxy passes in ISO 8859-1 was nobody: one account with all others, or none with `missing: "skip"`.
+#[actix_web::test]
+async fn a_user_whose_name_is_no_utf8_is_a_user() {
+    let world = World::new();
+    let mut client = behind_proxy(&world, r#""key": ["user", "groups"], "missing": "skip""#).connect().await;
+    let lines: [(&[u8], u16); 6] = [
+        (b"jos\xe9\r\nX-Forwarded-Groups: a", 200),
+        (b"jos\xe9\r\nX-Forwarded-Groups: a", 429),
+        (b"jos\xe8\r\nX-Forwarded-Groups: a", 200),
+        (b"jos\xe9\r\nX-Forwarded-Groups: \xe9t\xe9", 200),
+        (b"jos\xe9\r\nX-Forwarded-Groups: \xe9t\xe9", 429),
+        ("josé\r\nX-Forwarded-Groups: a".as_bytes(), 429),
+    ];
+    for (value, status) in lines {
+        client.send([b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-User: ", value, b"\r\n\r\n"].concat()).await;
+        assert_eq!(client.answer().await.status, status, "{}", value.escape_ascii());
+    }
+}
+
 #[actix_web::test]
 async fn groups_come_by_commas_and_lines_and_in_any_order() {
     let world = World::new();

@@ -85,8 +85,26 @@ async fn a_strange_cookie_hides_no_other() {
     for (line, status) in lines.iter().zip([200, 429, 429, 429]) {
         assert_eq!(ask(&mut client, "/", line.as_bytes()).await, status, "{line}");
     }
-    // Of such a line an application is given no cookie either.
-    assert_eq!(ask(&mut client, "/", b"Cookie: sid=abc; name=jos\xe9").await, 200);
+}
+
+/// The same letter in ISO 8859-1 hid every cookie of all lines: with `missing: "skip"` such a client was not limited.
+#[actix_web::test]
+async fn a_cookie_that_is_no_utf8_hides_no_other_and_is_a_key() {
+    let world = World::new();
+    let file = by(r#""key": "cookie:sid", "missing": "skip", "limits": "1 per hour""#);
+    let mut client = start(world.budget_of(&file), false).connect().await;
+    let lines: [&[u8]; 7] = [
+        b"Cookie: sid=abc; name=jos\xe9",
+        b"Cookie: name=jos\xe9\r\nCookie: sid=abc",
+        b"Cookie: \xff; =\xe9; sid\xe9=x; s%69d = \"abc\"",
+        b"Cookie: sid=jos\xe9",
+        b"Cookie: sid=jos\xe8",
+        b"Cookie: a=b; sid=\"jos\xe9\"",
+        b"Cookie: sid=%ff; name=jos\xe9",
+    ];
+    for (line, status) in lines.iter().zip([200, 429, 429, 200, 200, 429, 200]) {
+        assert_eq!(ask(&mut client, "/", line).await, status, "{}", line.escape_ascii());
+    }
 }
 
 #[actix_web::test]
@@ -175,6 +193,20 @@ async fn an_escaped_slash_is_one_unless_routes_tell_them_apart() {
         ("/else/where", 429),
     ] {
         assert_eq!(ask(&mut client, target, b"X: y").await, status, "{target}");
+    }
+}
+
+/// Where a path had more than 32 slashes, escaped ones were slashes, and it passed the rule on its route's pages.
+#[actix_web::test]
+async fn no_number_of_escaped_slashes_passes_a_rule_on_one_segment() {
+    for count in [1, 31, 33, 500] {
+        for condition in [r#"{"glob": "/search/*"}"#, r#"{"regex": "^/search/[^/]+$"}"#] {
+            let world = World::new();
+            let file = by(&format!(r#""when": {{"path": {condition}}}, "limits": "0 per hour""#));
+            let mut client = start(world.budget_of(&file), false).connect().await;
+            let target = format!("/search/a{}", "%2Fa".repeat(count));
+            assert_eq!(ask(&mut client, &target, b"X: y").await, 429, "{condition} {count}");
+        }
     }
 }
 

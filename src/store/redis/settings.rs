@@ -8,9 +8,8 @@ use super::topology::Topology;
 use crate::model::key::KeyHasher;
 use crate::store::memory::Memory;
 use crate::store::uri::error::{UriFault, beginning};
-use crate::store::uri::parameter::{duration, max_accounts, one_of, text};
+use crate::store::uri::parameter::{PREFIX_EXPECTED, duration, is_prefix, max_accounts, one_of, text};
 use crate::store::uri::parts::decoded;
-use crate::store::uri::{PREFIX_EXPECTED, is_prefix};
 
 /// Where the servers are and how they are spoken to.
 #[derive(Clone, PartialEq, Eq)]
