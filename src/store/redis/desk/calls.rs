@@ -42,12 +42,11 @@ impl Desk {
     /// Calls the exchange, with this process's lines of the accounts and with the candidates.
     pub(super) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
         let number = self.ledgers.take_numbers(accounts.len());
-        let sent: Vec<Own> = accounts.iter().map(|account| self.ledgers.own(*account, self.now)).collect();
+        let (sent, gives_back) = self.take_lines(accounts);
         let questions: Vec<_> = candidates.iter().map(|candidate| candidate.question(accounts)).collect();
         let prefix = &self.ledgers.settings.prefix;
         let arguments = exchange::arguments(prefix, self.ledgers.process, number, &sent, &questions);
         let claims = questions.into_iter().map(|question| question.claims.len()).collect();
-        let gives_back = self.note_sent(&sent);
         let (sent_at, returns) = (self.now.tick, self.ledgers.returns());
         let candidates = candidates.into_iter().map(Some).collect();
         self.calls.insert(number, Call { sent, sent_at, returns, gives_back, candidates, claims });
@@ -78,14 +77,17 @@ impl Desk {
         }
     }
 
-    /// Notes that lines are sent; says whether one of them gives something back.
-    fn note_sent(&mut self, sent: &[Own]) -> bool {
+    /// This process's lines, which are sent now; says whether one of them gives something back.
+    fn take_lines(&mut self, accounts: &[Account]) -> (Vec<Own>, bool) {
         let mut gives_back = false;
-        for own in sent {
-            self.busy.insert(own.account);
-            gives_back |= self.ledgers.note_sent(own, self.now);
-        }
-        gives_back
+        let take = |account: &Account| {
+            self.busy.insert(*account);
+            let (own, returns) = self.ledgers.take_line(*account, self.now);
+            gives_back |= returns;
+            own
+        };
+        let lines = accounts.iter().map(take).collect();
+        (lines, gives_back)
     }
 
     fn conclude(&mut self, call: Call, answer: Answer) {

@@ -22,6 +22,9 @@ const CLEAR_WITHIN: Micros = Micros(500_000);
 /// Calls in a row that were late before no more requests are made to wait.
 const MOST_MISSES: u32 = 3;
 
+/// After how long a late call is no sign of anything any more.
+const FORGIVEN_AFTER: Micros = Micros(60_000_000);
+
 /// How long a server of a cluster that did not answer is left alone at least; twice as long at most.
 const AVOID_FOR: Micros = Micros(250_000);
 
@@ -135,6 +138,11 @@ impl Health {
             (misses.count, misses.noticed_at) = (misses.count + 1, now);
         }
         misses.count >= MOST_MISSES || now.since(sent_at).0 >= deadline.0 * u64::from(MOST_MISSES)
+    }
+
+    /// Forgets late calls of servers that have not been asked since: of a cluster's, each home of accounts is one.
+    fn forgive(&mut self, now: Tick) {
+        self.misses.retain(|_, misses| now.since(misses.noticed_at) < FORGIVEN_AFTER);
     }
 
     /// Lets trouble that comes back soon after it was over be over later: a standing one is not logged again and again.
@@ -275,6 +283,7 @@ impl Desk {
         if self.health.beating || now.since(self.health.beat_at) < BEAT_EVERY {
             return;
         }
+        self.health.forgive(now);
         (self.health.beating, self.health.beat_at) = (true, now);
         self.health.tells_returned = std::mem::take(&mut self.health.has_returned);
         let beat = self.beat_arguments(self.health.tells_returned);
@@ -324,6 +333,25 @@ impl Desk {
             log::warn!("redis: it has lost what it knew; this process tells it again what it knows itself");
         }
         self.health.told_again_at = self.now.tick;
-        self.ledgers.correct_all(self.now);
+        self.ledgers.tell_again(self.now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a cluster each home of accounts was remembered that was once late and then never asked again.
+    #[test]
+    fn late_calls_are_forgotten_after_a_minute() {
+        let mut health = Health::new(1, mpsc::channel().0);
+        let deadline = Micros(100_000);
+        for client in 0..1_000 {
+            health.note_late(Some(KeyHash([client; 4])), Tick(0), Tick(100_000), deadline);
+        }
+        health.forgive(Tick(60_000_000));
+        assert_eq!(health.misses.len(), 1_000);
+        health.forgive(Tick(60_100_000));
+        assert!(health.misses.is_empty());
     }
 }

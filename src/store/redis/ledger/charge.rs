@@ -34,23 +34,26 @@ impl Ledgers {
             return;
         }
         // What is decided is not decided again: neither whether it counts, nor what is fair.
+        let asked_about: SmallVec<[Account; 4]> = charged.iter().map(|at| Account::at(claims, *at)).collect();
         let forced = |at: &usize| Claim { counts: Counts::Served, part: Part::Whole, ..claims[*at] };
         let mut copies: SmallVec<[Claim; 4]> = charged.iter().map(forced).collect();
         // The memory store never fails, and never refuses what it is forced to.
         let _ = self.memory.admit(&mut copies, Mode::Force, now);
-        for (at, copy) in charged.into_iter().zip(copies) {
-            self.take_over(claims, at, &copy, verdict, now);
+        for (at, copy) in charged.iter().zip(copies) {
+            claims[*at].key = copy.key;
+            claims[*at].ticket = copy.ticket.filter(|_| verdict == Verdict::Admitted);
+        }
+        for (at, asked_about) in charged.into_iter().zip(asked_about) {
+            self.note_charged(claims, at, asked_about, now);
         }
     }
 
-    /// Notes where a claim was charged.
-    fn take_over(&self, claims: &mut [Claim], at: usize, charged: &Claim, verdict: Verdict, now: Now) {
-        let asked_about = Account::at(claims, at);
-        let moved = claims[at].key != charged.key;
-        claims[at].key = charged.key;
-        claims[at].ticket = charged.ticket.filter(|_| verdict == Verdict::Admitted);
-        self.touch(Account::at(claims, at), &claims[at], now, moved);
-        if moved {
+    /// Notes where a claim was charged that the server has charged to the account that it was asked about.
+    fn note_charged(&self, claims: &[Claim], at: usize, asked_about: Account, now: Now) {
+        let account = Account::at(claims, at);
+        let has_moved = account != asked_about;
+        self.touch(account, &claims[at], now, has_moved);
+        if has_moved {
             self.correct(asked_about, now);
         }
     }

@@ -54,9 +54,12 @@ impl Ledgers {
             };
             if is_due == Due::Now && due.len() < most {
                 due.push(*account);
+                return false;
             }
             is_due != Due::Never || !self.peers.unlist(*account)
         });
+        // At the end: where more are due than can be sent, each has its turn.
+        kept.extend_from_slice(&due);
         self.peers.keep_active(kept);
         due
     }
@@ -96,7 +99,8 @@ impl Ledgers {
         let others = entry.others.at(now.tick);
         let left = entry.quota.saturating_sub(own.spent.saturating_add(others.spent));
         // Load that is spread evenly rises everywhere at once: the others run as many as this process, until heard of.
-        let running = own.running.saturating_add(others.running).max(own.running * self.processes());
+        let running =
+            own.running.saturating_add(others.running).max(own.running.saturating_mul(self.processes()));
         pace(Micros(left), running, self.settings.sync.into())
     }
 }

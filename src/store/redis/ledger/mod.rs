@@ -177,12 +177,15 @@ impl Ledgers {
         self.next_number.load(Relaxed)
     }
 
-    /// Notes that a line is sent; says whether it gives back what the server may have told others.
-    pub(crate) fn note_sent(&self, sent: &Own, now: Now) -> bool {
-        self.peers.with(sent.account, sent.window, |entry| {
-            (entry.sent_at, entry.changed_at, entry.wanted) = (now.tick, None, false);
-            std::mem::take(&mut entry.returned)
-        })
+    /// This process's line of an account, which is sent now; says whether it gives back what the server may have told
+    /// others.
+    ///
+    /// It is noted before the line is read: what a request changes in between is in the line, and is noted to be sent once
+    /// more. The other way round it would be in neither.
+    pub(crate) fn take_line(&self, account: Account, now: Now) -> (Own, bool) {
+        let window = self.memory.window(account.book, now).window.start;
+        let returns = self.peers.note_sent(account, window, now.tick);
+        (self.own(account, now), returns)
     }
 
     /// Notes what was heard of the others when a line was sent, and when something had been returned so often; says
@@ -209,6 +212,12 @@ impl Ledgers {
         self.peers.touch_all(now.tick);
     }
 
+    /// Publishes everything once more, for the server has lost it: that it has is no news again with each account.
+    pub(crate) fn tell_again(&self, now: Now) {
+        self.peers.forget_stored();
+        self.peers.touch_all(now.tick);
+    }
+
     /// Drops the accounts of windows that have ended, and what is known of the others' lines in them.
     ///
     /// A cap has no window, so what is known of its account goes when nothing runs here: the next request asks anyway.
@@ -216,6 +225,9 @@ impl Ledgers {
     pub(crate) fn tidy(&self, now: Now) {
         self.memory.tidy(now);
         let is_crowded = self.peers.len() > self.memory.max_accounts();
+        if is_crowded {
+            self.unlist_over(now);
+        }
         let mut windows: HashMap<Book, UnixMicros> = HashMap::new();
         self.peers.sweep(|account, entry| {
             let in_force = windows.entry(account.book);
@@ -223,6 +235,18 @@ impl Ledgers {
             entry.window == window
                 && is_windowed(window)
                 && !(is_crowded && self.memory.line(account.book, account.key, now).0.is_empty())
+        });
+    }
+
+    /// Takes accounts off the list of which there is nothing to say: while no server answers nothing else does, and each
+    /// client that asks then would be known until one does.
+    fn unlist_over(&self, now: Now) {
+        self.peers.unlist_all(|account, entry| {
+            let (line, in_force) = self.memory.line(account.book, account.key, now);
+            let window = in_force.window.start;
+            // In a window that lasts the server may have more than nothing.
+            let is_told = entry.changed_at.is_none() || entry.window != window || !is_windowed(window);
+            line.is_empty() && is_told
         });
     }
 

@@ -122,18 +122,30 @@ impl Peers {
         self.touch(account, window, at, false);
     }
 
-    /// Reads or changes what is known of an account in a window; what was known of an older one is forgotten.
+    /// Reads or changes what is known of an account in a window; what was known of another one is forgotten.
+    ///
+    /// But not that something is to be published: about a window's edge one thread may see the old window after another
+    /// has charged the new one.
     pub(crate) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Entry) -> T) -> T {
         let mut shard = self.shard(account).lock();
         let entry = shard.entry(account).or_insert_with(|| Entry::new(window));
         if entry.window != window {
-            *entry = Entry { listed: entry.listed, ..Entry::new(window) };
+            let Entry { listed, changed_at, returned, .. } = *entry;
+            *entry = Entry { listed, changed_at, returned, ..Entry::new(window) };
         }
         f(entry)
     }
 
+    /// Notes that the line of an account is sent; says whether something was returned in it.
+    pub(crate) fn note_sent(&self, account: Account, window: UnixMicros, at: Tick) -> bool {
+        self.with(account, window, |entry| {
+            (entry.sent_at, entry.changed_at, entry.wanted) = (at, None, false);
+            std::mem::take(&mut entry.returned)
+        })
+    }
+
     /// Notes what was heard of the others, when something had been returned so often; says whether the server has lost
-    /// what it had of this process.
+    /// what it had of this process. Of a window that is not known here any more, nothing follows.
     pub(crate) fn hear(
         &self,
         account: Account,
@@ -142,12 +154,15 @@ impl Peers {
         others: Others,
         returns: i64,
     ) -> bool {
-        self.with(account, window, |entry| {
-            if others.read_at >= entry.others.read_at {
-                (entry.others, entry.returns) = (others, returns);
-            }
-            std::mem::replace(&mut entry.stored, before != Before::None) && before == Before::None
-        })
+        let mut shard = self.shard(account).lock();
+        let entry = shard.entry(account).or_insert_with(|| Entry::new(window));
+        if entry.window != window {
+            return false;
+        }
+        if others.read_at >= entry.others.read_at {
+            (entry.others, entry.returns) = (others, returns);
+        }
+        std::mem::replace(&mut entry.stored, before != Before::None) && before == Before::None
     }
 
     /// Takes the list.
@@ -168,6 +183,28 @@ impl Peers {
         let Some(entry) = shard.get_mut(&account) else { return true };
         entry.listed = entry.changed_at.is_some();
         !entry.listed
+    }
+
+    /// Takes accounts off the list of which nothing is to be published any more.
+    ///
+    /// The list is held meanwhile, so that nobody finds it short; a request waits for that only where it puts an account on
+    /// it.
+    pub(crate) fn unlist_all(&self, mut is_over: impl FnMut(&Account, &Entry) -> bool) {
+        self.active.lock().retain(|account| {
+            let mut shard = self.shard(*account).lock();
+            let Some(entry) = shard.get_mut(account) else { return false };
+            if is_over(account, entry) {
+                (entry.listed, entry.changed_at) = (false, None);
+            }
+            entry.listed
+        });
+    }
+
+    /// Notes that the server is known to have no line of this process: that it does not know one is no news any more.
+    pub(crate) fn forget_stored(&self) {
+        for shard in &self.shards {
+            shard.lock().values_mut().for_each(|entry| entry.stored = false);
+        }
     }
 
     /// Puts every account on the list, for the server may have lost it.

@@ -45,14 +45,18 @@ end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 
+-- The most that a number of an answer may be: above it not every number is one, and above 2^63 none is.
+local MOST = 2 ^ 53
+
 -- Adds another process's line; of one that has been silent for too long, only what it had spent. Where there is no
--- window, that is nothing for ever: such a line goes.
+-- window, that is nothing for ever: such a line goes. One from the future was stored before the clock was set back: who
+-- lives has stored a newer one within a second.
 local function add(account, process_of, packed)
   local _, stored, spent, running, held, admitted, waiting = cmsgpack.unpack(packed)
   local age = now - stored
-  if age > frozen_after then
+  if math.abs(age) > frozen_after then
     account.spent = account.spent + spent
-    if account.left < 0 and age > DEAD_AFTER then
+    if account.left < 0 and math.abs(age) > DEAD_AFTER then
       redis.call('HDEL', account.key, process_of)
     end
     return
@@ -99,7 +103,7 @@ local reply = { now }
 for at = 1, #accounts do
   local a = accounts[at]
   for _, value in ipairs({ a.own, a.spent, a.running, a.held, a.admitted, a.waiting, a.left }) do
-    reply[#reply + 1] = value
+    reply[#reply + 1] = math.min(value, MOST)
   end
 end
 

@@ -131,7 +131,13 @@ fn claim() -> impl Strategy<Value = Claim> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let pass = prop_oneof![0..2_000_000i64, Just(9_000_000i64), Just(61_000_000i64), Just(-500_000i64)];
+    let pass = prop_oneof![
+        0..2_000_000i64,
+        Just(9_000_000i64),
+        Just(61_000_000i64),
+        Just(-500_000i64),
+        Just(-61_000_000i64)
+    ];
     let lines = subsequence(vec![0, 1, 2, 3], 1..4)
         .prop_flat_map(|keys| keys.into_iter().map(line).collect::<Vec<_>>());
     let candidate = (0..2u8, prop::collection::vec(claims(), 1..4).prop_map(|claims| claims.concat()));
@@ -217,4 +223,39 @@ fn the_model_does_what_the_scripts_do() {
     if let Err(failure) = followed {
         panic!("{failure}");
     }
+}
+
+/// A process had died with all places of a cap, and the server's clock was set back by an hour: for that hour nobody got
+/// one.
+#[test]
+fn what_was_stored_before_the_clock_was_set_back_holds_no_place() {
+    let mut server = Server::start();
+    let all_places = exchange_of(1, &[(0, [1, -1, 0, 0, 0, 5, 0])], &[]);
+    let _: Vec<i64> = server.run(exchange::SCRIPT, &all_places, START);
+    let mut ask = Arguments::default();
+    ask.push_key(KEYS[0].as_bytes());
+    ask.push_bytes(&[2; 8]);
+    // How long a line goes on, how long an account is kept, and one candidate; its line; its claim on one of five places.
+    for number in [3_000_000, 600_000, 1, 1, -1, 0, 0, 0, 0, 0, 0, 1, 1, 2, 5, 0, 0, 0, 0] {
+        ask.push(number);
+    }
+    for (later, verdict) in [(1_000_000, 0), (-3_600_000_000, 1)] {
+        let answer: Vec<i64> = server.run(exchange::SCRIPT, &ask, START + later);
+        assert_eq!(answer[8], verdict, "{later} µs later: {answer:?}");
+    }
+}
+
+/// What two had spent came to more than a number of an answer can be, and was read as less than nothing: one account kept
+/// every process from asking.
+#[test]
+fn sums_that_leave_the_range_of_numbers_are_the_most_there_is() {
+    let mut server = Server::start();
+    for process in [1, 2] {
+        let line = exchange_of(process, &[(1, [1, 60_000_000, i64::MAX, 0, 0, 0, 0])], &[]);
+        let _: Vec<i64> = server.run(exchange::SCRIPT, &line, START);
+    }
+    let read = exchange_of(3, &[(1, [1, 60_000_000, 0, 0, 0, 0, 0])], &[]);
+    let answer: Vec<i64> = server.run(exchange::SCRIPT, &read, START);
+    let answer = exchange::answer(answer, 1, iter::empty()).expect("an answer that makes sense");
+    assert_eq!(answer.accounts[0].1.spent, 1 << 53);
 }

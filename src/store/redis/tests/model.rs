@@ -122,7 +122,7 @@ impl Model {
                 account.state = i64::from(line.number >= number);
             } else {
                 add(&mut account.others, line, now);
-                account.dead.extend((left < 0 && now - line.at > DEAD_AFTER).then(|| other.clone()));
+                account.dead.extend((left < 0 && (now - line.at).abs() > DEAD_AFTER).then(|| other.clone()));
             }
         }
         if let Some(ends) = self.ends.get(key) {
@@ -186,7 +186,7 @@ fn number(value: &[u8]) -> i64 {
 
 fn add(sum: &mut Stored, line: &Stored, now: i64) {
     sum.spent += line.spent;
-    if now - line.at <= FROZEN_AFTER.0 as i64 {
+    if (now - line.at).abs() <= FROZEN_AFTER.0 as i64 {
         let risen = line.running * (now - line.at).max(0);
         sum.spent += risen;
         sum.running += line.running;

@@ -7,10 +7,13 @@ use crate::model::units::Unit;
 use crate::model::window::Period;
 use crate::model::zone::Zone;
 use crate::store::memory::Memory;
-use crate::store::redis::ledger::Ledgers;
+use crate::store::redis::ledger::{Due, Ledgers};
+use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Outcome;
 use crate::store::redis::settings::Settings;
-use crate::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store as _, Tally, Verdict};
+use crate::store::{
+    Book, BookSpec, Charge, Claim, Mode, Part, Progress, Settlement, Store as _, Tally, Verdict,
+};
 
 const CHARGED: Outcome = Outcome { is_charged: true, refuses: false, is_new: false };
 
@@ -64,4 +67,37 @@ fn a_request_that_has_lost_its_room_while_it_asked_ends_where_it_was_charged() {
         ledgers.settle(claims, &Settlement::default(), ledgers.now());
     }
     assert_eq!((ledgers.memory.census().accounts, ledgers.memory.census().shared), (0, 0));
+}
+
+/// A client's part lies where the account does that the clients share: once that had moved, the server was told nothing of
+/// the part that it had charged.
+#[test]
+fn a_fair_limit_that_has_lost_its_room_while_it_asked_corrects_all_that_the_server_charged() {
+    let (ledgers, book) = ledgers_with_room_for(3);
+    let zone = Arc::new(Zone::utc());
+    let spec = BookSpec {
+        site: "site",
+        rule: "rule",
+        tally: Tally::Clients(Unit::Requests),
+        period: Some(Period::DAY),
+        zone: &zone,
+    };
+    let clients = ledgers.memory.open(&spec);
+    let own = ledgers.memory.open(&BookSpec { tally: Tally::Share(Unit::Requests), ..spec });
+    let fair = |n: u32| {
+        let [whole] = claim(book, n);
+        let seen = Claim { book: clients, part: Part::Clients, ..whole };
+        [whole, seen, Claim { book: own, key: KeyHash([n + 1; 4]), part: Part::Share, ..whole }]
+    };
+    let (mut first, mut second) = (fair(10), fair(20));
+    for claims in [&mut first, &mut second] {
+        assert_eq!(ledgers.admit(claims, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
+    }
+    let asked_about: Vec<_> = Account::all(&second).collect();
+    for claims in [&mut first, &mut second] {
+        ledgers.conclude(claims, &[0, 1, 2], Verdict::Admitted, &[CHARGED; 3], ledgers.now());
+    }
+    for account in asked_about {
+        assert_ne!(ledgers.due(account, ledgers.now()), Due::Never, "{account:?}");
+    }
 }

@@ -99,11 +99,10 @@ impl Process {
 
     fn call_with(&self, questions: &[Question<'_>]) -> (Arguments, Own) {
         let now = self.ledgers.now();
-        let own = self.ledgers.own(self.account(), now);
+        let (own, _) = self.ledgers.take_line(self.account(), now);
         let number = self.ledgers.take_numbers(1);
         let prefix = &self.ledgers.settings.prefix;
         let arguments = exchange::arguments(prefix, self.ledgers.process, number, &[own], questions);
-        self.ledgers.note_sent(&own, now);
         (arguments, own)
     }
 

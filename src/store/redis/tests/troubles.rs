@@ -8,6 +8,8 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::world::{Weather, World};
 use crate::model::key::KeyHash;
+use crate::model::units::Unit;
+use crate::model::window::Period;
 use crate::model::zone::Zone;
 use crate::store::redis::desk::{Candidate, Event};
 use crate::store::redis::trouble::Trouble;
@@ -23,6 +25,14 @@ fn place(world: &World, at: usize, client: u32) -> Claim {
     let book = world.peers[at].process.ledgers.memory.open(&spec);
     let [a, b] = [client.wrapping_mul(0x9e37_79b9), client];
     Claim::new(book, KeyHash([a, b, b, b]), 5, Charge::Place)
+}
+
+/// A client's claim on a request, of which each client has a hundred a day.
+fn day(world: &World, client: u32) -> Claim {
+    let (zone, tally) = (Arc::new(Zone::utc()), Tally::Charged(Unit::Requests));
+    let spec = BookSpec { site: "site", rule: "day", tally, period: Some(Period::DAY), zone: &zone };
+    let book = world.peers[0].process.ledgers.memory.open(&spec);
+    Claim { book, quota: 100, charge: Charge::Requests { cost: 1 }, ..place(world, 0, client) }
 }
 
 /// Serves a request that ends at once.
@@ -207,6 +217,40 @@ fn a_connection_that_proves_nothing_is_never_healthy() {
     }
     assert_eq!(world.peers[0].calls, asked);
     assert!((2..20).contains(&world.peers[0].connections), "{}", world.peers[0].connections);
+}
+
+/// Nothing is published then, and so each client that asked was known until there was a server again.
+#[test]
+fn an_outage_holds_no_more_accounts_than_there_is_room_for() {
+    let mut world = World::new("redis://model?deadline=20ms&max_accounts=100", 1);
+    world.weather = Weather::Down(Trouble::Gone);
+    let claims = [place(&world, 0, 0)];
+    drop(world.peers[0].ask(&claims));
+    world.pass(3_000_000);
+    (0..10_000).for_each(|client| serve(&mut world, 0, client));
+    let ledgers = &world.peers[0].process.ledgers;
+    assert!(!ledgers.is_healthy());
+    ledgers.tidy(ledgers.now());
+    assert!(ledgers.known_accounts() <= 100, "{} are known", ledgers.known_accounts());
+}
+
+/// Each account that the server did not know any more had all of them published again, those too that had just been.
+#[test]
+fn a_server_that_has_lost_everything_is_told_everything_once() {
+    const CLIENTS: u32 = 5_000;
+    let mut world = World::new(URI, 1);
+    for client in (0..CLIENTS).chain(0..CLIENTS) {
+        let mut claims = vec![day(&world, client)];
+        assert_eq!(world.admit(0, &mut claims), Ok(Verdict::Admitted));
+    }
+    world.pass(1_000_000);
+    world.server.accounts.clear();
+    let before = world.peers[0].process.ledgers.next_number();
+    assert_eq!(world.admit(0, &mut vec![day(&world, 0)]), Ok(Verdict::Admitted));
+    world.pass(10_000_000);
+    let told = world.peers[0].process.ledgers.next_number() - before;
+    assert_eq!(world.server.accounts.len(), CLIENTS as usize);
+    assert!(told <= u64::from(CLIENTS) * 11 / 10, "{told} lines of {CLIENTS} accounts");
 }
 
 /// A cap has no window that ends: its account grew with every process that ever started, and each call read all of it.
