@@ -83,6 +83,11 @@ fn in_rust(mistake: &str) -> Option<BudgetBuilder> {
         "time-of-refusals" => one(rule("ban", "60s per hour").counts(Counts::Refusals)),
         "relative-path" => one(rule("api", "5 per hour").when(path(equal("api")))),
         "glob-without-slash" => one(rule("api", "5 per hour").when(path(Text::Glob(Glob::new("api/*")?)))),
+        "query-in-a-path" => one(rule("api", "5 per hour").path("/search?page=1")),
+        "pattern-as-a-path" => one(rule("api", "5 per hour").path("/api/*")),
+        "name-of-no-header" => {
+            one(rule("api", "5 per hour").when(Condition::Header("user agent".to_owned(), None)))
+        }
         "user-of-nobody" => one(rule("each", "5 per hour").key(Component::User)),
         "country-without-source" => {
             one(rule("fr", "5 per hour").when(Condition::Country(vec![Country::new("FR")?])))

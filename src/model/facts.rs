@@ -133,9 +133,14 @@ pub trait Facts {
     }
 
     /// Whether the request is a CORS preflight (Fetch standard, "CORS-preflight request").
+    ///
+    /// Browsers send it without credentials and without a body. What has them asks for something itself, of a handler that
+    /// takes any method, and would otherwise never be refused.
     fn is_preflight(&self) -> bool {
+        let has = |name: &&str| self.header(name).is_some();
         self.method() == "OPTIONS"
-            && self.header("origin").is_some()
-            && self.header("access-control-request-method").is_some()
+            && ["origin", "access-control-request-method"].iter().all(has)
+            && !["authorization", "cookie", "transfer-encoding"].iter().any(has)
+            && self.header("content-length").is_none_or(|length| length == b"0")
     }
 }

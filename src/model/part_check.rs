@@ -24,6 +24,13 @@ pub(crate) const STATUS: &str = "a status from 400 to 599";
 pub(crate) const CONTENT_TYPE: &str = "a media type such as \"application/json\"";
 /// A glob that no path matches.
 pub(crate) const GLOB_OF_NO_PATH: &str = "matches no path; expected a pattern that begins with / or **";
+/// A path that no request has: the query is no part of it.
+pub(crate) const QUERY_IN_PATH: &str = "has a query, which is no part of a path; expected the path alone";
+/// A path that reads like a pattern.
+pub(crate) const PATTERN_AS_PATH: &str =
+    "taken to the letter, wildcards and all; expected a glob such as \"/users/*/photo\" if they are meant";
+/// What the name of a header may be.
+pub(crate) const FIELD_NAME: &str = "a name such as \"User-Agent\"";
 /// A glob that is longer than globs may be.
 pub(crate) const GLOB_TOO_LONG: &str = "too long; expected at most 127 characters";
 /// What a regular expression may be.
@@ -69,6 +76,9 @@ impl Condition {
             Self::Ip(networks) if networks.is_empty() => {
                 vec![empty_list("a list of addresses and ranges such as \"10.0.0.0/8\"")]
             }
+            Self::Header(name, _) if !is_token(name) => {
+                vec![Mistake::wrong(format!("no name of a header; expected {FIELD_NAME}")).of_text(name)]
+            }
             Self::Any(parts) if parts.is_empty() => vec![empty_list("a list of conditions")],
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::mistakes).collect(),
             Self::Not(part) => part.mistakes(),
@@ -84,6 +94,9 @@ impl Text {
             Self::Equal(path) | Self::Below(path) | Self::Prefix(path) if !is_path(path) => {
                 vec![Mistake::wrong(format!("no path; expected {PATH}")).of_text(path)]
             }
+            Self::Equal(path) | Self::Below(path) | Self::Prefix(path) => {
+                unlikely(path).into_iter().collect()
+            }
             Self::Glob(glob) if !can_match_paths(&glob.to_string()) => {
                 vec![Mistake::wrong(GLOB_OF_NO_PATH).of_text(&glob.to_string())]
             }
@@ -92,6 +105,13 @@ impl Text {
             _ => Vec::new(),
         }
     }
+}
+
+/// What is suspect about a path that is meant to the letter.
+fn unlikely(path: &str) -> Option<Mistake> {
+    let has_query = path.contains('?').then_some(QUERY_IN_PATH);
+    let fault = has_query.or(path.contains(['*', '{']).then_some(PATTERN_AS_PATH))?;
+    Some(Mistake::suspect(fault).of_text(path))
 }
 
 /// Whether a text can be a path.

@@ -246,6 +246,27 @@ async fn a_preflight_is_never_refused_nor_counted_but_its_time_is_charged() {
     assert_eq!(world.accounts()[1].spent, 0, "no request was counted");
 }
 
+/// An API whose handlers take any method was served without end to whoever called each request a preflight.
+#[actix_web::test]
+async fn what_has_credentials_or_a_body_is_no_preflight() {
+    let world = World::new();
+    let budget = world.budget("0 per hour");
+    let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(hello)));
+    let of_browsers = "Origin: https://b.example\r\nAccess-Control-Request-Method: POST\r\n";
+    for (beside, status) in [
+        ("", 200),
+        ("Access-Control-Request-Headers: authorization\r\n", 200),
+        ("Content-Length: 0\r\n", 200),
+        ("Authorization: Bearer x\r\n", 429),
+        ("Cookie: sid=abc\r\n", 429),
+        ("Content-Length: 1\r\n\r\n{", 429),
+        ("Transfer-Encoding: chunked\r\n\r\n0\r\n", 429),
+    ] {
+        let request = format!("OPTIONS /a HTTP/1.1\r\nHost: a\r\n{of_browsers}{beside}\r\n");
+        assert_eq!(server.connect().await.ask(&request).await.status, status, "{beside:?}");
+    }
+}
+
 async fn gated(gate: Data<Gate>) -> &'static str {
     gate.pass().await;
     "done"
