@@ -108,31 +108,60 @@ impl Task<'_> {
     }
 
     fn run_command(&mut self, command: Command) {
-        let own = self.own.clone();
         match (command, self.link.clone()) {
             (Command::Exchange(number, arguments), Some(mut link)) => {
+                let promise = self.promise(Event::Answered(number, Err(Trouble::Gone)));
                 tokio::spawn(async move {
                     let answer = link.exchange(&arguments).await;
-                    // A task that has ended waits for no answer.
-                    let _ = own.send(Letter::Event(Event::Answered(number, answer)));
+                    promise.keep(Letter::Event(Event::Answered(number, answer)));
                 });
             }
             (Command::Beat(sent_at, arguments), Some(mut link)) => {
+                let promise = self.promise(Event::Beaten(sent_at, Err(Trouble::Gone)));
                 tokio::spawn(async move {
                     let reply = link.beat(&arguments).await;
-                    let _ = own.send(Letter::Event(Event::Beaten(sent_at, reply)));
+                    promise.keep(Letter::Event(Event::Beaten(sent_at, reply)));
                 });
             }
             (Command::Connect(pause, greeting), _) => {
                 self.link = None;
                 let ledgers = Arc::clone(&self.ledgers);
+                let promise = self.promise(Event::Linked(ledgers.now().tick, Err(Trouble::Gone)));
                 tokio::spawn(async move {
                     tokio::time::sleep(pause).await;
-                    let _ = own.send(connect(&ledgers, &greeting).await);
+                    promise.keep(connect(&ledgers, &greeting).await);
                 });
             }
             // The desk calls over a connection only.
             (Command::Exchange(..) | Command::Beat(..), None) => {}
+        }
+    }
+
+    fn promise(&self, broken: Event) -> Promise {
+        Promise { own: self.own.clone(), broken: Some(broken) }
+    }
+}
+
+/// That the desk hears what becomes of a call. If the client of the servers panics, it hears that the call has failed: it
+/// would wait for the answer, or for a connection, for ever.
+struct Promise {
+    own: UnboundedSender<Letter>,
+    /// What is told unless the promise is kept.
+    broken: Option<Event>,
+}
+
+impl Promise {
+    fn keep(mut self, letter: Letter) {
+        self.broken = None;
+        // A task that has ended waits for no answer.
+        let _ = self.own.send(letter);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(broken) = self.broken.take() {
+            let _ = self.own.send(Letter::Event(broken));
         }
     }
 }
@@ -151,4 +180,29 @@ async fn greet(ledgers: &Ledgers, greeting: &Greeting) -> Result<(Link, Tick, be
     let sent_at = ledgers.now().tick;
     let reply = link.beat(&greeting.beat).await?;
     Ok((link, sent_at, reply))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without it the desk never connected again, or never beat again.
+    #[tokio::test]
+    async fn of_a_call_that_panics_the_desk_hears_that_it_has_failed() {
+        let (own, mut letters) = unbounded_channel();
+        let promise =
+            |number| Promise { own: own.clone(), broken: Some(Event::Answered(number, Err(Trouble::Gone))) };
+        let (broken, kept) = (promise(1), promise(2));
+        let panicked = tokio::spawn(async move {
+            let _promise = broken;
+            panic!("as a client might")
+        });
+        assert!(panicked.await.is_err());
+        kept.keep(Letter::Event(Event::Answered(2, Ok(Vec::new()))));
+        let mut heard = || match letters.try_recv() {
+            Ok(Letter::Event(Event::Answered(number, answer))) => Some((number, answer.is_ok())),
+            _ => None,
+        };
+        assert_eq!((heard(), heard(), heard()), (Some((1, false)), Some((2, true)), None));
+    }
 }
