@@ -46,6 +46,12 @@ const NAMED: &str = "an object of names, each with a text, or with true for pres
 /// The exemption that `rate_limit_exempt` describes.
 pub(super) fn exemption(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
     let exempt = condition(node, report)?;
+    for mistake in exempt.mistakes() {
+        match mistake.is_wrong() {
+            true => node.wrong(&mistake, report)?,
+            false => node.suspect(&mistake, report),
+        }
+    }
     if is_certain(&exempt) {
         node.suspect(EXEMPTS_ALL, report);
     }

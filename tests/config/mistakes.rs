@@ -16,6 +16,11 @@
         "600",
         "no object; expected one JSON object",
     ),
+    // Exemptions.
+    (
+        r#"{"rate_limit_exempt": {"header": {"x y": true}}}"#,
+        "rate_limit_exempt: {\"header\": {\"x y\": true}}: \"x y\": no name of a header; expected a name such as \"User-Agent\"",
+    ),
     // Top-level keys.
     (
         r#"{"rate_limits": "5 per hour"}"#,
