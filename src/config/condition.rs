@@ -46,10 +46,11 @@ const NAMED: &str = "an object of names, each with a text, or with true for pres
 /// The exemption that `rate_limit_exempt` describes.
 pub(super) fn exemption(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
     let exempt = condition(node, report)?;
+    // Discreetly, for it may hold a token.
     for mistake in exempt.mistakes() {
         match mistake.is_wrong() {
-            true => node.wrong(&mistake, report)?,
-            false => node.suspect(&mistake, report),
+            true => node.wrong_discreetly(&mistake, report)?,
+            false => node.suspect_discreetly(&mistake, report),
         }
     }
     if is_certain(&exempt) {

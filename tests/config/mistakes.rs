@@ -18,8 +18,8 @@
     ),
     // Exemptions.
     (
-        r#"{"rate_limit_exempt": {"header": {"x y": true}}}"#,
-        "rate_limit_exempt: {\"header\": {\"x y\": true}}: \"x y\": no name of a header; expected a name such as \"User-Agent\"",
+        r#"{"rate_limit_exempt": {"header": {"x y": true, "authorization": "Bearer s3cret"}}}"#,
+        "rate_limit_exempt: an object: \"x y\": no name of a header; expected a name such as \"User-Agent\"",
     ),
     // Top-level keys.
     (

@@ -96,7 +96,7 @@ impl Heard {
 }
 
 impl Health {
-    pub(super) fn new(seed: u64, started: mpsc::Sender<()>) -> Self {
+    pub(super) fn new(seed: u64, has_returned: bool, started: mpsc::Sender<()>) -> Self {
         Self {
             pause: Duration::ZERO,
             era: Vec::new(),
@@ -104,7 +104,7 @@ impl Health {
             told_again_at: Tick(i64::MIN / 2),
             beating: false,
             misses: HashMap::new(),
-            has_returned: false,
+            has_returned,
             tells_returned: false,
             logged: None,
             troubled_at: Tick(i64::MIN / 2),
@@ -344,7 +344,7 @@ mod tests {
     /// Of a cluster each home of accounts was remembered that was once late and then never asked again.
     #[test]
     fn late_calls_are_forgotten_after_a_minute() {
-        let mut health = Health::new(1, mpsc::channel().0);
+        let mut health = Health::new(1, false, mpsc::channel().0);
         let deadline = Micros(100_000);
         for client in 0..1_000 {
             health.note_late(Some(KeyHash([client; 4])), Tick(0), Tick(100_000), deadline);

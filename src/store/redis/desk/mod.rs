@@ -89,11 +89,13 @@ impl Desk {
     /// A desk that begins at `now` and tells `started` once it is known whether the server answers; `seed` is what its
     /// random numbers come from.
     pub(crate) fn new(ledgers: Arc<Ledgers>, now: Now, seed: u64, started: mpsc::Sender<()>) -> Self {
+        // One that begins after another has broken does not know what that had to tell.
+        let has_returned = ledgers.next_number() > 1;
         let mut desk = Self {
             ledgers,
             now,
             is_linked: false,
-            health: Health::new(seed, started),
+            health: Health::new(seed, has_returned, started),
             waiting: VecDeque::new(),
             calls: HashMap::new(),
             busy: HashSet::new(),

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::peers::Ceiling;
 use super::{Ledgers, is_timed};
-use crate::model::line::{Line, Others};
+use crate::model::line::{FROZEN_AFTER, Line, Others};
 use crate::model::now::Now;
 use crate::model::share::equal_share;
 use crate::model::units::Micros;
@@ -116,7 +116,7 @@ impl Ledgers {
     }
 
     /// What an account, by a claim that was weighed, has certainly spent: all that is spent here, and what the others had
-    /// spent when they were heard.
+    /// spent when they were heard, but for what their requests then may have seemed to run on after they had ended.
     fn settled(&self, account: Account, claim: &Claim, now: Now) -> u64 {
         let (known, is_certain) = self.peers.others_for_sure(account, claim, self.returns());
         let now_known = known.at(now.tick);
@@ -125,7 +125,9 @@ impl Ledgers {
         match claim.charge {
             Charge::Place => less(now_known.admitted.into()),
             Charge::Time { .. } | Charge::Requests { .. } => {
-                less(now_known.spent).saturating_add(if is_certain { known.line.spent } else { 0 })
+                let risen = u64::from(known.line.running).saturating_mul(FROZEN_AFTER.0);
+                let certain = if is_certain { known.line.spent.saturating_sub(risen) } else { 0 };
+                less(now_known.spent).saturating_add(certain)
             }
         }
     }

@@ -5,7 +5,8 @@
 -- ARGV     1  this process
 --          2  the era to begin if there is none
 --          3  after how many microseconds of silence a process is forgotten
---          4  1 if this process has returned something since its last beat
+--          4  1 if this process has returned something since its last beat; of one that is forgotten nobody knows, so it counts
+--             as if it had
 -- Returns  this server's clock in microseconds, the era, the number of processes heard of lately, this one included, and
 --          how often something has been returned
 
@@ -24,6 +25,7 @@ for at = 1, #fields, 2 do
     era = fields[at + 1]
   elseif fields[at] ~= 'returns' and math.abs(now - tonumber(fields[at + 1])) > tonumber(ARGV[3]) then
     redis.call('HDEL', KEYS[1], fields[at])
+    returns = redis.call('HINCRBY', KEYS[1], 'returns', 1)
   elseif fields[at] ~= 'returns' then
     processes = processes + 1
   end

@@ -99,9 +99,10 @@ impl Model {
         let era = self.era.get_or_insert_with(|| values[1].to_vec()).clone();
         self.heard.insert(values[0].to_vec(), now);
         let forgotten_after = number(values[2]);
+        let known = self.heard.len() as i64;
         self.heard.retain(|_, at| (now - *at).abs() <= forgotten_after);
         let processes = self.heard.len() as i64;
-        self.returns += number(values[3]);
+        self.returns += number(values[3]) + (known - processes);
         (now, era, processes, self.returns)
     }
 
