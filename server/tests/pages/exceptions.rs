@@ -79,11 +79,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: MEASURES,
     },
     Exception {
-        command: "cargo test -p timebudget --features redis --lib overshoot -- --nocapture",
-        instead: "cargo check -p timebudget --features redis --lib --profile test",
-        reason: MEASURES,
-    },
-    Exception {
         command: "TIMEBUDGET_RUNS=1000 cargo test --release -p timebudget --features redis --lib overshoot -- --nocapture",
         instead: "cargo check -p timebudget --features redis --lib --profile test",
         reason: MEASURES,
