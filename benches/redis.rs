@@ -22,8 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer, web};
-use timebudget::model::rule::Component;
-use timebudget::{Engine, Site, SystemClock, TimeBudget};
+use timebudget::{Component, Engine, Site, SystemClock, TimeBudget};
 use tokio::task::JoinSet;
 
 use process::Process;

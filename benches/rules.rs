@@ -12,9 +12,8 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use timebudget::model::facts::Facts;
-use timebudget::model::parameter;
-use timebudget::{Admission, Engine, Limiter, Site, config};
+use timebudget::parameter;
+use timebudget::{Admission, Engine, Facts, Limiter, Site, config};
 
 use micro::nanos;
 

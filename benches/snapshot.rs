@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use timebudget::model::key::{KeyHash, KeyHasher};
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally};
-use timebudget::{Clock, Micros, Now, Period, SystemClock, Unit, Zone};
+use timebudget::{Clock, KeyHash, KeyHasher, Micros, Now, Period, SystemClock, Unit, Zone};
 
 use stats::{Random, median};
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use crate::model::now::Now;
-use crate::model::units::{Tick, UnixMicros};
+use crate::model::{Now, Tick, UnixMicros};
 
 /// Where a limiter takes its time from.
 pub trait Clock: Send + Sync + 'static {

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use maxminddb::{PathElement, Reader};
 
-use crate::model::country::{Countries, Country};
-use crate::model::region::Region;
+use crate::model::{Countries, Country, Region};
 
 /// Parts of the names of those kinds of database that tell countries.
 const KINDS: [&str; 3] = ["country", "city", "enterprise"];

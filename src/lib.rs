@@ -22,13 +22,13 @@
 //!   [`RuleBuilder`](middleware::RuleBuilder) are all there is to say, and [`TimeBudget::rules`] joins several.
 //! - [`middleware::Budget`] tells a handler where it stands, charges and waives; [`middleware::Watch`] tells middleware
 //!   outside of all budgets; [`Limiter::charge`] is for work that is no request.
-//! - [`TimeBudget::identify`] tells who clients are. [`Tiers`](model::tiers::Tiers) say who may spend more or less, and
-//!   [`ClientPolicy`](model::site::ClientPolicy) which headers trusted proxies tell it in.
+//! - [`TimeBudget::identify`] tells who clients are. [`Tiers`] say who may spend more or less, and
+//!   [`ClientPolicy`] which headers trusted proxies tell it in.
 //! - [`config`] reads Frappe's site files, many sites by `Host`, and the environment; [`Sites`] puts them in force and
 //!   replaces them.
 //! - [`Engine`] is the accounts and the clock, which budgets can share. [`Memory`](store::memory::Memory) keeps the accounts,
 //!   over a restart too with [a snapshot](store::memory::Memory::with_snapshot).
-//! - [`Limiter`] decides without any framework: give it [`Facts`](model::facts::Facts), get an [`Admission`].
+//! - [`Limiter`] decides without any framework: give it [`Facts`], get an [`Admission`].
 //! - [`ManualClock`] is the clock that tests move.
 //!
 //! # Features
@@ -55,7 +55,7 @@
 //! | 3 | [`sites`]: which limiter answers for a host |
 //! | 2 | [`limiter`]: joins rules, clock and store; [`config`]: from JSON to the model |
 //! | 1 | [`clock`], [`store`], [`tzdata`], and `geo` with the feature of that name |
-//! | 0 | [`model`]: pure |
+//! | 0 | `model`: pure; all of it is re-exported here |
 
 /// Compiles and runs the snippets of the page.
 #[cfg(doctest)]
@@ -78,7 +78,7 @@ pub mod config;
 pub mod geo;
 pub mod limiter;
 pub mod middleware;
-pub mod model;
+mod model;
 pub mod sites;
 pub mod store;
 pub mod tzdata;
@@ -88,13 +88,17 @@ pub use limiter::{
     Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
 };
 pub use middleware::TimeBudget;
-pub use model::header_policy::EXPOSED_HEADERS;
-pub use model::limit::Limit;
-pub use model::now::Now;
-pub use model::rate::parse_rates;
-pub use model::rate_error::{RateError, RateFault};
-pub use model::site::Site;
-pub use model::units::{Micros, Tick, Unit, UnixMicros};
-pub use model::window::{Period, Window};
-pub use model::zone::{Transition, Zone, ZoneSource};
+pub use model::parameter;
+pub use model::{
+    AccountHash, Action, AddressPolicy, Answer, ApiKey, Assignment, Block, Candidates, ChargeWhen,
+    ClientPolicy, Component, Computed, Condition, Cost, Countries, Country, CountrySource, Counts,
+    DEFAULT_TIER, EXPOSED_HEADERS, EscapedSlash, Expectation, FROZEN_AFTER, Facts, Finding, Found, Glob,
+    HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge, KeyBytes, KeyDigest,
+    KeyHash, KeyHasher, KeySource, KeySpec, Learned, Ledger, Limit, Line, Method, Micros, Missing, Mistake,
+    Multiplier, Need, Network, NetworkFault, NoSource, Now, Others, Override, Paths, Pattern, PatternError,
+    Period, Proxy, RateError, RateFault, Region, ResetStyle, Rule, RuleIndex, Salt, Site, Source, Standard,
+    StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
+    Zone, ZoneSource, canonical, equal_share, is_certain, is_contradiction, is_credential, pace, parse_rates,
+    shortened, tightest,
+};
 pub use sites::Sites;

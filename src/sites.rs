@@ -13,7 +13,7 @@ pub(crate) use self::table::{Answering, Table, ToldBy};
 use crate::config::Loaded;
 use crate::limiter::Engine;
 use crate::limiter::Limiter;
-use crate::model::site::Site;
+use crate::model::Site;
 
 /// The running limiters of all sites.
 ///

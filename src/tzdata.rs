@@ -5,8 +5,8 @@
 
 use std::fmt;
 
+use crate::model::Zone;
 use crate::model::nearest::nearest;
-use crate::model::zone::Zone;
 
 mod built_in;
 mod machine;
@@ -113,7 +113,7 @@ fn is_zone_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::zone::ZoneSource;
+    use crate::model::ZoneSource;
 
     #[test]
     fn utc_needs_no_database() {

@@ -5,12 +5,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use timebudget::model::facts::Facts;
-use timebudget::model::key::KeyHasher;
-use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
-use timebudget::{Admission, Clock, Engine, Limiter, Micros, Period, SystemClock, Zone, config};
+use timebudget::{
+    Admission, Clock, Engine, Facts, KeyHasher, Limiter, Micros, Period, SystemClock, Unit, Zone, config,
+};
 
 struct Bench {
     store: Memory,

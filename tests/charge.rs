@@ -4,11 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::model::computed::Computed;
-use timebudget::model::condition::Condition;
-use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, Cost, Rule};
-use timebudget::model::text::Text;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
     Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Settlement, Store, Verdict,
@@ -17,6 +12,7 @@ use timebudget::{
     Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros, config,
     parse_rates,
 };
+use timebudget::{Component, Computed, Condition, Cost, Facts, Rule, Text};
 
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
 const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);

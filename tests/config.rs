@@ -14,10 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use proptest::prelude::*;
 use timebudget::config::{self, Loaded};
-use timebudget::model::facts::Facts;
-use timebudget::model::header_policy::{HeaderPolicy, ResetStyle};
-use timebudget::model::rule::{Component, KeySpec, Rule};
-use timebudget::{Limit, Micros, Period, Site};
+use timebudget::{Component, Facts, HeaderPolicy, KeySpec, Limit, Micros, Period, ResetStyle, Rule, Site};
 
 fn site(text: &str) -> Site {
     match config::parse_site("demo.example", text) {

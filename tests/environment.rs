@@ -4,9 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use timebudget::config::{Configuration, Entry, Environment, Options};
-use timebudget::model::condition::Condition;
 use timebudget::store::StoreUri;
-use timebudget::{Limit, Period};
+use timebudget::{Condition, Limit, Period};
 
 const NO_VARIABLES: [(&str, &str); 0] = [];
 
@@ -80,7 +79,7 @@ fn the_common_file_may_name_a_rule_that_the_default_makes() {
 fn headers_are_turned_on_and_off_above_what_the_file_says_of_them() {
     let file = r#"{"rate_limit_headers": {"enabled": false, "reset": "unix"}}"#;
     let on = read(file, &[("RATELIMIT_HEADERS_ENABLED", "True")]).loaded.fallback.headers;
-    assert_eq!((on.enabled, on.reset), (true, timebudget::model::header_policy::ResetStyle::Unix));
+    assert_eq!((on.enabled, on.reset), (true, timebudget::ResetStyle::Unix));
     assert!(!read("{}", &[("RATELIMIT_HEADERS_ENABLED", "0")]).loaded.fallback.headers.enabled);
 }
 

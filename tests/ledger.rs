@@ -1,8 +1,7 @@
 //! The ledger against a naive model that keeps a list of intervals.
 
 use proptest::prelude::*;
-use timebudget::model::ledger::Ledger;
-use timebudget::{Micros, Tick};
+use timebudget::{Ledger, Micros, Tick};
 
 #[derive(Clone, Copy, Debug)]
 enum Action {

@@ -4,11 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::model::key::KeyHasher;
-use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
 use timebudget::store::{BookSpec, Charge, Claim, Mode, Store, Tally};
-use timebudget::{Clock, ManualClock, Period, UnixMicros, Zone};
+use timebudget::{Clock, KeyHasher, ManualClock, Period, Unit, UnixMicros, Zone};
 
 const ACCOUNTS: u32 = 200_000;
 

@@ -3,15 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use timebudget::model::condition::Condition;
-use timebudget::model::country::Country;
-use timebudget::model::glob::Glob;
-use timebudget::model::identity::Identity;
-use timebudget::model::mistake::Finding;
-use timebudget::model::rule::{Component, Counts, Hold, KeySpec};
-use timebudget::model::statuses::{StatusSet, Statuses};
-use timebudget::model::text::Text;
-use timebudget::{Engine, Micros, Site, TimeBudget, config};
+use timebudget::{
+    Component, Condition, Country, Counts, Engine, Finding, Glob, Hold, Identity, KeySpec, Micros, Site,
+    StatusSet, Statuses, Text, TimeBudget, config,
+};
 
 use timebudget::middleware::{BudgetBuilder, RuleBuilder};
 
@@ -273,7 +268,7 @@ fn who_clients_are_is_asked_for_until_somebody_tells_it() {
 fn a_site_that_is_built_by_hand_is_checked_too() {
     let mut site = Site { exempt: Some(Condition::ALWAYS), ..Site::unlimited("shop") };
     site.clients.identity =
-        Some(timebudget::model::identity::IdentityHeaders { user: "X-Forwarded-User".into(), groups: None });
+        Some(timebudget::IdentityHeaders { user: "X-Forwarded-User".into(), groups: None });
     let found: Vec<_> = site.check(false).iter().map(Finding::to_string).collect();
     let untrusted = r#""X-Forwarded-User": believed of trusted proxies only, of which there are none; expected rate_limit_trusted_proxies"#;
     assert_eq!(found, ["every request is exempt; nothing is limited", untrusted]);

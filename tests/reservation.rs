@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::model::facts::Facts;
 use timebudget::store::memory::Memory;
-use timebudget::{Admission, Engine, Limiter, ManualClock, Micros, Report, Reservation, UnixMicros, config};
+use timebudget::{
+    Admission, Engine, Facts, Limiter, ManualClock, Micros, Report, Reservation, UnixMicros, config,
+};
 
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
 const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);

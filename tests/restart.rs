@@ -7,10 +7,11 @@ use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, Rule};
 use timebudget::store::memory::Memory;
-use timebudget::{Admission, Engine, Limiter, ManualClock, Reservation, Site, UnixMicros, parse_rates};
+use timebudget::{
+    Admission, Component, Engine, Facts, Limiter, ManualClock, Reservation, Rule, Site, UnixMicros,
+    parse_rates,
+};
 
 /// 2023-11-14 22:00 UTC.
 const START: UnixMicros = UnixMicros::from_secs(1_699_999_200);

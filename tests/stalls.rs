@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, Rule};
 use timebudget::store::memory::Memory;
-use timebudget::{Admission, Engine, Limiter, ManualClock, Reservation, Site, UnixMicros, parse_rates};
+use timebudget::{
+    Admission, Component, Engine, Facts, Limiter, ManualClock, Reservation, Rule, Site, UnixMicros,
+    parse_rates,
+};
 
 const SECOND: u64 = 1_000_000;
 const QUOTA: u64 = 60 * SECOND;

@@ -1,9 +1,8 @@
 //! The memory store: the promises of every store, and its own about room and memory.
 
-use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Charge, Claim, Mode, Store, Tally, Verdict};
-use timebudget::{Micros, Period};
+use timebudget::{Micros, Period, Unit};
 
 #[path = "store/acceptance.rs"]
 mod acceptance;

@@ -1,9 +1,7 @@
 //! The bare app and ours: the one place where the library plugs into the harness.
 
 use actix_web::App;
-use timebudget::model::header_policy::HeaderPolicy;
-use timebudget::model::rule::{Component, Rule};
-use timebudget::{Engine, Limit, Micros, Period, Site, TimeBudget};
+use timebudget::{Component, Engine, HeaderPolicy, Limit, Micros, Period, Rule, Site, TimeBudget};
 
 use super::task::{Task, hello};
 use super::traffic::Traffic;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, Rule};
 use timebudget::store::memory::Memory;
 use timebudget::{
     Admission, Clock as _, Engine, Limit, Limiter, ManualClock, Micros, Period, Reservation, Site, UnixMicros,
 };
+use timebudget::{Component, Facts, Rule};
 
 /// A limiter on one account; times are microseconds on the virtual clock of a run.
 pub(crate) trait Model: Clone {

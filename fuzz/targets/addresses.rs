@@ -4,8 +4,7 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use timebudget::model::client_address::AddressPolicy;
-use timebudget::model::network::{Network, canonical};
+use timebudget::{canonical, AddressPolicy, Network};
 
 fuzz_target!(|input: (bool, &[u8])| {
     let (is_forwarded, bytes) = input;

@@ -4,12 +4,7 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use timebudget::model::condition::Condition;
-use timebudget::model::facts::Facts;
-use timebudget::model::glob::Glob;
-use timebudget::model::pattern::Pattern;
-use timebudget::model::rule_index::RuleIndex;
-use timebudget::model::text::Text;
+use timebudget::{Condition, Facts, Glob, Pattern, RuleIndex, Text};
 
 struct Get<'a>(&'a str);
 

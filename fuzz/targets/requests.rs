@@ -11,8 +11,7 @@ use actix_web::test::TestRequest;
 use actix_web::web::Query;
 use libfuzzer_sys::fuzz_target;
 use timebudget::middleware::normal_path;
-use timebudget::model::parameter::{all_of_query, of_cookies};
-use timebudget::{Engine, TimeBudget, config};
+use timebudget::{all_of_query, config, of_cookies, Engine, TimeBudget};
 
 /// Rules that look at all that the target makes up.
 const FILE: &str = r#"{"rate_limit_rules": [

@@ -1,11 +1,7 @@
 //! `timebudget limits`: the rules as a table.
 
-use timebudget::Site;
 use timebudget::config::{Configuration, Environment, Loaded, WrongSite};
-use timebudget::model::answer::ChargeWhen;
-use timebudget::model::host::Host;
-use timebudget::model::limit::Limit;
-use timebudget::model::rule::{Cost, Missing, Rule};
+use timebudget::{ChargeWhen, Cost, Host, Limit, Missing, Rule, Site};
 
 use crate::args::SourceArgs;
 use crate::failure::Failure;

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use timebudget::limiter::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart, Terms};
-use timebudget::model::rule::Component;
-use timebudget::{Window, Zone, ZoneSource};
+use timebudget::{Component, Window, Zone, ZoneSource};
 
 use crate::moment::{Local, Utc};
 use crate::table::aligned;

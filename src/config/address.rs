@@ -6,8 +6,8 @@ use crate::config::number::whole;
 use crate::config::report::Report;
 use crate::model::client_address::STRANGERS;
 use crate::model::method::is_token;
-use crate::model::network::Network;
-use crate::model::proxy::{PROXY, Proxy};
+use crate::model::proxy::PROXY;
+use crate::model::{Network, Proxy};
 
 const NETWORK: &str = "an address or a range such as \"10.0.0.0/8\"";
 const PROXIES: &str = "a list of addresses, ranges such as \"10.0.0.0/8\", and \"unix\"";

@@ -21,9 +21,7 @@ use crate::config::report::{Findings, Report};
 use crate::config::standing::{Below, Standing};
 use crate::config::unknown_hosts::{default_site, out_of_reach, site_header};
 use crate::config::{ANY_HOST, Loaded};
-use crate::model::host::Host;
-use crate::model::rule::Rule;
-use crate::model::site::Site;
+use crate::model::{Host, Rule, Site};
 use crate::store::StoreUri;
 
 /// A directory that is read.

@@ -7,12 +7,10 @@ use crate::config::overrides::overrides;
 use crate::config::report::Report;
 use crate::config::setting::{Setting, setting};
 use crate::config::tiers::{groups, tiers, users};
-use crate::model::api_key::{ApiKey, KeyDigest};
-use crate::model::country::CountrySource;
-use crate::model::identity::IdentityHeaders;
-use crate::model::key_source::KeySource;
-use crate::model::site::ClientPolicy;
-use crate::model::tiers::{Assignment, Override, Tier, Tiers};
+use crate::model::{
+    ApiKey, Assignment, ClientPolicy, CountrySource, IdentityHeaders, KeyDigest, KeySource, Override, Tier,
+    Tiers,
+};
 
 /// Where API keys are looked for.
 pub(super) const API_KEY_FROM: &str = "rate_limit_api_key_from";

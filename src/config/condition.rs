@@ -5,16 +5,9 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node, complete, flag};
 use crate::config::report::Report;
 use crate::config::text::{Subject, text};
-use crate::model::condition::Condition;
-use crate::model::contradiction::is_certain;
-use crate::model::country::Country;
-use crate::model::discretion::is_credential;
-use crate::model::method::Method;
-use crate::model::network::Network;
 use crate::model::part_check::METHOD;
-use crate::model::region::Region;
 use crate::model::rule_check::EXEMPTS_ALL;
-use crate::model::text::Text;
+use crate::model::{Condition, Country, Method, Network, Region, Text, is_certain, is_credential};
 
 const FIELDS: Known = Known {
     now: &[

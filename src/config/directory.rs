@@ -13,8 +13,8 @@ use crate::config::problem::{Errors, Problem};
 use crate::config::remembered::{Reading, Remembered};
 use crate::config::report::Report;
 
+use crate::model::Host;
 use crate::model::excerpt::quoted;
-use crate::model::host::Host;
 
 /// The name of the file below all sites.
 pub(super) const COMMON: &str = "common_site_config.json";

@@ -1,7 +1,7 @@
 //! Values of a site file as they may be shown: without secrets.
 
 use crate::config::json::Json;
-use crate::model::discretion::{is_credential, shortened};
+use crate::model::{is_credential, shortened};
 
 /// The objects whose members are named by clients' headers, cookies and parameters.
 const NAMED: [&str; 3] = ["header", "cookie", "query"];

@@ -4,7 +4,7 @@ use crate::config::json::Json;
 use crate::config::key::key;
 use crate::config::node::Node;
 use crate::config::report::Report;
-use crate::model::key_spec::{Component, KeySpec};
+use crate::model::{Component, KeySpec};
 
 /// What tells the clients of a fair rule apart: their addresses, if it is just fair.
 pub(super) fn fair(node: &Node<'_>, report: &mut Report) -> Option<Option<KeySpec>> {

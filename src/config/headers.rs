@@ -3,8 +3,8 @@
 use crate::config::json::Json;
 use crate::config::node::{Fields, Known, Node};
 use crate::config::report::Report;
-use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle, Standard};
 use crate::model::method::is_token;
+use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, Standard};
 
 const FIELDS: Known = Known { now: &["enabled", "reset", "names", "standard"], later: &[] };
 const NAMES: Known = Known { now: &["limit", "remaining", "reset", "used"], later: &[] };

@@ -3,7 +3,7 @@
 use crate::config::json::Json;
 use crate::config::node::Node;
 use crate::config::report::Report;
-use crate::model::host::Host;
+use crate::model::Host;
 
 const HOSTS: &str = "a list of names and wildcards such as \"*.example.com\"";
 const HOST: &str = "a name or a wildcard such as \"*.example.com\"";

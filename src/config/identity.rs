@@ -3,8 +3,7 @@
 use crate::config::address::header_name;
 use crate::config::node::{Known, Node, sound};
 use crate::config::report::Report;
-use crate::model::country::CountrySource;
-use crate::model::identity::IdentityHeaders;
+use crate::model::{CountrySource, IdentityHeaders};
 
 const IDENTITY: Known = Known { now: &["user", "groups"], later: &[] };
 const COUNTRY: Known = Known { now: &["header", "database"], later: &[] };

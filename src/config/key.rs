@@ -3,10 +3,10 @@
 use crate::config::json::Json;
 use crate::config::node::{Node, complete};
 use crate::config::report::Report;
-use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::method::is_token;
 use crate::model::nearest::nearest;
 use crate::model::part_check::{COMPONENT, TWICE_IN_KEY};
+use crate::model::{Component, KeySpec, Missing};
 
 /// Components by themselves, and the beginnings of those that name something.
 const KNOWN: [&str; 15] = [

@@ -22,15 +22,8 @@ use crate::config::report::Report;
 use crate::config::rules;
 use crate::config::said::Said;
 use crate::config::setting::{Setting, setting};
-use crate::model::client_address::AddressPolicy;
-use crate::model::condition::Condition;
 use crate::model::excerpt::excerpt;
-use crate::model::header_policy::HeaderPolicy;
-use crate::model::path::Paths;
-use crate::model::proxy::Proxy;
-use crate::model::rule::Rule;
-use crate::model::site::Site;
-use crate::model::zone::Zone;
+use crate::model::{AddressPolicy, Condition, HeaderPolicy, Paths, Proxy, Rule, Site, Zone};
 use crate::store::StoreUri;
 
 /// Whose file it is; the key `default_site` is ours in the common file only.

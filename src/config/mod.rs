@@ -58,7 +58,7 @@ use crate::config::disk::unreadable;
 use crate::config::hosts_asked::suspect_hosts;
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::Report;
-use crate::model::site::Site;
+use crate::model::Site;
 
 pub use crate::config::configuration::Configuration;
 pub use crate::config::environment::Environment;

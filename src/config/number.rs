@@ -3,10 +3,7 @@
 use crate::config::json::Json;
 use crate::config::node::Node;
 use crate::config::report::Report;
-use crate::model::decimal::{Decimal, Unfit};
-use crate::model::multiplier::Multiplier;
-use crate::model::units::Micros;
-use crate::model::window::Period;
+use crate::model::{Decimal, Micros, Multiplier, Period, Unfit};
 
 /// What a quota of time may be.
 pub(super) const QUOTA: &str = "seconds from 0 to 9007199254.740992, with at most six decimals";

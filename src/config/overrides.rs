@@ -6,7 +6,7 @@ use crate::config::node::{Known, Node, complete, sound};
 use crate::config::report::Report;
 use crate::config::term::term;
 use crate::config::tiers::named;
-use crate::model::tiers::Override;
+use crate::model::Override;
 
 const FIELDS: Known = Known { now: &["user", "rule", "limits", "from", "until", "reason"], later: &[] };
 

@@ -7,8 +7,7 @@ use crate::config::hosts::Claimed;
 use crate::config::origin::Entry;
 use crate::config::problem::Problem;
 use crate::config::remembered::Reading;
-use crate::model::host::Host;
-use crate::model::site::Site;
+use crate::model::{Host, Site};
 
 /// What was in force before.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use crate::config::node::Node;
 use crate::config::report::Report;
-use crate::model::path::Paths;
+use crate::model::Paths;
 
 const FORM: &str = "\"normal\" or \"exact\"";
 

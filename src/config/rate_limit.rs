@@ -5,8 +5,7 @@ use crate::config::limits::{distinct, rates};
 use crate::config::node::{Known, Node};
 use crate::config::number::{QUOTA, WINDOW, quota, window};
 use crate::config::report::Report;
-use crate::model::limit::Limit;
-use crate::model::rule::{Component, Rule};
+use crate::model::{Component, Limit, Rule};
 
 const FIELDS: Known = Known { now: &["limit", "window"], later: &[] };
 

@@ -9,15 +9,10 @@ use crate::config::names::TRUSTED_HOPS;
 use crate::config::node::member_place;
 use crate::config::report::Report;
 use crate::model::client_address::HOPS_AND_PROXIES;
-use crate::model::condition::Condition;
 use crate::model::excerpt::quoted;
-use crate::model::limit::Limit;
 use crate::model::nearest::no_such;
-use crate::model::need::Need;
-use crate::model::rule::{Counts, Rule};
-use crate::model::site::Site;
 use crate::model::site_check::{UNTRUSTED, tiers_of};
-use crate::model::tiers::Tiers;
+use crate::model::{Condition, Counts, Limit, Need, Rule, Site, Tiers};
 
 /// The files that keys stand in.
 pub(super) type Origins = BTreeMap<String, Arc<str>>;

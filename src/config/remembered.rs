@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::config::disk::{self, Stamp, unreadable};
 use crate::config::layer::{Layer, Scope};
 use crate::config::report::{Findings, Report};
-use crate::model::zone::Zone;
+use crate::model::Zone;
 
 /// The layers that files were when they were last read.
 #[derive(Debug, Default)]

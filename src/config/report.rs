@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::config::problem::{Errors, Problem};
-use crate::model::zone::Zone;
+use crate::model::Zone;
 use crate::tzdata::{self, UnknownZone};
 
 /// Errors and warnings.

@@ -10,15 +10,11 @@ use crate::config::node::{Fields, Known, Node, flag};
 use crate::config::number::whole;
 use crate::config::report::Report;
 use crate::config::statuses::charge_when;
-use crate::model::action::Action;
-use crate::model::condition::Condition;
 use crate::model::excerpt::quoted;
-use crate::model::key_spec::{Component, Missing};
-use crate::model::mistake::Mistake;
 use crate::model::rate::parse_span;
 use crate::model::reach::{namesakes, out_of_reach};
-use crate::model::rule::{Cost, Counts, Hold, Rule, Until};
 use crate::model::rule_check::{COST, NAME, default_key};
+use crate::model::{Action, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Rule, Until};
 
 const FIELDS: Known = Known {
     now: &[

@@ -12,9 +12,7 @@ use crate::config::past::{LastRight, MadeOf, Past};
 use crate::config::problem::Errors;
 use crate::config::remembered::Reading;
 use crate::config::report::{Findings, Report};
-use crate::model::condition::Condition;
-use crate::model::host::Host;
-use crate::model::site::Site;
+use crate::model::{Condition, Host, Site};
 
 /// A site, with the rules that are to hold for it now.
 pub(super) struct Standing {

@@ -4,8 +4,7 @@ use chrono::DateTime;
 
 use crate::config::node::{Fields, Node, sound};
 use crate::config::report::Report;
-use crate::model::term::Term;
-use crate::model::units::UnixMicros;
+use crate::model::{Term, UnixMicros};
 
 const INSTANT: &str = "an instant such as \"2027-01-01T00:00:00Z\"";
 

@@ -3,12 +3,9 @@
 use crate::config::json::Json;
 use crate::config::node::{Known, Node};
 use crate::config::report::Report;
-use crate::model::glob::Glob;
-use crate::model::host::Host;
 use crate::model::part_check::{GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN, can_match_paths, is_path};
-use crate::model::path::{ENCODED, EscapedSlash, Paths};
-use crate::model::pattern::Pattern;
-use crate::model::text::Text;
+use crate::model::path::ENCODED;
+use crate::model::{EscapedSlash, Glob, Host, Paths, Pattern, Text};
 
 /// What a text is about, which decides what can match it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,7 @@ use crate::config::node::{Known, Node, complete, sound};
 use crate::config::number::{multiplier, whole};
 use crate::config::report::Report;
 use crate::config::term::term;
-use crate::model::limit::Limit;
-use crate::model::multiplier::Multiplier;
-use crate::model::tiers::{Assignment, Tier};
+use crate::model::{Assignment, Limit, Multiplier, Tier};
 
 const TIER: Known = Known { now: &["multiplier", "priority", "limits"], later: &[] };
 const USER: Known = Known { now: &["tier", "from", "until"], later: &[] };

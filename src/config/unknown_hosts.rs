@@ -7,10 +7,9 @@ use crate::config::problem::Problem;
 use crate::config::report::Report;
 use crate::config::standing::Standing;
 use crate::model::excerpt::quoted;
-use crate::model::host::Host;
 use crate::model::nearest::nearest;
-use crate::model::site::Site;
 use crate::model::site_check::UNTRUSTED;
+use crate::model::{Host, Site};
 
 /// A client chooses the host that it asks for, and so could choose not to be limited.
 const UNLIMITED: &str =

@@ -5,9 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::limiter::{Claims, Limiter, Refusal, Reservation};
-use crate::model::facts::Facts;
-use crate::model::now::Now;
-use crate::model::units::{Micros, Unit};
+use crate::model::{Facts, Micros, Now, Unit};
 use crate::store::{Asking, Charge, Claim, Fault, Part, Settlement};
 
 /// The decision before the handler.

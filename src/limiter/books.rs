@@ -8,12 +8,7 @@ use parking_lot::RwLock;
 use crate::limiter::engine::Engine;
 use crate::limiter::fair::Fair;
 use crate::limiter::open_limits::OpenLimit;
-use crate::model::cost::Cost;
-use crate::model::limit::Limit;
-use crate::model::rule::tightest;
-use crate::model::site::Site;
-use crate::model::units::{Micros, Unit};
-use crate::model::zone::Zone;
+use crate::model::{Cost, Limit, Micros, Site, Unit, Zone, tightest};
 use crate::store::{Book, BookSpec, Tally};
 
 /// The books of a rule, by what their accounts are known by: never by a quota, so that who is given another one meets

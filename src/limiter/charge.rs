@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::limiter::{Admission, Claims, Limiter, Reservation};
-use crate::model::facts::Facts;
-use crate::model::key::KeyHash;
-use crate::model::rule::Rule;
+use crate::model::{Facts, KeyHash, Rule};
 use crate::store::Fault;
 
 impl Limiter {
@@ -30,7 +28,7 @@ impl Limiter {
     /// ```
     /// use std::sync::Arc;
     /// use std::time::Duration;
-    /// use timebudget::model::rule::{Component, Rule};
+    /// use timebudget::{Component, Rule};
     /// use timebudget::store::memory::Memory;
     /// use timebudget::{Admission, Engine, Limiter, ManualClock, Site, UnixMicros, parse_rates};
     ///

@@ -3,10 +3,7 @@
 use crate::limiter::client::Client;
 use crate::limiter::open_rule::OpenRule;
 use crate::limiter::{Claims, Limiter};
-use crate::model::facts::Facts;
-use crate::model::key::KeyHash;
-use crate::model::now::Now;
-use crate::model::rule::{Component, Missing, Rule};
+use crate::model::{Component, Facts, KeyHash, Missing, Now, Rule};
 use crate::store::Mode;
 
 impl Limiter {
@@ -117,9 +114,7 @@ mod tests {
     use super::*;
     use crate::limiter::samples::{any_request, any_site, rule};
     use crate::limiter::{Engine, FEW_RULES};
-    use crate::model::condition::Condition;
-    use crate::model::site::Site;
-    use crate::model::text::Text;
+    use crate::model::{Condition, Site, Text};
 
     /// The same rules, and after them more than are asked one by one, none of which any request fulfils.
     fn padded(site: &Site) -> Site {

@@ -7,17 +7,10 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use crate::model::api_key::{ApiKey, KeyDigest};
-use crate::model::country::{Country, CountrySource};
-use crate::model::facts::Facts;
-use crate::model::identity::Identity;
-use crate::model::network::canonical;
-use crate::model::path::Paths;
-use crate::model::region::Region;
-use crate::model::rule::Rule;
-use crate::model::site::Site;
-use crate::model::tiers::Source;
-use crate::model::units::UnixMicros;
+use crate::model::{
+    ApiKey, Country, CountrySource, Facts, Identity, KeyDigest, Paths, Region, Rule, Site, Source,
+    UnixMicros, canonical,
+};
 
 /// The facts of a request, and beside them who its client is by what the site knows of clients.
 ///

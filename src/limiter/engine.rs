@@ -11,9 +11,7 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
 use crate::limiter::expectations::Expectations;
-use crate::model::expectation::Expectation;
-use crate::model::key::KeyHasher;
-use crate::model::learned::Learned;
+use crate::model::{Expectation, KeyHasher, Learned};
 use crate::store::memory::Memory;
 use crate::store::{Census, Fault, Store};
 

@@ -3,8 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use crate::model::expectation::Expectation;
-use crate::model::units::Micros;
+use crate::model::{Expectation, Micros};
 
 /// How many places there are for routes, which suffice for most applications. A power of two, as the next.
 const FEW: usize = 64;

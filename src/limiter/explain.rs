@@ -6,14 +6,10 @@ use std::sync::Arc;
 use crate::limiter::explanation::{Bearing, ExplainedLimit, ExplainedRule, Explanation, KeyPart, Terms};
 use crate::limiter::limit_report::with_quota;
 use crate::limiter::{Claims, Client, Limiter};
-use crate::model::discretion::{is_credential, shortened};
 use crate::model::excerpt::readable;
-use crate::model::facts::Facts;
-use crate::model::rule::{Component, KeySpec, Missing, Rule};
-use crate::model::site::Site;
-use crate::model::tiers::Source;
-use crate::model::units::UnixMicros;
-use crate::model::window::Window;
+use crate::model::{
+    Component, Facts, KeySpec, Missing, Rule, Site, Source, UnixMicros, Window, is_credential, shortened,
+};
 use crate::store::{Claim, Mode, Part};
 
 impl Limiter {
@@ -153,9 +149,7 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::limiter::Engine;
     use crate::limiter::samples::{PLAIN, Request, any_request, any_site, header, rule};
-    use crate::model::condition::Condition;
-    use crate::model::condition_trace::Found;
-    use crate::model::text::Text;
+    use crate::model::{Condition, Found, Text};
     use crate::store::memory::Memory;
 
     fn limiter(rules: Vec<Rule>) -> Limiter {

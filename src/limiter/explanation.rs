@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::condition::Condition;
-use crate::model::condition_trace::Found;
-use crate::model::limit::Limit;
-use crate::model::rule::Component;
-use crate::model::units::UnixMicros;
-use crate::model::window::Window;
-use crate::model::zone::Zone;
+use crate::model::{Component, Condition, Found, Limit, UnixMicros, Window, Zone};
 
 /// What a limiter makes of a request.
 #[derive(Clone, Debug, PartialEq)]

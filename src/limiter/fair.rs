@@ -3,11 +3,7 @@
 use crate::limiter::Claims;
 use crate::limiter::engine::Engine;
 use crate::limiter::open_limits::{OpenLimit, Shares};
-use crate::model::facts::Facts;
-use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
-use crate::model::limit::Limit;
-use crate::model::rule::{Component, Missing, Rule};
-use crate::model::site::Site;
+use crate::model::{Component, Facts, KeyBytes, KeyHash, KeyHasher, Limit, Missing, Rule, Site};
 use crate::store::{BookSpec, Charge, Claim, Part, Tally};
 
 /// How the clients of a fair rule are told apart.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use crate::limiter::fair::told;
 use crate::limiter::refusal::retry_after_secs;
 use crate::limiter::{Limiter, Reservation};
-use crate::model::limit::Limit;
+use crate::model::Limit;
 use crate::store::Claim;
 
 /// A limit that a request was claimed on, and where it stands.

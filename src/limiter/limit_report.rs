@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use crate::limiter::{Limiter, Report};
-use crate::model::limit::Limit;
-use crate::model::now::Now;
-use crate::model::units::Micros;
+use crate::model::{Limit, Micros, Now};
 use crate::store::{Claim, Settlement};
 
 /// Where one of the limits stands that applied to a request.

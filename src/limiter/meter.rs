@@ -1,6 +1,6 @@
 //! Meters: how long requests run.
 
-use crate::model::units::{Micros, Tick};
+use crate::model::{Micros, Tick};
 use crate::store::Progress;
 
 /// How long a request has run, without its pauses.

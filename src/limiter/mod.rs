@@ -34,15 +34,7 @@ pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
 pub use self::refusal::{Cause, Refusal};
 pub use self::reservation::Reservation;
-use crate::model::answer::Answer;
-use crate::model::condition::Condition;
-use crate::model::facts::Facts;
-use crate::model::limit::Limit;
-use crate::model::now::Now;
-use crate::model::rule::{Rule, Until};
-use crate::model::rule_index::RuleIndex;
-use crate::model::site::Site;
-use crate::model::units::Micros;
+use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Rule, RuleIndex, Site, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
@@ -231,7 +223,7 @@ fn asks_who(site: &Site) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::rule::Component;
+    use crate::model::Component;
 
     #[test]
     #[should_panic = "65537 rules; expected at most 65536"]

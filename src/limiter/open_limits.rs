@@ -1,8 +1,6 @@
 //! The limits of a rule with their books open, for every client that there may be.
 
-use crate::model::limit::Limit;
-use crate::model::rule::Rule;
-use crate::model::tiers::{Source, Tiers};
+use crate::model::{Limit, Rule, Source, Tiers};
 use crate::store::Book;
 
 /// Limits with their books open.

@@ -10,14 +10,7 @@ use crate::limiter::engine::Engine;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
-use crate::model::expectation;
-use crate::model::facts::Facts;
-use crate::model::key::KeyHash;
-use crate::model::limit::Limit;
-use crate::model::rule::{Cost, Hold, Rule};
-use crate::model::site::Site;
-use crate::model::tiers::Source;
-use crate::model::units::Micros;
+use crate::model::{Cost, Facts, Hold, KeyHash, Limit, Micros, Rule, Site, Source, expectation};
 use crate::store::{Book, Charge, Claim, Counts, Mode};
 
 /// A rule with its books open.

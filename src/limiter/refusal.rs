@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::limiter::{Claims, Limiter, Report};
-use crate::model::limit::Limit;
-use crate::model::now::Now;
-use crate::model::units::Micros;
+use crate::model::{Limit, Micros, Now};
 use crate::store::{Charge, Claim, Part, Settlement};
 
 /// A decision not to serve a request.
@@ -150,7 +148,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::window::Period;
+    use crate::model::Period;
 
     fn refusal(cause: Cause, limit: Limit, retry_after_secs: u64) -> Refusal {
         let report = Report {

@@ -6,11 +6,7 @@ use std::sync::Arc;
 use crate::limiter::fair::told;
 use crate::limiter::meter::Meter;
 use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
-use crate::model::answer::Answer;
-use crate::model::facts::Facts;
-use crate::model::now::Now;
-use crate::model::rule::{Rule, Until};
-use crate::model::units::Micros;
+use crate::model::{Answer, Facts, Micros, Now, Rule, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Part, Progress, Settlement, Verdict};
 
 /// An admitted request that has not been settled: its time runs.

@@ -5,20 +5,10 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use crate::model::computed::Computed;
-use crate::model::condition::Condition;
-use crate::model::cost::Cost;
-use crate::model::facts::Facts;
-use crate::model::identity::Identity;
-use crate::model::limit::Limit;
-use crate::model::method::Method;
-use crate::model::multiplier::Multiplier;
-use crate::model::rate::parse_rates;
-use crate::model::rule::{Component, Counts, KeySpec, Missing, Rule};
-use crate::model::site::Site;
-use crate::model::term::Term;
-use crate::model::text::Text;
-use crate::model::tiers::{Assignment, Override, Tier, Tiers};
+use crate::model::{
+    Assignment, Component, Computed, Condition, Cost, Counts, Facts, Identity, KeySpec, Limit, Method,
+    Missing, Multiplier, Override, Rule, Site, Term, Text, Tier, Tiers, parse_rates,
+};
 
 /// A request.
 #[derive(Clone, Debug)]

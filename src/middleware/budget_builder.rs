@@ -10,11 +10,9 @@ use crate::middleware::built::Built;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::middleware::rule_error::RuleError;
-use crate::model::mistake::{Finding, Mistake};
-use crate::model::path::Paths;
-use crate::model::proxy::{PROXY, Proxy};
-use crate::model::site::Site;
+use crate::model::proxy::PROXY;
 use crate::model::site_check::NO_RULE;
+use crate::model::{Finding, Mistake, Paths, Proxy, Site};
 use crate::sites::Sites;
 
 /// A budget whose rules code describes: made by [`TimeBudget::rules`].
@@ -77,7 +75,7 @@ impl BudgetBuilder {
     /// Peers whose word about their clients is believed, beside the site's own: addresses, ranges, and `"unix"` for those on
     /// a Unix socket.
     ///
-    /// Their header, [`AddressPolicy::header`](crate::model::client_address::AddressPolicy), then says whose account it is.
+    /// Their header, [`AddressPolicy::header`](crate::model::AddressPolicy), then says whose account it is.
     /// What is no address is an error of [`build`](Self::build).
     ///
     /// # Examples

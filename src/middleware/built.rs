@@ -5,10 +5,8 @@ use std::sync::Once;
 use std::sync::atomic::AtomicBool;
 
 use crate::middleware::TimeBudget;
-use crate::model::contradiction::is_certain;
-use crate::model::mistake::{Finding, Mistake};
 use crate::model::rule_check::EXEMPTS_ALL;
-use crate::model::site::Site;
+use crate::model::{Finding, Mistake, Site, is_certain};
 
 /// Where a budget was built, and what was suspect about it then.
 #[derive(Debug)]
@@ -67,8 +65,8 @@ impl TimeBudget {
     ///
     /// ```
     /// use timebudget::TimeBudget;
-    /// use timebudget::model::identity::Identity;
-    /// use timebudget::model::rule::Component;
+    /// use timebudget::Identity;
+    /// use timebudget::Component;
     ///
     /// let budget = TimeBudget::rule("each", "5 per minute").key(Component::User).build()?;
     /// let warning = budget.warnings()[0].to_string();

@@ -4,9 +4,7 @@ use std::any::Any;
 
 use actix_web::dev::{ResourceDef, ResponseHead, ServiceRequest};
 
-use crate::model::answer::{Answer, Judge};
-use crate::model::computed::Computed;
-use crate::model::condition::Condition;
+use crate::model::{Answer, Computed, Condition, Judge};
 
 /// What a closure says of an actix request: the key of a rule, its limits, its cost, or whether a condition is fulfilled.
 ///
@@ -17,8 +15,8 @@ use crate::model::condition::Condition;
 ///
 /// ```
 /// use timebudget::middleware::{of_request, route_parameter};
-/// use timebudget::model::condition::Condition;
-/// use timebudget::model::rule::{Component, KeySpec};
+/// use timebudget::Condition;
+/// use timebudget::{Component, KeySpec};
 ///
 /// let team = of_request(|request| route_parameter(request, "team"));
 /// let key = KeySpec::from([Component::Computed(team), Component::Method]);

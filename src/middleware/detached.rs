@@ -1,7 +1,7 @@
 //! Work on a request's behalf that goes on elsewhere.
 
 use crate::limiter::{Report, Reservation};
-use crate::model::units::Micros;
+use crate::model::Micros;
 
 /// What charges work that goes on elsewhere to the accounts of the request that asked for it: made by
 /// [`Budget::detached`](crate::middleware::Budget::detached), and sent to a task or a thread.

@@ -11,7 +11,7 @@ use crate::limiter::{LimitReport, Report};
 use crate::middleware::current;
 use crate::middleware::detached::Detached;
 use crate::middleware::running::Running;
-use crate::model::units::Micros;
+use crate::model::Micros;
 
 /// The budget that a handler runs under: an extractor that never fails.
 ///

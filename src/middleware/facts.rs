@@ -12,11 +12,7 @@ use crate::middleware::hooks::Hooks;
 use crate::middleware::route;
 use crate::middleware::routes::Routes;
 use crate::middleware::worker::WorkerSite;
-use crate::model::facts::Facts;
-use crate::model::identity::Identity;
-use crate::model::parameter;
-use crate::model::path::Paths;
-use crate::model::site::Site;
+use crate::model::{Facts, Identity, Paths, Site, parameter};
 
 /// A request as rules see it.
 pub(super) struct RequestFacts<'a> {

@@ -8,9 +8,7 @@ use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
 
 use crate::limiter::Refusal;
-use crate::model::condition::Condition;
-use crate::model::facts::Facts;
-use crate::model::identity::Identity;
+use crate::model::{Condition, Facts, Identity};
 
 type Identify = Arc<dyn Fn(&ServiceRequest) -> Option<Identity> + Send + Sync>;
 type Told = Arc<dyn Fn(&ServiceRequest, &Refusal) + Send + Sync>;

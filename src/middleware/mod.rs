@@ -92,11 +92,7 @@ pub use self::watch::{Watch, Watched};
 use self::worker::Worker;
 use crate::config::Loaded;
 use crate::limiter::{Engine, Limiter, Refusal};
-use crate::model::identity::Identity;
-use crate::model::rate::parse_rates;
-use crate::model::rate_error::RateError;
-use crate::model::rule::{Component, Rule, tightest};
-use crate::model::site::Site;
+use crate::model::{Component, Identity, RateError, Rule, Site, parse_rates, tightest};
 use crate::sites::Sites;
 
 /// Middleware that spends a time budget: wraps an `App`, a `Scope` or a `Resource`.
@@ -158,7 +154,7 @@ impl TimeBudget {
     ///
     /// ```
     /// use actix_web::HttpMessage as _;
-    /// use timebudget::model::identity::Identity;
+    /// use timebudget::Identity;
     /// use timebudget::{Engine, Site, TimeBudget, config};
     ///
     /// struct Session { user: String }

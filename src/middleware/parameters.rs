@@ -12,7 +12,7 @@ use foldhash::HashMap as FastMap;
 use percent_encoding::percent_decode_str;
 
 use crate::middleware::route;
-use crate::model::path::Paths;
+use crate::model::Paths;
 
 /// How many routes a worker remembers; of more it asks the application each time.
 const MOST_ROUTES: usize = 1_024;

@@ -15,7 +15,7 @@ use crate::middleware::body::BudgetBody;
 use crate::middleware::running::Running;
 use crate::middleware::told::{Form, with_message};
 use crate::middleware::worker::WorkerSite;
-use crate::model::action::{Action, Block};
+use crate::model::{Action, Block};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());

@@ -12,7 +12,7 @@ use actix_web::http::uri::{PathAndQuery, Uri};
 
 use crate::limiter::Refusal;
 use crate::middleware::running::Running;
-use crate::model::action::Action;
+use crate::model::Action;
 
 /// The target of the rule that refuses, if it is one that rewrites and the request can be.
 ///

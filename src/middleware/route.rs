@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::dev::ServiceRequest;
 
-use crate::model::path::{EscapedSlash, Paths};
+use crate::model::{EscapedSlash, Paths};
 
 /// The path of a request in the form in which rules see it, for closures.
 ///

@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 
 use crate::middleware::parameters::Parameters;
 use crate::middleware::route;
-use crate::model::path::Paths;
+use crate::model::Paths;
 
 /// How many paths a worker remembers the route of; a power of two.
 const REMEMBERED: usize = 256;

@@ -14,13 +14,10 @@ use crate::middleware::budget_builder::BudgetBuilder;
 use crate::middleware::closures::{cost_of_request, judge, of_request, under_scope};
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_error::RuleError;
-use crate::model::action::Block;
-use crate::model::answer::ChargeWhen;
-use crate::model::condition::Condition;
-use crate::model::limit::Limit;
-use crate::model::mistake::Mistake;
-use crate::model::rule::{Component, Cost, Counts, Hold, KeySpec, Missing, Rule, Until};
-use crate::model::site::Site;
+use crate::model::{
+    Block, ChargeWhen, Component, Condition, Cost, Counts, Hold, KeySpec, Limit, Missing, Mistake, Rule,
+    Site, Until,
+};
 
 /// A rule that code describes: made by [`TimeBudget::rule`], and in the end built, or given to [`TimeBudget::rules`].
 ///

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::mistake::Finding;
+use crate::model::Finding;
 
 /// All that is wrong with rules that code describes, at least one mistake.
 ///

@@ -13,8 +13,7 @@ use crate::middleware::inner::Inner;
 use crate::middleware::standard::Standard;
 use crate::middleware::wire::Said;
 use crate::middleware::worker::WorkerSite;
-use crate::model::facts::Facts;
-use crate::model::units::Micros;
+use crate::model::{Facts, Micros};
 use crate::store::Fault;
 
 /// A request that runs under a budget.

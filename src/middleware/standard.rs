@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::limiter::InForce;
-use crate::model::limit::Limit;
+use crate::model::Limit;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -120,8 +120,7 @@ mod tests {
     use sfv::{BareItem, Item, List, ListEntry, Parser};
 
     use super::*;
-    use crate::model::units::Micros;
-    use crate::model::window::Period;
+    use crate::model::{Micros, Period};
 
     const HOURLY: InForce<'_> = InForce {
         rule: "login",

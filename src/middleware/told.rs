@@ -9,8 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::limiter::{Cause, Refusal};
-use crate::model::action::Block;
-use crate::model::limit::Limit;
+use crate::model::{Block, Limit};
 
 /// The forms of a refusal, the one for clients without a wish first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

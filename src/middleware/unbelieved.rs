@@ -10,7 +10,7 @@ use actix_web::dev::ServiceRequest;
 
 use crate::limiter::Refusal;
 use crate::middleware::worker::WorkerSite;
-use crate::model::key_spec::Component;
+use crate::model::Component;
 
 /// How many refusals of a worker are looked at. Behind a proxy the first one shows it, and looking at all of them would
 /// cost each something.

@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use bytes::BytesMut;
 
 use crate::limiter::Report;
-use crate::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
+use crate::model::{HeaderNames, HeaderPolicy, ResetStyle};
 
 /// How much room for digits is made at once.
 const DIGITS: usize = 4096;

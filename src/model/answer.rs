@@ -42,7 +42,7 @@ impl ChargeWhen {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::answer::{Answer, ChargeWhen, Judge};
+    /// use timebudget::{Answer, ChargeWhen, Judge};
     /// let failures = ChargeWhen::Judged(Judge::new(|answer: &dyn Answer| answer.status() >= 400));
     /// assert!(failures.charges(&404) && !failures.charges(&200));
     /// assert!(ChargeWhen::from([404]).charges(&404));

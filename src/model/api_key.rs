@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::api_key::KeyDigest;
+/// use timebudget::KeyDigest;
 /// let written = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
 /// assert_eq!(KeyDigest::parse(&format!("sha256:{written}")), Some(KeyDigest::of("secret")));
 /// assert_eq!(KeyDigest::parse("secret"), None);

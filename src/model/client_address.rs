@@ -67,7 +67,7 @@ impl AddressPolicy {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::client_address::AddressPolicy;
+    /// use timebudget::AddressPolicy;
     ///
     /// let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
     /// let policy = AddressPolicy { trusted_proxies, ..AddressPolicy::default() };

@@ -15,8 +15,8 @@ use crate::model::facts::Facts;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::computed::Computed;
-/// use timebudget::model::rule::{Component, Cost, Rule};
+/// use timebudget::Computed;
+/// use timebudget::{Component, Cost, Rule};
 /// use timebudget::parse_rates;
 ///
 /// let tenant = Computed::new(|facts| facts.path().split('/').nth(1).map(str::to_owned));

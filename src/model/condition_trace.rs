@@ -34,9 +34,9 @@ impl Condition {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::condition::Condition;
-    /// use timebudget::model::text::Text;
-    /// # use timebudget::model::facts::Facts;
+    /// use timebudget::Condition;
+    /// use timebudget::Text;
+    /// # use timebudget::Facts;
     /// # struct Request;
     /// # impl Facts for Request {
     /// #     fn method(&self) -> &str { "GET" }

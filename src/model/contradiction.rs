@@ -12,7 +12,7 @@ use crate::model::text::Text;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::{condition::Condition, contradiction::is_contradiction, text::Text};
+/// use timebudget::{Condition, is_contradiction, Text};
 /// let path = |path: &str| Condition::Path(Text::Equal(path.into()));
 /// assert!(is_contradiction(&Condition::All(vec![path("/a"), path("/b")])));
 /// assert!(!is_contradiction(&Condition::Any(vec![path("/a"), path("/b")])));
@@ -39,7 +39,7 @@ pub fn is_contradiction(condition: &Condition) -> bool {
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::{condition::Condition, contradiction::is_certain, text::Text};
+/// use timebudget::{Condition, is_certain, Text};
 /// assert!(is_certain(&Condition::ALWAYS) && is_certain(&Condition::Path(Text::Below("/".into()))));
 /// assert!(!is_certain(&Condition::Path(Text::Below("/api".into()))));
 /// ```

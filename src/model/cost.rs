@@ -21,9 +21,9 @@ impl Cost {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::computed::Computed;
-    /// use timebudget::model::cost::Cost;
-    /// # use timebudget::model::facts::Facts;
+    /// use timebudget::Computed;
+    /// use timebudget::Cost;
+    /// # use timebudget::Facts;
     /// # struct Request;
     /// # impl Facts for Request {
     /// #     fn method(&self) -> &str { "GET" }

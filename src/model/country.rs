@@ -11,7 +11,7 @@ use crate::model::region::Region;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::country::Country;
+/// use timebudget::Country;
 /// assert_eq!(Country::new("fr").map(|country| country.to_string()), Some("FR".to_owned()));
 /// assert_eq!(Country::new("FRA"), None);
 /// assert_eq!(Country::new("XX"), None);

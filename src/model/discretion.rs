@@ -11,7 +11,7 @@ const TELLING: [&str; 8] = ["auth", "key", "token", "secret", "session", "passwo
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::discretion::is_credential;
+/// use timebudget::is_credential;
 /// assert!(is_credential("header", "X-Api-Key") && is_credential("cookie", "x"));
 /// assert!(!is_credential("header", "accept-language"));
 /// ```
@@ -25,7 +25,7 @@ pub fn is_credential(kind: &str, name: &str) -> bool {
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::discretion::shortened;
+/// use timebudget::shortened;
 /// assert_eq!(shortened("Bearer 1234"), "Bear…");
 /// assert_eq!(shortened("abc"), "…", "a short one is not shown at all");
 /// ```

@@ -24,7 +24,7 @@ const LARGEST_SURPRISE: f64 = 4.0;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::expectation::Expectation;
+/// use timebudget::Expectation;
 /// use timebudget::Micros;
 ///
 /// let mut report = Expectation::UNKNOWN;
@@ -107,16 +107,7 @@ const UNKNOWN_SHARE: u64 = 20;
 ///
 /// Were nothing expected, a first burst would be admitted whole, and could spend many budgets. With a twentieth, no more
 /// than twenty run at once on what is known of none of them, and the first that ends says what to expect of the others.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::model::expectation::of_unknown;
-/// use timebudget::Micros;
-/// assert_eq!(of_unknown(Micros::from_secs(600)), Micros::from_secs(1));
-/// assert_eq!(of_unknown(Micros::from_secs(1)), Micros::from_millis(50));
-/// ```
-pub const fn of_unknown(quota: Micros) -> Micros {
+pub(crate) const fn of_unknown(quota: Micros) -> Micros {
     let share = Micros(quota.0 / UNKNOWN_SHARE);
     if share.0 < UNKNOWN_COST.0 { share } else { UNKNOWN_COST }
 }
@@ -133,6 +124,12 @@ mod tests {
             expectation.record(cost);
         }
         expectation
+    }
+
+    #[test]
+    fn of_an_unknown_rule_a_second_is_expected_or_a_twentieth_of_the_quota() {
+        assert_eq!(of_unknown(Micros::from_secs(600)), Micros::from_secs(1));
+        assert_eq!(of_unknown(Micros::from_secs(1)), Micros::from_millis(50));
     }
 
     fn settled() -> Expectation {

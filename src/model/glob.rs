@@ -59,7 +59,7 @@ impl Glob {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::glob::Glob;
+    /// use timebudget::Glob;
     /// let styles = Glob::new("/static/**.css").unwrap();
     /// assert!(styles.matches("/static/site/print.css"));
     /// assert!(!styles.matches("/static/site/print.css.map"));

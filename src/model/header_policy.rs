@@ -63,7 +63,7 @@ impl HeaderPolicy {
     ///
     /// ```
     /// use timebudget::EXPOSED_HEADERS;
-    /// use timebudget::model::header_policy::HeaderPolicy;
+    /// use timebudget::HeaderPolicy;
     ///
     /// let mut policy = HeaderPolicy::default();
     /// assert!(policy.exposed().eq(EXPOSED_HEADERS));

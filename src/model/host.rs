@@ -28,13 +28,13 @@ const WILDCARD: &str = "*.";
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::host::Host;
+/// use timebudget::Host;
 ///
 /// assert_eq!(Host::parse("München.Example.")?.as_str(), "xn--mnchen-3ya.example");
 /// assert_eq!(Host::parse("*.preview.example")?.as_str(), "*.preview.example");
 /// assert_eq!(Host::parse("0:0:0:0:0:0:0:1")?.as_str(), "[::1]");
 /// assert_eq!(Host::parse("dev:8010").unwrap_err().to_string(), "no name that a Host can be; did you mean \"dev\"?");
-/// # Ok::<(), timebudget::model::host::HostFault>(())
+/// # Ok::<(), timebudget::HostFault>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host(String);

@@ -10,7 +10,7 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::identity::Identity;
+/// use timebudget::Identity;
 /// let alice = Identity::new("alice").in_groups(["staff", "vips"]);
 /// assert_eq!(alice.user, "alice");
 /// assert_eq!(alice.groups, ["staff", "vips"]);
@@ -44,7 +44,7 @@ impl Identity {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::identity::Identity;
+    /// use timebudget::Identity;
     /// let alice = Identity::new("alice").in_groups(["staff", "vips"]);
     /// assert_eq!(Identity::of_lines(&[" alice ".into()], &["staff,,".into(), "vips".into()]), Some(alice));
     /// assert_eq!(Identity::of_lines(&["alice".into(), "mallory".into()], &[]), None);

@@ -14,7 +14,7 @@ use crate::model::network::canonical;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::key::KeyBytes;
+/// use timebudget::KeyBytes;
 /// let mut shifted = KeyBytes::default();
 /// shifted.text(1, "a:b");
 /// shifted.text(1, "c");

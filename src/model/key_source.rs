@@ -13,7 +13,7 @@ use crate::model::nearest::nearest;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::key_source::KeySource;
+/// use timebudget::KeySource;
 /// assert_eq!("query:api_key".parse(), Ok(KeySource::Query("api_key".into())));
 /// assert_eq!("bearer".parse(), Ok(KeySource::Bearer));
 /// assert!("Authorization".parse::<KeySource>().is_err());

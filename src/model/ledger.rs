@@ -32,7 +32,7 @@ use crate::model::units::{Micros, Tick};
 /// Two requests side by side, one of which ends:
 ///
 /// ```
-/// use timebudget::{Micros, Tick, model::ledger::Ledger};
+/// use timebudget::{Micros, Tick, Ledger};
 /// let mut account = Ledger::default();
 /// account.start(Tick(1_000), Micros(0));
 /// account.start(Tick(1_500), Micros(0));

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::model::period::Period;
 use crate::model::units::{Micros, Unit};
-use crate::model::window::Period;
 
 /// A quota per period in a unit, or a cap on running requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -73,7 +73,7 @@ impl Others {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::{Tick, model::line::{Line, Others}};
+    /// use timebudget::{Tick, Line, Others};
     /// let line = Line { spent: 100, running: 2, admitted: 2, ..Line::default() };
     /// let others = Others { line, read_at: Tick(1_000) };
     /// assert_eq!(others.at(Tick(1_050)).spent, 100 + 2 * 50);

@@ -14,7 +14,7 @@ impl Method {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::method::Method;
+    /// use timebudget::Method;
     /// assert!(Method::new("post").is_some_and(|method| method.matches("POST")));
     /// assert!(Method::new("GET").is_some_and(|method| method.matches("HEAD")));
     /// assert_eq!(Method::new("GET POST"), None);

@@ -8,7 +8,7 @@ use crate::model::units::Micros;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::multiplier::Multiplier;
+/// use timebudget::Multiplier;
 /// let half_as_much_again = Multiplier(1_500_000);
 /// assert_eq!(half_as_much_again.times(3), 5); // 4.5, rounded half up
 /// assert_eq!(Multiplier(1).times(3), 1); // never less than 1

@@ -12,7 +12,7 @@ use std::str::FromStr;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::network::Network;
+/// use timebudget::Network;
 /// let office: Network = "10.0.0.0/8".parse().unwrap();
 /// assert!(office.contains("10.1.2.3".parse().unwrap()));
 /// assert!(office.contains("::ffff:10.1.2.3".parse().unwrap()));
@@ -33,7 +33,7 @@ pub struct Network {
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::network::canonical;
+/// use timebudget::canonical;
 /// for text in ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7", "64:ff9b::c000:207"] {
 ///     assert_eq!(canonical(text.parse().unwrap()).to_string(), "192.0.2.7");
 /// }

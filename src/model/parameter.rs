@@ -12,7 +12,7 @@ use percent_encoding::{percent_decode, percent_decode_str};
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::parameter::of_query;
+/// use timebudget::parameter::of_query;
 /// assert_eq!(of_query("a=1&q=white&q=red%20+wine", "q").as_deref(), Some("red  wine"));
 /// assert_eq!(of_query("%71=x", "q").as_deref(), Some("x"));
 /// assert_eq!(of_query("q", "q").as_deref(), Some(""));
@@ -34,7 +34,7 @@ pub fn all_of_query<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::parameter::of_cookies;
+/// use timebudget::parameter::of_cookies;
 /// let values: Vec<_> = of_cookies(b"a=1; session=\"%61bc\"; session=%ff; session=\xff", "session").collect();
 /// assert_eq!(values, [&b"abc"[..], b"\xff"]);
 /// assert_eq!(of_cookies(b"a=1; b", "b").next(), None);

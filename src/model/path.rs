@@ -38,7 +38,7 @@ impl Paths {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::path::{EscapedSlash, Paths};
+    /// use timebudget::{EscapedSlash, Paths};
     /// let normal = |path| Paths::Normal.form(path, EscapedSlash::IsSlash).into_owned();
     /// assert_eq!(normal("//api//login/"), "/api/login");
     /// assert_eq!(normal("/search/c%2b%2B"), "/search/c++");

@@ -15,7 +15,7 @@ const MAX_SIZE: usize = 1 << 20;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::pattern::Pattern;
+/// use timebudget::Pattern;
 /// let version = Pattern::new("^/v[0-9]+/").unwrap();
 /// assert!(version.matches("/v12/users") && !version.matches("/api/v1/"));
 /// assert_eq!(Pattern::new("(a").unwrap_err().to_string(), "unclosed group");

@@ -11,7 +11,7 @@ use crate::model::network::{Network, NetworkFault};
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::proxy::Proxy;
+/// use timebudget::Proxy;
 /// let balancers: Proxy = "10.0.0.0/8".parse().unwrap();
 /// assert!(balancers.is(Some("10.1.2.3".parse().unwrap())) && !balancers.is(None));
 /// let local: Proxy = "unix".parse().unwrap();

@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use crate::model::decimal::{Decimal, Unfit};
 use crate::model::limit::Limit;
+use crate::model::period::Period;
 use crate::model::rate_error::{RateError, RateFault};
 use crate::model::units::Micros;
-use crate::model::window::Period;
 
 /// The limits that a rate string lists, in its order.
 ///

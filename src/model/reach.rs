@@ -1,8 +1,9 @@
 //! Rules out of reach: those that can be read but never decide anything.
 
 use crate::model::contradiction::is_contradiction;
+use crate::model::key_spec::Missing;
 use crate::model::mistake::Mistake;
-use crate::model::rule::{Counts, Missing, Rule};
+use crate::model::rule::{Counts, Rule};
 
 /// What is wrong with the rules of one site, each by its position: by itself, and beside the others.
 pub(crate) fn check_rules(rules: &[Rule]) -> Vec<(usize, Mistake)> {

@@ -9,8 +9,8 @@ use crate::model::country::Country;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::country::Country;
-/// use timebudget::model::region::Region;
+/// use timebudget::Country;
+/// use timebudget::Region;
 /// let california = Region::new("us-ca").unwrap();
 /// assert_eq!(california.to_string(), "US-CA");
 /// assert_eq!(Region::within(Country::new("US").unwrap(), "CA"), Some(california));

@@ -4,9 +4,9 @@ use crate::model::action::Action;
 use crate::model::answer::{Answer, ChargeWhen};
 use crate::model::computed::Computed;
 use crate::model::condition::Condition;
-pub use crate::model::cost::Cost;
+use crate::model::cost::Cost;
 use crate::model::facts::Facts;
-pub use crate::model::key_spec::{Component, KeySpec, Missing};
+use crate::model::key_spec::{Component, KeySpec, Missing};
 use crate::model::limit::Limit;
 use crate::model::units::Micros;
 
@@ -15,7 +15,7 @@ use crate::model::units::Micros;
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::rule::{Component, Cost, Rule};
+/// use timebudget::{Component, Cost, Rule};
 /// use timebudget::parse_rates;
 /// let rule = Rule { cost: Cost::Fixed(2), ..Rule::new("search", Component::Ip, parse_rates("10 per minute")?) };
 /// assert!(rule.when.is_always() && !rule.shadow);
@@ -143,7 +143,7 @@ pub enum Hold {
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::rule::tightest;
+/// use timebudget::tightest;
 /// use timebudget::parse_rates;
 /// let limits = parse_rates("20 per hour; 10s per hour; 10 per 60 minutes; 3 concurrent; 2 concurrent")?;
 /// assert_eq!(tightest(limits), parse_rates("10 per hour; 10s per hour; 2 concurrent")?);

@@ -28,7 +28,7 @@ impl Rule {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::rule::{Component, Cost, Rule};
+    /// use timebudget::{Component, Cost, Rule};
     /// use timebudget::parse_rates;
     /// let rule = Rule { cost: Cost::Fixed(10), ..Rule::new("reports", Component::Ip, parse_rates("5 per minute")?) };
     /// let [mistake] = &rule.check()[..] else { panic!("it is too dear, and nothing else") };

@@ -45,8 +45,8 @@ impl RuleIndex {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::{condition::Condition, rule_index::RuleIndex, text::Text};
-    /// # use timebudget::model::facts::Facts;
+    /// use timebudget::{Condition, RuleIndex, Text};
+    /// # use timebudget::Facts;
     /// # struct Get(&'static str);
     /// # impl Facts for Get {
     /// #     fn method(&self) -> &str { "GET" }

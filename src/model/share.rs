@@ -13,7 +13,7 @@ const QUICKEST: Micros = Micros(10_000);
 /// # Examples
 ///
 /// ```
-/// use timebudget::model::share::equal_share;
+/// use timebudget::equal_share;
 /// assert_eq!(equal_share(100, 3), 33);
 /// assert_eq!(equal_share(1, 3), 1);
 /// assert_eq!(equal_share(0, 3), 0);
@@ -30,7 +30,7 @@ pub fn equal_share(left: u64, processes: u32) -> u64 {
 /// # Examples
 ///
 /// ```
-/// use timebudget::{Micros, model::share::pace};
+/// use timebudget::{Micros, pace};
 /// let sync = Micros::from_millis(250);
 /// assert_eq!(pace(Micros::from_secs(600), 64, sync), sync);
 /// assert_eq!(pace(Micros::from_secs(8), 64, sync), Micros(31_250));

@@ -26,7 +26,7 @@ impl Site {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::rule::{Component, Rule};
+    /// use timebudget::{Component, Rule};
     /// use timebudget::{Site, parse_rates};
     /// let each = Rule::new("each", Component::User, parse_rates("5 per minute")?);
     /// let site = Site { rules: vec![each], ..Site::unlimited("shop") };

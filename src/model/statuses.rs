@@ -25,7 +25,7 @@ impl Statuses {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::statuses::{StatusSet, Statuses};
+    /// use timebudget::{StatusSet, Statuses};
     /// let failures = Statuses(vec![StatusSet::Class(4), StatusSet::Code(500)]);
     /// assert!(failures.contains(404) && failures.contains(500));
     /// assert!(!failures.contains(200) && !failures.contains(503));

@@ -8,7 +8,7 @@ use crate::model::units::UnixMicros;
 ///
 /// ```
 /// use timebudget::UnixMicros;
-/// use timebudget::model::term::Term;
+/// use timebudget::Term;
 /// let until_five = Term { from: None, until: Some(UnixMicros(5)) };
 /// assert!(until_five.holds(UnixMicros(4)) && !until_five.holds(UnixMicros(5)));
 /// ```

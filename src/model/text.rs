@@ -33,7 +33,7 @@ impl Text {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::{glob::Glob, path::Paths, text::Text};
+    /// use timebudget::{Glob, Paths, Text};
     /// let bots = Text::Glob(Glob::new("*bot*").unwrap());
     /// assert!(bots.matches("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"));
     /// assert!(!bots.matches_path("/robots/a", Paths::Normal));
@@ -61,7 +61,7 @@ impl Text {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::model::{path::Paths, text::Text};
+    /// use timebudget::{Paths, Text};
     /// let folder = Text::Below("/api/".into());
     /// assert!(folder.matches_path("/api", Paths::Normal));
     /// assert!(!folder.matches_path("/api", Paths::Exact));

@@ -159,8 +159,8 @@ impl Override {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::key_spec::Component;
     use crate::model::rate::parse_rates;
-    use crate::model::rule::Component;
 
     fn rates(text: &str) -> Vec<Limit> {
         parse_rates(text).unwrap()

@@ -3,7 +3,7 @@
 use crate::model::units::{Micros, UnixMicros};
 use crate::model::zone::{EARLIEST_SECS, LATEST_SECS, Zone};
 
-pub use crate::model::period::Period;
+use crate::model::period::Period;
 
 /// One concrete interval `[start, end)` of a period.
 ///

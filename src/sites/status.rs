@@ -1,7 +1,7 @@
 //! What has become of sites whose own file is wrong.
 
 use crate::config::{Errors, Meanwhile, WrongSite};
-use crate::model::units::UnixMicros;
+use crate::model::UnixMicros;
 
 /// A site whose own file is wrong, and since when.
 #[derive(Clone, Debug, PartialEq)]

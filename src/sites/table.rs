@@ -6,9 +6,8 @@ use std::sync::Arc;
 use crate::clock::Clock as _;
 use crate::config::{Loaded, Meanwhile};
 use crate::limiter::{Engine, Limiter};
-use crate::model::client_address::AddressPolicy;
 use crate::model::host::{self, Host};
-use crate::model::site::Site;
+use crate::model::{AddressPolicy, Site};
 use crate::sites::status::Wrong;
 
 /// The limiters of one configuration.

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::model::now::Now;
-use crate::model::units::{Micros, Tick, UnixMicros};
-use crate::model::window::{Period, Window};
-use crate::model::zone::Zone;
+use crate::model::{Micros, Now, Period, Tick, UnixMicros, Window, Zone};
 
 /// A window, and until when it stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The store contract: where accounts live, and what every store promises.
 //!
-//! A store keeps [`Ledger`](crate::model::ledger::Ledger)s, one for each book and key in one window. The caller owns
+//! A store keeps [`Ledger`](crate::model::Ledger)s, one for each book and key in one window. The caller owns
 //! the arithmetic of prices (what a request is expected to cost, what a quota is); the store owns the atomic step.
 //!
 //! Every store promises, and the acceptance suite in `tests/store` checks:
@@ -27,14 +27,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use self::uri::{StoreUri, UriError, open};
-use crate::model::hold;
-use crate::model::key::{AccountHash, KeyHash, Salt};
-use crate::model::learned::Learned;
-use crate::model::now::Now;
-pub use crate::model::rule::Counts;
-use crate::model::units::{Micros, Unit};
-use crate::model::window::{Period, Window};
-use crate::model::zone::Zone;
+pub use crate::model::Counts;
+use crate::model::{AccountHash, KeyHash, Learned, Micros, Now, Period, Salt, Unit, Window, Zone, hold};
 
 /// Where accounts live.
 pub trait Store: Send + Sync + 'static {
@@ -305,7 +299,7 @@ pub struct Standing {
     pub spent: u64,
     /// What the running requests of others are still expected to cost.
     pub hold: u64,
-    /// What those of others that wait for their clients are; how much of it is held, [`hold::hold`] says.
+    /// What those of others that wait for their clients are; how much of it is held, the ledger's rule says.
     pub waiting: u64,
     /// Admitted requests that have not been settled.
     pub admitted: u32,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{IANA_TZDB_VERSION, TZ_VARIANTS, Tz};
 
-use crate::model::zone::{Transition, Zone, ZoneSource};
+use crate::model::{Transition, Zone, ZoneSource};
 use crate::tzdata::FIRST_SECS;
 
 /// 2100-01-01T00:00:00Z, after which chrono-tz 0.10 lists no clock change.

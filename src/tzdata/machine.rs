@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::zone::{Transition, Zone, ZoneSource};
+use crate::model::{Transition, Zone, ZoneSource};
 use crate::tzdata::FIRST_SECS;
 
 /// 2200-01-01T00:00:00Z; rules go on for ever, so their list has to end somewhere.

@@ -1,8 +1,7 @@
 //! What site files say of clients, over one and two layers.
 
 use timebudget::config::{self, Options};
-use timebudget::model::multiplier::Multiplier;
-use timebudget::model::tiers::Source;
+use timebudget::{Multiplier, Source};
 
 use super::{Directory, errors, site};
 

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use actix_web::{App, HttpServer, rt, web};
-use timebudget::TimeBudget;
-use timebudget::model::rule::Component;
+use timebudget::{Component, TimeBudget};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 

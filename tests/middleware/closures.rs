@@ -3,8 +3,7 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::web;
 use actix_web::{App, HttpResponse, error};
-use timebudget::model::rule::Component;
-use timebudget::{Limit, TimeBudget};
+use timebudget::{Component, Limit, TimeBudget};
 
 use crate::harness::{Listening, World, serve};
 

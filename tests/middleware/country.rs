@@ -123,10 +123,9 @@ mod database {
     use std::net::Ipv4Addr;
     use std::path::PathBuf;
 
-    use timebudget::Engine;
-    use timebudget::config;
+    use timebudget::Countries as _;
     use timebudget::geo::CountryDatabase;
-    use timebudget::model::country::Countries as _;
+    use timebudget::{Engine, config};
 
     use super::*;
 

@@ -7,8 +7,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
 use timebudget::middleware::{Budget, Watch, of_request};
-use timebudget::model::rule::Component;
-use timebudget::{LimitReport, TimeBudget};
+use timebudget::{Component, LimitReport, TimeBudget};
 
 use crate::harness::{Answer, Client, Gate, Listening, World, secs, serve};
 

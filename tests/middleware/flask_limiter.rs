@@ -3,8 +3,7 @@
 use actix_web::App;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
-use timebudget::model::rule::{Component, Counts};
-use timebudget::{TimeBudget, middleware::RuleBuilder};
+use timebudget::{Component, Counts, TimeBudget, middleware::RuleBuilder};
 
 use crate::harness::{Client, Gate, Listening, SECOND, World, secs, serve};
 

@@ -2,13 +2,8 @@
 
 use actix_web::App;
 use actix_web::web;
-use timebudget::TimeBudget;
 use timebudget::config::Options;
-use timebudget::model::computed::Computed;
-use timebudget::model::condition::Condition;
-use timebudget::model::identity::Identity;
-use timebudget::model::rule::{Component, Cost, Rule};
-use timebudget::{Site, parse_rates};
+use timebudget::{Component, Computed, Condition, Cost, Identity, Rule, Site, TimeBudget, parse_rates};
 
 use crate::harness::{Client, Listening, World, serve};
 

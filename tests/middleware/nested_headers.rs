@@ -5,8 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpResponse, ResponseError, web};
 use timebudget::middleware::{LimitedError, RuleBuilder};
-use timebudget::model::header_policy::{HeaderNames, HeaderPolicy, ResetStyle};
-use timebudget::{Site, TimeBudget};
+use timebudget::{HeaderNames, HeaderPolicy, ResetStyle, Site, TimeBudget};
 
 use crate::harness::{Answer, Listening, World, serve};
 

@@ -64,8 +64,7 @@ async fn a_closure_that_panics_before_the_decision_charges_the_inner_rule_nothin
 #[actix_web::test]
 async fn a_closure_that_panics_over_an_answer_leaves_the_request_charged() {
     let (outer, inner) = (World::new(), World::new());
-    let rule =
-        TimeBudget::rule("a", "3 per hour; 2 concurrent").key(timebudget::model::rule::Component::Site);
+    let rule = TimeBudget::rule("a", "3 per hour; 2 concurrent").key(timebudget::Component::Site);
     let server = start(&outer, &inner, rule.charge_by(|_| panic!("no")));
     for _ in 0..3 {
         assert!(is_hung_up_on(&server).await);

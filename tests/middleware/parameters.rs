@@ -3,10 +3,8 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::NormalizePath;
 use actix_web::{App, HttpRequest, web};
-use timebudget::TimeBudget;
 use timebudget::middleware::{RuleBuilder, route_parameter};
-use timebudget::model::identity::Identity;
-use timebudget::model::rule::Component;
+use timebudget::{Component, Identity, TimeBudget};
 
 use crate::harness::{Listening, World, serve};
 

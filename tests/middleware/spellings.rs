@@ -2,9 +2,8 @@
 
 use actix_web::middleware::{Condition, NormalizePath, TrailingSlash};
 use actix_web::{App, HttpRequest, web};
-use timebudget::TimeBudget;
 use timebudget::middleware::normal_path;
-use timebudget::model::rule::Component;
+use timebudget::{Component, TimeBudget};
 
 use crate::harness::{Client, Listening, World, serve};
 

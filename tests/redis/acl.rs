@@ -1,6 +1,6 @@
 //! The list of what a user needs to be allowed, as docs/redis.md has it: complete, and nothing too much.
 
-use timebudget::model::rule::Component;
+use timebudget::Component;
 
 use crate::cluster::Cluster;
 use crate::journal;

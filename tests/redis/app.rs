@@ -5,9 +5,7 @@ use std::task::Poll;
 
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, test, web};
-use timebudget::model::action::Action;
-use timebudget::model::rule::{Component, Rule};
-use timebudget::{Engine, Site, SystemClock, TimeBudget};
+use timebudget::{Action, Component, Engine, Rule, Site, SystemClock, TimeBudget};
 
 use crate::process::{rule, until};
 use crate::server::Server;

@@ -9,11 +9,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use timebudget::model::key::KeyHasher;
-use timebudget::model::units::Unit;
 use timebudget::store::{
     Book, BookSpec, Census, Charge, Claim, Fault, Mode, Progress, Settlement, Store, Tally, Verdict, open,
 };
+use timebudget::{KeyHasher, Unit};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
 use crate::moved::ServerClock;

@@ -2,8 +2,7 @@
 
 use std::time::SystemTime;
 
-use timebudget::model::rule::Component;
-use timebudget::{Clock, Now, SystemClock, UnixMicros};
+use timebudget::{Clock, Component, Now, SystemClock, UnixMicros};
 
 use crate::process::Process;
 use crate::server::Server;

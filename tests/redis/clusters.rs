@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use timebudget::model::rule::Component;
+use timebudget::Component;
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use timebudget::model::rule::{Component, Rule};
+use timebudget::{Component, Rule};
 
 use crate::cluster::Cluster;
 use crate::process::{Process, rule};

@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timebudget::model::facts::Facts;
-use timebudget::model::rule::{Component, Rule, tightest};
-use timebudget::{Admission, Clock, Engine, Limiter, Refusal, Reservation, Site, SystemClock, parse_rates};
+use timebudget::{
+    Admission, Clock, Component, Engine, Facts, Limiter, Refusal, Reservation, Rule, Site, SystemClock,
+    parse_rates, tightest,
+};
 
 /// A limiter with a store of its own.
 #[derive(Clone)]

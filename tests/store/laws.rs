@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
 use timebudget::store::{BookSpec, Claim, Store, Tally, Verdict};
-use timebudget::{Clock, ManualClock, Period, Transition, UnixMicros, Zone, ZoneSource};
+use timebudget::{Clock, ManualClock, Period, Transition, Unit, UnixMicros, Zone, ZoneSource};
 
 use crate::desk::{Desk, HOUR, START_SECS};
 use crate::snapshots::{Place, save};

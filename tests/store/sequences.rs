@@ -1,10 +1,9 @@
 //! The memory store against the naive one, over random sequences of what can happen.
 
 use proptest::prelude::*;
-use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Charge, Claim, Counts, Settlement, Standing, Store, Tally, Verdict};
-use timebudget::{Micros, Period};
+use timebudget::{Micros, Period, Unit};
 
 use crate::desk::Desk;
 use crate::naive::Naive;

@@ -1,8 +1,7 @@
 //! Promises about settlement.
 
-use timebudget::model::units::Unit;
 use timebudget::store::{Settlement, Store, Tally, Verdict};
-use timebudget::{Micros, Period};
+use timebudget::{Micros, Period, Unit};
 
 use crate::desk::{Desk, HOUR};
 

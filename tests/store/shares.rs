@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use timebudget::Period;
-use timebudget::model::units::Unit;
 use timebudget::store::{Claim, Counts, Mode, Part, Store, Tally, Verdict};
+use timebudget::{Period, Unit};
 
 use crate::desk::Desk;
 

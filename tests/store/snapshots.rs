@@ -6,10 +6,9 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use proptest::prelude::*;
-use timebudget::model::units::Unit;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Claim, Store, Tally, Verdict};
-use timebudget::{Clock, ManualClock, Micros, Period, UnixMicros, Zone, tzdata};
+use timebudget::{Clock, ManualClock, Micros, Period, Unit, UnixMicros, Zone, tzdata};
 
 use crate::desk::{Desk, HOUR, START_SECS};
 

@@ -2,13 +2,8 @@
 
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::action::{Action, Block};
-use crate::model::condition::Condition;
-use crate::model::limit::Limit;
-use crate::model::mistake::{Finding, Mistake};
-use crate::model::rate::parse_rates;
-use crate::model::rule::{KeySpec, Rule, tightest};
 use crate::model::rule_check::{ONE_ACCOUNT, default_key};
+use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, Mistake, Rule, parse_rates, tightest};
 
 /// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.
 pub(in crate::middleware) struct Finished {
@@ -68,8 +63,7 @@ fn own_or_default(key: Option<KeySpec>, limits: &[Limit], faults: &mut Vec<Mista
 #[cfg(test)]
 mod tests {
     use crate::middleware::TimeBudget;
-    use crate::model::limit::Limit;
-    use crate::model::rule::{Component, KeySpec, Rule};
+    use crate::model::{Component, KeySpec, Limit, Rule};
 
     fn rule(rates: &str) -> Rule {
         TimeBudget::rule("a", rates).finish().rule.expect("a rule")

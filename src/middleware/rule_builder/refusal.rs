@@ -7,7 +7,7 @@ use actix_web::dev::ServiceRequest;
 
 use crate::limiter::Refusal;
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::action::Action;
+use crate::model::Action;
 
 impl RuleBuilder {
     /// The status of a refusal, by default 429.

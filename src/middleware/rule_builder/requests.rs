@@ -1,14 +1,9 @@
 //! Which requests a rule is about, by what a site file's `when` says of paths and methods.
 
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::condition::Condition;
-use crate::model::glob::Glob;
-use crate::model::method::Method;
-use crate::model::mistake::Mistake;
 use crate::model::part_check::{GLOB_TOO_LONG, METHOD, PATTERN};
-use crate::model::path::{ENCODED, EscapedSlash, Paths};
-use crate::model::pattern::Pattern;
-use crate::model::text::Text;
+use crate::model::path::ENCODED;
+use crate::model::{Condition, EscapedSlash, Glob, Method, Mistake, Paths, Pattern, Text};
 
 /// Each of these narrows the rule: of a path and a method, both must be right. The path is the normal one, however the client
 /// spells it, so that `/%6cogin`, `//login` and `/login/` are `/login`.

@@ -9,9 +9,7 @@ use super::locked::Locked;
 use super::overflow::{is_shared, shared};
 use super::shares::Beside;
 use super::table::Table;
-use crate::model::ledger::Ledger;
-use crate::model::now::Now;
-use crate::model::units::{Micros, Tick, UnixMicros};
+use crate::model::{Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::calendar::InForce;
 use crate::store::{Charge, Claim, Counts, Mode, Part, Progress, Settlement, Standing, Ticket, Verdict};
 

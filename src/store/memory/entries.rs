@@ -6,7 +6,7 @@
 
 use memmap2::{MmapMut, MmapOptions};
 
-use crate::model::key::AccountHash;
+use crate::model::AccountHash;
 
 /// An entry's bytes.
 const SIZE: usize = 24;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::SHARDS;
 use super::shard::Shard;
-use crate::model::key::KeyHash;
+use crate::model::KeyHash;
 use crate::store::Claim;
 
 /// Every shard that a key of the decision lies in.

@@ -31,11 +31,7 @@ use self::shard::Shard;
 pub(in crate::store) use self::shares::Beside;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Table};
-use crate::model::key::{KeyBytes, KeyHash, KeyHasher};
-use crate::model::learned::Learned;
-use crate::model::now::Now;
-use crate::model::units::Micros;
-use crate::model::window::Period;
+use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
 use crate::store::{
     Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,

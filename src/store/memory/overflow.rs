@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::SHARDS;
 use super::locked::shard_of;
-use crate::model::key::KeyHash;
-use crate::model::now::Now;
-use crate::model::units::UnixMicros;
+use crate::model::{KeyHash, Now, UnixMicros};
 
 /// How many accounts newcomers share in each shard: a power of two.
 const SHARED: u32 = 64;
@@ -86,8 +84,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::model::key::KeyHasher;
-    use crate::model::units::Tick;
+    use crate::model::{KeyHasher, Tick};
 
     #[test]
     fn newcomers_share_65_536_accounts_each_in_its_own_shard() {

@@ -2,10 +2,7 @@
 
 use super::locked::shard_of;
 use super::{Memory, Shard};
-use crate::model::key::KeyHash;
-use crate::model::ledger::Ledger;
-use crate::model::line::Line;
-use crate::model::now::Now;
+use crate::model::{KeyHash, Ledger, Line, Now};
 use crate::store::Book;
 use crate::store::calendar::InForce;
 
@@ -59,7 +56,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::units::{Tick, UnixMicros};
+    use crate::model::{Tick, UnixMicros};
 
     /// The calendars were held while a shard was waited for, and a shard's holder may wait for the calendars.
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Memory;
 use super::snapshot::Section;
 use super::table::Table;
-use crate::model::now::Now;
+use crate::model::Now;
 use crate::store::calendar::Calendar;
 
 /// The accounts of some keys. Aligned, so that two locks never share a cache line.

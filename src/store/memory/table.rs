@@ -6,10 +6,7 @@
 
 use super::entries::{Entries, Entry, IDLE, VACANT};
 use super::snapshot::Account;
-use crate::model::key::AccountHash;
-use crate::model::ledger::Ledger;
-use crate::model::now::Now;
-use crate::model::units::Tick;
+use crate::model::{AccountHash, Ledger, Now, Tick};
 use crate::store::Claim;
 use crate::store::calendar::InForce;
 
@@ -304,8 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::units::{Micros, UnixMicros};
-    use crate::model::window::Window;
+    use crate::model::{Micros, UnixMicros, Window};
 
     const ALWAYS: InForce =
         InForce { window: Window::ALL_TIME, edge: UnixMicros(i64::MAX), start_tick: Tick(0), sequence: 0 };

@@ -44,9 +44,7 @@ use self::settings::Settings;
 use self::task::Inbox;
 use self::tls::TlsFiles;
 pub(in crate::store) use self::uri::RedisUri;
-use crate::model::learned::Learned;
-use crate::model::now::Now;
-use crate::model::units::Micros;
+use crate::model::{Learned, Micros, Now};
 use crate::store::uri::error::UriFault;
 use crate::store::{
     Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,

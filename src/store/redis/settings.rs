@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::tls::{CA, CERT, KEY, TlsFiles};
 use super::topology::Topology;
-use crate::model::key::KeyHasher;
+use crate::model::KeyHasher;
 use crate::store::memory::Memory;
 use crate::store::uri::error::{UriFault, beginning};
 use crate::store::uri::parameter::{PREFIX_EXPECTED, duration, is_prefix, max_accounts, one_of, text};

@@ -13,7 +13,7 @@ use super::ledger::Ledgers;
 use super::link::Link;
 use super::script::beat;
 use super::trouble::Trouble;
-use crate::model::units::Tick;
+use crate::model::Tick;
 
 /// Events that are heard at once at most: between two times that many it is done what is due.
 const MOST_EVENTS: usize = 256;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use timebudget::Micros;
-use timebudget::model::now::Now;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
     Book, BookSpec, Census, Claim, Fault, Mode, Progress, Settlement, Standing, Store, Verdict,
 };
+use timebudget::{Micros, Now};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What a store was asked to do.

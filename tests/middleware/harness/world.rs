@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timebudget::middleware::RuleBuilder;
-use timebudget::model::rule::{Component, Rule};
 use timebudget::store::Standing;
-use timebudget::{Clock as _, Engine, ManualClock, Site, TimeBudget, UnixMicros, config, parse_rates};
+use timebudget::{
+    Clock as _, Component, Engine, ManualClock, Rule, Site, TimeBudget, UnixMicros, config, parse_rates,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 

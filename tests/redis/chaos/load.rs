@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use timebudget::model::rule::Component;
+use timebudget::Component;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 

@@ -8,10 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use super::encoder::{LEARNED, MAGIC, SECTION, VERSION};
 use super::section::{Account, Section};
-use crate::model::expectation::Expectation;
-use crate::model::learned::Learned;
-use crate::model::units::UnixMicros;
-use crate::model::window::{Period, Window};
+use crate::model::{Expectation, Learned, Period, UnixMicros, Window};
 use crate::store::memory::SHARDS;
 
 /// What a snapshot says.
@@ -147,7 +144,7 @@ mod tests {
     use super::super::encoder::{Encoder, section_bytes};
     use super::*;
 
-    use crate::model::units::Micros;
+    use crate::model::Micros;
 
     const SECRET: [u8; 16] = *b"sixteen secrets!";
 

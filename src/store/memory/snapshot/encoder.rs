@@ -21,9 +21,7 @@ use std::num::NonZeroU32;
 use siphasher::sip::SipHasher13;
 
 use super::section::{Account, Section};
-use crate::model::learned::Learned;
-use crate::model::units::UnixMicros;
-use crate::model::window::Period;
+use crate::model::{Learned, Period, UnixMicros};
 use crate::store::memory::SHARDS;
 
 /// Its last two bytes are changed by whoever takes the file for text.

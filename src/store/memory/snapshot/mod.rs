@@ -20,8 +20,7 @@ use parking_lot::Mutex;
 use self::decoder::{Contents, Unfit, decode};
 use self::encoder::Encoder;
 pub(super) use self::section::{Account, Section};
-use crate::model::learned::Learned;
-use crate::model::now::Now;
+use crate::model::{Learned, Now};
 
 /// Where a store's accounts are written, and what was found there.
 pub(super) struct Snapshot {

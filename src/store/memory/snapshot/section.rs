@@ -1,7 +1,6 @@
 //! Sections: what a snapshot holds of one shard's accounts of one calendar.
 
-use crate::model::key::AccountHash;
-use crate::model::window::{Period, Window};
+use crate::model::{AccountHash, Period, Window};
 use crate::store::calendar::Calendar;
 
 /// The accounts of one calendar in one shard, as they stood in one window.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use smallvec::SmallVec;
 
 use super::{Candidate, Desk};
-use crate::model::units::Tick;
+use crate::model::Tick;
 use crate::store::redis::ledger::Stance;
 use crate::store::redis::script::Account;
 

@@ -1,9 +1,7 @@
 //! Calls of the exchange: what is sent, and what follows from what comes back.
 
 use super::{Candidate, Command, Desk};
-use crate::model::key::KeyHash;
-use crate::model::line::Others;
-use crate::model::units::Tick;
+use crate::model::{KeyHash, Others, Tick};
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{self, Answer, Own};

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use crate::model::key::KeyHash;
-use crate::model::now::Now;
-use crate::model::units::Tick;
+use crate::model::{KeyHash, Now, Tick};
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{Outcome, Question};

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use super::calls::Call;
 use super::{Command, Desk, Greeting};
-use crate::model::key::KeyHash;
-use crate::model::now::Now;
-use crate::model::units::{Micros, Tick};
+use crate::model::{KeyHash, Micros, Now, Tick};
 use crate::store::redis::script::beat::{self, Beat};
 use crate::store::redis::script::{Account, Arguments, probe};
 use crate::store::redis::trouble::Trouble;

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Ledgers, is_timed};
-use crate::model::now::Now;
+use crate::model::Now;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Outcome;
 use crate::store::{Charge, Claim, Counts, Mode, Part, Progress, Settlement, Store as _, Verdict};

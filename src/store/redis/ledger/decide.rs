@@ -6,10 +6,7 @@ use smallvec::SmallVec;
 
 use super::peers::Ceiling;
 use super::{Ledgers, is_timed};
-use crate::model::line::{FROZEN_AFTER, Line, Others};
-use crate::model::now::Now;
-use crate::model::share::equal_share;
-use crate::model::units::Micros;
+use crate::model::{FROZEN_AFTER, Line, Micros, Now, Others, equal_share};
 use crate::store::memory::Beside;
 use crate::store::redis::script::Account;
 use crate::store::redis::settings::{OnFault, Settings, SyncMode};

@@ -2,11 +2,7 @@
 
 use super::Ledgers;
 use super::peers::Entry;
-use crate::model::line::Line;
-use crate::model::now::Now;
-use crate::model::share::pace;
-use crate::model::units::Micros;
-use crate::model::window::Window;
+use crate::model::{Line, Micros, Now, Window, pace};
 use crate::store::redis::script::Account;
 use crate::store::redis::settings::SyncMode;
 

@@ -14,9 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::R
 pub(crate) use self::due::Due;
 pub(crate) use self::due::Stance;
 use self::peers::Peers;
-use crate::model::line::{Line, Others};
-use crate::model::now::Now;
-use crate::model::units::{Tick, UnixMicros};
+use crate::model::{Line, Now, Others, Tick, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::redis::script::exchange::{Before, Own};
 use crate::store::redis::script::{Account, is_windowed};

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use crate::model::line::Others;
-use crate::model::units::{Tick, UnixMicros};
+use crate::model::{Others, Tick, UnixMicros};
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Before;
 use crate::store::{Book, Claim};

@@ -1,8 +1,7 @@
 //! Accounts as the servers know them: by name.
 
 use super::{Arguments, FORMAT};
-use crate::model::key::KeyHash;
-use crate::model::units::UnixMicros;
+use crate::model::{KeyHash, UnixMicros};
 use crate::store::{Book, Claim, Part};
 
 /// An account, in whatever window.

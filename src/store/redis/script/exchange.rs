@@ -4,8 +4,7 @@ use smallvec::SmallVec;
 
 use super::account::is_windowed;
 use super::{Account, Arguments};
-use crate::model::line::{FROZEN_AFTER, Line};
-use crate::model::units::{Micros, UnixMicros};
+use crate::model::{FROZEN_AFTER, Line, Micros, UnixMicros};
 use crate::store::{Charge, Claim, Counts, Part};
 
 /// The script's text.

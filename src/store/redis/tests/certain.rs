@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use super::process::QUOTA;
 use super::world::World;
-use crate::model::units::Micros;
+use crate::model::Micros;
 use crate::store::redis::desk::Desk;
 use crate::store::{Charge, Claim, Settlement, Verdict};
 

@@ -5,7 +5,7 @@
 
 use super::process::QUOTA;
 use super::world::World;
-use crate::model::units::Micros;
+use crate::model::Micros;
 use crate::store::{Claim, Settlement, Verdict};
 
 const URI: &str = "redis://model?mode=batched&sync=250ms&deadline=20ms";

@@ -9,10 +9,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::world::World;
-use crate::model::key::KeyHash;
-use crate::model::units::{Micros, Unit};
-use crate::model::window::Period;
-use crate::model::zone::Zone;
+use crate::model::{KeyHash, Micros, Period, Unit, Zone};
 use crate::store::{BookSpec, Charge, Claim, Counts, Progress, Settlement, Store as _, Tally, Verdict};
 
 /// A rule of a site: whom it counts, and its limits.

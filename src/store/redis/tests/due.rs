@@ -6,12 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::thread;
 
 use super::process::Process;
-use crate::model::key::KeyHash;
-use crate::model::line::Others;
-use crate::model::now::Now;
-use crate::model::units::{Micros, Tick, Unit, UnixMicros};
-use crate::model::window::Period;
-use crate::model::zone::Zone;
+use crate::model::{KeyHash, Micros, Now, Others, Period, Tick, Unit, UnixMicros, Zone};
 use crate::store::redis::ledger::{Due, Ledgers, Stance};
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Before;

@@ -153,7 +153,7 @@ fn call() -> impl Strategy<Value = Call> {
 fn exchange_of(process: u8, lines: &[(usize, [i64; 7])], candidates: &[Candidate]) -> Arguments {
     let mut arguments = Arguments::default();
     arguments.push_bytes(&[process; 8]);
-    arguments.push(crate::model::line::FROZEN_AFTER.0);
+    arguments.push(crate::model::FROZEN_AFTER.0);
     arguments.push(600_000_u64);
     arguments.push(candidates.len());
     for (key, numbers) in lines {

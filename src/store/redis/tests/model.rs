@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::line::FROZEN_AFTER;
+use crate::model::FROZEN_AFTER;
 use crate::store::redis::script::{Arguments, beat};
 
 /// One process's line as the server keeps it.

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::key::KeyHash;
-use crate::model::units::Unit;
-use crate::model::window::Period;
-use crate::model::zone::Zone;
+use crate::model::{KeyHash, Period, Unit, Zone};
 use crate::store::memory::Memory;
 use crate::store::redis::ledger::{Due, Ledgers};
 use crate::store::redis::script::Account;

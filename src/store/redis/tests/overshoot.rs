@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::model::Model;
 use super::process::{Process, START};
-use crate::model::expectation::{Expectation, of_unknown};
-use crate::model::units::Micros;
+use crate::model::expectation::of_unknown;
+use crate::model::{Expectation, Micros};
 use crate::store::Verdict;
 
 const QUOTA: u64 = 600_000_000;

@@ -7,11 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use smallvec::smallvec;
 
 use super::model::Model;
-use crate::model::line::Others;
-use crate::model::now::Now;
-use crate::model::units::{Micros, Tick, Unit, UnixMicros};
-use crate::model::window::Period;
-use crate::model::zone::Zone;
+use crate::model::{Micros, Now, Others, Period, Tick, Unit, UnixMicros, Zone};
 use crate::store::redis::ledger::{Due, Ledgers};
 use crate::store::redis::script::exchange::{self, Answer, Own, Question};
 use crate::store::redis::script::{Account, Arguments};
@@ -51,7 +47,7 @@ impl Process {
     }
 
     pub(crate) fn claim(&self, quota: u64, expected: Micros) -> Claim {
-        let key = crate::model::key::KeyHash([1, 2, 3, 4]);
+        let key = crate::model::KeyHash([1, 2, 3, 4]);
         Claim::new(self.book, key, quota, Charge::Time { expected })
     }
 

@@ -8,8 +8,7 @@ use proptest::prelude::*;
 
 use super::model::Model;
 use super::process::{Process, QUOTA, START};
-use crate::model::line::FROZEN_AFTER;
-use crate::model::units::Micros;
+use crate::model::{FROZEN_AFTER, Micros};
 use crate::store::redis::script::Arguments;
 use crate::store::{Progress, Verdict};
 

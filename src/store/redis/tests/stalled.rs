@@ -2,7 +2,7 @@
 
 use super::process::QUOTA;
 use super::world::World;
-use crate::model::units::Micros;
+use crate::model::Micros;
 use crate::store::{Store as _, Verdict};
 
 /// Eighty clients that sent the head of a request and stalled held the whole budget, for as long as they liked.

@@ -5,10 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::model::key::KeyHash;
-use crate::model::now::Now;
-use crate::model::units::{Tick, UnixMicros};
-use crate::model::zone::Zone;
+use crate::model::{KeyHash, Now, Tick, UnixMicros, Zone};
 use crate::store::redis::Redis;
 use crate::store::redis::settings::Settings;
 use crate::store::{BookSpec, Charge, Claim, Fault, Mode, Store as _, Tally};

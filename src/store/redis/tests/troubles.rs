@@ -7,10 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::world::{Weather, World};
-use crate::model::key::KeyHash;
-use crate::model::units::Unit;
-use crate::model::window::Period;
-use crate::model::zone::Zone;
+use crate::model::{KeyHash, Period, Unit, Zone};
 use crate::store::redis::desk::{Candidate, Event};
 use crate::store::redis::trouble::Trouble;
 use crate::store::{BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
