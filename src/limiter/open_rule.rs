@@ -10,7 +10,7 @@ use crate::limiter::engine::Engine;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
-use crate::model::{Cost, Facts, Hold, KeyHash, Limit, Micros, Rule, Site, Source, expectation};
+use crate::model::{Cost, Facts, Hold, KeyHash, Limit, Micros, Rule, Site, Source, of_unknown};
 use crate::store::{Book, Charge, Claim, Counts, Mode};
 
 /// A rule with its books open.
@@ -160,7 +160,7 @@ impl OpenRule {
 
     /// What a request on a route is expected to cost of a quota.
     pub(super) fn expected(&self, route: u32, quota: Micros) -> Micros {
-        self.expectations.expected(route).unwrap_or_else(|| expectation::of_unknown(quota))
+        self.expectations.expected(route).unwrap_or_else(|| of_unknown(quota))
     }
 
     fn held(&self, hold: Hold, facts: &dyn Facts, quota: Micros) -> Micros {
