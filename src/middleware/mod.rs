@@ -129,7 +129,7 @@ impl TimeBudget {
 
     /// The rules of one site for every host, on an engine that may be shared.
     #[track_caller]
-    pub fn of_site(site: Site, engine: Arc<Engine>) -> Self {
+    pub fn of_site(site: Site, engine: Engine) -> Self {
         let built = Built::by_code(Location::caller(), Vec::new());
         Self { built: Arc::new(built), ..Self::sites(Arc::new(Sites::single(site, engine))) }
     }

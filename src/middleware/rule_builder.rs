@@ -4,7 +4,6 @@ mod finish;
 mod refusal;
 mod requests;
 
-use std::sync::Arc;
 
 use actix_web::dev::{ResponseHead, ServiceRequest};
 
@@ -223,7 +222,7 @@ impl RuleBuilder {
     }
 
     /// Goes on to the budget of this rule, on an engine that others share.
-    pub fn engine(self, engine: &Arc<Engine>) -> BudgetBuilder {
+    pub fn engine(self, engine: &Engine) -> BudgetBuilder {
         TimeBudget::rules([self]).engine(engine)
     }
 
