@@ -9,7 +9,7 @@ use std::thread;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
-use timebudget::middleware::TimeBudget;
+use timebudget::TimeBudget;
 use timebudget::{Engine, Sites, SystemClock};
 
 use crate::args::ServeArgs;

@@ -87,7 +87,8 @@ impl Limiter {
     pub fn new(site: Site, engine: &Engine) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
         let site = site.in_form();
-        let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine.shared())).collect();
+        let rules: Vec<_> =
+            site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine.shared())).collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());

@@ -59,7 +59,8 @@ pub(super) fn meet(built: &Built, sites: &Sites, request: &ServiceRequest) {
     let mut met = MET.lock();
     met.retain(|other| other.engine.strong_count() > 0);
     let is_own = |other: &&Met| other.server == server && other.at == built.at;
-    let is_apart = |other: &Met| other.worker != worker && other.engine.as_ptr() != Arc::as_ptr(engine.shared());
+    let is_apart =
+        |other: &Met| other.worker != worker && other.engine.as_ptr() != Arc::as_ptr(engine.shared());
     let is_doubled = met.iter().filter(is_own).any(is_apart);
     let is_told = met.iter().filter(is_own).any(|other| other.is_told);
     met.push(Met { server, at: built.at, worker, engine: engine.downgrade(), is_told: is_doubled });

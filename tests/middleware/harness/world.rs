@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::middleware::RuleBuilder;
+use timebudget::RuleBuilder;
 use timebudget::store::Standing;
 use timebudget::{
     Clock as _, Component, Engine, ManualClock, Rule, Site, TimeBudget, UnixMicros, config, parse_rates,
