@@ -45,7 +45,8 @@ pub(crate) mod account {
 
     pub(crate) use self::expectation::of_unknown;
     pub use self::expectation::{Expectation, Learned};
-    pub use self::key::{AccountHash, KeyBytes, KeyHash, KeyHasher, Salt};
+    pub(crate) use self::key::Value;
+    pub use self::key::{AccountHash, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Salt};
     pub(crate) use self::ledger::hold;
     pub use self::ledger::{FROZEN_AFTER, Ledger, Line, Others, equal_share, pace};
     pub use self::limit::{Limit, Multiplier, tightest};
@@ -104,8 +105,8 @@ pub(crate) mod rule {
 }
 
 pub use self::account::{
-    AccountHash, Expectation, FROZEN_AFTER, KeyBytes, KeyHash, KeyHasher, Learned, Ledger, Limit, Line,
-    Multiplier, Others, RateError, RateFault, Salt, equal_share, pace, parse_rates, tightest,
+    AccountHash, Expectation, FROZEN_AFTER, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Learned, Ledger,
+    Limit, Line, Multiplier, Others, RateError, RateFault, Salt, equal_share, pace, parse_rates, tightest,
 };
 pub(crate) use self::account::{hold, of_unknown, parse_span};
 pub(crate) use self::client::host;
