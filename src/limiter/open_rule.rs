@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::limiter::Claims;
 use crate::limiter::books::{self, Books};
 use crate::limiter::client::Client;
-use crate::limiter::engine::Engine;
+use crate::limiter::engine::Shared;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
@@ -34,7 +34,7 @@ pub(super) struct OpenRule {
 }
 
 impl OpenRule {
-    pub(super) fn new(rule: &Rule, site: &Site, engine: &Arc<Engine>) -> Self {
+    pub(super) fn new(rule: &Rule, site: &Site, engine: &Arc<Shared>) -> Self {
         let fair = Fair::of(rule, site, engine);
         let books = Books::new(&rule.name, site, fair.is_some(), engine);
         let is_constant = rule.key.is_constant() && !rule.per_method;

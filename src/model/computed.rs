@@ -16,10 +16,10 @@ use crate::model::facts::Facts;
 ///
 /// ```
 /// use timebudget::Computed;
-/// use timebudget::{Component, Cost, Rule};
+/// use timebudget::{Component, Cost, KeyValue, Rule};
 /// use timebudget::parse_rates;
 ///
-/// let tenant = Computed::new(|facts| facts.path().split('/').nth(1).map(str::to_owned));
+/// let tenant = Computed::new(|facts| facts.path().split('/').nth(1).map(KeyValue::from));
 /// let by_size = Computed::new(|facts| {
 ///     let items = facts.header("x-items").and_then(|items| str::from_utf8(items).ok()?.parse().ok());
 ///     items.unwrap_or(1)

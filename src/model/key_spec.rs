@@ -4,6 +4,7 @@ use crate::model::computed::Computed;
 use crate::model::country::Country;
 use crate::model::facts::Facts;
 use crate::model::key::KeyBytes;
+use crate::model::key_value::{Key, KeyValue, Value};
 use crate::model::region::Region;
 
 /// What an account is keyed by: the values of these facts, in this order.
@@ -57,7 +58,7 @@ pub enum Component {
     /// The region that the client is in.
     Region,
     /// What a closure says; `None` and an empty text are none.
-    Computed(Computed<Option<String>>),
+    Computed(Computed<Option<KeyValue>>),
 }
 
 /// What stands in for a component that a request does not have. An empty value is none.
@@ -71,9 +72,6 @@ pub enum Missing {
 
 /// Marks a part that stands in for another, so that nobody can choose the value of a header to be somebody's address.
 const STAND_IN: u8 = 0x80;
-
-/// Marks a text that names an account which no request has.
-const NAMED: u8 = 0x7f;
 
 impl KeySpec {
     /// Whether all requests of a site have the same key.
@@ -117,15 +115,14 @@ impl KeySpec {
         Some(())
     }
 
-    /// The key of the requests whose only part that differs has this value, however it came by it.
-    pub(crate) fn bytes_of_text(&self, text: &str, ipv6_prefix: u8) -> KeyBytes {
+    /// The key of the requests whose parts have these values; `None` if they are not of these parts.
+    pub(crate) fn bytes_of(&self, key: &Key, ipv6_prefix: u8) -> Option<KeyBytes> {
         let mut bytes = KeyBytes::default();
-        let mut parts = self.0.iter().filter(|part| **part != Component::Site);
-        match (parts.next(), parts.next()) {
-            (Some(part), None) => part.write_value(text, ipv6_prefix, &mut bytes),
-            _ => bytes.text(NAMED, text),
+        let mut values = key.0.iter();
+        for part in self.0.iter().filter(|part| **part != Component::Site) {
+            part.write_value(values.next()?, ipv6_prefix, &mut bytes)?;
         }
-        bytes
+        values.next().is_none().then_some(bytes)
     }
 }
 
@@ -165,18 +162,39 @@ impl Component {
                 groups.iter().for_each(|group| bytes.text(kind, group));
                 return !groups.is_empty();
             }
-            Self::Computed(computed) => return write_text(bytes, kind, computed.of(facts).as_deref()),
+            Self::Computed(computed) => {
+                let value = computed.of(facts);
+                return value.and_then(|value| self.write_own(&value, kind, ipv6_prefix, bytes)).is_some();
+            }
         }
         true
     }
 
-    /// Appends a value as if a request had it.
-    fn write_value(&self, text: &str, ipv6_prefix: u8, bytes: &mut KeyBytes) {
-        match (self, text.parse()) {
-            (Self::Ip, Ok(address)) => bytes.address(self.kind(), address, ipv6_prefix),
-            (Self::Ip, Err(_)) => bytes.text(NAMED, text),
-            _ => bytes.text(self.kind(), text),
+    /// Appends a value as if a request had it; `None` if no request has it.
+    fn write_value(&self, value: &KeyValue, ipv6_prefix: u8, bytes: &mut KeyBytes) -> Option<()> {
+        match (self, value.text()) {
+            (Self::Ip, Some(text)) => {
+                bytes.address(self.kind(), str::from_utf8(text).ok()?.parse().ok()?, ipv6_prefix);
+            }
+            (Self::Method, Some(text)) => {
+                bytes.text(self.kind(), standard_method(str::from_utf8(text).ok()?))
+            }
+            _ => self.write_own(value, self.kind(), ipv6_prefix, bytes)?,
         }
+        Some(())
+    }
+
+    /// Appends a value that code gives; `None` if it is none.
+    fn write_own(&self, value: &KeyValue, kind: u8, ipv6_prefix: u8, bytes: &mut KeyBytes) -> Option<()> {
+        match &value.0 {
+            Value::Text(text) if text.is_empty() => return None,
+            Value::Text(text) => bytes.text(kind, text),
+            Value::Address(address) if matches!(self, Self::Ip | Self::Computed(_)) => {
+                bytes.address(kind, *address, ipv6_prefix);
+            }
+            Value::Address(address) => bytes.text(kind, address.to_string()),
+        }
+        Some(())
     }
 
     const fn kind(&self) -> u8 {

@@ -18,7 +18,7 @@ impl RuleBuilder {
     /// let login = TimeBudget::rule("login", "10 per hour").path("/login").method("POST").build()?;
     /// let api = TimeBudget::rule("api", "100 per minute").prefix("/api").build()?;
     /// # let _ = (login, api);
-    /// # Ok::<(), timebudget::middleware::RuleError>(())
+    /// # Ok::<(), timebudget::RuleError>(())
     /// ```
     pub fn path(self, path: &str) -> Self {
         self.paths([path])
