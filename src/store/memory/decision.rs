@@ -240,8 +240,7 @@ fn end_time(
         ledger.add(extra_micros);
     } else {
         let in_window = cost.0.saturating_sub(seen(ticket, table, progress, tick).earlier.0);
-        let most = in_window.min(ledger.spent(tick));
-        ledger.add(-(most.min(extra_micros.unsigned_abs()) as i64));
+        ledger.add(-(in_window.min(extra_micros.unsigned_abs()) as i64));
     }
 }
 
@@ -293,7 +292,7 @@ fn others_refuse(claims: &[Claim], rule: u16) -> bool {
     claims.iter().any(|claim| claim.rule != rule && claim.refuses())
 }
 
-fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {
+pub(super) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {
     let at = table.at(now);
     let left = table.in_force.left(now);
     let spent = match charge {

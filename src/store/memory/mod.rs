@@ -3,6 +3,7 @@
 //! A decision takes one lock for each shard that its keys lie in, which for a single key is one lock whatever the
 //! number of limits. On an account that exists it allocates nothing.
 
+mod accounts;
 mod decision;
 mod entries;
 mod locked;
@@ -16,6 +17,7 @@ mod table;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::future::ready;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use parking_lot::{Mutex, RwLock};
 
 use self::decision::Decision;
+use self::entries::Entry;
 use self::locked::{Many, common_shard};
 use self::overflow::{Overflow, is_shared};
 use self::shard::Shard;
@@ -34,7 +37,8 @@ use self::table::{Retired, Table};
 use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
 use crate::store::{
-    Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+    Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Reading, Relief, Settlement,
+    Store, Verdict,
 };
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
@@ -160,7 +164,7 @@ impl Memory {
     fn insert(&self, table: &mut Table, claim: &Claim) -> usize {
         let is_shared = is_shared(claim.key);
         self.count_of(is_shared).fetch_add(1, Relaxed);
-        table.insert(claim.account(), is_shared)
+        table.insert(claim.account(), Entry::mark(claim.book.salt), is_shared)
     }
 
     /// Removes an account.
@@ -242,6 +246,18 @@ impl Store for Memory {
         let shards = self.shards.iter().enumerate();
         let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
         snapshot.write(secret, learned, sections).map_err(|error| Fault(error.to_string()))
+    }
+
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        Box::pin(ready(Ok(self.list_now(books, most, now))))
+    }
+
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        Box::pin(ready(Ok(self.read_now(book, key, now))))
+    }
+
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        Box::pin(ready(Ok(self.relieve_now(book, key, relief, now))))
     }
 
     fn census(&self) -> Census {
