@@ -4,8 +4,8 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node, sound};
 use crate::config::number::whole;
 use crate::config::report::Report;
-use crate::model::part_check::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, TYPE_OF_NOTHING};
-use crate::model::rule_check::TARGET;
+use crate::model::wording::TARGET;
+use crate::model::wording::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, TYPE_OF_NOTHING};
 use crate::model::{Action, Block};
 
 const ACTIONS: Known = Known { now: &["block", "rewrite"], later: &[] };

@@ -4,9 +4,9 @@ use crate::config::json::Json;
 use crate::config::node::Node;
 use crate::config::number::whole;
 use crate::config::report::Report;
-use crate::model::client_address::STRANGERS;
-use crate::model::method::is_token;
-use crate::model::proxy::PROXY;
+use crate::model::is_token;
+use crate::model::wording::PROXY;
+use crate::model::wording::STRANGERS;
 use crate::model::{Network, Proxy};
 
 const NETWORK: &str = "an address or a range such as \"10.0.0.0/8\"";

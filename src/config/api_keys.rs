@@ -8,7 +8,7 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node, complete, sound};
 use crate::config::report::Report;
 use crate::config::tiers::{members, named};
-use crate::model::key_source::SOURCE;
+use crate::model::wording::SOURCE;
 use crate::model::{ApiKey, KeyDigest, KeySource};
 
 const FIELDS: Known = Known { now: &["name", "tier", "user"], later: &[] };

@@ -5,8 +5,8 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node, complete, flag};
 use crate::config::report::Report;
 use crate::config::text::{Subject, text};
-use crate::model::part_check::METHOD;
-use crate::model::rule_check::EXEMPTS_ALL;
+use crate::model::wording::EXEMPTS_ALL;
+use crate::model::wording::METHOD;
 use crate::model::{Condition, Country, Method, Network, Region, Text, is_certain, is_credential};
 
 const FIELDS: Known = Known {

@@ -14,7 +14,7 @@ use crate::config::remembered::{Reading, Remembered};
 use crate::config::report::Report;
 
 use crate::model::Host;
-use crate::model::excerpt::quoted;
+use crate::model::quoted;
 
 /// The name of the file below all sites.
 pub(super) const COMMON: &str = "common_site_config.json";

@@ -10,8 +10,8 @@ use crate::config::problem::Problem;
 use crate::config::rate_limit;
 use crate::config::report::Report;
 use crate::config::setting::Setting;
-use crate::model::excerpt::{excerpt, quoted};
-use crate::model::nearest::nearest;
+use crate::model::nearest;
+use crate::model::{excerpt, quoted};
 use crate::store::StoreUri;
 use crate::store::uri::{PREFIX_EXPECTED, is_prefix};
 

@@ -3,7 +3,7 @@
 use crate::config::json::Json;
 use crate::config::node::{Fields, Known, Node};
 use crate::config::report::Report;
-use crate::model::method::is_token;
+use crate::model::is_token;
 use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, Standard};
 
 const FIELDS: Known = Known { now: &["enabled", "reset", "names", "standard"], later: &[] };

@@ -5,8 +5,9 @@
 use crate::config::origin::Origin;
 use crate::config::report::Report;
 use crate::config::standing::Standing;
-use crate::model::excerpt::quoted;
-use crate::model::host_check::{NO_SUCH_HOST, asks_in_vain};
+use crate::model::asks_in_vain;
+use crate::model::quoted;
+use crate::model::wording::NO_SUCH_HOST;
 use crate::model::{Condition, Rule, Site};
 
 /// Warns of the rules of a site, and of its exemption, that ask for a host which none of the names is.

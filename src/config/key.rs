@@ -3,9 +3,9 @@
 use crate::config::json::Json;
 use crate::config::node::{Node, complete};
 use crate::config::report::Report;
-use crate::model::method::is_token;
-use crate::model::nearest::nearest;
-use crate::model::part_check::{COMPONENT, TWICE_IN_KEY};
+use crate::model::is_token;
+use crate::model::nearest;
+use crate::model::wording::{COMPONENT, TWICE_IN_KEY};
 use crate::model::{Component, KeySpec, Missing};
 
 /// Components by themselves, and the beginnings of those that name something.

@@ -22,7 +22,7 @@ use crate::config::report::Report;
 use crate::config::rules;
 use crate::config::said::Said;
 use crate::config::setting::{Setting, setting};
-use crate::model::excerpt::excerpt;
+use crate::model::excerpt;
 use crate::model::{AddressPolicy, Condition, HeaderPolicy, Paths, Proxy, Rule, Site, Zone};
 use crate::store::StoreUri;
 

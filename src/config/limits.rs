@@ -4,7 +4,7 @@ use crate::config::json::Json;
 use crate::config::node::{Known, Node, complete};
 use crate::config::number::{QUOTA, WINDOW, quota, whole, window};
 use crate::config::report::Report;
-use crate::model::rule_check::ONE_ACCOUNT;
+use crate::model::wording::ONE_ACCOUNT;
 use crate::model::{Limit, Unit, parse_rates, tightest};
 
 const FIELDS: Known = Known { now: &["limit", "window", "unit"], later: &[] };

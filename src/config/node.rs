@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::config::json::Json;
 use crate::config::report::Report;
-use crate::model::excerpt::{excerpt, quoted};
-use crate::model::nearest::nearest;
+use crate::model::nearest;
+use crate::model::{excerpt, quoted};
 
 /// A value of a site file and where it stands.
 ///

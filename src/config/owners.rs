@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::config::hosts::Claimed;
 use crate::config::problem::Problem;
 use crate::model::Host;
-use crate::model::excerpt::quoted;
+use crate::model::quoted;
 
 /// A site, and the hosts that it would answer for.
 pub(super) struct Claimant<'a> {

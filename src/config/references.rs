@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::config::names::TRUSTED_HOPS;
 use crate::config::node::member_place;
 use crate::config::report::Report;
-use crate::model::client_address::HOPS_AND_PROXIES;
-use crate::model::excerpt::quoted;
-use crate::model::nearest::no_such;
-use crate::model::site_check::{UNTRUSTED, tiers_of};
+use crate::model::no_such;
+use crate::model::quoted;
+use crate::model::tiers_of;
+use crate::model::wording::HOPS_AND_PROXIES;
+use crate::model::wording::UNTRUSTED;
 use crate::model::{Condition, Counts, Limit, Need, Rule, Site, Tiers};
 
 /// The files that keys stand in.

@@ -10,11 +10,12 @@ use crate::config::node::{Fields, Known, Node, flag};
 use crate::config::number::whole;
 use crate::config::report::Report;
 use crate::config::statuses::charge_when;
-use crate::model::excerpt::quoted;
-use crate::model::rate::parse_span;
-use crate::model::reach::{namesakes, out_of_reach};
-use crate::model::rule_check::{COST, NAME, default_key};
+use crate::model::default_key;
+use crate::model::parse_span;
+use crate::model::quoted;
+use crate::model::wording::{COST, NAME};
 use crate::model::{Action, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Rule, Until};
+use crate::model::{namesakes, out_of_reach};
 
 const FIELDS: Known = Known {
     now: &[

@@ -3,7 +3,7 @@
 use crate::config::json::Json;
 use crate::config::node::{Known, Node, complete};
 use crate::config::report::Report;
-use crate::model::part_check::STATUSES;
+use crate::model::wording::STATUSES;
 use crate::model::{StatusSet, Statuses};
 
 const FIELDS: Known = Known { now: &["status"], later: &[] };

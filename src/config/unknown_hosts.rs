@@ -6,9 +6,9 @@ use crate::config::names::SITE_HEADER;
 use crate::config::problem::Problem;
 use crate::config::report::Report;
 use crate::config::standing::Standing;
-use crate::model::excerpt::quoted;
-use crate::model::nearest::nearest;
-use crate::model::site_check::UNTRUSTED;
+use crate::model::nearest;
+use crate::model::quoted;
+use crate::model::wording::UNTRUSTED;
 use crate::model::{Host, Site};
 
 /// A client chooses the host that it asks for, and so could choose not to be limited.

@@ -1,6 +1,6 @@
 //! Fair limits: what one client may spend of an account that many share, once little of it is left.
 
-use crate::limiter::engine::Engine;
+use crate::limiter::engine::Shared;
 use crate::model::{Component, Facts, KeyBytes, KeyHash, KeyHasher, Missing, Rule, Site};
 
 /// How the clients of a fair rule are told apart.
@@ -12,7 +12,7 @@ pub(super) struct Fair {
 
 impl Fair {
     /// That of a rule; `None` if the rule is not fair.
-    pub(super) fn of(rule: &Rule, site: &Site, engine: &Engine) -> Option<Self> {
+    pub(super) fn of(rule: &Rule, site: &Site, engine: &Shared) -> Option<Self> {
         rule.fair.as_ref()?;
         Some(Self { hasher: engine.hasher, ipv6_prefix: site.addresses.ipv6_prefix })
     }

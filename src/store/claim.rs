@@ -1,6 +1,6 @@
 //! One limit's part in a request: what is asked of it, where its account stands, and what runs there.
 
-use crate::model::{Counts, KeyHash, Micros, Window, hold};
+use crate::model::{Counts, KeyHash, Micros, Window, hold as held};
 use crate::store::Book;
 
 /// One limit's part in a request.
@@ -164,7 +164,7 @@ impl Claim {
     /// What is spent and held of a quota.
     pub(crate) const fn taken(&self, quota: u64) -> u64 {
         let Standing { spent, hold, waiting, .. } = self.standing;
-        spent.saturating_add(hold::hold(quota, spent, hold, waiting))
+        spent.saturating_add(held(quota, spent, hold, waiting))
     }
 
     /// Whether the claim makes its rule refuse the request.
