@@ -3,8 +3,7 @@
 use crate::config::json::Json;
 use crate::config::number::whole;
 use crate::config::reader::Value;
-use crate::model::part_check::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, STATUSES, TYPE_OF_NOTHING};
-use crate::model::rule_check::TARGET;
+use crate::model::wording::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, STATUSES, TARGET, TYPE_OF_NOTHING};
 use crate::model::{Action, Block, StatusSet, Statuses};
 
 const ACTION: &str = "\"block\", {\"block\": {…}} or {\"rewrite\": \"/path\"}";

@@ -16,10 +16,8 @@ use crate::config::report::{Findings, Page, Report};
 use crate::config::said::Said;
 use crate::config::standing::{Below, Past, Standing};
 use crate::config::{ANY_HOST, Loaded, Options};
-use crate::model::excerpt::quoted;
-use crate::model::nearest::nearest;
-use crate::model::site_check::UNTRUSTED;
-use crate::model::{Host, Rule, Site};
+use crate::model::wording::UNTRUSTED;
+use crate::model::{Host, Rule, Site, nearest, quoted};
 
 /// A directory that is read.
 pub(crate) struct Bench<'a> {

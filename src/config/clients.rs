@@ -3,9 +3,7 @@
 use crate::config::headers::header_name;
 use crate::config::number::whole;
 use crate::config::reader::Value;
-use crate::model::client_address::STRANGERS;
-use crate::model::key_source::SOURCE;
-use crate::model::proxy::PROXY;
+use crate::model::wording::{PROXY, SOURCE, STRANGERS};
 use crate::model::{CountrySource, IdentityHeaders, KeySource, Network, Proxy};
 
 const NETWORK: &str = "an address or a range such as \"10.0.0.0/8\"";

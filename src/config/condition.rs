@@ -4,8 +4,7 @@ use crate::config::clients::network;
 use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::config::text::{Subject, text};
-use crate::model::part_check::METHOD;
-use crate::model::rule_check::EXEMPTS_ALL;
+use crate::model::wording::{EXEMPTS_ALL, METHOD};
 use crate::model::{Condition, Country, Method, Region, Text, is_certain, is_credential};
 
 const ADDRESSES: &str = "a list of addresses and ranges such as \"10.0.0.0/8\"";

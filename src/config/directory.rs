@@ -10,8 +10,7 @@ use crate::config::disk::{Entry, Reading, Remembered, directories, resolved};
 use crate::config::keys::Scope;
 use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
 use crate::config::report::Report;
-use crate::model::Host;
-use crate::model::excerpt::quoted;
+use crate::model::{Host, quoted};
 
 /// The name of the file below all sites.
 pub(crate) const COMMON: &str = "common_site_config.json";

@@ -9,8 +9,7 @@ use crate::config::limits::rate_limit;
 use crate::config::reader::{Value, listed};
 use crate::config::report::{Findings, Page, Report};
 use crate::config::said::Said;
-use crate::model::excerpt::{excerpt, quoted};
-use crate::model::nearest::nearest;
+use crate::model::{excerpt, nearest, quoted};
 use crate::store::StoreUri;
 use crate::store::uri::{PREFIX_EXPECTED, is_prefix};
 

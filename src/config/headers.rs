@@ -2,8 +2,7 @@
 
 use crate::config::json::Json;
 use crate::config::reader::{Fields, Value};
-use crate::model::method::is_token;
-use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, Standard};
+use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, Standard, is_token};
 
 /// What a header's name may be.
 const NAME: &str = "the name of a header, such as \"X-RateLimit-Limit\"";

@@ -9,8 +9,7 @@ use std::collections::HashMap;
 use crate::config::json::Json;
 use crate::config::problem::Problem;
 use crate::config::reader::Value;
-use crate::model::Host;
-use crate::model::excerpt::quoted;
+use crate::model::{Host, quoted};
 
 const HOSTS: &str = "a list of names and wildcards such as \"*.example.com\"";
 const HOST: &str = "a name or a wildcard such as \"*.example.com\"";

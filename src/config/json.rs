@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::config::document::Unread;
-use crate::model::excerpt::excerpt;
+use crate::model::excerpt;
 
 /// Lists and objects of a configuration nest at most so deep; nothing of ours needs more than a few levels.
 const MAX_DEPTH: u32 = 32;

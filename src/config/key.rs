@@ -2,10 +2,8 @@
 
 use crate::config::json::Json;
 use crate::config::reader::Value;
-use crate::model::method::is_token;
-use crate::model::nearest::nearest;
-use crate::model::part_check::{COMPONENT, TWICE_IN_KEY};
-use crate::model::{Component, KeySpec, Missing};
+use crate::model::wording::{COMPONENT, TWICE_IN_KEY};
+use crate::model::{Component, KeySpec, Missing, is_token, nearest};
 
 /// Components by themselves.
 const PLAIN: [(&str, Component); 12] = [

@@ -3,7 +3,7 @@
 use crate::config::json::Json;
 use crate::config::number::{QUOTA, WINDOW, quota, whole, window};
 use crate::config::reader::Value;
-use crate::model::rule_check::ONE_ACCOUNT;
+use crate::model::wording::ONE_ACCOUNT;
 use crate::model::{Component, Limit, Rule, Unit, parse_rates, tightest};
 
 /// The names of the rules that `rate_limit` makes.

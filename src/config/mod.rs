@@ -131,11 +131,11 @@ pub fn parse_site(name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
-    /// Whether the application's own code [tells](crate::middleware::TimeBudget::identify) who clients are.
+    /// Whether the application's own code [tells](crate::TimeBudget::identify) who clients are.
     ///
     /// Else a rule that asks for users, while no key of the files says who tells them, is an error.
     pub identity_in_code: bool,
-    /// The names of rules that code [describes](crate::middleware::TimeBudget::rule), so that tiers and overrides of the files
+    /// The names of rules that code [describes](crate::TimeBudget::rule), so that tiers and overrides of the files
     /// can be about them.
     pub rules_in_code: Vec<String>,
     /// What the environment says.

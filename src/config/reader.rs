@@ -8,8 +8,7 @@ use std::fmt;
 use crate::config::json::Json;
 use crate::config::problem::Problem;
 use crate::config::report::Page;
-use crate::model::excerpt::{excerpt, quoted};
-use crate::model::nearest::nearest;
+use crate::model::{excerpt, nearest, quoted};
 
 /// A value of a site file, where it stands, and the report of what is wrong with it.
 #[derive(Clone)]
@@ -278,8 +277,7 @@ impl<'a> Fields<'a> {
     fn is_second_last(&self, name: &str, json: &Json<'_>) -> bool {
         let mut same = self.members.iter().filter(|(other, _)| other == name).map(|(_, json)| json);
         let first = same.next();
-        let last = same.last();
-        first.is_some() && last.is_some_and(|last| std::ptr::eq(last, json))
+        first.is_some() && same.next_back().is_some_and(|last| std::ptr::eq(last, json))
     }
 }
 

@@ -11,12 +11,10 @@ use crate::config::keys::TRUSTED_HOPS;
 use crate::config::reader::member_place;
 use crate::config::report::{Page, Report};
 use crate::config::said::Said;
-use crate::model::client_address::HOPS_AND_PROXIES;
-use crate::model::excerpt::quoted;
-use crate::model::host_check::{NO_SUCH_HOST, asks_in_vain};
-use crate::model::nearest::no_such;
-use crate::model::site_check::{UNTRUSTED, tiers_of};
-use crate::model::{Condition, Counts, Limit, Need, Rule, Site, Tiers};
+use crate::model::wording::{HOPS_AND_PROXIES, NO_SUCH_HOST, UNTRUSTED};
+use crate::model::{
+    Condition, Counts, Limit, Need, Rule, Site, Tiers, asks_in_vain, no_such, quoted, tiers_of,
+};
 
 /// The site that a layer and the common one below it describe; the report has what does not fit together.
 pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Site {

@@ -7,11 +7,11 @@ use crate::config::key::{fair, key, missing};
 use crate::config::limits::{RATE, RULES_OF_RATE_LIMIT, limits};
 use crate::config::number::whole;
 use crate::config::reader::{Fields, Value, member_place};
-use crate::model::excerpt::quoted;
-use crate::model::rate::parse_span;
-use crate::model::reach::{namesakes, out_of_reach};
-use crate::model::rule_check::{COST, NAME, default_key};
-use crate::model::{Action, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Rule, Until};
+use crate::model::wording::{COST, NAME};
+use crate::model::{
+    Action, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Rule, Until, default_key, namesakes,
+    out_of_reach, parse_span, quoted,
+};
 
 /// The most rules that a file has.
 const MOST: usize = 10_000;

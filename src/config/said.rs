@@ -14,9 +14,8 @@ use crate::config::keys::{
 use crate::config::reader::{TWICE, Value, unknown};
 use crate::config::references::Origins;
 use crate::config::report::Page;
-use crate::model::excerpt::excerpt;
 use crate::model::{
-    AddressPolicy, ClientPolicy, Condition, CountrySource, HeaderPolicy, KeySource, Site, Tiers,
+    AddressPolicy, ClientPolicy, Condition, CountrySource, HeaderPolicy, KeySource, Site, Tiers, excerpt,
 };
 
 /// What one file says. It is read alone, so a mistake is reported once however many sites it concerns.

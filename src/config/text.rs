@@ -2,9 +2,8 @@
 
 use crate::config::json::Json;
 use crate::config::reader::Value;
-use crate::model::part_check::{GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN, can_match_paths, is_path};
-use crate::model::path::ENCODED;
-use crate::model::{EscapedSlash, Glob, Host, Paths, Pattern, Text};
+use crate::model::wording::{ENCODED, GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN};
+use crate::model::{EscapedSlash, Glob, Host, Paths, Pattern, Text, can_match_paths, is_path};
 
 /// What a text is about, which decides what can match it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

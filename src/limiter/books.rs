@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::limiter::engine::Engine;
+use crate::limiter::engine::Shared;
 use crate::limiter::fair::Fair;
 use crate::limiter::open_limits::OpenLimit;
 use crate::model::{Cost, Limit, Micros, Site, Unit, Zone, tightest};
@@ -16,7 +16,7 @@ use crate::store::{Book, BookSpec, Tally};
 ///
 /// A book stays open as long as the limiter lives. So the periods of the limits that a closure gives are to be few.
 pub(super) struct Books {
-    engine: Arc<Engine>,
+    engine: Arc<Shared>,
     site: String,
     rule: String,
     zone: Arc<Zone>,
@@ -26,7 +26,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn new(rule: &str, site: &Site, is_fair: bool, engine: &Arc<Engine>) -> Self {
+    pub(super) fn new(rule: &str, site: &Site, is_fair: bool, engine: &Arc<Shared>) -> Self {
         Self {
             engine: Arc::clone(engine),
             site: site.name.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::limiter::explanation::{Bearing, ExplainedLimit, ExplainedRule, Explanation, KeyPart, Terms};
 use crate::limiter::limit_report::with_quota;
 use crate::limiter::{Claims, Client, Limiter};
-use crate::model::excerpt::readable;
+use crate::model::readable;
 use crate::model::{
     Component, Facts, KeySpec, Missing, Rule, Site, Source, UnixMicros, Window, is_credential, shortened,
 };

@@ -1,7 +1,7 @@
 //! Fair limits: what one client may spend of an account that many share, once little of it is left.
 
 use crate::limiter::Claims;
-use crate::limiter::engine::Engine;
+use crate::limiter::engine::Shared;
 use crate::limiter::open_limits::{OpenLimit, Shares};
 use crate::model::{Component, Facts, KeyBytes, KeyHash, KeyHasher, Limit, Missing, Rule, Site};
 use crate::store::{BookSpec, Charge, Claim, Part, Tally};
@@ -15,13 +15,13 @@ pub(super) struct Fair {
 
 impl Fair {
     /// That of a rule; `None` if the rule is not fair.
-    pub(super) fn of(rule: &Rule, site: &Site, engine: &Engine) -> Option<Self> {
+    pub(super) fn of(rule: &Rule, site: &Site, engine: &Shared) -> Option<Self> {
         rule.fair.as_ref()?;
         Some(Self { hasher: engine.hasher, ipv6_prefix: site.addresses.ipv6_prefix })
     }
 
     /// Opens the books of what the clients of a limit spend; a cap on running requests has none.
-    pub(super) fn open(limit: &Limit, spec: &BookSpec<'_>, engine: &Engine) -> Option<Shares> {
+    pub(super) fn open(limit: &Limit, spec: &BookSpec<'_>, engine: &Shared) -> Option<Shares> {
         let book = |tally| engine.store.open(&BookSpec { tally, ..spec.clone() });
         limit.period()?;
         Some(Shares { clients: book(Tally::Clients(limit.unit())), own: book(Tally::Share(limit.unit())) })

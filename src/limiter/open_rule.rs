@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::limiter::Claims;
 use crate::limiter::books::{self, Books};
 use crate::limiter::client::Client;
-use crate::limiter::engine::Engine;
+use crate::limiter::engine::Shared;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::fair::{Fair, claim_share};
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
-use crate::model::{Cost, Facts, Hold, KeyHash, Limit, Micros, Rule, Site, Source, expectation};
+use crate::model::{Cost, Facts, Hold, KeyHash, Limit, Micros, Rule, Site, Source, of_unknown};
 use crate::store::{Book, Charge, Claim, Counts, Mode};
 
 /// A rule with its books open.
@@ -34,7 +34,7 @@ pub(super) struct OpenRule {
 }
 
 impl OpenRule {
-    pub(super) fn new(rule: &Rule, site: &Site, engine: &Arc<Engine>) -> Self {
+    pub(super) fn new(rule: &Rule, site: &Site, engine: &Arc<Shared>) -> Self {
         let fair = Fair::of(rule, site, engine);
         let books = Books::new(&rule.name, site, fair.is_some(), engine);
         let is_constant = rule.key.is_constant() && !rule.per_method;
@@ -160,7 +160,7 @@ impl OpenRule {
 
     /// What a request on a route is expected to cost of a quota.
     pub(super) fn expected(&self, route: u32, quota: Micros) -> Micros {
-        self.expectations.expected(route).unwrap_or_else(|| expectation::of_unknown(quota))
+        self.expectations.expected(route).unwrap_or_else(|| of_unknown(quota))
     }
 
     fn held(&self, hold: Hold, facts: &dyn Facts, quota: Micros) -> Micros {

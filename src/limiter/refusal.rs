@@ -15,10 +15,12 @@ use crate::store::{Charge, Claim, Part, Settlement};
 /// # Examples
 ///
 /// ```
-/// use timebudget::{Admission, Cause, Limit, TimeBudget};
+/// use timebudget::{Cause, ChargeError, Limit, TimeBudget};
 ///
 /// let budget = TimeBudget::rule("exports", "0s per hour").build()?;
-/// let Admission::Refused(refusal) = budget.limiter().charge("exports", "")? else { panic!("nothing is granted") };
+/// # futures_util::FutureExt::now_or_never(async {
+/// let charged = budget.limiter().charge("exports", ()).await;
+/// let Err(ChargeError::Refused(refusal)) = charged else { panic!("nothing is granted") };
 /// let english = refusal.to_string();
 /// assert!(english.starts_with("The budget of 0 s of server time is spent. Try again in "), "{english}");
 ///
@@ -27,6 +29,7 @@ use crate::store::{Charge, Claim, Part, Settlement};
 ///     _ => "Réessayez plus tard.".to_owned(),
 /// };
 /// assert_eq!(french, "Les 0 s par hour sont épuisées.");
+/// # }).expect("a memory store decides at once");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +96,8 @@ impl Refusal {
         }
     }
 }
+
+impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
     /// Writes which budget is spent, or what else stands in the way, and when to come back.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::limiter::fair::told;
 use crate::limiter::meter::Meter;
 use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
-use crate::model::{Answer, Facts, Micros, Now, Rule, Until};
+use crate::model::{Answer, Facts, KeyHash, Micros, Now, Rule, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Part, Progress, Settlement, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
@@ -58,7 +58,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     }
 
     /// Decides over a block of code.
-    pub(super) fn admit_block(&mut self, position: usize, key: &str) -> Result<Decision, Fault> {
+    pub(super) fn admit_block(&mut self, position: usize, key: KeyHash) -> Result<Decision, Fault> {
         self.limiter.claim_block(position, key, &mut self.claims);
         self.weigh(Mode::Decide, self.limiter.now())
     }

@@ -28,7 +28,9 @@ use std::sync::Arc;
 
 pub use self::uri::{StoreUri, UriError, open};
 pub use crate::model::Counts;
-use crate::model::{AccountHash, KeyHash, Learned, Micros, Now, Period, Salt, Unit, Window, Zone, hold};
+use crate::model::{
+    AccountHash, KeyHash, Learned, Micros, Now, Period, Salt, Unit, Window, Zone, hold as held,
+};
 
 /// Where accounts live.
 pub trait Store: Send + Sync + 'static {
@@ -215,7 +217,7 @@ impl Claim {
     /// What is spent and held of the quota.
     pub(crate) const fn taken(&self) -> u64 {
         let Standing { spent, hold, waiting, .. } = self.standing;
-        spent.saturating_add(hold::hold(self.quota, spent, hold, waiting))
+        spent.saturating_add(held(self.quota, spent, hold, waiting))
     }
 
     /// Whether the claim makes its rule refuse the request.
