@@ -4,14 +4,14 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::Memory;
-use super::decision::standing;
 use super::entries::Entry;
 use super::locked::shard_of;
 use super::overflow::is_shared;
+use super::settle::standing;
 use super::shard::Shard;
 use super::table::Table;
 use crate::model::{AccountHash, KeyHash, Ledger, Now, Window};
-use crate::store::{Book, Charge, Claim, Listed, Relief};
+use crate::store::{Book, Charge, Listed, Relief};
 
 impl Memory {
     /// Goes through the tables of the books' calendars once, with one shard locked at a time.
@@ -49,10 +49,9 @@ impl Memory {
         match (relief, found) {
             _ if is_cap => {}
             (Relief::Reset, None) => {}
-            (Relief::Reset, Some(at)) => drop(table.change(at, |ledger| ledger.reset(tick))),
+            (Relief::Reset, Some(at)) => table.change(at, |ledger| ledger.reset(tick)),
             (Relief::Grant(amount), found) => {
-                let claim = Claim::new(book, key, 0, Charge::Requests { cost: 0 });
-                let at = found.unwrap_or_else(|| self.insert(table, &claim));
+                let at = found.unwrap_or_else(|| self.insert(table, book, key));
                 table.change(at, |ledger| ledger.grant(amount, tick));
             }
         }

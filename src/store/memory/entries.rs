@@ -37,6 +37,12 @@ impl Entry {
         let mark = IDLE | salt[2];
         if mark == VACANT { IDLE } else { mark }
     }
+
+    /// Whether it holds this account.
+    #[inline]
+    pub(super) fn is_of(&self, account: AccountHash) -> bool {
+        self.slot != VACANT && self.hash == account
+    }
 }
 
 /// A fixed number of entries, at first vacant.
