@@ -13,7 +13,9 @@
 //! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
 //!    65,536 accounts per book, by their keys' hashes, and that is counted and logged once a window.
-//! 7. **Time is given.** No method reads a clock; a store that works between requests is given one by
+//! 7. **Accounts can be looked after.** Those of a book are listed, one is read, granted more or reset, exactly, whatever
+//!    runs meanwhile.
+//! 8. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
 mod accounts;
