@@ -145,7 +145,7 @@ impl Naive {
         let (spent, hold, waiting, _) = self.sum(book, claim, now);
         match claim.charge {
             Charge::Time { .. } => {
-                let most = claim.quota.saturating_sub(spent + hold) / 10;
+                let most = hold + (claim.quota / 10).min(claim.quota.saturating_sub(spent) / 2);
                 spent + hold + waiting.min(most) < claim.quota
             }
             Charge::Requests { cost } => spent + cost.max(1) <= claim.quota,
