@@ -3,7 +3,7 @@
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{App, HttpResponse, rt};
 use futures_util::{StreamExt as _, stream};
-use timebudget::middleware::Budget;
+use timebudget::Budget;
 
 use crate::harness::{Gate, Listening, SECOND, World, secs, serve};
 
