@@ -10,8 +10,8 @@ use crate::middleware::built::Built;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::middleware::rule_error::RuleError;
-use crate::model::proxy::PROXY;
-use crate::model::site_check::NO_RULE;
+use crate::model::wording::NO_RULE;
+use crate::model::wording::PROXY;
 use crate::model::{Finding, Mistake, Paths, Proxy, Site};
 use crate::sites::Sites;
 

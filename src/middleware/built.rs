@@ -5,7 +5,7 @@ use std::sync::Once;
 use std::sync::atomic::AtomicBool;
 
 use crate::middleware::TimeBudget;
-use crate::model::rule_check::EXEMPTS_ALL;
+use crate::model::wording::EXEMPTS_ALL;
 use crate::model::{Finding, Mistake, Site, is_certain};
 
 /// Where a budget was built, and what was suspect about it then.
