@@ -72,6 +72,11 @@ struct ComingFrom;
 #[doc = include_str!("../docs/in-front-and-behind.md")]
 struct InFrontAndBehind;
 
+/// And of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/accounts.md")]
+struct LookingAfterAccounts;
+
 pub mod clock;
 pub mod config;
 #[cfg(feature = "geo")]
@@ -85,7 +90,8 @@ pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use limiter::{
-    Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
+    AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
+    ClientAccounts, Engine, LimitReport, Limiter, NoAccountId, Refusal, Report, Reservation,
 };
 pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, LimitedError, RuleBuilder, RuleError,

@@ -21,7 +21,7 @@ pub(super) struct OpenRule {
     /// Whether code gives some requests other limits, or none.
     limits_differ: bool,
     /// The books of limits that a closure gives.
-    pub(super) computed: Option<Books>,
+    pub(super) computed: Option<Arc<Books>>,
     /// How its clients are told apart, if it is fair.
     fair: Option<Fair>,
     pub(super) expectations: Arc<Expectations>,
@@ -42,7 +42,7 @@ impl OpenRule {
             name: Arc::from(rule.name.as_str()),
             limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
             limits_differ: rule.limits_by.is_some() || rule.exempt_when.is_some(),
-            computed: rule.limits_by.is_some().then_some(books),
+            computed: rule.limits_by.is_some().then(|| Arc::new(books)),
             fair,
             expectations: engine.expectations(&site.name, &rule.name),
             applies_always: rule.when.is_always(),
