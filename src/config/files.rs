@@ -1,9 +1,14 @@
 //! The files of a configuration, read again and again.
 
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::config::SITE_FILE;
 use crate::config::bench::Bench;
 use crate::config::configuration::Configuration;
+use crate::config::directory::COMMON;
 use crate::config::options::Options;
 use crate::config::past::Past;
 use crate::config::problem::Errors;
@@ -93,9 +98,52 @@ impl Files {
         self.remembered.reads
     }
 
+    /// The directories in which a change can change what is read, for those who watch them; none of a text.
+    ///
+    /// Never the files themselves: editors and Kubernetes replace a file by renaming another one over it, which
+    /// whoever watches the old file does not see. Where a file is a link, that is its target's directory too.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        match &self.place {
+            Place::Text(_) => BTreeSet::new(),
+            Place::File(file) => around(file),
+            Place::Directory(directory) => below(directory),
+        }
+    }
+
     fn at(place: Place, options: &Options) -> Self {
         Self { place, options: options.clone(), remembered: Remembered::default(), past: Past::default() }
     }
+}
+
+impl fmt::Display for Files {
+    /// Writes the path; of a text what messages call it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Text(_) => f.write_str(SITE_FILE),
+            Place::File(path) | Place::Directory(path) => path.display().fmt(f),
+        }
+    }
+}
+
+fn around(file: &Path) -> BTreeSet<PathBuf> {
+    let target = fs::canonicalize(file).ok();
+    [Some(file), target.as_deref()].into_iter().flatten().filter_map(parent).collect()
+}
+
+fn parent(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent()?;
+    // The parent of a bare name is the empty path, which the system does not know.
+    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}
+
+/// The directory and its own directories, but none below: bench keeps a site's uploads there.
+fn below(directory: &Path) -> BTreeSet<PathBuf> {
+    let mut found = around(&directory.join(COMMON));
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.path().is_dir()) {
+        found.extend(around(&entry.path().join(SITE_FILE)));
+    }
+    found
 }
 
 impl Configuration {
@@ -112,5 +160,16 @@ impl Configuration {
             None => Ok(read),
             Some(errors) => Err(errors),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_file_name_is_watched_in_the_current_directory() {
+        let files = Files::of_file("no-such-file.json", &Options::default());
+        assert_eq!(files.directories(), BTreeSet::from([PathBuf::from(".")]));
     }
 }
