@@ -3,9 +3,7 @@
 use std::panic::Location;
 use std::sync::Once;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 
-use crate::middleware::running::Running;
 use crate::model::Finding;
 
 /// Where a budget was built, and what was suspect about it then.
@@ -21,7 +19,7 @@ pub(super) struct Built {
     pub(super) is_loaded: bool,
     pub(super) told: Once,
     /// Whether it was seen to charge a request twice.
-    is_doubled: AtomicBool,
+    pub(super) is_doubled: AtomicBool,
 }
 
 /// A thread, by the address of what each has of its own.
@@ -51,23 +49,5 @@ impl Built {
     /// A budget of files.
     pub(super) fn by_files(at: &'static Location<'static>) -> Self {
         Self { is_loaded: true, ..Self::by_code(at, Vec::new()) }
-    }
-}
-
-/// Looks whether a budget around this one charges the same account for the request, which is then charged twice.
-///
-/// That cannot be seen where a budget is wrapped. A request shows it, and the log tells it once.
-#[cold]
-pub(super) fn compare(built: &Built, running: &Running) {
-    if built.is_doubled.load(Relaxed) {
-        return;
-    }
-    let Some(rule) = running.rule_charged_twice() else { return };
-    if !built.is_doubled.swap(true, Relaxed) {
-        log::warn!(
-            "the budget that is built at {} is wrapped around a request twice, and its rule {rule} charges it twice; \
-             wrap it once, or name the inner scope to the outer one by `except`",
-            built.at
-        );
     }
 }

@@ -42,6 +42,8 @@ mod built_anew;
 mod closures;
 mod current;
 mod detached;
+mod digits;
+mod doubles;
 mod error;
 mod explain;
 mod extract;

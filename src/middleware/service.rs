@@ -14,7 +14,7 @@ use crate::middleware::future::BudgetFuture;
 use crate::middleware::routes::Routes;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::{Worker, WorkerSite};
-use crate::middleware::{built, parameters, payload, refusal, rewrite, unbelieved, watch};
+use crate::middleware::{doubles, parameters, payload, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -51,7 +51,7 @@ where
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&running);
         if running.is_inside() {
-            built::compare(&self.worker.built, &running);
+            doubles::compare(&self.worker.built, &running);
         }
         match decided {
             Ok(Decision::Open(question)) => {

@@ -17,7 +17,7 @@ use crate::middleware::hooks::Hooks;
 use crate::middleware::rule_builder::Limits;
 use crate::middleware::service::BudgetService;
 use crate::middleware::worker::Worker;
-use crate::model::rule_check::EXEMPTS_ALL;
+use crate::model::wording::EXEMPTS_ALL;
 use crate::model::{Component, Finding, Identity, Key, Mistake, RateError, Rule, Site, is_certain, tightest};
 use crate::sites::{Reloader, Sites, Watcher};
 

@@ -2,8 +2,8 @@
 
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_builder::{Limits, RuleBuilder};
-use crate::model::rule_check::{ONE_ACCOUNT, default_key};
-use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, Mistake, Rule, tightest};
+use crate::model::wording::ONE_ACCOUNT;
+use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, Mistake, Rule, default_key, tightest};
 
 /// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.
 pub(in crate::middleware) struct Finished {

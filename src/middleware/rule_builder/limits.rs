@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::excerpt::quoted;
+use crate::model::quoted;
 use crate::model::{Limit, RateError, parse_rates};
 
 /// How much there is: a [rate string](crate::parse_rates), or limits.

@@ -2,8 +2,8 @@
 
 use crate::middleware::closures::decoded;
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::part_check::{GLOB_TOO_LONG, METHOD, PATTERN};
-use crate::model::path::ENCODED;
+use crate::model::wording::ENCODED;
+use crate::model::wording::{GLOB_TOO_LONG, METHOD, PATTERN};
 use crate::model::{Condition, EscapedSlash, Glob, Method, Mistake, Paths, Pattern, Text};
 
 /// Each of these narrows the rule: of a path and a method, both must be right. The path is the normal one, however the client
