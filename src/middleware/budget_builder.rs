@@ -143,7 +143,7 @@ impl BudgetBuilder {
         if let Some(error) = RuleError::of(&wrong) {
             return Err(error);
         }
-        found.extend(site.check_terms());
+        found.extend(site.suspect_terms());
         found.extend(site.check_hosts());
         found.extend(site.rules.is_empty().then(|| Finding::of_site(Mistake::suspect(NO_RULE))));
         let sites = Sites::single(site, engine.unwrap_or_else(Engine::in_memory));
