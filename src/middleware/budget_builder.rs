@@ -274,7 +274,7 @@ impl BudgetBuilder {
         let site = self.code.of_site(self.site.unwrap_or_else(any_host));
         // Whether code tells who clients are is known when it has had the occasion.
         RuleError::of(self.found.iter().cloned().chain(site.check(true)))?;
-        self.found.extend(site.check_terms());
+        self.found.extend(site.suspect_terms());
         self.found.extend(site.check_hosts());
         self.found.extend(site.rules.is_empty().then(|| Finding::of_site(Mistake::suspect(NO_RULE))));
         let sites = Arc::new(Sites::single(site, self.engine.unwrap_or_else(Engine::in_memory)));
