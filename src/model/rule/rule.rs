@@ -37,7 +37,7 @@ pub struct Rule {
     pub per_method: bool,
     /// Requests that it applies to, so that others give way to it, but neither refuses nor counts.
     pub exempt_when: Option<Condition>,
-    /// How much; at most one limit of a unit and period, see [`tightest`].
+    /// How much; at most one limit of a unit and period, see [`tightest`](crate::tightest).
     pub limits: Vec<Limit>,
     /// Limits in place of `limits`, where a closure gives some; none at all if it gives an empty list.
     pub limits_by: Option<Computed<Option<Vec<Limit>>>>,
