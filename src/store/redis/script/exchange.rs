@@ -83,7 +83,7 @@ pub(crate) fn arguments(
     arguments.push_bytes(&process);
     arguments.push(FROZEN_AFTER.0);
     arguments.push(GRACE_MS);
-    arguments.push(questions.len());
+    arguments.push(questions.len() as u64);
     for (own, number) in lines.iter().zip(first_number..) {
         push_line(prefix, own, number, &mut arguments);
     }
@@ -165,10 +165,10 @@ fn push_line(prefix: &str, own: &Own, number: u64, arguments: &mut Arguments) {
 
 fn push_question(question: &Question<'_>, arguments: &mut Arguments) {
     arguments.push(u8::from(question.is_forced));
-    arguments.push(question.claims.len());
+    arguments.push(question.claims.len() as u64);
     for (at, (account, claim)) in question.claims.iter().enumerate() {
         let (kind, amount) = kind(question, at);
-        arguments.push(*account);
+        arguments.push(*account as u64);
         arguments.push(kind);
         arguments.push(claim.quota);
         arguments.push(amount);
