@@ -15,6 +15,9 @@ mod process;
 #[path = "../tests/redis/server.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod server;
+#[path = "harness/target.rs"]
+#[expect(dead_code, reason = "the other benchmarks use more of it")]
+mod target;
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -93,9 +96,10 @@ fn throughput() {
         ["memory://".to_owned(), server.uri("deadline=1s"), server.uri("deadline=1s&mode=batched&prefix=b")];
     let ports: Vec<u16> = uris.iter().map(|uri| hello_world(uri)).collect();
     let mut slices = vec![Vec::new(); ports.len()];
+    let mut pages = client::Requests::new(target::Target::Page);
     for slice in 0..=SLICES {
         for (port, rates) in ports.iter().zip(&mut slices) {
-            let rate = client::send(*port, SLICE, 200).unwrap() as f64 / SLICE.as_secs_f64();
+            let rate = client::send(*port, SLICE, 200, &mut pages).unwrap() as f64 / SLICE.as_secs_f64();
             rates.extend((slice > 0).then_some(rate)); // The first slice warms it up.
         }
     }

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, Responder, rt, web};
-use timebudget::{Admission, TimeBudget};
+use timebudget::{ChargeError, RuleError, TimeBudget};
 
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
@@ -29,7 +29,7 @@ async fn main() -> std::io::Result<()> {
     server.run().await
 }
 
-fn budgets() -> Result<[TimeBudget; 3], timebudget::middleware::RuleError> {
+fn budgets() -> Result<[TimeBudget; 3], RuleError> {
     let shop = TimeBudget::rule("shop", "3 per hour").except("/shop/search");
     let search = TimeBudget::rule("search", "2 per minute").respond_with(|request, refusal| {
         let said = format!("{} is busy for {} s\n", request.path(), refusal.retry_after_secs);
@@ -41,21 +41,18 @@ fn budgets() -> Result<[TimeBudget; 3], timebudget::middleware::RuleError> {
 
 /// Answers at once; the work goes on, and its time is charged until it ends.
 async fn render(renders: web::Data<TimeBudget>) -> impl Responder {
-    match renders.limiter().charge("renders", "") {
-        Ok(Admission::Admitted(running)) => {
+    match renders.charge("renders", ()).await {
+        Ok(running) => {
             rt::spawn(async move {
                 rt::time::sleep(Duration::from_millis(600)).await;
                 drop(running);
             });
             HttpResponse::Accepted().body("it is being rendered\n")
         }
-        Ok(Admission::Refused(refusal)) => {
+        Err(ChargeError::Refused(refusal)) => {
             HttpResponse::TooManyRequests().body(format!("not before {} s\n", refusal.retry_after_secs))
         }
-        // In memory nobody has to be asked, and a block of code is never exempt.
-        Ok(Admission::Exempt | Admission::Pending(_)) | Err(_) => {
-            HttpResponse::InternalServerError().finish()
-        }
+        Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }
 

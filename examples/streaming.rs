@@ -12,8 +12,8 @@ use std::time::Duration;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse, HttpServer, Responder};
 use futures_util::stream;
+use timebudget::Budget;
 use timebudget::TimeBudget;
-use timebudget::middleware::Budget;
 
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {

@@ -87,18 +87,21 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use limiter::{
     Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
 };
-pub use middleware::TimeBudget;
+pub use middleware::{
+    Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, LimitedError, RuleBuilder, RuleError,
+    TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request, route_parameter,
+};
 pub use model::parameter;
 pub use model::{
     AccountHash, Action, AddressPolicy, Answer, ApiKey, Assignment, Block, Candidates, ChargeWhen,
     ClientPolicy, Component, Computed, Condition, Cost, Countries, Country, CountrySource, Counts,
     DEFAULT_TIER, EXPOSED_HEADERS, EscapedSlash, Expectation, FROZEN_AFTER, Facts, Finding, Found, Glob,
-    HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge, KeyBytes, KeyDigest,
-    KeyHash, KeyHasher, KeySource, KeySpec, Learned, Ledger, Limit, Line, Method, Micros, Missing, Mistake,
-    Multiplier, Need, Network, NetworkFault, NoSource, Now, Others, Override, Paths, Pattern, PatternError,
-    Period, Proxy, RateError, RateFault, Region, ResetStyle, Rule, RuleIndex, Salt, Site, Source, Standard,
-    StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
-    Zone, ZoneSource, canonical, equal_share, is_certain, is_contradiction, is_credential, pace, parse_rates,
-    shortened, tightest,
+    HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge, Key, KeyBytes,
+    KeyDigest, KeyHash, KeyHasher, KeySource, KeySpec, KeyValue, Learned, Ledger, Limit, Line, Method,
+    Micros, Missing, Mistake, Multiplier, Need, Network, NetworkFault, NoSource, Now, Others, Override,
+    Paths, Pattern, PatternError, Period, Proxy, RateError, RateFault, Region, ResetStyle, Rule, RuleIndex,
+    Salt, Site, Source, Standard, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit,
+    UnixMicros, Until, Weight, Window, Zone, ZoneSource, canonical, equal_share, is_certain,
+    is_contradiction, is_credential, pace, parse_rates, shortened, tightest,
 };
 pub use sites::Sites;

@@ -46,7 +46,7 @@ use crate::model::Site;
 /// ```
 #[derive(Debug)]
 pub struct Sites {
-    engine: Arc<Engine>,
+    engine: Engine,
     /// Rises with each replacement, so that workers see at one glance that theirs is old.
     version: AtomicU64,
     table: RwLock<Arc<Table>>,
@@ -54,13 +54,13 @@ pub struct Sites {
 
 impl Sites {
     /// The limiters of a configuration, on an engine.
-    pub fn new(loaded: Loaded, engine: Arc<Engine>) -> Self {
+    pub fn new(loaded: Loaded, engine: Engine) -> Self {
         let table = RwLock::new(Arc::new(Table::new(loaded, None, &engine)));
         Self { engine, version: AtomicU64::new(0), table }
     }
 
     /// A single site that answers for every host.
-    pub fn single(site: Site, engine: Arc<Engine>) -> Self {
+    pub fn single(site: Site, engine: Engine) -> Self {
         Self::new(Loaded::of_site(site), engine)
     }
 
@@ -83,7 +83,7 @@ impl Sites {
         self.table().wrong.clone()
     }
 
-    pub(crate) const fn engine(&self) -> &Arc<Engine> {
+    pub(crate) const fn engine(&self) -> &Engine {
         &self.engine
     }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::model::Zone;
-use crate::model::nearest::nearest;
+use crate::model::nearest;
 
 mod built_in;
 mod machine;

@@ -195,3 +195,73 @@ fn each_layer_of_the_redis_store_uses_only_those_below_it() {
         }
     }
 }
+
+/// The rooms of the model, the lowest first.
+const MODEL_ROOMS: &[&str] = &["said", "time", "client", "account", "condition", "rule"];
+
+/// The sources of the model, each by its room and file: `("time", "units")`; what is said has no files.
+fn model_sources() -> BTreeMap<(String, String), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model");
+    let of_model = sources().into_iter().filter_map(|source| {
+        let inside = source.path.strip_prefix(&root).ok()?.with_extension("");
+        let mut names = inside.iter().map(|name| name.to_str().unwrap().to_owned());
+        let room = names.next().filter(|room| room != "mod")?;
+        Some(((room, names.next().unwrap_or_default()), without_tests(&source.text).to_owned()))
+    });
+    of_model.collect()
+}
+
+/// What a source is without its unit tests, which stand last.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or(text)
+}
+
+/// The names of modules that follow `crate::model::` in a source: `["time", "units"]` of `crate::model::time::units::Tick`.
+fn used_of_model(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.split("crate::model::").skip(1).map(|rest| {
+        let path = rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next().unwrap_or("");
+        path.split("::").filter(|name| name.starts_with(char::is_lowercase)).collect()
+    })
+}
+
+#[test]
+fn a_room_of_the_model_uses_only_those_below_it_by_their_faces_and_its_own_files_by_name() {
+    let sources = model_sources();
+    assert!(sources.len() > 20, "only {} sources found", sources.len());
+    let place = |room: &str| MODEL_ROOMS.iter().position(|known| *known == room);
+    for ((room, file), text) in &sources {
+        assert!(!text.contains("super::"), "{room}/{file}: a path by `super` would hide what it uses");
+        let own = place(room).unwrap_or_else(|| panic!("{room} is no room of the model"));
+        for used in used_of_model(text) {
+            let [other, rest @ ..] = &used[..] else { panic!("{room}/{file}: names no room of the model") };
+            let other_place = place(other).unwrap_or_else(|| panic!("{room}/{file}: no room {other}"));
+            let is_file =
+                rest.first().is_some_and(|name| sources.contains_key(&(room.clone(), (*name).to_owned())));
+            assert!(
+                other_place < own || (other_place == own && is_file),
+                "{room}/{file}: uses {}",
+                used.join("::")
+            );
+        }
+    }
+}
+
+#[test]
+fn no_two_files_of_a_room_of_the_model_use_each_other() {
+    let sources = model_sources();
+    let mut left: BTreeMap<_, BTreeSet<_>> = sources
+        .iter()
+        .map(|((room, file), text)| {
+            let used =
+                used_of_model(text).filter(|used| used[0] == room).filter_map(|used| used.get(1).copied());
+            ((room.as_str(), file.as_str()), used.map(|other| (room.as_str(), other)).collect())
+        })
+        .collect();
+    // What uses nothing that is left can be taken away; where nothing can, there is a circle.
+    while !left.is_empty() {
+        let known: BTreeSet<_> = left.keys().copied().collect();
+        let before = left.len();
+        left.retain(|_, used| !used.is_disjoint(&known));
+        assert!(left.len() < before, "a circle among {:?}", left.keys());
+    }
+}

@@ -1,16 +1,17 @@
 //! Blocks of code that are charged, with no request at hand.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
     Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Settlement, Store, Verdict,
 };
 use timebudget::{
-    Admission, ChargeError, Engine, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros, config,
-    parse_rates,
+    Admission, ChargeError, Engine, Key, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros,
+    config, parse_rates,
 };
 use timebudget::{Component, Computed, Condition, Cost, Facts, Rule, Text};
 
@@ -63,8 +64,8 @@ impl Desk {
     }
 
     /// The reservation of a block of code; `None` if it is refused.
-    fn charge(&self, rule: &str, key: &str) -> Option<Reservation> {
-        admitted(self.limiter.charge(rule, key).unwrap())
+    fn charge(&self, rule: &str, key: impl Into<Key>) -> Option<Reservation> {
+        charged(&self.limiter, rule, key)
     }
 
     fn admit(&self, path: &'static str) -> Option<Reservation> {
@@ -72,10 +73,19 @@ impl Desk {
     }
 
     /// A block that takes so many seconds; returns what remains then.
-    fn run(&self, rule: &str, key: &str, secs: u64) -> Option<u64> {
+    fn run(&self, rule: &str, key: impl Into<Key>, secs: u64) -> Option<u64> {
         let mut running = self.charge(rule, key)?;
         self.clock.advance(Duration::from_secs(secs));
         running.settle().map(|report| report.remaining)
+    }
+}
+
+/// The reservation of a block over a store that asks nobody; `None` if it is refused.
+fn charged(limiter: &Arc<Limiter>, rule: &str, key: impl Into<Key>) -> Option<Reservation> {
+    match limiter.charge(rule, key).now_or_never().expect("a memory store decides at once") {
+        Ok(reservation) => Some(reservation),
+        Err(ChargeError::Refused(_)) => None,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -122,25 +132,56 @@ fn a_block_and_the_requests_of_its_key_have_one_account() {
 }
 
 #[test]
-fn a_rule_for_the_whole_site_has_one_account_whatever_the_key() {
+fn a_rule_for_the_whole_site_has_one_account_of_no_key() {
     let desk = Desk::new();
-    assert_eq!(desk.run("whole", "a", 6), Some(4_000_000));
-    assert_eq!(desk.run("whole", "b", 4), Some(0));
+    assert_eq!(desk.run("whole", (), 6), Some(4_000_000));
+    assert_eq!(desk.run("whole", (), 4), Some(0));
     assert!(desk.admit("/site").is_none());
 }
 
+/// A block could name no account of a rule by several parts: whatever it named was one that no request has.
 #[test]
-fn a_key_names_an_account_of_its_own_where_a_rule_has_several_parts_or_it_is_no_address() {
+fn a_block_and_the_requests_of_several_parts_have_one_account() {
     let desk = Desk::new();
-    let one = desk.charge("pair", "acme").unwrap();
-    assert!(desk.charge("pair", "acme").is_none());
-    assert!(desk.admit("/pair").is_some() && desk.charge("address", "no address").is_some());
-    drop(one);
+    let address = IpAddr::from([192, 0, 2, 7]);
+    let running = desk.charge("pair", (address, "acme")).unwrap();
+    assert!(desk.admit("/pair").is_none() && desk.charge("pair", ("192.0.2.7", "acme")).is_none());
+    assert!(desk.charge("pair", (address, "other")).is_some());
+    drop(running);
+}
+
+#[test]
+fn an_address_is_cut_as_that_of_a_request() {
+    let desk = Desk::new();
+    for address in ["2001:db8::1", "2001:db8::2"] {
+        assert!(desk.charge("address", address.parse::<IpAddr>().unwrap()).is_some());
+    }
+    assert!(desk.charge("address", Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 3)).is_none());
+}
+
+#[test]
+fn a_key_that_no_request_of_the_rule_has_is_an_error() {
+    let limiter = Desk::new().limiter;
+    let error =
+        |rule: &str, key: Key| limiter.charge(rule, key).now_or_never().unwrap().unwrap_err().to_string();
+    for (rule, key, keyed_by) in [
+        ("whole", Key::from("acme"), "site"),
+        ("address", Key::from("no address"), "ip"),
+        ("address", Key::from(()), "ip"),
+        ("tenant", Key::from(""), "site + header:x-tenant"),
+        ("pair", Key::from("acme"), "ip + header:x-tenant"),
+        ("pair", Key::from(["192.0.2.7", "acme", "acme"]), "ip + header:x-tenant"),
+    ] {
+        let expected = format!(
+            "the rule {rule} is keyed by {keyed_by}; expected a value for each part that tells accounts apart"
+        );
+        assert_eq!(error(rule, key), expected);
+    }
 }
 
 #[test]
 fn a_rule_that_is_not_there_is_an_error() {
-    let error = Desk::new().limiter.charge("exports", "acme").unwrap_err();
+    let error = Desk::new().limiter.charge("exports", "acme").now_or_never().unwrap().unwrap_err();
     assert_eq!(error, ChargeError::NoSuchRule("exports".to_owned()));
     assert_eq!(error.to_string(), "the site has no rule \"exports\"");
 }
@@ -163,9 +204,9 @@ async fn a_task_in_the_background_can_hold_the_guard() {
 async fn a_store_that_asks_others_is_waited_for() {
     let desk = Desk::over(Asks(Arc::default()));
     for expected in [true, true, false] {
-        let asked = desk.limiter.charge("address", "192.0.2.7").unwrap();
-        assert!(matches!(asked, Admission::Pending(_)));
-        assert_eq!(admitted(asked.decided().await.unwrap()).is_some(), expected);
+        let mut asked = Box::pin(desk.limiter.charge("address", "192.0.2.7"));
+        assert!(asked.as_mut().now_or_never().is_none());
+        assert_eq!(asked.await.is_ok(), expected);
     }
 }
 
@@ -252,5 +293,5 @@ fn charges_of(rule: Rule) -> [bool; 3] {
     let engine = Engine::new(Memory::default(), ManualClock::at(TEN_O_CLOCK));
     let site = Site { rules: vec![rule], ..Site::unlimited("test") };
     let limiter = Arc::new(Limiter::new(site, &engine));
-    [(); 3].map(|()| admitted(limiter.charge("jobs", "alice").unwrap()).is_some())
+    [(); 3].map(|()| charged(&limiter, "jobs", "alice").is_some())
 }

@@ -8,7 +8,7 @@ use timebudget::{
     StatusSet, Statuses, Text, TimeBudget, config,
 };
 
-use timebudget::middleware::{BudgetBuilder, RuleBuilder};
+use timebudget::{BudgetBuilder, RuleBuilder};
 
 /// Mistakes that cannot be written in Rust, where types, or the parsers of what is in them, rule them out.
 const OF_FILES_ALONE: &[&str] = &[

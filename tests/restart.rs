@@ -34,7 +34,7 @@ impl Facts for From {
 
 /// One request a day for each address, on an engine of its own with a snapshot.
 struct Process {
-    engine: Arc<Engine>,
+    engine: Engine,
     limiter: Arc<Limiter>,
 }
 

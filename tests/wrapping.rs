@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, Mutex, Once};
 
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpServer, web};
-use timebudget::middleware::RuleBuilder;
+use timebudget::RuleBuilder;
 use timebudget::{Component, Engine, TimeBudget};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

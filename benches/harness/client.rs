@@ -4,8 +4,27 @@ use std::io::{Read, Result, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
+use super::target::Target;
+
 const CONNECTIONS: usize = 32;
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// What a client asks for, one request after another.
+pub(crate) struct Requests {
+    target: Target,
+    nth: u64,
+}
+
+impl Requests {
+    pub(crate) const fn new(target: Target) -> Self {
+        Self { target, nth: 0 }
+    }
+
+    fn next(&mut self) -> String {
+        let path = self.target.path(self.nth);
+        self.nth += 1;
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    }
+}
 
 /// Sends requests for `span`, one outstanding on each of 32 connections, and returns how many were answered.
 ///
@@ -15,14 +34,14 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /// # Panics
 ///
 /// If a response has another status than `status`: a limiter that does not limit would be measured.
-pub(crate) fn send(port: u16, span: Duration, status: u16) -> Result<u64> {
-    let mut connections = connect(port)?;
+pub(crate) fn send(port: u16, span: Duration, status: u16, requests: &mut Requests) -> Result<u64> {
+    let mut connections = connect(port, requests)?;
     let began = Instant::now();
     let mut answered = 0;
     while began.elapsed() < span {
         for connection in &mut connections {
             assert_eq!(receive(connection)?, status, "the subject answered with another status");
-            connection.write_all(REQUEST)?;
+            connection.write_all(requests.next().as_bytes())?;
         }
         answered += CONNECTIONS as u64;
     }
@@ -33,21 +52,21 @@ pub(crate) fn send(port: u16, span: Duration, status: u16) -> Result<u64> {
 }
 
 /// Sends one request, whatever its answer: what a quota of one is spent by.
-pub(crate) fn send_one(port: u16) -> Result<u16> {
+pub(crate) fn send_one(port: u16, requests: &mut Requests) -> Result<u16> {
     let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    connection.write_all(REQUEST)?;
+    connection.write_all(requests.next().as_bytes())?;
     receive(&mut connection)
 }
 
 /// Opens the connections, with a request under way on each.
-fn connect(port: u16) -> Result<Vec<TcpStream>> {
-    let open = |_| {
+fn connect(port: u16, requests: &mut Requests) -> Result<Vec<TcpStream>> {
+    let mut open = |_| {
         let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         connection.set_nodelay(true)?;
-        connection.write_all(REQUEST)?;
+        connection.write_all(requests.next().as_bytes())?;
         Ok(connection)
     };
-    (0..CONNECTIONS).map(open).collect()
+    (0..CONNECTIONS).map(&mut open).collect()
 }
 
 /// Reads one response and returns its status.

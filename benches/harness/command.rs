@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use super::target::Target;
 use super::task::{Job, Task};
+use super::traffic::Traffic;
 use super::{instructions, load};
 
 const USAGE: &str = "instructions [SUBJECT…] | load [SUBJECT…]   (SLICES=N: so many slices a measurement)";
@@ -39,15 +41,16 @@ pub(crate) fn obey(subjects: Subjects) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The chosen subjects, or all; never the bare app, which every measurement includes.
+/// The chosen subjects, or all; never a bare app, which every measurement includes.
 fn choose<'a>(subjects: Subjects, chosen: &[&'a str]) -> Vec<&'a str> {
     let all = if chosen.is_empty() { subjects.names } else { chosen };
-    all.iter().copied().filter(|name| *name != "bare").collect()
+    all.iter().copied().filter(|name| !name.starts_with("bare")).collect()
 }
 
 fn start(subjects: Subjects, subject: &str, traffic: &str, job: Job) -> ExitCode {
-    let traffic = traffic.parse().expect("a kind of traffic");
-    if (subjects.start)(subject, Task { job, traffic }) {
+    let traffic: Traffic = traffic.parse().expect("a kind of traffic");
+    let task = Task { job, traffic, target: Target::of(subject), status: traffic.status(subject) };
+    if (subjects.start)(subject, task) {
         return ExitCode::SUCCESS;
     }
     eprintln!("{subject:?}: no such subject; expected {}", subjects.names.join(", "));

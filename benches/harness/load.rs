@@ -4,9 +4,10 @@ use std::io::{BufRead, BufReader, Result};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::client;
+use super::client::{self, Requests};
 use super::estimate::Estimate;
 use super::stats::median;
+use super::target::Target;
 use super::traffic::Traffic;
 
 const SLICE: Duration = Duration::from_secs(1);
@@ -22,19 +23,22 @@ pub(crate) fn print(subjects: &[&str]) {
     );
     println!("| subject | traffic | CPU a request ÷ bare (95 %) | wall time a request ÷ bare | requests/s |");
     println!("|---|---|---:|---:|---:|");
-    for subject in ["bare"].iter().chain(subjects) {
+    compare("bare", Traffic::One, slices);
+    for subject in subjects {
         for traffic in Traffic::ALL {
-            compare(subject, traffic, slices).expect("the loopback carries requests");
-            if *subject == "bare" {
-                break;
-            }
+            compare(subject, traffic, slices);
         }
     }
 }
 
 /// Measures one row and prints it; the bare app against itself shows the harness's own error.
-fn compare(subject: &str, traffic: Traffic, slices: usize) -> Result<()> {
-    let (bare, tested) = (Server::start("bare", traffic)?, Server::start(subject, traffic)?);
+fn compare(subject: &str, traffic: Traffic, slices: usize) {
+    measure(subject, traffic, slices).expect("the loopback carries requests");
+}
+
+fn measure(subject: &str, traffic: Traffic, slices: usize) -> Result<()> {
+    let bare = Target::of(subject).bare();
+    let (mut bare, mut tested) = (Server::start(bare, traffic)?, Server::start(subject, traffic)?);
     let mut bares = vec![bare.slice()?];
     let mut tests = Vec::new();
     for _ in 0..slices {
@@ -65,6 +69,7 @@ struct Server {
     process: Child,
     port: u16,
     status: u16,
+    requests: Requests,
 }
 
 impl Server {
@@ -78,15 +83,16 @@ impl Server {
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("its output is piped")).read_line(&mut line)?;
         let port = line.trim().parse().expect("a server prints its port");
-        let server = Self { process, port, status: traffic.status(subject) };
-        client::send_one(port)?;
+        let requests = Requests::new(Target::of(subject));
+        let mut server = Self { process, port, status: traffic.status(subject), requests };
+        client::send_one(port, &mut server.requests)?;
         server.slice()?;
         Ok(server)
     }
 
-    fn slice(&self) -> Result<Slice> {
+    fn slice(&mut self) -> Result<Slice> {
         let (began, cpu) = (Instant::now(), self.cpu()?);
-        let answered = client::send(self.port, SLICE, self.status)? as f64;
+        let answered = client::send(self.port, SLICE, self.status, &mut self.requests)? as f64;
         Ok(Slice { cpu: (self.cpu()? - cpu) / answered, wall: began.elapsed().as_secs_f64() / answered })
     }
 

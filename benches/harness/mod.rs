@@ -10,5 +10,6 @@ pub(crate) mod instructions;
 pub(crate) mod load;
 pub(crate) mod ours;
 pub(crate) mod stats;
+pub(crate) mod target;
 pub(crate) mod task;
 pub(crate) mod traffic;

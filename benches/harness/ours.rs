@@ -1,31 +1,73 @@
 //! The bare app and ours: the one place where the library plugs into the harness.
 
 use actix_web::App;
-use timebudget::{Component, Engine, HeaderPolicy, Limit, Micros, Period, Rule, Site, TimeBudget};
+use timebudget::{
+    Component, Condition, Engine, HeaderPolicy, Limit, Method, Micros, Period, Rule, Site, Text, TimeBudget,
+};
 
-use super::task::{Task, hello};
+use super::task::Task;
 use super::traffic::Traffic;
 
-/// The subjects of this file, the bare app first.
-pub(crate) const SUBJECTS: &[&str] = &["bare", "timebudget", "timebudget-no-headers"];
+/// The subjects of this file, the bare apps first.
+pub(crate) const SUBJECTS: &[&str] =
+    &["bare", "bare-paths", "timebudget", "timebudget-no-headers", "timebudget-paths", "timebudget-rules"];
 
 /// Runs the task with a subject of this file; `false` if it has none of that name.
 pub(crate) fn start(subject: &str, task: Task) -> bool {
+    let silent = HeaderPolicy { enabled: false, ..HeaderPolicy::default() };
     match subject {
-        "bare" => task.run(|| App::new().service(hello())),
-        "timebudget" => limited(task, HeaderPolicy::default()),
-        "timebudget-no-headers" => limited(task, HeaderPolicy { enabled: false, ..HeaderPolicy::default() }),
+        "bare" | "bare-paths" => task.run(move || App::new().service(task.hello())),
+        "timebudget" | "timebudget-paths" => limited(task, one_rule(task.traffic), HeaderPolicy::default()),
+        "timebudget-no-headers" => limited(task, one_rule(task.traffic), silent),
+        "timebudget-rules" => limited(task, five_rules(task.traffic), HeaderPolicy::default()),
         _ => return false,
     }
     true
 }
 
-/// A time limit by the client's address, in windows of an hour.
-fn limited(task: Task, headers: HeaderPolicy) {
-    let quota = if task.traffic == Traffic::Refused { Micros::ZERO } else { Micros::MAX_QUOTA };
-    let period = Period::hours(1).expect("one is no zero");
-    let rule = Rule::new("budget", Component::Ip, vec![Limit::Time { quota, period }]);
-    let site = Site { rules: vec![rule], headers, ..Site::unlimited("bench") };
+/// Serves behind these rules.
+fn limited(task: Task, rules: Vec<Rule>, headers: HeaderPolicy) {
+    let site = Site { rules, headers, ..Site::unlimited("bench") };
     let budget = TimeBudget::of_site(site, Engine::in_memory());
-    task.run(move || App::new().wrap(budget.clone()).service(hello()));
+    task.run(move || App::new().wrap(budget.clone()).service(task.hello()));
+}
+
+/// A time limit by the client's address, in windows of an hour.
+fn one_rule(traffic: Traffic) -> Vec<Rule> {
+    let quota = if traffic == Traffic::Refused { Micros::ZERO } else { Micros::MAX_QUOTA };
+    vec![Rule::new("budget", Component::Ip, vec![time(quota)])]
+}
+
+/// Two rules that every request meets, time by site and requests by address, among three that none does. Those are told
+/// apart by path, folder and method, as rules mostly are; it is the second of the two that refuses.
+fn five_rules(traffic: Traffic) -> Vec<Rule> {
+    let many = u64::from(u32::MAX);
+    let quota = if traffic == Traffic::Refused { 0 } else { many };
+    let of_folder = |name, folder: &str, limit| Rule {
+        when: Condition::Path(Text::Below(folder.to_owned())),
+        ..Rule::new(name, Component::Ip, vec![limit])
+    };
+    let post = Method::new("POST").expect("a method's name");
+    vec![
+        of_folder("login", "/login", requests(10)),
+        Rule::new("site", Component::Site, vec![time(Micros::MAX_QUOTA)]),
+        Rule {
+            when: Condition::Method(vec![post]),
+            ..Rule::new("writes", Component::Ip, vec![requests(100)])
+        },
+        of_folder("reports", "/reports", time(Micros::from_secs(60))),
+        Rule::new("address", Component::Ip, vec![requests(quota)]),
+    ]
+}
+
+fn time(quota: Micros) -> Limit {
+    Limit::Time { quota, period: hour() }
+}
+
+fn requests(quota: u64) -> Limit {
+    Limit::Requests { quota, period: hour() }
+}
+
+fn hour() -> Period {
+    Period::hours(1).expect("one is no zero")
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::rc::Rc;
 
 use actix_web::body::MessageBody;
@@ -12,6 +13,7 @@ use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, Error, HttpServer, Resource, web};
 
+use super::target::Target;
 use super::traffic::Traffic;
 
 /// One job with one kind of traffic.
@@ -21,6 +23,10 @@ pub(crate) struct Task {
     pub(crate) job: Job,
     /// Whose requests they are; a subject sets its quota by it.
     pub(crate) traffic: Traffic,
+    /// What they ask for.
+    pub(crate) target: Target,
+    /// The status that all but the first are answered with.
+    pub(crate) status: u16,
 }
 
 /// What is done with an app.
@@ -32,12 +38,12 @@ pub(crate) enum Job {
     Serve,
 }
 
-/// The handler that every subject wraps.
-pub(crate) fn hello() -> Resource {
-    web::resource("/").to(|| async { "Hello, world!" })
-}
-
 impl Task {
+    /// The handler that every subject wraps.
+    pub(crate) fn hello(self) -> Resource {
+        web::resource(self.target.pattern()).to(|| async { "Hello, world!" })
+    }
+
     /// Does the job with the app that `make` returns.
     pub(crate) fn run<T, B>(self, make: impl Fn() -> App<T> + Clone + Send + 'static)
     where
@@ -51,12 +57,12 @@ impl Task {
         T::Future: 'static,
         B: MessageBody + 'static,
     {
-        let traffic = self.traffic;
+        let Self { job, traffic, target, status } = self;
         let system = System::new();
-        match self.job {
+        match job {
             Job::Push(requests) => {
                 let app = addressed(make(), move |nth| traffic.peer(nth));
-                push(&system, app, requests);
+                push(&system, app, target, status, requests);
             }
             Job::Serve => {
                 let make = move || addressed(make(), move |nth| traffic.recurring_peer(nth));
@@ -94,7 +100,7 @@ where
 }
 
 /// Warms the app up, then sends `requests` through it where callgrind looks.
-fn push<T, B>(system: &SystemRunner, app: App<T>, requests: u64)
+fn push<T, B>(system: &SystemRunner, app: App<T>, target: Target, status: u16, requests: u64)
 where
     T: ServiceFactory<
             ServiceRequest,
@@ -108,16 +114,21 @@ where
 {
     const WARM_UP: u64 = 2_000;
     let app = system.block_on(init_service(app));
-    let send = async |requests| {
-        for _ in 0..requests {
-            let mut request = TestRequest::get().insert_header((HOST, "localhost")).to_request();
+    let send = async |numbers: Range<u64>| {
+        let mut answered = 0;
+        for nth in numbers {
+            let request = TestRequest::get().uri(&target.path(nth)).insert_header((HOST, "localhost"));
+            let mut request = request.to_request();
             // A connection gives no payload to a request without a body; a test request always has one.
             request.take_payload();
-            read_body(call_service(&app, request).await).await;
+            let response = call_service(&app, request).await;
+            answered = response.status().as_u16();
+            read_body(response).await;
         }
+        answered
     };
-    system.block_on(send(WARM_UP));
-    collected(system, send(requests));
+    assert_eq!(system.block_on(send(0..WARM_UP)), status, "the subject answered with another status");
+    collected(system, send(WARM_UP..WARM_UP + requests));
 }
 
 /// Runs a future to its end: the one function whose instructions callgrind collects, found by its name.

@@ -134,7 +134,7 @@ const ROOM_SOON: i64 = 10_000_000;
 /// The limiter itself, on a clock that the run moves.
 #[derive(Clone)]
 pub(crate) struct Timebudget {
-    engine: Arc<Engine>,
+    engine: Engine,
     clock: Arc<ManualClock>,
     seen_before: Vec<u64>,
     /// The run's limiter, and the tick at which the run begins.

@@ -10,7 +10,7 @@ use actix_web::http::header::{COOKIE, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 use actix_web::web::Query;
 use libfuzzer_sys::fuzz_target;
-use timebudget::middleware::normal_path;
+use timebudget::normal_path;
 use timebudget::{all_of_query, config, of_cookies, Engine, TimeBudget};
 
 /// Rules that look at all that the target makes up.

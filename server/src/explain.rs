@@ -10,8 +10,8 @@ use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::{App, HttpRequest, HttpResponse, rt, test, web};
 use timebudget::config::{Environment, Loaded};
 use timebudget::limiter::explanation::Explanation;
-use timebudget::middleware::{BudgetBody, TimeBudget};
 use timebudget::store::memory::Memory;
+use timebudget::{BudgetBody, TimeBudget};
 use timebudget::{Clock as _, Engine, ManualClock, Sites, SystemClock};
 
 use crate::args::ExplainArgs;

@@ -9,7 +9,7 @@ use std::thread;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
-use timebudget::middleware::TimeBudget;
+use timebudget::TimeBudget;
 use timebudget::{Engine, Sites, SystemClock};
 
 use crate::args::ServeArgs;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     reload::tell(&read, None);
     let store = read.store.open().map_err(|error| Failure::wrong(format!("store: {error}")))?;
     let engine = Engine::over(store, SystemClock::new());
-    let sites = Arc::new(Sites::new(read.loaded.clone(), Arc::clone(&engine)));
+    let sites = Arc::new(Sites::new(read.loaded.clone(), engine.clone()));
     rt::System::new().block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let (server, address) = bind(args, &sites, end)?;

@@ -1,71 +1,88 @@
 //! Charging a block of code, with no request at hand.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::{error, fmt};
 
-use crate::limiter::{Admission, Claims, Limiter, Reservation};
-use crate::model::{Facts, KeyHash, Rule};
+use crate::limiter::{Claims, Decision, Limiter, Question, Refusal, Reservation};
+use crate::model::{Facts, Key, KeyHash, Rule};
 use crate::store::Fault;
 
 impl Limiter {
-    /// Charges what runs until the reservation is dropped to the account that a rule keeps for `key`, or refuses it.
+    /// Charges what runs until the reservation is dropped to the account that a rule keeps for `key`, unless it is refused.
     ///
-    /// The account is that of the requests whose key's only part has this value: a client's address of a rule by `ip`, the
-    /// header of a rule by header. A rule for the whole site has one account, whatever the key. Of a rule by several
-    /// parts, `key` names an account that no request has.
+    /// The account is that of the requests of this key: of a rule by `ip` it is an address, of one by a header what the header
+    /// says, of one for the whole site `()`, and of one by several components a tuple of their values. What a closure gives is
+    /// given here as the same type.
     ///
     /// Only this rule is asked, whatever its condition and its exemptions: a block is no request that could fulfil one. What
-    /// code computes for it from a request falls back to the rule's own limits and a cost of 1. Of a [fair](Rule::fair) rule, all blocks of an account are one client. A block that runs within a request of the same rule is charged beside it: its time
-    /// counts twice.
+    /// code computes for it from a request falls back to the rule's own limits and a cost of 1. Of a [fair](Rule::fair)
+    /// rule, all blocks of an account are one client, and of one [per method](Rule::per_method) they are one method. A block that runs within a request of the same rule is charged
+    /// beside it: its time counts twice.
+    ///
+    /// It waits only where a store asks others. Dropping the future ends the block.
     ///
     /// # Errors
     ///
-    /// [`ChargeError`] if the site has no rule of this name, or the store failed.
+    /// [`ChargeError::Refused`] if the block is not to run. The other errors are mistakes: the site has no rule of this name,
+    /// or its key is another; or the store failed.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::sync::Arc;
     /// use std::time::Duration;
-    /// use timebudget::{Component, Rule};
+    /// use timebudget::{ChargeError, Component, Engine, Limiter, ManualClock, Rule, Site, UnixMicros, parse_rates};
     /// use timebudget::store::memory::Memory;
-    /// use timebudget::{Admission, Engine, Limiter, ManualClock, Site, UnixMicros, parse_rates};
     ///
+    /// # futures_util::FutureExt::now_or_never(async {
     /// let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(0)));
     /// let engine = Engine::new(Memory::default(), Arc::clone(&clock));
     /// let rule = Rule::new("exports", Component::Header("x-tenant".into()), parse_rates("10s per hour")?);
     /// let limiter = Arc::new(Limiter::new(Site { rules: vec![rule], ..Site::unlimited("jobs") }, &engine));
     ///
-    /// let Admission::Admitted(mut running) = limiter.charge("exports", "acme")? else { panic!("nothing is spent") };
+    /// let mut running = limiter.charge("exports", "acme").await?;
     /// clock.advance(Duration::from_secs(10)); // The work.
     /// assert_eq!(running.settle().map(|report| (report.used, report.remaining)), Some((10_000_000, 0)));
     ///
-    /// let Admission::Refused(refusal) = limiter.charge("exports", "acme")? else { panic!("all is spent") };
+    /// let Err(ChargeError::Refused(refusal)) = limiter.charge("exports", "acme").await else { panic!("all is spent") };
     /// assert_eq!((&*refusal.rule, refusal.retry_after_secs), ("exports", 3_590));
-    /// assert!(matches!(limiter.charge("exports", "others")?, Admission::Admitted(_)));
-    /// assert!(limiter.charge("imports", "acme").is_err());
+    /// assert!(limiter.charge("exports", "others").await.is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).expect("a memory store decides at once")?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn charge(self: &Arc<Self>, rule: &str, key: &str) -> Result<Admission, ChargeError> {
+    pub async fn charge(
+        self: &Arc<Self>,
+        rule: &str,
+        key: impl Into<Key>,
+    ) -> Result<Reservation, ChargeError> {
         let position = self.site.rules.iter().position(|other| other.name == rule);
         let position = position.ok_or_else(|| ChargeError::NoSuchRule(rule.to_owned()))?;
+        let key = self.key_of_block(position, &key.into())?;
         let mut reservation = Reservation::vacant(Arc::clone(self));
-        let decision = reservation.admit_block(position, key).map_err(ChargeError::Fault)?;
-        Ok(Admission::by(decision, reservation))
+        let decision = match reservation.admit_block(position, key)? {
+            Decision::Open(Question { asking, now }) => reservation.conclude(asking.await?, now),
+            decided => decided,
+        };
+        match decision {
+            Decision::Refused(refusal) => Err(ChargeError::Refused(refusal)),
+            _ => Ok(reservation),
+        }
     }
 
-    /// The claims of a block of code on the account that a rule keeps for `key`.
+    /// The claims of a block of code on the account of a key.
     #[cold]
-    pub(super) fn claim_block(&self, position: usize, key: &str, claims: &mut Claims) {
+    pub(super) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
-        let key = open.constant_key.unwrap_or_else(|| self.key_of_text(rule, key));
         open.claim_block(rule, key, position as u16, &NoRequest, claims);
     }
 
-    fn key_of_text(&self, rule: &Rule, key: &str) -> KeyHash {
-        let bytes = rule.key.bytes_of_text(key, self.site.addresses.ipv6_prefix);
-        self.engine.hasher.hash(bytes.as_slice())
+    fn key_of_block(&self, position: usize, key: &Key) -> Result<KeyHash, ChargeError> {
+        let rule = &self.site.rules[position];
+        let bytes = rule.key.bytes_of(key, self.site.addresses.ipv6_prefix);
+        let bytes = bytes.ok_or_else(|| ChargeError::other_key(rule))?;
+        Ok(self.engine.hasher.hash(bytes.as_slice()))
     }
 }
 
@@ -86,22 +103,59 @@ impl Facts for NoRequest {
     }
 }
 
-/// A block of code was neither admitted nor refused.
+/// A block of code is not to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ChargeError {
+    /// The rule refuses it.
+    Refused(Refusal),
     /// The site has no rule of this name.
     NoSuchRule(String),
+    /// The rule's accounts have other keys.
+    OtherKey {
+        /// The rule's name.
+        rule: String,
+        /// What its accounts are keyed by, as a site file says it.
+        keyed_by: String,
+    },
     /// The store failed.
     Fault(Fault),
+}
+
+impl ChargeError {
+    fn other_key(rule: &Rule) -> Self {
+        Self::OtherKey { rule: rule.name.clone(), keyed_by: rule.key.to_string() }
+    }
+}
+
+impl From<Fault> for ChargeError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
 impl fmt::Display for ChargeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Refused(refusal) => refusal.fmt(f),
             Self::NoSuchRule(name) => write!(f, "the site has no rule {name:?}"),
+            Self::OtherKey { rule, keyed_by } => {
+                write!(
+                    f,
+                    "the rule {rule} is keyed by {keyed_by}; expected a value for each part that tells accounts apart"
+                )
+            }
             Self::Fault(fault) => fault.fmt(f),
         }
     }
 }
 
-impl std::error::Error for ChargeError {}
+impl error::Error for ChargeError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Refused(refusal) => refusal.source(),
+            Self::Fault(fault) => fault.source(),
+            Self::NoSuchRule(_) | Self::OtherKey { .. } => None,
+        }
+    }
+}

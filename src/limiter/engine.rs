@@ -4,25 +4,41 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Weak};
-use std::thread;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
 use crate::limiter::expectations::Expectations;
+use crate::limiter::upkeep;
 use crate::model::{Expectation, KeyHasher, Learned};
 use crate::store::memory::Memory;
 use crate::store::{Census, Fault, Store};
 
-/// How often windows that have ended are looked for.
-const TIDY_EVERY: Duration = Duration::from_secs(1);
+/// What limiters share: the accounts, the clock, and the secret that keys are hashed with.
+///
+/// It is a handle: a clone is the same engine, and two of them are equal if they are the same. Budgets on one engine whose sites
+/// have one name draw on the same accounts where their rules have the same name. The engine ends, and its store is
+/// [saved](Self::save) once more, when the last handle and the last limiter on it are dropped.
+///
+/// One thread of the process frees, once a second, what has died in the stores of all engines, and saves them every ten.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Engine, TimeBudget};
+///
+/// let engine = Engine::in_memory();
+/// let mail = || TimeBudget::rule("mail", "100 per day").engine(&engine).build();
+/// let (invite, remind) = (mail()?, mail()?); // One account a client, wherever they are wrapped.
+/// assert_eq!(engine, engine.clone());
+/// # let _ = (invite, remind);
+/// # Ok::<(), timebudget::RuleError>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
 
-/// How often the store writes down what is to outlive the process, in rounds of tidying: what a crash loses at most.
-const SAVE_EVERY: u32 = 10;
-
-/// What all limiters of a process share: a clock, a store, and the secret that keys are hashed with.
-pub struct Engine {
+/// What all handles of an engine share.
+pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
@@ -34,15 +50,12 @@ pub struct Engine {
 
 impl Engine {
     /// An engine over a store and a clock.
-    ///
-    /// A thread of its own frees what has died in the store once a second, and saves it every ten; it ends soon after the
-    /// engine is dropped.
-    pub fn new(store: impl Store, clock: impl Clock) -> Arc<Self> {
+    pub fn new(store: impl Store, clock: impl Clock) -> Self {
         Self::over(Box::new(store), clock)
     }
 
     /// An engine over a store that was [opened](crate::store::open) by its URI.
-    pub fn over(store: Box<dyn Store>, clock: impl Clock) -> Arc<Self> {
+    pub fn over(store: Box<dyn Store>, clock: impl Clock) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let read = Arc::clone(&clock);
         store.begin(Box::new(move || read.now()));
@@ -51,36 +64,59 @@ impl Engine {
         let learned = store.learned().into_iter();
         let known = learned.map(|learned| (OfRule::of(&learned), (learned.site, learned.rule)));
         let expectations = Mutex::new(known.map(|(of_rule, name)| (name, of_rule)).collect());
-        let engine = Arc::new(Self { clock, store, hasher, secret, expectations });
-        let tidied = Arc::downgrade(&engine);
-        let spawned = thread::Builder::new().name("timebudget-tidy".into()).spawn(move || keep_tidy(&tidied));
-        if let Err(error) = spawned {
-            log::warn!(
-                "no thread to free ended windows with ({error}); they are freed when next used, and saved at the end"
-            );
-        }
-        engine
+        let shared = Arc::new(Shared { clock, store, hasher, secret, expectations });
+        upkeep::begin(&shared);
+        Self(shared)
     }
 
     /// An engine over the machine's clocks and a memory store of the default size.
-    pub fn in_memory() -> Arc<Self> {
+    pub fn in_memory() -> Self {
         Self::new(Memory::default(), SystemClock::new())
     }
 
     /// What the store holds and has done.
     pub fn census(&self) -> Census {
-        self.store.census()
+        self.0.store.census()
     }
 
     /// Writes down what the store keeps for the next process; a store without a snapshot keeps nothing.
     ///
-    /// Dropping the engine does it too. But who holds on to the last limiter is hard to know, and no destructor runs
+    /// The end of the engine does it too. But who holds on to the last limiter is hard to know, and no destructor runs
     /// after `main` has returned: an application calls this when its server has ended.
     ///
     /// # Errors
     ///
     /// A [`Fault`] if it cannot be written; what was saved last is still there.
     pub fn save(&self) -> Result<(), Fault> {
+        self.0.save()
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// A handle that does not keep the engine from ending.
+    pub(crate) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0)
+    }
+}
+
+impl PartialEq for Engine {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Engine {}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Shared {
+    pub(super) fn save(&self) -> Result<(), Fault> {
         self.store.save(&self.secret, &self.learned(), self.clock.now())
     }
 
@@ -103,7 +139,7 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for Shared {
     fn drop(&mut self) {
         if let Err(fault) = self.save() {
             log::error!("{fault}");
@@ -111,9 +147,9 @@ impl Drop for Engine {
     }
 }
 
-impl fmt::Debug for Engine {
+impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("census", &self.census()).finish_non_exhaustive()
+        f.debug_struct("Engine").field("census", &self.store.census()).finish_non_exhaustive()
     }
 }
 
@@ -131,30 +167,6 @@ impl OfRule {
         of_rule.expectations.take_over(learned.overall, &learned.routes);
         of_rule
     }
-}
-
-/// Saves in the first round, too, so that a place that cannot be written to is known at once.
-fn keep_tidy(engine: &Weak<Engine>) {
-    let mut was_saved = true;
-    for round in (0..SAVE_EVERY).cycle() {
-        thread::sleep(TIDY_EVERY);
-        let Some(engine) = engine.upgrade() else { return };
-        engine.store.tidy(engine.clock.now());
-        if round == 0 {
-            was_saved = save_and_tell(&engine, was_saved);
-        }
-    }
-}
-
-/// Says once that accounts cannot be saved, and once that they can again.
-fn save_and_tell(engine: &Engine, was_saved: bool) -> bool {
-    let saved = engine.save();
-    match &saved {
-        Err(fault) if was_saved => log::error!("{fault}; tried again every {SAVE_EVERY} s"),
-        Ok(()) if !was_saved => log::info!("accounts are saved again"),
-        _ => {}
-    }
-    saved.is_ok()
 }
 
 /// 128 bits from the standard library's source of hash keys, which the operating system seeds.

@@ -19,6 +19,7 @@ mod refusal;
 mod reservation;
 #[cfg(test)]
 mod samples;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(crate) use self::admission::{Decision, Question};
 pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
+pub(crate) use self::engine::Shared;
 pub(crate) use self::in_force::InForce;
 pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
@@ -68,7 +70,7 @@ pub struct Limiter {
     has_tiers: bool,
     /// Whether it is not known what the rules are, so that nothing can be decided.
     is_closed: bool,
-    pub(crate) engine: Arc<Engine>,
+    pub(crate) engine: Arc<Shared>,
 }
 
 impl Limiter {
@@ -82,10 +84,11 @@ impl Limiter {
     /// # Panics
     ///
     /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
-    pub fn new(site: Site, engine: &Arc<Engine>) -> Self {
+    pub fn new(site: Site, engine: &Engine) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
         let site = site.in_form();
-        let rules: Vec<_> = site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine)).collect();
+        let rules: Vec<_> =
+            site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine.shared())).collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
@@ -101,13 +104,13 @@ impl Limiter {
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             is_closed: false,
-            engine: Arc::clone(engine),
+            engine: Arc::clone(engine.shared()),
             site,
         }
     }
 
     /// The limiter of a site whose rules nobody knows: every decision is a [`Fault`].
-    pub(crate) fn closed(site: Site, engine: &Arc<Engine>) -> Self {
+    pub(crate) fn closed(site: Site, engine: &Engine) -> Self {
         // Without a rule, each decision comes by where it is asked whether the limiter is closed.
         let site = Site { rules: Vec::new(), exempt: None, ..site };
         Self { is_closed: true, ..Self::new(site, engine) }
@@ -149,9 +152,9 @@ impl Limiter {
             return;
         }
         let mut logged = None;
-        for claim in claims.iter().filter(|claim| claim.shadow && claim.standing.refuses) {
-            if logged.replace(claim.rule) != Some(claim.rule) {
-                let (rule, site) = (self.rule_name_at(claim.rule), &self.site.name);
+        for claim in claims.iter().filter(|claim| claim.ask.shadow && claim.standing.refuses) {
+            if logged.replace(claim.ask.rule) != Some(claim.ask.rule) {
+                let (rule, site) = (self.rule_name_at(claim.ask.rule), &self.site.name);
                 log::info!("the rule {rule} of {site}, which is in shadow, would have refused a request");
             }
         }
@@ -160,10 +163,10 @@ impl Limiter {
     /// Learns what a request has cost.
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
         let mut learned = None;
-        for claim in claims.iter().filter(|claim| !matches!(claim.charge, Charge::Requests { .. })) {
-            if learned != Some(claim.rule) {
-                self.rules[usize::from(claim.rule)].expectations.record(route, cost);
-                learned = Some(claim.rule);
+        for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
+            if learned != Some(claim.ask.rule) {
+                self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost);
+                learned = Some(claim.ask.rule);
             }
         }
     }
@@ -186,14 +189,14 @@ impl Limiter {
 
     /// The limit that a claim is on.
     fn limit_of(&self, claim: &Claim) -> Option<Limit> {
-        self.rules[usize::from(claim.rule)].limit_of(claim.book)
+        self.rules[usize::from(claim.ask.rule)].limit_of(claim.ask.book)
     }
 
     /// The same, with what it grants the request that is claimed.
     fn granted(&self, claim: &Claim) -> Limit {
         // Every claim is on a book of its rule.
         let limit = self.limit_of(claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
-        limit_report::with_quota(limit, claim.quota)
+        limit_report::with_quota(limit, claim.ask.quota)
     }
 
     /// The rule at a position.
@@ -202,8 +205,8 @@ impl Limiter {
     }
 
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
-        let quota = if let Charge::Time { .. } = claim.charge { claim.quota } else { u64::MAX };
-        self.rules[usize::from(claim.rule)].expected(route, Micros(quota))
+        let quota = if let Charge::Time { .. } = claim.ask.charge { claim.ask.quota } else { u64::MAX };
+        self.rules[usize::from(claim.ask.rule)].expected(route, Micros(quota))
     }
 }
 

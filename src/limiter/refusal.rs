@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::limiter::{Claims, Limiter, Report};
 use crate::model::{Limit, Micros, Now};
-use crate::store::{Charge, Claim, Part, Settlement};
+use crate::store::{Charge, Claim, Settlement, Standing};
 
 /// A decision not to serve a request.
 ///
@@ -15,10 +15,12 @@ use crate::store::{Charge, Claim, Part, Settlement};
 /// # Examples
 ///
 /// ```
-/// use timebudget::{Admission, Cause, Limit, TimeBudget};
+/// use timebudget::{Cause, ChargeError, Limit, TimeBudget};
 ///
 /// let budget = TimeBudget::rule("exports", "0s per hour").build()?;
-/// let Admission::Refused(refusal) = budget.limiter().charge("exports", "")? else { panic!("nothing is granted") };
+/// # futures_util::FutureExt::now_or_never(async {
+/// let charged = budget.limiter().charge("exports", ()).await;
+/// let Err(ChargeError::Refused(refusal)) = charged else { panic!("nothing is granted") };
 /// let english = refusal.to_string();
 /// assert!(english.starts_with("The budget of 0 s of server time is spent. Try again in "), "{english}");
 ///
@@ -27,6 +29,7 @@ use crate::store::{Charge, Claim, Part, Settlement};
 ///     _ => "Réessayez plus tard.".to_owned(),
 /// };
 /// assert_eq!(french, "Les 0 s par hour sont épuisées.");
+/// # }).expect("a memory store decides at once");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +66,11 @@ pub enum Cause {
 
 impl Cause {
     const fn of(claim: &Claim) -> Self {
-        match claim.charge {
-            _ if matches!(claim.part, Part::Share) => Self::Share,
+        let Standing { spent, is_shared_out, .. } = claim.standing;
+        match claim.ask.charge {
             Charge::Place => Self::Crowded,
-            Charge::Time { .. } if claim.standing.spent < claim.quota => Self::Held,
+            _ if is_shared_out && spent < claim.ask.quota => Self::Share,
+            Charge::Time { .. } if spent < claim.ask.quota => Self::Held,
             Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
         }
     }
@@ -79,7 +83,7 @@ impl Refusal {
         // The store refuses only where a claim does; if none did, the first would be described.
         let waiting = refusing().rev().map(|claim| (wait(claim), claim)).max_by_key(|(wait, _)| *wait);
         let (retry_after_secs, longest) = waiting.unwrap_or_else(|| (wait(&claims[0]), &claims[0]));
-        let position = refusing().next().unwrap_or(longest).rule;
+        let position = refusing().next().unwrap_or(longest).ask.rule;
         let report = Report::of(longest, &Settlement::default(), now);
         let cause = Cause::of(longest);
         Self {
@@ -93,6 +97,8 @@ impl Refusal {
         }
     }
 }
+
+impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
     /// Writes which budget is spent, or what else stands in the way, and when to come back.

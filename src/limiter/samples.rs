@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use crate::model::{
-    Assignment, Component, Computed, Condition, Cost, Counts, Facts, Identity, KeySpec, Limit, Method,
-    Missing, Multiplier, Override, Rule, Site, Term, Text, Tier, Tiers, parse_rates,
+    Assignment, Component, Computed, Condition, Cost, Counts, Facts, Identity, KeySpec, KeyValue, Limit,
+    Method, Missing, Multiplier, Override, Rule, Site, Term, Text, Tier, Tiers, parse_rates,
 };
 
 /// A request.
@@ -156,7 +156,7 @@ fn any_component() -> impl Strategy<Value = Component> {
         Component::User,
         Component::Tier,
         header(),
-        Component::Computed(Computed::new(|facts| facts.user().map(str::to_owned))),
+        Component::Computed(Computed::new(|facts| facts.user().map(KeyValue::from))),
     ];
     prop::sample::select(components.to_vec())
 }

@@ -10,8 +10,8 @@ use crate::middleware::built::Built;
 use crate::middleware::hooks::Hooks;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::middleware::rule_error::RuleError;
-use crate::model::proxy::PROXY;
-use crate::model::site_check::NO_RULE;
+use crate::model::wording::NO_RULE;
+use crate::model::wording::PROXY;
 use crate::model::{Finding, Mistake, Paths, Proxy, Site};
 use crate::sites::Sites;
 
@@ -37,7 +37,7 @@ use crate::sites::Sites;
 pub struct BudgetBuilder {
     rules: Vec<RuleBuilder>,
     site: Site,
-    engine: Option<Arc<Engine>>,
+    engine: Option<Engine>,
     proxies: Vec<Proxy>,
     hops: Option<u8>,
     paths: Option<Paths>,
@@ -60,8 +60,8 @@ impl BudgetBuilder {
     /// The engine, that is the accounts and the clock; one of its own in memory by default.
     ///
     /// Budgets on one engine whose sites have one name draw on the same accounts where their rules have the same name.
-    pub fn engine(mut self, engine: &Arc<Engine>) -> Self {
-        self.engine = Some(Arc::clone(engine));
+    pub fn engine(mut self, engine: &Engine) -> Self {
+        self.engine = Some(engine.clone());
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Once;
 use std::sync::atomic::AtomicBool;
 
 use crate::middleware::TimeBudget;
-use crate::model::rule_check::EXEMPTS_ALL;
+use crate::model::wording::EXEMPTS_ALL;
 use crate::model::{Finding, Mistake, Site, is_certain};
 
 /// Where a budget was built, and what was suspect about it then.
@@ -72,7 +72,7 @@ impl TimeBudget {
     /// let warning = budget.warnings()[0].to_string();
     /// assert!(warning.starts_with("the rule each: nobody tells who clients are; expected identify"), "{warning}");
     /// assert!(budget.identify(|_| Some(Identity::new("alice"))).warnings().is_empty());
-    /// # Ok::<(), timebudget::middleware::RuleError>(())
+    /// # Ok::<(), timebudget::RuleError>(())
     /// ```
     pub fn warnings(&self) -> Vec<Finding> {
         let sites = self.sites.table();

@@ -10,7 +10,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::rt::System;
 use parking_lot::Mutex;
 
-use crate::limiter::Engine;
+use crate::limiter::Shared;
 use crate::middleware::built::{Built, Thread};
 use crate::sites::Sites;
 
@@ -23,7 +23,7 @@ struct Met {
     /// The line that built it.
     at: &'static Location<'static>,
     worker: Thread,
-    engine: Weak<Engine>,
+    engine: Weak<Shared>,
     /// Whether it was told of, with others of the line.
     is_told: bool,
 }
@@ -59,10 +59,11 @@ pub(super) fn meet(built: &Built, sites: &Sites, request: &ServiceRequest) {
     let mut met = MET.lock();
     met.retain(|other| other.engine.strong_count() > 0);
     let is_own = |other: &&Met| other.server == server && other.at == built.at;
-    let is_apart = |other: &Met| other.worker != worker && other.engine.as_ptr() != Arc::as_ptr(engine);
+    let is_apart =
+        |other: &Met| other.worker != worker && other.engine.as_ptr() != Arc::as_ptr(engine.shared());
     let is_doubled = met.iter().filter(is_own).any(is_apart);
     let is_told = met.iter().filter(is_own).any(|other| other.is_told);
-    met.push(Met { server, at: built.at, worker, engine: Arc::downgrade(engine), is_told: is_doubled });
+    met.push(Met { server, at: built.at, worker, engine: engine.downgrade(), is_told: is_doubled });
     drop(met);
     if is_doubled && !is_told {
         log::warn!(

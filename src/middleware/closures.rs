@@ -4,9 +4,44 @@ use std::any::Any;
 
 use actix_web::dev::{ResourceDef, ResponseHead, ServiceRequest};
 
-use crate::model::{Answer, Computed, Condition, Judge};
+use crate::model::{Answer, Component, Computed, Condition, Judge, KeyValue};
 
-/// What a closure says of an actix request: the key of a rule, its limits, its cost, or whether a condition is fulfilled.
+/// A part of a key that a closure over actix's requests gives; `None` and an empty text are none.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Component, TimeBudget, component_by, route_parameter};
+///
+/// let team = component_by(|request| route_parameter(request, "team"));
+/// let budget = TimeBudget::rule("exports", "10 per hour").key([team, Component::Method]).build()?;
+/// # let _ = budget;
+/// # Ok::<(), timebudget::RuleError>(())
+/// ```
+pub fn component_by<K: Into<KeyValue>>(
+    value: impl Fn(&ServiceRequest) -> Option<K> + Send + Sync + 'static,
+) -> Component {
+    Component::Computed(of_request(move |request| value(request).map(Into::into)))
+}
+
+/// A condition that a closure over actix's requests decides.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Condition, TimeBudget, condition_by};
+///
+/// let signed_in = condition_by(|request| request.headers().contains_key("authorization"));
+/// let guests = TimeBudget::rule("guests", "20 per minute").when(Condition::Not(Box::new(signed_in))).build()?;
+/// # let _ = guests;
+/// # Ok::<(), timebudget::RuleError>(())
+/// ```
+pub fn condition_by(is_fulfilled: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Condition {
+    Condition::Computed(of_request(is_fulfilled))
+}
+
+/// What a closure says of an actix request: the limits of a rule, its cost, or what [`component_by`] and [`condition_by`]
+/// are made of.
 ///
 /// For requests of another framework, which the closure cannot see, it is the type's default: no key, no limits of its
 /// own, not fulfilled.
@@ -14,14 +49,12 @@ use crate::model::{Answer, Computed, Condition, Judge};
 /// # Examples
 ///
 /// ```
-/// use timebudget::middleware::{of_request, route_parameter};
-/// use timebudget::Condition;
-/// use timebudget::{Component, KeySpec};
+/// use timebudget::{Component, Cost, Rule, of_request, parse_rates};
 ///
-/// let team = of_request(|request| route_parameter(request, "team"));
-/// let key = KeySpec::from([Component::Computed(team), Component::Method]);
-/// let signed_in = Condition::Computed(of_request(|request| request.headers().contains_key("authorization")));
-/// assert!(!key.is_constant() && !signed_in.is_always());
+/// let cost = Cost::Computed(of_request(|request| request.query_string().len() as u64));
+/// let rule = Rule { cost, ..Rule::new("searches", Component::Ip, parse_rates("1000 per hour")?) };
+/// # let _ = rule;
+/// # Ok::<(), timebudget::RateError>(())
 /// ```
 pub fn of_request<T: Default + 'static>(
     compute: impl Fn(&ServiceRequest) -> T + Send + Sync + 'static,

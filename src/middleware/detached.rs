@@ -4,11 +4,11 @@ use crate::limiter::{Report, Reservation};
 use crate::model::Micros;
 
 /// What charges work that goes on elsewhere to the accounts of the request that asked for it: made by
-/// [`Budget::detached`](crate::middleware::Budget::detached), and sent to a task or a thread.
+/// [`Budget::detached`](crate::Budget::detached), and sent to a task or a thread.
 ///
 /// Its time counts while it runs, and ends when this is dropped, whatever the reason, in the windows in which it has run.
 /// Limits of requests, and of what runs at once, have to do with the request alone. What rules return of answers, and
-/// [`waive`](crate::middleware::Budget::waive), are about the request as well. Where no limit of time applied to it, nothing
+/// [`waive`](crate::Budget::waive), are about the request as well. Where no limit of time applied to it, nothing
 /// is charged.
 #[derive(Debug)]
 #[must_use = "work that is dropped at once is charged next to nothing"]

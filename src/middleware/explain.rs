@@ -12,7 +12,7 @@ impl TimeBudget {
     /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
     ///
     /// The request is seen as the budget itself sees it at this place, but for parameters in `match_info()` that the router
-    /// has yet to find: those are in [`route_parameter`](crate::middleware::route_parameter).
+    /// has yet to find: those are in [`route_parameter`](crate::route_parameter).
     pub fn explain(&self, request: &ServiceRequest) -> Explanation {
         let site = WorkerSite::new(answering(&self.sites.table(), request), &self.hooks);
         let routes = Routes::default();

@@ -69,7 +69,7 @@ impl Budget {
     ///
     /// ```
     /// use actix_web::{HttpResponse, Responder, rt};
-    /// use timebudget::middleware::Budget;
+    /// use timebudget::Budget;
     ///
     /// async fn import(budget: Budget) -> impl Responder {
     ///     let work = budget.detached();
@@ -93,7 +93,7 @@ impl Budget {
     /// them. To pause twice is to do it once; who answers without resuming has the rest of the answer made for free.
     ///
     /// ```
-    /// use timebudget::middleware::Budget;
+    /// use timebudget::Budget;
     /// use tokio::sync::watch;
     ///
     /// async fn next_price(budget: Budget, mut prices: watch::Receiver<u32>) -> String {

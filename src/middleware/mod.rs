@@ -21,7 +21,7 @@
 //! let exports = TimeBudget::rule("exports", "20 per hour").cost_by(|request| request.query_string().len() as u64).build()?;
 //! let scope = web::scope("/export").wrap(exports.clone()).default_service(web::to(HttpResponse::Ok));
 //! # let _ = scope;
-//! # Ok::<(), timebudget::middleware::RuleError>(())
+//! # Ok::<(), timebudget::RuleError>(())
 //! ```
 //!
 //! **What is charged** is the server's time: from the moment the middleware sees the request to the last chunk of the
@@ -78,7 +78,7 @@ use actix_web::{Error, HttpResponse};
 pub use self::body::BudgetBody;
 pub use self::budget_builder::BudgetBuilder;
 use self::built::Built;
-pub use self::closures::of_request;
+pub use self::closures::{component_by, condition_by, of_request};
 pub use self::detached::Detached;
 pub use self::error::LimitedError;
 pub use self::extract::Budget;
@@ -91,8 +91,8 @@ pub use self::service::BudgetService;
 pub use self::watch::{Watch, Watched};
 use self::worker::Worker;
 use crate::config::Loaded;
-use crate::limiter::{Engine, Limiter, Refusal};
-use crate::model::{Component, Identity, RateError, Rule, Site, parse_rates, tightest};
+use crate::limiter::{ChargeError, Engine, Limiter, Refusal, Reservation};
+use crate::model::{Component, Identity, Key, RateError, Rule, Site, parse_rates, tightest};
 use crate::sites::Sites;
 
 /// Middleware that spends a time budget: wraps an `App`, a `Scope` or a `Resource`.
@@ -129,7 +129,7 @@ impl TimeBudget {
 
     /// The rules of one site for every host, on an engine that may be shared.
     #[track_caller]
-    pub fn of_site(site: Site, engine: Arc<Engine>) -> Self {
+    pub fn of_site(site: Site, engine: Engine) -> Self {
         let built = Built::by_code(Location::caller(), Vec::new());
         Self { built: Arc::new(built), ..Self::sites(Arc::new(Sites::single(site, engine))) }
     }
@@ -230,6 +230,15 @@ impl TimeBudget {
     /// After a reload it is another one, on the same accounts.
     pub fn limiter(&self) -> Arc<Limiter> {
         self.sites.limiter(None)
+    }
+
+    /// Charges a block of code, by that limiter: see [`Limiter::charge`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn charge(&self, rule: &str, key: impl Into<Key>) -> Result<Reservation, ChargeError> {
+        self.limiter().charge(rule, key).await
     }
 
     #[track_caller]

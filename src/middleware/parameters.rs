@@ -30,12 +30,12 @@ const MOST_PATTERNS: usize = 256;
 /// ```
 /// use actix_web::{App, HttpResponse, web};
 /// use timebudget::TimeBudget;
-/// use timebudget::middleware::route_parameter;
+/// use timebudget::route_parameter;
 ///
 /// let budget = TimeBudget::rule("teams", "60s per hour").key_by(|request| route_parameter(request, "team")).build()?;
 /// let app = App::new().wrap(budget.clone()).route("/teams/{team}/export", web::get().to(HttpResponse::Ok));
 /// # let _ = app;
-/// # Ok::<(), timebudget::middleware::RuleError>(())
+/// # Ok::<(), timebudget::RuleError>(())
 /// ```
 pub fn route_parameter(request: &ServiceRequest, name: &str) -> Option<String> {
     let routed = request.match_info().get(name).map(str::to_owned);

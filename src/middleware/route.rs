@@ -11,14 +11,14 @@ use crate::model::{EscapedSlash, Paths};
 /// [`ServiceRequest::path`] is the path as the client spells it: `/%6cogin`, `//login` and `/login/` pass by a closure that
 /// asks whether it is `/login`, and the router, or `NormalizePath` inside of the budget, may still serve the login. What
 /// `rate_limit_paths` says is for the rules of its site; this is always the [normal](Paths::Normal) form. A rule about one path
-/// needs no closure: [`RuleBuilder::path`](crate::middleware::RuleBuilder::path).
+/// needs no closure: [`RuleBuilder::path`](crate::RuleBuilder::path).
 ///
 /// # Examples
 ///
 /// ```
 /// use actix_web::test::TestRequest;
 /// use timebudget::TimeBudget;
-/// use timebudget::middleware::normal_path;
+/// use timebudget::normal_path;
 ///
 /// for spelling in ["/login", "/%6cogin", "//login", "/login/"] {
 ///     assert_eq!(normal_path(&TestRequest::with_uri(spelling).to_srv_request()), "/login");

@@ -51,7 +51,7 @@ impl Routes {
     }
 
     /// Shows closures a request with its parameters, also where the router has yet to find them; what comes back is to be
-    /// [put back](crate::middleware::parameters::put_back) before it does.
+    /// [put back](crate::parameters::put_back) before it does.
     ///
     /// Nothing is done for a budget around a resource, whose requests have been routed.
     #[inline]

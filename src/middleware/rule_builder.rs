@@ -4,19 +4,17 @@ mod finish;
 mod refusal;
 mod requests;
 
-use std::sync::Arc;
-
 use actix_web::dev::{ResponseHead, ServiceRequest};
 
 use crate::limiter::Engine;
 use crate::middleware::TimeBudget;
 use crate::middleware::budget_builder::BudgetBuilder;
-use crate::middleware::closures::{cost_of_request, judge, of_request, under_scope};
+use crate::middleware::closures::{component_by, cost_of_request, judge, of_request, under_scope};
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_error::RuleError;
 use crate::model::{
-    Block, ChargeWhen, Component, Condition, Cost, Counts, Hold, KeySpec, Limit, Missing, Mistake, Rule,
-    Site, Until,
+    Block, ChargeWhen, Component, Condition, Cost, Counts, Hold, KeySpec, KeyValue, Limit, Missing, Mistake,
+    Rule, Site, Until,
 };
 
 /// A rule that code describes: made by [`TimeBudget::rule`], and in the end built, or given to [`TimeBudget::rules`].
@@ -32,7 +30,7 @@ use crate::model::{
 /// ```
 /// use actix_web::{App, HttpResponse, web};
 /// use timebudget::TimeBudget;
-/// use timebudget::middleware::route_parameter;
+/// use timebudget::route_parameter;
 ///
 /// let exports = TimeBudget::rule("exports", "60s per hour; 5 concurrent")
 ///     .key_by(|request| route_parameter(request, "team"))
@@ -43,7 +41,7 @@ use crate::model::{
 ///     web::resource("/teams/{team}/export").wrap(exports.clone()).route(web::get().to(HttpResponse::Ok)),
 /// );
 /// # let _ = app;
-/// # Ok::<(), timebudget::middleware::RuleError>(())
+/// # Ok::<(), timebudget::RuleError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a rule does nothing until it is built and wrapped around something"]
@@ -85,8 +83,14 @@ impl RuleBuilder {
     }
 
     /// Whose account, by a closure; `None`, or an empty text, is [missing](Self::missing).
-    pub fn key_by(self, key: impl Fn(&ServiceRequest) -> Option<String> + Send + Sync + 'static) -> Self {
-        self.key(Component::Computed(of_request(key)))
+    ///
+    /// A text, a number, an address: whatever is a [`KeyValue`]. Of a text that the request has,
+    /// `KeyValue::from(text)` keeps a copy without a `String`.
+    pub fn key_by<K: Into<KeyValue>>(
+        self,
+        key: impl Fn(&ServiceRequest) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        self.key(component_by(key))
     }
 
     /// What stands in for a component of the key that a request does not have; by default the client's address.
@@ -109,7 +113,7 @@ impl RuleBuilder {
 
     /// Requests that the rule is about, by a closure; for paths and methods there is [`path`](Self::path) and its like.
     ///
-    /// `request.path()` is the path as its client spells it; [`normal_path`](crate::middleware::normal_path) is the one that
+    /// `request.path()` is the path as its client spells it; [`normal_path`](crate::normal_path) is the one that
     /// the router and other rules see.
     pub fn when_by(self, is_meant: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Self {
         self.when(Condition::Computed(of_request(is_meant)))
@@ -223,7 +227,7 @@ impl RuleBuilder {
     }
 
     /// Goes on to the budget of this rule, on an engine that others share.
-    pub fn engine(self, engine: &Arc<Engine>) -> BudgetBuilder {
+    pub fn engine(self, engine: &Engine) -> BudgetBuilder {
         TimeBudget::rules([self]).engine(engine)
     }
 

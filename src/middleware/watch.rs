@@ -12,7 +12,7 @@ use crate::middleware::running::Running;
 
 /// Sees the budgets that a request passes, also those that refuse it.
 ///
-/// For middleware that is wrapped around budgets. A handler asks its [`Budget`](crate::middleware::Budget).
+/// For middleware that is wrapped around budgets. A handler asks its [`Budget`](crate::Budget).
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use crate::middleware::running::Running;
 /// use actix_web::middleware::{Next, from_fn};
 /// use actix_web::{App, Error, HttpResponse, test, web};
 /// use timebudget::TimeBudget;
-/// use timebudget::middleware::Watch;
+/// use timebudget::Watch;
 ///
 /// async fn tell(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
 ///     let watch = Watch::new();
@@ -37,7 +37,7 @@ use crate::middleware::running::Running;
 /// let app = App::new().wrap(budget).wrap(from_fn(tell)).route("/", web::to(HttpResponse::Ok));
 /// let request = test::TestRequest::get().peer_addr(([192, 0, 2, 1], 80).into()).to_request();
 /// assert_eq!(test::call_service(&test::init_service(app).await, request).await.status(), 200);
-/// # Ok::<(), timebudget::middleware::RuleError>(())
+/// # Ok::<(), timebudget::RuleError>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -1,113 +1,152 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
+//!
+//! Its rooms, each of which uses only those above it: what is said to people, time, clients, accounts, conditions, rules.
 
-mod action;
-mod anchor;
-mod answer;
-mod api_key;
-pub(crate) mod client_address;
-mod computed;
-mod condition;
-mod condition_trace;
-mod contradiction;
-mod cost;
-mod country;
-mod decimal;
-mod discretion;
-pub(crate) mod excerpt;
-pub(crate) mod expectation;
-mod facts;
-mod glob;
-mod header_policy;
-pub(crate) mod hold;
-pub(crate) mod host;
-pub(crate) mod host_check;
-mod identity;
-mod key;
-pub(crate) mod key_source;
-mod key_spec;
-mod learned;
-mod ledger;
-mod limit;
-mod line;
-pub(crate) mod method;
-mod mistake;
-mod multiplier;
-pub(crate) mod nearest;
-mod need;
-mod network;
-mod now;
-pub mod parameter;
-pub(crate) mod part_check;
-pub(crate) mod path;
-mod pattern;
-mod period;
-pub(crate) mod proxy;
-pub(crate) mod rate;
-mod rate_error;
-mod rate_hint;
-pub(crate) mod reach;
-mod region;
-mod rule;
-pub(crate) mod rule_check;
-mod rule_index;
-mod share;
-mod site;
-pub(crate) mod site_check;
-mod statuses;
-mod term;
-mod text;
-mod tiers;
-mod units;
-mod window;
-mod words;
-pub(crate) mod zone;
+/// What is said to people.
+pub(crate) mod said;
 
-pub use self::action::{Action, Block};
-pub use self::answer::{Answer, ChargeWhen, Judge};
-pub use self::api_key::{ApiKey, KeyDigest};
-pub use self::client_address::AddressPolicy;
-pub use self::computed::Computed;
-pub use self::condition::Condition;
-pub use self::condition_trace::Found;
-pub use self::contradiction::{is_certain, is_contradiction};
-pub use self::cost::Cost;
-pub use self::country::{Countries, Country, CountrySource};
-pub(crate) use self::decimal::{Decimal, Unfit};
-pub use self::discretion::{is_credential, shortened};
-pub use self::expectation::Expectation;
-pub use self::facts::Facts;
-pub use self::glob::Glob;
-pub use self::header_policy::{EXPOSED_HEADERS, HeaderNames, HeaderPolicy, ResetStyle, Standard};
-pub use self::host::{Host, HostFault};
-pub use self::identity::{Identity, IdentityHeaders};
-pub use self::key::{AccountHash, KeyBytes, KeyHash, KeyHasher, Salt};
-pub use self::key_source::{KeySource, NoSource};
-pub use self::key_spec::{Component, KeySpec, Missing};
-pub use self::learned::Learned;
-pub use self::ledger::Ledger;
-pub use self::limit::Limit;
-pub use self::line::{FROZEN_AFTER, Line, Others};
-pub use self::method::Method;
-pub use self::mistake::{Finding, Mistake, Weight};
-pub use self::multiplier::Multiplier;
-pub use self::need::Need;
-pub use self::network::{Network, NetworkFault, canonical};
-pub use self::now::Now;
-pub use self::path::{EscapedSlash, Paths};
-pub use self::pattern::{Pattern, PatternError};
-pub use self::period::Period;
-pub use self::proxy::Proxy;
-pub use self::rate::parse_rates;
-pub use self::rate_error::{RateError, RateFault};
-pub use self::region::Region;
-pub use self::rule::{Counts, Hold, Rule, Until, tightest};
-pub use self::rule_index::{Candidates, RuleIndex};
-pub use self::share::{equal_share, pace};
-pub use self::site::{ClientPolicy, Site};
-pub use self::statuses::{StatusSet, Statuses};
-pub use self::term::Term;
-pub use self::text::Text;
-pub use self::tiers::{Assignment, DEFAULT_TIER, Override, Source, Tier, Tiers};
-pub use self::units::{Micros, Tick, Unit, UnixMicros};
-pub use self::window::Window;
-pub use self::zone::{Transition, Zone, ZoneSource};
+/// Numbers with units, instants, periods, zones and the windows that they make.
+pub(crate) mod time {
+    mod decimal;
+    mod period;
+    mod units;
+    mod window;
+    mod zone;
+
+    pub(crate) use self::decimal::{Decimal, Unfit};
+    pub use self::period::Period;
+    pub use self::units::{Micros, Now, Term, Tick, Unit, UnixMicros};
+    pub use self::window::Window;
+    pub use self::zone::{Transition, Zone, ZoneSource};
+}
+
+/// Who and where clients are, and the names by which they ask.
+pub(crate) mod client {
+    pub(super) mod address;
+    pub(crate) mod host;
+    mod identity;
+    mod network;
+    mod place;
+
+    pub use self::address::{AddressPolicy, Proxy};
+    pub use self::host::{Host, HostFault};
+    pub use self::identity::{ApiKey, Identity, IdentityHeaders, KeyDigest, Need};
+    pub use self::network::{Network, NetworkFault, canonical};
+    pub use self::place::{Countries, Country, CountrySource, Region};
+}
+
+/// What limits grant, and what accounts have spent of it.
+pub(crate) mod account {
+    mod expectation;
+    mod key;
+    mod ledger;
+    mod limit;
+    mod rate;
+
+    pub(crate) use self::expectation::of_unknown;
+    pub use self::expectation::{Expectation, Learned};
+    pub(crate) use self::key::Value;
+    pub use self::key::{AccountHash, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Salt};
+    pub(crate) use self::ledger::hold;
+    pub use self::ledger::{FROZEN_AFTER, Ledger, Line, Others, equal_share, pace};
+    pub use self::limit::{Limit, Multiplier, tightest};
+    pub(crate) use self::rate::parse_span;
+    pub use self::rate::{RateError, RateFault, parse_rates};
+}
+
+/// Which requests: their facts, and the conditions that they fulfil.
+pub(crate) mod condition {
+    #[expect(
+        clippy::module_inception,
+        reason = "the room is named after what it is about, and so is its main file"
+    )]
+    mod condition;
+    mod contradiction;
+    pub(super) mod decoded;
+    mod facts;
+    mod index;
+    mod text;
+    mod words;
+
+    pub use self::condition::Condition;
+    pub use self::contradiction::{is_certain, is_contradiction};
+    pub use self::decoded::{EscapedSlash, Paths, all_of_query, of_cookies, of_query};
+    pub(crate) use self::facts::is_token;
+    pub use self::facts::{Computed, Facts, Method};
+    pub use self::index::{Candidates, RuleIndex};
+    pub use self::text::{Glob, Pattern, PatternError, Text};
+    pub use self::words::Found;
+}
+
+/// Rules and the sites that they make, and what is wrong with either.
+pub(crate) mod rule {
+    mod answer;
+    pub(super) mod check;
+    mod key;
+    #[expect(
+        clippy::module_inception,
+        reason = "the room is named after what it is about, and so is its main file"
+    )]
+    mod rule;
+    pub(super) mod site;
+    pub(super) mod site_check;
+    mod tiers;
+
+    pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};
+    pub(crate) use self::check::{can_match_paths, default_key, is_path, namesakes, out_of_reach};
+    pub use self::key::{Component, KeySpec, Missing};
+    pub use self::rule::{Cost, Counts, Hold, Rule, Until};
+    pub use self::site::{
+        ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
+        Standard,
+    };
+    pub(crate) use self::site_check::{asks_in_vain, tiers_of};
+    pub use self::tiers::{Assignment, DEFAULT_TIER, Override, Source, Tier, Tiers};
+}
+
+pub use self::account::{
+    AccountHash, Expectation, FROZEN_AFTER, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Learned, Ledger,
+    Limit, Line, Multiplier, Others, RateError, RateFault, Salt, equal_share, pace, parse_rates, tightest,
+};
+pub(crate) use self::account::{hold, of_unknown, parse_span};
+pub(crate) use self::client::host;
+pub use self::client::{
+    AddressPolicy, ApiKey, Countries, Country, CountrySource, Host, HostFault, Identity, IdentityHeaders,
+    KeyDigest, Need, Network, NetworkFault, Proxy, Region, canonical,
+};
+pub(crate) use self::condition::is_token;
+pub use self::condition::{
+    Candidates, Computed, Condition, EscapedSlash, Facts, Found, Glob, Method, Paths, Pattern, PatternError,
+    RuleIndex, Text, is_certain, is_contradiction,
+};
+pub use self::rule::{
+    Action, Answer, Assignment, Block, ChargeWhen, ClientPolicy, Component, Cost, Counts, DEFAULT_TIER,
+    EXPOSED_HEADERS, HeaderNames, HeaderPolicy, Hold, Judge, KeySource, KeySpec, Missing, NoSource, Override,
+    ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Tier, Tiers, Until,
+};
+pub(crate) use self::rule::{
+    asks_in_vain, can_match_paths, default_key, is_path, namesakes, out_of_reach, tiers_of,
+};
+pub use self::said::{Finding, Mistake, Weight, is_credential, shortened};
+pub(crate) use self::said::{excerpt, nearest, no_such, quoted, readable};
+pub(crate) use self::time::{Decimal, Unfit};
+pub use self::time::{
+    Micros, Now, Period, Term, Tick, Transition, Unit, UnixMicros, Window, Zone, ZoneSource,
+};
+
+/// The words of mistakes that others find too: those who read site files, and those who build rules in Rust.
+pub(crate) mod wording {
+    pub(crate) use super::client::address::{HOPS_AND_PROXIES, PROXY, STRANGERS};
+    pub(crate) use super::condition::decoded::ENCODED;
+    pub(crate) use super::rule::check::{
+        COMPONENT, CONTENT_TYPE, COST, EXEMPTS_ALL, GLOB_OF_NO_PATH, GLOB_TOO_LONG, MESSAGE_UNSHOWN, METHOD,
+        NAME, ONE_ACCOUNT, PATH, PATTERN, STATUS, STATUSES, TARGET, TWICE_IN_KEY, TYPE_OF_NOTHING,
+    };
+    pub(crate) use super::rule::site::SOURCE;
+    pub(crate) use super::rule::site_check::{NO_RULE, NO_SUCH_HOST, UNTRUSTED};
+}
+
+/// Named values that a client sends: parameters of a query, and cookies.
+pub mod parameter {
+    pub use super::condition::{all_of_query, of_cookies, of_query};
+}

@@ -41,10 +41,10 @@ pub(crate) struct ToldBy {
 
 impl Table {
     /// The limiters of a configuration. Of those in force before, the ones whose site has not changed go on.
-    pub(super) fn new(loaded: Loaded, before: Option<&Self>, engine: &Arc<Engine>) -> Self {
+    pub(super) fn new(loaded: Loaded, before: Option<&Self>, engine: &Engine) -> Self {
         let Loaded { sites, default_site, fallback, site_header, wrong, .. } = loaded;
         let wrong_before = before.map_or(&[][..], |before| &before.wrong);
-        let wrong = Wrong::since(wrong, wrong_before, engine.clock.now().wall());
+        let wrong = Wrong::since(wrong, wrong_before, engine.shared().clock.now().wall());
         let told_by = site_header.map(|header| ToldBy { header, addresses: fallback.addresses.clone() });
         let closed = |name: &str| wrong.iter().any(|w| w.site == name && w.meanwhile == Meanwhile::Refused);
         let run = |site: Site| {

@@ -2,7 +2,7 @@
 
 use actix_web::{App, web};
 use timebudget::TimeBudget;
-use timebudget::middleware::{RuleBuilder, normal_path};
+use timebudget::{RuleBuilder, normal_path};
 
 use crate::harness::{Listening, World, serve};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
-use timebudget::middleware::{Budget, Detached};
+use timebudget::{Budget, Detached};
 use timebudget::{Micros, TimeBudget};
 
 use crate::harness::{Gate, Listening, SECOND, World, secs, serve};

@@ -6,8 +6,8 @@ use actix_web::dev::Service as _;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
+use timebudget::Budget;
 use timebudget::Micros;
-use timebudget::middleware::Budget;
 
 use crate::harness::{Gate, Listening, SECOND, World, secs, serve};
 

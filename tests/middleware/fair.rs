@@ -6,8 +6,7 @@ use actix_web::App;
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
-use timebudget::middleware::{Budget, Watch, of_request};
-use timebudget::{Component, LimitReport, TimeBudget};
+use timebudget::{Budget, Component, KeyValue, LimitReport, TimeBudget, Watch, component_by};
 
 use crate::harness::{Answer, Client, Gate, Listening, World, secs, serve};
 
@@ -202,8 +201,7 @@ async fn a_request_that_waits_for_what_is_held_is_not_told_of_a_spent_share() {
 #[actix_web::test]
 async fn a_rule_in_rust_is_fair_among_whom_its_closure_tells_apart() {
     let world = World::new();
-    let name = |request: &ServiceRequest| Some(request.query_string().to_owned());
-    let who = Component::Computed(of_request(name));
+    let who = component_by(|request| Some(request.query_string()).map(KeyValue::from));
     let rule = TimeBudget::rule("a", "5 per hour").key(Component::Site).fair(who);
     let budget = world.build(rule);
     let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));

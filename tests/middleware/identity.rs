@@ -3,7 +3,9 @@
 use actix_web::App;
 use actix_web::web;
 use timebudget::config::Options;
-use timebudget::{Component, Computed, Condition, Cost, Identity, Rule, Site, TimeBudget, parse_rates};
+use timebudget::{
+    Component, Computed, Condition, Cost, Identity, KeyValue, Rule, Site, TimeBudget, parse_rates,
+};
 
 use crate::harness::{Client, Listening, World, serve};
 
@@ -204,7 +206,7 @@ async fn parts_of_a_key_cannot_be_shifted_between_users_and_groups() {
 async fn closures_over_facts_may_ask_who_the_client_is() {
     let world = World::new();
     let is = |name: &'static str| Computed::new(move |facts| facts.user() == Some(name));
-    let name = Computed::new(|facts| facts.user().map(str::to_owned));
+    let name = Computed::new(|facts| facts.user().map(KeyValue::from));
     let cost = Computed::new(|facts| if facts.user() == Some("bob") { 2 } else { 1 });
     let more = parse_rates("3 per hour").unwrap();
     let limits = Computed::new(move |facts| (facts.user() == Some("carol")).then(|| more.clone()));

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error, HttpMessage as _, error};
-use timebudget::middleware::{Budget, Watch};
+use timebudget::{Budget, Watch};
 use timebudget::{LimitReport, Micros, TimeBudget};
 
 use crate::harness::{Gate, Listening, World, serve};

@@ -4,8 +4,8 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpResponse, ResponseError, web};
-use timebudget::middleware::{LimitedError, RuleBuilder};
 use timebudget::{HeaderNames, HeaderPolicy, ResetStyle, Site, TimeBudget};
+use timebudget::{LimitedError, RuleBuilder};
 
 use crate::harness::{Answer, Listening, World, serve};
 

@@ -3,8 +3,8 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::web;
 use actix_web::{App, HttpResponse};
+use timebudget::RuleBuilder;
 use timebudget::TimeBudget;
-use timebudget::middleware::RuleBuilder;
 
 use crate::harness::{Listening, World, serve};
 

@@ -3,8 +3,8 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::NormalizePath;
 use actix_web::{App, HttpRequest, web};
-use timebudget::middleware::{RuleBuilder, route_parameter};
 use timebudget::{Component, Identity, TimeBudget};
+use timebudget::{RuleBuilder, route_parameter};
 
 use crate::harness::{Listening, World, serve};
 

@@ -2,7 +2,7 @@
 
 use actix_web::middleware::{Condition, NormalizePath, TrailingSlash};
 use actix_web::{App, HttpRequest, web};
-use timebudget::middleware::normal_path;
+use timebudget::normal_path;
 use timebudget::{Component, TimeBudget};
 
 use crate::harness::{Client, Listening, World, serve};

@@ -1,7 +1,6 @@
 //! Applications under one budget: the middleware asks, waits and answers as ever.
 
 use std::future::{Future as _, poll_fn};
-use std::sync::Arc;
 use std::task::Poll;
 
 use actix_web::http::StatusCode;
@@ -11,17 +10,17 @@ use timebudget::{Action, Component, Engine, Rule, Site, SystemClock, TimeBudget}
 use crate::process::{rule, until};
 use crate::server::Server;
 
-fn engine(uri: &str) -> Arc<Engine> {
+fn engine(uri: &str) -> Engine {
     Engine::over(timebudget::store::open(uri).unwrap(), SystemClock::new())
 }
 
-fn budget(engine: &Arc<Engine>, rates: &str) -> TimeBudget {
+fn budget(engine: &Engine, rates: &str) -> TimeBudget {
     let rules = vec![rule("budget", rates, Component::Site)];
-    TimeBudget::of_site(Site { rules, ..Site::unlimited("site") }, Arc::clone(engine))
+    TimeBudget::of_site(Site { rules, ..Site::unlimited("site") }, engine.clone())
 }
 
 /// Has two processes do something, with new accounts each time, until no decision of theirs was made without the server.
-async fn where_all_is_asked<T>(server: &Server, something: impl AsyncFn(&[Arc<Engine>; 2]) -> T) -> T {
+async fn where_all_is_asked<T>(server: &Server, something: impl AsyncFn(&[Engine; 2]) -> T) -> T {
     for attempt in 0..100 {
         let uri = server.uri(&format!("prefix=attempt{attempt}"));
         let engines = [engine(&uri), engine(&uri)];
@@ -66,13 +65,13 @@ async fn two_applications_have_one_budget() {
 #[actix_web::test]
 async fn a_request_that_the_store_refuses_is_served_another_page_in_place() {
     let server = Server::start();
-    let start = |engine: &Arc<Engine>| {
+    let start = |engine: &Engine| {
         let action = Action::Rewrite("/later.html".to_owned());
         let rules = vec![
             Rule { action, ..rule("few", "2 per day", Component::Site) },
             rule("time", "1000s per day", Component::Site),
         ];
-        TimeBudget::of_site(Site { rules, ..Site::unlimited("site") }, Arc::clone(engine))
+        TimeBudget::of_site(Site { rules, ..Site::unlimited("site") }, engine.clone())
     };
     let page = async |request: HttpRequest| format!("come back later: {}", request.path());
     let app = || {

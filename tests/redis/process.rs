@@ -13,7 +13,7 @@ use timebudget::{
 #[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) limiter: Arc<Limiter>,
-    pub(crate) engine: Arc<Engine>,
+    pub(crate) engine: Engine,
     /// Whether no decision counts that was made without the server.
     insists: bool,
 }
@@ -120,7 +120,7 @@ impl Process {
     /// Waits until everything that was spent here is on the server.
     pub(crate) async fn stored(&self) {
         until("all is stored", async || {
-            let engine = Arc::clone(&self.engine);
+            let engine = self.engine.clone();
             tokio::task::spawn_blocking(move || engine.save()).await.unwrap().is_ok()
         })
         .await;

@@ -18,7 +18,7 @@ use governor::{Quota, RateLimiter};
 use limitador::limit::{Context, Limit, Namespace};
 use parking_lot::Mutex;
 
-use crate::harness::task::{Task, hello};
+use crate::harness::task::Task;
 use crate::harness::traffic::Traffic;
 
 /// The subjects of this file.
@@ -55,7 +55,7 @@ fn governor_by_hand(task: Task) {
     let limiter = Arc::new(limiter);
     task.run(move || {
         let limiter = Arc::clone(&limiter);
-        App::new().service(hello()).wrap_fn(move |request, app| {
+        App::new().service(task.hello()).wrap_fn(move |request, app| {
             let address = request.peer_addr().expect("every request has an address").ip();
             let verdict = match limiter.check_key(&address) {
                 Ok(state) => Ok(state.remaining_burst_capacity()),
@@ -79,7 +79,7 @@ fn actix_governor(task: Task) {
         .use_headers()
         .finish()
         .expect("neither is zero");
-    task.run(move || App::new().wrap(Governor::new(&config)).service(hello()));
+    task.run(move || App::new().wrap(Governor::new(&config)).service(task.hello()));
 }
 
 /// actix-extensible-rate-limit with its memory backend and its headers.
@@ -90,7 +90,7 @@ fn extensible(task: Task) {
         let requests = quota(task.traffic).get().into();
         let input = SimpleInputFunctionBuilder::new(HOUR, requests).peer_ip_key().build();
         let limiter = Extensible::builder(backend.clone(), input).add_headers().build();
-        App::new().wrap(limiter).service(hello())
+        App::new().wrap(limiter).service(task.hello())
     });
 }
 
@@ -99,7 +99,7 @@ fn limitador(task: Task) {
     let limiter = Arc::new(limitador_by_address(quota(task.traffic).get().into()));
     task.run(move || {
         let limiter = Arc::clone(&limiter);
-        App::new().service(hello()).wrap_fn(move |request, app| {
+        App::new().service(task.hello()).wrap_fn(move |request, app| {
             let address = request.peer_addr().expect("every request has an address").ip();
             let mut check = check_limitador(&limiter, address.to_string());
             let admitted = !check.limited;
@@ -138,7 +138,7 @@ fn charge_at_end(task: Task) {
     let spends = Arc::new(Mutex::new(HashMap::new()));
     task.run(move || {
         let spends = Arc::clone(&spends);
-        App::new().service(hello()).wrap_fn(move |request, app| {
+        App::new().service(task.hello()).wrap_fn(move |request, app| {
             let address = request.peer_addr().expect("every request has an address").ip();
             let start = Instant::now();
             let spent = spends.lock().get(&address).copied().unwrap_or(0);

@@ -2,7 +2,8 @@
 
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::rule_check::{ONE_ACCOUNT, default_key};
+use crate::model::default_key;
+use crate::model::wording::ONE_ACCOUNT;
 use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, Mistake, Rule, parse_rates, tightest};
 
 /// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.

@@ -1,8 +1,8 @@
 //! Which requests a rule is about, by what a site file's `when` says of paths and methods.
 
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::part_check::{GLOB_TOO_LONG, METHOD, PATTERN};
-use crate::model::path::ENCODED;
+use crate::model::wording::ENCODED;
+use crate::model::wording::{GLOB_TOO_LONG, METHOD, PATTERN};
 use crate::model::{Condition, EscapedSlash, Glob, Method, Mistake, Paths, Pattern, Text};
 
 /// Each of these narrows the rule: of a path and a method, both must be right. The path is the normal one, however the client
@@ -18,7 +18,7 @@ impl RuleBuilder {
     /// let login = TimeBudget::rule("login", "10 per hour").path("/login").method("POST").build()?;
     /// let api = TimeBudget::rule("api", "100 per minute").prefix("/api").build()?;
     /// # let _ = (login, api);
-    /// # Ok::<(), timebudget::middleware::RuleError>(())
+    /// # Ok::<(), timebudget::RuleError>(())
     /// ```
     pub fn path(self, path: &str) -> Self {
         self.paths([path])

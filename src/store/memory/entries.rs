@@ -29,6 +29,14 @@ pub(super) struct Entry {
     pub(super) base: i64,
 }
 
+impl Entry {
+    /// Whether it holds this account.
+    #[inline]
+    pub(super) fn is_of(&self, account: AccountHash) -> bool {
+        self.slot != VACANT && self.hash == account
+    }
+}
+
 /// A fixed number of entries, at first vacant.
 #[derive(Debug, Default)]
 pub(super) struct Entries {

@@ -7,7 +7,6 @@
 use super::entries::{Entries, Entry, IDLE, VACANT};
 use super::snapshot::Account;
 use crate::model::{AccountHash, Ledger, Now, Tick};
-use crate::store::Claim;
 use crate::store::calendar::InForce;
 
 /// Room for so many entries, or slots, is kept: giving it back would return next to nothing.
@@ -66,6 +65,14 @@ impl Table {
         (self.entries.get(at).slot != VACANT).then_some(at)
     }
 
+    /// The same of an account that was found at a place before, where it mostly still is.
+    #[inline]
+    pub(super) fn find_near(&self, place: u32, account: AccountHash) -> Option<usize> {
+        let at = place as usize;
+        let is_there = at < self.entries.len() && self.entries.get(at).is_of(account);
+        if is_there { Some(at) } else { self.find(account) }
+    }
+
     #[inline]
     pub(super) fn ledger(&self, at: usize) -> Ledger {
         let Entry { slot, base, .. } = self.entries.get(at);
@@ -77,17 +84,17 @@ impl Table {
         }
     }
 
-    /// Changes an account, and returns what [`Table::set`] does.
+    /// Changes an account.
     #[inline]
-    pub(super) fn change(&mut self, at: usize, change: impl FnOnce(&mut Ledger)) -> u32 {
+    pub(super) fn change(&mut self, at: usize, change: impl FnOnce(&mut Ledger)) {
         let mut ledger = self.ledger(at);
         change(&mut ledger);
-        self.set(at, &ledger)
+        self.set(at, &ledger);
     }
 
-    /// Writes an account back; returns the slot of its running requests, which means nothing if there are none.
+    /// Writes an account back.
     #[inline]
-    pub(super) fn set(&mut self, at: usize, ledger: &Ledger) -> u32 {
+    pub(super) fn set(&mut self, at: usize, ledger: &Ledger) {
         let Entry { hash, slot: old, .. } = self.entries.get(at);
         let slot = match (ledger.is_idle(), old) {
             (true, _) => IDLE,
@@ -100,16 +107,6 @@ impl Table {
         } else {
             let Ledger { running, admitted, held, waiting, .. } = *ledger;
             self.slots[slot as usize] = Slot { entry: at as u32, running, admitted, held, waiting };
-        }
-        slot
-    }
-
-    /// The entry of an admitted request's account; `None` if its window has ended with nothing running.
-    #[inline]
-    pub(super) fn entry(&self, claim: &Claim) -> Option<usize> {
-        match claim.ticket.and_then(|ticket| self.slots.get(ticket.slot as usize)) {
-            Some(slot) => Some(slot.entry as usize),
-            None => self.find(claim.account()),
         }
     }
 

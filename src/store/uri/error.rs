@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use crate::model::excerpt::excerpt;
-use crate::model::nearest::nearest;
+use crate::model::excerpt;
+use crate::model::nearest;
 
 /// What is wrong with a store's URI. Its text holds no password.
 #[derive(Clone, Debug, PartialEq, Eq)]

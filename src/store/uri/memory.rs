@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::UriFault;
 use super::parameter;
-use crate::model::nearest::nearest;
+use crate::model::nearest;
 use crate::store::Store;
 use crate::store::memory::Memory;
 

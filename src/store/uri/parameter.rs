@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::error::{UriFault, beginning};
-use crate::model::nearest::nearest;
+use crate::model::nearest;
 
 /// What a prefix of keys is, for messages.
 pub(crate) const PREFIX_EXPECTED: &str = "1 to 64 printable ASCII characters without braces";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::middleware::RuleBuilder;
+use timebudget::RuleBuilder;
 use timebudget::store::Standing;
 use timebudget::{
     Clock as _, Component, Engine, ManualClock, Rule, Site, TimeBudget, UnixMicros, config, parse_rates,
@@ -19,7 +19,7 @@ const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);
 
 pub(crate) struct World {
     clock: Arc<ManualClock>,
-    engine: Arc<Engine>,
+    engine: Engine,
     spy: Spy,
     events: UnboundedReceiver<Event>,
 }
@@ -63,8 +63,8 @@ impl World {
         rule.engine(&self.engine).build().expect("a rule")
     }
 
-    pub(crate) fn engine(&self) -> Arc<Engine> {
-        Arc::clone(&self.engine)
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine.clone()
     }
 
     pub(crate) fn clock(&self) -> Arc<ManualClock> {

@@ -43,7 +43,7 @@ local KIND, QUOTA, AMOUNT, RULE, COUNTS, SHADOW, CLAIM = 1, 2, 3, 4, 5, 6, 7
 local MOST = 2 ^ 53
 
 local call, pack, unpack = redis.call, cmsgpack.pack, cmsgpack.unpack
-local min, max, abs = math.min, math.max, math.abs
+local min, max, abs, floor = math.min, math.max, math.abs, math.floor
 
 local process = ARGV[1]
 local asked = unpack(ARGV[2])
@@ -135,13 +135,14 @@ end
 local function fits(claim)
   local a, kind, quota = accounts[asked[claim]], asked[claim + KIND], asked[claim + QUOTA]
   if kind == TIME then
-    local hold = a.held + a.own_held
+    local spent, hold = a.spent + a.own_spent, a.held + a.own_held
     if a.left >= 0 then
       hold = min(hold, (a.running + a.own_running) * a.left)
     end
-    local left = quota - a.spent - a.own_spent - hold
-    -- What waits for its client holds a tenth of what is left at most.
-    return left > 0 and min(a.waiting + a.own_waiting, (left - left % 10) / 10) < left
+    -- What waits for its client holds a tenth of the quota at most, or half of what is left, and as much again as what
+    -- runs.
+    local most = hold + min(floor(quota / 10), floor(max(quota - spent, 0) / 2))
+    return spent + hold + min(a.waiting + a.own_waiting, most) < quota
   end
   if kind == REQUESTS then
     return a.spent + a.own_spent + max(asked[claim + AMOUNT], 1) <= quota
@@ -232,9 +233,9 @@ for at = 1, #accounts do
   if a.own == OLDER or (a.own == UNKNOWN and not says_nothing) then
     local dies
     if a.left < 0 then
-      dies = math.floor(now / 1000) + UNWINDOWED_MS
+      dies = floor(now / 1000) + UNWINDOWED_MS
     elseif not a.ends then
-      dies = math.floor((now + a.left) / 1000) + grace_ms
+      dies = floor((now + a.left) / 1000) + grace_ms
     end
     -- Before anything is written: a user who may not do this would leave keys that live for ever.
     if dies then call('PEXPIREAT', a.key, dies) end

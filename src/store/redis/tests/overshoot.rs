@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::model::Model;
 use super::process::{Process, START};
-use crate::model::expectation::of_unknown;
+use crate::model::of_unknown;
 use crate::model::{Expectation, Micros};
 use crate::store::Verdict;
 

@@ -1,0 +1,402 @@
+//! The ledger: what an account has spent, as a straight line.
+//!
+//! While `n` requests of an account run, its spend grows by `n` microseconds per microsecond. So an account keeps
+//! no list of its running requests, only the line `spent(t) = base + running · t`. What those that run are still
+//! expected to cost is a second line of the same slope: each is expected to cost what was expected at its admission,
+//! and as much again as it has already run. While a request waits for its client, this `part` of it lies in a sum
+//! apart, `waiting`.
+//!
+//! ```text
+//! part = expected + cost, what the request has run so far
+//!
+//! start at t     base -= t    held += expected - t                      running += 1    admitted += 1
+//! pause at t     base += t    held += t - part       waiting += part    running -= 1
+//! resume at t    base -= t    held += part - t       waiting -= part    running += 1
+//! leave                                              waiting -= part                    admitted -= 1
+//! window's edge  base = -running · edge
+//! ```
+//!
+//! A request that ends while it runs is paused and leaves.
+//!
+//! Products of a count and a tick may leave the range of `i64` on their way, so all arithmetic on lines wraps;
+//! a value is exact as long as it is itself below 2^63 µs, which is 292 thousand years.
+//!
+//! A [`Ledger`] is relative to the ticks of its process, which mean nothing elsewhere. Its values at one moment, with the
+//! slope, are a [`Line`]: that means the same everywhere, and the lines of several processes are summed by summing five
+//! integers.
+
+use crate::model::time::{Micros, Tick};
+
+/// One account: its two lines.
+///
+/// For an account of requests the line is flat: `base` is the count.
+///
+/// # Examples
+///
+/// Two requests side by side, one of which ends:
+///
+/// ```
+/// use timebudget::{Micros, Tick, Ledger};
+/// let mut account = Ledger::default();
+/// account.start(Tick(1_000), Micros(0));
+/// account.start(Tick(1_500), Micros(0));
+/// assert_eq!(account.spent(Tick(2_000)), 1_000 + 500);
+/// account.pause(Tick(2_000), Micros(1_000));
+/// account.leave(Micros(1_000));
+/// assert_eq!(account.spent(Tick(2_500)), 1_000 + 1_000);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// The spend's value at tick 0, in microseconds; for requests the number charged.
+    pub base: i64,
+    /// The hold's value at tick 0, in microseconds.
+    pub held: i64,
+    /// What the paused requests are still expected to cost, in microseconds.
+    pub waiting: u64,
+    /// The slope of both: requests that run and are not waiting for their client.
+    pub running: u32,
+    /// Admitted requests that have not been settled.
+    pub admitted: u32,
+}
+
+impl Ledger {
+    /// What has been charged up to `at`; never below 0.
+    #[inline]
+    pub fn spent(&self, at: Tick) -> u64 {
+        self.value(self.base, at)
+    }
+
+    /// What the running requests are still expected to cost of a window of which `left` is left.
+    ///
+    /// It counts for each request what it has already run once more, since what has run long goes on for long; but no
+    /// request can cost the window more than what is left of it.
+    #[inline]
+    pub fn hold(&self, at: Tick, left: Micros) -> u64 {
+        let most = u64::from(self.running).saturating_mul(left.0);
+        self.value(self.held, at).min(most)
+    }
+
+    /// Admits a request that is expected to cost `expected`, and lets it run.
+    #[inline]
+    pub fn start(&mut self, at: Tick, expected: Micros) {
+        self.admitted += 1;
+        self.run(at, expected);
+    }
+
+    /// Stops the time of a request that begins to wait for its client, or ends.
+    ///
+    /// `part` is what was expected at its admission and what it has run since, over all windows.
+    #[inline]
+    pub fn pause(&mut self, at: Tick, part: Micros) {
+        self.base = self.base.wrapping_add(at.0);
+        self.held = self.held.wrapping_add(at.0).wrapping_sub(part.0 as i64);
+        self.waiting = self.waiting.wrapping_add(part.0);
+        self.running -= 1;
+    }
+
+    /// Lets the time of a request run again that was paused with the same part.
+    #[inline]
+    pub fn resume(&mut self, at: Tick, part: Micros) {
+        self.waiting = self.waiting.wrapping_sub(part.0);
+        self.run(at, part);
+    }
+
+    /// Ends a request that was paused with the same part.
+    #[inline]
+    pub fn leave(&mut self, part: Micros) {
+        self.waiting = self.waiting.wrapping_sub(part.0);
+        self.admitted -= 1;
+    }
+
+    #[inline]
+    fn run(&mut self, at: Tick, part: Micros) {
+        self.base = self.base.wrapping_sub(at.0);
+        self.held = self.held.wrapping_add(part.0 as i64).wrapping_sub(at.0);
+        self.running += 1;
+    }
+
+    /// Charges `amount` microseconds at once, or returns them if it is below 0.
+    #[inline]
+    pub fn add(&mut self, amount: i64) {
+        self.base = self.base.wrapping_add(amount);
+    }
+
+    /// Charges so many requests; saturates.
+    #[inline]
+    pub fn count(&mut self, requests: u64) {
+        self.base = self.base.saturating_add_unsigned(requests);
+    }
+
+    /// Returns so many requests; never below 0.
+    #[inline]
+    pub fn uncount(&mut self, requests: u64) {
+        self.base = self.base.saturating_sub_unsigned(requests).max(0);
+    }
+
+    /// The account as it begins the next window at `edge`: nothing spent, and what runs goes on.
+    pub fn carried_over(self, edge: Tick) -> Self {
+        let base = i64::from(self.running).wrapping_mul(edge.0).wrapping_neg();
+        Self { base, ..self }
+    }
+
+    /// Whether every admitted request has been settled.
+    #[inline]
+    pub const fn is_idle(&self) -> bool {
+        self.admitted == 0
+    }
+
+    #[inline]
+    fn value(&self, line: i64, at: Tick) -> u64 {
+        let risen = i64::from(self.running).wrapping_mul(at.0);
+        u64::try_from(line.wrapping_add(risen)).unwrap_or(0)
+    }
+}
+
+/// The part of a quota that requests may hold while they wait for their clients and nothing runs: a tenth,
+const OF_QUOTA: u64 = 10;
+
+/// and the part of what is left of it: a half.
+const OF_LEFT: u64 = 2;
+
+/// What is held of a quota of which `spent` is spent, in microseconds.
+///
+/// Requests that run hold all that they are expected to cost, `running`. Those that wait for their clients are expected
+/// to cost `waiting` once their clients come back, but that may be never. So all of them together hold at most a tenth of
+/// the quota, or half of what is left if that is less, and as much again as what runs. While nothing runs and anything
+/// is left, the next request is admitted, however many clients stall; and while much runs, a crowd that stalls can do no
+/// more to the others than to halve how many of their requests run side by side. `docs/accounting.md` has the figures
+/// of this form and of others.
+#[inline]
+pub(crate) const fn hold(quota: u64, spent: u64, running: u64, waiting: u64) -> u64 {
+    if waiting == 0 {
+        return running; // As mostly.
+    }
+    let (of_quota, of_left) = (quota / OF_QUOTA, quota.saturating_sub(spent) / OF_LEFT);
+    let most = running.saturating_add(if of_quota < of_left { of_quota } else { of_left });
+    running.saturating_add(if waiting < most { waiting } else { most })
+}
+
+/// How long a line goes on after it was last heard of, in microseconds: 3 s.
+///
+/// A process with running requests speaks at least once a second, so one that has been silent for that long is dead or
+/// cut off. What it had spent stays.
+pub const FROZEN_AFTER: Micros = Micros(3_000_000);
+
+/// A ledger's two lines at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// What has been charged, in the limit's unit.
+    pub spent: u64,
+    /// What the running requests are still expected to cost, in microseconds.
+    pub held: u64,
+    /// What the paused requests are still expected to cost, in microseconds.
+    pub waiting: u64,
+    /// By how many microseconds per microsecond `spent` and `held` rise.
+    pub running: u32,
+    /// Admitted requests that have not been settled.
+    pub admitted: u32,
+}
+
+impl Line {
+    /// A ledger's lines at a tick.
+    pub fn of(ledger: &Ledger, at: Tick) -> Self {
+        Self {
+            spent: ledger.spent(at),
+            held: ledger.hold(at, Micros(u64::MAX)),
+            waiting: ledger.waiting,
+            running: ledger.running,
+            admitted: ledger.admitted,
+        }
+    }
+
+    /// What the running requests are expected to cost a window of which `left` is left: none can cost more than that.
+    pub fn hold(&self, left: Micros) -> u64 {
+        self.held.min(u64::from(self.running).saturating_mul(left.0))
+    }
+
+    /// Whether it says nothing: nothing is charged and nothing runs.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The sum of the other processes' lines, as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Others {
+    /// The lines' values when they were read.
+    pub line: Line,
+    /// When that was.
+    pub read_at: Tick,
+}
+
+impl Others {
+    /// Before anything was read.
+    pub const UNKNOWN: Self = Self {
+        line: Line { spent: 0, held: 0, waiting: 0, running: 0, admitted: 0 },
+        read_at: Tick(i64::MIN / 2),
+    };
+
+    /// The lines at a tick.
+    ///
+    /// They rise for [`FROZEN_AFTER`] at most: who has not been able to read for longer knows no more than that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Tick, Line, Others};
+    /// let line = Line { spent: 100, running: 2, admitted: 2, ..Line::default() };
+    /// let others = Others { line, read_at: Tick(1_000) };
+    /// assert_eq!(others.at(Tick(1_050)).spent, 100 + 2 * 50);
+    /// assert_eq!(others.at(Tick(900)).spent, 100);
+    /// assert_eq!(others.at(Tick(9_001_000)).spent, 100 + 2 * 3_000_000);
+    /// ```
+    pub fn at(&self, at: Tick) -> Line {
+        let age = at.since(self.read_at).0.min(FROZEN_AFTER.0);
+        let risen = u64::from(self.line.running).saturating_mul(age);
+        let Line { spent, held, .. } = self.line;
+        Line { spent: spent.saturating_add(risen), held: held.saturating_add(risen), ..self.line }
+    }
+}
+
+/// The quickest pace of a sync.
+const QUICKEST: Micros = Micros(10_000);
+
+/// An equal share, by the processes last seen, of what was left when they were last heard of.
+///
+/// Where anything is left it is at least 1, or a cap that is smaller than the number of processes would lock everybody
+/// out; so all of them together can exceed what was left by one less than their number.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::equal_share;
+/// assert_eq!(equal_share(100, 3), 33);
+/// assert_eq!(equal_share(1, 3), 1);
+/// assert_eq!(equal_share(0, 3), 0);
+/// ```
+pub fn equal_share(left: u64, processes: u32) -> u64 {
+    (left / u64::from(processes.max(1))).max(u64::from(left > 0))
+}
+
+/// How long an account of a time limit may go without a sync.
+///
+/// A quarter of the time in which the requests that run would spend what is left, so that the pace rises as the end of
+/// the budget comes near; never less than 10 ms, and never more than `sync`.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Micros, pace};
+/// let sync = Micros::from_millis(250);
+/// assert_eq!(pace(Micros::from_secs(600), 64, sync), sync);
+/// assert_eq!(pace(Micros::from_secs(8), 64, sync), Micros(31_250));
+/// assert_eq!(pace(Micros::ZERO, 64, sync), Micros::from_millis(10));
+/// ```
+pub fn pace(left: Micros, running: u32, sync: Micros) -> Micros {
+    let quarter = left.0 / 4 / u64::from(running.max(1));
+    Micros(quarter.max(QUICKEST.0).min(sync.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_request_costs_nothing_and_what_it_is_expected_to_cost_waits_with_it() {
+        let mut account = Ledger::default();
+        account.start(Tick(0), Micros(100));
+        account.pause(Tick(30), Micros(130));
+        assert_eq!(account.spent(Tick(1_000)), 30);
+        assert_eq!((account.hold(Tick(1_000), Micros(5_000)), account.waiting), (0, 130));
+        account.resume(Tick(1_000), Micros(130));
+        assert_eq!((account.hold(Tick(1_000), Micros(5_000)), account.waiting), (130, 0));
+    }
+
+    #[test]
+    fn no_request_holds_more_than_is_left_of_the_window() {
+        let mut account = Ledger::default();
+        account.start(Tick(0), Micros(100));
+        assert_eq!(account.hold(Tick(0), Micros(40)), 40);
+    }
+
+    #[test]
+    fn a_request_that_spans_the_edge_pays_the_new_window_from_the_edge_on() {
+        let mut account = Ledger::default();
+        account.start(Tick(500), Micros(0));
+        assert_eq!(account.spent(Tick(900)), 400);
+        let next = account.carried_over(Tick(900));
+        assert_eq!(next.spent(Tick(900)), 0);
+        assert_eq!(next.spent(Tick(1_000)), 100);
+    }
+
+    #[test]
+    fn lines_stay_exact_where_their_products_overflow() {
+        let mut account = Ledger::default();
+        let late = i64::MAX / 4;
+        for _ in 0..1_000 {
+            account.start(Tick(late), Micros(0));
+        }
+        assert_eq!(account.spent(Tick(late + 7)), 7_000);
+    }
+
+    #[test]
+    fn nothing_is_held_once_everything_is_settled() {
+        let mut account = Ledger::default();
+        account.start(Tick(5), Micros(70));
+        account.start(Tick(6), Micros(0));
+        account.pause(Tick(10), Micros(75));
+        account.leave(Micros(75));
+        account.pause(Tick(20), Micros(14));
+        account.leave(Micros(14));
+        assert_eq!(account, Ledger { base: 19, ..Ledger::default() });
+    }
+}
+
+#[cfg(test)]
+mod hold_tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_holds_at_most_a_tenth_of_the_quota_and_as_much_again_as_what_runs() {
+        assert_eq!(hold(60_000, 10_000, 20_000, 0), 20_000);
+        assert_eq!(hold(60_000, 10_000, 20_000, 500), 20_500);
+        assert_eq!(hold(60_000, 10_000, 20_000, 900_000), 20_000 + 26_000);
+        assert_eq!(hold(60_000, 10_000, 0, 900_000), 6_000);
+    }
+
+    #[test]
+    fn what_waits_leaves_half_of_what_is_left_to_others() {
+        assert_eq!(hold(60_000, 59_000, 0, 900_000), 500);
+        assert_eq!(hold(60_000, 59_999, 0, 900_000), 0);
+        assert_eq!(hold(60_000, 70_000, 5, 900_000), 10);
+    }
+}
+
+#[cfg(test)]
+mod line_tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_on_elsewhere_as_it_does_at_home() {
+        let mut ledger = Ledger::default();
+        ledger.start(Tick(100), Micros(70));
+        ledger.start(Tick(250), Micros(0));
+        ledger.start(Tick(250), Micros(40));
+        ledger.pause(Tick(260), Micros(50));
+        let others = Others { line: Line::of(&ledger, Tick(300)), read_at: Tick(9_000) };
+        let there = others.at(Tick(9_500));
+        assert_eq!(there, Line::of(&ledger, Tick(800)));
+    }
+
+    #[test]
+    fn what_others_hold_is_clipped_to_what_is_left_of_the_window() {
+        let line = Line { held: 900, running: 2, admitted: 3, ..Line::default() };
+        assert_eq!(line.hold(Micros(100)), 200);
+        assert_eq!(line.hold(Micros(1_000)), 900);
+    }
+
+    #[test]
+    fn nothing_read_says_nothing() {
+        assert!(Others::UNKNOWN.at(Tick(5)).is_empty());
+    }
+}

@@ -1,0 +1,187 @@
+//! Conditions: which requests a rule or an exemption is about.
+
+use crate::model::client::Need;
+use crate::model::client::{Country, Network, Region};
+use crate::model::condition::facts::{Computed, Facts, Method};
+use crate::model::condition::text::Text;
+
+/// Which requests a rule or an exemption is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Requests whose path matches.
+    Path(Text),
+    /// Requests of one of these methods.
+    Method(Vec<Method>),
+    /// Requests that ask for a configured name or wildcard that matches.
+    Host(Text),
+    /// Requests of clients in one of these networks.
+    Ip(Vec<Network>),
+    /// Requests with a header of this name, and of such a value where one is wanted; of several, any.
+    Header(String, Option<Text>),
+    /// Requests with a cookie of this name, and of such a value where one is wanted; of several, any.
+    Cookie(String, Option<Text>),
+    /// Requests with a parameter of this name in their query, and of such a value where one is wanted; of several, any.
+    Query(String, Option<Text>),
+    /// Requests of users with such a name.
+    User(Text),
+    /// Requests of users in a group with such a name.
+    Group(Text),
+    /// Requests of clients in a tier with such a name.
+    Tier(Text),
+    /// Requests of clients who are known to be in one of these countries.
+    Country(Vec<Country>),
+    /// Requests of clients who are known to be in one of these regions.
+    Region(Vec<Region>),
+    /// Requests of clients of whom it is known who they are, or else of all others.
+    Authenticated(bool),
+    /// Requests of which a closure says so.
+    Computed(Computed<bool>),
+    /// Requests that all of these hold for; every request if there are none.
+    All(Vec<Condition>),
+    /// Requests that one of these holds for; none if there are none.
+    Any(Vec<Condition>),
+    /// Requests that this does not hold for.
+    Not(Box<Condition>),
+}
+
+impl Condition {
+    /// The condition that every request fulfils.
+    pub const ALWAYS: Self = Self::All(Vec::new());
+
+    /// Whether every request fulfils the condition.
+    pub fn is_always(&self) -> bool {
+        *self == Self::ALWAYS
+    }
+
+    /// Whether a request fulfils the condition.
+    pub fn matches(&self, facts: &dyn Facts) -> bool {
+        match self {
+            Self::Path(text) => text.matches_path(facts.path(), facts.paths()),
+            Self::Method(methods) => methods.iter().any(|method| method.matches(facts.method())),
+            Self::Host(text) => facts.host().is_some_and(|host| text.matches(host)),
+            Self::Ip(networks) => {
+                facts.ip().is_some_and(|ip| networks.iter().any(|network| network.contains(ip)))
+            }
+            Self::Header(name, text) => facts.any_header(name, &mut |value| is_wanted(value, text)),
+            Self::Cookie(name, text) => facts.any_cookie(name, &mut |value| is_wanted(value, text)),
+            Self::Query(name, text) => facts.any_query(name, &mut |value| is_wanted(value, text)),
+            Self::User(text) => is_such(facts.user(), text),
+            Self::Group(text) => facts.groups().iter().any(|group| text.matches(group)),
+            Self::Tier(text) => is_such(facts.tier(), text),
+            Self::Region(some) => facts.region().is_some_and(|region| some.contains(&region)),
+            Self::Country(some) => facts.country().is_some_and(|country| some.contains(&country)),
+            Self::Authenticated(wanted) => facts.is_authenticated() == *wanted,
+            Self::Computed(computed) => computed.of(facts),
+            Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
+            Self::Not(part) => !part.matches(facts),
+        }
+    }
+}
+
+impl Condition {
+    /// Writes paths in the form in which rules see them where paths that differ by slashes are one.
+    pub(crate) fn merge_slashes(&mut self) {
+        match self {
+            Self::Path(text) => text.merge_slashes(),
+            Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(Self::merge_slashes),
+            Self::Not(part) => part.merge_slashes(),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a text is there, and is such a one.
+fn is_such(value: Option<&str>, text: &Text) -> bool {
+    value.is_some_and(|value| text.matches(value))
+}
+
+/// Whether a value is such a one, where one is wanted.
+fn is_wanted(value: &[u8], wanted: &Option<Text>) -> bool {
+    wanted.as_ref().is_none_or(|text| text.matches(value))
+}
+
+impl Condition {
+    /// What the condition needs to know of clients.
+    pub fn needs(&self) -> Vec<Need> {
+        match self {
+            Self::User(_) | Self::Authenticated(_) => vec![Need::User],
+            Self::Group(_) => vec![Need::Groups],
+            Self::Tier(_) => vec![Need::Tier],
+            Self::Country(_) => vec![Need::Country],
+            Self::Region(_) => vec![Need::Region],
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::needs).collect(),
+            Self::Not(part) => part.needs(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether code decides whether a request fulfils the condition.
+    pub fn is_computed(&self) -> bool {
+        match self {
+            Self::Computed(_) => true,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::is_computed),
+            Self::Not(part) => part.is_computed(),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    struct Request(&'static str, &'static str);
+
+    impl Facts for Request {
+        fn method(&self) -> &str {
+            self.0
+        }
+
+        fn path(&self) -> &str {
+            self.1
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            None
+        }
+    }
+
+    fn path(text: &str) -> Condition {
+        Condition::Path(Text::Equal(text.into()))
+    }
+
+    fn get() -> Condition {
+        Condition::Method(Method::new("GET").into_iter().collect())
+    }
+
+    #[test]
+    fn a_head_request_fulfils_a_condition_on_get() {
+        assert!(get().matches(&Request("HEAD", "/")));
+        assert!(!get().matches(&Request("POST", "/")));
+    }
+
+    #[test]
+    fn all_needs_every_part_and_any_needs_one() {
+        let parts = || vec![path("/a"), get()];
+        let half = Request("POST", "/a");
+        assert!(!Condition::All(parts()).matches(&half));
+        assert!(Condition::Any(parts()).matches(&half));
+        assert!(Condition::All(parts()).matches(&Request("GET", "/a")));
+    }
+
+    #[test]
+    fn not_turns_a_condition_round() {
+        let other = Condition::Not(Box::new(path("/a")));
+        assert!(other.matches(&Request("GET", "/b")) && !other.matches(&Request("GET", "/a")));
+    }
+
+    #[test]
+    fn without_parts_all_holds_and_any_does_not() {
+        let request = Request("GET", "/");
+        assert!(Condition::ALWAYS.matches(&request));
+        assert!(!Condition::Any(vec![]).matches(&request));
+    }
+}

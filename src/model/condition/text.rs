@@ -1,0 +1,493 @@
+//! Matchers of texts, such as a request's path: whole ones, beginnings, globs and regular expressions.
+
+use std::fmt;
+
+use regex::Error;
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::Look;
+use regex_syntax::hir::literal::Extractor;
+use smallvec::SmallVec;
+
+use crate::model::condition::decoded::Paths;
+
+/// A set of texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// Exactly this one.
+    Equal(String),
+    /// This path, and every path below it.
+    ///
+    /// `/api` holds `/api` and `/api/x` but not `/apiary`; `/api/` holds `/api/x` but not `/api`.
+    Below(String),
+    /// Every text that begins so.
+    Prefix(String),
+    /// Every text that the glob matches.
+    Glob(Glob),
+    /// Every text that the regular expression is found in.
+    Regex(Pattern),
+    /// Every text that one of these matches; none if there are none.
+    AnyOf(Vec<Text>),
+}
+
+impl Text {
+    /// Whether a text other than a path is in the set; what a client sends is bytes, and need not be UTF-8.
+    ///
+    /// To a glob a slash is a character like any other here: see [`matches_path`](Self::matches_path) for paths.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Glob, Paths, Text};
+    /// let bots = Text::Glob(Glob::new("*bot*").unwrap());
+    /// assert!(bots.matches("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)"));
+    /// assert!(!bots.matches_path("/robots/a", Paths::Normal));
+    /// ```
+    pub fn matches(&self, text: impl AsRef<[u8]>) -> bool {
+        self.has(text.as_ref(), Glob::matches_text)
+    }
+
+    fn has(&self, text: &[u8], by_glob: fn(&Glob, &[u8]) -> bool) -> bool {
+        match self {
+            Self::Equal(wanted) => text == wanted.as_bytes(),
+            Self::Below(prefix) => is_below(prefix.as_bytes(), text),
+            Self::Prefix(prefix) => text.starts_with(prefix.as_bytes()),
+            Self::Regex(pattern) => pattern.matches(text),
+            Self::Glob(glob) => by_glob(glob, text),
+            Self::AnyOf(texts) => texts.iter().any(|wanted| wanted.has(text, by_glob)),
+        }
+    }
+
+    /// Whether a path, in the form in which rules see it, is in the set; a glob's `*` and `?` stop at slashes.
+    ///
+    /// Where paths with and without a slash at their end are one, it is if either is: else `/api/` would escape a set of
+    /// what begins with `/api/`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Paths, Text};
+    /// let folder = Text::Below("/api/".into());
+    /// assert!(folder.matches_path("/api", Paths::Normal));
+    /// assert!(!folder.matches_path("/api", Paths::Exact));
+    /// ```
+    pub fn matches_path(&self, path: &str, paths: Paths) -> bool {
+        self.has(path.as_bytes(), Glob::matches_path)
+            || (paths == Paths::Normal && !path.ends_with('/') && self.matches_folder(path))
+    }
+
+    /// Writes paths in the form in which rules see them where paths that differ by slashes are one.
+    pub(crate) fn merge_slashes(&mut self) {
+        let merged = |path: &str| Paths::Normal.slashes(path).into_owned();
+        match self {
+            Self::Equal(path) | Self::Below(path) => *path = merged(path),
+            // It becomes no longer.
+            Self::Glob(glob) => *glob = Glob::new(&merged(&glob.to_string())).unwrap_or_else(|| glob.clone()),
+            Self::AnyOf(texts) => texts.iter_mut().for_each(Self::merge_slashes),
+            // What ends in a slash does not begin what ends in none.
+            Self::Prefix(_) | Self::Regex(_) => {}
+        }
+    }
+
+    /// Whether a path is in the set if a slash follows.
+    fn matches_folder(&self, path: &str) -> bool {
+        match self {
+            Self::Equal(wanted) | Self::Below(wanted) | Self::Prefix(wanted) => {
+                !path.is_empty() && wanted.strip_suffix('/') == Some(path)
+            }
+            Self::Glob(glob) if !glob.can_end_in_slash() => false,
+            Self::Glob(_) | Self::Regex(_) => {
+                let letters = path.bytes().chain([b'/']);
+                self.has(&letters.collect::<SmallVec<[u8; 128]>>(), Glob::matches_path)
+            }
+            Self::AnyOf(texts) => texts.iter().any(|text| text.matches_folder(path)),
+        }
+    }
+}
+
+fn is_below(prefix: &[u8], path: &[u8]) -> bool {
+    let rest = path.strip_prefix(prefix);
+    rest.is_some_and(|rest| rest.is_empty() || prefix.ends_with(b"/") || rest.starts_with(b"/"))
+}
+
+/// The most characters that a glob has: one bit each, and one for the end.
+const MAX_LENGTH: usize = 127;
+
+/// A pattern: in a path `*` is any run of characters but `/`, `**` any run at all, `?` any character but `/`; in another text,
+/// such as a header, a slash is a character like any other.
+///
+/// The whole path or text must match. A wildcard may stand for nothing, so `/a/**` matches `/a/` and `/a/b/c` but not `/a`.
+/// Matching a path takes time in proportion to its length, whatever the client chose it to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Exactly(char),
+    /// `?`
+    One,
+    /// `*`
+    Run,
+    /// `**`
+    LongRun,
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| match step {
+            Step::Exactly(letter) => write!(f, "{letter}"),
+            Step::One => f.write_str("?"),
+            Step::Run => f.write_str("*"),
+            Step::LongRun => f.write_str("**"),
+        })
+    }
+}
+
+impl Glob {
+    /// The glob that a text is; `None` if it is longer than 127 characters.
+    pub fn new(text: &str) -> Option<Self> {
+        let mut steps = Vec::new();
+        for letter in text.chars() {
+            match (letter, steps.last()) {
+                ('*', Some(Step::Run)) => replace_last(&mut steps, Step::LongRun),
+                // A third star adds nothing to two.
+                ('*', Some(Step::LongRun)) => {}
+                ('*', _) => steps.push(Step::Run),
+                ('?', _) => steps.push(Step::One),
+                _ => steps.push(Step::Exactly(letter)),
+            }
+        }
+        (text.chars().count() <= MAX_LENGTH).then_some(Self { steps })
+    }
+
+    /// Whether the whole of a path matches.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Glob;
+    /// let styles = Glob::new("/static/**.css").unwrap();
+    /// assert!(styles.matches("/static/site/print.css"));
+    /// assert!(!styles.matches("/static/site/print.css.map"));
+    /// ```
+    pub fn matches(&self, path: impl AsRef<[u8]>) -> bool {
+        self.matches_path(path.as_ref())
+    }
+
+    pub(crate) fn matches_path(&self, path: &[u8]) -> bool {
+        self.matches_where(path, |letter| letter != Some('/'))
+    }
+
+    /// Whether the whole of a text matches that is no path.
+    pub(crate) fn matches_text(&self, text: &[u8]) -> bool {
+        self.matches_where(text, |_| true)
+    }
+
+    /// Whether the whole of a text matches; `is_free` says which characters `*` and `?` stand for.
+    fn matches_where(&self, text: &[u8], is_free: fn(Option<char>) -> bool) -> bool {
+        // Bit i: the text so far can be matched by the first i steps.
+        let mut reached = self.past_empty_runs(1);
+        for chunk in text.utf8_chunks() {
+            // A byte that is no text is a character of its own, and no glob names it.
+            let (letters, others) = (chunk.valid().chars().map(Some), chunk.invalid().iter().map(|_| None));
+            for letter in letters.chain(others) {
+                reached = self.past_empty_runs(self.after(reached, letter, is_free(letter)));
+            }
+        }
+        reached >> self.steps.len() & 1 == 1
+    }
+
+    /// Whether a path can match that ends in a slash.
+    pub(crate) fn can_end_in_slash(&self) -> bool {
+        let last = self.steps.iter().rev().find(|step| **step != Step::Run);
+        matches!(last, Some(Step::Exactly('/') | Step::LongRun))
+    }
+
+    /// What every path begins with that matches.
+    pub(crate) fn literal_prefix(&self) -> String {
+        let exact = |step: &Step| if let Step::Exactly(letter) = step { Some(*letter) } else { None };
+        self.steps.iter().map_while(exact).collect()
+    }
+
+    fn after(&self, reached: u128, letter: Option<char>, is_free: bool) -> u128 {
+        let mut next = 0;
+        for (i, step) in self.steps.iter().enumerate() {
+            let here = reached & 1 << i;
+            next |= match step {
+                Step::Exactly(wanted) if Some(*wanted) == letter => here << 1,
+                Step::One if is_free => here << 1,
+                Step::Run if is_free => here,
+                Step::LongRun => here,
+                _ => 0,
+            };
+        }
+        next
+    }
+
+    fn past_empty_runs(&self, mut reached: u128) -> u128 {
+        for (i, step) in self.steps.iter().enumerate() {
+            if matches!(step, Step::Run | Step::LongRun) {
+                reached |= (reached & 1 << i) << 1;
+            }
+        }
+        reached
+    }
+}
+
+fn replace_last(steps: &mut [Step], step: Step) {
+    if let Some(last) = steps.last_mut() {
+        *last = step;
+    }
+}
+
+/// The most bytes that a compiled pattern takes.
+const MAX_SIZE: usize = 1 << 20;
+
+/// A regular expression: matched in time in proportion to the text, anchored only where it says so.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::Pattern;
+/// let version = Pattern::new("^/v[0-9]+/").unwrap();
+/// assert!(version.matches("/v12/users") && !version.matches("/api/v1/"));
+/// assert_eq!(Pattern::new("(a").unwrap_err().to_string(), "unclosed group");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError(String);
+
+impl Pattern {
+    /// The pattern that a text is.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text; a pattern that compiles to more than a mebibyte is too large.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        Self::by(&mut RegexBuilder::new(text))
+    }
+
+    /// The same, found in letters of any case, as hosts are.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Pattern::new`].
+    pub fn in_any_case(text: &str) -> Result<Self, PatternError> {
+        Self::by(RegexBuilder::new(text).case_insensitive(true))
+    }
+
+    fn by(builder: &mut RegexBuilder) -> Result<Self, PatternError> {
+        let regex = builder.size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).build();
+        regex.map(Self).map_err(|error| PatternError(reason(&error)))
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Whether the pattern is found in a text.
+    ///
+    /// In what is no UTF-8 it is looked for as it stands, and then with a replacement character for what is no text: a
+    /// `.` matches no part of a character, and a client could else hide from `^.*bot.*$` behind a single byte.
+    pub fn matches(&self, text: impl AsRef<[u8]>) -> bool {
+        let text = text.as_ref();
+        self.0.is_match(text) || (str::from_utf8(text).is_err() && self.matches_lossily(text))
+    }
+
+    #[cold]
+    fn matches_lossily(&self, text: &[u8]) -> bool {
+        self.0.is_match(String::from_utf8_lossy(text).as_bytes())
+    }
+
+    /// What every text begins with in which the pattern is found; empty if that is not known.
+    pub(crate) fn literal_prefix(&self) -> String {
+        prefix_of(self.0.as_str()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+fn prefix_of(pattern: &str) -> Option<String> {
+    let parsed = regex_syntax::parse(pattern).ok()?;
+    if !parsed.properties().look_set_prefix().contains(Look::Start) {
+        return None;
+    }
+    let beginnings = Extractor::new().extract(&parsed);
+    String::from_utf8(beginnings.longest_common_prefix()?.to_vec()).ok()
+}
+
+/// The reason alone: the library draws the pattern above it, over several lines.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::CompiledTooBig(_) => {
+            "too large; expected a pattern that compiles to a mebibyte at most".to_owned()
+        }
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_a_segment_ends() {
+        let api = Text::Below("/api".into());
+        assert!(api.matches("/api") && api.matches("/api/") && api.matches("/api/x"));
+        assert!(!api.matches("/apiary") && !api.matches("/ap") && !api.matches("/x/api"));
+    }
+
+    #[test]
+    fn a_prefix_with_a_slash_at_its_end_is_the_folder_without_its_name() {
+        let folder = Text::Below("/api/".into());
+        assert!(folder.matches("/api/") && folder.matches("/api/x"));
+        assert!(!folder.matches("/api"));
+    }
+
+    #[test]
+    fn everything_is_below_the_root() {
+        let root = Text::Below("/".into());
+        assert!(root.matches("/") && root.matches("/x/y"));
+    }
+
+    #[test]
+    fn a_list_matches_what_any_of_its_members_matches() {
+        let list = Text::AnyOf(vec![Text::Equal("/a".into()), Text::Below("/b".into())]);
+        assert!(list.matches("/a") && list.matches("/b/c"));
+        assert!(!list.matches("/a/c") && !Text::AnyOf(vec![]).matches("/a"));
+    }
+}
+
+#[cfg(test)]
+mod glob_tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn matches(glob: &str, path: &str) -> bool {
+        Glob::new(glob).unwrap().matches(path)
+    }
+
+    #[test]
+    fn one_star_stays_within_a_segment() {
+        assert!(matches("/users/*/photo", "/users/alice/photo"));
+        assert!(matches("/users/*/photo", "/users//photo"));
+        assert!(!matches("/users/*/photo", "/users/a/b/photo"));
+    }
+
+    #[test]
+    fn two_stars_cross_segments() {
+        assert!(matches("/a/**/z", "/a/b/c/z"));
+        assert!(matches("/a/***", "/a/b/c"));
+        assert!(!matches("/a/**/z", "/a/z"));
+        assert!(!matches("/a/**", "/a"));
+    }
+
+    #[test]
+    fn a_question_mark_is_one_character_but_no_slash() {
+        assert!(matches("/é?", "/é€"));
+        assert!(!matches("/a?b", "/a/b"));
+        assert!(!matches("/a?", "/a"));
+    }
+
+    /// `*bot*` did not match Googlebot, whose name a slash follows.
+    #[test]
+    fn in_a_text_that_is_no_path_a_slash_is_a_character_like_any_other() {
+        let text = |glob: &str, text: &str| Glob::new(glob).unwrap().matches_text(text.as_bytes());
+        assert!(text("*bot*", "Googlebot/2.1 (+http://www.google.com/bot.html)"));
+        assert!(text("Mozilla/?.0 *", "Mozilla/5.0 (X11/Linux)") && text("a?b", "a/b") && text("**", "/"));
+        assert!(!text("*bot", "Googlebot/2.1"));
+    }
+
+    #[test]
+    fn a_glob_has_127_characters_at_most() {
+        assert!(matches(&"?".repeat(127), &"x".repeat(127)));
+        assert_eq!(Glob::new(&"?".repeat(128)), None);
+    }
+
+    #[test]
+    fn the_empty_glob_matches_the_empty_path_only() {
+        assert!(matches("", ""));
+        assert!(!matches("", "/"));
+    }
+
+    /// What a glob means, by its definition and in exponential time.
+    fn means(glob: &[char], path: &[char]) -> bool {
+        match (glob, path) {
+            ([], _) => path.is_empty(),
+            (['*', '*', rest @ ..], _) => (0..=path.len()).any(|n| means(rest, &path[n..])),
+            (['*', rest @ ..], _) => {
+                let segment = path.iter().take_while(|letter| **letter != '/').count();
+                (0..=segment).any(|n| means(rest, &path[n..]))
+            }
+            (_, []) => false,
+            (['?', glob @ ..], [letter, path @ ..]) => *letter != '/' && means(glob, path),
+            ([wanted, glob @ ..], [letter, path @ ..]) => wanted == letter && means(glob, path),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_glob_matches_what_it_means(glob in "(a|b|/|[*]|[*][*]|[?]){0,7}", path in "[ab/]{0,8}") {
+            let letters = |text: &str| text.chars().collect::<Vec<_>>();
+            prop_assert_eq!(matches(&glob, &path), means(&letters(&glob), &letters(&path)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod pattern_tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_built_to_be_slow_is_not() {
+        let slow = Pattern::new("^(a+)+$").unwrap();
+        assert!(!slow.matches(format!("{}b", "a".repeat(100_000))));
+    }
+
+    #[test]
+    fn only_an_anchored_pattern_has_a_fixed_beginning() {
+        for (pattern, prefix) in [
+            ("^/api/v[0-9]+/", "/api/v"),
+            ("^/api/users$", "/api/users"),
+            ("^(/api/a|/api/b)", "/api/"),
+            ("^/a(/b)?", "/a"),
+            ("^/a|/b", ""),
+            ("(?m)^/a", ""),
+            ("(?i)^/a", "/"),
+            ("/a", ""),
+            ("^", ""),
+        ] {
+            assert_eq!(Pattern::new(pattern).unwrap().literal_prefix(), prefix, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_would_fill_the_memory_is_an_error() {
+        let error = Pattern::new("((a{100}){100}){100}").unwrap_err();
+        assert!(error.to_string().starts_with("too large"), "{error}");
+    }
+}

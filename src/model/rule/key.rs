@@ -1,0 +1,360 @@
+//! What accounts are keyed by: from the facts of a request to the bytes of its key.
+
+use std::fmt;
+
+use crate::model::account::{Key, KeyBytes, KeyValue, Value};
+use crate::model::client::{Country, Need, Region};
+use crate::model::condition::{Computed, Facts};
+use crate::model::said::separated;
+
+/// What an account is keyed by: the values of these facts, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeySpec(pub Vec<Component>);
+
+impl From<Component> for KeySpec {
+    fn from(component: Component) -> Self {
+        Self(vec![component])
+    }
+}
+
+impl<const N: usize> From<[Component; N]> for KeySpec {
+    fn from(components: [Component; N]) -> Self {
+        Self(components.into())
+    }
+}
+
+/// One fact that tells accounts apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Component {
+    /// The site: one account for all its requests.
+    Site,
+    /// The client's address.
+    Ip,
+    /// The configured name or wildcard that the request asks for.
+    Host,
+    /// The method; HEAD is GET, and all methods that no standard knows are one.
+    Method,
+    /// The path, in the form in which rules see it.
+    Path,
+    /// The pattern of the route.
+    Route,
+    /// The value of a header; of several, the first.
+    Header(String),
+    /// The value of a cookie; of several, the first.
+    Cookie(String),
+    /// The value of a parameter of the query; of several, the last.
+    Query(String),
+    /// The user who asks.
+    User,
+    /// The API key that the client has sent, if it is known.
+    ApiKey,
+    /// The client's tier.
+    Tier,
+    /// The groups that the user is in, in any order.
+    Groups,
+    /// The country that the client is in.
+    Country,
+    /// The region that the client is in.
+    Region,
+    /// What a closure says; `None` and an empty text are none.
+    Computed(Computed<Option<KeyValue>>),
+}
+
+/// What stands in for a component that a request does not have. An empty value is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Another component; requests that lack it too share one account.
+    Use(Component),
+    /// The rule does not apply to the request.
+    Skip,
+}
+
+/// Marks a part that stands in for another, so that nobody can choose the value of a header to be somebody's address.
+const STAND_IN: u8 = 0x80;
+
+impl KeySpec {
+    /// Whether all requests of a site have the same key.
+    pub fn is_constant(&self) -> bool {
+        self.0.iter().all(|component| *component == Component::Site)
+    }
+
+    /// Whether clients choose every component freely, and so could change their account at will.
+    pub fn can_be_rotated(&self) -> bool {
+        let is_chosen = |part: &Component| {
+            matches!(part, Component::Header(_) | Component::Cookie(_) | Component::Query(_))
+        };
+        !self.0.is_empty() && self.0.iter().all(is_chosen)
+    }
+
+    /// The key of a request; `None` if a component is missing and the rule is to be skipped then.
+    pub fn bytes(&self, missing: &Missing, facts: &dyn Facts, ipv6_prefix: u8) -> Option<KeyBytes> {
+        let mut bytes = KeyBytes::default();
+        self.append(missing, facts, ipv6_prefix, &mut bytes)?;
+        Some(bytes)
+    }
+
+    /// Appends the key of a request to others; `None` if a component is missing and the rule is to be skipped then.
+    #[inline]
+    pub(crate) fn append(
+        &self,
+        missing: &Missing,
+        facts: &dyn Facts,
+        ipv6_prefix: u8,
+        bytes: &mut KeyBytes,
+    ) -> Option<()> {
+        for component in &self.0 {
+            if component.write(facts, ipv6_prefix, 0, bytes) {
+                continue;
+            }
+            let Missing::Use(other) = missing else { return None };
+            if !other.write(facts, ipv6_prefix, STAND_IN, bytes) {
+                bytes.absent(component.kind() | STAND_IN);
+            }
+        }
+        Some(())
+    }
+
+    /// The key of the requests whose parts have these values; `None` if they are not of these parts.
+    pub(crate) fn bytes_of(&self, key: &Key, ipv6_prefix: u8) -> Option<KeyBytes> {
+        let mut bytes = KeyBytes::default();
+        let mut values = key.0.iter();
+        for part in self.0.iter().filter(|part| **part != Component::Site) {
+            part.write_value(values.next()?, ipv6_prefix, &mut bytes)?;
+        }
+        values.next().is_none().then_some(bytes)
+    }
+}
+
+impl Component {
+    /// Appends the component's value, or that there is none, to a key of other parts.
+    pub(crate) fn append(&self, facts: &dyn Facts, bytes: &mut KeyBytes) {
+        if !self.write(facts, 128, 0, bytes) {
+            bytes.absent(self.kind());
+        }
+    }
+
+    /// Appends the component's value; `false` if the request has none.
+    fn write(&self, facts: &dyn Facts, ipv6_prefix: u8, mark: u8, bytes: &mut KeyBytes) -> bool {
+        let kind = self.kind() | mark;
+        match self {
+            // The site's name is part of the book.
+            Self::Site => {}
+            Self::Host => return write_text(bytes, kind, facts.host()),
+            Self::Ip => {
+                let Some(address) = facts.ip() else { return false };
+                bytes.address(kind, address, ipv6_prefix);
+            }
+            Self::Method => bytes.text(kind, standard_method(facts.method())),
+            Self::Path => bytes.text(kind, facts.path()),
+            Self::Route => return write_text(bytes, kind, facts.pattern().as_deref()),
+            Self::Header(name) => return write_bytes(bytes, kind, facts.header(name)),
+            Self::Cookie(name) => return write_bytes(bytes, kind, facts.cookie(name).as_deref()),
+            Self::Query(name) => return write_bytes(bytes, kind, facts.query(name).as_deref()),
+            Self::User => return write_text(bytes, kind, facts.user()),
+            Self::ApiKey => return write_text(bytes, kind, facts.api_key()),
+            Self::Tier => return write_text(bytes, kind, facts.tier()),
+            Self::Region => return write_text(bytes, kind, facts.region().as_ref().map(Region::code)),
+            Self::Country => return write_text(bytes, kind, facts.country().as_ref().map(Country::code)),
+            Self::Groups => {
+                let groups = facts.groups();
+                // One part for each: no other component of the key has their kind.
+                groups.iter().for_each(|group| bytes.text(kind, group));
+                return !groups.is_empty();
+            }
+            Self::Computed(computed) => {
+                let value = computed.of(facts);
+                return value.and_then(|value| self.write_own(&value, kind, ipv6_prefix, bytes)).is_some();
+            }
+        }
+        true
+    }
+
+    /// Appends a value as if a request had it; `None` if no request has it.
+    fn write_value(&self, value: &KeyValue, ipv6_prefix: u8, bytes: &mut KeyBytes) -> Option<()> {
+        match (self, value.text()) {
+            (Self::Ip, Some(text)) => {
+                bytes.address(self.kind(), str::from_utf8(text).ok()?.parse().ok()?, ipv6_prefix);
+            }
+            (Self::Method, Some(text)) => {
+                bytes.text(self.kind(), standard_method(str::from_utf8(text).ok()?))
+            }
+            _ => self.write_own(value, self.kind(), ipv6_prefix, bytes)?,
+        }
+        Some(())
+    }
+
+    /// Appends a value that code gives; `None` if it is none.
+    fn write_own(&self, value: &KeyValue, kind: u8, ipv6_prefix: u8, bytes: &mut KeyBytes) -> Option<()> {
+        match &value.0 {
+            Value::Text(text) if text.is_empty() => return None,
+            Value::Text(text) => bytes.text(kind, text),
+            Value::Address(address) if matches!(self, Self::Ip | Self::Computed(_)) => {
+                bytes.address(kind, *address, ipv6_prefix);
+            }
+            Value::Address(address) => bytes.text(kind, address.to_string()),
+        }
+        Some(())
+    }
+
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Ip => 0,
+            Self::Site => 1,
+            Self::Host => 2,
+            Self::Method => 3,
+            Self::Path => 4,
+            Self::Route => 5,
+            Self::Header(_) => 6,
+            Self::Cookie(_) => 7,
+            Self::Query(_) => 8,
+            Self::User => 9,
+            Self::ApiKey => 10,
+            Self::Tier => 11,
+            Self::Groups => 12,
+            Self::Country => 13,
+            Self::Region => 14,
+            Self::Computed(_) => 0x40,
+        }
+    }
+}
+
+/// A method by its name, or none: a client could otherwise invent methods and have an account for each.
+fn standard_method(method: &str) -> &str {
+    match method {
+        "HEAD" => "GET",
+        "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE" | "CONNECT" => method,
+        _ => "",
+    }
+}
+
+fn write_text(bytes: &mut KeyBytes, kind: u8, text: Option<&str>) -> bool {
+    write_bytes(bytes, kind, text.map(str::as_bytes))
+}
+
+fn write_bytes(bytes: &mut KeyBytes, kind: u8, value: Option<&[u8]>) -> bool {
+    let value = value.filter(|value| !value.is_empty());
+    if let Some(value) = value {
+        bytes.text(kind, value);
+    }
+    value.is_some()
+}
+
+impl fmt::Display for Component {
+    /// Writes the component as the site file does: `ip`, `header:x-api-key`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Site => f.write_str("site"),
+            Self::Ip => f.write_str("ip"),
+            Self::Host => f.write_str("host"),
+            Self::Method => f.write_str("method"),
+            Self::Path => f.write_str("path"),
+            Self::Route => f.write_str("route"),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Cookie(name) => write!(f, "cookie:{name}"),
+            Self::Query(name) => write!(f, "query:{name}"),
+            Self::User => f.write_str("user"),
+            Self::ApiKey => f.write_str("api_key"),
+            Self::Tier => f.write_str("tier"),
+            Self::Groups => f.write_str("groups"),
+            Self::Country => f.write_str("country"),
+            Self::Region => f.write_str("region"),
+            Self::Computed(_) => f.write_str("what code says"),
+        }
+    }
+}
+
+impl fmt::Display for KeySpec {
+    /// Writes the components, separated by ` + `.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        separated(f, &self.0, " + ")
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Use(component) => component.fmt(f),
+            Self::Skip => f.write_str("skip"),
+        }
+    }
+}
+
+impl Component {
+    /// What the component needs to know of clients.
+    pub const fn need(&self) -> Option<Need> {
+        match self {
+            Self::User => Some(Need::User),
+            Self::ApiKey => Some(Need::ApiKeys),
+            Self::Tier => Some(Need::Tier),
+            Self::Groups => Some(Need::Groups),
+            Self::Country => Some(Need::Country),
+            Self::Region => Some(Need::Region),
+            _ => None,
+        }
+    }
+}
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    /// A request from 192.0.2.7 with a method and a header.
+    struct Request(&'static str, &'static str);
+
+    impl Facts for Request {
+        fn method(&self) -> &str {
+            self.0
+        }
+
+        fn path(&self) -> &str {
+            "/"
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            Some(IpAddr::from([192, 0, 2, 7]))
+        }
+
+        fn header(&self, name: &str) -> Option<&[u8]> {
+            (name == "x-key").then_some(self.1.as_bytes())
+        }
+    }
+
+    fn key(parts: &[Component], missing: &Missing, request: &Request) -> Option<KeyBytes> {
+        KeySpec(parts.to_vec()).bytes(missing, request, 64)
+    }
+
+    fn header() -> Component {
+        Component::Header("x-key".to_owned())
+    }
+
+    #[test]
+    fn a_header_cannot_stand_for_somebodys_address() {
+        let forged = key(&[header()], &Missing::Use(Component::Ip), &Request("GET", "\u{c0}\0\u{2}\u{7}"));
+        let absent = key(&[header()], &Missing::Use(Component::Ip), &Request("GET", ""));
+        let address = key(&[Component::Ip], &Missing::Skip, &Request("GET", ""));
+        assert!(forged != absent && absent != address && absent.is_some());
+    }
+
+    #[test]
+    fn a_rule_is_skipped_where_a_component_is_missing_if_it_says_so() {
+        assert_eq!(key(&[Component::Ip, header()], &Missing::Skip, &Request("GET", "")), None);
+        assert!(key(&[Component::Ip, header()], &Missing::Skip, &Request("GET", "a")).is_some());
+    }
+
+    #[test]
+    fn invented_methods_are_one() {
+        let of = |method| key(&[Component::Method], &Missing::Skip, &Request(method, ""));
+        assert_eq!(of("FOO"), of("get"));
+        assert_eq!(of("HEAD"), of("GET"));
+        assert!(of("GET") != of("POST") && of("FOO") != of("GET"));
+    }
+
+    #[test]
+    fn a_key_of_what_clients_choose_can_be_rotated() {
+        assert!(KeySpec(vec![header()]).can_be_rotated());
+        assert!(!KeySpec(vec![header(), Component::Ip]).can_be_rotated());
+        assert!(!KeySpec::from(Component::Site).can_be_rotated());
+    }
+}

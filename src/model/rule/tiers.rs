@@ -1,0 +1,259 @@
+//! Tiers: who may spend more or less than a rule says, and how much.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::account::{Limit, Multiplier};
+use crate::model::client::{ApiKey, KeyDigest};
+use crate::model::rule::rule::{Counts, Rule};
+use crate::model::time::{Term, UnixMicros};
+
+/// The tier of everybody who has no other, where it is defined.
+pub const DEFAULT_TIER: &str = "default";
+
+/// Who may spend more or less than a rule says, and how much.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tiers {
+    /// The tiers, sorted by name.
+    pub tiers: Vec<Tier>,
+    /// The tiers of groups.
+    pub groups: HashMap<String, String>,
+    /// The tiers that users are assigned, whatever their groups.
+    pub users: HashMap<String, Assignment>,
+    /// What single users may spend, sorted by user.
+    pub overrides: Vec<Override>,
+    /// The API keys that are known.
+    pub api_keys: HashMap<KeyDigest, ApiKey>,
+}
+
+/// A class of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// The name.
+    pub name: String,
+    /// How much more than others they may spend.
+    pub multiplier: Multiplier,
+    /// Of the tiers of a user's groups the one with the highest priority counts, of equal ones the first by name.
+    pub priority: u64,
+    /// The limits of rules, by the rule's name, that take the place of the rule's own; they are not multiplied.
+    pub limits: BTreeMap<String, Vec<Limit>>,
+}
+
+/// A tier that a user is assigned for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The tier's name.
+    pub tier: String,
+    /// While it lasts.
+    pub term: Term,
+}
+
+/// Limits of a single user for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The user's name.
+    pub user: String,
+    /// The rule's name; `None` for all rules that have no override of their own.
+    pub rule: Option<String>,
+    /// The limits in place of all others.
+    pub limits: Vec<Limit>,
+    /// While it lasts.
+    pub term: Term,
+    /// Why, for people to read.
+    pub reason: Option<String>,
+}
+
+/// Whose limits of a rule hold for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The rule's own.
+    Rule,
+    /// Those of the tier at this position, or the rule's own times its multiplier.
+    Tier(usize),
+    /// Those of the override at this position.
+    Override(usize),
+}
+
+impl Tiers {
+    /// Whether some clients may spend something else than the rules say.
+    pub fn change_limits(&self) -> bool {
+        !self.tiers.is_empty() || !self.overrides.is_empty()
+    }
+
+    /// The position of a tier.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.tiers.binary_search_by(|tier| tier.name.as_str().cmp(name)).ok()
+    }
+
+    /// The position of a client's tier: the API key's, else the user's while it lasts, else the highest of the user's
+    /// groups, else the default tier where there is one.
+    pub fn tier_of(
+        &self,
+        api_key: Option<&ApiKey>,
+        user: Option<&str>,
+        groups: &[String],
+        at: UnixMicros,
+    ) -> Option<usize> {
+        let of_key = || self.position(api_key?.tier.as_deref()?);
+        let of_user = || {
+            let assigned = self.users.get(user?).filter(|assigned| assigned.term.holds(at))?;
+            self.position(&assigned.tier)
+        };
+        of_key().or_else(of_user).or_else(|| self.highest(groups)).or_else(|| self.position(DEFAULT_TIER))
+    }
+
+    /// The positions of the overrides of a user that hold at an instant.
+    pub fn overrides_of(&self, user: &str, at: UnixMicros) -> impl Iterator<Item = usize> {
+        let first = self.overrides.partition_point(|other| other.user.as_str() < user);
+        let own = self.overrides[first..].iter().take_while(move |other| other.user == user);
+        (first..).zip(own).filter(move |(_, other)| other.term.holds(at)).map(|(position, _)| position)
+    }
+
+    /// Whose limits of a rule hold for a client in a tier, with these overrides.
+    pub fn source(&self, rule: &Rule, tier: Option<usize>, overrides: &[usize]) -> Source {
+        let named = |at: &&usize| self.overrides[**at].rule.as_deref() == Some(&*rule.name);
+        let general = |at: &&usize| self.overrides[**at].is_for_all_and_fits(rule);
+        let over = overrides.iter().find(named).or_else(|| overrides.iter().find(general));
+        match (over, tier) {
+            (Some(at), _) => Source::Override(*at),
+            (None, Some(at)) => Source::Tier(at),
+            (None, None) => Source::Rule,
+        }
+    }
+
+    /// The limits of a rule, from where they come.
+    pub fn limits<'a>(&'a self, rule: &'a Rule, source: Source) -> Cow<'a, [Limit]> {
+        match source {
+            Source::Rule => Cow::Borrowed(&rule.limits),
+            Source::Override(at) => self.overrides[at].limits_for(rule),
+            Source::Tier(at) => match self.tiers[at].limits.get(&rule.name) {
+                Some(own) => Cow::Borrowed(own),
+                None => rule.limits.iter().map(|limit| self.tiers[at].multiplier.of(limit)).collect(),
+            },
+        }
+    }
+
+    fn highest(&self, groups: &[String]) -> Option<usize> {
+        let tiers = groups.iter().filter_map(|group| self.position(self.groups.get(group)?));
+        tiers.max_by_key(|at| (self.tiers[*at].priority, Reverse(*at)))
+    }
+}
+
+impl Override {
+    fn is_for_all_and_fits(&self, rule: &Rule) -> bool {
+        self.rule.is_none() && !self.limits_for(rule).is_empty()
+    }
+
+    /// A rule that counts refusals takes limits of requests only: what is refused takes no time, and has no place.
+    fn limits_for(&self, rule: &Rule) -> Cow<'_, [Limit]> {
+        match rule.counts {
+            Counts::Refusals => self.limits.iter().filter(|limit| limit.counts_requests()).copied().collect(),
+            Counts::Served | Counts::All => Cow::Borrowed(&self.limits),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::account::parse_rates;
+    use crate::model::rule::key::Component;
+
+    fn rates(text: &str) -> Vec<Limit> {
+        parse_rates(text).unwrap()
+    }
+
+    fn tier(name: &str, millionths: u64, priority: u64) -> Tier {
+        let multiplier = Multiplier(millionths);
+        Tier { name: name.to_owned(), multiplier, priority, limits: BTreeMap::new() }
+    }
+
+    fn over(rule: Option<&str>, limits: &str, until: Option<i64>) -> Override {
+        Override {
+            user: "bob".to_owned(),
+            rule: rule.map(str::to_owned),
+            limits: rates(limits),
+            term: Term { from: None, until: until.map(UnixMicros) },
+            reason: None,
+        }
+    }
+
+    fn plans() -> Tiers {
+        let mut gold = tier("gold", 2_000_000, 10);
+        gold.limits.insert("export".to_owned(), rates("300s per hour"));
+        let premium = Assignment {
+            tier: "premium".to_owned(),
+            term: Term { from: Some(UnixMicros(10)), until: Some(UnixMicros(20)) },
+        };
+        Tiers {
+            tiers: vec![gold, tier("iron", 1_000_000, 10), tier("premium", 3_000_000, 0)],
+            groups: [("vips", "gold"), ("irons", "iron"), ("fans", "premium")]
+                .map(|(group, tier)| (group.to_owned(), tier.to_owned()))
+                .into(),
+            users: [("alice".to_owned(), premium)].into(),
+            ..Tiers::default()
+        }
+    }
+
+    fn groups(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn an_assignment_goes_before_groups_while_it_lasts() {
+        let plans = plans();
+        let at = |micros| plans.tier_of(None, Some("alice"), &groups(&["vips"]), UnixMicros(micros));
+        assert_eq!([at(9), at(10), at(19), at(20)], [Some(0), Some(2), Some(2), Some(0)]);
+    }
+
+    #[test]
+    fn the_tier_of_an_api_key_goes_before_all() {
+        let key = ApiKey { name: "Acme".to_owned(), tier: Some("iron".to_owned()), user: None };
+        assert_eq!(plans().tier_of(Some(&key), Some("alice"), &[], UnixMicros(15)), Some(1));
+    }
+
+    #[test]
+    fn of_the_tiers_of_groups_the_highest_counts_and_then_the_first_by_name() {
+        let of = |names: &[&str]| plans().tier_of(None, Some("carol"), &groups(names), UnixMicros(0));
+        assert_eq!(of(&["fans", "irons", "vips"]), Some(0));
+        assert_eq!(of(&["fans", "irons"]), Some(1));
+        assert_eq!(of(&["unknown"]), None);
+    }
+
+    #[test]
+    fn the_default_tier_is_everybodys_who_has_no_other() {
+        let mut plans = plans();
+        plans.tiers.insert(0, tier(DEFAULT_TIER, 500_000, 99));
+        assert_eq!(plans.tier_of(None, None, &[], UnixMicros(0)), Some(0));
+        assert_eq!(plans.tier_of(None, None, &groups(&["fans"]), UnixMicros(0)), Some(3));
+    }
+
+    #[test]
+    fn an_override_for_the_rule_goes_before_one_for_all_and_both_before_tiers() {
+        let mut plans = plans();
+        plans.overrides = vec![over(None, "7 per day", None), over(Some("export"), "900s per hour", Some(5))];
+        let export = Rule::new("export", Component::Site, rates("60s per hour"));
+        let limits = |micros, tier| {
+            let overrides: Vec<_> = plans.overrides_of("bob", UnixMicros(micros)).collect();
+            plans.limits(&export, plans.source(&export, tier, &overrides)).into_owned()
+        };
+        assert_eq!(limits(4, Some(0)), rates("900s per hour"));
+        assert_eq!(limits(5, Some(0)), rates("7 per day"));
+        plans.overrides.clear();
+        let limits = |tier| plans.limits(&export, plans.source(&export, tier, &[])).into_owned();
+        assert_eq!(limits(Some(0)), rates("300s per hour"));
+        assert_eq!(limits(Some(2)), rates("180s per hour"));
+        assert_eq!(limits(None), rates("60s per hour"));
+    }
+
+    #[test]
+    fn what_counts_refusals_takes_of_an_override_for_all_only_what_counts_requests() {
+        let mut plans = plans();
+        plans.overrides = vec![over(None, "900s per hour", None)];
+        let ban = Rule { counts: Counts::Refusals, ..Rule::new("ban", Component::Ip, rates("2 per hour")) };
+        assert_eq!(plans.source(&ban, None, &[0]), Source::Rule);
+        plans.overrides = vec![over(None, "900s per hour; 5 per day", None)];
+        assert_eq!(*plans.limits(&ban, plans.source(&ban, None, &[0])), rates("5 per day"));
+    }
+}
