@@ -40,7 +40,8 @@ async fn what_one_process_has_spent_another_cannot_spend() {
 async fn requests_that_run_elsewhere_count_now() {
     let server = Server::start();
     let uri = server.uri("");
-    let (one, other) = (Process::new(&uri, "200ms per day").asking(), Process::new(&uri, "200ms per day").asking());
+    let (one, other) =
+        (Process::new(&uri, "200ms per day").asking(), Process::new(&uri, "200ms per day").asking());
     let running = one.admit().await.unwrap();
     sleep(Duration::from_millis(250)).await;
     assert!(other.admit().await.is_err());
@@ -51,7 +52,8 @@ async fn requests_that_run_elsewhere_count_now() {
 async fn a_cap_holds_across_processes_and_its_places_come_back() {
     let server = Server::start();
     let uri = server.uri("");
-    let (one, other) = (Process::new(&uri, "2 concurrent").asking(), Process::new(&uri, "2 concurrent").asking());
+    let (one, other) =
+        (Process::new(&uri, "2 concurrent").asking(), Process::new(&uri, "2 concurrent").asking());
     let first = one.admit().await.unwrap();
     let second = other.admit().await.unwrap();
     assert!(one.admit().await.is_err());
@@ -65,7 +67,8 @@ async fn a_cap_holds_across_processes_and_its_places_come_back() {
 async fn a_settlement_reaches_the_server_though_nobody_asks() {
     let server = Server::start();
     let uri = server.uri("");
-    let (one, other) = (Process::new(&uri, "1000s per day").asking(), Process::new(&uri, "1000s per day").asking());
+    let (one, other) =
+        (Process::new(&uri, "1000s per day").asking(), Process::new(&uri, "1000s per day").asking());
     let mut running = one.admit().await.unwrap();
     sleep(Duration::from_millis(50)).await;
     running.settle();

@@ -16,7 +16,8 @@ fn fair(rates: &str) -> Vec<Rule> {
 }
 
 async fn one_client_leaves_the_other_its_share(uri: &str) {
-    let processes = [Process::of(uri, fair("100 per day")).asking(), Process::of(uri, fair("100 per day")).asking()];
+    let processes =
+        [Process::of(uri, fair("100 per day")).asking(), Process::of(uri, fair("100 per day")).asking()];
     for n in 0..80 {
         assert!(processes[n % 2].admit_from(A).await.is_ok(), "{n} of the first four fifths");
     }
@@ -48,7 +49,10 @@ async fn one_client_leaves_the_other_its_share_over_a_cluster() {
 async fn in_batched_mode_a_client_is_counted_once_by_all_processes() {
     let server = Server::start();
     let uri = server.uri("mode=batched");
-    let processes = [Process::of(&uri, fair("1000s per day")).asking(), Process::of(&uri, fair("1000s per day")).asking()];
+    let processes = [
+        Process::of(&uri, fair("1000s per day")).asking(),
+        Process::of(&uri, fair("1000s per day")).asking(),
+    ];
     for process in &processes {
         for client in [A, B, A, B] {
             assert!(process.admit_from(client).await.is_ok());

@@ -26,7 +26,8 @@ async fn time_that_is_returned_elsewhere_can_be_spent_by_who_knew_the_account_as
     for mode in ["mode=exact", "mode=batched&sync=100ms"] {
         let server = Server::start();
         let uri = server.uri(&format!("{mode}"));
-        let (one, other) = (Process::new(&uri, "100ms per day").asking(), Process::new(&uri, "100ms per day").asking());
+        let (one, other) =
+            (Process::new(&uri, "100ms per day").asking(), Process::new(&uri, "100ms per day").asking());
         let mut waived = one.admit().await.unwrap();
         sleep(Duration::from_millis(120)).await;
         one.stored().await;
