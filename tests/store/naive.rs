@@ -145,8 +145,8 @@ impl Naive {
         let (spent, hold, waiting, _) = self.sum(book, claim, now);
         match claim.ask.charge {
             Charge::Time { .. } => {
-                let most = claim.ask.quota.saturating_sub(spent + hold) / 10;
-                spent + hold + waiting.min(most) < claim.ask.quota
+                let most = (claim.ask.quota / 10).min(claim.ask.quota.saturating_sub(spent) / 2);
+                spent + hold + waiting.min(hold + most) < claim.ask.quota
             }
             Charge::Requests { cost } => spent + cost.max(1) <= claim.ask.quota,
             Charge::Place => spent < claim.ask.quota,
