@@ -96,13 +96,11 @@ impl ClientLayer {
             country: self.country.value(),
             region: self.region.value(),
         };
-        let tiers = Tiers {
-            tiers: self.tiers.value().unwrap_or_default(),
-            groups: self.groups.value().into_iter().flatten().collect(),
-            users: self.users.value().into_iter().flatten().collect(),
-            overrides: self.overrides.value().unwrap_or_default(),
-            api_keys: self.api_keys.value().into_iter().flatten().collect(),
-        };
+        let overrides = self.overrides.value().unwrap_or_default();
+        let mut tiers = Tiers::new(self.tiers.value().unwrap_or_default(), overrides);
+        tiers.groups = self.groups.value().into_iter().flatten().collect();
+        tiers.users = self.users.value().into_iter().flatten().collect();
+        tiers.api_keys = self.api_keys.value().into_iter().flatten().collect();
         (policy, tiers)
     }
 }

@@ -96,14 +96,12 @@ impl Layer {
     pub(super) fn site(self, name: &str, common: &Self, report: &mut Report) -> Site {
         let (file, origins) = (Arc::clone(&self.file), merged(&self.origins, &common.origins));
         let is_flawed = self.is_flawed || common.is_flawed;
-        let mut site = self.unchecked_site(name, common);
+        let site = self.unchecked_site(name, common);
         if !is_flawed {
             let mut references = References { site: &site, origins: &origins, report };
             references.check();
             references.check_rules(&file, &site.rules.iter().collect::<Vec<_>>());
         }
-        // A request looks for those of its user.
-        site.tiers.overrides.sort_by(|one, other| one.user.cmp(&other.user));
         site
     }
 

@@ -5,7 +5,7 @@ use crate::config::node::{Known, Node, complete};
 use crate::config::number::{QUOTA, WINDOW, quota, whole, window};
 use crate::config::report::Report;
 use crate::model::wording::ONE_ACCOUNT;
-use crate::model::{Limit, Unit, parse_rates, tightest};
+use crate::model::{Limit, LimitSet, Unit, parse_rates};
 
 const FIELDS: Known = Known { now: &["limit", "window", "unit"], later: &[] };
 
@@ -14,7 +14,7 @@ const LIMITS: &str =
 const REQUESTS: &str = "whole requests from 0 to 9007199254740992";
 
 /// The limits that a rule has; of those that would share an account the smallest.
-pub(super) fn limits(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
+pub(super) fn limits(node: &Node<'_>, report: &mut Report) -> Option<LimitSet> {
     let written = match node.json() {
         Json::Text(text) => rates(text, node, report)?,
         Json::List(_) => {
@@ -35,9 +35,9 @@ pub(super) fn rates(text: &str, node: &Node<'_>, report: &mut Report) -> Option<
 }
 
 /// The limits without those that a tighter one makes pointless.
-pub(super) fn distinct(written: Vec<Limit>, node: &Node<'_>, report: &mut Report) -> Vec<Limit> {
+pub(super) fn distinct(written: Vec<Limit>, node: &Node<'_>, report: &mut Report) -> LimitSet {
     let count = written.len();
-    let kept = tightest(written);
+    let kept = LimitSet::from(written);
     if kept.len() < count {
         node.suspect(ONE_ACCOUNT, report);
     }

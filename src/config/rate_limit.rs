@@ -5,7 +5,7 @@ use crate::config::limits::{distinct, rates};
 use crate::config::node::{Known, Node};
 use crate::config::number::{QUOTA, WINDOW, quota, window};
 use crate::config::report::Report;
-use crate::model::{Component, Limit, Rule};
+use crate::model::{Component, Limit, LimitSet, Rule};
 
 const FIELDS: Known = Known { now: &["limit", "window"], later: &[] };
 
@@ -15,15 +15,15 @@ const FIELDS: Known = Known { now: &["limit", "window"], later: &[] };
 /// client address, as those who write `50 per hour` mean it.
 pub(super) fn rules(node: &Node<'_>, report: &mut Report) -> Option<Vec<Rule>> {
     let limits = limits(node, report)?;
-    let (requests, shared): (Vec<_>, Vec<_>) = limits.into_iter().partition(Limit::counts_requests);
+    let (requests, shared): (Vec<_>, Vec<_>) = limits.iter().copied().partition(Limit::counts_requests);
     let rules = [("site", Component::Site, shared), ("site-requests", Component::Ip, requests)];
     let rules = rules.into_iter().filter(|(_, _, limits)| !limits.is_empty());
     Some(rules.map(|(name, key, limits)| rule(name, key, limits)).collect())
 }
 
-fn limits(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
+fn limits(node: &Node<'_>, report: &mut Report) -> Option<LimitSet> {
     match node.json() {
-        Json::Object(_) => Some(vec![time_limit(node, report)?]),
+        Json::Object(_) => Some(time_limit(node, report)?.into()),
         Json::Text(text) => Some(distinct(rates(text, node, report)?, node, report)),
         _ => node.wrong(
             "neither an object nor a text; expected an object of limit and window, or a rate string such as \"600s per hour\"",

@@ -37,7 +37,7 @@ impl References<'_> {
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
     pub(super) fn check_rules(&mut self, file: &str, rules: &[&Rule]) {
-        let Tiers { tiers, overrides, .. } = &self.site.tiers;
+        let (tiers, overrides) = (self.site.tiers.tiers(), self.site.tiers.overrides());
         if self.stands_in("rate_limit_tiers", file) {
             for tier in tiers {
                 let place = format!("{}.limits", member_place("rate_limit_tiers", &tier.name));
@@ -101,7 +101,8 @@ impl References<'_> {
         if let Some(fault) = exempt.find_map(|need| self.missing(need)) {
             self.wrong_key("rate_limit_exempt", fault);
         }
-        let Tiers { tiers, groups, users, overrides, .. } = &site.tiers;
+        let Tiers { groups, users, .. } = &site.tiers;
+        let (tiers, overrides) = (site.tiers.tiers(), site.tiers.overrides());
         let tables = [
             ("rate_limit_tiers", tiers.is_empty(), Need::Tier),
             ("rate_limit_groups", groups.is_empty(), Need::Groups),
@@ -142,7 +143,7 @@ impl References<'_> {
         named.sort_unstable();
         for (key, place, tier) in named {
             if site.tiers.position(tier).is_none() {
-                let tiers = site.tiers.tiers.iter().map(|tier| tier.name.as_str());
+                let tiers = site.tiers.tiers().iter().map(|tier| tier.name.as_str());
                 self.wrong(key, &place, tier, no_such("tier", tier, tiers));
             }
         }

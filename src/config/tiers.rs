@@ -8,7 +8,7 @@ use crate::config::node::{Known, Node, complete, sound};
 use crate::config::number::{multiplier, whole};
 use crate::config::report::Report;
 use crate::config::term::term;
-use crate::model::{Assignment, Limit, Multiplier, Tier};
+use crate::model::{Assignment, LimitSet, Multiplier, Tier};
 
 const TIER: Known = Known { now: &["multiplier", "priority", "limits"], later: &[] };
 const USER: Known = Known { now: &["tier", "from", "until"], later: &[] };
@@ -20,12 +20,10 @@ const LIMITS: &str = "an object of rules by name, each with limits";
 const NAME: &str = "the name of a tier";
 const PRIORITY: &str = "a whole number from 0 to 9007199254740992";
 
-/// The tiers by name, sorted.
+/// The tiers by name.
 pub(super) fn tiers(node: &Node<'_>, report: &mut Report) -> Option<Vec<Tier>> {
     let members = members(node, TIERS, report)?;
-    let mut tiers = complete(members.iter().map(|(name, node)| tier(name, node, report)).collect())?;
-    tiers.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    Some(tiers)
+    complete(members.iter().map(|(name, node)| tier(name, node, report)).collect())
 }
 
 /// The tiers of groups.
@@ -78,7 +76,7 @@ fn tier(name: &str, node: &Node<'_>, report: &mut Report) -> Option<Tier> {
     })
 }
 
-fn limits_of_rules(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String, Vec<Limit>>> {
+fn limits_of_rules(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String, LimitSet>> {
     let members = members(node, LIMITS, report)?;
     let rule = |(name, node): &(&str, Node<'_>)| Some(((*name).to_owned(), limits(node, report)?));
     Some(complete(members.iter().map(rule).collect())?.into_iter().collect())

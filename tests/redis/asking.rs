@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use timebudget::Unit;
+use timebudget::internals::KeyHasher;
 use timebudget::store::{
     Book, BookSpec, Census, Charge, Claim, Fault, Mode, Progress, Settlement, Store, Tally, Verdict, open,
 };
-use timebudget::{KeyHasher, Unit};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
 use crate::moved::ServerClock;

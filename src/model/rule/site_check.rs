@@ -60,8 +60,8 @@ impl Site {
 
     /// Rules of which tiers and overrides say something, and which there are not.
     pub(crate) fn check_terms(&self) -> Vec<Finding> {
-        let of_tiers = self.tiers.tiers.iter().flat_map(|tier| tier.limits.keys());
-        let of_overrides = self.tiers.overrides.iter().filter_map(|over| over.rule.as_ref());
+        let of_tiers = self.tiers.tiers().iter().flat_map(|tier| tier.limits.keys());
+        let of_overrides = self.tiers.overrides().iter().filter_map(|over| over.rule.as_ref());
         let names = || self.rules.iter().map(|rule| rule.name.as_str());
         let unknown =
             of_tiers.chain(of_overrides).filter(|name| !names().any(|known| known == name.as_str()));
@@ -71,7 +71,7 @@ impl Site {
 
     /// Conditions on tiers that there are not.
     fn check_tiers(&self) -> Vec<Finding> {
-        let names = || self.tiers.tiers.iter().map(|tier| tier.name.as_str());
+        let names = || self.tiers.tiers().iter().map(|tier| tier.name.as_str());
         let asked = self.rules.iter().flat_map(|rule| {
             let conditions = [Some(&rule.when), rule.exempt_when.as_ref()].into_iter().flatten();
             conditions.flat_map(tiers_of).map(|tier| (&rule.name, tier))
