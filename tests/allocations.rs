@@ -97,7 +97,7 @@ fn nor_does_a_refusal() {
     let bench = Bench::new();
     let mut claims = [bench.timed("key", Period::DAY)];
     bench.serve(&mut claims);
-    claims[0].quota = 0;
+    claims[0].ask.quota = 0;
     let refuse =
         || assert_eq!(bench.store.admit(&mut claims, Mode::Decide, bench.clock.now()), Ok(Verdict::Refused));
     assert_eq!(measure(refuse).count_total, 0);

@@ -21,12 +21,9 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     rows.extend(steady("(b)", false));
     rows.extend(steady("(c)", true));
-    rows.push((
-        "(d) exponential 2 s, half are read slowly".to_owned(),
-        "0.97–1.05",
-        stalling(Stall::Answers),
-    ));
-    rows.push(("(d) exponential 2 s, half are sent slowly".to_owned(), "≤ 1.20", stalling(Stall::Bodies)));
+    for (name, stall) in [("read", Stall::Answers), ("sent", Stall::Bodies)] {
+        rows.push((format!("(d) exponential 2 s, half are {name} slowly"), "0.97–1.05", stalling(stall)));
+    }
     rows
 }
 

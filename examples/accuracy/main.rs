@@ -8,8 +8,8 @@
 //!   load runs through one window, and the four after it are measured.
 //! - (c) As (b), but the tenth request of the run takes 600 s. It is charged like any other.
 //! - (d) As (b), but each request of every other client waits for its client for 30 s: for its body, before it runs, or
-//!   with its answer, after it has run. What waits for its body when the budget is spent still comes, and is more than
-//!   the budget: nobody knows of it whether it ever will, and so it may hold only a tenth of what is left.
+//!   with its answer, after it has run. What waits for its body when the budget is spent still comes on top of it, unless
+//!   enough was held for it: nobody knows of it whether it ever will.
 //!
 //! The spend is what the requests really took inside the window, kept by the simulator and not by the model that decides.
 //! The k-th request served takes the same time under each model.

@@ -1,73 +1,84 @@
-//! What happens to a request that a rule refuses.
+//! Answers: which of them a rule charges, and what it answers to a request that it refuses.
 
 use crate::config::json::Json;
-use crate::config::node::{Known, Node, sound};
 use crate::config::number::whole;
-use crate::config::report::Report;
-use crate::model::wording::TARGET;
-use crate::model::wording::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, TYPE_OF_NOTHING};
-use crate::model::{Action, Block};
-
-const ACTIONS: Known = Known { now: &["block", "rewrite"], later: &[] };
-const BLOCK: Known = Known { now: &["status", "message", "body", "content_type"], later: &[] };
+use crate::config::reader::Value;
+use crate::model::wording::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, STATUSES, TARGET, TYPE_OF_NOTHING};
+use crate::model::{Action, Block, StatusSet, Statuses};
 
 const ACTION: &str = "\"block\", {\"block\": {…}} or {\"rewrite\": \"/path\"}";
 
+/// The answers that `charge_when` says are charged.
+pub(crate) fn charge_when(value: &Value<'_>) -> Option<Statuses> {
+    value.object(|fields| fields.required("status", STATUSES, statuses))
+}
+
+fn statuses(value: &Value<'_>) -> Option<Statuses> {
+    value.one_or_many(STATUSES, status_set).map(Statuses)
+}
+
+fn status_set(value: &Value<'_>) -> Option<StatusSet> {
+    let set = match value.json() {
+        Json::Number(digits) => digits.parse().ok().map(StatusSet::Code),
+        Json::Text(text) => match text.strip_suffix("xx") {
+            Some(class) => class.parse().ok().map(StatusSet::Class),
+            None => text.parse().ok().map(StatusSet::Code),
+        },
+        _ => None,
+    };
+    set.filter(StatusSet::is_possible).or_else(|| value.wrong(format_args!("no status; expected {STATUSES}")))
+}
+
 /// The action that a value describes.
-pub(super) fn action(node: &Node<'_>, report: &mut Report) -> Option<Action> {
-    match node.json() {
+pub(crate) fn action(value: &Value<'_>) -> Option<Action> {
+    match value.json() {
         Json::Text(text) if text == "block" => Some(Action::default()),
-        Json::Object(_) => {
-            let fields = node.fields(&ACTIONS, report)?;
-            match (fields.optional("block"), fields.optional("rewrite")) {
-                (Some(node), None) => block(&node, report).map(Action::Block),
-                (None, Some(node)) => target(&node, report).map(Action::Rewrite),
-                (None, None) if fields.names().next().is_some() => None,
-                _ => node.wrong(format_args!("not one action; expected {ACTION}"), report),
-            }
-        }
-        _ => node.wrong(format_args!("no such action; expected {ACTION}"), report),
+        Json::Object(_) => value.object(|fields| match (fields.get("block"), fields.get("rewrite")) {
+            (Some(value), None) => block(&value).map(Action::Block),
+            (None, Some(value)) => target(&value).map(Action::Rewrite),
+            // What else stands there is reported with its name.
+            (None, None) if !fields.are_none() => None,
+            _ => value.wrong(format_args!("not one action; expected {ACTION}")),
+        }),
+        _ => value.wrong(format_args!("no such action; expected {ACTION}")),
     }
 }
 
-fn target(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    let path = node.text(TARGET, report)?;
+fn target(value: &Value<'_>) -> Option<String> {
+    let path = value.text(TARGET)?;
     match Action::can_rewrite_to(path) {
         true => Some(path.to_owned()),
-        false => node.wrong(format_args!("no such path; expected {TARGET}"), report),
+        false => value.wrong(format_args!("no such path; expected {TARGET}")),
     }
 }
 
-fn block(node: &Node<'_>, report: &mut Report) -> Option<Block> {
-    let fields = node.fields(&BLOCK, report)?;
-    let status = fields.optional("status").map(|node| status(&node, report));
-    let message = fields.optional("message").map(|node| node.text("a message", report).map(str::to_owned));
-    let body = fields.optional("body").map(|node| node.text("a text", report).map(str::to_owned));
-    let content_type = fields.optional("content_type").map(|node| content_type(&node, report));
-    if content_type.is_some() && body.is_none() {
-        return node.wrong(TYPE_OF_NOTHING, report);
-    }
-    if message.is_some() && body.is_some() {
-        return node.wrong(MESSAGE_UNSHOWN, report);
-    }
-    Some(Block {
-        status: sound(status)?,
-        message: sound(message)?,
-        body: sound(body)?,
-        content_type: sound(content_type)?,
+fn block(value: &Value<'_>) -> Option<Block> {
+    value.object(|fields| {
+        let status = fields.optional("status", status);
+        let message = fields.optional("message", |value| value.text("a message").map(str::to_owned));
+        let body = fields.optional("body", |value| value.text("a text").map(str::to_owned));
+        let content_type = fields.optional("content_type", content_type);
+        let block = Block { status: status?, message: message?, body: body?, content_type: content_type? };
+        if block.content_type.is_some() && block.body.is_none() {
+            return value.wrong(TYPE_OF_NOTHING);
+        }
+        if block.message.is_some() && block.body.is_some() {
+            return value.wrong(MESSAGE_UNSHOWN);
+        }
+        Some(block)
     })
 }
 
-fn status(node: &Node<'_>, report: &mut Report) -> Option<u16> {
-    let status = whole(node, STATUS, report)?;
+fn status(value: &Value<'_>) -> Option<u16> {
+    let status = whole(value, STATUS)?;
     let status = u16::try_from(status).ok().filter(|status| Block::can_have_status(*status));
-    status.or_else(|| node.wrong(format_args!("no status of a refusal; expected {STATUS}"), report))
+    status.or_else(|| value.wrong(format_args!("no status of a refusal; expected {STATUS}")))
 }
 
-fn content_type(node: &Node<'_>, report: &mut Report) -> Option<String> {
-    let text = node.text(CONTENT_TYPE, report)?;
+fn content_type(value: &Value<'_>) -> Option<String> {
+    let text = value.text(CONTENT_TYPE)?;
     match Block::can_have_type(text) {
         true => Some(text.to_owned()),
-        false => node.wrong(format_args!("no media type; expected {CONTENT_TYPE}"), report),
+        false => value.wrong(format_args!("no media type; expected {CONTENT_TYPE}")),
     }
 }

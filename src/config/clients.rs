@@ -1,106 +1,142 @@
-//! The keys about clients: who they are, and what they may spend.
+//! The keys that say how it is known who and where clients are.
 
-use crate::config::api_keys::{api_key_from, api_key_header, api_keys};
-use crate::config::identity::{country, identity, region};
-use crate::config::node::Node;
-use crate::config::overrides::overrides;
-use crate::config::report::Report;
-use crate::config::setting::{Setting, setting};
-use crate::config::tiers::{groups, tiers, users};
-use crate::model::{
-    ApiKey, Assignment, ClientPolicy, CountrySource, IdentityHeaders, KeyDigest, KeySource, Override, Tier,
-    Tiers,
-};
+use crate::config::headers::header_name;
+use crate::config::number::whole;
+use crate::config::reader::Value;
+use crate::model::wording::{PROXY, SOURCE, STRANGERS};
+use crate::model::{CountrySource, IdentityHeaders, KeySource, Network, Proxy};
 
-/// Where API keys are looked for.
-pub(super) const API_KEY_FROM: &str = "rate_limit_api_key_from";
+const NETWORK: &str = "an address or a range such as \"10.0.0.0/8\"";
+const PROXIES: &str = "a list of addresses, ranges such as \"10.0.0.0/8\", and \"unix\"";
+const HOPS: &str = "a whole number from 0 to 255";
+const BITS: &str = "whole bits from 1 to 128";
+const FORWARDED: &str = "the name of a header, such as \"X-Forwarded-For\"";
+const USER: &str = "the name of a header, such as \"X-Forwarded-User\"";
+const GROUPS: &str = "the name of a header, such as \"X-Forwarded-Groups\"";
+const COUNTRY: &str = "the name of a header, such as \"CF-IPCountry\"";
+const REGION: &str = "the name of a header, such as \"CF-Region-Code\"";
+const CITIES: &str = "the path of a database of cities such as \"GeoLite2-City.mmdb\"";
+const DATABASE: &str = "the path of a database such as \"GeoLite2-Country.mmdb\"";
+const SOURCES: &str = "a list of \"header:NAME\", \"query:NAME\", \"bearer\" and \"token\"";
+const API_KEY: &str = "the name of a header, such as \"X-Api-Key\"";
 
-const TWO_PLACES: &str =
-    "both rate_limit_api_key_from and rate_limit_api_key_header say where keys are; expected one of them";
-
-/// What one file says about clients.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ClientLayer {
-    identity: Setting<IdentityHeaders>,
-    api_key_from: Setting<Vec<KeySource>>,
-    country: Setting<CountrySource>,
-    region: Setting<CountrySource>,
-    tiers: Setting<Vec<Tier>>,
-    groups: Setting<Vec<(String, String)>>,
-    users: Setting<Vec<(String, Assignment)>>,
-    overrides: Setting<Vec<Override>>,
-    api_keys: Setting<Vec<(KeyDigest, ApiKey)>>,
+/// The proxies that `rate_limit_trusted_proxies` lists; an empty list trusts nobody.
+pub(crate) fn trusted_proxies(value: &Value<'_>) -> Option<Vec<Proxy>> {
+    value.list_if_any(PROXIES, proxy)
 }
 
-impl ClientLayer {
-    /// Reads a key; `false` if it is none of these.
-    pub(super) fn read_member(&mut self, key: &str, node: &Node<'_>, report: &mut Report) -> bool {
-        match key {
-            "rate_limit_identity" => self.identity = setting(node, identity, report),
-            "rate_limit_api_keys" => self.api_keys = setting(node, api_keys, report),
-            "rate_limit_api_key_header" => {
-                let said = setting(node, api_key_header, report);
-                self.look_for_api_keys(key, said, report);
-            }
-            API_KEY_FROM => {
-                let said = setting(node, api_key_from, report);
-                self.look_for_api_keys(key, said, report);
-            }
-            "rate_limit_country" => self.country = setting(node, country, report),
-            "rate_limit_region" => self.region = setting(node, region, report),
-            "rate_limit_tiers" => self.tiers = setting(node, tiers, report),
-            "rate_limit_groups" => self.groups = setting(node, groups, report),
-            "rate_limit_users" => self.users = setting(node, users, report),
-            "rate_limit_overrides" => self.overrides = setting(node, overrides, report),
-            _ => return false,
+fn proxy(value: &Value<'_>) -> Option<Proxy> {
+    let proxy: Proxy = match value.text(PROXY)?.parse() {
+        Ok(proxy) => proxy,
+        Err(fault) => return value.wrong(fault.words(PROXY)),
+    };
+    if proxy.has_strangers() {
+        value.suspect(STRANGERS);
+    }
+    Some(proxy)
+}
+
+/// How many proxies `rate_limit_trusted_hops` says that there are.
+pub(crate) fn trusted_hops(value: &Value<'_>) -> Option<u8> {
+    let hops = u8::try_from(whole(value, HOPS)?);
+    hops.ok().or_else(|| value.wrong(format_args!("not so many; expected {HOPS}")))
+}
+
+/// The header that `rate_limit_forwarded_header` names.
+pub(crate) fn forwarded_header(value: &Value<'_>) -> Option<String> {
+    header_name(value, FORWARDED)
+}
+
+/// The number of bits that `rate_limit_ipv6_prefix` is.
+pub(crate) fn ipv6_prefix(value: &Value<'_>) -> Option<u8> {
+    match u8::try_from(whole(value, BITS)?) {
+        Ok(bits @ 1..=128) => Some(bits),
+        _ => value.wrong(format_args!("not so many; expected {BITS}")),
+    }
+}
+
+/// A range of addresses.
+pub(crate) fn network(value: &Value<'_>) -> Option<Network> {
+    match value.text(NETWORK)?.parse() {
+        Ok(network) => Some(network),
+        Err(fault) => value.wrong(fault.words(NETWORK)),
+    }
+}
+
+/// The headers that `rate_limit_identity` names.
+pub(crate) fn identity(value: &Value<'_>) -> Option<IdentityHeaders> {
+    value.object(|fields| {
+        let user = fields.required("user", USER, |value| header_name(value, USER));
+        let groups = fields.optional("groups", |value| header_name(value, GROUPS));
+        Some(IdentityHeaders { user: user?, groups: groups? })
+    })
+}
+
+/// The source that `rate_limit_country` names.
+pub(crate) fn country(value: &Value<'_>) -> Option<CountrySource> {
+    source(value, COUNTRY)
+}
+
+/// The source that `rate_limit_region` names.
+pub(crate) fn region(value: &Value<'_>) -> Option<CountrySource> {
+    match source(value, REGION)? {
+        CountrySource::Database(countries) if !countries.tells_regions() => {
+            value.wrong(format_args!("a database that tells countries only; expected {CITIES}"))
         }
-        true
+        source => Some(source),
     }
+}
 
-    /// Whether it depends on a file beside the site's own.
-    pub(super) fn reads_others(&self) -> bool {
-        let is_file = |source: &Setting<_>| matches!(source.get(), Some(CountrySource::Database(_)));
-        is_file(&self.country) || is_file(&self.region)
+fn source(value: &Value<'_>, header: &str) -> Option<CountrySource> {
+    value.object(|fields| match (fields.get("header"), fields.get("database")) {
+        (Some(value), None) => header_name(&value, header).map(CountrySource::Header),
+        (None, Some(value)) => database(&value),
+        // What else stands there is reported with its name.
+        (None, None) if !fields.are_none() => None,
+        _ => value.wrong("not one source; expected {\"header\": name} or {\"database\": path}"),
+    })
+}
+
+/// The database at a path, which is relative to the file that names it.
+#[cfg(feature = "geo")]
+fn database(value: &Value<'_>) -> Option<CountrySource> {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use crate::geo::CountryDatabase;
+
+    let path = value.text(DATABASE)?;
+    let beside = Path::new(&*value.page().file).parent().unwrap_or(Path::new("")).join(path);
+    match CountryDatabase::open(beside) {
+        Ok(database) => Some(CountrySource::Database(Arc::new(database))),
+        Err(error) => value.wrong(format_args!("{error}; expected {DATABASE}")),
     }
+}
 
-    /// Takes where API keys are looked for, which two keys can say.
-    fn look_for_api_keys(&mut self, key: &str, said: Setting<Vec<KeySource>>, report: &mut Report) {
-        match (&self.api_key_from, &said) {
-            (Setting::Is(_), Setting::Is(_)) => report.wrong(key, None, TWO_PLACES),
-            (Setting::Is(_), _) => {}
-            _ => self.api_key_from = said,
+#[cfg(not(feature = "geo"))]
+fn database(value: &Value<'_>) -> Option<CountrySource> {
+    value.text(DATABASE)?;
+    value
+        .wrong("this program was built without databases of countries; expected the feature geo, or a header")
+}
+
+/// The header that `rate_limit_api_key_header` names: a list of one place, more shortly.
+pub(crate) fn api_key_header(value: &Value<'_>) -> Option<Vec<KeySource>> {
+    header_name(value, API_KEY).map(|name| vec![KeySource::of_header(&name)])
+}
+
+/// The places that `rate_limit_api_key_from` lists.
+pub(crate) fn api_key_from(value: &Value<'_>) -> Option<Vec<KeySource>> {
+    let sources = value.list(SOURCES, key_source)?;
+    match (1..sources.len()).find(|at| sources[..*at].contains(&sources[*at])) {
+        Some(at) => {
+            let fault = format_args!("{} stands before; expected each place once", sources[at]);
+            value.items()[at].wrong(fault)
         }
+        None => Some(sources),
     }
+}
 
-    /// What this layer and the one below it say together, key by key.
-    pub(super) fn or(self, below: Self) -> Self {
-        Self {
-            identity: self.identity.or(below.identity),
-            api_key_from: self.api_key_from.or(below.api_key_from),
-            country: self.country.or(below.country),
-            region: self.region.or(below.region),
-            tiers: self.tiers.or(below.tiers),
-            groups: self.groups.or(below.groups),
-            users: self.users.or(below.users),
-            overrides: self.overrides.or(below.overrides),
-            api_keys: self.api_keys.or(below.api_keys),
-        }
-    }
-
-    /// How it is known who clients are, and what they may spend; overrides stand in the order of the file.
-    pub(super) fn policy(self) -> (ClientPolicy, Tiers) {
-        let default = ClientPolicy::default();
-        let policy = ClientPolicy {
-            identity: self.identity.value(),
-            api_key_from: self.api_key_from.value().unwrap_or(default.api_key_from),
-            country: self.country.value(),
-            region: self.region.value(),
-        };
-        let overrides = self.overrides.value().unwrap_or_default();
-        let mut tiers = Tiers::new(self.tiers.value().unwrap_or_default(), overrides);
-        tiers.groups = self.groups.value().into_iter().flatten().collect();
-        tiers.users = self.users.value().into_iter().flatten().collect();
-        tiers.api_keys = self.api_keys.value().into_iter().flatten().collect();
-        (policy, tiers)
-    }
+fn key_source(value: &Value<'_>) -> Option<KeySource> {
+    value.text(SOURCE)?.parse().map_err(|fault| value.wrong::<()>(fault)).ok()
 }

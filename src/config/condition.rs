@@ -1,162 +1,110 @@
 //! Conditions of a site file.
 
-use crate::config::address::network;
+use crate::config::clients::network;
 use crate::config::json::Json;
-use crate::config::node::{Known, Node, complete, flag};
-use crate::config::report::Report;
+use crate::config::reader::Value;
 use crate::config::text::{Subject, text};
-use crate::model::wording::EXEMPTS_ALL;
-use crate::model::wording::METHOD;
-use crate::model::{Condition, Country, Method, Network, Region, Text, is_certain, is_credential};
+use crate::model::wording::{EXEMPTS_ALL, METHOD};
+use crate::model::{Condition, Country, Method, Region, Text, is_certain, is_credential};
 
-const FIELDS: Known = Known {
-    now: &[
-        "path",
-        "method",
-        "host",
-        "ip",
-        "header",
-        "cookie",
-        "query",
-        "user",
-        "group",
-        "tier",
-        "authenticated",
-        "country",
-        "region",
-        "all",
-        "any",
-        "not",
-    ],
-    later: &[],
-};
-
+const ADDRESSES: &str = "a list of addresses and ranges such as \"10.0.0.0/8\"";
 const CONDITIONS: &str = "a list of conditions";
 const COUNTRY: &str = "a country's code of two letters such as \"FR\", or a list of them";
 const REGION: &str = "a code such as \"US-CA\" (ISO 3166-2), or a list of them";
 const NAMED: &str = "an object of names, each with a text, or with true for present";
 
 /// The exemption that `rate_limit_exempt` describes.
-pub(super) fn exemption(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
-    let exempt = condition(node, report)?;
+pub(crate) fn exemption(value: &Value<'_>) -> Option<Condition> {
+    let exempt = condition(value)?;
     // Discreetly, for it may hold a token.
     for mistake in exempt.mistakes() {
         match mistake.is_wrong() {
-            true => node.wrong_discreetly(&mistake, report)?,
-            false => node.suspect_discreetly(&mistake, report),
+            true => value.wrong_discreetly(&mistake)?,
+            false => value.suspect_discreetly(&mistake),
         }
     }
     if is_certain(&exempt) {
-        node.suspect(EXEMPTS_ALL, report);
+        value.suspect(EXEMPTS_ALL);
     }
     Some(exempt)
 }
 
 /// The condition that an object describes: all its fields must hold.
-pub(super) fn condition(node: &Node<'_>, report: &mut Report) -> Option<Condition> {
-    let fields = node.fields(&FIELDS, report)?;
-    let names = FIELDS.now.iter().filter_map(|name| Some((*name, fields.optional(name)?)));
-    let parts = names.map(|(name, field)| part(name, &field, report)).collect();
-    let mut parts = complete(parts)?;
-    match parts.len() {
-        1 => parts.pop(),
-        _ => Some(Condition::All(parts)),
+pub(crate) fn condition(value: &Value<'_>) -> Option<Condition> {
+    value.object(|fields| {
+        let all = [
+            fields.optional("path", |value| text(Subject::Path, value).map(Condition::Path)),
+            fields.optional("method", methods),
+            fields.optional("host", |value| text(Subject::Host, value).map(Condition::Host)),
+            fields.optional("ip", |value| value.one_or_many(ADDRESSES, network).map(Condition::Ip)),
+            fields.optional("header", |value| named("header", value, Condition::Header)),
+            fields.optional("cookie", |value| named("cookie", value, Condition::Cookie)),
+            fields.optional("query", |value| named("query", value, Condition::Query)),
+            fields.optional("user", |value| text(Subject::Value, value).map(Condition::User)),
+            fields.optional("group", |value| text(Subject::Value, value).map(Condition::Group)),
+            fields.optional("tier", |value| text(Subject::Value, value).map(Condition::Tier)),
+            fields.optional("authenticated", |value| value.flag().map(Condition::Authenticated)),
+            fields.optional("country", |value| value.one_or_many(COUNTRY, country).map(Condition::Country)),
+            fields.optional("region", |value| value.one_or_many(REGION, region).map(Condition::Region)),
+            fields.optional("all", |value| value.list(CONDITIONS, condition).map(Condition::All)),
+            fields.optional("any", |value| value.list(CONDITIONS, condition).map(Condition::Any)),
+            fields.optional("not", |value| Some(Condition::Not(Box::new(condition(value)?)))),
+        ];
+        let parts: Option<Vec<_>> = all.into_iter().collect();
+        Some(conjoined(parts?.into_iter().flatten().collect()))
+    })
+}
+
+/// One condition of several that must all hold.
+fn conjoined(mut parts: Vec<Condition>) -> Condition {
+    match (parts.len(), parts.pop()) {
+        (1, Some(only)) => only,
+        (_, last) => {
+            parts.extend(last);
+            Condition::All(parts)
+        }
     }
 }
 
-fn part(name: &str, node: &Node<'_>, report: &mut Report) -> Option<Condition> {
-    match name {
-        "path" => text(Subject::Path, node, report).map(Condition::Path),
-        "host" => text(Subject::Host, node, report).map(Condition::Host),
-        "ip" => networks(node, report).map(Condition::Ip),
-        "header" => named("header", node, Condition::Header, report),
-        "cookie" => named("cookie", node, Condition::Cookie, report),
-        "query" => named("query", node, Condition::Query, report),
-        "user" => text(Subject::Value, node, report).map(Condition::User),
-        "group" => text(Subject::Value, node, report).map(Condition::Group),
-        "tier" => text(Subject::Value, node, report).map(Condition::Tier),
-        "authenticated" => flag(node, report).map(Condition::Authenticated),
-        "country" => codes(node, COUNTRY, country, report).map(Condition::Country),
-        "region" => codes(node, REGION, region, report).map(Condition::Region),
-        "method" => methods(node, report).map(Condition::Method),
-        "all" => conditions(node, report).map(Condition::All),
-        "any" => conditions(node, report).map(Condition::Any),
-        _ => Some(Condition::Not(Box::new(condition(node, report)?))),
-    }
-}
-
-fn conditions(node: &Node<'_>, report: &mut Report) -> Option<Vec<Condition>> {
-    let items = node.items(CONDITIONS, report)?;
-    complete(items.iter().map(|item| condition(item, report)).collect())
-}
-
-fn methods(node: &Node<'_>, report: &mut Report) -> Option<Vec<Method>> {
-    let Json::List(_) = node.json() else {
-        return Some(vec![method(node, report)?]);
+fn methods(value: &Value<'_>) -> Option<Condition> {
+    let method = |value: &Value<'_>| {
+        let method = Method::new(value.text(METHOD)?);
+        method.or_else(|| value.wrong(format_args!("no method; expected {METHOD}")))
     };
-    let items = node.items(METHOD, report)?;
-    complete(items.iter().map(|item| method(item, report)).collect())
+    value.one_or_many(METHOD, method).map(Condition::Method)
 }
 
-fn method(node: &Node<'_>, report: &mut Report) -> Option<Method> {
-    let method = Method::new(node.text(METHOD, report)?);
-    method.or_else(|| node.wrong(format_args!("no method; expected {METHOD}"), report))
+fn region(value: &Value<'_>) -> Option<Region> {
+    let region = Region::new(value.text(REGION)?);
+    region.or_else(|| value.wrong(format_args!("no region; expected {REGION}")))
 }
 
-/// A code, or a list of them.
-fn codes<T>(
-    node: &Node<'_>,
-    expected: &str,
-    code: fn(&Node<'_>, &mut Report) -> Option<T>,
-    report: &mut Report,
-) -> Option<Vec<T>> {
-    let Json::List(_) = node.json() else {
-        return Some(vec![code(node, report)?]);
-    };
-    let items = node.items(expected, report)?;
-    complete(items.iter().map(|item| code(item, report)).collect())
-}
-
-fn region(node: &Node<'_>, report: &mut Report) -> Option<Region> {
-    let region = Region::new(node.text(REGION, report)?);
-    region.or_else(|| node.wrong(format_args!("no region; expected {REGION}"), report))
-}
-
-fn country(node: &Node<'_>, report: &mut Report) -> Option<Country> {
-    let country = Country::new(node.text(COUNTRY, report)?);
-    country.or_else(|| node.wrong(format_args!("no country; expected {COUNTRY}"), report))
-}
-
-/// Ranges of addresses: one, or a list of them.
-fn networks(node: &Node<'_>, report: &mut Report) -> Option<Vec<Network>> {
-    let Json::List(_) = node.json() else {
-        return Some(vec![network(node, report)?]);
-    };
-    let items = node.items("a list of addresses and ranges such as \"10.0.0.0/8\"", report)?;
-    complete(items.iter().map(|item| network(item, report)).collect())
+fn country(value: &Value<'_>) -> Option<Country> {
+    let country = Country::new(value.text(COUNTRY)?);
+    country.or_else(|| value.wrong(format_args!("no country; expected {COUNTRY}")))
 }
 
 /// A condition for each name of an object; all must hold.
 fn named(
     kind: &str,
-    node: &Node<'_>,
+    value: &Value<'_>,
     condition: impl Fn(String, Option<Text>) -> Condition,
-    report: &mut Report,
 ) -> Option<Condition> {
-    if !matches!(node.json(), Json::Object(_)) {
+    match value.json() {
+        Json::Object(members) if members.is_empty() => {
+            return value.wrong(format_args!("an empty object; expected {NAMED}"));
+        }
+        Json::Object(_) => {}
         // It may be a whole header, such as one that holds a token.
-        return node.wrong_discreetly(format_args!("no object; expected {NAMED}"), report);
+        _ => return value.wrong_discreetly(format_args!("no object; expected {NAMED}")),
     }
-    let members = node.named(NAMED, report)?;
-    let mut parts = Vec::with_capacity(members.len());
-    for (name, value) in members {
-        let value = if is_credential(kind, name) { value.secret() } else { value };
+    let parts = value.members(NAMED, |name, value| {
+        let value = if is_credential(kind, name) { value.clone().secret() } else { value.clone() };
         let wanted = match value.json() {
-            Json::Bool(true) => Some(None),
-            _ => text(Subject::Value, &value, report).map(Some),
+            Json::Bool(true) => None,
+            _ => Some(text(Subject::Value, &value)?),
         };
-        parts.push(wanted.map(|wanted| condition(name.to_owned(), wanted)));
-    }
-    let mut parts = complete(parts)?;
-    if parts.len() == 1 { parts.pop() } else { Some(Condition::All(parts)) }
+        Some(condition(name.to_owned(), wanted))
+    });
+    parts.map(conjoined)
 }

@@ -1,16 +1,18 @@
-//! Configurations: what all layers say together, and who said it.
+//! Configurations: what all layers say together, and who said it; and the files that they are read from again and again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::environment::Environment;
-use crate::config::hosts_asked::suspect_hosts;
-use crate::config::layer::{Layer, Scope};
-use crate::config::options::Options;
-use crate::config::origin::{Entry, Origin};
+use crate::config::bench::Bench;
+use crate::config::disk::{Remembered, text, unreadable};
+use crate::config::entry::{Entry, Origin};
+use crate::config::keys::{DEFAULT_SITE, ON_ERROR, SITE_HEADER, STORE, Scope};
 use crate::config::problem::{Errors, Problem};
+use crate::config::references::{site_of, suspect_hosts};
 use crate::config::report::Report;
-use crate::config::{ANY_HOST, Loaded, SITE_FILE, read_file};
+use crate::config::said::Said;
+use crate::config::standing::Past;
+use crate::config::{ANY_HOST, Environment, Loaded, Options, SITE_FILE};
 use crate::store::StoreUri;
 
 /// What all layers of a configuration say together, and who said it.
@@ -35,9 +37,16 @@ impl Configuration {
     ///
     /// All that is wrong with the file or the environment.
     pub fn of_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let mut report = options.report();
-        let layer = read_file(path.as_ref(), &mut report);
-        Self::of_layer(layer, &options.environment, report)
+        let (report, path) = (options.report(), path.as_ref());
+        let page = report.page(path.display().to_string());
+        let said = match text(path) {
+            Ok(text) => Said::read(&text, Scope::Site, &page),
+            Err(error) => {
+                page.wrong_file(unreadable(&error));
+                Said::default()
+            }
+        };
+        Self::of_one(said, options, report)
     }
 
     /// Reads the text of a site file whose site answers for every host; messages call it `site_config.json`.
@@ -46,10 +55,24 @@ impl Configuration {
     ///
     /// All that is wrong with the text or the environment.
     pub fn of_text(text: &str, options: &Options) -> Result<Self, Errors> {
-        let mut report = options.report();
-        report.begin(SITE_FILE);
-        let layer = Layer::read(text, Scope::Site, &mut report);
-        Self::of_layer(layer, &options.environment, report)
+        let report = options.report();
+        let said = Said::read(text, Scope::Site, &report.page(SITE_FILE));
+        Self::of_one(said, options, report)
+    }
+
+    /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
+    ///
+    /// All or nothing; [`Files`] are for those who want to go on without a site whose own file is wrong.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the files or the environment.
+    pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
+        let read = Files::of_dir(dir, options).read()?;
+        match read.errors() {
+            None => Ok(read),
+            Some(errors) => Err(errors),
+        }
     }
 
     /// All that is wrong with sites, and what is named and not there; `None` if everything is right.
@@ -59,48 +82,129 @@ impl Configuration {
         (!errors.problems().is_empty()).then_some(errors)
     }
 
-    fn of_layer(layer: Layer, environment: &Environment, mut report: Report) -> Result<Self, Errors> {
-        let none = Layer::default();
-        let layer = environment.layer.clone().or(layer);
-        let sites = vec![(ANY_HOST.to_owned(), layer.entries(&none).into())];
-        let file = Arc::clone(&layer.file);
-        let fallback = layer.site(ANY_HOST, &none, &mut report);
-        report.begin(&file);
-        suspect_hosts(&fallback, &fallback.names_of_hosts(), &mut report);
-        let (store, process) = process(&none, environment, &mut report);
+    fn of_one(said: Said, options: &Options, report: Report) -> Result<Self, Errors> {
+        let none = Said::default();
+        let said = options.environment.said.clone().or(said);
+        let sites = vec![(ANY_HOST.to_owned(), said.entries_of_site(&none).into())];
+        let file = Arc::clone(&said.file);
+        let fallback = site_of(said, &none, ANY_HOST, options, &report);
+        let (exempt, names) = (fallback.exempt.as_ref(), fallback.names_of_hosts());
+        suspect_hosts(&fallback.rules, exempt, &names, &report.page(file));
+        let (store, process) = process(&none, &options.environment, &report);
         let warnings = report.close()?;
         let loaded = Loaded { warnings, ..Loaded::of_site(fallback) };
         Ok(Self { loaded, store, process, sites, unmet: Vec::new() })
     }
 }
 
+/// The files of a configuration, which may be read as often as they may have changed.
+///
+/// Unlike [`Configuration::of_dir`], one site's mistake stays that site's: a site whose own file is wrong keeps its last
+/// rules, or has none where it was wrong from the beginning, and the others go on. Of a directory, only those files are read
+/// that may have changed since the last time; the others are asked for their size, times and place on the disk.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::{Files, Meanwhile, Options};
+///
+/// # let dir = std::env::temp_dir().join(format!("timebudget-files-{}", std::process::id()));
+/// # for site in ["a.example", "b.example"] { std::fs::create_dir_all(dir.join(site))?; }
+/// std::fs::write(dir.join("common_site_config.json"), r#"{ "rate_limit": "60s per hour" }"#)?;
+/// std::fs::write(dir.join("a.example/site_config.json"), "{}")?;
+/// std::fs::write(dir.join("b.example/site_config.json"), "{ what?")?;
+///
+/// let mut files = Files::of_dir(&dir, &Options::default());
+/// let read = files.read()?;
+/// let [wrong] = &read.loaded.wrong[..] else { panic!("one is wrong") };
+/// assert_eq!((wrong.site.as_str(), wrong.meanwhile), ("b.example", Meanwhile::Refused));
+///
+/// std::fs::write(dir.join("b.example/site_config.json"), "{}")?;
+/// assert!(files.read()?.loaded.wrong.is_empty());
+/// # std::fs::remove_dir_all(dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Files {
+    place: Place,
+    options: Options,
+    remembered: Remembered,
+    past: Past,
+}
+
+#[derive(Debug)]
+enum Place {
+    Text(String),
+    File(PathBuf),
+    Directory(PathBuf),
+}
+
+impl Files {
+    /// A single site file, whose site answers for every host.
+    pub fn of_file(path: impl AsRef<Path>, options: &Options) -> Self {
+        Self::at(Place::File(path.as_ref().to_owned()), options)
+    }
+
+    /// A directory in bench's layout; see [`load_dir`](crate::config::load_dir).
+    pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Self {
+        Self::at(Place::Directory(dir.as_ref().to_owned()), options)
+    }
+
+    /// The text of a site file whose site answers for every host, where a file or a directory could be; it never changes.
+    pub fn of_text(text: impl Into<String>, options: &Options) -> Self {
+        Self::at(Place::Text(text.into()), options)
+    }
+
+    /// The configuration as it is now.
+    ///
+    /// What is wrong with sites is in [`Loaded::wrong`](crate::config::Loaded::wrong). It is taken for granted that what
+    /// this returns is put in force: a site that is wrong the next time keeps the rules that it has here.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the environment, with the common file, which concerns all sites, or with a single file; and
+    /// with that, all that is wrong with sites. Also that the directory cannot be read.
+    pub fn read(&mut self) -> Result<Configuration, Errors> {
+        let Self { place, options, remembered, past } = self;
+        match place {
+            Place::Text(text) => Configuration::of_text(text, options),
+            Place::File(path) => {
+                remembered.reads += 1;
+                Configuration::of_file(path, options)
+            }
+            Place::Directory(dir) => Bench::new(dir, options).read(remembered, past),
+        }
+    }
+
+    /// How many files have been read so far, those without an error and those with.
+    pub fn reads(&self) -> u64 {
+        self.remembered.reads
+    }
+
+    fn at(place: Place, options: &Options) -> Self {
+        Self { place, options: options.clone(), remembered: Remembered::default(), past: Past::default() }
+    }
+}
+
 /// Where accounts are kept, and all that holds whatever the site.
-pub(super) fn process(
-    common: &Layer,
-    environment: &Environment,
-    report: &mut Report,
-) -> (StoreUri, Vec<Entry>) {
-    let (store, origin) = store(common, environment);
-    let mut entries = vec![environment.layer.enabled_entry(), Entry::new("rate_limit_store", &store, origin)];
-    entries.extend(common.common_entries());
+pub(crate) fn process(common: &Said, environment: &Environment, report: &Report) -> (StoreUri, Vec<Entry>) {
+    let named = environment.store.clone().or_else(|| common.keys.store.get().cloned());
+    let (store, origin) = named.unwrap_or_else(|| (StoreUri::default(), Origin::Default));
+    let mut entries = vec![environment.said.enabled_entry(), Entry::new(STORE, &store, origin)];
+    entries.extend([DEFAULT_SITE, ON_ERROR, SITE_HEADER].into_iter().filter_map(|key| common.entry(key)));
     let Some(prefix) = &environment.key_prefix else { return (store, entries) };
-    let origin = Origin::Environment("RATELIMIT_KEY_PREFIX");
     let is_own = matches!(environment.store, Some((_, Origin::Argument(_)))) && store.has_prefix();
     match store.is_shared() {
         true if is_own => (store, entries),
         true => {
+            let origin = Origin::Environment("RATELIMIT_KEY_PREFIX");
             entries.push(Entry::new("rate_limit_store.prefix", format_args!("\"{prefix}\""), origin));
             (store.with_prefix(prefix), entries)
         }
         false => {
-            report.begin("environment");
-            report.suspect("RATELIMIT_KEY_PREFIX", None, "means nothing to a store that is not shared");
+            let fault = "means nothing to a store that is not shared";
+            report.page("environment").suspect("RATELIMIT_KEY_PREFIX", None, fault);
             (store, entries)
         }
     }
-}
-
-pub(super) fn store(common: &Layer, environment: &Environment) -> (StoreUri, Origin) {
-    let named = environment.store.clone().or_else(|| common.store());
-    named.unwrap_or_else(|| (StoreUri::default(), Origin::Default))
 }

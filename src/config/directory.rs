@@ -6,33 +6,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::ANY_HOST;
-use crate::config::disk::{Entry, directories, resolved};
-use crate::config::layer::Scope;
-use crate::config::on_error::{Meanwhile, WrongSite};
-use crate::config::problem::{Errors, Problem};
-use crate::config::remembered::{Reading, Remembered};
+use crate::config::disk::{Entry, Reading, Remembered, directories, resolved};
+use crate::config::keys::Scope;
+use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
 use crate::config::report::Report;
-
-use crate::model::Host;
-use crate::model::quoted;
+use crate::model::{Host, quoted};
 
 /// The name of the file below all sites.
-pub(super) const COMMON: &str = "common_site_config.json";
+pub(crate) const COMMON: &str = "common_site_config.json";
 
 /// The name of a site's file in its directory.
 const SITE: &str = "site_config.json";
 
 /// A directory with the file of a site, as it was found.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The site's name: that of its directory, in the one form of hosts if it is one.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// As the directory is called.
-    pub(super) directory: String,
+    pub(crate) directory: String,
     /// The names of links to the directory, sorted.
-    pub(super) links: Vec<String>,
+    pub(crate) links: Vec<String>,
     /// The file, as messages name it.
-    pub(super) file: String,
-    pub(super) reading: Arc<Reading>,
+    pub(crate) file: String,
+    pub(crate) reading: Arc<Reading>,
 }
 
 /// A directory, or what several links lead to.
@@ -42,11 +38,10 @@ struct Place {
 }
 
 /// The sites of a directory, by name; and those that cannot be, for another has their name.
-///
-pub(super) fn sites(
+pub(crate) fn sites(
     dir: &Path,
     remembered: &mut Remembered,
-    report: &mut Report,
+    report: &Report,
 ) -> io::Result<(Vec<Found>, Vec<WrongSite>)> {
     let mut found: Vec<_> =
         places(dir)?.into_iter().filter_map(|place| Found::of(place, remembered, report)).collect();
@@ -60,7 +55,7 @@ pub(super) fn sites(
 }
 
 impl Found {
-    fn of(place: Place, remembered: &mut Remembered, report: &mut Report) -> Option<Self> {
+    fn of(place: Place, remembered: &mut Remembered, report: &Report) -> Option<Self> {
         let path = place.entry.path.join(SITE);
         let reading = remembered.reading(&path, Scope::Site, report)?;
         let Place { entry: Entry { name: directory, .. }, links } = place;
@@ -74,14 +69,14 @@ impl Found {
             true => "hosts without a site are called so; expected another name of the directory".to_owned(),
             false => format!("another directory is the site {}; expected one for each host", self.name),
         };
-        let own = Problem::at(&self.file, "", Some(quoted(&self.directory)), fault);
+        let own = Problem::new(&self.file, "", Some(quoted(&self.directory)), fault);
         let errors = self.reading.findings.errors.iter().cloned().chain([own]).collect();
         WrongSite { site: self.directory, meanwhile: Meanwhile::Refused, errors: Errors(errors) }
     }
 }
 
 /// What a site is called whose directory, or another text, has this name.
-pub(super) fn site_name(text: &str) -> String {
+pub(crate) fn site_name(text: &str) -> String {
     Host::parse(text).map_or_else(|_| text.to_lowercase(), |host| host.to_string())
 }
 

@@ -1,11 +1,18 @@
-//! The file system: the only part of configuration that touches it.
+//! The file system, and what was read of it: a file that has not changed is not read again.
 
+use std::collections::HashMap;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, ErrorKind};
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use crate::clock;
+use crate::config::keys::Scope;
+use crate::config::report::{Findings, Page, Report};
+use crate::config::said::Said;
+use crate::model::Zone;
 
 /// The largest site file that is read, in bytes: whoever may write one site's file is not to fill the memory of all.
 const LARGEST: u64 = 16 << 20;
@@ -16,9 +23,82 @@ const STEP_NANOS: i128 = 50_000_000;
 /// The same where a file system counts in whole seconds, or in two.
 const COARSE_STEP_NANOS: i128 = 3_000_000_000;
 
+/// The layers that files were when they were last read.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    /// Those of the round before that have not been asked for in this one.
+    before: HashMap<PathBuf, (Stamp, Arc<Reading>)>,
+    /// Those of this round.
+    now: HashMap<PathBuf, (Stamp, Arc<Reading>)>,
+    /// How many files have been read.
+    pub(crate) reads: u64,
+}
+
+/// A file as it was read. As long as it is the same one, the file has not changed.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) said: Said,
+    pub(crate) findings: Findings,
+}
+
+impl Remembered {
+    /// Begins to look at all files anew. What is not asked for until the next round is forgotten.
+    pub(crate) fn begin_round(&mut self) {
+        self.before = mem::take(&mut self.now);
+    }
+
+    /// What a file says, which is read if it may have changed. `None` if there is no such file.
+    pub(crate) fn reading(&mut self, path: &Path, scope: Scope, report: &Report) -> Option<Arc<Reading>> {
+        let page = report.page(path.display().to_string());
+        let stamp = match stamp_if_any(path) {
+            Ok(stamp) => stamp?,
+            Err(error) => return Some(Arc::new(Reading::failed(&error, &page))),
+        };
+        let known = self.before.remove(path).filter(|(before, _)| *before == stamp);
+        let same = known.map(|(_, reading)| reading).filter(|reading| reading.holds(&stamp, report));
+        let reading = match same {
+            Some(reading) => reading,
+            None => Arc::new(self.read(path, scope, &page)?),
+        };
+        self.now.insert(path.to_owned(), (stamp, Arc::clone(&reading)));
+        Some(reading)
+    }
+
+    fn read(&mut self, path: &Path, scope: Scope, page: &Page<'_>) -> Option<Reading> {
+        self.reads += 1;
+        match text(path) {
+            Ok(text) => {
+                let (said, findings) = page.report.apart(|| Said::read(&text, scope, page));
+                Some(Reading { said, findings })
+            }
+            // It was there a moment ago.
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => Some(Reading::failed(&error, page)),
+        }
+    }
+}
+
+impl Reading {
+    /// What is left of a file that is there and cannot be read.
+    fn failed(error: &io::Error, page: &Page<'_>) -> Self {
+        let ((), findings) = page.report.apart(|| page.wrong_file(unreadable(error)));
+        Self { said: Said::flawed(), findings }
+    }
+
+    /// Whether the file would say the same if it were read again, since it has the same stamp.
+    ///
+    /// What was wrong may be right by now, as a time zone that the machine has learned. What lies in other files, such as
+    /// the changes of a zone's clock or a database of countries, may be newer.
+    fn holds(&self, stamp: &Stamp, report: &Report) -> bool {
+        let is_settled = !stamp.is_fresh && self.findings.errors.is_empty() && !self.said.reads_others();
+        let is_in_zone = |zone: &Arc<Zone>| report.zone(zone.name()).is_ok_and(|now| now == *zone);
+        is_settled && self.said.keys.zone.get().is_none_or(is_in_zone)
+    }
+}
+
 /// What tells one state of a file from another, without a look into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+struct Stamp {
     length: u64,
     /// Nanoseconds since 1970.
     modified: i128,
@@ -28,11 +108,11 @@ pub(super) struct Stamp {
     #[cfg(unix)]
     changed: i128,
     /// Whether a later change may bear the same stamp.
-    pub(super) is_fresh: bool,
+    is_fresh: bool,
 }
 
 /// The text of a file.
-pub(super) fn text(path: &Path) -> io::Result<String> {
+pub(crate) fn text(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
@@ -40,12 +120,12 @@ pub(super) fn text(path: &Path) -> io::Result<String> {
 ///
 /// What is no file, and would never end or wait for somebody who writes, is an error, and so is a link to no file: rules that
 /// were meant to be there are not to be taken for none.
-pub(super) fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
+fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
             Err(io::Error::other("a link to a file that there is not"))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
         Ok(of) if of.is_file() && of.len() > LARGEST => Err(io::Error::other("larger than 16 MiB")),
         Ok(of) if !of.is_file() && !of.is_dir() => Err(io::Error::other("no regular file")),
@@ -54,17 +134,17 @@ pub(super) fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
 }
 
 /// A directory below a directory.
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) path: PathBuf,
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
     /// What it is a link to, if it is one.
-    pub(super) target: Option<PathBuf>,
+    pub(crate) target: Option<PathBuf>,
 }
 
 /// The directories in a directory, links to directories included, sorted by name.
 ///
 /// A name that is no Unicode comes in a form that is no host's name, so that no request can ask for it.
-pub(super) fn directories(dir: &Path) -> io::Result<Vec<Entry>> {
+pub(crate) fn directories(dir: &Path) -> io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -80,7 +160,7 @@ pub(super) fn directories(dir: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// A path without links; the path itself where that cannot be found out.
-pub(super) fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
@@ -119,6 +199,6 @@ fn is_fresh(changed: i128) -> bool {
 }
 
 /// The fault of a file that is there but cannot be read.
-pub(super) fn unreadable(error: &io::Error) -> String {
+pub(crate) fn unreadable(error: &io::Error) -> String {
     format!("cannot be read: {error}")
 }

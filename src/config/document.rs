@@ -9,13 +9,13 @@ use std::borrow::Cow;
 use serde_json::Error;
 use serde_json::value::RawValue;
 
-use crate::config::members::Members;
+use crate::config::json::Members;
 
 /// The words that Python writes, each with a number of the same length.
 const WORDS: [(&str, &str); 3] = [("NaN", "0.0"), ("Infinity", "0.000000"), ("-Infinity", "-0.000000")];
 
 /// The text of a file.
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     written: &'a str,
     /// The same as JSON: every character of it stands where it stood.
     json: Cow<'a, str>,
@@ -23,13 +23,13 @@ pub(super) struct Document<'a> {
 
 /// A value of a document, of which nothing but the syntax is known.
 #[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
-    pub(super) raw: &'a RawValue,
+pub(crate) struct Unread<'a> {
+    pub(crate) raw: &'a RawValue,
     document: &'a Document<'a>,
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(written: &'a str) -> Self {
+    pub(crate) fn new(written: &'a str) -> Self {
         Self { written, json: as_json(written) }
     }
 
@@ -40,7 +40,7 @@ impl<'a> Document<'a> {
     /// # Errors
     ///
     /// The first error of syntax, with its line and column.
-    pub(super) fn members(&'a self) -> Result<Option<Vec<(String, Value<'a>)>>, Error> {
+    pub(crate) fn members(&'a self) -> Result<Option<Vec<(String, Unread<'a>)>>, Error> {
         let whole: &RawValue = serde_json::from_str(&self.json)?;
         if !whole.get().starts_with('{') {
             return Ok(None);
@@ -49,19 +49,19 @@ impl<'a> Document<'a> {
         Ok(Some(members.into_iter().map(|(name, raw)| (name, self.value(raw))).collect()))
     }
 
-    const fn value(&'a self, raw: &'a RawValue) -> Value<'a> {
-        Value { raw, document: self }
+    const fn value(&'a self, raw: &'a RawValue) -> Unread<'a> {
+        Unread { raw, document: self }
     }
 }
 
-impl<'a> Value<'a> {
+impl<'a> Unread<'a> {
     /// A value inside of this one.
-    pub(super) const fn part(self, raw: &'a RawValue) -> Self {
+    pub(crate) const fn part(self, raw: &'a RawValue) -> Self {
         self.document.value(raw)
     }
 
     /// The value as it was written.
-    pub(super) fn written(self) -> &'a str {
+    pub(crate) fn written(self) -> &'a str {
         let json = self.raw.get();
         // It is a part of the document's text, and stands in the other text where it stands in this one.
         let start = (json.as_ptr() as usize).checked_sub(self.document.json.as_ptr() as usize);

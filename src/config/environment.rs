@@ -2,16 +2,14 @@
 
 use std::ffi::OsString;
 
+use crate::config::entry::{Entry, Origin};
 use crate::config::json::Json;
-use crate::config::layer::Layer;
-use crate::config::node::{Node, listed};
-use crate::config::origin::Origin;
-use crate::config::problem::Problem;
-use crate::config::rate_limit;
-use crate::config::report::Report;
-use crate::config::setting::Setting;
-use crate::model::nearest;
-use crate::model::{excerpt, quoted};
+use crate::config::keys::Setting;
+use crate::config::limits::rate_limit;
+use crate::config::reader::{Value, listed};
+use crate::config::report::{Findings, Page, Report};
+use crate::config::said::Said;
+use crate::model::{excerpt, nearest, quoted};
 use crate::store::StoreUri;
 use crate::store::uri::{PREFIX_EXPECTED, is_prefix};
 
@@ -57,12 +55,12 @@ const FLAG: &str = "true, false, 1 or 0";
 /// [`Configuration`](crate::config::Configuration) is read.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    pub(super) layer: Layer,
-    pub(super) store: Option<(StoreUri, Origin)>,
+    pub(crate) said: Said,
+    pub(crate) store: Option<(StoreUri, Origin)>,
     /// What the keys of a store begin with that is shared.
-    pub(super) key_prefix: Option<String>,
-    pub(super) errors: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
+    pub(crate) key_prefix: Option<String>,
+    /// What is wrong with it, or suspect.
+    pub(crate) found: Findings,
 }
 
 impl Environment {
@@ -93,15 +91,15 @@ impl Environment {
         let mut ours: Vec<(String, OsString)> = ours.collect();
         ours.sort_unstable();
         let mut environment = Self::default();
-        let mut report = Report::default();
-        report.begin("environment");
+        let report = Report::default();
+        let page = report.page("environment");
         for (name, value) in ours {
             match value.to_str() {
-                Some(value) => environment.set(&name, value, &mut report),
-                None => report.wrong(&excerpt(&name), None, "no Unicode; expected a text"),
+                Some(value) => environment.set(&name, value, &page),
+                None => page.wrong(&excerpt(&name), None, "no Unicode; expected a text"),
             }
         }
-        (environment.errors, environment.warnings) = report.into_problems();
+        environment.found = report.take();
         environment
     }
 
@@ -116,28 +114,28 @@ impl Environment {
         self
     }
 
-    fn set(&mut self, name: &str, value: &str, report: &mut Report) {
+    fn set(&mut self, name: &str, value: &str, page: &Page<'_>) {
         match name {
-            DEFAULT => self.set_default(value, report),
-            ENABLED => self.layer.enabled = flag(name, value, report),
-            HEADERS_ENABLED => self.layer.headers_enabled = flag(name, value, report),
+            DEFAULT => self.set_default(value, page),
+            ENABLED => self.said.enabled = flag(name, value, page),
+            HEADERS_ENABLED => self.said.headers_enabled = flag(name, value, page),
             KEY_PREFIX if is_prefix(value) => self.key_prefix = Some(value.to_owned()),
             KEY_PREFIX => {
-                report.wrong(name, Some(quoted(value)), format_args!("expected {PREFIX_EXPECTED}"));
+                page.wrong(name, Some(quoted(value)), format_args!("expected {PREFIX_EXPECTED}"));
             }
             STORAGE_URI => match StoreUri::parse(value) {
                 Ok(uri) => self.store = Some((uri, Origin::Environment(STORAGE_URI))),
-                Err(error) => report.wrong(name, None, error),
+                Err(error) => page.wrong(name, None, error),
             },
-            _ => unknown(name, report),
+            _ => unknown(name, page),
         }
     }
 
-    fn set_default(&mut self, value: &str, report: &mut Report) {
+    fn set_default(&mut self, value: &str, page: &Page<'_>) {
         let json = Json::Text(value.to_owned());
-        if let Some(rules) = rate_limit::rules(&Node::top(DEFAULT, &json), report) {
-            self.layer.budget = Setting::Is(rules);
-            self.layer.said.push("rate_limit", &json, Origin::Environment(DEFAULT));
+        if let Some(rules) = rate_limit(&Value::top(page.clone(), DEFAULT, &json)) {
+            self.said.keys.budget = Setting::Is(rules);
+            self.said.entries.push(Entry::said("rate_limit", &json, Origin::Environment(DEFAULT)));
         }
     }
 }
@@ -149,27 +147,27 @@ fn of_ours(name: &OsString) -> Option<String> {
     (name.starts_with(PREFIX) && !is_service).then(|| name.into_owned())
 }
 
-fn flag(name: &str, value: &str, report: &mut Report) -> Setting<bool> {
+fn flag(name: &str, value: &str, page: &Page<'_>) -> Setting<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Setting::Is(true),
         "false" | "0" => Setting::Is(false),
         _ => {
             let fault = format_args!("neither true nor false; expected {FLAG}");
-            report.wrong(name, Some(quoted(value)), fault);
+            page.wrong(name, Some(quoted(value)), fault);
             Setting::Unsaid
         }
     }
 }
 
 /// Says of a name what it means instead, or that it means nothing. The value may be a secret, and is not shown.
-fn unknown(name: &str, report: &mut Report) {
+fn unknown(name: &str, page: &Page<'_>) {
     if let Some((_, instead)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
         let fault = format_args!("is Flask-Limiter's and not read here; its like is {instead}");
-        return report.suspect(name, None, fault);
+        return page.suspect(name, None, fault);
     }
     let fault = match nearest(name, NAMES) {
         Some(meant) => format!("no such name; did you mean {meant}?"),
         None => format!("no such name; expected {}", listed(&NAMES)),
     };
-    report.wrong(&excerpt(name), None, fault);
+    page.wrong(&excerpt(name), None, fault);
 }

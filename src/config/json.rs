@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::config::document::Value;
-use crate::config::members::Members;
+use crate::config::document::Unread;
 use crate::model::excerpt;
 
 /// Lists and objects of a configuration nest at most so deep; nothing of ours needs more than a few levels.
@@ -14,7 +14,7 @@ const MAX_DEPTH: u32 = 32;
 
 /// A JSON value as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Json<'a> {
+pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
     /// The number's own text, for no float holds every number; also what Python writes of a float that is none.
@@ -26,7 +26,7 @@ pub(super) enum Json<'a> {
 
 /// Why a value of sound syntax cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     /// A text with half of a surrogate pair in it, or the like.
     NotUnicode,
     TooDeep,
@@ -38,14 +38,14 @@ impl<'a> Json<'a> {
     /// # Errors
     ///
     /// [`Unreadable`] if a text in it is no Unicode, or if it nests deeper than 32 levels.
-    pub(super) fn read(value: Value<'a>) -> Result<Self, Unreadable> {
+    pub(crate) fn read(value: Unread<'a>) -> Result<Self, Unreadable> {
         read(value, MAX_DEPTH)
     }
 
     /// The value, or what kind of value it is if it may hold a secret.
     ///
     /// Nobody knows what an unknown field holds: a misspelt `rate_limit_store` has a password in it.
-    pub(super) fn discreetly(&self) -> String {
+    pub(crate) fn discreetly(&self) -> String {
         match self {
             Self::Text(_) => "a text".to_owned(),
             Self::List(_) => "a list".to_owned(),
@@ -55,7 +55,7 @@ impl<'a> Json<'a> {
     }
 
     /// The value on one line, cut where it is long.
-    pub(super) fn excerpt(&self) -> String {
+    pub(crate) fn excerpt(&self) -> String {
         excerpt(&self.to_string())
     }
 }
@@ -103,7 +103,7 @@ fn write_separated<T>(
     Ok(())
 }
 
-fn read(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
+fn read(value: Unread<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
     let text = value.raw.get();
     let below = depth.checked_sub(1).ok_or(Unreadable::TooDeep);
     // The syntax is sound, so the first letter says what follows.
@@ -118,13 +118,13 @@ fn read(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
     }
 }
 
-fn read_list(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
+fn read_list(value: Unread<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
     let items: Vec<&RawValue> = unpack(value.raw.get())?;
     let items = items.into_iter().map(|item| read(value.part(item), depth));
     Ok(Json::List(items.collect::<Result<_, _>>()?))
 }
 
-fn read_object(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
+fn read_object(value: Unread<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
     let Members(members) = unpack(value.raw.get())?;
     let members = members.into_iter().map(|(name, part)| Ok((name, read(value.part(part), depth)?)));
     Ok(Json::Object(members.collect::<Result<_, _>>()?))
@@ -132,6 +132,33 @@ fn read_object(value: Value<'_>, depth: u32) -> Result<Json<'_>, Unreadable> {
 
 fn unpack<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|_| Unreadable::NotUnicode)
+}
+
+/// The members of one object; its values are not unpacked.
+pub(crate) struct Members<'a>(pub(crate) Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
 }
 
 #[cfg(test)]

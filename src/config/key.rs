@@ -1,80 +1,71 @@
 //! What a rule's accounts are keyed by.
 
 use crate::config::json::Json;
-use crate::config::node::{Node, complete};
-use crate::config::report::Report;
-use crate::model::is_token;
-use crate::model::nearest;
+use crate::config::reader::Value;
 use crate::model::wording::{COMPONENT, TWICE_IN_KEY};
-use crate::model::{Component, KeySpec, Missing};
+use crate::model::{Component, KeySpec, Missing, is_token, nearest};
 
-/// Components by themselves, and the beginnings of those that name something.
-const KNOWN: [&str; 15] = [
-    "site",
-    "ip",
-    "host",
-    "user",
-    "api_key",
-    "tier",
-    "groups",
-    "country",
-    "region",
-    "method",
-    "path",
-    "route",
-    "header:NAME",
-    "cookie:NAME",
-    "query:NAME",
+/// Components by themselves.
+const PLAIN: [(&str, Component); 12] = [
+    ("site", Component::Site),
+    ("ip", Component::Ip),
+    ("host", Component::Host),
+    ("user", Component::User),
+    ("api_key", Component::ApiKey),
+    ("tier", Component::Tier),
+    ("groups", Component::Groups),
+    ("country", Component::Country),
+    ("region", Component::Region),
+    ("method", Component::Method),
+    ("path", Component::Path),
+    ("route", Component::Route),
 ];
 
+/// Those that name something.
+const NAMING: [&str; 3] = ["header:NAME", "cookie:NAME", "query:NAME"];
+
 /// The key that a component, or a list of them, describes.
-pub(super) fn key(node: &Node<'_>, report: &mut Report) -> Option<KeySpec> {
-    let Json::List(_) = node.json() else {
-        return Some(component(node, report)?.into());
-    };
-    let items = node.items(COMPONENT, report)?;
-    let parts = complete(items.iter().map(|item| component(item, report)).collect())?;
+pub(crate) fn key(value: &Value<'_>) -> Option<KeySpec> {
+    let parts = value.one_or_many(COMPONENT, component)?;
     let twice = (1..parts.len()).find(|at| parts[..*at].contains(&parts[*at]));
-    if let Some(at) = twice {
-        return items[at].wrong(TWICE_IN_KEY, report);
+    match twice {
+        Some(at) => value.items()[at].wrong(TWICE_IN_KEY),
+        None => Some(KeySpec(parts)),
     }
-    Some(KeySpec(parts))
 }
 
 /// What stands in for a component that is missing.
-pub(super) fn missing(node: &Node<'_>, report: &mut Report) -> Option<Missing> {
-    match node.json() {
+pub(crate) fn missing(value: &Value<'_>) -> Option<Missing> {
+    match value.json() {
         Json::Text(text) if text == "skip" => Some(Missing::Skip),
-        _ => component(node, report).map(Missing::Use),
+        _ => component(value).map(Missing::Use),
     }
 }
 
-fn component(node: &Node<'_>, report: &mut Report) -> Option<Component> {
-    let text = node.text(COMPONENT, report)?;
-    let named = text.split_once(':').map(|(kind, name)| (kind, name.trim()));
-    Some(match (text, named) {
-        ("site", _) => Component::Site,
-        ("ip", _) => Component::Ip,
-        ("host", _) => Component::Host,
-        ("user", _) => Component::User,
-        ("api_key", _) => Component::ApiKey,
-        ("tier", _) => Component::Tier,
-        ("groups", _) => Component::Groups,
-        ("country", _) => Component::Country,
-        ("region", _) => Component::Region,
-        ("method", _) => Component::Method,
-        ("path", _) => Component::Path,
-        ("route", _) => Component::Route,
-        (_, Some(("header", name))) if is_token(name) => Component::Header(name.to_ascii_lowercase()),
-        (_, Some(("cookie", name))) if !name.is_empty() => Component::Cookie(name.to_owned()),
-        (_, Some(("query", name))) if !name.is_empty() => Component::Query(name.to_owned()),
-        _ => return unknown(text, node, report),
-    })
+/// What tells the clients of a fair rule apart: their addresses, if it is just fair.
+pub(crate) fn fair(value: &Value<'_>) -> Option<Option<KeySpec>> {
+    match value.json() {
+        Json::Bool(fair) => Some(fair.then(|| Component::Ip.into())),
+        _ => key(value).map(Some),
+    }
 }
 
-fn unknown(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Component> {
-    match nearest(text, KNOWN) {
-        Some(meant) => node.wrong(format_args!("no such component; did you mean {meant}?"), report),
-        None => node.wrong(format_args!("no such component; expected {COMPONENT}"), report),
+fn component(value: &Value<'_>) -> Option<Component> {
+    let text = value.text(COMPONENT)?;
+    if let Some((_, plain)) = PLAIN.iter().find(|(word, _)| *word == text) {
+        return Some(plain.clone());
+    }
+    match text.split_once(':').map(|(kind, name)| (kind, name.trim())) {
+        Some(("header", name)) if is_token(name) => Some(Component::Header(name.to_ascii_lowercase())),
+        Some(("cookie", name)) if !name.is_empty() => Some(Component::Cookie(name.to_owned())),
+        Some(("query", name)) if !name.is_empty() => Some(Component::Query(name.to_owned())),
+        _ => unknown(text, value),
+    }
+}
+
+fn unknown(text: &str, value: &Value<'_>) -> Option<Component> {
+    match nearest(text, PLAIN.iter().map(|(word, _)| *word).chain(NAMING)) {
+        Some(meant) => value.wrong(format_args!("no such component; did you mean {meant}?")),
+        None => value.wrong(format_args!("no such component; expected {COMPONENT}")),
     }
 }

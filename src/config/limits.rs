@@ -1,80 +1,102 @@
-//! The limits of a rule: rate strings and objects.
+//! Limits: the key `rate_limit`, and what rules, tiers and overrides grant.
 
 use crate::config::json::Json;
-use crate::config::node::{Known, Node, complete};
 use crate::config::number::{QUOTA, WINDOW, quota, whole, window};
-use crate::config::report::Report;
+use crate::config::reader::Value;
 use crate::model::wording::ONE_ACCOUNT;
-use crate::model::{Limit, LimitSet, Unit, parse_rates};
+use crate::model::{Component, Limit, LimitSet, Rule, Unit, parse_rates};
 
-const FIELDS: Known = Known { now: &["limit", "window", "unit"], later: &[] };
+/// The names of the rules that `rate_limit` makes.
+pub(crate) const RULES_OF_RATE_LIMIT: [&str; 2] = ["site", "site-requests"];
+
+/// What a limit that must be there may be.
+pub(crate) const RATE: &str = "a rate string such as \"10 per hour\"";
 
 const LIMITS: &str =
     "a rate string such as \"10 per hour\", or a list of them and of objects of limit, window and unit";
 const REQUESTS: &str = "whole requests from 0 to 9007199254740992";
 
-/// The limits that a rule has; of those that would share an account the smallest.
-pub(super) fn limits(node: &Node<'_>, report: &mut Report) -> Option<LimitSet> {
-    let written = match node.json() {
-        Json::Text(text) => rates(text, node, report)?,
-        Json::List(_) => {
-            let items = node.items(LIMITS, report)?;
-            complete(items.iter().map(|item| some(item, report)).collect())?.concat()
+/// The rules that `rate_limit` makes, at most two: `site` and `site-requests`.
+///
+/// Time, and what may run at once, belongs to the site and is shared by all its clients. Requests are counted for each
+/// client address, as those who write `50 per hour` mean it.
+pub(crate) fn rate_limit(value: &Value<'_>) -> Option<Vec<Rule>> {
+    let limits = match value.json() {
+        Json::Object(_) => time_limit(value)?.into(),
+        Json::Text(text) => distinct(rates(text, value)?, value),
+        _ => {
+            return value.wrong(
+                "neither an object nor a text; expected an object of limit and window, or a rate string such as \"600s per hour\"",
+            );
         }
-        _ => return node.wrong(format_args!("no limits; expected {LIMITS}"), report),
     };
-    Some(distinct(written, node, report))
+    let (requests, shared): (Vec<_>, Vec<_>) = limits.iter().copied().partition(Limit::counts_requests);
+    let [of_site, of_requests] = RULES_OF_RATE_LIMIT;
+    let rules =
+        [Rule::new(of_site, Component::Site, shared), Rule::new(of_requests, Component::Ip, requests)];
+    let rules = rules.into_iter().filter(|rule| !rule.limits.is_empty());
+    Some(rules.map(|rule| Rule { displaces: false, ..rule }).collect())
 }
 
-/// The limits of a rate string.
-pub(super) fn rates(text: &str, node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
+/// Frappe's object.
+fn time_limit(value: &Value<'_>) -> Option<Limit> {
+    value.object(|fields| {
+        let quota = fields.required("limit", QUOTA, quota);
+        let period = fields.required("window", WINDOW, window);
+        Some(Limit::Time { quota: quota?, period: period? })
+    })
+}
+
+/// The limits that a rule has; of those that would share an account the smallest.
+pub(crate) fn limits(value: &Value<'_>) -> Option<LimitSet> {
+    let written = match value.json() {
+        Json::Text(text) => rates(text, value)?,
+        Json::List(_) => value.list(LIMITS, rates_or_object)?.concat(),
+        _ => return value.wrong(format_args!("no limits; expected {LIMITS}")),
+    };
+    Some(distinct(written, value))
+}
+
+fn rates_or_object(value: &Value<'_>) -> Option<Vec<Limit>> {
+    match value.json() {
+        Json::Text(text) => rates(text, value),
+        Json::Object(_) => Some(vec![limit(value)?]),
+        _ => value.wrong(format_args!("no limit; expected {LIMITS}")),
+    }
+}
+
+fn rates(text: &str, value: &Value<'_>) -> Option<Vec<Limit>> {
     match parse_rates(text) {
         Ok(limits) => Some(limits),
-        Err(error) => node.wrong_part(error.part(), error.words(), report),
+        Err(error) => value.wrong_part(error.part(), error.words()),
     }
 }
 
 /// The limits without those that a tighter one makes pointless.
-pub(super) fn distinct(written: Vec<Limit>, node: &Node<'_>, report: &mut Report) -> LimitSet {
+fn distinct(written: Vec<Limit>, value: &Value<'_>) -> LimitSet {
     let count = written.len();
     let kept = LimitSet::from(written);
     if kept.len() < count {
-        node.suspect(ONE_ACCOUNT, report);
+        value.suspect(ONE_ACCOUNT);
     }
     kept
 }
 
-fn some(node: &Node<'_>, report: &mut Report) -> Option<Vec<Limit>> {
-    match node.json() {
-        Json::Text(text) => rates(text, node, report),
-        Json::Object(_) => Some(vec![object(node, report)?]),
-        _ => node.wrong(format_args!("no limit; expected {LIMITS}"), report),
-    }
-}
-
-fn object(node: &Node<'_>, report: &mut Report) -> Option<Limit> {
-    let fields = node.fields(&FIELDS, report)?;
-    let unit = fields.optional("unit").map_or(Some(Unit::Time), |node| unit(&node, report));
-    let expected = if unit == Some(Unit::Requests) { REQUESTS } else { QUOTA };
-    let limit = fields.required("limit", expected, report);
-    let length = fields.required("window", WINDOW, report);
-    let period = length.and_then(|length| window(&length, report));
-    Some(match unit? {
-        Unit::Time => {
-            let quota = limit.and_then(|limit| quota(&limit, report));
-            Limit::Time { quota: quota?, period: period? }
+fn limit(value: &Value<'_>) -> Option<Limit> {
+    value.object(|fields| {
+        let unit = fields.or("unit", Unit::Time, unit);
+        if unit == Some(Unit::Requests) {
+            let quota = fields.required("limit", REQUESTS, |value| whole(value, REQUESTS));
+            let period = fields.required("window", WINDOW, window);
+            return Some(Limit::Requests { quota: quota?, period: period? });
         }
-        Unit::Requests => {
-            let quota = limit.and_then(|limit| whole(&limit, REQUESTS, report));
-            Limit::Requests { quota: quota?, period: period? }
-        }
+        let quota = fields.required("limit", QUOTA, quota);
+        let period = fields.required("window", WINDOW, window);
+        unit.and(Some(Limit::Time { quota: quota?, period: period? }))
     })
 }
 
-fn unit(node: &Node<'_>, report: &mut Report) -> Option<Unit> {
-    match node.json() {
-        Json::Text(text) if text == "time" => Some(Unit::Time),
-        Json::Text(text) if text == "requests" => Some(Unit::Requests),
-        _ => node.wrong("no such unit; expected \"time\" or \"requests\"", report),
-    }
+fn unit(value: &Value<'_>) -> Option<Unit> {
+    let words = [("time", Unit::Time), ("requests", Unit::Requests)];
+    value.word(&words, "no such unit; expected \"time\" or \"requests\"")
 }

@@ -4,69 +4,44 @@
 //! the value found and what was expected. What loads cannot be wrong, and is not checked again.
 
 mod action;
-mod address;
-mod api_keys;
 mod bench;
 mod clients;
 mod condition;
 mod configuration;
 mod directory;
-mod discreet;
 mod disk;
 mod document;
-mod entries;
+mod entry;
 mod environment;
-mod fair;
-mod files;
 mod headers;
 mod hosts;
-mod hosts_asked;
-mod identity;
 mod json;
 mod key;
-mod layer;
+mod keys;
 mod limits;
-mod members;
-mod names;
-mod node;
 mod number;
-mod on_error;
-mod options;
-mod origin;
-mod overrides;
-mod owners;
-mod past;
-mod paths;
 mod problem;
-mod rate_limit;
+mod reader;
 mod references;
-mod remembered;
 mod report;
 mod rules;
 mod said;
-mod setting;
 mod standing;
-mod statuses;
-mod term;
 mod text;
 mod tiers;
-mod unknown_hosts;
 
 use std::path::Path;
 
-use crate::config::disk::unreadable;
-use crate::config::hosts_asked::suspect_hosts;
-use crate::config::layer::{Layer, Scope};
+use crate::config::keys::Scope;
+use crate::config::references::{site_of, suspect_hosts};
 use crate::config::report::Report;
+use crate::config::said::Said;
 use crate::model::Site;
 
-pub use crate::config::configuration::Configuration;
+pub use crate::config::configuration::{Configuration, Files};
+pub use crate::config::entry::{Entry, Origin};
 pub use crate::config::environment::Environment;
-pub use crate::config::files::Files;
-pub use crate::config::on_error::{Meanwhile, WrongSite};
-pub use crate::config::options::Options;
-pub use crate::config::origin::{Entry, Origin};
-pub use crate::config::problem::{Errors, Problem};
+pub use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
 const ANY_HOST: &str = "*";
@@ -152,7 +127,40 @@ pub fn parse_site(name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors
     Options::default().parse_site(name, text)
 }
 
+/// What a loader cannot see in the files; by default there is nothing more.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether the application's own code [tells](crate::TimeBudget::identify) who clients are.
+    ///
+    /// Else a rule that asks for users, while no key of the files says who tells them, is an error.
+    pub identity_in_code: bool,
+    /// The names of rules that code [describes](crate::TimeBudget::rule), so that tiers and overrides of the files
+    /// can be about them.
+    pub rules_in_code: Vec<String>,
+    /// What the environment says.
+    pub environment: Environment,
+}
+
+impl From<Environment> for Options {
+    fn from(environment: Environment) -> Self {
+        Self { environment, ..Self::default() }
+    }
+}
+
 impl Options {
+    /// The same for an application whose own code tells who clients are.
+    #[must_use]
+    pub fn with_identity_in_code(self) -> Self {
+        Self { identity_in_code: true, ..self }
+    }
+
+    /// The same for an application whose own code describes rules of these names.
+    #[must_use]
+    pub fn with_rules_in_code<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { rules_in_code: names.into_iter().map(str::to_owned).collect(), ..self }
+    }
+
     /// Reads a single site file, as [`load_file`] does.
     ///
     /// # Errors
@@ -177,22 +185,16 @@ impl Options {
     ///
     /// All that is wrong with the text or the environment.
     pub fn parse_site(&self, name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
-        let mut report = self.report();
-        report.begin(SITE_FILE);
-        let layer = Layer::read(text, Scope::Site, &mut report);
-        let site = self.environment.layer.clone().or(layer).site(name, &Layer::default(), &mut report);
-        suspect_hosts(&site, &site.names_of_hosts(), &mut report);
+        let report = self.report();
+        let page = report.page(SITE_FILE);
+        let said = self.environment.said.clone().or(Said::read(text, Scope::Site, &page));
+        let site = site_of(said, &Said::default(), name, self, &report);
+        suspect_hosts(&site.rules, site.exempt.as_ref(), &site.names_of_hosts(), &page);
         Ok((site, report.close()?))
     }
-}
 
-fn read_file(path: &Path, report: &mut Report) -> Layer {
-    report.begin(&path.display().to_string());
-    match disk::text(path) {
-        Ok(text) => Layer::read(&text, Scope::Site, report),
-        Err(error) => {
-            report.wrong_file(unreadable(&error));
-            Layer::default()
-        }
+    /// A report that begins with what was found in the environment.
+    fn report(&self) -> Report {
+        Report::beginning(self.environment.found.clone())
     }
 }

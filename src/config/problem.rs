@@ -16,13 +16,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with a whole file.
-    pub(super) fn of_file(file: &str, fault: impl fmt::Display) -> Self {
-        Self::at(file, "", None, fault)
-    }
-
-    /// A problem with what stands, or should stand, at a place in a file.
-    pub(super) fn at(file: &str, place: &str, found: Option<String>, fault: impl fmt::Display) -> Self {
+    /// A problem with what stands, or should stand, at a place in a file; the empty place is the whole file.
+    pub(crate) fn new(file: &str, place: &str, found: Option<String>, fault: impl fmt::Display) -> Self {
         Self { file: file.to_owned(), place: place.to_owned(), found, fault: fault.to_string() }
     }
 }
@@ -44,11 +39,11 @@ impl fmt::Display for Problem {
 ///
 /// Displays as one line for each problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errors(pub(super) Vec<Problem>);
+pub struct Errors(pub(crate) Vec<Problem>);
 
 impl Errors {
     /// Those problems, each once.
-    pub(super) fn distinct<'a>(problems: impl Iterator<Item = &'a Problem>) -> Self {
+    pub(crate) fn distinct<'a>(problems: impl Iterator<Item = &'a Problem>) -> Self {
         let mut seen = HashSet::new();
         Self(problems.filter(|problem| seen.insert(*problem)).cloned().collect())
     }
@@ -70,3 +65,37 @@ impl fmt::Display for Errors {
 }
 
 impl std::error::Error for Errors {}
+
+/// A site whose own file is wrong.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct WrongSite {
+    /// The site's name.
+    pub site: String,
+    /// What becomes of its requests until it is right.
+    pub meanwhile: Meanwhile,
+    /// All that is wrong with it.
+    pub errors: Errors,
+}
+
+/// What becomes of the requests of a site while its own file is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Meanwhile {
+    /// They fall under the rules that were in force when it was last right.
+    LastRules,
+    /// They are answered with 503, for nobody knows its rules.
+    Refused,
+    /// They are not limited, as `"rate_limit_on_error": "open"` wants it.
+    Open,
+}
+
+impl fmt::Display for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LastRules => "its last rules stay",
+            Self::Refused => "its requests are refused",
+            Self::Open => "its requests are not limited",
+        })
+    }
+}

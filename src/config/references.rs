@@ -1,33 +1,48 @@
-//! What one key of a configuration says of another: names that must be known, and clients that somebody must tell.
+//! What one key of a configuration says of another: names that must be known, clients that somebody must tell, and hosts that
+//! something must be called by.
 //!
 //! The keys may stand in two files, so this is asked of each site when its layers lie above one another.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::names::TRUSTED_HOPS;
-use crate::config::node::member_place;
-use crate::config::report::Report;
-use crate::model::no_such;
-use crate::model::quoted;
-use crate::model::tiers_of;
-use crate::model::wording::HOPS_AND_PROXIES;
-use crate::model::wording::UNTRUSTED;
-use crate::model::{Condition, Counts, Limit, Need, Rule, Site, Tiers};
+use crate::config::Options;
+use crate::config::keys::TRUSTED_HOPS;
+use crate::config::reader::member_place;
+use crate::config::report::{Page, Report};
+use crate::config::said::Said;
+use crate::model::wording::{HOPS_AND_PROXIES, NO_SUCH_HOST, UNTRUSTED};
+use crate::model::{
+    Condition, Counts, Limit, Need, Rule, Site, Tiers, asks_in_vain, no_such, quoted, tiers_of,
+};
+
+/// The site that a layer and the common one below it describe; the report has what does not fit together.
+pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Site {
+    let (file, said) = (Arc::clone(&own.file), own.or(common.clone()));
+    let (is_flawed, origins) = (said.is_flawed, said.origins());
+    let site = said.into_site(name);
+    if !is_flawed {
+        let references = References { site: &site, origins: &origins, options, report };
+        references.check();
+        references.check_rules(&file, &site.rules.iter().collect::<Vec<_>>());
+    }
+    site
+}
 
 /// The files that keys stand in.
-pub(super) type Origins = BTreeMap<String, Arc<str>>;
+pub(crate) type Origins = BTreeMap<String, Arc<str>>;
 
 /// The keys of a site and what they say of each other.
-pub(super) struct References<'a> {
-    pub(super) site: &'a Site,
-    pub(super) origins: &'a Origins,
-    pub(super) report: &'a mut Report,
+pub(crate) struct References<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) origins: &'a Origins,
+    pub(crate) options: &'a Options,
+    pub(crate) report: &'a Report,
 }
 
 impl References<'_> {
     /// Reports what a site needs and nobody provides, and tiers that there are not.
-    pub(super) fn check(&mut self) {
+    pub(crate) fn check(&self) {
         self.check_trust();
         self.check_needs();
         self.check_tiers();
@@ -36,7 +51,7 @@ impl References<'_> {
     /// Reports rules that there are not, for the tiers and overrides that stand in `file`.
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
-    pub(super) fn check_rules(&mut self, file: &str, rules: &[&Rule]) {
+    pub(crate) fn check_rules(&self, file: &str, rules: &[&Rule]) {
         let (tiers, overrides) = (self.site.tiers.tiers(), self.site.tiers.overrides());
         if self.stands_in("rate_limit_tiers", file) {
             for tier in tiers {
@@ -56,10 +71,10 @@ impl References<'_> {
         }
     }
 
-    fn check_rule(&mut self, key: &str, place: &str, name: &str, limits: &[Limit], rules: &[&Rule]) {
+    fn check_rule(&self, key: &str, place: &str, name: &str, limits: &[Limit], rules: &[&Rule]) {
         let mut found = rules.iter().filter(|rule| rule.name == name).peekable();
         if found.peek().is_none() {
-            if self.report.rules_in_code.iter().any(|known| known == name) {
+            if self.options.rules_in_code.iter().any(|known| known == name) {
                 return;
             }
             let names = rules.iter().map(|rule| rule.name.as_str());
@@ -72,12 +87,11 @@ impl References<'_> {
     }
 
     /// What a proxy tells is believed of trusted ones alone.
-    fn check_trust(&mut self) {
+    fn check_trust(&self) {
         let addresses = &self.site.addresses;
         if addresses.trusted_hops > 0 && !addresses.trusted_proxies.is_empty() {
             let hops = addresses.trusted_hops.to_string();
-            let file = self.origins.get(TRUSTED_HOPS).map_or("", |file| file);
-            self.report.wrong_in(file, TRUSTED_HOPS, Some(hops), HOPS_AND_PROXIES);
+            self.page(TRUSTED_HOPS).wrong_once(TRUSTED_HOPS, Some(hops), HOPS_AND_PROXIES);
         }
         if self.site.addresses.trusts_somebody() {
             return;
@@ -90,7 +104,7 @@ impl References<'_> {
         }
     }
 
-    fn check_needs(&mut self) {
+    fn check_needs(&self) {
         let site = self.site;
         for (at, rule) in site.rules.iter().enumerate() {
             if let Some(fault) = rule.needs().into_iter().find_map(|need| self.missing(need)) {
@@ -118,11 +132,11 @@ impl References<'_> {
 
     /// What is wrong if nobody provides what is needed.
     fn missing(&self, need: Need) -> Option<String> {
-        let is_told = self.site.is_told(need, self.report.identity_in_code);
+        let is_told = self.site.is_told(need, self.options.identity_in_code);
         (!is_told).then(|| need.untold().to_owned())
     }
 
-    fn check_tiers(&mut self) {
+    fn check_tiers(&self) {
         let site = self.site;
         let Tiers { groups, users, api_keys, .. } = &site.tiers;
         let groups = groups.iter().map(|(name, tier)| (member_place("rate_limit_groups", name), tier));
@@ -153,13 +167,27 @@ impl References<'_> {
         self.origins.get(key).is_some_and(|origin| **origin == *file)
     }
 
-    fn wrong(&mut self, key: &str, place: &str, found: &str, fault: String) {
-        let file = self.origins.get(key).map_or("", |file| file);
-        self.report.wrong_in(file, place, Some(quoted(found)), fault);
+    fn wrong(&self, key: &str, place: &str, found: &str, fault: String) {
+        self.page(key).wrong_once(place, Some(quoted(found)), fault);
     }
 
-    fn wrong_key(&mut self, key: &str, fault: String) {
-        let file = self.origins.get(key).map_or("", |file| file);
-        self.report.wrong_in(file, key, None, fault);
+    fn wrong_key(&self, key: &str, fault: String) {
+        self.page(key).wrong_once(key, None, fault);
+    }
+
+    fn page(&self, key: &str) -> Page<'_> {
+        self.report.page(self.origins.get(key).map_or_else(|| Arc::from(""), Arc::clone))
+    }
+}
+
+/// Warns of the rules of a site, and of its exemption, that ask for a host which none of the names is.
+///
+/// A host counts by its configured name, never as the client writes it, so a rule may ask for one that no file names.
+pub(crate) fn suspect_hosts(rules: &[Rule], exempt: Option<&Condition>, names: &[&str], page: &Page<'_>) {
+    for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| asks_in_vain(&rule.when, names)) {
+        page.suspect(&format!("rate_limit_rules[{at}].when"), Some(quoted(&rule.name)), NO_SUCH_HOST);
+    }
+    if exempt.is_some_and(|exempt| asks_in_vain(exempt, names)) {
+        page.suspect("rate_limit_exempt", None, NO_SUCH_HOST);
     }
 }

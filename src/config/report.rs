@@ -1,5 +1,6 @@
 //! What has been found while files were read, and the zones that they named.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::mem;
@@ -11,124 +12,118 @@ use crate::tzdata::{self, UnknownZone};
 
 /// Errors and warnings.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Findings {
-    pub(super) errors: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
+pub(crate) struct Findings {
+    pub(crate) errors: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
-/// What has been found while files were read: errors, warnings, and the zones that they named.
+/// What has been found while files were read. Whoever reads holds it by a shared reference, and adds to it.
 #[derive(Default)]
-pub(super) struct Report {
-    /// Whether the application's own code tells who clients are.
-    pub(super) identity_in_code: bool,
-    /// The rules that it describes.
-    pub(super) rules_in_code: Vec<String>,
-    /// The file that is being read, as messages name it.
-    file: String,
-    errors: Vec<Problem>,
-    warnings: Vec<Problem>,
+pub(crate) struct Report {
+    found: RefCell<Findings>,
     /// A thousand sites of one country share one list of its clock changes.
-    zones: HashMap<String, Arc<Zone>>,
+    zones: RefCell<HashMap<String, Arc<Zone>>>,
 }
 
 impl Report {
-    /// A report that begins with what was found before, for files of an application whose code may tell who clients are.
-    pub(super) fn beginning(errors: Vec<Problem>, warnings: Vec<Problem>, identity_in_code: bool) -> Self {
-        Self { identity_in_code, errors, warnings, ..Self::default() }
+    /// A report that begins with what was found before.
+    pub(crate) fn beginning(found: Findings) -> Self {
+        Self { found: RefCell::new(found), ..Self::default() }
+    }
+
+    /// What is found in this file goes to the report.
+    pub(crate) fn page(&self, file: impl Into<Arc<str>>) -> Page<'_> {
+        Page { report: self, file: file.into() }
     }
 
     /// What is found in a part of the work, apart from what was found before it.
-    pub(super) fn apart<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> (T, Findings) {
-        let before =
-            Findings { errors: mem::take(&mut self.errors), warnings: mem::take(&mut self.warnings) };
-        let done = work(self);
-        let found = Findings {
-            errors: mem::replace(&mut self.errors, before.errors),
-            warnings: mem::replace(&mut self.warnings, before.warnings),
-        };
-        (done, found)
-    }
-
-    /// Adds warnings that were found apart.
-    pub(super) fn warn(&mut self, warnings: &[Problem]) {
-        self.warnings.extend_from_slice(warnings);
+    pub(crate) fn apart<T>(&self, work: impl FnOnce() -> T) -> (T, Findings) {
+        let before = self.found.take();
+        let done = work();
+        (done, self.found.replace(before))
     }
 
     /// Adds what was found apart.
-    pub(super) fn add(&mut self, found: Findings) {
-        self.errors.extend(found.errors);
-        self.warnings.extend(found.warnings);
+    pub(crate) fn add(&self, found: Findings) {
+        let mut all = self.found.borrow_mut();
+        all.errors.extend(found.errors);
+        all.warnings.extend(found.warnings);
     }
 
-    /// Begins a file; what is reported from now on is about it.
-    pub(super) fn begin(&mut self, file: &str) {
-        file.clone_into(&mut self.file);
+    /// Adds warnings that were found apart.
+    pub(crate) fn warn(&self, warnings: &[Problem]) {
+        self.found.borrow_mut().warnings.extend_from_slice(warnings);
     }
 
-    /// The file that is being read.
-    pub(super) fn file(&self) -> &str {
-        &self.file
+    /// Adds errors before those that came after the first `at`.
+    pub(crate) fn insert_errors(&self, at: usize, errors: Vec<Problem>) {
+        self.found.borrow_mut().errors.splice(at..at, errors);
     }
 
+    /// The zone of that name, the same one whenever it is asked for.
+    pub(crate) fn zone(&self, name: &str) -> Result<Arc<Zone>, UnknownZone> {
+        if let Some(zone) = self.zones.borrow().get(name) {
+            return Ok(Arc::clone(zone));
+        }
+        let zone = Arc::new(tzdata::zone(name)?);
+        self.zones.borrow_mut().insert(name.to_owned(), Arc::clone(&zone));
+        Ok(zone)
+    }
+
+    /// How many errors there have been.
+    pub(crate) fn errors(&self) -> usize {
+        self.found.borrow().errors.len()
+    }
+
+    /// All errors and all warnings.
+    pub(crate) fn take(&self) -> Findings {
+        mem::take(&mut self.found.borrow_mut())
+    }
+
+    /// The warnings, if there was no error.
+    pub(crate) fn close(self) -> Result<Vec<Problem>, Errors> {
+        let Findings { errors, warnings } = self.take();
+        if errors.is_empty() { Ok(warnings) } else { Err(Errors(errors)) }
+    }
+}
+
+/// A file of which a report tells.
+#[derive(Clone)]
+pub(crate) struct Page<'a> {
+    pub(crate) report: &'a Report,
+    /// The file, as messages name it.
+    pub(crate) file: Arc<str>,
+}
+
+impl Page<'_> {
     /// Reports an error of the whole file.
-    pub(super) fn wrong_file(&mut self, fault: impl fmt::Display) {
-        self.errors.push(Problem::of_file(&self.file, fault));
+    pub(crate) fn wrong_file(&self, fault: impl fmt::Display) {
+        self.wrong("", None, fault);
     }
 
     /// Reports an error at a place in the file.
-    pub(super) fn wrong(&mut self, place: &str, found: Option<String>, fault: impl fmt::Display) {
-        self.errors.push(Problem::at(&self.file, place, found, fault));
+    pub(crate) fn wrong(&self, place: &str, found: Option<String>, fault: impl fmt::Display) {
+        let problem = self.problem(place, found, fault);
+        self.report.found.borrow_mut().errors.push(problem);
     }
 
-    /// Reports an error at a place in another file, once however many sites it concerns.
-    pub(super) fn wrong_in(
-        &mut self,
-        file: &str,
-        place: &str,
-        found: Option<String>,
-        fault: impl fmt::Display,
-    ) {
-        let problem = Problem::at(file, place, found, fault);
-        if !self.errors.contains(&problem) {
-            self.errors.push(problem);
+    /// Reports an error at a place in the file once, however many sites it concerns.
+    pub(crate) fn wrong_once(&self, place: &str, found: Option<String>, fault: impl fmt::Display) {
+        let problem = self.problem(place, found, fault);
+        let mut all = self.report.found.borrow_mut();
+        if !all.errors.contains(&problem) {
+            all.errors.push(problem);
         }
     }
 
     /// Reports something that can be read but may not be meant.
-    pub(super) fn suspect(&mut self, place: &str, found: Option<String>, fault: impl fmt::Display) {
-        self.warnings.push(Problem::at(&self.file, place, found, fault));
+    pub(crate) fn suspect(&self, place: &str, found: Option<String>, fault: impl fmt::Display) {
+        let problem = self.problem(place, found, fault);
+        self.report.found.borrow_mut().warnings.push(problem);
     }
 
-    /// The zone of that name, the same one whenever it is asked for.
-    pub(super) fn zone(&mut self, name: &str) -> Result<Arc<Zone>, UnknownZone> {
-        if let Some(zone) = self.zones.get(name) {
-            return Ok(Arc::clone(zone));
-        }
-        let zone = Arc::new(tzdata::zone(name)?);
-        self.zones.insert(name.to_owned(), Arc::clone(&zone));
-        Ok(zone)
-    }
-
-    /// Whether there has been an error.
-    pub(super) fn has_errors(&self) -> bool {
-        !self.errors.is_empty()
-    }
-
-    /// How many errors there have been.
-    pub(super) fn errors(&self) -> usize {
-        self.errors.len()
-    }
-
-    /// All errors and all warnings.
-    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
-        (self.errors, self.warnings)
-    }
-
-    /// The warnings, if there was no error.
-    pub(super) fn close(self) -> Result<Vec<Problem>, Errors> {
-        match self.errors.is_empty() {
-            true => Ok(self.warnings),
-            false => Err(Errors(self.errors)),
-        }
+    /// A problem at a place in the file, which is not reported yet.
+    pub(crate) fn problem(&self, place: &str, found: Option<String>, fault: impl fmt::Display) -> Problem {
+        Problem::new(&self.file, place, found, fault)
     }
 }

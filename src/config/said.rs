@@ -1,39 +1,241 @@
-//! What layers say, to be shown: keys with their values and origins.
+//! What one file says, read on its own; and what several files and the environment say together.
 
-use crate::config::discreet::shown;
-use crate::config::json::Json;
-use crate::config::origin::{Entry, Origin};
+use std::sync::Arc;
 
-/// The keys that a layer has, and their values as they may be shown; of a key that comes twice, the first counts.
+use serde_json::Error;
+
+use crate::config::document::{Document, Unread};
+use crate::config::entry::{Entry, Origin};
+use crate::config::hosts::{Claimed, domains};
+use crate::config::json::{Json, Unreadable};
+use crate::config::keys::{
+    DEFAULT_SITE, DOMAINS, Keys, STORE, Scope, Setting, is_ours, keys_of_sites, misplaced,
+};
+use crate::config::reader::{TWICE, Value, unknown};
+use crate::config::references::Origins;
+use crate::config::report::Page;
+use crate::model::{
+    AddressPolicy, ClientPolicy, Condition, CountrySource, HeaderPolicy, KeySource, Site, Tiers, excerpt,
+};
+
+/// What one file says. It is read alone, so a mistake is reported once however many sites it concerns.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Said(Vec<Entry>);
+pub(crate) struct Said {
+    pub(crate) keys: Keys,
+    /// The site that answers for unknown hosts, as it is written.
+    pub(crate) default_site: Setting<String>,
+    /// What bench's `domains` lists.
+    domains: Vec<Claimed>,
+    /// Whether anything is limited; only the environment says so.
+    pub(crate) enabled: Setting<bool>,
+    /// Whether there are headers, whatever `rate_limit_headers` says; only the environment does.
+    pub(crate) headers_enabled: Setting<bool>,
+    /// Whether something is wrong in it, so that it does not say all that it should.
+    pub(crate) is_flawed: bool,
+    /// The file, as messages name it.
+    pub(crate) file: Arc<str>,
+    /// The keys that are there, to be shown; of a key that comes twice, the first counts.
+    pub(crate) entries: Vec<Entry>,
+}
 
 impl Said {
-    /// Notes what is said of a key.
-    pub(super) fn push(&mut self, key: &str, json: &Json<'_>, origin: Origin) {
-        let value = match shown(key, json) {
-            Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
-                one_by_one(&items)
-            }
-            json => json.to_string(),
+    /// Reads a file's text; the report has what is wrong with it.
+    pub(crate) fn read(text: &str, scope: Scope, page: &Page<'_>) -> Self {
+        let mut said = Self { file: Arc::clone(&page.file), ..Self::default() };
+        let errors = page.report.errors();
+        // Some editors put a byte order mark first, which is no JSON.
+        let document = Document::new(text.trim_start_matches('\u{feff}'));
+        match document.members() {
+            Err(error) => page.wrong_file(syntax_fault(&error)),
+            Ok(None) => page.wrong_file("no object; expected one JSON object"),
+            Ok(Some(members)) => said.read_members(&members, scope, page),
+        }
+        said.join_key_sources(page);
+        said.is_flawed = page.report.errors() > errors;
+        said
+    }
+
+    /// What is left of a file that cannot be read.
+    pub(crate) fn flawed() -> Self {
+        Self { is_flawed: true, ..Self::default() }
+    }
+
+    /// What this layer and the one below it say together, key by key.
+    pub(crate) fn or(mut self, below: Self) -> Self {
+        self.entries.extend(below.entries);
+        Self {
+            keys: self.keys.or(below.keys),
+            default_site: self.default_site.or(below.default_site),
+            domains: if self.domains.is_empty() { below.domains } else { self.domains },
+            enabled: self.enabled.or(below.enabled),
+            headers_enabled: self.headers_enabled.or(below.headers_enabled),
+            is_flawed: self.is_flawed || below.is_flawed,
+            // The environment stands in no file, and above one.
+            file: if self.file.is_empty() { below.file } else { self.file },
+            entries: self.entries,
+        }
+    }
+
+    /// The site that this layer describes, whether or not its keys fit together.
+    ///
+    /// Overrides stand in the order of the file.
+    pub(crate) fn into_site(self, name: &str) -> Site {
+        let hosts = self.claims().map(|claimed| claimed.host.clone()).collect();
+        let Keys { zone, budget, rules, headers, exempt, paths, hosts: _, .. } = self.keys;
+        let Keys { trusted_proxies, trusted_hops, forwarded_header, ipv6_prefix, .. } = self.keys;
+        let Keys { identity, country, region, api_key_from, .. } = self.keys;
+        let Keys { tiers, groups, users, overrides, api_keys, .. } = self.keys;
+        let mut all_tiers =
+            Tiers::new(tiers.value().unwrap_or_default(), overrides.value().unwrap_or_default());
+        all_tiers.groups = groups.value().into_iter().flatten().collect();
+        all_tiers.users = users.value().into_iter().flatten().collect();
+        all_tiers.api_keys = api_keys.value().into_iter().flatten().collect();
+        let default = Site::unlimited(name);
+        let headers = headers.value().unwrap_or_default();
+        let is_off = self.enabled.value() == Some(false);
+        Site {
+            zone: zone.value().unwrap_or(default.zone),
+            rules: [rules, budget].into_iter().filter_map(Setting::value).flatten().collect(),
+            exempt: if is_off { Some(Condition::ALWAYS) } else { exempt.value() },
+            paths: paths.value().unwrap_or(default.paths),
+            addresses: AddressPolicy {
+                trusted_proxies: trusted_proxies.value().unwrap_or(default.addresses.trusted_proxies),
+                trusted_hops: trusted_hops.value().unwrap_or(default.addresses.trusted_hops),
+                header: forwarded_header.value().unwrap_or(default.addresses.header),
+                ipv6_prefix: ipv6_prefix.value().unwrap_or(default.addresses.ipv6_prefix),
+            },
+            headers: HeaderPolicy {
+                enabled: self.headers_enabled.value().unwrap_or(headers.enabled),
+                ..headers
+            },
+            clients: ClientPolicy {
+                identity: identity.value(),
+                api_key_from: api_key_from.value().unwrap_or(default.clients.api_key_from),
+                country: country.value(),
+                region: region.value(),
+            },
+            tiers: all_tiers,
+            name: default.name,
+            hosts,
+        }
+    }
+
+    /// The files that its keys stand in.
+    pub(crate) fn origins(&self) -> Origins {
+        let file_of = |entry: &Entry| match &entry.origin {
+            Origin::File(file) => Some((entry.key.clone(), Arc::clone(file))),
+            _ => None,
         };
-        self.0.push(Entry::new(key, value, origin));
+        // Of a key that stands in two files, the one above counts, which is the first.
+        self.entries.iter().rev().filter_map(file_of).collect()
     }
 
-    /// What this layer and the one below it say together.
-    pub(super) fn or(mut self, below: Self) -> Self {
-        self.0.extend(below.0);
-        self
+    /// Whether what it says depends on more files than its own.
+    pub(crate) fn reads_others(&self) -> bool {
+        let Keys { country, region, .. } = &self.keys;
+        [country, region].iter().any(|source| matches!(source.get(), Some(CountrySource::Database(_))))
     }
 
-    /// What is said of a key.
-    pub(super) fn of(&self, key: &str) -> Option<&Entry> {
-        self.0.iter().find(|entry| entry.key == key)
+    /// The hosts that it claims for its site.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &Claimed> {
+        self.keys.hosts.get().into_iter().flatten().chain(&self.domains)
+    }
+
+    /// What this layer and the common one below it say of a site, each key once, with its origin.
+    pub(crate) fn entries_of_site(&self, common: &Self) -> Vec<Entry> {
+        let said = |key| self.entry(key).or_else(|| common.entry(key));
+        let entry = |(key, default)| said(key).unwrap_or_else(|| Entry::new(key, default, Origin::Default));
+        let mut entries: Vec<_> = keys_of_sites().map(entry).collect();
+        entries.extend(self.domains_entry());
+        if let Some(enabled) = self.headers_enabled.get() {
+            let origin = Origin::Environment("RATELIMIT_HEADERS_ENABLED");
+            entries.push(Entry::new("rate_limit_headers.enabled", enabled, origin));
+        }
+        entries
+    }
+
+    /// What it says of a key.
+    pub(crate) fn entry(&self, key: &str) -> Option<Entry> {
+        self.entries.iter().find(|entry| entry.key == key).cloned()
+    }
+
+    /// Whether anything is limited.
+    pub(crate) fn enabled_entry(&self) -> Entry {
+        match self.enabled.get() {
+            Some(enabled) => Entry::new("enabled", enabled, Origin::Environment("RATELIMIT_ENABLED")),
+            None => Entry::new("enabled", true, Origin::Default),
+        }
+    }
+
+    /// The names among what bench keeps of domains; the rest is its own.
+    fn domains_entry(&self) -> Option<Entry> {
+        let names: Vec<_> = self.domains.iter().map(|claimed| format!("\"{}\"", claimed.host)).collect();
+        let origin = Origin::File(Arc::clone(&self.file));
+        (!names.is_empty()).then(|| Entry::new(DOMAINS, format_args!("[{}]", names.join(", ")), origin))
+    }
+
+    fn read_members(&mut self, members: &[(String, Unread<'_>)], scope: Scope, page: &Page<'_>) {
+        for (i, (key, value)) in members.iter().enumerate().filter(|(_, (key, _))| is_ours(key, scope)) {
+            if members[..i].iter().any(|(other, _)| other == key) {
+                page.wrong(&excerpt(key), None, TWICE);
+                continue;
+            }
+            match (Json::read(*value), misplaced(key, scope)) {
+                (Ok(json), Some(fault)) if json != Json::Null => {
+                    page.wrong(key, Some(json.discreetly()), fault);
+                }
+                (Ok(json), _) => self.read_member(key, &json, page),
+                (Err(unreadable), _) => page.wrong(&excerpt(key), None, unreadable_fault(&unreadable)),
+            }
+        }
+    }
+
+    fn read_member(&mut self, key: &str, json: &Json<'_>, page: &Page<'_>) {
+        // The store's text holds a password, and what else bench keeps of domains is its own.
+        if ![STORE, DOMAINS].contains(&key) {
+            self.entries.push(Entry::said(key, json, Origin::File(Arc::clone(&page.file))));
+        }
+        let value = Value::top(page.clone(), key, json);
+        match key {
+            DEFAULT_SITE => self.default_site = Setting::read(&value, default_site),
+            DOMAINS => self.domains = domains(&value),
+            _ if self.keys.read(key, &value) => {}
+            _ => page.wrong(&excerpt(key), Some(json.discreetly()), unknown(key, Keys::NAMES)),
+        }
+    }
+
+    /// Joins the two keys that say where API keys are looked for.
+    fn join_key_sources(&mut self, page: &Page<'_>) {
+        let Keys { api_key_from, api_key_header, .. } = &mut self.keys;
+        let header: Setting<Vec<KeySource>> = std::mem::take(api_key_header);
+        match (&*api_key_from, header) {
+            (Setting::Is(_), Setting::Is(_)) => page.wrong("rate_limit_api_key_header", None, TWO_PLACES),
+            (Setting::Is(_), _) | (_, Setting::Unsaid) => {}
+            (_, header) => *api_key_from = header,
+        }
     }
 }
 
-/// A list with each item on a line of its own.
-fn one_by_one(items: &[Json<'_>]) -> String {
-    let items: Vec<_> = items.iter().map(|item| format!("  {item}")).collect();
-    format!("[\n{}\n]", items.join(",\n"))
+const TWO_PLACES: &str =
+    "both rate_limit_api_key_from and rate_limit_api_key_header say where keys are; expected one of them";
+
+fn default_site(value: &Value<'_>) -> Option<String> {
+    value.text("the name of a site").map(str::to_owned)
+}
+
+/// `line 3, column 5: not JSON: …`, where serde_json writes the position last.
+fn syntax_fault(error: &Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let fault = text.strip_suffix(&format!(" at line {line} column {column}"));
+    // Where a line ends too soon, serde_json counts its column from 0.
+    let column = column.max(1);
+    format!("line {line}, column {column}: not JSON: {}", fault.unwrap_or(&text))
+}
+
+const fn unreadable_fault(unreadable: &Unreadable) -> &'static str {
+    match unreadable {
+        Unreadable::NotUnicode => "half a character; expected texts of whole Unicode characters",
+        Unreadable::TooDeep => "too deep; expected at most 32 levels of lists and objects",
+    }
 }

@@ -1,41 +1,81 @@
-//! A site of a directory, with the rules that are to hold for it now.
+//! A site of a directory, with the rules that are to hold for it now, and those that held before.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::config::Options;
 use crate::config::directory::{Found, site_name};
-use crate::config::environment::Environment;
-use crate::config::hosts::Claimed;
-use crate::config::layer::Layer;
-use crate::config::on_error::{Meanwhile, OnError, WrongSite};
-use crate::config::owners::Claimant;
-use crate::config::past::{LastRight, MadeOf, Past};
-use crate::config::problem::Errors;
-use crate::config::remembered::Reading;
+use crate::config::disk::Reading;
+use crate::config::entry::Entry;
+use crate::config::hosts::{Claimant, Claimed};
+use crate::config::keys::OnError;
+use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
+use crate::config::references::site_of;
 use crate::config::report::{Findings, Report};
+use crate::config::said::Said;
 use crate::model::{Condition, Host, Site};
 
+/// What was in force before: what a site falls back to whose own file is wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// The sites by name, as they were when they were last right.
+    pub(crate) sites: HashMap<String, LastRight>,
+    /// The names of the sites that the hosts were given to.
+    pub(crate) owners: HashMap<Host, String>,
+}
+
+/// A site as it was when it was last right.
+#[derive(Clone, Debug)]
+pub(crate) struct LastRight {
+    pub(crate) site: Site,
+    claims: Vec<Claimed>,
+    pub(crate) entries: Arc<[Entry]>,
+    /// What was suspect about the site as the two files describe it together.
+    warnings: Vec<Problem>,
+    /// The files that it was made of, so that it need not be made anew while they are the same.
+    made_of: Option<MadeOf>,
+}
+
+/// A site's own file, and the common one below it.
+#[derive(Clone, Debug)]
+struct MadeOf {
+    own: Arc<Reading>,
+    common: Option<Arc<Reading>>,
+}
+
+impl PartialEq for MadeOf {
+    /// A file that is read again is another one.
+    fn eq(&self, other: &Self) -> bool {
+        let is_same_common = match (&self.common, &other.common) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        is_same_common && Arc::ptr_eq(&self.own, &other.own)
+    }
+}
+
 /// A site, with the rules that are to hold for it now.
-pub(super) struct Standing {
-    pub(super) name: String,
+pub(crate) struct Standing {
+    pub(crate) name: String,
     /// As its directory is called.
-    pub(super) directory: String,
+    pub(crate) directory: String,
     /// The names of links to the directory.
     links: Vec<String>,
     /// The file, as messages name it.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// What holds: what the file says, or what it said when it was last right.
-    pub(super) now: LastRight,
-    pub(super) wrong: Option<WrongSite>,
+    pub(crate) now: LastRight,
+    pub(crate) wrong: Option<WrongSite>,
 }
 
 impl Standing {
     /// What is to hold for a site that was found; warnings go to the report.
-    pub(super) fn of(found: Found, below: &Below<'_>, past: &Past, report: &mut Report) -> Self {
+    pub(crate) fn new(found: Found, below: &Below<'_>, past: &Past) -> Self {
         let Found { name, directory, links, file, reading } = found;
         let made_of = MadeOf { own: reading, common: below.common.clone() };
-        report.warn(&made_of.own.findings.warnings);
+        below.report.warn(&made_of.own.findings.warnings);
         let same = past.sites.get(&name).filter(|last| last.made_of.as_ref() == Some(&made_of));
-        let made = same.cloned().map_or_else(|| below.make(&name, made_of, report), Ok);
+        let made = same.cloned().map_or_else(|| below.make(&name, made_of), Ok);
         let (now, wrong) = match made {
             Ok(now) => (now, None),
             Err((claims, errors)) => {
@@ -43,12 +83,12 @@ impl Standing {
                 (now, Some(WrongSite { site: name.clone(), meanwhile, errors }))
             }
         };
-        report.warn(&now.warnings);
+        below.report.warn(&now.warnings);
         Self { name, directory, links, file, now, wrong }
     }
 
     /// The hosts that it would answer for.
-    pub(super) fn claimant(&self) -> Claimant<'_> {
+    pub(crate) fn claimant(&self) -> Claimant<'_> {
         Claimant {
             name: &self.name,
             own: Host::parse(&self.name).ok(),
@@ -67,39 +107,35 @@ impl Standing {
     }
 
     /// Whether it has rules to keep when its file is wrong the next time.
-    pub(super) fn has_rules(&self) -> bool {
+    pub(crate) fn has_rules(&self) -> bool {
         self.wrong.as_ref().is_none_or(|wrong| wrong.meanwhile == Meanwhile::LastRules)
     }
 
     /// Whether its directory, or a link to that, is called so.
-    pub(super) fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn is_called(&self, name: &str) -> bool {
         self.name == name || self.links.iter().any(|link| site_name(link) == name)
     }
 }
 
 /// What lies below, and above, the file of every site.
-pub(super) struct Below<'a> {
+pub(crate) struct Below<'a> {
     /// The common file, if there is one.
-    pub(super) common: Option<Arc<Reading>>,
-    pub(super) layer: &'a Layer,
-    pub(super) environment: &'a Environment,
+    pub(crate) common: Option<Arc<Reading>>,
+    pub(crate) said: &'a Said,
+    pub(crate) options: &'a Options,
+    pub(crate) report: &'a Report,
 }
 
 impl Below<'_> {
     /// The site that its own file and the others describe together, or the hosts that it claims and all that is wrong with
     /// it.
-    fn make(
-        &self,
-        name: &str,
-        made_of: MadeOf,
-        report: &mut Report,
-    ) -> Result<LastRight, (Vec<Claimed>, Errors)> {
+    fn make(&self, name: &str, made_of: MadeOf) -> Result<LastRight, (Vec<Claimed>, Errors)> {
         let own = &made_of.own;
-        let claims: Vec<_> = own.layer.claims().cloned().collect();
-        let layer = self.environment.layer.clone().or(own.layer.clone());
-        let entries = layer.entries(self.layer).into();
+        let claims: Vec<_> = own.said.claims().cloned().collect();
+        let said = self.options.environment.said.clone().or(own.said.clone());
+        let entries = said.entries_of_site(self.said).into();
         let (site, Findings { errors, warnings }) =
-            report.apart(|report| layer.site(name, self.layer, report));
+            self.report.apart(|| site_of(said, self.said, name, self.options, self.report));
         let errors: Vec<_> = own.findings.errors.iter().cloned().chain(errors).collect();
         match errors.is_empty() {
             true => Ok(LastRight { site, claims, entries, warnings, made_of: Some(made_of) }),
@@ -114,8 +150,9 @@ impl Below<'_> {
             // It is not what its file says now, so it is not made of that.
             return (LastRight { made_of: None, ..last.clone() }, Meanwhile::LastRules);
         }
-        let meanwhile = match self.layer.on_error() {
-            OnError::Refuse if self.environment.layer.enabled.get() != Some(&false) => Meanwhile::Refused,
+        let is_off = self.options.environment.said.enabled.get() == Some(&false);
+        let meanwhile = match self.said.keys.on_error.get().copied().unwrap_or_default() {
+            OnError::Refuse if !is_off => Meanwhile::Refused,
             _ => Meanwhile::Open,
         };
         let exempt = (meanwhile == Meanwhile::Open).then_some(Condition::ALWAYS);

@@ -1,16 +1,13 @@
 //! Matchers of texts in a site file.
 
 use crate::config::json::Json;
-use crate::config::node::{Known, Node};
-use crate::config::report::Report;
-use crate::model::wording::ENCODED;
-use crate::model::wording::{GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN};
-use crate::model::{EscapedSlash, Glob, Host, Paths, Pattern, Text};
-use crate::model::{can_match_paths, is_path};
+use crate::config::reader::Value;
+use crate::model::wording::{ENCODED, GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN};
+use crate::model::{EscapedSlash, Glob, Host, Paths, Pattern, Text, can_match_paths, is_path};
 
 /// What a text is about, which decides what can match it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     /// A path: it begins with a slash, and prefixes end where a segment ends.
     Path,
     /// A host: case does not matter.
@@ -18,8 +15,6 @@ pub(super) enum Subject {
     /// Any other value.
     Value,
 }
-
-const MATCHERS: Known = Known { now: &["prefix", "glob", "regex"], later: &[] };
 
 impl Subject {
     const fn expected(self) -> &'static str {
@@ -43,46 +38,42 @@ impl Subject {
 }
 
 /// The set of texts that a value describes: one matcher, or a list of which any may match.
-pub(super) fn text(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Text> {
-    let Json::List(_) = node.json() else {
-        return one(subject, node, report);
-    };
-    let items = node.items(subject.expected(), report)?;
-    let texts: Vec<_> = items.iter().map(|item| one(subject, item, report)).collect();
-    texts.into_iter().collect::<Option<_>>().map(Text::AnyOf)
-}
-
-fn one(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Text> {
-    match node.json() {
-        Json::Text(_) => plain(subject, node, report).map(Text::Equal),
-        Json::Object(_) => matcher(subject, node, report),
-        _ if subject == Subject::Path => {
-            node.wrong(format_args!("no path; expected {}", subject.expected()), report)
-        }
-        _ => node.wrong(format_args!("no text; expected {}", subject.expected()), report),
+pub(crate) fn text(subject: Subject, value: &Value<'_>) -> Option<Text> {
+    match value.json() {
+        Json::List(_) => value.list(subject.expected(), |item| matcher(subject, item)).map(Text::AnyOf),
+        _ => matcher(subject, value),
     }
 }
 
-fn matcher(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Text> {
-    let fields = node.fields(&MATCHERS, report)?;
-    let [prefix, wildcards, expression] = ["prefix", "glob", "regex"].map(|name| fields.optional(name));
-    match (prefix, wildcards, expression) {
-        (Some(node), None, None) => {
-            let begin = plain(subject, &node, report)?;
+fn matcher(subject: Subject, value: &Value<'_>) -> Option<Text> {
+    match value.json() {
+        Json::Text(_) => plain(subject, value).map(Text::Equal),
+        Json::Object(_) => pattern(subject, value),
+        _ if subject == Subject::Path => {
+            value.wrong(format_args!("no path; expected {}", subject.expected()))
+        }
+        _ => value.wrong(format_args!("no text; expected {}", subject.expected())),
+    }
+}
+
+fn pattern(subject: Subject, value: &Value<'_>) -> Option<Text> {
+    value.object(|fields| match ["prefix", "glob", "regex"].map(|name| fields.get(name)) {
+        [Some(value), None, None] => {
+            let begin = plain(subject, &value)?;
             Some(if subject == Subject::Path { Text::Below(begin) } else { Text::Prefix(begin) })
         }
-        (None, Some(node), None) => glob(subject, &node, report).map(Text::Glob),
-        (None, None, Some(node)) => pattern(subject, &node, report).map(Text::Regex),
-        // What else stands there has been reported with its name.
-        (None, None, None) if fields.names().next().is_some() => None,
-        _ => node.wrong("not one matcher; expected one of prefix, glob or regex", report),
-    }
+        [None, Some(value), None] => glob(subject, &value).map(Text::Glob),
+        [None, None, Some(value)] => regex(subject, &value).map(Text::Regex),
+        // What else stands there is reported with its name.
+        [None, None, None] if !fields.are_none() => None,
+        _ => value.wrong("not one matcher; expected one of prefix, glob or regex"),
+    })
 }
 
-fn plain(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<String> {
-    let text = node.text(subject.one(), report)?;
+fn plain(subject: Subject, value: &Value<'_>) -> Option<String> {
+    let text = value.text(subject.one())?;
     match subject {
-        Subject::Path if !is_path(text) => node.wrong(format_args!("no path; expected {PATH}"), report),
+        Subject::Path if !is_path(text) => value.wrong(format_args!("no path; expected {PATH}")),
         Subject::Host => Some(host(text)),
         // Rules see paths decoded, whatever else is one to them.
         Subject::Path => Some(Paths::Exact.form(text, EscapedSlash::Stays).into_owned()),
@@ -99,37 +90,37 @@ fn host(text: &str) -> String {
     text.split('.').map(label).collect::<Vec<_>>().join(".")
 }
 
-fn glob(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Glob> {
-    let pattern = node.text("a pattern such as \"/users/*/photo\"", report)?;
+fn glob(subject: Subject, value: &Value<'_>) -> Option<Glob> {
+    let pattern = value.text("a pattern such as \"/users/*/photo\"")?;
     if subject == Subject::Path && !can_match_paths(pattern) {
-        return node.wrong(GLOB_OF_NO_PATH, report);
+        return value.wrong(GLOB_OF_NO_PATH);
     }
-    suspect_escapes(subject, node, pattern, report);
+    suspect_escapes(subject, value, pattern);
     let glob = match subject {
         Subject::Host => Glob::new(&host(pattern)),
         Subject::Path | Subject::Value => Glob::new(pattern),
     };
-    glob.or_else(|| node.wrong(GLOB_TOO_LONG, report))
+    glob.or_else(|| value.wrong(GLOB_TOO_LONG))
 }
 
-fn pattern(subject: Subject, node: &Node<'_>, report: &mut Report) -> Option<Pattern> {
-    let text = node.text(PATTERN, report)?;
-    suspect_escapes(subject, node, text, report);
+fn regex(subject: Subject, value: &Value<'_>) -> Option<Pattern> {
+    let text = value.text(PATTERN)?;
+    suspect_escapes(subject, value, text);
     let pattern = match subject {
         Subject::Host => Pattern::in_any_case(text),
         Subject::Path | Subject::Value => Pattern::new(text),
     };
     match pattern {
         Ok(pattern) => Some(pattern),
-        Err(error) => node.wrong(format_args!("{error}; expected {PATTERN}"), report),
+        Err(error) => value.wrong(format_args!("{error}; expected {PATTERN}")),
     }
 }
 
 /// Warns of a pattern with an escape, such as one that was copied from an address bar.
-fn suspect_escapes(subject: Subject, node: &Node<'_>, pattern: &str, report: &mut Report) {
+fn suspect_escapes(subject: Subject, value: &Value<'_>, pattern: &str) {
     // What reads like an escaped slash stays as it is.
     let is_decoded = Paths::Exact.form(pattern, EscapedSlash::Stays) != pattern;
     if subject == Subject::Path && is_decoded {
-        node.suspect(ENCODED, report);
+        value.suspect(ENCODED);
     }
 }

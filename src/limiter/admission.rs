@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::limiter::{Claims, Limiter, Refusal, Reservation};
 use crate::model::{Facts, Micros, Now, Unit};
-use crate::store::{Asking, Charge, Claim, Fault, Part, Settlement};
+use crate::store::{Asking, Charge, Claim, Fault, Settlement};
 
 /// The decision before the handler.
 #[derive(Debug)]
@@ -134,11 +134,11 @@ impl Report {
         now: Now,
     ) -> Option<Self> {
         if let [only] = claims.as_slice() {
-            return (!only.shadow).then(|| Self::of(only, &settlement(only), now));
+            return (!only.ask.shadow).then(|| Self::of(only, &settlement(only), now));
         }
-        let described = claims.iter().filter(|claim| !claim.shadow && claim.part == Part::Whole);
+        let described = claims.iter().filter(|claim| !claim.ask.shadow);
         let tightest = described.min_by(|one, other| {
-            let share = |a: &Claim, b: &Claim| u128::from(a.remaining()) * u128::from(b.quota);
+            let share = |a: &Claim, b: &Claim| u128::from(a.remaining()) * u128::from(b.ask.quota);
             let length = |claim: &Claim| claim.standing.window.length();
             share(one, other).cmp(&share(other, one)).then_with(|| length(other).cmp(&length(one)))
         });
@@ -158,20 +158,20 @@ impl Report {
         let left = if is_cap(claim) { Micros(1) } else { claim.standing.left };
         let ends = u64::try_from(now.wall().0).unwrap_or(0).saturating_add(left.0);
         Self {
-            limit: claim.quota,
+            limit: claim.ask.quota,
             used: used(claim, settlement),
             remaining: claim.remaining(),
             reset_secs: left.secs_rounded_up().max(1),
             reset_unix_secs: Micros(ends).secs_rounded_up(),
-            unit: if matches!(claim.charge, Charge::Time { .. }) { Unit::Time } else { Unit::Requests },
-            rule: claim.rule,
+            unit: if claim.ask.is_timed() { Unit::Time } else { Unit::Requests },
+            rule: claim.ask.rule,
             length: claim.standing.window.length(),
         }
     }
 }
 
 fn used(claim: &Claim, settlement: &Settlement) -> u64 {
-    match claim.charge {
+    match claim.ask.charge {
         _ if claim.standing.refuses => 0,
         Charge::Time { .. } => settlement.cost.0.saturating_add_signed(settlement.extra_micros),
         Charge::Requests { .. } if settlement.returned => 0,
@@ -181,5 +181,5 @@ fn used(claim: &Claim, settlement: &Settlement) -> u64 {
 }
 
 fn is_cap(claim: &Claim) -> bool {
-    claim.charge == Charge::Place
+    claim.ask.charge == Charge::Place
 }

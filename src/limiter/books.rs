@@ -6,7 +6,6 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::limiter::engine::Shared;
-use crate::limiter::fair::Fair;
 use crate::limiter::open_limits::OpenLimit;
 use crate::model::{Cost, Limit, LimitSet, Micros, Site, Unit, Zone};
 use crate::store::{Book, BookSpec, Tally};
@@ -20,19 +19,16 @@ pub(super) struct Books {
     site: String,
     rule: String,
     zone: Arc<Zone>,
-    /// Whether they keep what each client spends, too.
-    is_fair: bool,
     open: RwLock<Vec<OpenLimit>>,
 }
 
 impl Books {
-    pub(super) fn new(rule: &str, site: &Site, is_fair: bool, engine: &Arc<Shared>) -> Self {
+    pub(super) fn new(rule: &str, site: &Site, engine: &Arc<Shared>) -> Self {
         Self {
             engine: Arc::clone(engine),
             site: site.name.clone(),
             rule: rule.to_owned(),
             zone: Arc::clone(&site.zone),
-            is_fair,
             open: RwLock::default(),
         }
     }
@@ -45,7 +41,7 @@ impl Books {
 
     /// The limit that has a book, with the quota of whoever met it first.
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
-        self.open.read().iter().find(|open| open.has(book)).map(|open| open.limit)
+        self.open.read().iter().find(|open| open.book == book).map(|open| open.limit)
     }
 
     /// Two threads that open one book at once are given the same by the store, which is listed twice then.
@@ -57,8 +53,7 @@ impl Books {
         };
         let (site, rule, zone) = (self.site.as_str(), self.rule.as_str(), &self.zone);
         let spec = BookSpec { site, rule, tally, period: limit.period(), zone };
-        let shares = if self.is_fair { Fair::open(limit, &spec, &self.engine) } else { None };
-        let open = OpenLimit { limit: *limit, book: self.engine.store.open(&spec), shares };
+        let open = OpenLimit { limit: *limit, book: self.engine.store.open(&spec) };
         self.open.write().push(open);
         open
     }

@@ -10,7 +10,7 @@ use crate::model::readable;
 use crate::model::{
     Component, Facts, KeySpec, Missing, Rule, Site, Source, UnixMicros, Window, is_credential, shortened,
 };
-use crate::store::{Claim, Mode, Part};
+use crate::store::{Claim, Mode};
 
 impl Limiter {
     /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
@@ -34,9 +34,7 @@ impl Limiter {
         let explained = rules.map(|(position, rule)| {
             let name = self.shared_rule_name(position as u16);
             let bearing = idle(rule, facts, &displacing, &self.site).unwrap_or_else(|key| {
-                let of_rule = |claim: &&Claim| usize::from(claim.rule) == position;
-                // Of a fair rule, clients' parts are claimed beside the whole.
-                let claims = claims.iter().filter(of_rule).filter(|claim| claim.part == Part::Whole);
+                let claims = claims.iter().filter(|claim| usize::from(claim.ask.rule) == position);
                 Bearing::Applies {
                     key,
                     limits: claims.filter_map(|claim| self.explained_limit(claim, at)).collect(),
@@ -67,7 +65,7 @@ impl Limiter {
     }
 
     fn explained_limit(&self, claim: &Claim, at: UnixMicros) -> Option<ExplainedLimit> {
-        let limit = with_quota(self.limit_of(claim)?, claim.quota);
+        let limit = with_quota(self.limit_of(claim)?, claim.ask.quota);
         let window = limit.period().map(|period| Window::containing(&self.site.zone, period, at));
         Some(ExplainedLimit { limit, window })
     }
@@ -226,8 +224,8 @@ mod tests {
             let mut claims = Claims::new();
             prop_assert_eq!(limiter.claims(&request, mode, true, &mut claims).is_none(), explanation.exempt.is_some());
             for (position, rule) in explanation.rules.iter().enumerate() {
-                let own = claims.iter().filter(|claim| usize::from(claim.rule) == position);
-                let claimed: Vec<_> = own.filter(|claim| claim.part == Part::Whole).map(|claim| claim.quota).collect();
+                let own = claims.iter().filter(|claim| usize::from(claim.ask.rule) == position);
+                let claimed: Vec<_> = own.map(|claim| claim.ask.quota).collect();
                 match &rule.bearing {
                     Bearing::Applies { limits, .. } => {
                         let explained: Vec<_> = limits.iter().map(|explained| explained.limit.quota()).collect();
@@ -252,7 +250,7 @@ mod tests {
                 limiter.claims(request, Mode::Decide, true, &mut claims);
                 let bearing = limiter.explain(request).rules.swap_remove(0).bearing;
                 let key = if let Bearing::Applies { key, .. } = bearing { Some(key) } else { None };
-                (key, claims.first().map(|claim| claim.key))
+                (key, claims.first().map(|claim| claim.ask.key))
             };
             let ((one_key, one_hash), (other_key, other_hash)) = (of(&one), of(&other));
             prop_assert_eq!(one_key == other_key, one_hash == other_hash);

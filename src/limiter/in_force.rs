@@ -2,7 +2,6 @@
 
 use std::ops::Deref;
 
-use crate::limiter::fair::told;
 use crate::limiter::refusal::retry_after_secs;
 use crate::limiter::{Limiter, Reservation};
 use crate::model::Limit;
@@ -32,15 +31,15 @@ pub(crate) struct InForce<'a> {
 impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// All limits that the request was claimed on, but for those in shadow, as they stood when the store last looked.
     pub(crate) fn in_force(&self) -> impl Iterator<Item = InForce<'_>> {
-        let claims = told(&self.claims).filter(|claim| !claim.shadow);
-        claims.filter_map(|claim| InForce::of(&self.limiter, &claim, self.route))
+        let claims = self.claims.iter().filter(|claim| !claim.ask.shadow);
+        claims.filter_map(|claim| InForce::of(&self.limiter, claim, self.route))
     }
 }
 
 impl<'a> InForce<'a> {
     /// `None` if the claim is on none of its rule's books, which no claim is.
     fn of(limiter: &'a Limiter, claim: &Claim, route: u32) -> Option<Self> {
-        let open = &limiter.rules[usize::from(claim.rule)];
+        let open = &limiter.rules[usize::from(claim.ask.rule)];
         let limit = limiter.limit_of(claim)?;
         let reset = limit.period().map(|_| claim.standing.left.secs_rounded_up().max(1));
         let wait = || retry_after_secs(claim, limiter.expected(claim, route));
@@ -48,7 +47,7 @@ impl<'a> InForce<'a> {
             rule: &open.name,
             is_only: open.limits.most() == 1 && open.computed.is_none(),
             limit,
-            quota: claim.quota,
+            quota: claim.ask.quota,
             window_secs: limit.period().map(|_| claim.standing.window.length().secs_rounded_up()),
             remaining: claim.remaining(),
             wait_secs: if claim.refuses() { Some(wait()) } else { reset },

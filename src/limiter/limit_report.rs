@@ -25,11 +25,11 @@ impl LimitReport {
     /// Where the limit of a claim stands; `None` for a claim of another limiter's.
     pub(super) fn of(limiter: &Limiter, claim: &Claim, settlement: &Settlement, now: Now) -> Option<Self> {
         Some(Self {
-            rule: limiter.shared_rule_name(claim.rule),
-            limit: with_quota(limiter.limit_of(claim)?, claim.quota),
+            rule: limiter.shared_rule_name(claim.ask.rule),
+            limit: with_quota(limiter.limit_of(claim)?, claim.ask.quota),
             report: Report::of(claim, settlement, now),
             refuses: claim.refuses(),
-            shadow: claim.shadow,
+            shadow: claim.ask.shadow,
         })
     }
 }

@@ -152,9 +152,9 @@ impl Limiter {
             return;
         }
         let mut logged = None;
-        for claim in claims.iter().filter(|claim| claim.shadow && claim.standing.refuses) {
-            if logged.replace(claim.rule) != Some(claim.rule) {
-                let (rule, site) = (self.rule_name_at(claim.rule), &self.site.name);
+        for claim in claims.iter().filter(|claim| claim.ask.shadow && claim.standing.refuses) {
+            if logged.replace(claim.ask.rule) != Some(claim.ask.rule) {
+                let (rule, site) = (self.rule_name_at(claim.ask.rule), &self.site.name);
                 log::info!("the rule {rule} of {site}, which is in shadow, would have refused a request");
             }
         }
@@ -163,10 +163,10 @@ impl Limiter {
     /// Learns what a request has cost.
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
         let mut learned = None;
-        for claim in claims.iter().filter(|claim| !matches!(claim.charge, Charge::Requests { .. })) {
-            if learned != Some(claim.rule) {
-                self.rules[usize::from(claim.rule)].expectations.record(route, cost);
-                learned = Some(claim.rule);
+        for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
+            if learned != Some(claim.ask.rule) {
+                self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost);
+                learned = Some(claim.ask.rule);
             }
         }
     }
@@ -189,14 +189,14 @@ impl Limiter {
 
     /// The limit that a claim is on.
     fn limit_of(&self, claim: &Claim) -> Option<Limit> {
-        self.rules[usize::from(claim.rule)].limit_of(claim.book)
+        self.rules[usize::from(claim.ask.rule)].limit_of(claim.ask.book)
     }
 
     /// The same, with what it grants the request that is claimed.
     fn granted(&self, claim: &Claim) -> Limit {
         // Every claim is on a book of its rule.
         let limit = self.limit_of(claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
-        limit_report::with_quota(limit, claim.quota)
+        limit_report::with_quota(limit, claim.ask.quota)
     }
 
     /// The rule at a position.
@@ -205,8 +205,8 @@ impl Limiter {
     }
 
     pub(crate) fn expected(&self, claim: &Claim, route: u32) -> Micros {
-        let quota = if let Charge::Time { .. } = claim.charge { claim.quota } else { u64::MAX };
-        self.rules[usize::from(claim.rule)].expected(route, Micros(quota))
+        let quota = if let Charge::Time { .. } = claim.ask.charge { claim.ask.quota } else { u64::MAX };
+        self.rules[usize::from(claim.ask.rule)].expected(route, Micros(quota))
     }
 }
 

@@ -11,24 +11,6 @@ pub(super) type OpenLimits = Vec<OpenLimit>;
 pub(super) struct OpenLimit {
     pub(super) limit: Limit,
     pub(super) book: Book,
-    /// The books of its clients, if it is fair.
-    pub(super) shares: Option<Shares>,
-}
-
-impl OpenLimit {
-    /// Whether a book is the limit's, or that of its clients' shares.
-    pub(super) fn has(&self, book: Book) -> bool {
-        self.book == book || self.shares.is_some_and(|shares| shares.own == book)
-    }
-}
-
-/// The books of what clients spend of accounts that they share.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shares {
-    /// How many clients there are.
-    pub(super) clients: Book,
-    /// What each has spent.
-    pub(super) own: Book,
 }
 
 /// The limits of a rule, for those whom it says them for and for those who have others.
@@ -73,14 +55,14 @@ impl LimitsBySource {
     /// The limit that a book is of, with the quota of those whom the rule says it for, if it does.
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
         // Nearly all are the rule's own; a chain through the others costs a refusal more than the search.
-        let own = self.own.iter().find(|open| open.has(book));
+        let own = self.own.iter().find(|open| open.book == book);
         own.or_else(|| self.of_others(book)).map(|open| open.limit)
     }
 
     #[cold]
     fn of_others(&self, book: Book) -> Option<&OpenLimit> {
         let of_overrides = self.of_overrides.iter().map(|(_, limits)| limits);
-        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.has(book))
+        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.book == book)
     }
 
     /// How many limits the rule has for those for whom it has most.

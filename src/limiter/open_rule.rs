@@ -8,10 +8,10 @@ use crate::limiter::books::{self, Books};
 use crate::limiter::client::Client;
 use crate::limiter::engine::Shared;
 use crate::limiter::expectations::Expectations;
-use crate::limiter::fair::{Fair, claim_share};
+use crate::limiter::fair::Fair;
 use crate::limiter::open_limits::{LimitsBySource, OpenLimit};
 use crate::model::{Cost, Facts, Hold, KeyHash, Limit, Micros, Rule, Site, Source, of_unknown};
-use crate::store::{Book, Charge, Claim, Counts, Mode};
+use crate::store::{Ask, Book, Charge, Claim, Counts, Mode};
 
 /// A rule with its books open.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct OpenRule {
 impl OpenRule {
     pub(super) fn new(rule: &Rule, site: &Site, engine: &Arc<Shared>) -> Self {
         let fair = Fair::of(rule, site, engine);
-        let books = Books::new(&rule.name, site, fair.is_some(), engine);
+        let books = Books::new(&rule.name, site, engine);
         let is_constant = rule.key.is_constant() && !rule.per_method;
         Self {
             name: Arc::from(rule.name.as_str()),
@@ -106,7 +106,7 @@ impl OpenRule {
         claims: &mut Claims,
     ) {
         let Rule { counts, shadow, .. } = *rule;
-        let own = self.fair.and_then(|fair| fair.key(rule, key, facts));
+        let client = self.fair.and_then(|fair| fair.key(rule, key, facts));
         for open in limits {
             let OpenLimit { limit, book, .. } = open;
             let charge = match limit {
@@ -116,10 +116,10 @@ impl OpenRule {
                 Limit::Requests { .. } => Charge::Requests { cost },
                 Limit::Concurrent { .. } => Charge::Place,
             };
-            claims.push(Claim { rule: at, counts, shadow, ..Claim::new(*book, key, limit.quota(), charge) });
-            if own.is_some() {
-                claim_share(open, own, claims);
-            }
+            // Places are not shared out: who runs has one, however many others wait.
+            let client = client.filter(|_| charge != Charge::Place);
+            let quota = limit.quota();
+            claims.push(Claim::of(Ask { book: *book, key, client, quota, charge, rule: at, counts, shadow }));
         }
     }
 

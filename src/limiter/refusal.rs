@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::limiter::{Claims, Limiter, Report};
 use crate::model::{Limit, Micros, Now};
-use crate::store::{Charge, Claim, Part, Settlement};
+use crate::store::{Charge, Claim, Settlement, Standing};
 
 /// A decision not to serve a request.
 ///
@@ -66,10 +66,11 @@ pub enum Cause {
 
 impl Cause {
     const fn of(claim: &Claim) -> Self {
-        match claim.charge {
-            _ if matches!(claim.part, Part::Share) => Self::Share,
+        let Standing { spent, is_shared_out, .. } = claim.standing;
+        match claim.ask.charge {
             Charge::Place => Self::Crowded,
-            Charge::Time { .. } if claim.standing.spent < claim.quota => Self::Held,
+            _ if is_shared_out && spent < claim.ask.quota => Self::Share,
+            Charge::Time { .. } if spent < claim.ask.quota => Self::Held,
             Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
         }
     }
@@ -82,7 +83,7 @@ impl Refusal {
         // The store refuses only where a claim does; if none did, the first would be described.
         let waiting = refusing().rev().map(|claim| (wait(claim), claim)).max_by_key(|(wait, _)| *wait);
         let (retry_after_secs, longest) = waiting.unwrap_or_else(|| (wait(&claims[0]), &claims[0]));
-        let position = refusing().next().unwrap_or(longest).rule;
+        let position = refusing().next().unwrap_or(longest).ask.rule;
         let report = Report::of(longest, &Settlement::default(), now);
         let cause = Cause::of(longest);
         Self {

@@ -3,11 +3,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::limiter::fair::told;
 use crate::limiter::meter::Meter;
 use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
 use crate::model::{Answer, Facts, KeyHash, Micros, Now, Rule, Until};
-use crate::store::{Charge, Claim, Fault, Mode, Part, Progress, Settlement, Verdict};
+use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
 ///
@@ -101,13 +100,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// The request's claims on time, as they were before they were decided.
     fn claims_of_time(&self) -> Claims {
-        let mut is_timed = false;
-        let timed = self.claims.iter().filter(|claim| {
-            // A client's part of a limit follows the limit.
-            is_timed = matches!(claim.charge, Charge::Time { .. }) || (claim.part != Part::Whole && is_timed);
-            is_timed
-        });
-        timed.map(Claim::anew).collect()
+        self.claims.iter().filter(|claim| claim.ask.is_timed()).map(Claim::anew).collect()
     }
 
     fn begin(&mut self, now: Now) -> Decision {
@@ -160,7 +153,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// Whether what is charged now will be: not to a request that has ended or is free, nor where no limit is of time.
     pub fn takes_charges(&self) -> bool {
-        let is_open = |claim: &Claim| claim.ticket.is_some() && matches!(claim.charge, Charge::Time { .. });
+        let is_open = |claim: &Claim| claim.run.is_on && claim.ask.is_timed();
         !self.waived && !self.settled && self.claims.iter().any(is_open)
     }
 
@@ -200,8 +193,8 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             end.cost = progress.cost;
             self.limiter.engine.store.look(&mut self.claims, progress, now);
         }
-        let of = |claim: Claim| LimitReport::of(&self.limiter, &claim, &self.of_claim(&claim, end), now);
-        let mut limits: Vec<_> = told(&self.claims).filter_map(of).collect();
+        let of = |claim: &Claim| LimitReport::of(&self.limiter, claim, &self.of_claim(claim, end), now);
+        let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
         if limits.iter().any(|limit| limit.refuses) {
             // Those that would have admitted the request have charged it nothing either.
             limits.iter_mut().for_each(|limit| limit.report.used = 0);
@@ -234,7 +227,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// The rules that have a claim on the request.
     pub(crate) fn rules(&self) -> Positions {
-        let mut rules: Positions = self.claims.iter().map(|claim| claim.rule).collect();
+        let mut rules: Positions = self.claims.iter().map(|claim| claim.ask.rule).collect();
         rules.dedup();
         rules
     }
@@ -242,10 +235,10 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
     pub(crate) fn give_back(&mut self, rules: &[u16]) {
         for claim in &mut self.claims {
-            claim.returned |= rules.contains(&claim.rule);
+            claim.run.returned |= rules.contains(&claim.ask.rule);
         }
         if !rules.is_empty() {
-            self.return_charges(|claim| claim.returned);
+            self.return_charges(|claim| claim.run.returned);
         }
     }
 
@@ -257,7 +250,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         let now = self.limiter.now();
         let Progress { cost, paused } = self.meter.progress(now.tick);
         let ending = free(Settlement { cost, paused, ..self.settlement });
-        let ends = |claim: &Claim| claim.charge != Charge::Place && claim.ticket.is_some() && returns(claim);
+        let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
         for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
             if ends(&claims[0]) {
                 self.limiter.engine.store.settle(claims, &ending, now);
@@ -279,7 +272,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Looks again where claims stand that the end does not visit, such as those of rules that count refusals: what was
     /// seen at admission is as old as the request. A rule in shadow that would have refused still says so.
     fn look_at_what_has_ended(&mut self, now: Now) {
-        let unvisited = |claim: &Claim| claim.ticket.is_none() && !claim.standing.refuses;
+        let unvisited = |claim: &Claim| !claim.run.is_on && !claim.standing.refuses;
         if !self.claims.iter().any(unvisited) {
             return;
         }
@@ -316,13 +309,13 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
     /// Ends the request rule by rule, for rules that charge different answers, or for a different time.
     fn end_apart(&mut self, settlement: Settlement, ends: impl Fn(&Rule) -> bool, now: Now) {
         let mut claims = std::mem::take(&mut self.claims);
-        for claims in claims.chunk_by_mut(|one, other| one.rule == other.rule) {
-            let runs = claims.iter().any(|claim| claim.ticket.is_some());
-            if !runs || !ends(self.limiter.rule_at(claims[0].rule)) {
+        for claims in claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
+            let runs = claims.iter().any(|claim| claim.run.is_on);
+            if !runs || !ends(self.limiter.rule_at(claims[0].ask.rule)) {
                 continue;
             }
             let mut ending = settlement;
-            if self.waived || claims[0].returned {
+            if self.waived || claims[0].run.returned {
                 ending = free(ending);
             } else {
                 ending.charge_something();
@@ -337,7 +330,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     /// How a claim ends, where most end like that.
     fn of_claim(&self, claim: &Claim, most: Settlement) -> Settlement {
-        if claim.returned || self.waived { free(most) } else { most }
+        if claim.run.returned || self.waived { free(most) } else { most }
     }
 
     /// The rule of a claim on an account that another reservation has a claim on.
@@ -345,14 +338,15 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         if !Arc::ptr_eq(&self.limiter.engine, &other.limiter.engine) {
             return None;
         }
-        let is_shared =
-            |own: &&Claim| other.claims.iter().any(|claim| (claim.book, claim.key) == (own.book, own.key));
-        self.claims.iter().find(is_shared).map(|claim| claim.rule)
+        let is_shared = |own: &&Claim| {
+            other.claims.iter().any(|claim| (claim.ask.book, claim.ask.key) == (own.ask.book, own.ask.key))
+        };
+        self.claims.iter().find(is_shared).map(|claim| claim.ask.rule)
     }
 
     /// Whether a limit applies to the request that is not in shadow.
     pub(crate) fn limits_something(&self) -> bool {
-        self.claims.iter().any(|claim| !claim.shadow)
+        self.claims.iter().any(|claim| !claim.ask.shadow)
     }
 
     /// Whether there is nothing to charge: no rule applies, or it is settled.

@@ -42,6 +42,7 @@ mod built_anew;
 mod closures;
 mod current;
 mod detached;
+mod digits;
 mod doubles;
 mod error;
 mod explain;

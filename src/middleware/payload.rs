@@ -25,13 +25,12 @@ struct WatchedPayload {
 /// A connection gives a payload to all that it may have to wait for: also to a CONNECT, to an upgrade to WebSocket that
 /// the handler may decline, and to every request of HTTP/2, where a GET may go on as well.
 pub(super) fn watch(request: &mut ServiceRequest, running: &Rc<Running>) {
-    let payload = request.take_payload();
-    if matches!(payload, Payload::None) || is_bodiless(request) {
-        request.set_payload(payload);
-    } else {
-        let watched = WatchedPayload { payload, running: Rc::clone(running) };
-        request.set_payload(Payload::Stream { payload: Box::pin(watched) });
+    // Looked at before it is taken, which most requests need not be.
+    if matches!(request.parts().1, Payload::None) || is_bodiless(request) {
+        return;
     }
+    let watched = WatchedPayload { payload: request.take_payload(), running: Rc::clone(running) };
+    request.set_payload(Payload::Stream { payload: Box::pin(watched) });
 }
 
 /// Whether there is certainly no body: an HTTP/1 request without a length, a coding, or another protocol to go on with

@@ -1,17 +1,12 @@
 //! How reports become header fields.
-//!
-//! Names and values that repeat are kept; those that do not are cut from one buffer per worker and site.
 
 use std::cell::RefCell;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use bytes::BytesMut;
 
 use crate::limiter::Report;
+use crate::middleware::digits::{Digits, Repeated};
 use crate::model::{HeaderNames, HeaderPolicy, ResetStyle};
-
-/// How much room for digits is made at once.
-const DIGITS: usize = 4096;
 
 /// The header fields of one site in one worker.
 #[derive(Debug)]
@@ -20,14 +15,19 @@ pub(super) struct Wire {
     /// Whether there are the fields of the draft, too.
     standard: bool,
     reset_style: ResetStyle,
-    limit: HeaderName,
-    remaining: HeaderName,
-    reset: HeaderName,
-    used: HeaderName,
+    /// The names of the four fields; `None` where they are the usual ones, which are cheaper as constants.
+    names: Option<Box<[HeaderName; 4]>>,
     limit_value: Repeated,
-    reset_value: Repeated,
-    digits: RefCell<BytesMut>,
+    digits: RefCell<Digits>,
 }
+
+/// The names of the four fields: limit, remaining, reset and used.
+const USUAL: [HeaderName; 4] = [
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+    HeaderName::from_static("x-ratelimit-used"),
+];
 
 /// What is said of one limit.
 pub(super) struct Said<'a> {
@@ -38,24 +38,15 @@ pub(super) struct Said<'a> {
     pub(super) served: bool,
 }
 
-/// The last value of a field that mostly repeats.
-#[derive(Debug)]
-struct Repeated(RefCell<(u64, HeaderValue)>);
-
 impl Wire {
     pub(super) fn new(policy: &HeaderPolicy) -> Self {
         let HeaderPolicy { enabled, reset: reset_style, names, standard } = policy;
-        let defaults = HeaderNames::default();
         Self {
             enabled: *enabled,
             standard: *enabled && standard.is_some(),
             reset_style: *reset_style,
-            limit: field_name(&names.limit, &defaults.limit, "x-ratelimit-limit"),
-            remaining: field_name(&names.remaining, &defaults.remaining, "x-ratelimit-remaining"),
-            reset: field_name(&names.reset, &defaults.reset, "x-ratelimit-reset"),
-            used: field_name(&names.used, &defaults.used, "x-ratelimit-used"),
+            names: (*names != HeaderNames::default()).then(|| Box::new(own_names(names))),
             limit_value: Repeated::default(),
-            reset_value: Repeated::default(),
             digits: RefCell::default(),
         }
     }
@@ -86,43 +77,37 @@ impl Wire {
     /// Appends the fields, and returns how many they are.
     #[inline]
     fn append(&self, headers: &mut HeaderMap, said: &Said<'_>) -> usize {
+        match &self.names {
+            None => self.append_named(headers, said, USUAL),
+            Some(own) => self.append_named(headers, said, (**own).clone()),
+        }
+    }
+
+    #[inline(always)]
+    fn append_named(&self, headers: &mut HeaderMap, said: &Said<'_>, names: [HeaderName; 4]) -> usize {
         let Said { report, rule, served } = *said;
-        let reset = match self.reset_style {
+        let seconds = match self.reset_style {
             ResetStyle::Seconds => report.reset_secs,
             ResetStyle::Unix => report.reset_unix_secs,
         };
-        let [remaining, used] = self.numbers(report.remaining, report.used);
-        headers.append(self.limit.clone(), self.limit_value.of(report.limit));
-        headers.append(self.remaining.clone(), remaining);
-        headers.append(self.reset.clone(), self.reset_value.of(reset));
+        let mut digits = self.digits.borrow_mut();
+        let [limit, remaining, reset, used] = names;
+        headers.append(limit, self.limit_value.of(report.limit));
+        headers.append(remaining, digits.of(report.remaining));
+        headers.append(reset, digits.of(seconds));
         if served {
-            headers.append(self.used.clone(), used);
+            headers.append(used, digits.of(report.used));
         }
         3 + usize::from(served) + rule.map_or(0, |rule| append_resource(headers, rule, report))
     }
 
     /// Removes what an inner budget, or the handler, has written.
     pub(super) fn remove(&self, headers: &mut HeaderMap) {
-        for name in [&self.limit, &self.remaining, &self.reset, &self.used, &RESOURCE, &UNIT] {
+        let usual = USUAL;
+        let names = self.names.as_deref().unwrap_or(&usual);
+        for name in names.iter().chain([&RESOURCE, &UNIT]) {
             headers.remove(name);
         }
-    }
-
-    /// Two values, cut from the buffer at once.
-    fn numbers(&self, first: u64, second: u64) -> [HeaderValue; 2] {
-        let mut digits = self.digits.borrow_mut();
-        if digits.capacity() < 40 {
-            digits.reserve(DIGITS);
-        }
-        digits.extend_from_slice(itoa::Buffer::new().format(first).as_bytes());
-        let end_of_first = digits.len();
-        digits.extend_from_slice(itoa::Buffer::new().format(second).as_bytes());
-        let mut second_digits = digits.split().freeze();
-        let first_digits = second_digits.split_to(end_of_first);
-        let value = |bytes, number: u64| {
-            HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from(number))
-        };
-        [value(first_digits, first), value(second_digits, second)]
     }
 }
 
@@ -137,26 +122,18 @@ fn append_resource(headers: &mut HeaderMap, rule: &str, report: &Report) -> usiz
     2
 }
 
-impl Default for Repeated {
-    fn default() -> Self {
-        Self(RefCell::new((0, HeaderValue::from_static("0"))))
-    }
+fn own_names(names: &HeaderNames) -> [HeaderName; 4] {
+    let HeaderNames { limit, remaining, reset, used } = names;
+    let [usual_limit, usual_remaining, usual_reset, usual_used] = USUAL;
+    [
+        field_name(limit, usual_limit),
+        field_name(remaining, usual_remaining),
+        field_name(reset, usual_reset),
+        field_name(used, usual_used),
+    ]
 }
 
-impl Repeated {
-    fn of(&self, number: u64) -> HeaderValue {
-        let mut last = self.0.borrow_mut();
-        if last.0 != number {
-            *last = (number, HeaderValue::from(number));
-        }
-        last.1.clone()
-    }
-}
-
-/// A field's name; one that is no token, which a site file cannot hold, gives way to the default.
-fn field_name(name: &str, default: &str, lower: &'static str) -> HeaderName {
-    if name == default {
-        return HeaderName::from_static(lower);
-    }
-    HeaderName::from_bytes(name.as_bytes()).unwrap_or(HeaderName::from_static(lower))
+/// A field's name; one that is no token, which a site file cannot hold, gives way to the usual one.
+fn field_name(name: &str, usual: HeaderName) -> HeaderName {
+    HeaderName::from_bytes(name.as_bytes()).unwrap_or(usual)
 }

@@ -13,10 +13,14 @@
 //! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
 //!    65,536 accounts per book, by their keys' hashes, and that is counted and logged once a window.
-//! 7. **Time is given.** No method reads a clock; a store that works between requests is given one by
+//! 7. **Accounts can be looked after.** Those of a book are listed, one is read, granted more or reset, exactly, whatever
+//!    runs meanwhile.
+//! 8. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
+mod accounts;
 pub mod calendar;
+mod claim;
 pub mod memory;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -26,11 +30,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use self::accounts::{Answering, Listed, Relief};
+pub use self::claim::{Ask, Charge, Claim, Standing};
+pub(crate) use self::claim::{Part, Run};
 pub use self::uri::{StoreUri, UriError, open};
 pub use crate::model::Counts;
-use crate::model::{
-    AccountHash, KeyHash, Learned, Micros, Now, Period, Salt, Unit, Window, Zone, hold as held,
-};
+use crate::model::{KeyHash, Learned, Micros, Now, Period, Salt, Unit, Zone};
 
 /// Where accounts live.
 pub trait Store: Send + Sync + 'static {
@@ -105,6 +110,29 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the store holds and has done, for metrics.
     fn census(&self) -> Census;
+
+    /// Where the accounts of books stand: of each book those that have spent most, `most` at most, in that order.
+    ///
+    /// Of a cap, those by whom most requests run. Accounts that nothing was charged or granted in this window are not among
+    /// them.
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        let _ = (books, most, now);
+        accounts::unsupported()
+    }
+
+    /// Where an account stands; one that does not exist has spent nothing.
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        let _ = (book, key, now);
+        accounts::unsupported()
+    }
+
+    /// Grants an account more, or forgets what it has spent; says where it stands then. What runs goes on running.
+    ///
+    /// A cap on running requests has nothing that could be granted, and stays as it is.
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        let _ = (book, key, relief, now);
+        accounts::unsupported()
+    }
 }
 
 impl fmt::Debug for dyn Store {
@@ -141,10 +169,6 @@ pub enum Tally {
     Charged(Unit),
     /// Requests that run now.
     Running,
-    /// Clients that were seen in the window, of an account of this unit that they share.
-    Clients(Unit),
-    /// What one of them was charged.
-    Share(Unit),
 }
 
 /// The handle of an open book; cheap to copy.
@@ -154,124 +178,23 @@ pub struct Book {
     pub(crate) salt: Salt,
 }
 
-/// One limit's part in a decision, and then in the request that was admitted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Claim {
-    /// Which limit's account.
-    pub book: Book,
-    /// Whose account.
-    pub key: KeyHash,
-    /// What one window grants, in the limit's unit; for running requests the cap.
-    pub quota: u64,
-    /// What the request is charged.
-    pub charge: Charge,
-    /// The position of the claim's rule; the claims of a rule stand side by side.
-    pub rule: u16,
-    /// Which requests the rule counts.
-    pub counts: Counts,
-    /// Whether the rule decides and counts, but never refuses.
-    pub shadow: bool,
-    /// Whether the rule does not charge the answer to the request.
-    pub(crate) returned: bool,
-    /// Which part of a limit it is about.
-    pub part: Part,
-    /// Where the account stood when the store last looked.
-    pub standing: Standing,
-    /// What the store has charged, until it is settled.
-    pub(crate) ticket: Option<Ticket>,
-}
-
-impl Claim {
-    /// A claim of the first rule on the account of `key` in `book`, counting what is served.
-    pub const fn new(book: Book, key: KeyHash, quota: u64, charge: Charge) -> Self {
-        Self {
-            book,
-            key,
-            quota,
-            charge,
-            rule: 0,
-            counts: Counts::Served,
-            shadow: false,
-            returned: false,
-            part: Part::Whole,
-            standing: Standing::UNKNOWN,
-            ticket: None,
-        }
+impl Book {
+    /// The book of how many clients share each account of this one, if its limit is fair: a client is counted when it is
+    /// first charged in a window, and stays.
+    pub const fn of_clients(self) -> Self {
+        self.beside(0x636c_6965)
     }
 
-    /// The claim as it was before anybody decided over it, of something of which nothing is expected.
-    pub(crate) const fn anew(&self) -> Self {
-        let charge = match self.charge {
-            Charge::Time { .. } => Charge::Time { expected: Micros::ZERO },
-            other => other,
-        };
-        Self { charge, returned: false, standing: Standing::UNKNOWN, ticket: None, ..*self }
+    /// The book of what each of those clients has spent.
+    pub const fn of_shares(self) -> Self {
+        self.beside(0x7368_6172)
     }
 
-    /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit
-    /// refuses.
-    pub const fn remaining(&self) -> u64 {
-        if self.standing.refuses { 0 } else { self.quota.saturating_sub(self.taken()) }
+    /// A book of the same windows whose accounts have other names: by one chance in 2^96 that of an account here.
+    const fn beside(self, mark: u32) -> Self {
+        let [a, b, c] = self.salt;
+        Self { salt: [a ^ mark, b ^ mark.rotate_left(11), c ^ mark.rotate_left(22)], ..self }
     }
-
-    /// What is spent and held of the quota.
-    pub(crate) const fn taken(&self) -> u64 {
-        let Standing { spent, hold, waiting, .. } = self.standing;
-        spent.saturating_add(held(self.quota, spent, hold, waiting))
-    }
-
-    /// Whether the claim makes its rule refuse the request.
-    pub const fn refuses(&self) -> bool {
-        self.standing.refuses && !self.shadow
-    }
-
-    /// What the account is known by, within its window.
-    pub(crate) const fn account(&self) -> AccountHash {
-        self.key.salted(self.book.salt)
-    }
-}
-
-/// Which part of a limit a claim is about.
-///
-/// A fair limit makes three claims that stand side by side: on the account that clients share, on the number of its
-/// clients, and on what one of them has spent of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Part {
-    /// The limit's account.
-    #[default]
-    Whole,
-    /// How many clients share it: one is counted when it is first charged in a window, and stays.
-    Clients,
-    /// What this client has spent of it: refuses once four fifths of the whole are spent and this is the client's share.
-    Share,
-}
-
-/// What was charged where: an index into the store's own tables.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Ticket {
-    /// The slot that the running request counts in.
-    pub(crate) slot: u32,
-    /// The window that was charged; of time, the one that was in force when the store last saw the request.
-    pub(crate) sequence: u32,
-    /// What the request had cost when that window began.
-    pub(crate) earlier: Micros,
-}
-
-/// What a request is charged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charge {
-    /// The time that it takes; until it is settled, it holds what it is expected to take.
-    Time {
-        /// The expected cost; 0 where nothing is known.
-        expected: Micros,
-    },
-    /// So many requests, at once.
-    Requests {
-        /// 0 is charged nothing, but is refused where one request would be.
-        cost: u64,
-    },
-    /// Its place among the running requests.
-    Place,
 }
 
 /// Whether a decision may refuse.
@@ -292,38 +215,6 @@ pub enum Verdict {
     Refused,
     /// Nothing is decided and nothing is charged: others have to be asked. The memory store never says so.
     Open,
-}
-
-/// Where one account stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Charged so far in this window, in the limit's unit; of a cap, the requests that run.
-    pub spent: u64,
-    /// What the running requests of others are still expected to cost.
-    pub hold: u64,
-    /// What those of others that wait for their clients are; how much of it is held, the ledger's rule says.
-    pub waiting: u64,
-    /// Admitted requests that have not been settled.
-    pub admitted: u32,
-    /// Whether this limit refuses.
-    pub refuses: bool,
-    /// The window; of a cap on running requests, all time.
-    pub window: Window,
-    /// Until the window ends, by the clock that keeps it.
-    pub left: Micros,
-}
-
-impl Standing {
-    /// Before the store has looked.
-    pub const UNKNOWN: Self = Self {
-        spent: 0,
-        hold: 0,
-        waiting: 0,
-        admitted: 0,
-        refuses: false,
-        window: Window::ALL_TIME,
-        left: Micros(u64::MAX),
-    };
 }
 
 /// How far an admitted request has come.

@@ -111,7 +111,7 @@ async fn a_paused_request_holds_little() {
     gate.arrivals(1).await;
     world.advance(secs(5));
     let answer = server.connect().await.get("/").await;
-    assert_eq!((answer.status, answer.remaining()), (200, 9 * SECOND), "a tenth of 10 s is held");
+    assert_eq!((answer.status, answer.remaining()), (200, 5 * SECOND), "half of 10 s is held");
 }
 
 #[actix_web::test]

@@ -53,7 +53,7 @@ pub(crate) fn a_refusal_leaves_no_trace<S: Store>(desk: &Desk<S>) {
 }
 
 fn of_rule(rule: u16, counts: Counts, mut claim: Claim) -> Claim {
-    (claim.rule, claim.counts) = (rule, counts);
+    (claim.ask.rule, claim.ask.counts) = (rule, counts);
     claim
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn a_rule_that_counts_refusals_counts_what_others_refuse<S: Store>(de
 
 pub(crate) fn a_shadow_rule_counts_and_never_refuses<S: Store>(desk: &Desk<S>) {
     let mut shadow = desk.request(desk.requests("shadow"), "key", 1);
-    shadow.shadow = true;
+    shadow.ask.shadow = true;
     let real = of_rule(1, Counts::Served, desk.request(desk.requests("real"), "key", 9));
     for turn in 0..3 {
         let mut claims = [shadow, real];

@@ -83,7 +83,11 @@ pub(crate) fn a_waiting_request_costs_nothing_and_holds_little<S: Store>(desk: &
     assert_eq!((spent, hold, waiting, count), (20, 0, 3_020, 1));
     let mut other = [claim];
     desk.admit(&mut other);
-    assert_eq!(other[0].remaining(), 9_000, "a tenth of what is left is held");
+    assert_eq!(other[0].remaining(), 8_998, "a tenth of the quota is held");
+    let mut third = [claim];
+    desk.admit(&mut third);
+    assert_eq!(third[0].remaining(), 10_020 - 20 - 3_000 - 3_020, "and as much again as what runs");
+    desk.settle(&mut third, 0);
     desk.resume(&mut admitted, 20);
     assert_eq!(desk.standing(claim).hold, 3_000 + 3_020);
 }

@@ -49,7 +49,7 @@ fn a_new_release_that_leaves_a_law_as_it_is_changes_nothing() {
     let of = |release| daily(&desk, &zone(OLD, release), "site");
     desk.admit(&mut [of("2026a")]);
     assert_eq!(desk.spent(of("2026b")), 1);
-    assert_eq!((of("2026a").book, desk.store.census().accounts), (of("2026b").book, 1));
+    assert_eq!((of("2026a").ask.book, desk.store.census().accounts), (of("2026b").ask.book, 1));
 }
 
 /// A site that was not loaded again keeps its law, beside one that was.

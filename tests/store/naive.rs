@@ -56,13 +56,13 @@ impl Naive {
 
     pub(crate) fn sum(&self, book: usize, claim: &Claim, now: Now) -> Sum {
         let windows = self.windows[book];
-        let mine = |other: &(usize, Claim)| other.0 == book && other.1.key == claim.key;
+        let mine = |other: &(usize, Claim)| other.0 == book && other.1.ask.key == claim.ask.key;
         let once = self.amounts.iter().filter(|a| mine(&a.account) && a.sequence == windows.sequence);
         let mut spent: i64 = once.map(|a| a.amount).sum();
         let (mut hold, mut waiting, mut running, mut admitted) = (0, 0, 0, 0);
         for request in &self.requests {
             let Some((_, own, _)) = request.charged.iter().find(|c| mine(&(c.0, c.1))) else { continue };
-            match own.charge {
+            match own.ask.charge {
                 Charge::Time { expected } => {
                     spent += request.ran(windows.start, now);
                     let part = expected.0 + request.ran(i64::MIN, now) as u64;
@@ -77,7 +77,7 @@ impl Naive {
                 Charge::Requests { .. } => {}
             }
         }
-        if claim.charge == Charge::Place {
+        if claim.ask.charge == Charge::Place {
             spent = i64::from(admitted);
         }
         let left = (windows.edge_utc - now.utc.0).max(0) as u64;
@@ -87,12 +87,12 @@ impl Naive {
     /// Decides over claims of rules with one claim each; returns the request's number.
     pub(crate) fn admit(&mut self, claims: &[(usize, Claim)], now: Now) -> (Verdict, usize) {
         let fits: Vec<_> = claims.iter().map(|(book, claim)| self.fits(*book, claim, now)).collect();
-        let refused = claims.iter().zip(&fits).any(|((_, claim), fits)| !fits && !claim.shadow);
+        let refused = claims.iter().zip(&fits).any(|((_, claim), fits)| !fits && !claim.ask.shadow);
         let mut charged = Vec::new();
         for ((book, claim), _) in claims.iter().zip(fits).filter(|(_, fits)| *fits) {
             let sequence = self.windows[*book].sequence;
-            if let Charge::Requests { cost } = claim.charge
-                && (!refused || claim.counts == Counts::All)
+            if let Charge::Requests { cost } = claim.ask.charge
+                && (!refused || claim.ask.counts == Counts::All)
             {
                 self.amounts.push(Amount { account: (*book, *claim), sequence, amount: cost as i64 });
             }
@@ -126,7 +126,7 @@ impl Naive {
         ended.settled = true;
         for &(book, claim, charged_in) in &ended.charged {
             let sequence = self.windows[book].sequence;
-            let amount = match claim.charge {
+            let amount = match claim.ask.charge {
                 Charge::Time { .. } if on_top.0 < 0 => {
                     -on_top.0.abs().min(ended.ran(self.windows[book].start, now))
                 }
@@ -143,13 +143,13 @@ impl Naive {
 
     fn fits(&self, book: usize, claim: &Claim, now: Now) -> bool {
         let (spent, hold, waiting, _) = self.sum(book, claim, now);
-        match claim.charge {
+        match claim.ask.charge {
             Charge::Time { .. } => {
-                let most = claim.quota.saturating_sub(spent + hold) / 10;
-                spent + hold + waiting.min(most) < claim.quota
+                let most = (claim.ask.quota / 10).min(claim.ask.quota.saturating_sub(spent) / 2);
+                spent + hold + waiting.min(hold + most) < claim.ask.quota
             }
-            Charge::Requests { cost } => spent + cost.max(1) <= claim.quota,
-            Charge::Place => spent < claim.quota,
+            Charge::Requests { cost } => spent + cost.max(1) <= claim.ask.quota,
+            Charge::Place => spent < claim.ask.quota,
         }
     }
 }

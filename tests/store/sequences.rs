@@ -85,11 +85,10 @@ impl Pair {
             Tally::Charged(Unit::Time) => Charge::Time { expected: Micros(expected) },
             Tally::Charged(Unit::Requests) => Charge::Requests { cost },
             Tally::Running => Charge::Place,
-            Tally::Clients(_) | Tally::Share(_) => unreachable!("no book here is of a fair limit"),
         };
         let opened = self.desk.book("rule", tally, period);
         let mut claim = Claim::new(opened, self.desk.key(KEYS[key]), quota, charge);
-        claim.rule = book as u16;
+        claim.ask.rule = book as u16;
         claim
     }
 
@@ -113,8 +112,8 @@ impl Pair {
         let mut claims = Vec::new();
         for &(book, key) in books {
             let mut claim = self.claim(book, key, *expected, *cost);
-            claim.counts = if book == *all { Counts::All } else { Counts::Served };
-            claim.shadow = book == *shadow;
+            claim.ask.counts = if book == *all { Counts::All } else { Counts::Served };
+            claim.ask.shadow = book == *shadow;
             claims.push((book, claim));
         }
         let mut real: Vec<_> = claims.iter().map(|(_, claim)| *claim).collect();

@@ -3,19 +3,23 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use timebudget::store::{Claim, Counts, Mode, Part, Store, Tally, Verdict};
-use timebudget::{Period, Unit};
+use timebudget::store::{Ask, Claim, Counts, Mode, Store, Verdict};
 
 use crate::desk::Desk;
 
 /// A request of a client to a quota that all clients share.
-pub(crate) fn claims(desk: &Desk<impl Store>, client: &str, quota: u64) -> [Claim; 3] {
-    let book = |tally| desk.book("fair", tally, Some(Period::HOUR));
-    let whole = desk.request(desk.requests("fair"), "all", quota);
-    let mut clients = desk.request(book(Tally::Clients(Unit::Requests)), "all", u64::MAX);
-    let mut own = desk.request(book(Tally::Share(Unit::Requests)), client, quota);
-    (clients.part, own.part) = (Part::Clients, Part::Share);
-    [whole, clients, own]
+pub(crate) fn claims(desk: &Desk<impl Store>, client: &str, quota: u64) -> [Claim; 1] {
+    let mut claim = desk.request(desk.requests("fair"), "all", quota);
+    claim.ask.client = Some(desk.key(client));
+    [claim]
+}
+
+/// What is spent of the whole, how many clients there are, and what this one has spent.
+fn spent(desk: &Desk<impl Store>, [claim]: [Claim; 1]) -> [u64; 3] {
+    let Ask { book, key, client, quota, charge, .. } = claim.ask;
+    let client = client.expect("a fair claim");
+    [(book, key), (book.of_clients(), key), (book.of_shares(), client)]
+        .map(|(book, key)| desk.spent(Claim::new(book, key, quota, charge)))
 }
 
 pub(crate) fn parts_add_up_to_the_whole_and_each_client_is_counted_once_under_contention(
@@ -43,7 +47,7 @@ pub(crate) fn parts_add_up_to_the_whole_and_each_client_is_counted_once_under_co
     });
     let mut sum = 0;
     for (client, admitted) in admitted.iter().enumerate() {
-        let [whole, clients, own] = claims(desk, &client.to_string(), QUOTA).map(|claim| desk.spent(claim));
+        let [whole, clients, own] = spent(desk, claims(desk, &client.to_string(), QUOTA));
         assert_eq!((whole, clients, own), (QUOTA, 4, admitted.load(Ordering::Relaxed)));
         sum += own;
     }
@@ -53,7 +57,7 @@ pub(crate) fn parts_add_up_to_the_whole_and_each_client_is_counted_once_under_co
 pub(crate) fn a_refused_client_is_not_counted_and_owns_nothing(desk: &Desk<impl Store>) {
     assert_eq!(desk.admit(&mut claims(desk, "a", 1)), Verdict::Admitted);
     assert_eq!(desk.admit(&mut claims(desk, "b", 1)), Verdict::Refused);
-    assert_eq!(claims(desk, "b", 1).map(|claim| desk.spent(claim)), [1, 1, 0]);
+    assert_eq!(spent(desk, claims(desk, "b", 1)), [1, 1, 0]);
     assert_eq!(desk.store.census().accounts, 3);
 }
 
@@ -64,7 +68,7 @@ pub(crate) fn once_four_fifths_are_spent_nobody_spends_more_than_an_equal_share(
     assert_eq!(desk.admit(&mut claims(desk, "b", 10)), Verdict::Admitted, "a newcomer");
     let mut refused = claims(desk, "a", 10);
     assert_eq!(desk.admit(&mut refused), Verdict::Refused, "eight times two clients are more than ten");
-    assert_eq!(refused.map(|claim| claim.standing.refuses), [false, false, true]);
+    assert!(refused.iter().all(|claim| claim.standing.refuses && claim.standing.is_shared_out));
     assert_eq!(desk.admit(&mut claims(desk, "b", 10)), Verdict::Admitted);
     assert_eq!(desk.admit(&mut claims(desk, "c", 10)), Verdict::Refused, "ten of ten");
 }
@@ -76,17 +80,11 @@ pub(crate) fn a_client_alone_may_spend_everything(desk: &Desk<impl Store>) {
 }
 
 pub(crate) fn a_client_whose_refused_time_is_not_counted_is_not_counted_either(desk: &Desk<impl Store>) {
-    let book = |tally| desk.book("fair", tally, Some(Period::HOUR));
     let mut gate = desk.request(desk.requests("gate"), "all", 0);
-    let mut whole = desk.timed(desk.time("fair"), "all", 1_000, 0);
-    let mut clients = desk.request(book(Tally::Clients(Unit::Time)), "all", u64::MAX);
-    let mut own = desk.timed(book(Tally::Share(Unit::Time)), "a", 1_000, 0);
-    (clients.part, own.part, gate.rule) = (Part::Clients, Part::Share, 1);
-    for claim in [&mut whole, &mut clients, &mut own] {
-        claim.counts = Counts::All;
-    }
+    let mut fair = desk.timed(desk.time("fair"), "all", 1_000, 0);
+    (fair.ask.client, fair.ask.counts, gate.ask.rule) = (Some(desk.key("a")), Counts::All, 1);
     for _ in 0..3 {
-        assert_eq!(desk.admit(&mut [whole, clients, own, gate]), Verdict::Refused);
+        assert_eq!(desk.admit(&mut [fair, gate]), Verdict::Refused);
     }
-    assert_eq!(desk.spent(clients), 0);
+    assert_eq!(spent(desk, [fair]), [0, 0, 0]);
 }

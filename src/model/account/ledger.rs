@@ -67,6 +67,12 @@ impl Ledger {
         self.value(self.base, at)
     }
 
+    /// What has been charged up to `at`, less what was granted: below 0 where more was granted than has been charged.
+    #[inline]
+    pub const fn net(&self, at: Tick) -> i64 {
+        self.base.wrapping_add((self.running as i64).wrapping_mul(at.0))
+    }
+
     /// What the running requests are still expected to cost of a window of which `left` is left.
     ///
     /// It counts for each request what it has already run once more, since what has run long goes on for long; but no
@@ -128,10 +134,36 @@ impl Ledger {
         self.base = self.base.saturating_add_unsigned(requests);
     }
 
-    /// Returns so many requests; never below 0.
+    /// Returns so many requests that were charged before.
     #[inline]
     pub fn uncount(&mut self, requests: u64) {
-        self.base = self.base.saturating_sub_unsigned(requests).max(0);
+        self.base = self.base.saturating_sub_unsigned(requests);
+    }
+
+    /// Grants so much more until the window ends: it is taken off what has been charged.
+    ///
+    /// What runs goes on as it did. At most 2^53 are ever granted beyond what has been charged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Ledger, Micros, Tick};
+    /// let mut account = Ledger::default();
+    /// account.start(Tick(0), Micros(0));
+    /// account.grant(30, Tick(100));
+    /// assert_eq!((account.spent(Tick(100)), account.spent(Tick(150))), (70, 120));
+    /// account.grant(500, Tick(150));
+    /// assert_eq!((account.spent(Tick(150)), account.net(Tick(150))), (0, -380));
+    /// ```
+    pub fn grant(&mut self, amount: u64, at: Tick) {
+        let net = self.net(at);
+        let granted = net.saturating_sub_unsigned(amount).max(net.min(-MOST_GRANTED));
+        self.base = self.base.wrapping_add(granted.wrapping_sub(net));
+    }
+
+    /// Forgets what has been charged up to `at`; what was granted beyond that stays.
+    pub fn reset(&mut self, at: Tick) {
+        self.base = self.base.wrapping_sub(self.net(at).max(0));
     }
 
     /// The account as it begins the next window at `edge`: nothing spent, and what runs goes on.
@@ -153,20 +185,30 @@ impl Ledger {
     }
 }
 
-/// The part of what is left that requests may hold while they wait for their clients: a tenth.
-const LEFT_TO_WAITING: u64 = 10;
+/// What may be granted beyond what has been charged: every store can add that up exactly.
+const MOST_GRANTED: i64 = 1 << 53;
+
+/// The part of a quota that requests may hold while they wait for their clients and nothing runs: a tenth,
+const OF_QUOTA: u64 = 10;
+
+/// and the part of what is left of it: a half.
+const OF_LEFT: u64 = 2;
 
 /// What is held of a quota of which `spent` is spent, in microseconds.
 ///
 /// Requests that run hold all that they are expected to cost, `running`. Those that wait for their clients are expected
-/// to cost `waiting` once their clients come back, but that may be never: all of them together hold at most a tenth of
-/// what is left. So a quota is never refused for what is waited for alone, however many clients stall.
+/// to cost `waiting` once their clients come back, but that may be never. So all of them together hold at most a tenth of
+/// the quota, or half of what is left if that is less, and as much again as what runs. While nothing runs and anything
+/// is left, the next request is admitted, however many clients stall; and while much runs, a crowd that stalls can do no
+/// more to the others than to halve how many of their requests run side by side. `docs/accounting.md` has the figures
+/// of this form and of others.
 #[inline]
 pub(crate) const fn hold(quota: u64, spent: u64, running: u64, waiting: u64) -> u64 {
     if waiting == 0 {
         return running; // As mostly.
     }
-    let most = quota.saturating_sub(spent).saturating_sub(running) / LEFT_TO_WAITING;
+    let (of_quota, of_left) = (quota / OF_QUOTA, quota.saturating_sub(spent) / OF_LEFT);
+    let most = running.saturating_add(if of_quota < of_left { of_quota } else { of_left });
     running.saturating_add(if waiting < most { waiting } else { most })
 }
 
@@ -321,11 +363,18 @@ mod hold_tests {
     use super::*;
 
     #[test]
-    fn what_waits_holds_at_most_a_tenth_of_what_is_left() {
+    fn what_waits_holds_at_most_a_tenth_of_the_quota_and_as_much_again_as_what_runs() {
         assert_eq!(hold(60_000, 10_000, 20_000, 0), 20_000);
         assert_eq!(hold(60_000, 10_000, 20_000, 500), 20_500);
-        assert_eq!(hold(60_000, 10_000, 20_000, 900_000), 23_000);
-        assert_eq!(hold(60_000, 60_000, 5, 900_000), 5);
+        assert_eq!(hold(60_000, 10_000, 20_000, 900_000), 20_000 + 26_000);
+        assert_eq!(hold(60_000, 10_000, 0, 900_000), 6_000);
+    }
+
+    #[test]
+    fn what_waits_leaves_half_of_what_is_left_to_others() {
+        assert_eq!(hold(60_000, 59_000, 0, 900_000), 500);
+        assert_eq!(hold(60_000, 59_999, 0, 900_000), 0);
+        assert_eq!(hold(60_000, 70_000, 5, 900_000), 10);
     }
 }
 

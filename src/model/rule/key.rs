@@ -177,7 +177,7 @@ impl Component {
                 bytes.address(self.kind(), str::from_utf8(text).ok()?.parse().ok()?, ipv6_prefix);
             }
             (Self::Method, Some(text)) => {
-                bytes.text(self.kind(), standard_method(str::from_utf8(text).ok()?))
+                bytes.text(self.kind(), standard_method(str::from_utf8(text).ok()?));
             }
             _ => self.write_own(value, self.kind(), ipv6_prefix, bytes)?,
         }

@@ -3,6 +3,8 @@
 //! All keys of a decision mostly lie in one shard, always so where there is one key. That case is compiled apart: a
 //! decision that looked its shards up in a list took half as long again.
 
+use std::iter;
+
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
@@ -31,7 +33,8 @@ pub(super) struct Many<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); 8]>);
 impl<'a> Many<'a> {
     /// Locks the shards of all claims, in the shards' order, so that two decisions never wait for each other.
     pub(super) fn lock(shards: &'a [Mutex<Shard>], claims: &[Claim]) -> Self {
-        let mut wanted: SmallVec<[usize; 8]> = claims.iter().map(|claim| shard_of(claim.key)).collect();
+        let keys = claims.iter().flat_map(|claim| iter::once(claim.ask.key).chain(claim.ask.client));
+        let mut wanted: SmallVec<[usize; 8]> = keys.map(shard_of).collect();
         wanted.sort_unstable();
         wanted.dedup();
         Self(wanted.into_iter().map(|shard| (shard, shards[shard].lock())).collect())
@@ -46,14 +49,17 @@ impl Locked for Many<'_> {
     }
 }
 
-/// The shard that all claims lie in; `None` if there are several.
+/// The shard that all claims lie in; `None` if there may be several.
 #[inline]
 pub(super) fn common_shard(claims: &[Claim]) -> Option<usize> {
     let (first, others) = claims.split_first()?;
-    let shard = shard_of(first.key);
-    others.iter().all(|claim| shard_of(claim.key) == shard).then_some(shard)
+    let shard = shard_of(first.ask.key);
+    let is_alone = first.ask.client.is_none();
+    let is_there = |claim: &Claim| shard_of(claim.ask.key) == shard && claim.ask.client.is_none();
+    (is_alone && others.iter().all(is_there)).then_some(shard)
 }
 
+#[inline]
 pub(super) fn shard_of(key: KeyHash) -> usize {
     key.shard_word() as usize % SHARDS
 }

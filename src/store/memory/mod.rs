@@ -3,19 +3,22 @@
 //! A decision takes one lock for each shard that its keys lie in, which for a single key is one lock whatever the
 //! number of limits. On an account that exists it allocates nothing.
 
-mod decision;
+mod accounts;
+mod decide;
 mod entries;
 mod locked;
 mod overflow;
 #[cfg(feature = "redis")]
 mod peek;
+mod settle;
 mod shard;
-mod shares;
 mod snapshot;
 mod table;
+mod visit;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::future::ready;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,18 +26,22 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
-use self::decision::Decision;
+#[cfg(feature = "redis")]
+pub(in crate::store) use self::decide::Beside;
+use self::entries::Entry;
 use self::locked::{Many, common_shard};
+#[cfg(feature = "redis")]
+pub(in crate::store) use self::overflow::account;
 use self::overflow::{Overflow, is_shared};
 use self::shard::Shard;
-#[cfg(feature = "redis")]
-pub(in crate::store) use self::shares::Beside;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Table};
+use self::visit::Visit;
 use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
 use crate::store::{
-    Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+    Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Reading, Relief, Settlement,
+    Store, Verdict,
 };
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
@@ -68,18 +75,18 @@ struct Calendars {
     positions: HashMap<(String, Option<Period>), Vec<u32>>,
 }
 
-/// What a decision does while every shard that a key of its claims lies in is locked.
+/// What a visit does while every shard that a key of its claims lies in is locked.
 macro_rules! locked {
-    ($store:ident, $claims:ident, $now:ident, |$decision:ident| $act:expr) => {
+    ($store:ident, $claims:ident, $now:ident, |$visit:ident| $act:expr) => {
         match common_shard($claims) {
             Some(shard) => {
                 let mut shard = $store.shards[shard].lock();
-                let mut $decision = Decision { store: $store, shards: &mut shard, now: $now, beside: &[] };
+                let mut $visit = Visit { store: $store, shards: &mut shard, now: $now, beside: &[] };
                 $act
             }
             None => {
                 let mut shards = Many::lock(&$store.shards, $claims);
-                let mut $decision = Decision { store: $store, shards: &mut shards, now: $now, beside: &[] };
+                let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
                 $act
             }
         }
@@ -135,8 +142,9 @@ impl Memory {
     /// For a store that has to know which account is charged before it decides.
     #[cfg(feature = "redis")]
     pub(in crate::store) fn send_newcomers_aside(&self, claims: &mut [Claim], now: Now) {
-        if self.accounts.load(Relaxed) + claims.len() > self.max_accounts {
-            locked!(self, claims, now, |decision| decision.send_newcomers_aside(claims));
+        let accounts: usize = claims.iter().map(|claim| claim.ask.parts().len()).sum();
+        if self.accounts.load(Relaxed) + accounts > self.max_accounts {
+            locked!(self, claims, now, |visit| visit.send_newcomers_aside(claims));
         }
     }
 
@@ -150,22 +158,28 @@ impl Memory {
         now: Now,
         beside: &[Beside],
     ) -> Verdict {
-        locked!(self, claims, now, |decision| {
-            decision.beside = beside;
-            decision.decide(claims, mode)
+        locked!(self, claims, now, |visit| {
+            visit.beside = beside;
+            visit.decide(claims, mode)
         })
     }
 
+    /// Charges claims that somebody else has decided over.
+    #[cfg(feature = "redis")]
+    pub(in crate::store) fn charge_decided(&self, claims: &mut [Claim], now: Now) {
+        locked!(self, claims, now, |visit| visit.charge_decided(claims));
+    }
+
     /// A new account, be there room or not.
-    fn insert(&self, table: &mut Table, claim: &Claim) -> usize {
-        let is_shared = is_shared(claim.key);
+    fn insert(&self, table: &mut Table, book: Book, key: KeyHash) -> usize {
+        let is_shared = is_shared(key);
         self.count_of(is_shared).fetch_add(1, Relaxed);
-        table.insert(claim.account(), is_shared)
+        table.insert(key.salted(book.salt), Entry::mark(book.salt), is_shared)
     }
 
     /// Removes an account.
-    fn remove(&self, table: &mut Table, at: usize, claim: &Claim) {
-        let is_shared = is_shared(claim.key);
+    fn remove(&self, table: &mut Table, at: usize, key: KeyHash) {
+        let is_shared = is_shared(key);
         self.count_of(is_shared).fetch_sub(1, Relaxed);
         table.remove(at, is_shared);
     }
@@ -195,23 +209,23 @@ impl Store for Memory {
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
-        Ok(locked!(self, claims, now, |decision| decision.decide(claims, mode)))
+        Ok(locked!(self, claims, now, |visit| visit.decide(claims, mode)))
     }
 
     fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        locked!(self, claims, now, |decision| decision.pause(claims, cost));
+        locked!(self, claims, now, |visit| visit.pause(claims, cost));
     }
 
     fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        locked!(self, claims, now, |decision| decision.resume(claims, cost));
+        locked!(self, claims, now, |visit| visit.resume(claims, cost));
     }
 
     fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
-        locked!(self, claims, now, |decision| decision.look(claims, progress));
+        locked!(self, claims, now, |visit| visit.look(claims, progress));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
-        locked!(self, claims, now, |decision| decision.settle(claims, settlement));
+        locked!(self, claims, now, |visit| visit.settle(claims, settlement));
     }
 
     fn tidy(&self, now: Now) {
@@ -242,6 +256,18 @@ impl Store for Memory {
         let shards = self.shards.iter().enumerate();
         let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
         snapshot.write(secret, learned, sections).map_err(|error| Fault(error.to_string()))
+    }
+
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        Box::pin(ready(Ok(self.list_now(books, most, now))))
+    }
+
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        Box::pin(ready(Ok(self.read_now(book, key, now))))
+    }
+
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        Box::pin(ready(Ok(self.relieve_now(book, key, relief, now))))
     }
 
     fn census(&self) -> Census {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use super::SHARDS;
 use super::locked::shard_of;
 use crate::model::{KeyHash, Now, UnixMicros};
+use crate::store::{Book, Claim, Part};
 
 /// How many accounts newcomers share in each shard: a power of two.
 const SHARED: u32 = 64;
@@ -19,6 +20,18 @@ pub(super) const SHARED_IN_ALL: usize = SHARED as usize * SHARDS;
 
 /// How long nothing more is said of caps, which have no windows, in microseconds: an hour.
 const UNWINDOWED: i64 = 3_600_000_000;
+
+/// The book and the key of an account that a claim is about: its own, or the one that newcomers share.
+#[inline]
+pub(in crate::store) fn account(claim: &Claim, part: Part) -> (Book, KeyHash) {
+    let (book, own) = (claim.ask.book, claim.ask.key);
+    let (book, key) = match part {
+        Part::Whole => (book, own),
+        Part::Clients => (book.of_clients(), own),
+        Part::Share => (book.of_shares(), claim.ask.client.unwrap_or(own)),
+    };
+    (book, if claim.run.aside.has(part) { shared(key) } else { key })
+}
 
 /// The key of the account that a newcomer shares. Only by one chance in 2^96 is it that of a client.
 ///

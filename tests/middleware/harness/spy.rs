@@ -36,7 +36,7 @@ impl Spy {
     /// Where the accounts of the last decision stand, running requests and their holds included.
     pub(crate) fn standings(&self, now: Now) -> Vec<Standing> {
         let seen = self.seen.lock().unwrap().clone();
-        let strangers = seen.iter().map(|c| Claim::new(c.book, c.key, c.quota, c.charge));
+        let strangers = seen.iter().map(|c| Claim::new(c.ask.book, c.ask.key, c.ask.quota, c.ask.charge));
         let mut claims: Vec<_> = strangers.collect();
         self.memory.look(&mut claims, Progress::default(), now);
         claims.iter().map(|claim| claim.standing).collect()

@@ -19,8 +19,8 @@ pub(super) struct Call {
     gives_back: bool,
     /// Those that have waited in vain are gone.
     pub(super) candidates: Vec<Option<Candidate>>,
-    /// How many claims each candidate has.
-    claims: Vec<usize>,
+    /// How many parts the claims of each candidate have.
+    parts: Vec<usize>,
 }
 
 impl Call {
@@ -44,10 +44,10 @@ impl Desk {
         let questions: Vec<_> = candidates.iter().map(|candidate| candidate.question(accounts)).collect();
         let prefix = &self.ledgers.settings.prefix;
         let arguments = exchange::arguments(prefix, self.ledgers.process, number, &sent, &questions);
-        let claims = questions.into_iter().map(|question| question.claims.len()).collect();
+        let parts = questions.into_iter().map(|question| question.parts.len()).collect();
         let (sent_at, returns) = (self.now.tick, self.ledgers.returns());
         let candidates = candidates.into_iter().map(Some).collect();
-        self.calls.insert(number, Call { sent, sent_at, returns, gives_back, candidates, claims });
+        self.calls.insert(number, Call { sent, sent_at, returns, gives_back, candidates, parts });
         self.commands.push(Command::Exchange(number, arguments));
     }
 
@@ -57,9 +57,9 @@ impl Desk {
         for account in call.accounts() {
             self.busy.remove(&account);
         }
-        let claims = call.claims.iter().copied();
+        let parts = call.parts.iter().copied();
         let answer = answer
-            .and_then(|numbers| exchange::answer(numbers, call.sent.len(), claims).ok_or(Trouble::Nonsense));
+            .and_then(|numbers| exchange::answer(numbers, call.sent.len(), parts).ok_or(Trouble::Nonsense));
         self.note_flushed(number, &call, answer.as_ref().err());
         match answer {
             Ok(answer) => self.conclude(call, answer),
@@ -106,7 +106,7 @@ impl Desk {
         for (candidate, decided) in call.candidates.into_iter().zip(answer.verdicts) {
             match (candidate, decided.admitted) {
                 (Some(candidate), Some(admitted)) => {
-                    let next = candidate.conclude(admitted, &decided.claims, self.now);
+                    let next = candidate.conclude(admitted, &decided.parts, self.now);
                     self.waiting.extend(next);
                 }
                 (Some(candidate), None) => candidate.decide_degraded(self.now),

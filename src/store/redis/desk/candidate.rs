@@ -9,7 +9,7 @@ use crate::model::{KeyHash, Now, Tick};
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{Outcome, Question};
-use crate::store::{Claim, Fault, Mode, Settlement, Verdict};
+use crate::store::{Claim, Fault, Mode, Part, Settlement, Verdict};
 
 /// A request that waits for a decision.
 ///
@@ -41,8 +41,8 @@ impl Candidate {
     ) -> Self {
         let mut homes: SmallVec<[KeyHash; 2]> = SmallVec::new();
         if ledgers.is_clustered() {
-            for at in (0..claims.len()).rev() {
-                let home = Account::at(&claims, at).home;
+            for claim in claims.iter().rev() {
+                let home = Account::of(claim, Part::Whole).home;
                 if !homes.contains(&home) {
                     homes.push(home);
                 }
@@ -66,12 +66,13 @@ impl Candidate {
 
     /// What the server is asked next, where these accounts' lines are sent with it.
     pub(super) fn question(&self, accounts: &[Account]) -> Question<'_> {
-        let claims = Account::all(&self.claims).zip(&self.claims);
-        let asked = claims.filter(|(account, _)| self.asks(*account));
         let position = |account| accounts.iter().position(|sent| *sent == account);
+        let asked = self.claims.iter().filter(|claim| self.asks(Account::of(claim, Part::Whole)));
         // Those of the candidate are among the accounts; 0 would make the script fail, and harm nothing.
-        let claims = asked.map(|(account, claim)| (position(account).map_or(0, |at| at + 1), claim));
-        Question { is_forced: self.mode == Mode::Force, claims: claims.collect() }
+        let place = |claim, part| position(Account::of(claim, part)).map_or(0, |at| at + 1);
+        let parts = asked
+            .flat_map(|claim| claim.ask.parts().iter().map(move |part| (place(claim, *part), *part, claim)));
+        Question { is_forced: self.mode == Mode::Force, parts: parts.collect() }
     }
 
     /// Whether nobody waits for the decision any more.
@@ -81,7 +82,7 @@ impl Candidate {
 
     /// Decides here, if an answer that somebody else has waited for says enough by now; else it is returned.
     pub(super) fn decide_if_known(mut self) -> Option<Self> {
-        let is_begun = self.claims.iter().any(|claim| claim.ticket.is_some());
+        let is_begun = self.claims.iter().any(|claim| claim.run.is_on);
         if is_begun || self.is_forgotten() {
             return Some(self);
         }
@@ -117,7 +118,7 @@ impl Candidate {
 
     /// The positions of the claims that are asked about next.
     fn asked(&self) -> impl Iterator<Item = usize> {
-        (0..self.claims.len()).filter(|at| self.asks(Account::at(&self.claims, *at)))
+        (0..self.claims.len()).filter(|at| self.asks(Account::of(&self.claims[*at], Part::Whole)))
     }
 
     fn asks(&self, account: Account) -> bool {
@@ -132,7 +133,7 @@ impl Candidate {
 
     /// Returns what was charged for a request that is not served after all.
     fn give_back(&mut self, now: Now) {
-        if self.claims.iter().any(|claim| claim.ticket.is_some()) {
+        if self.claims.iter().any(|claim| claim.run.is_on) {
             let cost = now.tick.since(self.now.tick);
             let extra_micros = -(cost.0 as i64);
             let returned = Settlement { cost, extra_micros, returned: true, ..Settlement::default() };

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use smallvec::SmallVec;
 
+use super::Ledgers;
 use super::peers::Ceiling;
-use super::{Ledgers, is_timed};
 use crate::model::{FROZEN_AFTER, Line, Micros, Now, Others, equal_share};
 use crate::store::memory::Beside;
 use crate::store::redis::script::Account;
@@ -31,18 +31,17 @@ impl Ledgers {
     /// all were read lately. About one that was not, the server is asked once.
     fn is_known(&self, claims: &[Claim], now: Now) -> bool {
         let Settings { mode, sync, .. } = self.settings;
-        let is_timed = |claim: &Claim| is_timed(claim) || claim.part == Part::Clients;
-        if mode != SyncMode::Batched || !claims.iter().all(is_timed) {
+        if mode != SyncMode::Batched || !claims.iter().all(|claim| claim.ask.is_timed()) {
             return false;
         }
         let most = Micros::from(sync).0 + READ_AFTER.0;
-        let is_fresh = |at: usize| {
-            let read_at = self.peers.others(Account::at(claims, at), &claims[at]).read_at;
+        let is_fresh = |claim: &Claim, part: Part| {
+            let read_at = self.peers.others(Account::of(claim, part), claim).read_at;
             // How many clients there are is read with each that is new here.
-            let is_number = claims[at].part == Part::Clients && read_at != Others::UNKNOWN.read_at;
+            let is_number = part == Part::Clients && read_at != Others::UNKNOWN.read_at;
             is_number || now.tick.since(read_at).0 <= most
         };
-        (0..claims.len()).all(is_fresh)
+        claims.iter().all(|claim| claim.ask.parts().iter().all(|part| is_fresh(claim, *part)))
     }
 
     /// Decides while the server cannot be asked.
@@ -65,17 +64,12 @@ impl Ledgers {
     ///
     /// What the others have spent is taken off the quotas, for the memory store knows of this process only.
     fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now, outage: Option<u64>) -> Verdict {
-        let quotas: SmallVec<[u64; 4]> = claims.iter().map(|claim| claim.quota).collect();
         let beside: SmallVec<[Beside; 4]> =
-            (0..claims.len()).map(|at| self.beside(claims, at, now, outage)).collect();
-        for (claim, beside) in claims.iter_mut().zip(&beside) {
-            claim.quota = claim.quota.saturating_sub(beside.taken);
-        }
+            claims.iter().map(|claim| self.beside(claim, now, outage)).collect();
         let verdict = self.memory.admit_beside(claims, mode, now, &beside);
-        for (at, quota) in quotas.into_iter().enumerate() {
-            claims[at].quota = quota;
-            self.touch(Account::at(claims, at), &claims[at], now, claims[at].ticket.is_some());
-            self.add_others(claims, at, now);
+        for claim in &mut *claims {
+            self.touch(claim, now, claim.run.is_on);
+            self.add_others(claim, now);
         }
         if verdict == Verdict::Refused && outage.is_none() {
             self.want_unless_sure(claims, now);
@@ -85,11 +79,13 @@ impl Ledgers {
 
     /// Has the others asked about where they may not need any more what a request was refused for.
     fn want_unless_sure(&self, claims: &[Claim], now: Now) {
+        let is_shared_out = |claim: &Claim| claim.refuses() && claim.standing.is_shared_out;
         let mut seen: SmallVec<[Claim; 4]> = SmallVec::from_slice(claims);
-        if !self.is_surely_refused(&mut seen, now) {
-            for at in (0..claims.len()).filter(|at| claims[*at].refuses()) {
-                self.peers.want(Account::at(claims, at), claims[at].standing.window.start, now.tick);
-            }
+        if claims.iter().any(is_shared_out) || self.is_surely_refused(&mut seen, now) {
+            return;
+        }
+        for claim in claims.iter().filter(|claim| claim.refuses()) {
+            self.peers.want(Account::of(claim, Part::Whole), claim.standing.window.start, now.tick);
         }
     }
 
@@ -98,28 +94,29 @@ impl Ledgers {
     /// What others run is no reason, since it may have ended; nor are places, which others may have left; nor is what
     /// others had spent before somebody returned something. Rules that count refusals have to ask.
     fn is_surely_refused(&self, claims: &mut [Claim], now: Now) -> bool {
-        if claims.iter().any(|claim| claim.counts != Counts::Served) {
+        if claims.iter().any(|claim| claim.ask.counts != Counts::Served) {
             return false;
         }
-        let settled = |at: usize| self.settled(Account::at(claims, at), &claims[at], now);
-        let settled: SmallVec<[u64; 4]> = (0..claims.len()).map(settled).collect();
-        for (at, claim) in claims.iter_mut().enumerate().filter(|(_, claim)| claim.part == Part::Whole) {
-            claim.standing.refuses = match claim.charge {
-                Charge::Time { .. } | Charge::Place => settled[at] >= claim.quota,
-                Charge::Requests { cost } => settled[at].saturating_add(cost.max(1)) > claim.quota,
+        let settled = |claim: &Claim| self.settled(claim, now);
+        let settled: SmallVec<[u64; 4]> = claims.iter().map(settled).collect();
+        for (claim, settled) in claims.iter_mut().zip(settled) {
+            claim.standing.refuses = match claim.ask.charge {
+                Charge::Time { .. } | Charge::Place => settled >= claim.ask.quota,
+                Charge::Requests { cost } => settled.saturating_add(cost.max(1)) > claim.ask.quota,
             };
         }
         claims.iter().any(Claim::refuses)
     }
 
-    /// What an account, by a claim that was weighed, has certainly spent: all that is spent here, and what the others had
+    /// What the account of a claim that was weighed has certainly spent: all that is spent here, and what the others had
     /// spent when they were heard, but for what their requests then may have seemed to run on after they had ended.
-    fn settled(&self, account: Account, claim: &Claim, now: Now) -> u64 {
+    fn settled(&self, claim: &Claim, now: Now) -> u64 {
+        let account = Account::of(claim, Part::Whole);
         let (known, is_certain) = self.peers.others_for_sure(account, claim, self.returns());
         let now_known = known.at(now.tick);
         // Saturating, for others may have been heard in the meantime.
         let less = |known: u64| claim.standing.spent.saturating_sub(known);
-        match claim.charge {
+        match claim.ask.charge {
             Charge::Place => less(now_known.admitted.into()),
             Charge::Time { .. } | Charge::Requests { .. } => {
                 let risen = u64::from(known.line.running).saturating_mul(FROZEN_AFTER.0);
@@ -129,25 +126,32 @@ impl Ledgers {
         }
     }
 
-    /// What the others' lines are to the account of a claim that was weighed.
-    fn beside(&self, claims: &[Claim], at: usize, now: Now, outage: Option<u64>) -> Beside {
-        let (account, claim) = (Account::at(claims, at), &claims[at]);
-        let others = self.others(account, claim, now);
-        let own_quota = self.own_quota(account, claim, &others, outage);
-        Beside { spent: others.spent, taken: claim.quota - own_quota, exists: !others.is_empty() }
+    /// What the others' lines are to the accounts of a claim that was weighed.
+    fn beside(&self, claim: &Claim, now: Now, outage: Option<u64>) -> Beside {
+        let others = self.others(claim, Part::Whole, now);
+        let taken = claim.ask.quota - self.own_quota(claim, &others, outage);
+        let beside = Beside { spent: others.spent, taken, ..Beside::default() };
+        if claim.ask.client.is_none() {
+            return beside;
+        }
+        let share = self.others(claim, Part::Share, now);
+        let clients = self.others(claim, Part::Clients, now).spent;
+        Beside { clients, share: share.spent, knows_client: !share.is_empty(), ..beside }
     }
 
     /// What this process may come to, at most the quota.
-    fn own_quota(&self, account: Account, claim: &Claim, others: &Line, outage: Option<u64>) -> u64 {
-        let left = claim.quota.saturating_sub(charged(claim, others));
+    fn own_quota(&self, claim: &Claim, others: &Line, outage: Option<u64>) -> u64 {
+        let quota = claim.ask.quota;
+        let left = quota.saturating_sub(charged(claim, others));
         let Some(outage) = outage else { return left };
         let own = claim.standing.spent.saturating_add(claim.standing.hold);
         let own = own.saturating_sub(charged(claim, others));
         let share = equal_share(left.saturating_sub(own), self.processes());
-        let drawn = Ceiling { outage, quota: claim.quota, most: own.saturating_add(share) };
-        self.peers.with(account, claim.standing.window.start, |entry| {
-            let kept = entry.ceiling.filter(|kept| kept.outage == outage && kept.quota == claim.quota);
-            entry.ceiling.insert(kept.unwrap_or(drawn)).most.min(left)
+        let drawn = Ceiling { outage, quota, most: own.saturating_add(share) };
+        let account = Account::of(claim, Part::Whole);
+        self.peers.with(account, claim.standing.window.start, |known| {
+            let kept = known.ceiling.filter(|kept| kept.outage == outage && kept.quota == quota);
+            known.ceiling.insert(kept.unwrap_or(drawn)).most.min(left)
         })
     }
 }
@@ -158,7 +162,7 @@ const READ_AFTER: Micros = Micros(100_000);
 
 /// What the others' lines take of a claim's quota.
 fn charged(claim: &Claim, others: &Line) -> u64 {
-    match claim.charge {
+    match claim.ask.charge {
         Charge::Time { .. } => others.spent.saturating_add(others.hold(claim.standing.left)),
         Charge::Requests { .. } => others.spent,
         Charge::Place => u64::from(others.admitted),

@@ -19,7 +19,7 @@ use crate::store::memory::Memory;
 use crate::store::redis::script::exchange::{Before, Own};
 use crate::store::redis::script::{Account, is_windowed};
 use crate::store::redis::settings::Settings;
-use crate::store::{Book, Charge, Claim, Reading, Store as _};
+use crate::store::{Book, Claim, Part, Reading, Store as _};
 
 /// The server's clock has not been read yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -254,15 +254,15 @@ impl Ledgers {
         self.peers.len()
     }
 
-    fn touch(&self, account: Account, claim: &Claim, now: Now, changed: bool) {
-        self.peers.touch(account, claim.standing.window.start, now.tick, changed);
+    /// Puts the accounts of a claim on the list, of which all have changed or none.
+    fn touch(&self, claim: &Claim, now: Now, changed: bool) {
+        for account in Account::of_claim(claim) {
+            self.peers.touch(account, claim.standing.window.start, now.tick, changed);
+        }
     }
 
-    fn others(&self, account: Account, claim: &Claim, now: Now) -> Line {
-        self.peers.others(account, claim).at(now.tick)
+    /// The others' line of one of a claim's accounts.
+    fn others(&self, claim: &Claim, part: Part, now: Now) -> Line {
+        self.peers.others(Account::of(claim, part), claim).at(now.tick)
     }
-}
-
-fn is_timed(claim: &Claim) -> bool {
-    matches!(claim.charge, Charge::Time { .. })
 }

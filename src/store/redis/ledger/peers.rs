@@ -92,7 +92,7 @@ impl Peers {
         let mut shard = self.shard(account).lock();
         let entry = shard.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
         entry.map_or((Others::UNKNOWN, true), |entry| {
-            entry.quota = claim.quota;
+            entry.quota = claim.ask.quota;
             (entry.others, entry.returns == returns)
         })
     }

@@ -2,6 +2,7 @@
 
 use super::{Arguments, FORMAT};
 use crate::model::{KeyHash, UnixMicros};
+use crate::store::memory::account;
 use crate::store::{Book, Claim, Part};
 
 /// An account, in whatever window.
@@ -15,20 +16,21 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The account of one of a request's claims.
-    pub(crate) fn at(claims: &[Claim], at: usize) -> Self {
-        let Claim { book, key, part, .. } = claims[at];
-        let whole = match part {
-            Part::Whole => None,
-            Part::Clients => at.checked_sub(1),
-            Part::Share => at.checked_sub(2),
-        };
-        Self { book, key, home: whole.map_or(key, |whole| claims[whole].key) }
+    /// One of the accounts that a claim is about.
+    pub(crate) fn of(claim: &Claim, part: Part) -> Self {
+        let (book, key) = account(claim, part);
+        let (_, home) = account(claim, Part::Whole);
+        Self { book, key, home }
     }
 
-    /// The accounts of a request's claims, in their order.
+    /// All accounts that a request's claims are about, in their order.
     pub(crate) fn all(claims: &[Claim]) -> impl Iterator<Item = Self> {
-        (0..claims.len()).map(|at| Self::at(claims, at))
+        claims.iter().flat_map(Self::of_claim)
+    }
+
+    /// All accounts that a claim is about.
+    pub(crate) fn of_claim(claim: &Claim) -> impl Iterator<Item = Self> {
+        claim.ask.parts().iter().map(|part| Self::of(claim, *part))
     }
 
     /// Writes the account's name in a window: the format's version, the home's hash as hash tag, the book, the key's

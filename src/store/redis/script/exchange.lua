@@ -136,9 +136,10 @@ local function fits(claims, at)
   if a.left >= 0 then
     hold = math.min(hold, (a.running + a.own_running) * a.left)
   end
-  -- What waits for its client holds a tenth of what is left at most.
-  local left = math.max(claim.quota - spent - hold, 0)
-  local most = (left - math.fmod(left, 10)) / 10
+  -- What waits for its client holds a tenth of the quota at most, or half of what is left, and as much again as what runs.
+  local left = math.max(claim.quota - spent, 0)
+  local of_quota, of_left = math.floor(claim.quota / 10), math.floor(left / 2)
+  local most = hold + math.min(of_quota, of_left)
   return spent + hold + math.min(a.waiting + a.own_waiting, most) < claim.quota
 end
 

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::account::is_windowed;
 use super::{Account, Arguments};
 use crate::model::{FROZEN_AFTER, Line, Micros, UnixMicros};
-use crate::store::{Charge, Claim, Counts, Part};
+use crate::store::{Ask, Charge, Claim, Counts, Part};
 
 /// The script's text.
 pub(crate) const SCRIPT: &str = include_str!("exchange.lua");
@@ -29,8 +29,8 @@ pub(crate) struct Own {
 pub(crate) struct Question<'a> {
     /// Whether it is charged and never refused.
     pub(crate) is_forced: bool,
-    /// The claims, each with the position of its account among the lines that are sent, counted from 1.
-    pub(crate) claims: SmallVec<[(usize, &'a Claim); 4]>,
+    /// The parts of the claims, each with the position of its account among the lines that are sent, counted from 1.
+    pub(crate) parts: SmallVec<[(usize, Part, &'a Claim); 4]>,
 }
 
 /// Which line of this process the server had before.
@@ -57,11 +57,11 @@ pub(crate) struct Answer {
 pub(crate) struct Decided {
     /// Whether it is admitted; `None` if that was not decided.
     pub(crate) admitted: Option<bool>,
-    /// What became of each claim.
-    pub(crate) claims: SmallVec<[Outcome; 4]>,
+    /// What became of each part of its claims.
+    pub(crate) parts: SmallVec<[Outcome; 4]>,
 }
 
-/// What became of a claim.
+/// What became of a part of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) is_charged: bool,
@@ -93,17 +93,17 @@ pub(crate) fn arguments(
     arguments
 }
 
-/// Reads an answer over so many accounts and over requests with so many claims each; `None` if no server of this kind
+/// Reads an answer over so many accounts and over requests whose claims have so many parts each; `None` if no server of this kind
 /// would give it.
 pub(crate) fn answer(
     numbers: Vec<i64>,
     accounts: usize,
-    claims: impl Iterator<Item = usize>,
+    parts: impl Iterator<Item = usize>,
 ) -> Option<Answer> {
     let mut numbers = numbers.into_iter();
     let _clock = numbers.next();
     let accounts = (0..accounts).map(|_| read_account(&mut numbers)).collect::<Option<_>>()?;
-    let verdicts = claims.map(|claims| read_verdict(&mut numbers, claims)).collect::<Option<_>>()?;
+    let verdicts = parts.map(|parts| read_verdict(&mut numbers, parts)).collect::<Option<_>>()?;
     numbers.next().is_none().then_some(Answer { accounts, verdicts })
 }
 
@@ -123,15 +123,15 @@ fn read_account(numbers: &mut impl Iterator<Item = i64>) -> Option<(Before, Line
     Some((before, Line { spent, held, waiting, running, admitted }))
 }
 
-fn read_verdict(numbers: &mut impl Iterator<Item = i64>, claims: usize) -> Option<Decided> {
+fn read_verdict(numbers: &mut impl Iterator<Item = i64>, parts: usize) -> Option<Decided> {
     let admitted = match numbers.next()? {
         0 => Some(false),
         1 => Some(true),
         2 => None,
         _ => return None,
     };
-    let claims = (0..claims).map(|_| Outcome::read(numbers.next()?)).collect::<Option<_>>()?;
-    Some(Decided { admitted, claims })
+    let parts = (0..parts).map(|_| Outcome::read(numbers.next()?)).collect::<Option<_>>()?;
+    Some(Decided { admitted, parts })
 }
 
 impl Outcome {
@@ -165,36 +165,32 @@ fn push_line(prefix: &str, own: &Own, number: u64, arguments: &mut Arguments) {
 
 fn push_question(question: &Question<'_>, arguments: &mut Arguments) {
     arguments.push(u8::from(question.is_forced));
-    arguments.push(question.claims.len());
-    for (at, (account, claim)) in question.claims.iter().enumerate() {
-        let (kind, amount) = kind(question, at);
+    arguments.push(question.parts.len());
+    for (account, part, claim) in &question.parts {
+        let Ask { quota, charge, rule, counts, shadow, .. } = claim.ask;
+        let (kind, amount) = kind(*part, charge);
         arguments.push(*account);
         arguments.push(kind);
-        arguments.push(claim.quota);
+        arguments.push(if *part == Part::Clients { u64::MAX } else { quota });
         arguments.push(amount);
-        arguments.push(claim.rule);
-        arguments.push(match claim.counts {
+        arguments.push(rule);
+        arguments.push(match counts {
             Counts::Served => 0_u8,
             Counts::All => 1,
             Counts::Refusals => 2,
         });
-        arguments.push(u8::from(claim.shadow));
+        arguments.push(u8::from(shadow));
     }
 }
 
-/// What a claim is to the script, and its amount.
-fn kind(question: &Question<'_>, at: usize) -> (u8, u64) {
-    let (_, claim) = question.claims[at];
-    let is_of_time = |claim: &Claim| matches!(claim.charge, Charge::Time { .. });
-    match (claim.part, claim.charge) {
+/// What a part of a claim is to the script, and its amount.
+const fn kind(part: Part, charge: Charge) -> (u8, u64) {
+    match (part, charge) {
         (Part::Whole, Charge::Time { expected }) => (0, expected.0),
         (Part::Whole, Charge::Requests { cost }) => (1, cost),
         (_, Charge::Place) => (2, 0),
-        // The account that the clients share stands before their number.
-        (Part::Clients, _) => match question.claims.get(at.wrapping_sub(1)) {
-            Some((_, whole)) if is_of_time(whole) => (3, 0),
-            _ => (4, 0),
-        },
+        (Part::Clients, Charge::Time { .. }) => (3, 0),
+        (Part::Clients, Charge::Requests { .. }) => (4, 0),
         (Part::Share, Charge::Time { expected }) => (5, expected.0),
         (Part::Share, Charge::Requests { cost }) => (6, cost),
     }

@@ -7,7 +7,7 @@ use super::process::QUOTA;
 use super::world::World;
 use crate::model::Micros;
 use crate::store::redis::desk::Desk;
-use crate::store::{Charge, Claim, Settlement, Verdict};
+use crate::store::{Ask, Charge, Claim, Settlement, Verdict};
 
 /// A request that had ended was taken to run until its end was published, and what it had not run was refused until the
 /// window ended.
@@ -81,5 +81,5 @@ fn claim(world: &World, at: usize, quota: u64) -> Claim {
 
 /// A claim on the one request of a day.
 fn request(world: &World, at: usize) -> Claim {
-    Claim { charge: Charge::Requests { cost: 1 }, ..claim(world, at, 1) }
+    Claim::of(Ask { charge: Charge::Requests { cost: 1 }, ..claim(world, at, 1).ask })
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::world::World;
 use crate::model::{KeyHash, Micros, Period, Unit, Zone};
-use crate::store::{BookSpec, Charge, Claim, Counts, Progress, Settlement, Store as _, Tally, Verdict};
+use crate::store::{Ask, BookSpec, Charge, Claim, Counts, Progress, Settlement, Store as _, Tally, Verdict};
 
 /// A rule of a site: whom it counts, and its limits.
 #[derive(Clone, Debug)]
@@ -80,9 +80,9 @@ impl Site {
                 let book = self.world.peers[process].process.ledgers.memory.open(&spec);
                 let charge =
                     limit.cost.map_or(Charge::Time { expected: Micros(0) }, |cost| Charge::Requests { cost });
-                let claim = Claim::new(book, key, limit.quota, charge);
+                let ask = Ask::new(book, key, limit.quota, charge);
                 let (counts, shadow) = (rule.counts, rule.is_shadow);
-                claims.push(Claim { rule: number as u16, counts, shadow, ..claim });
+                claims.push(Claim::of(Ask { rule: number as u16, counts, shadow, ..ask }));
             }
         }
         claims
@@ -105,20 +105,22 @@ impl Site {
 
     fn count(&mut self, claims: &[Claim], verdict: Verdict, micros: i64) {
         for (at, claim) in self.limits().into_iter().zip(claims) {
-            let fits = claims.iter().all(|other| other.rule != claim.rule || !other.standing.refuses);
-            let is_refused_by_others = claims.iter().any(|other| other.rule != claim.rule && other.refuses());
-            let is_counted = match (verdict, claim.counts) {
+            let fits = claims.iter().all(|other| other.ask.rule != claim.ask.rule || !other.standing.refuses);
+            let is_refused_by_others =
+                claims.iter().any(|other| other.ask.rule != claim.ask.rule && other.refuses());
+            let is_counted = match (verdict, claim.ask.counts) {
                 (Verdict::Admitted, counts) => counts != Counts::Refusals && fits,
                 (_, Counts::Served) => false,
                 (_, Counts::All) => fits,
                 (_, Counts::Refusals) => is_refused_by_others,
             };
-            let amount = match claim.charge {
+            let amount = match claim.ask.charge {
                 Charge::Requests { cost } => cost,
                 _ if verdict == Verdict::Admitted => micros as u64,
                 _ => 0,
             };
-            *self.charged.entry((at.0, at.1, claim.key)).or_default() += if is_counted { amount } else { 0 };
+            *self.charged.entry((at.0, at.1, claim.ask.key)).or_default() +=
+                if is_counted { amount } else { 0 };
         }
     }
 
@@ -131,14 +133,14 @@ impl Site {
     /// What is left of each account by the plain count.
     fn left(&self, claims: &[Claim]) -> Vec<u64> {
         let charged = |(rule, limit): (usize, usize), claim: &Claim| {
-            self.charged.get(&(rule, limit, claim.key)).copied().unwrap_or(0)
+            self.charged.get(&(rule, limit, claim.ask.key)).copied().unwrap_or(0)
         };
         let limits = self.limits().into_iter().zip(claims);
-        limits.map(|(at, claim)| claim.quota.saturating_sub(charged(at, claim))).collect()
+        limits.map(|(at, claim)| claim.ask.quota.saturating_sub(charged(at, claim))).collect()
     }
 
     fn told(claims: &[Claim]) -> Vec<u64> {
-        let told = |claim: &Claim| claim.quota.saturating_sub(claim.standing.spent);
+        let told = |claim: &Claim| claim.ask.quota.saturating_sub(claim.standing.spent);
         claims.iter().map(told).collect()
     }
 }

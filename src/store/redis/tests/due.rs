@@ -11,7 +11,7 @@ use crate::store::redis::ledger::{Due, Ledgers, Stance};
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Before;
 use crate::store::redis::settings::Settings;
-use crate::store::{BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
+use crate::store::{BookSpec, Charge, Claim, Mode, Part, Settlement, Store as _, Tally, Verdict};
 
 #[test]
 fn in_exact_mode_a_settlement_waits_80_ms_for_a_request_to_carry_it() {
@@ -76,7 +76,7 @@ fn an_answer_that_comes_after_its_window_has_ended_says_nothing_of_the_next() {
     let ledgers = Ledgers::new(Settings::of_text("redis://model"), 1);
     let mut claims = [claim_of(&ledgers, 1)];
     ledgers.admit(&mut claims, Mode::Force, at(3_599)).unwrap();
-    let account = Account::at(&claims, 0);
+    let account = Account::of(&claims[0], Part::Whole);
     let (sent, _) = ledgers.take_line(account, at(3_599));
     ledgers.admit(&mut [claim_of(&ledgers, 1)], Mode::Force, at(3_600)).unwrap();
     let others = Others { read_at: Tick(3_599_000_000), ..Others::UNKNOWN };

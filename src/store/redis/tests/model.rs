@@ -155,7 +155,7 @@ impl Open<'_> {
         let hold = self.others.held + self.own.held;
         let hold = if self.left < 0 { hold } else { hold.min(running.saturating_mul(self.left)) };
         let waiting = self.others.waiting + self.own.waiting;
-        let most = (quota - spent - hold).max(0) / 10;
+        let most = hold + (quota / 10).min((quota - spent).max(0) / 2);
         match kind {
             0 => spent + hold + waiting.min(most) < quota,
             REQUESTS => spent + amount.max(1) <= quota,

@@ -9,7 +9,7 @@ use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Outcome;
 use crate::store::redis::settings::Settings;
 use crate::store::{
-    Book, BookSpec, Charge, Claim, Mode, Part, Progress, Settlement, Store as _, Tally, Verdict,
+    Ask, Book, BookSpec, Charge, Claim, Mode, Part, Progress, Settlement, Store as _, Tally, Verdict,
 };
 
 const CHARGED: Outcome = Outcome { is_charged: true, refuses: false, is_new: false };
@@ -37,8 +37,12 @@ fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() 
     assert_eq!(ledgers.admit(&mut first, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
     ledgers.conclude(&mut first, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
     assert_eq!(ledgers.admit(&mut second, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
-    assert_eq!(first[0].key, KeyHash([1, 1, 1, 1]));
-    assert_eq!(second[0].key, KeyHash([2, 0, 2, 0]), "one that others share with it");
+    assert_eq!(Account::of(&first[0], Part::Whole).key, KeyHash([1, 1, 1, 1]));
+    assert_eq!(
+        Account::of(&second[0], Part::Whole).key,
+        KeyHash([2, 0, 2, 0]),
+        "one that others share with it"
+    );
     ledgers.conclude(&mut second, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
     ledgers.look(&mut second, Progress::default(), ledgers.now());
     assert_eq!(second[0].standing.spent, 1);
@@ -71,20 +75,9 @@ fn a_request_that_has_lost_its_room_while_it_asked_ends_where_it_was_charged() {
 #[test]
 fn a_fair_limit_that_has_lost_its_room_while_it_asked_corrects_all_that_the_server_charged() {
     let (ledgers, book) = ledgers_with_room_for(3);
-    let zone = Arc::new(Zone::utc());
-    let spec = BookSpec {
-        site: "site",
-        rule: "rule",
-        tally: Tally::Clients(Unit::Requests),
-        period: Some(Period::DAY),
-        zone: &zone,
-    };
-    let clients = ledgers.memory.open(&spec);
-    let own = ledgers.memory.open(&BookSpec { tally: Tally::Share(Unit::Requests), ..spec });
     let fair = |n: u32| {
-        let [whole] = claim(book, n);
-        let seen = Claim { book: clients, part: Part::Clients, ..whole };
-        [whole, seen, Claim { book: own, key: KeyHash([n + 1; 4]), part: Part::Share, ..whole }]
+        let [claim] = claim(book, n);
+        [Claim::of(Ask { client: Some(KeyHash([n + 1; 4])), ..claim.ask })]
     };
     let (mut first, mut second) = (fair(10), fair(20));
     for claims in [&mut first, &mut second] {
@@ -92,7 +85,7 @@ fn a_fair_limit_that_has_lost_its_room_while_it_asked_corrects_all_that_the_serv
     }
     let asked_about: Vec<_> = Account::all(&second).collect();
     for claims in [&mut first, &mut second] {
-        ledgers.conclude(claims, &[0, 1, 2], Verdict::Admitted, &[CHARGED; 3], ledgers.now());
+        ledgers.conclude(claims, &[0], Verdict::Admitted, &[CHARGED; 3], ledgers.now());
     }
     for account in asked_about {
         assert_ne!(ledgers.due(account, ledgers.now()), Due::Never, "{account:?}");

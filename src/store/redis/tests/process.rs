@@ -12,7 +12,7 @@ use crate::store::redis::ledger::{Due, Ledgers};
 use crate::store::redis::script::exchange::{self, Answer, Own, Question};
 use crate::store::redis::script::{Account, Arguments};
 use crate::store::redis::settings::Settings;
-use crate::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
+use crate::store::{Book, BookSpec, Charge, Claim, Mode, Part, Settlement, Store as _, Tally, Verdict};
 
 pub(crate) const START: i64 = 1_699_999_200_000_000;
 pub(crate) const QUOTA: u64 = 20_000_000;
@@ -65,7 +65,7 @@ impl Process {
     }
 
     fn ask(&mut self, claims: &mut [Claim], server: &mut Model, clock: i64) -> Verdict {
-        let question = Question { is_forced: false, claims: smallvec![(1, &claims[0])] };
+        let question = Question { is_forced: false, parts: smallvec![(1, Part::Whole, &claims[0])] };
         let (arguments, own) = self.call_with(&[question]);
         let answer = exchange::answer(server.exchange(&arguments, clock), 1, std::iter::once(1)).unwrap();
         let now = self.ledgers.now();
@@ -74,7 +74,7 @@ impl Process {
         // Of a line that is older than the stored one nothing follows.
         let Some(admitted) = decided.admitted else { return Verdict::Refused };
         let verdict = if admitted { Verdict::Admitted } else { Verdict::Refused };
-        self.ledgers.conclude(claims, &[0], verdict, &decided.claims, now);
+        self.ledgers.conclude(claims, &[0], verdict, &decided.parts, now);
         verdict
     }
 
@@ -119,6 +119,6 @@ impl Process {
     }
 
     pub(crate) fn account(&self) -> Account {
-        Account::at(&[self.claim(QUOTA, Micros::ZERO)], 0)
+        Account::of(&self.claim(QUOTA, Micros::ZERO), Part::Whole)
     }
 }

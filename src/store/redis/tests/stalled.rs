@@ -7,7 +7,7 @@ use crate::store::{Store as _, Verdict};
 
 /// Eighty clients that sent the head of a request and stalled held the whole budget, for as long as they liked.
 #[test]
-fn however_many_requests_wait_elsewhere_they_hold_a_tenth_of_what_is_left() {
+fn however_many_requests_wait_elsewhere_they_hold_a_tenth_of_the_quota() {
     for uri in ["redis://model", "redis://model?mode=batched"] {
         let mut world = World::new(uri, 2);
         let mut stalled = Vec::new();

@@ -10,7 +10,7 @@ use super::world::{Weather, World};
 use crate::model::{KeyHash, Period, Unit, Zone};
 use crate::store::redis::desk::{Candidate, Event};
 use crate::store::redis::trouble::Trouble;
-use crate::store::{BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
+use crate::store::{Ask, BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
 
 const DEADLINE: i64 = 20_000;
 const URI: &str = "redis://model?deadline=20ms";
@@ -29,7 +29,7 @@ fn day(world: &World, client: u32) -> Claim {
     let (zone, tally) = (Arc::new(Zone::utc()), Tally::Charged(Unit::Requests));
     let spec = BookSpec { site: "site", rule: "day", tally, period: Some(Period::DAY), zone: &zone };
     let book = world.peers[0].process.ledgers.memory.open(&spec);
-    Claim { book, quota: 100, charge: Charge::Requests { cost: 1 }, ..place(world, 0, client) }
+    Claim::of(Ask { book, quota: 100, charge: Charge::Requests { cost: 1 }, ..place(world, 0, client).ask })
 }
 
 /// Serves a request that ends at once.

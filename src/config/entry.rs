@@ -1,13 +1,74 @@
-//! Values of a site file as they may be shown: without secrets.
+//! Entries: what a configuration says, key by key, as it may be shown, and who said it.
+
+use std::fmt;
+use std::sync::Arc;
 
 use crate::config::json::Json;
 use crate::model::{is_credential, shortened};
+
+/// Who said a value of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody.
+    Default,
+    /// A file, by its path.
+    File(Arc<str>),
+    /// A variable of the environment, by its name.
+    Environment(&'static str),
+    /// An argument of the command line, by its name.
+    Argument(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => f.write_str(path),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Argument(name) => write!(f, "command line {name}"),
+        }
+    }
+}
+
+/// One value of an effective configuration, and who said it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key, or the place within it that a higher layer has replaced.
+    pub key: String,
+    /// The value as JSON without secrets: on one line, but a list of objects has a line for each.
+    pub value: String,
+    /// Who said it.
+    pub origin: Origin,
+}
+
+impl Entry {
+    pub(crate) fn new(key: &str, value: impl fmt::Display, origin: Origin) -> Self {
+        Self { key: key.to_owned(), value: value.to_string(), origin }
+    }
+
+    /// What somebody said of a key, without secrets.
+    pub(crate) fn said(key: &str, json: &Json<'_>, origin: Origin) -> Self {
+        let value = match shown(key, json) {
+            Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
+                one_by_one(&items)
+            }
+            json => json.to_string(),
+        };
+        Self::new(key, value, origin)
+    }
+}
+
+/// A list with each item on a line of its own.
+fn one_by_one(items: &[Json<'_>]) -> String {
+    let items: Vec<_> = items.iter().map(|item| format!("  {item}")).collect();
+    format!("[\n{}\n]", items.join(",\n"))
+}
 
 /// The objects whose members are named by clients' headers, cookies and parameters.
 const NAMED: [&str; 3] = ["header", "cookie", "query"];
 
 /// The value of a key, in which what may be a credential is shortened to its first letters.
-pub(super) fn shown<'a>(key: &str, json: &Json<'a>) -> Json<'a> {
+fn shown<'a>(key: &str, json: &Json<'a>) -> Json<'a> {
     match json {
         Json::Object(members) if key == "rate_limit_api_keys" => {
             let member = |(name, value): &(String, _)| (shortened_hash(name), shown("", value));

@@ -1,0 +1,222 @@
+//! The keys of a site file that are ours: what each is called and where it may stand, what it says and who reads it, and what
+//! holds where nobody says it.
+
+use std::sync::Arc;
+
+use crate::config::clients::{
+    api_key_from, api_key_header, country, forwarded_header, identity, ipv6_prefix, region, trusted_hops,
+    trusted_proxies,
+};
+use crate::config::condition::exemption;
+use crate::config::entry::Origin;
+use crate::config::headers::{header_name, policy};
+use crate::config::hosts::{Claimed, hosts};
+use crate::config::json::Json;
+use crate::config::limits::rate_limit;
+use crate::config::reader::Value;
+use crate::config::rules::rules;
+use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
+use crate::model::{
+    ApiKey, Assignment, Condition, CountrySource, HeaderPolicy, IdentityHeaders, KeyDigest, KeySource,
+    Override, Paths, Proxy, Rule, Tier, Zone,
+};
+use crate::store::StoreUri;
+
+/// Keys that begin so are ours, known or not.
+pub(crate) const PREFIX: &str = "rate_limit";
+
+pub(crate) const STORE: &str = "rate_limit_store";
+pub(crate) const TRUSTED_HOPS: &str = "rate_limit_trusted_hops";
+pub(crate) const ON_ERROR: &str = "rate_limit_on_error";
+pub(crate) const SITE_HEADER: &str = "rate_limit_site_header";
+
+/// The key in which bench keeps a site's further names.
+pub(crate) const DOMAINS: &str = "domains";
+/// The key of bench's common file that names the site of unknown hosts.
+pub(crate) const DEFAULT_SITE: &str = "default_site";
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Common,
+    Site,
+}
+
+/// The files that a key may stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Anywhere,
+    /// The common file, for it concerns all sites.
+    Common,
+    /// The files of sites.
+    Site,
+}
+
+macro_rules! keys {
+    ($($place:ident $name:literal $field:ident: $kind:ty, $read:path, $default:literal;)*) => {
+        /// What one layer says of each key.
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct Keys {
+            $(pub(crate) $field: Setting<$kind>,)*
+        }
+
+        /// The keys, each with the files that it may stand in and its default as JSON, in the order in which they are shown.
+        const KEYS: &[(&str, Place, &str)] = &[$(($name, Place::$place, $default)),*];
+
+        impl Keys {
+            /// The names of all keys.
+            pub(crate) const NAMES: &[&str] = &[$($name),*];
+
+            /// What this layer and the one below it say together, key by key.
+            pub(crate) fn or(self, below: Self) -> Self {
+                Self { $($field: self.$field.or(below.$field),)* }
+            }
+
+            /// Reads a key; `false` if there is no such key.
+            pub(crate) fn read(&mut self, key: &str, value: &Value<'_>) -> bool {
+                match key {
+                    $($name => self.$field = Setting::read(value, $read),)*
+                    _ => return false,
+                }
+                true
+            }
+        }
+    };
+}
+
+keys! {
+    Anywhere "time_zone" zone: Arc<Zone>, zone, "\"UTC\"";
+    Anywhere "rate_limit" budget: Vec<Rule>, rate_limit, "null";
+    Anywhere "rate_limit_rules" rules: Vec<Rule>, rules, "[]";
+    Anywhere "rate_limit_headers" headers: HeaderPolicy, policy, "{\"enabled\": true, \"reset\": \"seconds\", \"standard\": false}";
+    Anywhere "rate_limit_exempt" exempt: Condition, exemption, "null";
+    Anywhere "rate_limit_paths" paths: Paths, paths, "\"normal\"";
+    Anywhere "rate_limit_trusted_proxies" trusted_proxies: Vec<Proxy>, trusted_proxies, "[]";
+    Anywhere "rate_limit_trusted_hops" trusted_hops: u8, trusted_hops, "0";
+    Anywhere "rate_limit_forwarded_header" forwarded_header: String, forwarded_header, "\"X-Forwarded-For\"";
+    Anywhere "rate_limit_ipv6_prefix" ipv6_prefix: u8, ipv6_prefix, "64";
+    Anywhere "rate_limit_identity" identity: IdentityHeaders, identity, "null";
+    Anywhere "rate_limit_country" country: CountrySource, country, "null";
+    Anywhere "rate_limit_region" region: CountrySource, region, "null";
+    Anywhere "rate_limit_api_keys" api_keys: Vec<(KeyDigest, ApiKey)>, api_keys, "{}";
+    Anywhere "rate_limit_api_key_from" api_key_from: Vec<KeySource>, api_key_from, "[\"header:X-Api-Key\", \"query:api_key\", \"bearer\"]";
+    Anywhere "rate_limit_api_key_header" api_key_header: Vec<KeySource>, api_key_header, "null";
+    Anywhere "rate_limit_tiers" tiers: Vec<Tier>, tiers, "{}";
+    Anywhere "rate_limit_groups" groups: Vec<(String, String)>, groups, "{}";
+    Anywhere "rate_limit_users" users: Vec<(String, Assignment)>, users, "{}";
+    Anywhere "rate_limit_overrides" overrides: Vec<Override>, overrides, "[]";
+    Site "rate_limit_hosts" hosts: Vec<Claimed>, hosts, "[]";
+    Common "rate_limit_store" store: (StoreUri, Origin), store, "null";
+    Common "rate_limit_on_error" on_error: OnError, on_error, "null";
+    Common "rate_limit_site_header" site_header: String, site_header, "null";
+}
+
+/// Whether a key is ours to read in such a file.
+pub(crate) fn is_ours(key: &str, scope: Scope) -> bool {
+    let of_bench = if scope == Scope::Common { DEFAULT_SITE } else { DOMAINS };
+    key == "time_zone" || key.starts_with(PREFIX) || key == of_bench
+}
+
+/// What is wrong with a key of ours in this file, if it belongs into another.
+pub(crate) fn misplaced(key: &str, scope: Scope) -> Option<&'static str> {
+    let (name, place, _) = KEYS.iter().find(|(name, ..)| *name == key)?;
+    match (place, scope) {
+        (Place::Common, Scope::Site) if *name == STORE => Some(
+            "is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
+        ),
+        (Place::Common, Scope::Site) => Some(
+            "is not a site's to say, for it concerns all of them; expected it in common_site_config.json",
+        ),
+        (Place::Site, Scope::Common) => {
+            Some("no two sites answer for one host; expected it in the file of the site that answers")
+        }
+        _ => None,
+    }
+}
+
+/// The keys that a site has a say in, each with its default as JSON.
+pub(crate) fn keys_of_sites() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KEYS.iter().filter(|(_, place, _)| *place != Place::Common).map(|(name, _, default)| (*name, *default))
+}
+
+/// What one layer says of one key.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Setting<T> {
+    /// Nothing: the layer below counts.
+    #[default]
+    Unsaid,
+    /// `null`: the default counts, whatever the layers below say.
+    Null,
+    /// A value: it counts.
+    Is(T),
+}
+
+impl<T> Setting<T> {
+    /// What is said by the value of a key.
+    pub(crate) fn read<'a>(value: &Value<'a>, read: impl FnOnce(&Value<'a>) -> Option<T>) -> Self {
+        match value.json() {
+            Json::Null => Self::Null,
+            _ => read(value).map_or(Self::Unsaid, Self::Is),
+        }
+    }
+
+    /// What this layer and the one below it say together.
+    pub(crate) fn or(self, below: Self) -> Self {
+        if matches!(self, Self::Unsaid) { below } else { self }
+    }
+
+    /// The value, to look at; none if the default counts.
+    pub(crate) fn get(&self) -> Option<&T> {
+        if let Self::Is(value) = self { Some(value) } else { None }
+    }
+
+    /// The value, unless the default counts.
+    pub(crate) fn value(self) -> Option<T> {
+        if let Self::Is(value) = self { Some(value) } else { None }
+    }
+}
+
+/// What becomes of the requests of a site whose own file is wrong, where it has no last rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OnError {
+    #[default]
+    Refuse,
+    Open,
+}
+
+fn on_error(value: &Value<'_>) -> Option<OnError> {
+    value.word(&[("refuse", OnError::Refuse), ("open", OnError::Open)], "expected \"refuse\" or \"open\"")
+}
+
+/// Where accounts are kept. The text holds a password, and so stands in no message.
+fn store(value: &Value<'_>) -> Option<(StoreUri, Origin)> {
+    let Json::Text(text) = value.json() else {
+        return value.wrong_discreetly("no text; expected a URI such as \"redis://localhost\"");
+    };
+    let page = value.page();
+    let uri = StoreUri::parse(text).map_err(|error| page.wrong(value.place(), None, error)).ok()?;
+    Some((uri, Origin::File(Arc::clone(&page.file))))
+}
+
+fn zone(value: &Value<'_>) -> Option<Arc<Zone>> {
+    const EXPECTED: &str = "an IANA name such as \"Europe/Paris\"";
+    let name = value.text(EXPECTED)?;
+    match value.page().report.zone(name) {
+        Ok(zone) => Some(zone),
+        Err(unknown) => match unknown.nearest() {
+            Some(meant) => value.wrong(format_args!("no such time zone; did you mean \"{meant}\"?")),
+            None => value.wrong(format_args!("no such time zone; expected {EXPECTED}")),
+        },
+    }
+}
+
+fn paths(value: &Value<'_>) -> Option<Paths> {
+    const EXPECTED: &str = "\"normal\" or \"exact\"";
+    value.text(EXPECTED)?;
+    let words = [("normal", Paths::Normal), ("exact", Paths::Exact)];
+    value.word(&words, format_args!("no form of paths; expected {EXPECTED}"))
+}
+
+fn site_header(value: &Value<'_>) -> Option<String> {
+    header_name(value, "the name of a header, such as \"X-Frappe-Site-Name\"")
+}

@@ -1,0 +1,317 @@
+//! Values of a site file, read so that every mistake is reported where it stands.
+//!
+//! A reader answers with what it has read, or with `None` when it has reported what is wrong.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use crate::config::json::Json;
+use crate::config::problem::Problem;
+use crate::config::report::Page;
+use crate::model::{excerpt, nearest, quoted};
+
+/// A value of a site file, where it stands, and the report of what is wrong with it.
+#[derive(Clone)]
+pub(crate) struct Value<'a> {
+    page: Page<'a>,
+    place: String,
+    json: &'a Json<'a>,
+    /// Whether it may hold a credential, so that no message repeats it.
+    is_secret: bool,
+}
+
+impl<'a> Value<'a> {
+    /// The value of a top-level key.
+    pub(crate) fn top(page: Page<'a>, key: &str, json: &'a Json<'a>) -> Self {
+        Self { page, place: key.to_owned(), json, is_secret: false }
+    }
+
+    /// The same value, which may hold a credential.
+    pub(crate) fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
+    }
+
+    /// The value itself.
+    pub(crate) fn json(&self) -> &'a Json<'a> {
+        self.json
+    }
+
+    /// Where the value stands.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The file that the value stands in.
+    pub(crate) fn page(&self) -> &Page<'a> {
+        &self.page
+    }
+
+    /// The text that the value is.
+    pub(crate) fn text(&self, expected: &str) -> Option<&'a str> {
+        match self.json {
+            Json::Text(text) => Some(text),
+            _ => self.wrong(format_args!("no text; expected {expected}")),
+        }
+    }
+
+    /// True or false.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        match self.json {
+            Json::Bool(flag) => Some(*flag),
+            _ => self.wrong("neither true nor false; expected one of them"),
+        }
+    }
+
+    /// What one of some words stands for; `fault` is what is wrong with every other value.
+    pub(crate) fn word<T: Copy>(&self, words: &[(&str, T)], fault: impl fmt::Display) -> Option<T> {
+        let said = match self.json {
+            Json::Text(text) => words.iter().find(|(word, _)| word == text),
+            _ => None,
+        };
+        said.map(|(_, meant)| *meant).or_else(|| self.wrong(fault))
+    }
+
+    /// What a list holds; an empty one is an error.
+    pub(crate) fn list<T>(
+        &self,
+        expected: &str,
+        read: impl FnMut(&Value<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        match self.json {
+            Json::List(items) if items.is_empty() => {
+                self.wrong(format_args!("an empty list; expected {expected}"))
+            }
+            _ => self.list_if_any(expected, read),
+        }
+    }
+
+    /// What a list holds, which may be empty.
+    pub(crate) fn list_if_any<T>(
+        &self,
+        expected: &str,
+        read: impl FnMut(&Value<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Json::List(_) = self.json else {
+            return self.wrong(format_args!("no list; expected {expected}"));
+        };
+        complete(self.items().iter().map(read))
+    }
+
+    /// What a value holds, or what the values of a list hold; an empty list is an error.
+    pub(crate) fn one_or_many<T>(
+        &self,
+        expected: &str,
+        mut read: impl FnMut(&Value<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        match self.json {
+            Json::List(_) => self.list(expected, read),
+            _ => Some(vec![read(self)?]),
+        }
+    }
+
+    /// The items of the list that the value is, if it is one.
+    pub(crate) fn items(&self) -> Vec<Value<'a>> {
+        let Json::List(items) = self.json else { return Vec::new() };
+        let item = |(at, json)| self.part(format!("{}[{at}]", self.place), json);
+        items.iter().enumerate().map(item).collect()
+    }
+
+    /// What the members of an object hold, whatever their names; a name that stands twice is an error.
+    pub(crate) fn members<T>(
+        &self,
+        expected: &str,
+        mut read: impl FnMut(&'a str, &Value<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Json::Object(members) = self.json else {
+            return self.wrong(format_args!("no object; expected {expected}"));
+        };
+        let names = || members.iter().map(|(name, _)| name);
+        for (at, name) in names().enumerate() {
+            if names().take(at).any(|other| other == name) {
+                self.page.wrong(&member_place(&self.place, name), None, TWICE);
+                return None;
+            }
+        }
+        complete(members.iter().map(|(name, json)| read(name, &self.member(name, json))))
+    }
+
+    /// What is read of the object's fields. All that `read` asks for are known, and all others are errors: it asks for every
+    /// field before it may give up.
+    pub(crate) fn object<T>(&self, read: impl FnOnce(&Fields<'a>) -> Option<T>) -> Option<T> {
+        let Json::Object(members) = self.json else {
+            // Which fields were expected is known when they have been asked for, here of nothing.
+            let fields = Fields::new(self, &[]);
+            let _ = self.page.report.apart(|| read(&fields));
+            let known = listed(&fields.asked.borrow());
+            return self.wrong(format_args!("no object; expected an object of {known}"));
+        };
+        let fields = Fields::new(self, members);
+        let errors = self.page.report.errors();
+        let value = read(&fields);
+        // A misspelt name explains why another one is missing, so it comes first.
+        self.page.report.insert_errors(errors, fields.unknown());
+        value
+    }
+
+    /// Reports that the value is wrong; the answer is always `None`.
+    pub(crate) fn wrong<T>(&self, fault: impl fmt::Display) -> Option<T> {
+        self.page.wrong(&self.place, Some(self.shown()), fault);
+        None
+    }
+
+    /// Reports that the value is wrong, without a word of what it holds; the answer is always `None`.
+    pub(crate) fn wrong_discreetly<T>(&self, fault: impl fmt::Display) -> Option<T> {
+        self.page.wrong(&self.place, Some(self.json.discreetly()), fault);
+        None
+    }
+
+    /// Reports that a part of the value is wrong; the answer is always `None`.
+    pub(crate) fn wrong_part<T>(&self, part: &str, fault: impl fmt::Display) -> Option<T> {
+        self.page.wrong(&self.place, Some(quoted(part)), fault);
+        None
+    }
+
+    /// Reports that the value can be read but may not be meant.
+    pub(crate) fn suspect(&self, fault: impl fmt::Display) {
+        self.page.suspect(&self.place, Some(self.shown()), fault);
+    }
+
+    /// The same, without a word of what it holds.
+    pub(crate) fn suspect_discreetly(&self, fault: impl fmt::Display) {
+        self.page.suspect(&self.place, Some(self.json.discreetly()), fault);
+    }
+
+    /// Reports that a part of the value can be read but may not be meant.
+    pub(crate) fn suspect_part(&self, part: &str, fault: impl fmt::Display) {
+        self.page.suspect(&self.place, Some(quoted(part)), fault);
+    }
+
+    fn shown(&self) -> String {
+        if self.is_secret { self.json.discreetly() } else { self.json.excerpt() }
+    }
+
+    fn member(&self, name: &str, json: &'a Json<'a>) -> Self {
+        self.part(member_place(&self.place, name), json)
+    }
+
+    fn part(&self, place: String, json: &'a Json<'a>) -> Self {
+        Self { page: self.page.clone(), place, json, is_secret: self.is_secret }
+    }
+}
+
+/// The fields of an object. A field that is asked for is thereby known.
+pub(crate) struct Fields<'a> {
+    object: Value<'a>,
+    members: &'a [(String, Json<'a>)],
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Fields<'a> {
+    fn new(object: &Value<'a>, members: &'a [(String, Json<'a>)]) -> Self {
+        Self { object: object.clone(), members, asked: RefCell::default() }
+    }
+
+    /// The field of that name, if it is there.
+    pub(crate) fn get(&self, name: &'static str) -> Option<Value<'a>> {
+        self.asked.borrow_mut().push(name);
+        let (_, json) = self.members.iter().find(|(other, _)| other == name)?;
+        Some(self.object.member(name, json))
+    }
+
+    /// What a field holds that must be there.
+    pub(crate) fn required<T>(
+        &self,
+        name: &'static str,
+        expected: &str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let field = self.get(name);
+        if field.is_none() {
+            let place = member_place(&self.object.place, name);
+            self.object.page.wrong(&place, None, format_args!("missing; expected {expected}"));
+        }
+        read(&field?)
+    }
+
+    /// What a field holds that may be left out: `Some(None)` if it is, `None` if it is wrong.
+    pub(crate) fn optional<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.get(name).map_or(Some(None), |field| read(&field).map(Some))
+    }
+
+    /// What a field holds, or the default where it is left out.
+    pub(crate) fn or<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        read: impl FnOnce(&Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.get(name).map_or(Some(default), |field| read(&field))
+    }
+
+    /// Whether the object has no fields at all, known or not.
+    pub(crate) fn are_none(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// What is wrong with the names: those that nobody has asked for, and those that stand twice, each once.
+    fn unknown(&self) -> Vec<Problem> {
+        let known = self.asked.borrow();
+        let of = |(name, json): &(String, Json<'a>)| {
+            let (found, fault) = if !known.contains(&name.as_str()) {
+                (Some(json.discreetly()), unknown(name, &known))
+            } else if self.is_second_last(name, json) {
+                (None, TWICE.to_owned())
+            } else {
+                return None;
+            };
+            Some(self.object.page.problem(&member_place(&self.object.place, name), found, fault))
+        };
+        self.members.iter().filter_map(of).collect()
+    }
+
+    /// Whether a member is the last of several of its name.
+    fn is_second_last(&self, name: &str, json: &Json<'_>) -> bool {
+        let mut same = self.members.iter().filter(|(other, _)| other == name).map(|(_, json)| json);
+        let first = same.next();
+        first.is_some() && same.next_back().is_some_and(|last| std::ptr::eq(last, json))
+    }
+}
+
+/// All parts, if there was no error in any. All are read before that is known, so that every error is reported.
+fn complete<T>(parts: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let parts: Vec<_> = parts.collect();
+    parts.into_iter().collect()
+}
+
+/// The fault of a field that stands twice in one object.
+pub(crate) const TWICE: &str = "stands more than once; expected once, for readers differ on which one counts";
+
+/// The fault of a field that is not known: its like, or else all that are known.
+pub(crate) fn unknown(name: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(meant) => format!("no such field; did you mean {meant}?"),
+        None => format!("no such field; expected {}", listed(known)),
+    }
+}
+
+/// `a, b or c`.
+pub(crate) fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// Where a member stands: `outer.name`, or `outer["odd name"]`.
+pub(crate) fn member_place(outer: &str, name: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    match !name.is_empty() && name.chars().all(is_plain) {
+        true => format!("{outer}.{}", excerpt(name)),
+        false => format!("{outer}[{}]", quoted(name)),
+    }
+}

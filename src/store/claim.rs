@@ -1,0 +1,220 @@
+//! One limit's part in a request: what is asked of it, where its account stands, and what runs there.
+
+use crate::model::{Counts, KeyHash, Micros, Window, hold as held};
+use crate::store::Book;
+
+/// One limit's part in a request.
+///
+/// Whoever asks fills in the [`Ask`]; stores read it and fill in the rest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Claim {
+    /// What is asked.
+    pub ask: Ask,
+    /// Where the account stood when the store last looked.
+    pub standing: Standing,
+    /// What the store has charged, until it is settled.
+    pub(crate) run: Run,
+}
+
+/// What is asked of one limit for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Which limit's account.
+    pub book: Book,
+    /// Whose account.
+    pub key: KeyHash,
+    /// Which of the clients that share the account, if the limit is fair.
+    ///
+    /// Then how many clients there are is counted beside the account ([`Book::of_clients`]), and what each of them has spent
+    /// of it ([`Book::of_shares`]): once four fifths of the quota are spent, a client is refused that has had its share.
+    pub client: Option<KeyHash>,
+    /// What one window grants, in the limit's unit; for running requests the cap.
+    pub quota: u64,
+    /// What the request is charged.
+    pub charge: Charge,
+    /// The position of the limit's rule; the claims of a rule stand side by side.
+    pub rule: u16,
+    /// Which requests the rule counts.
+    pub counts: Counts,
+    /// Whether the rule decides and counts, but never refuses.
+    pub shadow: bool,
+}
+
+/// What a request is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// The time that it takes; until it is settled, it holds what it is expected to take.
+    Time {
+        /// The expected cost; 0 where nothing is known.
+        expected: Micros,
+    },
+    /// So many requests, at once.
+    Requests {
+        /// 0 is charged nothing, but is refused where one request would be.
+        cost: u64,
+    },
+    /// Its place among the running requests.
+    Place,
+}
+
+/// Where one account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Charged so far in this window, in the limit's unit; of a cap, the requests that run.
+    pub spent: u64,
+    /// What the running requests of others are still expected to cost.
+    pub hold: u64,
+    /// What those of others that wait for their clients are; how much of it is held, the ledger's rule says.
+    pub waiting: u64,
+    /// Admitted requests that have not been settled.
+    pub admitted: u32,
+    /// Whether this limit refuses.
+    pub refuses: bool,
+    /// Whether it does because the client has had its share of it.
+    pub is_shared_out: bool,
+    /// The window; of a cap on running requests, all time.
+    pub window: Window,
+    /// Until the window ends, by the clock that keeps it.
+    pub left: Micros,
+}
+
+/// What runs of a request on the accounts of one limit, and where the store finds them again.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Run {
+    /// Whether the accounts are charged, and not settled yet.
+    pub(crate) is_on: bool,
+    /// Whether the rule does not charge the answer to the request.
+    pub(crate) returned: bool,
+    /// Whether the request is the first of its client.
+    pub(crate) is_new: bool,
+    /// Which of the accounts are those that newcomers share.
+    pub(crate) aside: Aside,
+    /// Where the account was found last: a hint.
+    pub(crate) at: u32,
+    /// Where the account of the client's share was.
+    pub(crate) share_at: u32,
+    /// The window that was charged; of time, the one that was in force when the store last saw the request.
+    pub(crate) sequence: u32,
+    /// What the request had cost when that window began.
+    pub(crate) earlier: Micros,
+}
+
+/// Which accounts of a claim are those that newcomers share, for want of room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Aside {
+    pub(crate) whole: bool,
+    pub(crate) clients: bool,
+    pub(crate) share: bool,
+}
+
+/// The accounts that a claim may be about: a fair limit's claim is about all three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The limit's account.
+    Whole,
+    /// How many clients share it.
+    Clients,
+    /// What this client has spent of it.
+    Share,
+}
+
+impl Ask {
+    /// Asks for the account of `key` in `book`, for the first rule and counting what is served.
+    pub const fn new(book: Book, key: KeyHash, quota: u64, charge: Charge) -> Self {
+        Self { book, key, client: None, quota, charge, rule: 0, counts: Counts::Served, shadow: false }
+    }
+
+    /// The accounts that it is about.
+    pub(crate) const fn parts(&self) -> &'static [Part] {
+        if self.client.is_some() { &[Part::Whole, Part::Clients, Part::Share] } else { &[Part::Whole] }
+    }
+
+    /// Whether it is for time.
+    pub(crate) const fn is_timed(&self) -> bool {
+        matches!(self.charge, Charge::Time { .. })
+    }
+}
+
+impl Claim {
+    /// A claim of the first rule on the account of `key` in `book`, counting what is served.
+    pub const fn new(book: Book, key: KeyHash, quota: u64, charge: Charge) -> Self {
+        Self::of(Ask::new(book, key, quota, charge))
+    }
+
+    /// A claim that nobody has decided over.
+    pub const fn of(ask: Ask) -> Self {
+        Self { ask, standing: Standing::UNKNOWN, run: Run::NONE }
+    }
+
+    /// The claim as it was before anybody decided over it, of something of which nothing is expected.
+    pub(crate) const fn anew(&self) -> Self {
+        let charge = match self.ask.charge {
+            Charge::Time { .. } => Charge::Time { expected: Micros::ZERO },
+            other => other,
+        };
+        Self::of(Ask { charge, ..self.ask })
+    }
+
+    /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit
+    /// refuses.
+    pub const fn remaining(&self) -> u64 {
+        if self.standing.refuses { 0 } else { self.ask.quota.saturating_sub(self.taken(self.ask.quota)) }
+    }
+
+    /// What is spent and held of a quota.
+    pub(crate) const fn taken(&self, quota: u64) -> u64 {
+        let Standing { spent, hold, waiting, .. } = self.standing;
+        spent.saturating_add(held(quota, spent, hold, waiting))
+    }
+
+    /// Whether the claim makes its rule refuse the request.
+    pub const fn refuses(&self) -> bool {
+        self.standing.refuses && !self.ask.shadow
+    }
+}
+
+impl Standing {
+    /// Before the store has looked.
+    pub const UNKNOWN: Self = Self {
+        spent: 0,
+        hold: 0,
+        waiting: 0,
+        admitted: 0,
+        refuses: false,
+        is_shared_out: false,
+        window: Window::ALL_TIME,
+        left: Micros(u64::MAX),
+    };
+}
+
+impl Run {
+    /// Nothing runs.
+    pub(crate) const NONE: Self = Self {
+        is_on: false,
+        returned: false,
+        is_new: false,
+        aside: Aside { whole: false, clients: false, share: false },
+        at: 0,
+        share_at: 0,
+        sequence: 0,
+        earlier: Micros::ZERO,
+    };
+}
+
+impl Aside {
+    pub(crate) const fn has(self, part: Part) -> bool {
+        match part {
+            Part::Whole => self.whole,
+            Part::Clients => self.clients,
+            Part::Share => self.share,
+        }
+    }
+
+    pub(crate) const fn put(&mut self, part: Part) {
+        match part {
+            Part::Whole => self.whole = true,
+            Part::Clients => self.clients = true,
+            Part::Share => self.share = true,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Deciding: over all claims of a request at once, which are charged together or not at all.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use smallvec::SmallVec;
+
+use super::locked::Locked;
+use super::overflow::account;
+use super::settle::standing;
+use super::visit::Visit;
+use crate::model::{Ledger, Micros, Tick, UnixMicros};
+use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
+
+/// What the accounts of a claim are elsewhere, where other processes draw on them as well.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::store) struct Beside {
+    /// What the others have spent.
+    pub(in crate::store) spent: u64,
+    /// What their account takes of the claim's quota.
+    pub(in crate::store) taken: u64,
+    /// How many clients they have counted.
+    pub(in crate::store) clients: u64,
+    /// What they have spent of the client's share.
+    pub(in crate::store) share: u64,
+    /// Whether they know the client.
+    pub(in crate::store) knows_client: bool,
+}
+
+/// What the standings of all claims come to.
+#[derive(Default)]
+struct Weighed {
+    /// Accounts that do not exist yet.
+    newcomers: usize,
+    /// Whether a limit refuses, be it in shadow.
+    refuses: bool,
+}
+
+impl<L: Locked> Visit<'_, L> {
+    /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        let mut weighed = self.weigh(claims);
+        if weighed.newcomers > 0 && !self.has_room_for(weighed.newcomers) {
+            self.send_newcomers_aside(claims);
+            weighed = self.weigh(claims);
+        }
+        if weighed.refuses {
+            return self.conclude_over_full_accounts(claims, mode);
+        }
+        for claim in claims.iter_mut().filter(|claim| claim.ask.counts != Counts::Refusals) {
+            self.charge(claim);
+        }
+        Verdict::Admitted
+    }
+
+    /// Charges claims that somebody else has decided over.
+    #[cfg(feature = "redis")]
+    pub(super) fn charge_decided(&mut self, claims: &mut [Claim]) {
+        let mut newcomers = 0;
+        for claim in &*claims {
+            newcomers += claim.ask.parts().iter().filter(|part| !self.exists(claim, **part)).count();
+        }
+        if newcomers > 0 && !self.has_room_for(newcomers) {
+            self.send_newcomers_aside(claims);
+        }
+        claims.iter_mut().for_each(|claim| self.charge(claim));
+    }
+
+    /// Sends each claim on an account that does not exist to one that newcomers share.
+    #[cold]
+    pub(super) fn send_newcomers_aside(&mut self, claims: &mut [Claim]) {
+        let mut edges: SmallVec<[UnixMicros; 4]> = SmallVec::new();
+        for claim in claims {
+            for part in claim.ask.parts() {
+                if !claim.run.aside.has(*part) && !self.exists(claim, *part) {
+                    let (book, key) = account(claim, *part);
+                    edges.push(self.table(book, key).in_force.edge);
+                    claim.run.aside.put(*part);
+                }
+            }
+        }
+        if !edges.is_empty() {
+            self.store.overflow.note(self.store.max_accounts, edges.into_iter(), self.now);
+        }
+    }
+
+    fn exists(&mut self, claim: &Claim, part: Part) -> bool {
+        let (book, key) = account(claim, part);
+        self.table(book, key).find(key.salted(book.salt)).is_some()
+    }
+
+    /// Fills in where each account stands.
+    fn weigh(&mut self, claims: &mut [Claim]) -> Weighed {
+        let now = self.now;
+        let mut weighed = Weighed::default();
+        for (position, claim) in claims.iter_mut().enumerate() {
+            let beside = self.beside.get(position).copied().unwrap_or_default();
+            let (book, key) = account(claim, Part::Whole);
+            let table = self.table(book, key);
+            let at = table.find(key.salted(book.salt));
+            let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+            claim.standing = standing(claim.ask.charge, table, &ledger, now);
+            claim.standing.refuses = !fits(claim, claim.ask.quota.saturating_sub(beside.taken));
+            claim.run.at = at.unwrap_or_default() as u32;
+            weighed.newcomers += usize::from(at.is_none());
+            if claim.ask.client.is_some() {
+                self.weigh_share(claim, &beside, &mut weighed);
+            }
+            weighed.refuses |= claim.standing.refuses;
+        }
+        weighed
+    }
+
+    /// Lets a client be refused who has had its share, and says whether it is seen for the first time in this window.
+    ///
+    /// A client whose request runs on from the window before has an account from the beginning, and so is not counted as
+    /// one of this window: to remember who was counted would take each client one more account.
+    #[cold]
+    fn weigh_share(&mut self, claim: &mut Claim, beside: &Beside, weighed: &mut Weighed) {
+        let (clients, _) = self.spent(claim, Part::Clients);
+        let (share, share_at) = self.spent(claim, Part::Share);
+        weighed.newcomers += usize::from(clients.is_none()) + usize::from(share.is_none());
+        claim.run.share_at = share_at as u32;
+        claim.run.is_new = share.is_none() && !beside.knows_client;
+        let sum = |here: Option<u64>, there: u64| here.unwrap_or(0).saturating_add(there);
+        let seen = sum(clients, beside.clients).saturating_add(claim.run.is_new.into());
+        let whole = claim.standing.spent.saturating_add(beside.spent);
+        if !is_fair(claim.ask.quota, whole, sum(share, beside.share), seen) {
+            (claim.standing.refuses, claim.standing.is_shared_out) = (true, true);
+        }
+    }
+
+    /// What an account has spent, if it exists, and where it is.
+    fn spent(&mut self, claim: &Claim, part: Part) -> (Option<u64>, usize) {
+        let now = self.now;
+        let (book, key) = account(claim, part);
+        let table = self.table(book, key);
+        let at = table.find(key.salted(book.salt));
+        (at.map(|at| table.ledger(at).spent(table.at(now))), at.unwrap_or_default())
+    }
+
+    #[cold]
+    fn conclude_over_full_accounts(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        if mode == Mode::Decide && claims.iter().any(Claim::refuses) {
+            self.count_refusal(claims);
+            return Verdict::Refused;
+        }
+        for at in 0..claims.len() {
+            let Ask { rule, counts, .. } = claims[at].ask;
+            if counts != Counts::Refusals && (mode == Mode::Force || rule_fits(claims, rule)) {
+                self.charge(&mut claims[at]);
+            }
+        }
+        Verdict::Admitted
+    }
+
+    /// A refused request is counted only by rules that count everything, or refusals; it has taken no time.
+    fn count_refusal(&mut self, claims: &mut [Claim]) {
+        for at in 0..claims.len() {
+            let Ask { rule, counts, charge, .. } = claims[at].ask;
+            let counted = match (charge, counts) {
+                (Charge::Time { .. } | Charge::Place, _) | (_, Counts::Served) => false,
+                (_, Counts::All) => rule_fits(claims, rule),
+                (_, Counts::Refusals) => others_refuse(claims, rule),
+            };
+            if counted {
+                self.charge(&mut claims[at]);
+                claims[at].run.is_on = false;
+            }
+        }
+    }
+
+    fn charge(&mut self, claim: &mut Claim) {
+        let charge = claim.ask.charge;
+        let (at, sequence) =
+            self.charge_part(claim, Part::Whole, claim.run.at, |ledger, tick| match charge {
+                Charge::Time { expected } => ledger.start(tick, expected),
+                Charge::Requests { cost } => ledger.count(cost),
+                Charge::Place => ledger.admitted += 1,
+            });
+        claim.run = Run { is_on: true, at, sequence, earlier: Micros::ZERO, ..claim.run };
+        if claim.ask.client.is_some() {
+            self.charge_share(claim);
+        }
+    }
+
+    #[cold]
+    fn charge_share(&mut self, claim: &mut Claim) {
+        let Run { is_new, share_at, .. } = claim.run;
+        self.charge_part(claim, Part::Clients, 0, |ledger, _| ledger.count(is_new.into()));
+        let charge = claim.ask.charge;
+        let charged = self.charge_part(claim, Part::Share, share_at, |ledger, tick| match charge {
+            Charge::Time { expected } => ledger.start(tick, expected),
+            Charge::Requests { cost } => ledger.count(cost),
+            Charge::Place => {} // Places are not shared out.
+        });
+        (claim.run.share_at, _) = charged;
+    }
+
+    /// Charges an account that was last seen at a place, or makes it; returns where it is, and in which window.
+    fn charge_part(
+        &mut self,
+        claim: &Claim,
+        part: Part,
+        near: u32,
+        charge: impl FnOnce(&mut Ledger, Tick),
+    ) -> (u32, u32) {
+        let (store, now, (book, key)) = (self.store, self.now, account(claim, part));
+        let table = self.table(book, key);
+        let found = table.find_near(near, key.salted(book.salt));
+        let at = found.unwrap_or_else(|| store.insert(table, book, key));
+        let tick = table.at(now);
+        table.change(at, |ledger| charge(ledger, tick));
+        (at as u32, table.in_force.sequence)
+    }
+
+    fn has_room_for(&self, newcomers: usize) -> bool {
+        self.store.accounts.load(Relaxed) + newcomers <= self.store.max_accounts
+    }
+}
+
+fn fits(claim: &Claim, quota: u64) -> bool {
+    let spent = claim.standing.spent;
+    match claim.ask.charge {
+        Charge::Time { .. } => claim.taken(quota) < quota,
+        Charge::Requests { cost } => spent.saturating_add(cost.max(1)) <= quota,
+        Charge::Place => spent < quota,
+    }
+}
+
+fn rule_fits(claims: &[Claim], rule: u16) -> bool {
+    claims.iter().all(|claim| claim.ask.rule != rule || !claim.standing.refuses)
+}
+
+fn others_refuse(claims: &[Claim], rule: u16) -> bool {
+    claims.iter().any(|claim| claim.ask.rule != rule && claim.refuses())
+}
+
+/// Whether a client may spend more: little of the whole is spent, or less than an equal share of it by the client.
+fn is_fair(quota: u64, whole: u64, share: u64, clients: u64) -> bool {
+    let quota = u128::from(quota);
+    u128::from(whole) * 5 < quota * 4 || u128::from(share) * u128::from(clients.max(1)) < quota
+}

@@ -1,0 +1,173 @@
+//! From admission to settlement: what becomes of a request's accounts while it runs, and where they stand.
+
+use super::locked::Locked;
+use super::overflow::account;
+use super::table::Table;
+use super::visit::Visit;
+use crate::model::{Ledger, Micros, Now, Tick};
+use crate::store::calendar::InForce;
+use crate::store::{Charge, Claim, Part, Progress, Run, Settlement, Standing};
+
+impl<L: Locked> Visit<'_, L> {
+    pub(super) fn pause(&mut self, claims: &mut [Claim], cost: Micros) {
+        self.each_timed(claims, Progress { cost, paused: false }, Ledger::pause);
+    }
+
+    pub(super) fn resume(&mut self, claims: &mut [Claim], cost: Micros) {
+        self.each_timed(claims, Progress { cost, paused: true }, Ledger::resume);
+    }
+
+    pub(super) fn look(&mut self, claims: &mut [Claim], progress: Progress) {
+        let now = self.now;
+        for claim in claims {
+            let (book, key) = account(claim, Part::Whole);
+            let table = self.table(book, key);
+            let at = table.find_near(claim.run.at, key.salted(book.salt));
+            let mut ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+            if let (Charge::Time { expected }, true) = (claim.ask.charge, claim.run.is_on) {
+                // Where it would stand if the request ended now.
+                leave(&mut ledger, table.at(now), expected, progress);
+            }
+            claim.standing = standing(claim.ask.charge, table, &ledger, now);
+        }
+    }
+
+    pub(super) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
+        for claim in claims.iter_mut().filter(|claim| claim.run.is_on) {
+            claim.standing = self.settle_part(claim, Part::Whole, claim.run.at, settlement);
+            if claim.ask.client.is_some() {
+                self.settle_part(claim, Part::Share, claim.run.share_at, settlement);
+            }
+            claim.run.is_on = false;
+        }
+    }
+
+    /// Ends a request on one account; returns where that stands.
+    fn settle_part(&mut self, claim: &Claim, part: Part, near: u32, settlement: &Settlement) -> Standing {
+        let (store, now, charge) = (self.store, self.now, claim.ask.charge);
+        let (book, key) = account(claim, part);
+        let table = self.table(book, key);
+        let at = match table.find_near(near, key.salted(book.salt)) {
+            Some(at) => at,
+            None if settlement.extra_requests > 0 => store.insert(table, book, key),
+            None => return standing(charge, table, &Ledger::default(), now),
+        };
+        let mut ledger = table.ledger(at);
+        match charge {
+            Charge::Time { expected } => end_time(&mut ledger, table, expected, &claim.run, settlement, now),
+            Charge::Requests { cost } => {
+                let same_window = table.in_force.sequence == claim.run.sequence;
+                ledger.uncount(if settlement.returned && same_window { cost } else { 0 });
+                ledger.count(settlement.extra_requests);
+            }
+            Charge::Place => ledger.admitted -= 1,
+        }
+        let standing = standing(charge, table, &ledger, now);
+        table.set(at, &ledger);
+        if charge == Charge::Place && ledger.is_idle() {
+            store.remove(table, at, key);
+        }
+        standing
+    }
+
+    /// Changes the accounts of a request that has come so far until now.
+    fn each_timed(
+        &mut self,
+        claims: &mut [Claim],
+        progress: Progress,
+        change: impl Fn(&mut Ledger, Tick, Micros),
+    ) {
+        let now = self.now;
+        for claim in claims.iter_mut().filter(|claim| claim.run.is_on) {
+            let Charge::Time { expected } = claim.ask.charge else { continue };
+            let mut run = claim.run;
+            for (part, near) in [(Part::Whole, claim.run.at), (Part::Share, claim.run.share_at)] {
+                if part == Part::Share && claim.ask.client.is_none() {
+                    continue;
+                }
+                let (book, key) = account(claim, part);
+                let table = self.table(book, key);
+                if let Some(at) = table.find_near(near, key.salted(book.salt)) {
+                    let tick = table.at(now);
+                    table.change(at, |ledger| change(ledger, tick, held(expected, progress.cost)));
+                    run = seen(&claim.run, table, progress, tick);
+                }
+            }
+            claim.run = run;
+        }
+    }
+}
+
+/// Where an account stands.
+#[inline]
+pub(super) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {
+    let at = table.at(now);
+    let left = table.in_force.left(now);
+    let spent = match charge {
+        Charge::Time { .. } | Charge::Requests { .. } => ledger.spent(at),
+        Charge::Place => u64::from(ledger.admitted),
+    };
+    Standing {
+        spent,
+        hold: ledger.hold(at, left),
+        waiting: ledger.waiting,
+        admitted: ledger.admitted,
+        refuses: false,
+        is_shared_out: false,
+        window: table.in_force.window,
+        left,
+    }
+}
+
+/// Ends a request's time; what it is returned was charged by it in this window.
+#[inline]
+fn end_time(
+    ledger: &mut Ledger,
+    table: &Table,
+    expected: Micros,
+    run: &Run,
+    settlement: &Settlement,
+    now: Now,
+) {
+    let tick = table.at(now);
+    let Settlement { cost, paused, extra_micros, .. } = *settlement;
+    let progress = Progress { cost, paused };
+    leave(ledger, tick, expected, progress);
+    if extra_micros >= 0 {
+        ledger.add(extra_micros);
+    } else {
+        let in_window = cost.0.saturating_sub(seen(run, table, progress, tick).earlier.0);
+        ledger.add(-(in_window.min(extra_micros.unsigned_abs()) as i64));
+    }
+}
+
+/// The run of a request that has come so far, in the window that is in force now.
+///
+/// If a window has begun since the store last saw the request, it has run all the time since then, or waited all the
+/// time: the store sees it whenever that changes.
+#[inline]
+fn seen(run: &Run, table: &Table, progress: Progress, tick: Tick) -> Run {
+    let InForce { sequence, start_tick, .. } = table.in_force;
+    if run.sequence == sequence {
+        return *run;
+    }
+    let since = if progress.paused { Micros::ZERO } else { tick.since(start_tick) };
+    let earlier = Micros(progress.cost.0.saturating_sub(since.0));
+    Run { sequence, earlier, ..*run }
+}
+
+/// Takes a request that has come so far out of its account: what it has spent stays.
+#[inline]
+fn leave(ledger: &mut Ledger, tick: Tick, expected: Micros, progress: Progress) {
+    let held = held(expected, progress.cost);
+    if !progress.paused {
+        ledger.pause(tick, held);
+    }
+    ledger.leave(held);
+}
+
+/// What a request holds, or would hold if it ran.
+#[inline]
+const fn held(expected: Micros, cost: Micros) -> Micros {
+    Micros(expected.0.saturating_add(cost.0))
+}
