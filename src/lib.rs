@@ -88,8 +88,9 @@ pub use limiter::{
     Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
 };
 pub use middleware::{
-    Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, LimitedError, RuleBuilder, RuleError,
-    TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request, route_parameter,
+    Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,
+    RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
+    path, prefix, route_parameter,
 };
 pub use model::{
     Action, AddressPolicy, Answer, ApiKey, Assignment, Block, ChargeWhen, ClientPolicy, Component, Computed,
@@ -101,7 +102,7 @@ pub use model::{
     Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource,
     parse_rates,
 };
-pub use sites::Sites;
+pub use sites::{Reloader, Sites, Watcher, Wrong};
 
 /// What this crate's own tests, benchmarks and fuzz targets look into. It may change with any release.
 #[doc(hidden)]
