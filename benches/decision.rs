@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timebudget::contract::{KeyBytes, KeyHash, KeyHasher};
+use timebudget::internals::{KeyBytes, KeyHash, KeyHasher};
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
 use timebudget::{Clock, Micros, Now, Period, SystemClock, Tick, Unit, Zone};

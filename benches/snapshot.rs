@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use timebudget::contract::{KeyHash, KeyHasher};
+use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally};
 use timebudget::{Clock, Micros, Now, Period, SystemClock, Unit, Zone};

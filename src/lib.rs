@@ -88,24 +88,21 @@ pub use middleware::{
 };
 pub use model::{
     Action, AddressPolicy, Answer, ApiKey, Assignment, Block, ChargeWhen, ClientPolicy, Component, Computed,
-    Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, EscapedSlash,
-    Facts, Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders,
-    Judge, Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, Method, Micros, Missing, Mistake, Multiplier,
-    Need, Network, NetworkFault, NoSource, Now, Override, Paths, Pattern, PatternError, Period, Proxy,
-    RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Term, Text,
-    Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource, parse_rates,
-    tightest,
+    Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, Facts,
+    Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
+    Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
+    Multiplier, Network, NetworkFault, NoSource, Now, Override, Paths, Pattern, PatternError, Period, Proxy,
+    Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Term,
+    Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource,
+    parse_rates,
 };
 pub use sites::{Reloader, Sites, Watcher, Wrong};
 
-/// What stores, limiters and the acceptance suites agree on, which may change with every version: nobody else can implement
-/// a [`Store`](store::Store) yet.
+/// What this crate's own tests, benchmarks and fuzz targets look into. It may change with any release.
 #[doc(hidden)]
-pub mod contract {
+pub mod internals {
     pub use crate::model::{
-        AccountHash, Candidates, Expectation, FROZEN_AFTER, KeyBytes, KeyHash, KeyHasher, Learned, Ledger,
-        Line, Others, RuleIndex, Salt, canonical, equal_share, is_certain, is_contradiction, is_credential,
-        pace, parameter, shortened,
+        EscapedSlash, KeyBytes, KeyHash, KeyHasher, Ledger, RuleIndex, canonical, cookie_values, query_value,
+        query_values,
     };
-    pub use crate::store::sealed::Sealed;
 }

@@ -7,7 +7,7 @@
 //! let budget = TimeBudget::builder()
 //!     .site("shop")
 //!     .exempt(path("/health"))
-//!     .rule(TimeBudget::rule("exports", Limit::Requests { quota: 50, period: Period::HOUR }).key(Component::Ip))
+//!     .rule(TimeBudget::rule("exports", Limit::requests(50).per(Period::HOUR)).key(Component::Ip))
 //!     .build()?;
 //! let app = App::new().wrap(budget.clone()).route("/", web::get().to(HttpResponse::Ok));
 //! # let _ = app;

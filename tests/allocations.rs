@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use timebudget::contract::KeyHasher;
+use timebudget::internals::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
 use timebudget::{Admission, Clock, Engine, Facts, Limiter, Micros, Period, SystemClock, Unit, Zone, config};

@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
+use timebudget::internals::canonical;
 use timebudget::{AddressPolicy, Network};
-use timebudget::contract::{canonical};
 
 fuzz_target!(|input: (bool, &[u8])| {
     let (is_forwarded, bytes) = input;

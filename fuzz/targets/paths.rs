@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
+use timebudget::internals::RuleIndex;
 use timebudget::{Condition, Facts, Glob, Pattern, Text};
-use timebudget::contract::{RuleIndex};
 
 struct Get<'a>(&'a str);
 

@@ -10,7 +10,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use timebudget::Unit;
-use timebudget::contract::{KeyHash, KeyHasher};
+use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::{
     Answering, Book, BookSpec, Census, Charge, Claim, Fault, Listed, Mode, Progress, Relief, Settlement,
     Store, Tally, Verdict, open,
@@ -115,7 +115,7 @@ impl<S> Asking<S> {
     }
 }
 
-impl<S: Send + Sync + 'static> timebudget::contract::Sealed for Asking<S> {}
+impl<S: Send + Sync + 'static> timebudget::store::sealed::Sealed for Asking<S> {}
 
 impl<S: Send + Sync + 'static> Store for Asking<S> {
     fn open(&self, spec: &BookSpec<'_>) -> Book {

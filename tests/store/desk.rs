@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timebudget::Unit;
-use timebudget::contract::{KeyHash, KeyHasher};
+use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::{
     Answering, Book, BookSpec, Charge, Claim, Listed, Mode, Progress, Relief, Settlement, Standing, Store,
     Tally, Verdict,

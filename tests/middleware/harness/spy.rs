@@ -48,7 +48,7 @@ impl Spy {
     }
 }
 
-impl timebudget::contract::Sealed for Spy {}
+impl timebudget::store::sealed::Sealed for Spy {}
 
 impl Store for Spy {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
@@ -94,7 +94,7 @@ impl Store for Spy {
 #[derive(Default)]
 pub(crate) struct Broken(Memory);
 
-impl timebudget::contract::Sealed for Broken {}
+impl timebudget::store::sealed::Sealed for Broken {}
 
 impl Store for Broken {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
