@@ -5,9 +5,8 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::limiter::books::Books;
 use crate::limiter::engine::Shared;
-use crate::limiter::open_limits::OpenLimit;
+use crate::limiter::open_limits::{Books, OpenLimit};
 use crate::model::{
     Component, Identity, Key, KeyHash, KeySpec, KeyValue, Limit, Rule, Site, Source, UnixMicros,
 };
@@ -97,8 +96,8 @@ impl OfRule {
     /// Every limit that somebody may have of the rule with its book, of a unit and period one: where `first` says one, that.
     pub(super) fn limits(&self, first: Source, engine: &Arc<Shared>) -> Vec<OpenLimit> {
         let tiers = &self.site().tiers;
-        let overrides = (0..tiers.overrides.len()).map(Source::Override);
-        let others = (0..tiers.tiers.len()).map(Source::Tier).chain(overrides);
+        let overrides = (0..tiers.overrides().len()).map(Source::Override);
+        let others = (0..tiers.tiers().len()).map(Source::Tier).chain(overrides);
         let about = |source: &Source| match source {
             Source::Override(at) => tiers.source(self.rule(), None, &[*at]) == *source,
             _ => true,
@@ -113,12 +112,12 @@ impl OfRule {
     }
 
     fn open(&self, limits: impl IntoIterator<Item = Limit>, engine: &Arc<Shared>) -> Vec<OpenLimit> {
-        let books = Books::new(&self.rule().name, self.site(), engine);
+        let books = Books::new(self.rule(), self.position as u16, self.site(), engine);
         let mut open = Vec::<OpenLimit>::new();
         let computed = self.roster.computed[self.position].as_ref();
         let all = limits.into_iter().map(|limit| books.of(&limit));
         for limit in all.chain(computed.map_or_else(Vec::new, |books| books.all())) {
-            if open.iter().all(|known| known.book != limit.book) {
+            if open.iter().all(|known| known.ask.book != limit.ask.book) {
                 open.push(limit);
             }
         }
@@ -128,7 +127,7 @@ impl OfRule {
     /// Whose limits hold for the client of a key, by what the key and `client` tell.
     pub(super) fn source(&self, key: Option<&Key>, client: &Known, at: UnixMicros) -> Source {
         let tiers = &self.site().tiers;
-        let of_key = |part| key.and_then(|key| self.value(key, part)).and_then(text);
+        let of_key = |part| key.and_then(|key| self.value(key, &part)).and_then(text);
         let user = client.identity.as_ref().map(|who| who.user.clone()).or_else(|| of_key(Component::User));
         let tier = client.tier.clone().or_else(|| of_key(Component::Tier));
         let groups = client.identity.as_ref().map_or(&[][..], |who| &who.groups);
@@ -141,10 +140,10 @@ impl OfRule {
     }
 
     /// The value of a component in a key.
-    fn value<'a>(&self, key: &'a Key, part: Component) -> Option<&'a KeyValue> {
+    fn value<'a>(&self, key: &'a Key, part: &Component) -> Option<&'a KeyValue> {
         let spec = self.key_spec();
         let mut parts = spec.0.iter().filter(|part| **part != Component::Site);
-        key.values().nth(parts.position(|other| *other == part)?)
+        key.values().nth(parts.position(|other| *other == *part)?)
     }
 }
 

@@ -79,6 +79,11 @@ impl KeySpec {
         self.0.iter().all(|component| *component == Component::Site)
     }
 
+    /// The kind of its only part, if that is an address.
+    pub(crate) fn kind_of_address(&self) -> Option<u8> {
+        matches!(self.0.as_slice(), [Component::Ip]).then(|| Component::Ip.kind())
+    }
+
     /// Whether clients choose every component freely, and so could change their account at will.
     pub fn can_be_rotated(&self) -> bool {
         let is_chosen = |part: &Component| {
@@ -282,7 +287,7 @@ impl fmt::Display for Missing {
 
 impl Component {
     /// What the component needs to know of clients.
-    pub const fn need(&self) -> Option<Need> {
+    pub(crate) const fn need(&self) -> Option<Need> {
         match self {
             Self::User => Some(Need::User),
             Self::ApiKey => Some(Need::ApiKeys),

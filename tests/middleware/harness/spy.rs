@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use timebudget::internals::KeyHash;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
     Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Relief, Settlement, Standing,
     Store, Verdict,
 };
-use timebudget::{KeyHash, Micros, Now};
+use timebudget::{Micros, Now};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What a store was asked to do.
@@ -48,6 +49,8 @@ impl Spy {
         let _ = self.events.send(event);
     }
 }
+
+impl timebudget::store::sealed::Sealed for Spy {}
 
 impl Store for Spy {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
@@ -104,6 +107,8 @@ impl Store for Spy {
 /// A store that fails each time it is asked.
 #[derive(Default)]
 pub(crate) struct Broken(Memory);
+
+impl timebudget::store::sealed::Sealed for Broken {}
 
 impl Store for Broken {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
