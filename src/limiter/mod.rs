@@ -36,7 +36,7 @@ pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
 pub use self::refusal::{Cause, Refusal};
 pub use self::reservation::Reservation;
-use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Rule, RuleIndex, Site, Until};
+use crate::model::{Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Rule, RuleIndex, Site, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
@@ -162,6 +162,9 @@ impl Limiter {
 
     /// Learns what a request has cost.
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
+        if route == NO_ROUTE {
+            return;
+        }
         let mut learned = None;
         for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
             if learned != Some(claim.ask.rule) {

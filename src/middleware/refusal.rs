@@ -20,6 +20,14 @@ use crate::model::{Action, Block};
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());
 
+/// Tells the application that a request is refused, if it wants to know.
+#[inline]
+pub(super) fn tell(site: &WorkerSite, request: &ServiceRequest, refused: &Refusal) {
+    if let Some(hooks) = site.hooks() {
+        hooks.tell(request, refused);
+    }
+}
+
 /// The answer to a refused request: when to come back, and a body in the form that the client asks for, unless its rule
 /// has a body of its own.
 pub(super) fn response<B>(

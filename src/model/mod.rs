@@ -71,8 +71,8 @@ pub(crate) mod condition {
     pub use self::condition::Condition;
     pub use self::contradiction::{is_certain, is_contradiction};
     pub use self::decoded::{EscapedSlash, Paths, all_of_query, of_cookies, of_query};
-    pub(crate) use self::facts::is_token;
     pub use self::facts::{Computed, Facts, Method};
+    pub(crate) use self::facts::{NO_ROUTE, is_token};
     pub use self::index::{Candidates, RuleIndex};
     pub use self::text::{Glob, Pattern, PatternError, Text};
     pub use self::words::Found;
@@ -114,6 +114,7 @@ pub use self::client::{
     AddressPolicy, ApiKey, Countries, Country, CountrySource, Host, HostFault, Identity, IdentityHeaders,
     KeyDigest, Need, Network, NetworkFault, Proxy, Region, canonical,
 };
+pub(crate) use self::condition::NO_ROUTE;
 pub(crate) use self::condition::is_token;
 pub use self::condition::{
     Candidates, Computed, Condition, EscapedSlash, Facts, Found, Glob, Method, Paths, Pattern, PatternError,

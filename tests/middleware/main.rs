@@ -27,6 +27,7 @@ mod nesting;
 mod panics;
 mod parameters;
 mod pauses;
+mod places;
 mod placement;
 mod random_bytes;
 mod refusals;

@@ -1,0 +1,188 @@
+//! What a client is told of where it stands, by one budget or by several, one inside of the other.
+
+use std::iter;
+use std::sync::Arc;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
+
+use crate::limiter::Report;
+use crate::middleware::running::Running;
+use crate::middleware::standard::Standard;
+use crate::middleware::wire::Said;
+use crate::middleware::worker::WorkerSite;
+
+/// What is told of a refused request that is served another page.
+#[derive(Debug)]
+pub(super) struct Rewritten {
+    pub(super) report: Report,
+    pub(super) standard: Option<Standard>,
+}
+
+/// What a budget inside of another has told the client.
+#[derive(Debug)]
+pub(super) struct Inner {
+    /// Whether it has refused the request.
+    pub(super) is_refusal: bool,
+    /// Where its tightest limit stands.
+    report: Report,
+    /// The rule of that limit.
+    rule: Arc<str>,
+    /// Whether it has written the fields of the draft.
+    pub(super) standard: bool,
+    /// By whose spelling the fields are found.
+    pub(super) site: WorkerSite,
+}
+
+impl Running {
+    /// Ends the request and writes where the client stands then.
+    pub(super) fn settle_with_headers(&self, headers: &mut HeaderMap) {
+        if self.site().wire().is_enabled() {
+            let report = self.reservation().settle();
+            self.write_headers(headers, report.as_ref());
+        } else {
+            self.settle();
+            self.write_headers(headers, None);
+        }
+    }
+
+    /// Writes where the client stands: the tightest of this budget's limits and of those inside.
+    pub(super) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
+        if let (Some(told), Some(outer)) = (self.tell(headers, report), &self.outer) {
+            outer.hear(told);
+        }
+    }
+
+    /// Writes where the client stands whom this budget refuses.
+    pub(super) fn write_refused(&self, headers: &mut HeaderMap, report: &Report) {
+        let rule = self.rule_to_name(report);
+        self.site().wire().write(headers, &Said { report, rule, served: false });
+        if let Some(standard) = self.refused_standard() {
+            standard.write(headers, false);
+        }
+    }
+
+    /// The rule of a limit, where it could be another one: of this budget, or of one around it.
+    #[inline]
+    fn rule_to_name(&self, report: &Report) -> Option<&str> {
+        let is_one_of_several = self.site().has_several_limits || self.is_beside_limits();
+        is_one_of_several.then(|| self.site().rule_name_at(report.rule))
+    }
+
+    /// Whether a budget around this one limits the request, too.
+    #[inline]
+    fn is_beside_limits(&self) -> bool {
+        let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
+        outer.into_iter().any(|outer| outer.reservation().limits_something())
+    }
+
+    pub(super) fn refused_standard(&self) -> Option<Standard> {
+        let is_standard = self.site().wire().is_standard();
+        is_standard.then(|| Standard::of_refused(self.reservation().in_force()))
+    }
+
+    /// Writes the fields of the draft, if there are any, beside those of the budgets inside; not where one of them has
+    /// refused, for then this one says nothing of the answer.
+    fn write_standard(&self, headers: &mut HeaderMap, inner: Option<&Inner>) {
+        if self.site().wire().is_standard() && !inner.is_some_and(|inner| inner.is_refusal) {
+            let standard = Standard::of_served(self.reservation().in_force());
+            standard.write(headers, inner.is_some_and(|inner| inner.standard));
+        }
+    }
+
+    /// The tightest that the client has been told of so far; `None` if this budget says nothing.
+    fn tell(&self, headers: &mut HeaderMap, report: Option<&Report>) -> Option<Inner> {
+        if let Some(refusal) = &*self.refusal.borrow() {
+            return Some(self.tell_of_rewritten(headers, refusal));
+        }
+        let report = report.filter(|_| self.site().wire().is_enabled())?;
+        let Some(inner) = self.inner.take() else {
+            self.write_standard(headers, None);
+            self.site()
+                .wire()
+                .write(headers, &Said { report, rule: self.rule_to_name(report), served: true });
+            // Who is told it is asked first: most budgets have none around them.
+            self.outer.as_ref()?;
+            return Some(Inner::served(self.site(), report, self.site().wire().is_standard()));
+        };
+        Some(self.tell_beside(headers, report, *inner))
+    }
+
+    /// Tells the tighter of this budget's limits and those inside, in one set of fields and in this budget's spelling.
+    #[cold]
+    fn tell_beside(&self, headers: &mut HeaderMap, report: &Report, inner: Inner) -> Inner {
+        self.write_standard(headers, Some(&inner));
+        let standard = self.site().wire().is_standard() || inner.standard;
+        inner.site.wire().remove(headers);
+        let told = inner.or_tighter(Inner::served(self.site(), report, standard));
+        self.site().wire().write(headers, &told.said());
+        told
+    }
+
+    #[cold]
+    fn tell_of_rewritten(&self, headers: &mut HeaderMap, refusal: &Rewritten) -> Inner {
+        // Under the URL of the page, and so kept from caches.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let Rewritten { report, standard } = refusal;
+        self.site().wire().write(headers, &Said { report, rule: self.rule_to_name(report), served: false });
+        if let Some(standard) = standard {
+            standard.write(headers, false);
+        }
+        Inner::refused(self.site(), report, standard.is_some())
+    }
+
+    /// Hears what a budget inside has told the client, or lets the one around hear it.
+    fn hear(&self, inner: Inner) {
+        match &self.outer {
+            Some(outer) if !self.speaks() => outer.hear(inner),
+            _ => *self.inner.borrow_mut() = Some(Box::new(inner)),
+        }
+    }
+
+    /// Whether it tells clients where they stand.
+    pub(super) fn speaks(&self) -> bool {
+        self.site().wire().is_enabled() && self.reservation().limits_something()
+    }
+
+    /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or
+    /// whoever is refused inside could still drain what all share outside.
+    pub(super) fn refuses(&self, report: &Report) {
+        let nearest = self.outer.as_ref();
+        if let Some(outer) = nearest {
+            outer.hear(Inner::refused(self.site(), report, self.site().wire().is_standard()));
+        }
+        for outer in iter::successors(nearest, |inner| inner.outer.as_ref()) {
+            outer.reservation().waive();
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn served(site: &WorkerSite, report: &Report, standard: bool) -> Self {
+        let (site, rule) = (site.clone(), site.shared_rule_name(report.rule));
+        Self { is_refusal: false, report: report.clone(), rule, standard, site }
+    }
+
+    pub(super) fn refused(site: &WorkerSite, report: &Report, standard: bool) -> Self {
+        Self { is_refusal: true, ..Self::served(site, report, standard) }
+    }
+
+    /// What is said of it where more than one budget limits a request.
+    pub(super) fn said(&self) -> Said<'_> {
+        Said { report: &self.report, rule: Some(&self.rule), served: !self.is_refusal }
+    }
+
+    /// The tighter of the two as the outer one tells it: in its spelling, by which whoever is around it finds the fields.
+    pub(super) fn or_tighter(self, outer: Self) -> Self {
+        match self.is_tighter_than(&outer) {
+            true => Self { is_refusal: self.is_refusal, report: self.report, rule: self.rule, ..outer },
+            false => outer,
+        }
+    }
+
+    /// Whether it refuses, or its remaining share is the smaller one, or of equal ones its window the longer.
+    fn is_tighter_than(&self, other: &Self) -> bool {
+        let share = |a: &Report, b: &Report| u128::from(a.remaining) * u128::from(b.limit);
+        let (own, others) = (share(&self.report, &other.report), share(&other.report, &self.report));
+        self.is_refusal || own < others || (own == others && self.report.length > other.report.length)
+    }
+}
