@@ -14,7 +14,8 @@ use futures_util::future::LocalBoxFuture;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
 use timebudget::{
-    Admission, Clock, Engine, Facts, KeyHasher, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone, config,
+    Admission, Clock, Engine, Facts, KeyHasher, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone,
+    config,
 };
 
 struct Bench {
@@ -154,7 +155,14 @@ fn nor_does_the_comparison_with_a_thousand_rules() {
 /// The allocations of a hundred requests that an application answers without waiting for anything.
 async fn of_requests<T, B>(app: App<T>) -> u64
 where
-    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>,
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Future: 'static,
     B: MessageBody,
 {
     let app = init_service(app).await;
@@ -197,7 +205,7 @@ async fn a_request_under_a_budget_is_a_small_future() {
     let inner = actix_web::dev::fn_service(|request: ServiceRequest| -> LocalBoxFuture<'static, _> {
         async { Ok::<_, Error>(request.into_response(HttpResponse::Ok())) }.boxed_local()
     });
-    let inner = actix_web::dev::ServiceFactory::new_service(&inner, ()).await.unwrap();
+    let inner = ServiceFactory::new_service(&inner, ()).await.unwrap();
     let service = TimeBudget::per_ip("5s per hour").unwrap().new_transform(inner).await.unwrap();
     let future = service.call(TestRequest::get().to_srv_request());
     assert!(size_of_val(&future) <= 300, "{} bytes", size_of_val(&future));

@@ -9,11 +9,12 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::limiter::{LimitReport, Report};
+use crate::limiter::{LimitReport, Report, Reservation};
 use crate::middleware::detached::Detached;
 use crate::middleware::running::Running;
 use crate::model::Micros;
@@ -41,7 +42,8 @@ pub struct Budget(Option<Rc<Running>>);
 impl Budget {
     /// Where the tightest limit stands now, this request's own time included and its own hold left out.
     pub fn report(&self) -> Option<Report> {
-        self.0.as_ref()?.reservation().report()
+        let running = self.0.as_ref()?;
+        running.holding().tightest(running.site()).map(Report::from)
     }
 
     /// Where each limit stands that applied to this request, those of the budgets around this one included and first.
@@ -51,7 +53,7 @@ impl Budget {
 
     /// How long this request has run.
     pub fn used(&self) -> Micros {
-        self.0.as_ref().map_or(Micros::ZERO, |running| running.reservation().used())
+        self.0.as_ref().map_or(Micros::ZERO, |running| running.holding().used(running.site()))
     }
 
     /// Charges time that is spent elsewhere on this request's behalf, when the request ends.
@@ -65,9 +67,9 @@ impl Budget {
     #[must_use = "nothing is charged to a request that has ended"]
     pub fn charge(&self, extra: Micros) -> bool {
         self.0.as_ref().is_some_and(|running| {
-            let mut reservation = running.reservation();
-            reservation.charge(extra);
-            reservation.takes_charges()
+            let mut holding = running.holding();
+            holding.charge(extra);
+            holding.takes_charges()
         })
     }
 
@@ -91,7 +93,10 @@ impl Budget {
     /// # let _ = import;
     /// ```
     pub fn detached(&self) -> Detached {
-        let detached = |running: &Rc<Running>| running.reservation().detached(running.site().limiter());
+        let detached = |running: &Rc<Running>| {
+            let limiter = running.site().limiter();
+            Reservation::new(Arc::clone(limiter), running.holding().detached(limiter))
+        };
         Detached::of(self.0.as_ref().map(detached))
     }
 
@@ -139,7 +144,7 @@ impl Budget {
     /// has ended stays there. A place under a cap is taken until the request ends.
     pub fn waive(&self) {
         if let Some(running) = &self.0 {
-            running.reservation().waive();
+            running.holding().waive(running.site());
         }
     }
 }

@@ -26,7 +26,7 @@ impl LimitedError {
         if running.site().judges_answers {
             running.answered(error.error_response().head());
         }
-        let report = running.reservation().settle();
+        let report = running.holding().settle_and_look(running.site()).map(Report::from);
         match running.speaks() || running.is_rewritten() {
             true => Self { error, running: Rc::clone(running), report }.into(),
             false => error,

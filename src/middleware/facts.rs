@@ -10,9 +10,9 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
 use crate::limiter::explanation::Explanation;
-use crate::middleware::TimeBudget;
 use crate::middleware::classes::Class;
 use crate::middleware::route;
+use crate::middleware::time_budget::TimeBudget;
 use crate::middleware::worker::{WorkerSite, answering};
 use crate::model::{Facts, Identity, Paths, Site, parameter};
 

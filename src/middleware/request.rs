@@ -13,7 +13,7 @@ use actix_web::dev::{ResponseHead, Service, ServiceRequest, ServiceResponse, for
 use actix_web::http::StatusCode;
 use pin_project_lite::pin_project;
 
-use crate::limiter::{Decision, Question, Refusal};
+use crate::limiter::{Decision, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, watch_payload};
 use crate::middleware::budget::{current, during};
 use crate::middleware::error::LimitedError;
@@ -133,7 +133,7 @@ where
 /// Answers a refused request, or serves it another page.
 fn refuse<S, B>(
     service: &Rc<S>,
-    refused: &Refusal,
+    refused: &Refused,
     guard: Guard,
     request: ServiceRequest,
 ) -> BudgetFuture<S::Future, B>
@@ -142,12 +142,12 @@ where
     B: 'static,
 {
     if let Some(target) = rewrite::target(guard.site(), refused, &request).map(str::to_owned) {
-        refusal::tell(guard.site(), &request, refused);
+        refusal::tell(&guard, &request, refused);
         return serve_other(service, &target, refused, guard, request);
     }
     // Before the application's closures: a panic in one would otherwise charge the budgets outside.
-    guard.refuses(&refused.report);
-    refusal::tell(guard.site(), &request, refused);
+    guard.refuses(refused);
+    refusal::tell(&guard, &request, refused);
     unbelieved::hint(&request, guard.site(), refused);
     let response = refusal::response(&request, &guard, refused);
     BudgetFuture::answered(request.into_response(response))
@@ -158,7 +158,7 @@ where
 fn serve_other<S, B>(
     service: &Rc<S>,
     target: &str,
-    refused: &Refusal,
+    refused: &Refused,
     guard: Guard,
     mut request: ServiceRequest,
 ) -> BudgetFuture<S::Future, B>
@@ -172,7 +172,7 @@ where
     } else {
         None
     };
-    let decided = guard.admit_rewritten(&RequestFacts::new(&request, site), refused.report.clone());
+    let decided = guard.admit_rewritten(&RequestFacts::new(&request, site), refused);
     parameters::put_back(&mut request, unrouted);
     if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
         return fault(request);
@@ -313,9 +313,9 @@ fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Bud
             BudgetBody::complete(bytes, size)
         }
         Err(body) => {
-            let report = guard.reservation().report();
+            let report = guard.holding().tightest(guard.site()).map(Report::from);
             guard.write_headers(&mut head.headers, report.as_ref());
-            guard.reservation().head_left();
+            guard.holding().head_left(guard.site());
             // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
             guard.pause();
             BudgetBody::streaming(body, guard)

@@ -8,7 +8,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::uri::{PathAndQuery, Uri};
 
-use crate::limiter::Refusal;
+use crate::limiter::Refused;
 use crate::middleware::worker::WorkerSite;
 use crate::model::Action;
 
@@ -17,10 +17,10 @@ use crate::model::Action;
 /// Under a scope or a resource, the router has gone part of the way already, and does not turn round.
 pub(super) fn target<'a>(
     site: &'a WorkerSite,
-    refusal: &Refusal,
+    refused: &Refused,
     request: &ServiceRequest,
 ) -> Option<&'a str> {
-    match &site.rule_at(refusal.position).action {
+    match &site.rule_at(refused.rule).action {
         Action::Rewrite(target) if is_unrouted(request) && PathAndQuery::try_from(&**target).is_ok() => {
             Some(target)
         }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use actix_web::HttpRequest;
 use actix_web::dev::ResponseHead;
 
-use crate::limiter::{Decision, LimitReport, Question, Report, Reservation};
+use crate::limiter::{Decision, Holding, LimitReport, Question, Refusal, Refused, Report};
 use crate::middleware::classes::Class;
 use crate::middleware::closures::HeadAnswer;
 use crate::middleware::facts::RequestFacts;
@@ -27,7 +27,7 @@ pub(super) struct Running {
     /// Nobody's, in a place that is kept.
     site: WorkerSite,
     /// Never borrowed across user code.
-    reservation: RefCell<Reservation<WorkerSite>>,
+    holding: RefCell<Holding>,
     /// By what it is known which route the request would reach.
     class: Cell<Class>,
     /// Whether the request's body was asked for in this poll, and has to be waited for.
@@ -39,7 +39,7 @@ pub(super) struct Running {
     /// What the budgets inside this one have told the client; few requests have any.
     pub(super) inner: RefCell<Option<Box<Inner>>>,
     /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
-    pub(super) refusal: RefCell<Option<Box<Rewritten>>>,
+    pub(super) rewritten: RefCell<Option<Box<Rewritten>>>,
     /// The budget around this one.
     pub(super) outer: Option<Rc<Running>>,
 }
@@ -59,7 +59,6 @@ impl Places {
         let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Rc::new(Running::nobodys()));
         // A place that is kept has no other owner.
         if let Some(running) = Rc::get_mut(&mut place) {
-            running.reservation.get_mut().vacate(site.clone());
             (running.site, running.outer) = (site, outer);
         }
         Guard(place)
@@ -97,13 +96,13 @@ impl Running {
     fn nobodys() -> Self {
         Self {
             site: WorkerSite::nobodys(),
-            reservation: RefCell::new(Reservation::vacant(WorkerSite::nobodys())),
+            holding: RefCell::new(Holding::vacant()),
             class: Cell::default(),
             waits_for_client: Cell::new(false),
             is_with_client: Cell::new(false),
             is_paused: Cell::new(false),
             inner: RefCell::new(None),
-            refusal: RefCell::new(None),
+            rewritten: RefCell::new(None),
             outer: None,
         }
     }
@@ -111,35 +110,41 @@ impl Running {
     /// Leaves the place, and returns the site that it was of.
     #[inline]
     fn vacate(&mut self) -> WorkerSite {
-        self.reservation.get_mut().vacate(WorkerSite::nobodys());
+        self.holding.get_mut().clear();
         self.class.set(Class::default());
         self.waits_for_client.set(false);
         self.is_with_client.set(false);
         self.is_paused.set(false);
         *self.inner.get_mut() = None;
-        *self.refusal.get_mut() = None;
+        *self.rewritten.get_mut() = None;
         self.outer = None;
         std::mem::take(&mut self.site)
     }
 
     #[inline]
     pub(super) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
-        let decided = self.reservation().admit(facts);
+        let decided = self.holding().admit(&self.site, facts);
         self.class.set(facts.class());
         decided
+    }
+
+    /// All that is to be said of why it is refused.
+    pub(super) fn refusal(&self, refused: &Refused) -> Refusal {
+        self.holding().refusal(&self.site, refused)
     }
 
     /// Charges the request its time, though it was refused, since it is served another page.
     pub(super) fn admit_rewritten(
         &self,
         facts: &RequestFacts<'_>,
-        refusal: Report,
+        refused: &Refused,
     ) -> Result<Decision, Fault> {
-        let rewritten = Rewritten { report: refusal, standard: self.refused_standard() };
-        *self.refusal.borrow_mut() = Some(Box::new(rewritten));
+        let report = Report::from(self.holding().refused(refused));
+        let rewritten = Rewritten { report, standard: self.refused_standard() };
+        *self.rewritten.borrow_mut() = Some(Box::new(rewritten));
         // It will not reach the route that it looks like.
         self.class.set(Class::default());
-        self.reservation().admit_rewritten(facts)
+        self.holding().admit_rewritten(&self.site, facts)
     }
 
     /// Whether a budget is around this one.
@@ -150,15 +155,18 @@ impl Running {
 
     /// The rule on an account of which the request has a claim by a budget around this one, too.
     pub(super) fn rule_charged_twice(&self) -> Option<&str> {
-        let own = self.reservation.borrow();
+        let own = self.holding();
         let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
-        let twice = outer.into_iter().find_map(|outer| own.shared_with(&outer.reservation.borrow()));
+        let twice = outer
+            .into_iter()
+            .filter(|outer| self.site.shares_accounts_with(&outer.site))
+            .find_map(|outer| own.shared_with(&outer.holding()));
         twice.map(|rule| self.site.rule_name_at(rule))
     }
 
     /// Whether the request was refused, and is served another page.
     pub(super) fn is_rewritten(&self) -> bool {
-        self.refusal.borrow().is_some()
+        self.rewritten.borrow().is_some()
     }
 
     /// Whether a budget around this one has refused the request and has it served another page.
@@ -170,13 +178,13 @@ impl Running {
     pub(super) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
         let Question { asking, now } = question;
         let answer = asking.await?;
-        Ok(self.reservation().conclude(answer, now))
+        Ok(self.holding().conclude(&self.site, answer, now))
     }
 
-    /// What the request has been admitted with. Not to be kept across user code, which may ask for it, too.
+    /// What the request holds. Not to be kept across user code, which may ask for it, too.
     #[inline]
-    pub(super) fn reservation(&self) -> RefMut<'_, Reservation<WorkerSite>> {
-        self.reservation.borrow_mut()
+    pub(super) fn holding(&self) -> RefMut<'_, Holding> {
+        self.holding.borrow_mut()
     }
 
     pub(super) const fn site(&self) -> &WorkerSite {
@@ -188,7 +196,7 @@ impl Running {
     pub(super) fn reached(&self, request: &HttpRequest) {
         let class = self.class.get();
         if let Some(route) = self.site.common().classes.reached(class, request) {
-            self.reservation().reached(route);
+            self.holding().reached(route);
         }
     }
 
@@ -201,7 +209,7 @@ impl Running {
         self.waits_for_client.set(false);
         self.is_with_client.set(false);
         if !self.is_paused.get() {
-            self.reservation().resume();
+            self.holding().resume(&self.site);
         }
     }
 
@@ -218,14 +226,14 @@ impl Running {
     /// Ends a poll after which the client is waited for.
     pub(super) fn pause(&self) {
         self.is_with_client.set(true);
-        self.reservation().pause();
+        self.holding().pause(&self.site);
     }
 
     /// Stops the time, also under the budgets around this one, until the handler says that it is to run on.
     pub(super) fn pause_for_handler(&self) {
         for running in self.and_around() {
             running.is_paused.set(true);
-            running.reservation().pause();
+            running.holding().pause(&running.site);
         }
     }
 
@@ -233,7 +241,7 @@ impl Running {
     pub(super) fn resume_for_handler(&self) {
         for running in self.and_around().filter(|running| running.is_paused.take()) {
             if !running.is_with_client.get() {
-                running.reservation().resume();
+                running.holding().resume(&running.site);
             }
         }
     }
@@ -246,21 +254,21 @@ impl Running {
     #[cold]
     pub(super) fn answered(&self, head: &ResponseHead) {
         // Rules may ask the application's code, which may ask for this request's budget.
-        let rules = self.reservation.borrow().rules();
+        let rules = self.holding().rules();
         let returned = self.site.returning(rules, &HeadAnswer(head));
-        self.reservation().give_back(&returned);
+        self.holding().give_back(&self.site, &returned);
     }
 
     /// Where each limit stands, of this budget and those around it, of the outermost first.
     pub(super) fn limits_of_all(&self) -> Vec<LimitReport> {
         let mut limits = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.limits_of_all());
-        limits.extend(self.reservation().limits());
+        limits.extend(self.holding().limits(&self.site));
         limits
     }
 
     /// Ends the request; a second time does nothing.
     #[inline]
     pub(super) fn settle(&self) {
-        self.reservation().close();
+        self.holding().settle(&self.site);
     }
 }

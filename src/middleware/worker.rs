@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderValue};
+use foldhash::HashMap as FastMap;
 
 use crate::limiter::Limiter;
 use crate::middleware::built::Built;
@@ -17,7 +18,7 @@ use crate::middleware::hooks::Hooks;
 use crate::middleware::parameters::Parameters;
 use crate::middleware::running::{Guard, Places, Running};
 use crate::middleware::told::LastRefusal;
-use crate::middleware::wire::Wire;
+use crate::middleware::wire::{RuleName, Wire};
 use crate::sites::{Answering, Sites, Table, ToldBy};
 
 /// One worker's view of the sites.
@@ -67,6 +68,8 @@ struct Parts {
     is_computed: bool,
     wire: Wire,
     last_refusal: LastRefusal,
+    /// The names of rules as values, of those that clients have been told of.
+    rule_names: RefCell<FastMap<u16, RuleName>>,
     common: Rc<Common>,
 }
 
@@ -96,6 +99,7 @@ impl WorkerSite {
             is_computed,
             wire,
             last_refusal: LastRefusal::default(),
+            rule_names: RefCell::default(),
             common: Rc::clone(common),
         })))
     }
@@ -138,6 +142,13 @@ impl WorkerSite {
     #[inline]
     pub(super) fn is_computed(&self) -> bool {
         self.parts().is_computed
+    }
+
+    /// The name of the rule at a position, as a value.
+    pub(super) fn rule_name(&self, position: u16) -> RuleName {
+        let mut known = self.parts().rule_names.borrow_mut();
+        let name = || HeaderValue::from_str(self.rule_name_at(position)).ok();
+        known.entry(position).or_insert_with(name).clone()
     }
 
     pub(super) fn last_refusal(&self) -> &LastRefusal {

@@ -25,7 +25,7 @@ async fn a_limiter_that_a_reload_has_replaced_is_let_go_of() {
     let world = World::new();
     let sites = Arc::new(Sites::new(loaded(5), world.engine()));
     let before = in_force(&sites);
-    let budget = TimeBudget::sites(Arc::clone(&sites));
+    let budget = TimeBudget::of_sites(Arc::clone(&sites));
     let app = init_service(App::new().wrap(budget).default_service(web::to(async || "hello"))).await;
     let get = async || call_service(&app, TestRequest::get().to_request()).await.status();
     assert_eq!(get().await, 200);
@@ -42,7 +42,7 @@ async fn so_is_that_of_a_budget_around_another_one() {
     let outer = Arc::new(Sites::new(loaded(5), world.engine()));
     let inner = TimeBudget::of_site(site("inner", r#"{"rate_limit": "1s per hour"}"#), world.engine());
     let before = in_force(&outer);
-    let around = TimeBudget::sites(Arc::clone(&outer));
+    let around = TimeBudget::of_sites(Arc::clone(&outer));
     let scope = web::scope("/inner").wrap(inner).default_service(web::to(async || "hello"));
     let app = App::new().wrap(around).service(scope).default_service(web::to(async || "hello"));
     let app = init_service(app).await;
@@ -59,7 +59,7 @@ async fn a_budget_that_outlives_its_request_is_no_other_requests() {
     let world = World::new();
     let site = site("*", r#"{"rate_limit": "5s per hour"}"#);
     let kept: &'static std::sync::Mutex<Vec<u64>> = Box::leak(Box::default());
-    let tell = async |budget: Budget| {
+    let tell = move |budget: Budget| async move {
         assert!(budget.charge(timebudget::Micros::from_secs(1)));
         actix_web::rt::spawn(async move {
             let used = budget.report().map(|report| report.used);

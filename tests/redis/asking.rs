@@ -10,9 +10,10 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use timebudget::store::{
-    Book, BookSpec, Census, Charge, Claim, Fault, Mode, Progress, Settlement, Store, Tally, Verdict, open,
+    Answering, Book, BookSpec, Census, Charge, Claim, Fault, Listed, Mode, Progress, Relief, Settlement,
+    Store, Tally, Verdict, open,
 };
-use timebudget::{KeyHasher, Unit};
+use timebudget::{KeyHash, KeyHasher, Unit};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
 use crate::moved::ServerClock;
@@ -152,6 +153,18 @@ impl<S: Send + Sync + 'static> Store for Asking<S> {
 
     fn census(&self) -> Census {
         self.store.census()
+    }
+
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        self.store.list(books, most, self.at(now))
+    }
+
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        self.store.read(book, key, self.at(now))
+    }
+
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        self.store.relieve(book, key, relief, self.at(now))
     }
 }
 
