@@ -83,7 +83,7 @@ pub mod sites;
 pub mod store;
 pub mod tzdata;
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
 };
@@ -99,9 +99,9 @@ pub use model::{
     HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge, Key, KeyBytes,
     KeyDigest, KeyHash, KeyHasher, KeySource, KeySpec, KeyValue, Learned, Ledger, Limit, Line, Method,
     Micros, Missing, Mistake, Multiplier, Need, Network, NetworkFault, NoSource, Now, Others, Override,
-    Paths, Pattern, PatternError, Period, Proxy, RateError, RateFault, Region, ResetStyle, Rule, RuleIndex,
-    Salt, Site, Source, Standard, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit,
-    UnixMicros, Until, Weight, Window, Zone, ZoneSource, canonical, equal_share, is_certain,
+    Overrun, Paths, Pattern, PatternError, Period, Proxy, RateError, RateFault, Region, ResetStyle, Rule,
+    RuleIndex, Salt, Site, Source, Standard, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition,
+    Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource, canonical, equal_share, is_certain,
     is_contradiction, is_credential, pace, parse_rates, shortened, tightest,
 };
 pub use sites::Sites;

@@ -1,6 +1,7 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+mod alarm;
 mod books;
 mod charge;
 mod claiming;
@@ -27,6 +28,7 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Pending, Report};
 pub(crate) use self::admission::{Decision, Question};
+pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
@@ -36,7 +38,7 @@ pub use self::limit_report::LimitReport;
 use self::open_rule::OpenRule;
 pub use self::refusal::{Cause, Refusal};
 pub use self::reservation::Reservation;
-use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Rule, RuleIndex, Site, Until};
+use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, Site, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
@@ -64,6 +66,8 @@ pub struct Limiter {
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_apart: bool,
+    /// Whether a rule ends what runs when its budget is spent.
+    pub(crate) cuts: bool,
     /// Whether a rule asks who clients are.
     asks_who: bool,
     /// Whether some clients have other limits than the rules say.
@@ -101,6 +105,7 @@ impl Limiter {
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
             judges_answers,
             settles_apart: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
+            cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             is_closed: false,
@@ -197,6 +202,11 @@ impl Limiter {
         // Every claim is on a book of its rule.
         let limit = self.limit_of(claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
         limit_report::with_quota(limit, claim.ask.quota)
+    }
+
+    /// Whether a claim is charged the time that its request takes now, by such a rule that is not in shadow.
+    fn spends_time_of(&self, claim: &Claim, is_such: impl Fn(&Rule) -> bool) -> bool {
+        claim.run.is_on && claim.ask.is_timed() && !claim.ask.shadow && is_such(self.rule_at(claim.ask.rule))
     }
 
     /// The rule at a position.

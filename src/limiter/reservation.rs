@@ -4,8 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::limiter::meter::Meter;
-use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
-use crate::model::{Answer, Facts, KeyHash, Micros, Now, Rule, Until};
+use crate::limiter::{Alarm, Claims, Decision, LimitReport, Limiter, Positions, Question, Refusal, Report};
+use crate::model::{Answer, Facts, KeyHash, Micros, Now, Overrun, Rule, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Verdict};
 
 /// An admitted request that has not been settled: its time runs.
@@ -22,6 +22,8 @@ pub struct Reservation<L: Deref<Target = Limiter> = Arc<Limiter>> {
     settlement: Settlement,
     waived: bool,
     settled: bool,
+    /// Whether it may be cut: not what is never refused.
+    may_be_cut: bool,
     /// Whether what it costs is what requests of its route are expected to cost.
     is_typical: bool,
 }
@@ -37,6 +39,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
             settlement: Settlement::default(),
             waived: false,
             settled: true,
+            may_be_cut: false,
             is_typical: true,
         }
     }
@@ -64,6 +67,7 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
 
     #[inline]
     fn weigh(&mut self, mode: Mode, now: Now) -> Result<Decision, Fault> {
+        self.may_be_cut = self.limiter.cuts && mode == Mode::Decide;
         match self.limiter.decide(&mut self.claims, mode, now)? {
             Verdict::Admitted => Ok(self.begin(now)),
             Verdict::Refused => Ok(self.refuse(now)),
@@ -182,6 +186,100 @@ impl<L: Deref<Target = Limiter>> Reservation<L> {
         }
         let so_far = Settlement { cost: progress.cost, ..self.settlement };
         Report::of_tightest(&self.claims, |claim| self.of_claim(claim, so_far), now)
+    }
+
+    /// How long the request can go on, at the pace at which its accounts are spent now, until the first of its budgets of
+    /// time is spent; 0 where one is. `None` if no rule limits its time.
+    ///
+    /// A forecast, to the microsecond: it is less where others begin meanwhile, and more where they end. A window that
+    /// ends first leaves the rest to the next one, which grants its quota anew. Of a request that is paused it says how
+    /// long it could go on from now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use timebudget::{Admission, Component, Engine, Limiter, ManualClock, Micros, Rule, Site, UnixMicros};
+    /// # use timebudget::{Facts, store::memory::Memory, parse_rates};
+    /// # struct Request;
+    /// # impl Facts for Request {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn path(&self) -> &str { "/" }
+    /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
+    /// # }
+    /// let clock = std::sync::Arc::new(ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
+    /// let engine = Engine::new(Memory::default(), clock.clone());
+    /// let rule = Rule::new("budget", Component::Site, parse_rates("60s per day")?);
+    /// let limiter = Limiter::new(Site { rules: vec![rule], ..Site::unlimited("demo") }, &engine);
+    /// let limiter = std::sync::Arc::new(limiter);
+    ///
+    /// let Ok(Admission::Admitted(mut first)) = limiter.admit(&Request) else { panic!() };
+    /// clock.advance(Duration::from_secs(10));
+    /// assert_eq!(first.time_left(), Some(Micros::from_secs(50)));
+    /// let Ok(Admission::Admitted(second)) = limiter.admit(&Request) else { panic!() };
+    /// assert_eq!(first.time_left(), Some(Micros::from_secs(25)));
+    /// # drop(second);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn time_left(&mut self) -> Option<Micros> {
+        self.first_spent(|_| true)
+    }
+
+    /// How long until the request is to be ended by rules that [cut](Overrun::Cut) what runs, at the present pace: 0 if
+    /// it is to be ended now, and `None` if no such rule limits its time.
+    ///
+    /// The middleware does so by itself. Whoever serves requests in another way asks again after that time, and whenever
+    /// another request has begun; and drops what runs, and this reservation, once it is 0.
+    pub fn cut_in(&mut self) -> Option<Micros> {
+        if self.may_be_cut { self.first_spent(|rule| rule.overrun == Overrun::Cut) } else { None }
+    }
+
+    /// How long until the first budget is spent of those rules.
+    fn first_spent(&mut self, is_about: impl Fn(&Rule) -> bool) -> Option<Micros> {
+        if self.is_over() {
+            return None;
+        }
+        let now = self.limiter.now();
+        self.limiter.engine.store.look(&mut self.claims, self.meter.progress(now.tick), now);
+        let extra = u64::try_from(self.settlement.extra_micros).unwrap_or(0);
+        let claims = self.claims.iter().filter(|claim| self.limiter.spends_time_of(claim, &is_about));
+        claims.map(|claim| claim.lasts(extra)).min()
+    }
+
+    /// Ends the request, of which [a budget is spent](Self::cut_in), and says so in the words of a refusal.
+    pub(crate) fn cut(&mut self) -> Refusal {
+        let now = self.limiter.now();
+        let cuts = |rule: &Rule| rule.overrun == Overrun::Cut;
+        let extra = u64::try_from(self.settlement.extra_micros).unwrap_or(0);
+        let is_spent = |claim: &Claim| self.limiter.spends_time_of(claim, cuts) && claim.lasts(extra).0 == 0;
+        let spent: Positions =
+            (0..).zip(&self.claims).filter(|(_, claim)| is_spent(claim)).map(|(at, _)| at).collect();
+        self.is_typical &= self.has_outrun_expectations(now);
+        self.end(now);
+        for at in spent {
+            self.claims[usize::from(at)].standing.refuses = true;
+        }
+        Refusal::of(&self.limiter, &self.claims, self.route, now)
+    }
+
+    /// Whether the request has taken longer than was expected: of one that is cut before, nobody knows how long it would
+    /// have taken.
+    fn has_outrun_expectations(&self, now: Now) -> bool {
+        let ran = self.meter.read(now.tick);
+        self.claims.iter().all(|claim| match claim.ask.charge {
+            Charge::Time { expected } => expected < ran,
+            Charge::Requests { .. } | Charge::Place => true,
+        })
+    }
+
+    /// What wakes the request when it is to be cut; `None` if no rule may cut it.
+    pub(crate) fn alarm(&self) -> Option<Alarm> {
+        if !self.may_be_cut {
+            return None;
+        }
+        let cuts = |rule: &Rule| rule.overrun == Overrun::Cut;
+        let claims = self.claims.iter().filter(|claim| self.limiter.spends_time_of(claim, cuts));
+        Alarm::new(&self.limiter.engine, claims.map(|claim| (claim.ask.book, claim.ask.key)))
     }
 
     /// Where each limit stands that applies to the request, also to one that was refused.

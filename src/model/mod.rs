@@ -47,8 +47,8 @@ pub(crate) mod account {
     pub use self::expectation::{Expectation, Learned};
     pub(crate) use self::key::Value;
     pub use self::key::{AccountHash, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Salt};
-    pub(crate) use self::ledger::hold;
     pub use self::ledger::{FROZEN_AFTER, Ledger, Line, Others, equal_share, pace};
+    pub(crate) use self::ledger::{hold, lasts};
     pub use self::limit::{Limit, Multiplier, tightest};
     pub(crate) use self::rate::parse_span;
     pub use self::rate::{RateError, RateFault, parse_rates};
@@ -95,7 +95,7 @@ pub(crate) mod rule {
     pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};
     pub(crate) use self::check::{can_match_paths, default_key, is_path, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
-    pub use self::rule::{Cost, Counts, Hold, Rule, Until};
+    pub use self::rule::{Cost, Counts, Hold, Overrun, Rule, Until};
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
         Standard,
@@ -108,7 +108,7 @@ pub use self::account::{
     AccountHash, Expectation, FROZEN_AFTER, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Learned, Ledger,
     Limit, Line, Multiplier, Others, RateError, RateFault, Salt, equal_share, pace, parse_rates, tightest,
 };
-pub(crate) use self::account::{hold, of_unknown, parse_span};
+pub(crate) use self::account::{hold, lasts, of_unknown, parse_span};
 pub(crate) use self::client::host;
 pub use self::client::{
     AddressPolicy, ApiKey, Countries, Country, CountrySource, Host, HostFault, Identity, IdentityHeaders,
@@ -122,7 +122,7 @@ pub use self::condition::{
 pub use self::rule::{
     Action, Answer, Assignment, Block, ChargeWhen, ClientPolicy, Component, Cost, Counts, DEFAULT_TIER,
     EXPOSED_HEADERS, HeaderNames, HeaderPolicy, Hold, Judge, KeySource, KeySpec, Missing, NoSource, Override,
-    ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Tier, Tiers, Until,
+    Overrun, ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Tier, Tiers, Until,
 };
 pub(crate) use self::rule::{
     asks_in_vain, can_match_paths, default_key, is_path, namesakes, out_of_reach, tiers_of,
