@@ -88,8 +88,9 @@ pub use limiter::{
     Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
 };
 pub use middleware::{
-    Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, LimitedError, RuleBuilder, RuleError,
-    TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request, route_parameter,
+    Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,
+    RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
+    path, prefix, route_parameter,
 };
 pub use model::parameter;
 pub use model::{
@@ -104,4 +105,4 @@ pub use model::{
     Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource, canonical, equal_share, is_certain,
     is_contradiction, is_credential, pace, parse_rates, shortened, tightest,
 };
-pub use sites::Sites;
+pub use sites::{Reloader, Sites, Watcher, Wrong};

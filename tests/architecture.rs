@@ -31,7 +31,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono_tz", &["tzdata"]),
     ("std::fs", &["tzdata", "config", "store"]),
     ("std::env", &["tzdata", "config"]),
-    ("std::thread", &["limiter", "store"]),
+    ("std::thread", &["limiter", "sites", "store"]),
     ("serde", &["config", "middleware"]),
 ];
 

@@ -45,3 +45,20 @@ fn every_mistake_of_the_table_has_a_file_and_the_message_that_stands_there() {
     assert!(documented.len() > 20, "the table has only {} rows", documented.len());
     assert_eq!(documented, said);
 }
+
+/// The loader asks each part of a rule where it stands, and the rule as a whole; a builder asks all of it at once.
+#[test]
+fn what_a_rule_says_of_itself_has_been_said_of_its_file() {
+    let mut told = 0;
+    for file in fs::read_dir(root().join("tests/mistakes")).unwrap() {
+        let path = file.unwrap().path();
+        let Ok(loaded) = config::load_file(&path) else { continue };
+        let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+        for mistake in loaded.fallback.rules.iter().flat_map(timebudget::Rule::check) {
+            let is_said = warnings.iter().any(|warning| warning.ends_with(mistake.fault()));
+            assert!(is_said && !mistake.is_wrong(), "{}: {mistake}", path.display());
+            told += 1;
+        }
+    }
+    assert!(told >= 5, "{told}");
+}

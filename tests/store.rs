@@ -24,6 +24,7 @@ mod snapshots;
 use desk::{Desk, HOUR};
 
 acceptance!(Memory::default());
+acceptance_of_accounts!(Memory::default());
 
 #[test]
 fn accounts_that_exist_are_kept_while_their_window_lasts_also_in_a_full_store() {

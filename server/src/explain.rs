@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
 /// that answers whatever reaches it.
 async fn rehearse(asked: &Asked, loaded: &Loaded) -> Result<Rehearsal, Failure> {
     let engine = Engine::new(Memory::default(), ManualClock::at(SystemClock::new().now().wall()));
-    let budget = TimeBudget::sites(Arc::new(Sites::new(loaded.clone(), engine)));
+    let budget = TimeBudget::of_sites(Arc::new(Sites::new(loaded.clone(), engine)));
     let explanation: Rc<RefCell<Option<Explanation>>> = Rc::default();
     let reached: Rc<RefCell<Option<String>>> = Rc::default();
     let (explains, explained) = (budget.clone(), Rc::clone(&explanation));

@@ -3,7 +3,7 @@
 use crate::config::json::Json;
 use crate::config::number::whole;
 use crate::config::reader::Value;
-use crate::model::wording::{CONTENT_TYPE, MESSAGE_UNSHOWN, STATUS, STATUSES, TARGET, TYPE_OF_NOTHING};
+use crate::model::wording::{CONTENT_TYPE, STATUS, STATUSES, TARGET};
 use crate::model::{Action, Block, StatusSet, Statuses};
 
 const ACTION: &str = "\"block\", {\"block\": {…}} or {\"rewrite\": \"/path\"}";
@@ -26,7 +26,8 @@ fn status_set(value: &Value<'_>) -> Option<StatusSet> {
         },
         _ => None,
     };
-    set.filter(StatusSet::is_possible).or_else(|| value.wrong(format_args!("no status; expected {STATUSES}")))
+    let mistake = set.as_ref().map_or_else(|| Some(StatusSet::no_status()), StatusSet::mistake);
+    value.checked(set, mistake)?
 }
 
 /// The action that a value describes.
@@ -46,39 +47,27 @@ pub(crate) fn action(value: &Value<'_>) -> Option<Action> {
 
 fn target(value: &Value<'_>) -> Option<String> {
     let path = value.text(TARGET)?;
-    match Action::can_rewrite_to(path) {
-        true => Some(path.to_owned()),
-        false => value.wrong(format_args!("no such path; expected {TARGET}")),
-    }
+    value.checked(path.to_owned(), Action::target_mistake(path))
 }
 
 fn block(value: &Value<'_>) -> Option<Block> {
-    value.object(|fields| {
+    let block = value.object(|fields| {
         let status = fields.optional("status", status);
         let message = fields.optional("message", |value| value.text("a message").map(str::to_owned));
         let body = fields.optional("body", |value| value.text("a text").map(str::to_owned));
         let content_type = fields.optional("content_type", content_type);
-        let block = Block { status: status?, message: message?, body: body?, content_type: content_type? };
-        if block.content_type.is_some() && block.body.is_none() {
-            return value.wrong(TYPE_OF_NOTHING);
-        }
-        if block.message.is_some() && block.body.is_some() {
-            return value.wrong(MESSAGE_UNSHOWN);
-        }
-        Some(block)
-    })
+        Some(Block { status: status?, message: message?, body: body?, content_type: content_type? })
+    })?;
+    let mistake = block.mistake_together();
+    value.checked(block, mistake)
 }
 
 fn status(value: &Value<'_>) -> Option<u16> {
     let status = whole(value, STATUS)?;
-    let status = u16::try_from(status).ok().filter(|status| Block::can_have_status(*status));
-    status.or_else(|| value.wrong(format_args!("no status of a refusal; expected {STATUS}")))
+    value.checked(u16::try_from(status).ok(), Block::status_mistake(status))?
 }
 
 fn content_type(value: &Value<'_>) -> Option<String> {
-    let text = value.text(CONTENT_TYPE)?;
-    match Block::can_have_type(text) {
-        true => Some(text.to_owned()),
-        false => value.wrong(format_args!("no media type; expected {CONTENT_TYPE}")),
-    }
+    let media = value.text(CONTENT_TYPE)?;
+    value.checked(media.to_owned(), Block::type_mistake(media))
 }

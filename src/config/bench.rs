@@ -130,7 +130,7 @@ impl<'a> Bench<'a> {
         let rules: Vec<&Rule> = all_sites(sites, fallback).flat_map(|site| &site.rules).collect();
         let references =
             References { site: &alone, origins: &origins, options: self.options, report: &self.report };
-        self.report.apart(|| references.check_rules(&common.file, &rules)).1.errors
+        self.report.apart(|| references.check_terms(&common.file, &rules)).1.errors
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::config::headers::header_name;
 use crate::config::number::whole;
 use crate::config::reader::Value;
-use crate::model::wording::{PROXY, SOURCE, STRANGERS};
+use crate::model::wording::{PROXY, SOURCE};
 use crate::model::{CountrySource, IdentityHeaders, KeySource, Network, Proxy};
 
 const NETWORK: &str = "an address or a range such as \"10.0.0.0/8\"";
@@ -30,10 +30,8 @@ fn proxy(value: &Value<'_>) -> Option<Proxy> {
         Ok(proxy) => proxy,
         Err(fault) => return value.wrong(fault.words(PROXY)),
     };
-    if proxy.has_strangers() {
-        value.suspect(STRANGERS);
-    }
-    Some(proxy)
+    let mistake = proxy.mistake();
+    value.checked(proxy, mistake)
 }
 
 /// How many proxies `rate_limit_trusted_hops` says that there are.

@@ -16,13 +16,6 @@ const NAMED: &str = "an object of names, each with a text, or with true for pres
 /// The exemption that `rate_limit_exempt` describes.
 pub(crate) fn exemption(value: &Value<'_>) -> Option<Condition> {
     let exempt = condition(value)?;
-    // Discreetly, for it may hold a token.
-    for mistake in exempt.mistakes() {
-        match mistake.is_wrong() {
-            true => value.wrong_discreetly(&mistake)?,
-            false => value.suspect_discreetly(&mistake),
-        }
-    }
     if is_certain(&exempt) {
         value.suspect(EXEMPTS_ALL);
     }
@@ -87,24 +80,26 @@ fn country(value: &Value<'_>) -> Option<Country> {
 /// A condition for each name of an object; all must hold.
 fn named(
     kind: &str,
-    value: &Value<'_>,
+    object: &Value<'_>,
     condition: impl Fn(String, Option<Text>) -> Condition,
 ) -> Option<Condition> {
-    match value.json() {
+    match object.json() {
         Json::Object(members) if members.is_empty() => {
-            return value.wrong(format_args!("an empty object; expected {NAMED}"));
+            return object.wrong(format_args!("an empty object; expected {NAMED}"));
         }
         Json::Object(_) => {}
         // It may be a whole header, such as one that holds a token.
-        _ => return value.wrong_discreetly(format_args!("no object; expected {NAMED}")),
+        _ => return object.wrong_discreetly(format_args!("no object; expected {NAMED}")),
     }
-    let parts = value.members(NAMED, |name, value| {
+    let parts = object.members(NAMED, |name, value| {
         let value = if is_credential(kind, name) { value.clone().secret() } else { value.clone() };
         let wanted = match value.json() {
-            Json::Bool(true) => None,
-            _ => Some(text(Subject::Value, &value)?),
+            Json::Bool(true) => Some(None),
+            _ => text(Subject::Value, &value).map(Some),
         };
-        Some(condition(name.to_owned(), wanted))
+        let mistake = if kind == "header" { Condition::header_mistake(name) } else { None };
+        let is_named = mistake.is_none_or(|mistake| object.wrong_part::<()>(name, mistake.fault()).is_some());
+        wanted.filter(|_| is_named).map(|wanted| condition(name.to_owned(), wanted))
     });
     parts.map(conjoined)
 }

@@ -3,7 +3,7 @@
 use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::model::wording::{COMPONENT, TWICE_IN_KEY};
-use crate::model::{Component, KeySpec, Missing, is_token, nearest};
+use crate::model::{Component, KeySpec, Missing, nearest};
 
 /// Components by themselves.
 const PLAIN: [(&str, Component); 12] = [
@@ -26,11 +26,10 @@ const NAMING: [&str; 3] = ["header:NAME", "cookie:NAME", "query:NAME"];
 
 /// The key that a component, or a list of them, describes.
 pub(crate) fn key(value: &Value<'_>) -> Option<KeySpec> {
-    let parts = value.one_or_many(COMPONENT, component)?;
-    let twice = (1..parts.len()).find(|at| parts[..*at].contains(&parts[*at]));
-    match twice {
+    let key = KeySpec(value.one_or_many(COMPONENT, component)?);
+    match key.twice() {
         Some(at) => value.items()[at].wrong(TWICE_IN_KEY),
-        None => Some(KeySpec(parts)),
+        None => Some(key),
     }
 }
 
@@ -55,12 +54,13 @@ fn component(value: &Value<'_>) -> Option<Component> {
     if let Some((_, plain)) = PLAIN.iter().find(|(word, _)| *word == text) {
         return Some(plain.clone());
     }
-    match text.split_once(':').map(|(kind, name)| (kind, name.trim())) {
-        Some(("header", name)) if is_token(name) => Some(Component::Header(name.to_ascii_lowercase())),
-        Some(("cookie", name)) if !name.is_empty() => Some(Component::Cookie(name.to_owned())),
-        Some(("query", name)) if !name.is_empty() => Some(Component::Query(name.to_owned())),
-        _ => unknown(text, value),
-    }
+    let naming = match text.split_once(':').map(|(kind, name)| (kind, name.trim())) {
+        Some(("header", name)) => Some(Component::Header(name.to_ascii_lowercase())),
+        Some(("cookie", name)) => Some(Component::Cookie(name.to_owned())),
+        Some(("query", name)) => Some(Component::Query(name.to_owned())),
+        _ => None,
+    };
+    naming.filter(|component| component.mistake().is_none()).or_else(|| unknown(text, value))
 }
 
 fn unknown(text: &str, value: &Value<'_>) -> Option<Component> {

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::config::json::Json;
 use crate::config::problem::Problem;
 use crate::config::report::Page;
-use crate::model::{excerpt, nearest, quoted};
+use crate::model::{Mistake, excerpt, nearest, quoted};
 
 /// A value of a site file, where it stands, and the report of what is wrong with it.
 #[derive(Clone)]
@@ -151,6 +151,19 @@ impl<'a> Value<'a> {
         // A misspelt name explains why another one is missing, so it comes first.
         self.page.report.insert_errors(errors, fields.unknown());
         value
+    }
+
+    /// The value that was read, unless something is wrong with it. All that is wrong, or suspect, is reported here.
+    pub(crate) fn checked<T>(&self, value: T, mistakes: impl IntoIterator<Item = Mistake>) -> Option<T> {
+        let mut is_right = true;
+        for mistake in mistakes {
+            is_right &= !mistake.is_wrong();
+            match mistake.is_wrong() {
+                true => self.wrong::<()>(mistake.fault()).unwrap_or_default(),
+                false => self.suspect(mistake.fault()),
+            }
+        }
+        is_right.then_some(value)
     }
 
     /// Reports that the value is wrong; the answer is always `None`.

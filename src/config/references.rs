@@ -11,10 +11,8 @@ use crate::config::keys::TRUSTED_HOPS;
 use crate::config::reader::member_place;
 use crate::config::report::{Page, Report};
 use crate::config::said::Said;
-use crate::model::wording::{HOPS_AND_PROXIES, NO_SUCH_HOST, UNTRUSTED};
-use crate::model::{
-    Condition, Counts, Limit, Need, Rule, Site, Tiers, asks_in_vain, no_such, quoted, tiers_of,
-};
+use crate::model::wording::NO_SUCH_HOST;
+use crate::model::{About, Condition, Mistake, Need, Rule, Site, asks_in_vain, quoted};
 
 /// The site that a layer and the common one below it describe; the report has what does not fit together.
 pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Site {
@@ -24,7 +22,7 @@ pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, r
     if !is_flawed {
         let references = References { site: &site, origins: &origins, options, report };
         references.check();
-        references.check_rules(&file, &site.rules.iter().collect::<Vec<_>>());
+        references.check_terms(&file, &site.rules.iter().collect::<Vec<_>>());
     }
     // A request looks for those of its user.
     site.tiers.overrides.sort_by(|one, other| one.user.cmp(&other.user));
@@ -44,140 +42,62 @@ pub(crate) struct References<'a> {
 
 impl References<'_> {
     /// Reports what a site needs and nobody provides, and tiers that there are not.
-    pub(crate) fn check(&self) {
-        self.check_trust();
-        self.check_needs();
-        self.check_tiers();
+    fn check(&self) {
+        for (about, mistake) in
+            self.site.check_references(self.options.identity_in_code, Need::untold_in_files)
+        {
+            self.wrong(&about, &mistake);
+        }
     }
 
-    /// Reports rules that there are not, for the tiers and overrides that stand in `file`.
+    /// Reports what the tiers and overrides that stand in `file` say of rules that there are not.
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
-    pub(crate) fn check_rules(&self, file: &str, rules: &[&Rule]) {
-        let Tiers { tiers, overrides, .. } = &self.site.tiers;
-        if self.stands_in("rate_limit_tiers", file) {
-            for tier in tiers {
-                let place = format!("{}.limits", member_place("rate_limit_tiers", &tier.name));
-                for (rule, limits) in &tier.limits {
-                    self.check_rule("rate_limit_tiers", &member_place(&place, rule), rule, limits, rules);
-                }
-            }
-        }
-        if self.stands_in("rate_limit_overrides", file) {
-            for (at, over) in overrides.iter().enumerate() {
-                let place = format!("rate_limit_overrides[{at}].rule");
-                if let Some(rule) = &over.rule {
-                    self.check_rule("rate_limit_overrides", &place, rule, &over.limits, rules);
-                }
+    pub(crate) fn check_terms(&self, file: &str, rules: &[&Rule]) {
+        for (about, mistake) in self.site.check_terms(rules, &self.options.rules_in_code) {
+            if self.origins.get(key_of(&about)).is_some_and(|origin| **origin == *file) {
+                self.wrong(&about, &mistake);
             }
         }
     }
 
-    fn check_rule(&self, key: &str, place: &str, name: &str, limits: &[Limit], rules: &[&Rule]) {
-        let mut found = rules.iter().filter(|rule| rule.name == name).peekable();
-        if found.peek().is_none() {
-            if self.options.rules_in_code.iter().any(|known| known == name) {
-                return;
-            }
-            let names = rules.iter().map(|rule| rule.name.as_str());
-            return self.wrong(key, place, name, no_such("rule", name, names));
-        }
-        if found.any(|rule| rule.counts == Counts::Refusals) && !limits.iter().all(Limit::counts_requests) {
-            let fault = "this rule counts refusals, which take no time; expected limits of requests";
-            self.wrong(key, place, name, fault.to_owned());
-        }
+    fn wrong(&self, about: &About<'_>, mistake: &Mistake) {
+        let file = self.origins.get(key_of(about)).map_or_else(|| Arc::from(""), Arc::clone);
+        let rule = |at: &usize| quoted(&self.site.rules[*at].name);
+        let found = match (mistake.found(), about) {
+            (None, About::Rule(at)) => Some(rule(at)),
+            (found, _) => found.map(str::to_owned),
+        };
+        self.report.page(file).wrong_once(&place_of(about), found, mistake.fault());
     }
+}
 
-    /// What a proxy tells is believed of trusted ones alone.
-    fn check_trust(&self) {
-        let addresses = &self.site.addresses;
-        if addresses.trusted_hops > 0 && !addresses.trusted_proxies.is_empty() {
-            let hops = addresses.trusted_hops.to_string();
-            self.page(TRUSTED_HOPS).wrong_once(TRUSTED_HOPS, Some(hops), HOPS_AND_PROXIES);
-        }
-        if self.site.addresses.trusts_somebody() {
-            return;
-        }
-        if let Some(headers) = &self.site.clients.identity {
-            self.wrong("rate_limit_identity", "rate_limit_identity", &headers.user, UNTRUSTED.to_owned());
-        }
-        for (key, name) in self.site.clients.location_headers() {
-            self.wrong(key, key, name, UNTRUSTED.to_owned());
-        }
+/// The key that a part of a site stands at.
+fn key_of(about: &About<'_>) -> &'static str {
+    match about {
+        About::Key(key) | About::Table(key) => key,
+        About::TrustedHops => TRUSTED_HOPS,
+        About::Rule(_) | About::When(_) => "rate_limit_rules",
+        About::Exempt => "rate_limit_exempt",
+        About::Group(_) => "rate_limit_groups",
+        About::User(_) => "rate_limit_users",
+        About::ApiKey(_) => "rate_limit_api_keys",
+        About::LimitsOfTier(..) => "rate_limit_tiers",
+        About::RuleOfOverride(_) => "rate_limit_overrides",
     }
+}
 
-    fn check_needs(&self) {
-        let site = self.site;
-        for (at, rule) in site.rules.iter().enumerate() {
-            if let Some(fault) = rule.needs().into_iter().find_map(|need| self.missing(need)) {
-                self.wrong("rate_limit_rules", &format!("rate_limit_rules[{at}]"), &rule.name, fault);
-            }
-        }
-        let mut exempt = site.exempt.iter().flat_map(Condition::needs);
-        if let Some(fault) = exempt.find_map(|need| self.missing(need)) {
-            self.wrong_key("rate_limit_exempt", fault);
-        }
-        let Tiers { tiers, groups, users, overrides, .. } = &site.tiers;
-        let tables = [
-            ("rate_limit_tiers", tiers.is_empty(), Need::Tier),
-            ("rate_limit_groups", groups.is_empty(), Need::Groups),
-            ("rate_limit_users", users.is_empty(), Need::User),
-            ("rate_limit_overrides", overrides.is_empty(), Need::User),
-        ];
-        for (key, _, need) in tables.into_iter().filter(|(_, is_empty, _)| !is_empty) {
-            if let Some(fault) = self.missing(need) {
-                self.wrong_key(key, fault);
-            }
-        }
-    }
-
-    /// What is wrong if nobody provides what is needed.
-    fn missing(&self, need: Need) -> Option<String> {
-        let is_told = self.site.is_told(need, self.options.identity_in_code);
-        (!is_told).then(|| need.untold().to_owned())
-    }
-
-    fn check_tiers(&self) {
-        let site = self.site;
-        let Tiers { groups, users, api_keys, .. } = &site.tiers;
-        let groups = groups.iter().map(|(name, tier)| (member_place("rate_limit_groups", name), tier));
-        let users = users.iter().map(|(name, user)| (member_place("rate_limit_users", name), &user.tier));
-        let keys = api_keys
-            .values()
-            .filter_map(|key| Some((member_place("rate_limit_api_keys", &key.name), key.tier.as_ref()?)));
-        let groups = groups.map(|(place, tier)| ("rate_limit_groups", place, tier));
-        let users = users.map(|(place, tier)| ("rate_limit_users", place + ".tier", tier));
-        let keys = keys.map(|(place, tier)| ("rate_limit_api_keys", place + ".tier", tier));
-        let mut named: Vec<_> = groups.chain(users).chain(keys).collect();
-        for (at, rule) in site.rules.iter().enumerate() {
-            let place = || format!("rate_limit_rules[{at}].when");
-            named.extend(tiers_of(&rule.when).into_iter().map(|tier| ("rate_limit_rules", place(), tier)));
-        }
-        let exempt = site.exempt.iter().flat_map(tiers_of);
-        named.extend(exempt.map(|tier| ("rate_limit_exempt", "rate_limit_exempt".to_owned(), tier)));
-        named.sort_unstable();
-        for (key, place, tier) in named {
-            if site.tiers.position(tier).is_none() {
-                let tiers = site.tiers.tiers.iter().map(|tier| tier.name.as_str());
-                self.wrong(key, &place, tier, no_such("tier", tier, tiers));
-            }
-        }
-    }
-
-    fn stands_in(&self, key: &str, file: &str) -> bool {
-        self.origins.get(key).is_some_and(|origin| **origin == *file)
-    }
-
-    fn wrong(&self, key: &str, place: &str, found: &str, fault: String) {
-        self.page(key).wrong_once(place, Some(quoted(found)), fault);
-    }
-
-    fn wrong_key(&self, key: &str, fault: String) {
-        self.page(key).wrong_once(key, None, fault);
-    }
-
-    fn page(&self, key: &str) -> Page<'_> {
-        self.report.page(self.origins.get(key).map_or_else(|| Arc::from(""), Arc::clone))
+/// Where a part of a site stands.
+fn place_of(about: &About<'_>) -> String {
+    let key = key_of(about);
+    match about {
+        About::Key(_) | About::Table(_) | About::TrustedHops | About::Exempt => key.to_owned(),
+        About::Rule(at) => format!("{key}[{at}]"),
+        About::When(at) => format!("{key}[{at}].when"),
+        About::Group(name) => member_place(key, name),
+        About::User(name) | About::ApiKey(name) => member_place(key, name) + ".tier",
+        About::LimitsOfTier(tier, rule) => member_place(&(member_place(key, tier) + ".limits"), rule),
+        About::RuleOfOverride(at) => format!("{key}[{at}].rule"),
     }
 }
 

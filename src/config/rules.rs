@@ -34,7 +34,7 @@ pub(crate) fn rules(value: &Value<'_>) -> Option<Vec<Rule>> {
 
 fn rule(value: &Value<'_>) -> Option<Rule> {
     let rule = value.object(|fields| read(value, fields))?;
-    let mistakes = rule.check();
+    let mistakes = rule.check_together();
     mistakes.iter().for_each(|mistake| tell(value, &rule.name, mistake));
     (!mistakes.iter().any(Mistake::is_wrong)).then_some(rule)
 }
@@ -92,12 +92,9 @@ fn tell(value: &Value<'_>, name: &str, mistake: &Mistake) {
 
 fn name(value: &Value<'_>) -> Option<String> {
     let name = value.text(NAME)?;
-    match name {
-        _ if RULES_OF_RATE_LIMIT.contains(&name) => {
-            value.wrong("is the name of a rule of rate_limit; expected another")
-        }
-        _ if Rule::can_be_named(name) => Some(name.to_owned()),
-        _ => value.wrong(format_args!("no name; expected {NAME}")),
+    match RULES_OF_RATE_LIMIT.contains(&name) {
+        true => value.wrong("is the name of a rule of rate_limit; expected another"),
+        false => value.checked(name.to_owned(), Rule::name_mistake(name)),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::config::json::Json;
 use crate::config::reader::Value;
-use crate::model::wording::{ENCODED, GLOB_OF_NO_PATH, GLOB_TOO_LONG, PATH, PATTERN};
-use crate::model::{EscapedSlash, Glob, Host, Paths, Pattern, Text, can_match_paths, is_path};
+use crate::model::wording::{ENCODED, GLOB_TOO_LONG, PATH, PATTERN};
+use crate::model::{EscapedSlash, Glob, Host, Paths, Pattern, Text};
 
 /// What a text is about, which decides what can match it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) fn text(subject: Subject, value: &Value<'_>) -> Option<Text> {
 
 fn matcher(subject: Subject, value: &Value<'_>) -> Option<Text> {
     match value.json() {
-        Json::Text(_) => plain(subject, value).map(Text::Equal),
+        Json::Text(_) => plain(subject, value, Text::Equal),
         Json::Object(_) => pattern(subject, value),
         _ if subject == Subject::Path => {
             value.wrong(format_args!("no path; expected {}", subject.expected()))
@@ -58,11 +58,9 @@ fn matcher(subject: Subject, value: &Value<'_>) -> Option<Text> {
 
 fn pattern(subject: Subject, value: &Value<'_>) -> Option<Text> {
     value.object(|fields| match ["prefix", "glob", "regex"].map(|name| fields.get(name)) {
-        [Some(value), None, None] => {
-            let begin = plain(subject, &value)?;
-            Some(if subject == Subject::Path { Text::Below(begin) } else { Text::Prefix(begin) })
-        }
-        [None, Some(value), None] => glob(subject, &value).map(Text::Glob),
+        [Some(value), None, None] if subject == Subject::Path => plain(subject, &value, Text::Below),
+        [Some(value), None, None] => plain(subject, &value, Text::Prefix),
+        [None, Some(value), None] => glob(subject, &value),
         [None, None, Some(value)] => regex(subject, &value).map(Text::Regex),
         // What else stands there is reported with its name.
         [None, None, None] if !fields.are_none() => None,
@@ -70,15 +68,20 @@ fn pattern(subject: Subject, value: &Value<'_>) -> Option<Text> {
     })
 }
 
-fn plain(subject: Subject, value: &Value<'_>) -> Option<String> {
+fn plain(subject: Subject, value: &Value<'_>, matcher: fn(String) -> Text) -> Option<Text> {
     let text = value.text(subject.one())?;
-    match subject {
-        Subject::Path if !is_path(text) => value.wrong(format_args!("no path; expected {PATH}")),
-        Subject::Host => Some(host(text)),
+    let text = match subject {
         // Rules see paths decoded, whatever else is one to them.
-        Subject::Path => Some(Paths::Exact.form(text, EscapedSlash::Stays).into_owned()),
-        Subject::Value => Some(text.to_owned()),
-    }
+        Subject::Path => Paths::Exact.form(text, EscapedSlash::Stays).into_owned(),
+        Subject::Host => host(text),
+        Subject::Value => text.to_owned(),
+    };
+    checked(subject, value, matcher(text))
+}
+
+fn checked(subject: Subject, value: &Value<'_>, text: Text) -> Option<Text> {
+    let mistakes = if subject == Subject::Path { text.path_mistakes() } else { Vec::new() };
+    value.checked(text, mistakes)
 }
 
 /// A host, or the beginning or the pattern of some, in the form in which rules see hosts.
@@ -90,17 +93,15 @@ fn host(text: &str) -> String {
     text.split('.').map(label).collect::<Vec<_>>().join(".")
 }
 
-fn glob(subject: Subject, value: &Value<'_>) -> Option<Glob> {
+fn glob(subject: Subject, value: &Value<'_>) -> Option<Text> {
     let pattern = value.text("a pattern such as \"/users/*/photo\"")?;
-    if subject == Subject::Path && !can_match_paths(pattern) {
-        return value.wrong(GLOB_OF_NO_PATH);
-    }
     suspect_escapes(subject, value, pattern);
     let glob = match subject {
         Subject::Host => Glob::new(&host(pattern)),
         Subject::Path | Subject::Value => Glob::new(pattern),
     };
-    glob.or_else(|| value.wrong(GLOB_TOO_LONG))
+    let glob = glob.or_else(|| value.wrong(GLOB_TOO_LONG))?;
+    checked(subject, value, Text::Glob(glob))
 }
 
 fn regex(subject: Subject, value: &Value<'_>) -> Option<Pattern> {

@@ -2,21 +2,19 @@
 
 mod admission;
 mod alarm;
-mod books;
+mod asking;
 mod charge;
-mod claiming;
 mod client;
 mod engine;
 mod expectations;
 mod explain;
 pub mod explanation;
-mod fair;
-mod in_force;
-mod limit_report;
-mod meter;
+mod holding;
 mod open_limits;
 mod open_rule;
+mod overrun;
 mod refusal;
+mod report;
 mod reservation;
 #[cfg(test)]
 mod samples;
@@ -26,17 +24,21 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use self::admission::{Admission, Pending, Report};
+pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
 pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
-pub(crate) use self::in_force::InForce;
-pub use self::limit_report::LimitReport;
+pub(crate) use self::holding::Holding;
 use self::open_rule::OpenRule;
+pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
+pub(crate) use self::report::AppliedLimit;
+#[allow(unused_imports, reason = "for the middleware, which writes headers from it")]
+pub(crate) use self::report::Tightest;
+pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
 use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, Site, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
@@ -65,7 +67,7 @@ pub struct Limiter {
     /// Whether rules charge some answers only.
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
-    settles_apart: bool,
+    settles_by_rule: bool,
     /// Whether a rule ends what runs when its budget is spent.
     pub(crate) cuts: bool,
     /// Whether a rule asks who clients are.
@@ -91,8 +93,10 @@ impl Limiter {
     pub fn new(site: Site, engine: &Engine) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
         let site = site.in_form();
-        let rules: Vec<_> =
-            site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine.shared())).collect();
+        let rules: Vec<_> = (0..)
+            .zip(&site.rules)
+            .map(|(at, rule)| OpenRule::new(rule, at, &site, engine.shared()))
+            .collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
@@ -104,7 +108,7 @@ impl Limiter {
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
             judges_answers,
-            settles_apart: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
+            settles_by_rule: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
             cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
@@ -136,7 +140,7 @@ impl Limiter {
     /// # Errors
     ///
     /// A [`Fault`] if the store failed.
-    pub fn admit(self: &Arc<Self>, facts: &dyn Facts) -> Result<Admission<Arc<Self>>, Fault> {
+    pub fn admit(self: &Arc<Self>, facts: &dyn Facts) -> Result<Admission, Fault> {
         Admission::of(Arc::clone(self), facts)
     }
 
@@ -176,6 +180,11 @@ impl Limiter {
         }
     }
 
+    /// Whether another limiter's accounts may be the same as this one's.
+    pub(crate) fn shares_accounts_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
     /// The name of the rule at a position.
     pub(crate) fn rule_name_at(&self, position: u16) -> &str {
         &self.rules[usize::from(position)].name
@@ -201,12 +210,7 @@ impl Limiter {
     fn granted(&self, claim: &Claim) -> Limit {
         // Every claim is on a book of its rule.
         let limit = self.limit_of(claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
-        limit_report::with_quota(limit, claim.ask.quota)
-    }
-
-    /// Whether a claim is charged the time that its request takes now, by such a rule that is not in shadow.
-    fn spends_time_of(&self, claim: &Claim, is_such: impl Fn(&Rule) -> bool) -> bool {
-        claim.run.is_on && claim.ask.is_timed() && !claim.ask.shadow && is_such(self.rule_at(claim.ask.rule))
+        report::with_quota(limit, claim.ask.quota)
     }
 
     /// The rule at a position.

@@ -93,14 +93,14 @@ pub(crate) mod rule {
     mod tiers;
 
     pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};
-    pub(crate) use self::check::{can_match_paths, default_key, is_path, namesakes, out_of_reach};
+    pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
     pub use self::rule::{Cost, Counts, Hold, Overrun, Rule, Until};
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
         Standard,
     };
-    pub(crate) use self::site_check::{asks_in_vain, tiers_of};
+    pub(crate) use self::site_check::{About, asks_in_vain};
     pub use self::tiers::{Assignment, DEFAULT_TIER, Override, Source, Tier, Tiers};
 }
 
@@ -119,16 +119,14 @@ pub use self::condition::{
     Candidates, Computed, Condition, EscapedSlash, Facts, Found, Glob, Method, Paths, Pattern, PatternError,
     RuleIndex, Text, is_certain, is_contradiction,
 };
+pub(crate) use self::rule::{About, asks_in_vain, default_key, namesakes, out_of_reach};
 pub use self::rule::{
     Action, Answer, Assignment, Block, ChargeWhen, ClientPolicy, Component, Cost, Counts, DEFAULT_TIER,
     EXPOSED_HEADERS, HeaderNames, HeaderPolicy, Hold, Judge, KeySource, KeySpec, Missing, NoSource, Override,
     Overrun, ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Tier, Tiers, Until,
 };
-pub(crate) use self::rule::{
-    asks_in_vain, can_match_paths, default_key, is_path, namesakes, out_of_reach, tiers_of,
-};
 pub use self::said::{Finding, Mistake, Weight, is_credential, shortened};
-pub(crate) use self::said::{excerpt, nearest, no_such, quoted, readable};
+pub(crate) use self::said::{excerpt, nearest, quoted, readable};
 pub(crate) use self::time::{Decimal, Unfit};
 pub use self::time::{
     Micros, Now, Period, Term, Tick, Transition, Unit, UnixMicros, Window, Zone, ZoneSource,
@@ -136,11 +134,11 @@ pub use self::time::{
 
 /// The words of mistakes that others find too: those who read site files, and those who build rules in Rust.
 pub(crate) mod wording {
-    pub(crate) use super::client::address::{HOPS_AND_PROXIES, PROXY, STRANGERS};
+    pub(crate) use super::client::address::PROXY;
     pub(crate) use super::condition::decoded::ENCODED;
     pub(crate) use super::rule::check::{
-        COMPONENT, CONTENT_TYPE, COST, EXEMPTS_ALL, GLOB_OF_NO_PATH, GLOB_TOO_LONG, MESSAGE_UNSHOWN, METHOD,
-        NAME, ONE_ACCOUNT, PATH, PATTERN, STATUS, STATUSES, TARGET, TWICE_IN_KEY, TYPE_OF_NOTHING,
+        COMPONENT, CONTENT_TYPE, COST, EXEMPTS_ALL, GLOB_TOO_LONG, METHOD, NAME, ONE_ACCOUNT, PATH, PATTERN,
+        STATUS, STATUSES, TARGET, TWICE_IN_KEY,
     };
     pub(crate) use super::rule::site::SOURCE;
     pub(crate) use super::rule::site_check::{NO_RULE, NO_SUCH_HOST, UNTRUSTED};

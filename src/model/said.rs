@@ -46,6 +46,11 @@ impl Mistake {
         self.of(quoted(found))
     }
 
+    /// The same, which can be read after all.
+    pub(crate) fn doubtful(self) -> Self {
+        Self { weight: Weight::Suspect, ..self }
+    }
+
     /// How bad it is.
     pub const fn weight(&self) -> Weight {
         self.weight

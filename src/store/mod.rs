@@ -13,9 +13,12 @@
 //! 5. **Quotas are the caller's.** An account is known by book, key and window, never by its quota.
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
 //!    65,536 accounts per book, by their keys' hashes, and that is counted and logged once a window.
-//! 7. **Time is given.** No method reads a clock; a store that works between requests is given one by
+//! 7. **Accounts can be looked after.** Those of a book are listed, one is read, granted more or reset, exactly, whatever
+//!    runs meanwhile.
+//! 8. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
+mod accounts;
 pub mod calendar;
 mod claim;
 pub mod memory;
@@ -27,11 +30,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use self::accounts::{Answering, Listed, Relief};
 pub use self::claim::{Ask, Charge, Claim, Standing};
 pub(crate) use self::claim::{Part, Run};
 pub use self::uri::{StoreUri, UriError, open};
 pub use crate::model::Counts;
-use crate::model::{Learned, Micros, Now, Period, Salt, Unit, Zone};
+use crate::model::{KeyHash, Learned, Micros, Now, Period, Salt, Unit, Zone};
 
 /// Where accounts live.
 pub trait Store: Send + Sync + 'static {
@@ -111,6 +115,29 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the store holds and has done, for metrics.
     fn census(&self) -> Census;
+
+    /// Where the accounts of books stand: of each book those that have spent most, `most` at most, in that order.
+    ///
+    /// Of a cap, those by whom most requests run. Accounts that nothing was charged or granted in this window are not among
+    /// them.
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        let _ = (books, most, now);
+        accounts::unsupported()
+    }
+
+    /// Where an account stands; one that does not exist has spent nothing.
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        let _ = (book, key, now);
+        accounts::unsupported()
+    }
+
+    /// Grants an account more, or forgets what it has spent; says where it stands then. What runs goes on running.
+    ///
+    /// A cap on running requests has nothing that could be granted, and stays as it is.
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        let _ = (book, key, relief, now);
+        accounts::unsupported()
+    }
 }
 
 impl fmt::Debug for dyn Store {

@@ -19,7 +19,7 @@
     // Exemptions.
     (
         r#"{"rate_limit_exempt": {"header": {"x y": true, "authorization": "Bearer s3cret"}}}"#,
-        "rate_limit_exempt: an object: \"x y\": no name of a header; expected a name such as \"User-Agent\"",
+        "rate_limit_exempt.header: \"x y\": no name of a header; expected a name such as \"User-Agent\"",
     ),
     // Top-level keys.
     (

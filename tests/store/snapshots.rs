@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use proptest::prelude::*;
 use timebudget::store::memory::Memory;
-use timebudget::store::{Claim, Store, Tally, Verdict};
+use timebudget::store::{Claim, Relief, Store, Tally, Verdict};
 use timebudget::{Clock, ManualClock, Micros, Period, Unit, UnixMicros, Zone, tzdata};
 
 use crate::desk::{Desk, HOUR, START_SECS};
@@ -282,4 +282,19 @@ fn claim(desk: &Desk<Memory>, key: u32, kind: u8) -> Claim {
             desk.timed(daily, &key, Micros::MAX_QUOTA.0, 0)
         }
     }
+}
+
+#[test]
+fn a_restart_keeps_what_was_granted_and_whose_accounts_there_are() {
+    let place = Place::new();
+    let desk = place.start(0);
+    let (spent, granted) = (budget(&desk), desk.request(desk.requests("count"), "key", 2));
+    spend(&desk, 300);
+    desk.relieve(granted, Relief::Grant(7));
+    save(&desk);
+    let next = place.start(300);
+    let books = [next.time("budget"), next.requests("count")];
+    assert_eq!((next.read(spent).net, next.read(granted).net), (300, -7));
+    let nets: Vec<_> = next.list(&books, 9).iter().map(|account| account.net).collect();
+    assert_eq!(nets, [300, -7]);
 }

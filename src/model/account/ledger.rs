@@ -66,6 +66,12 @@ impl Ledger {
         self.value(self.base, at)
     }
 
+    /// What has been charged up to `at`, less what was granted: below 0 where more was granted than has been charged.
+    #[inline]
+    pub const fn net(&self, at: Tick) -> i64 {
+        self.base.wrapping_add((self.running as i64).wrapping_mul(at.0))
+    }
+
     /// What the running requests are still expected to cost of a window of which `left` is left.
     ///
     /// It counts for each request what it has already run once more, since what has run long goes on for long; but no
@@ -127,10 +133,36 @@ impl Ledger {
         self.base = self.base.saturating_add_unsigned(requests);
     }
 
-    /// Returns so many requests; never below 0.
+    /// Returns so many requests that were charged before.
     #[inline]
     pub fn uncount(&mut self, requests: u64) {
-        self.base = self.base.saturating_sub_unsigned(requests).max(0);
+        self.base = self.base.saturating_sub_unsigned(requests);
+    }
+
+    /// Grants so much more until the window ends: it is taken off what has been charged.
+    ///
+    /// What runs goes on as it did. At most 2^53 are ever granted beyond what has been charged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Ledger, Micros, Tick};
+    /// let mut account = Ledger::default();
+    /// account.start(Tick(0), Micros(0));
+    /// account.grant(30, Tick(100));
+    /// assert_eq!((account.spent(Tick(100)), account.spent(Tick(150))), (70, 120));
+    /// account.grant(500, Tick(150));
+    /// assert_eq!((account.spent(Tick(150)), account.net(Tick(150))), (0, -380));
+    /// ```
+    pub fn grant(&mut self, amount: u64, at: Tick) {
+        let net = self.net(at);
+        let granted = net.saturating_sub_unsigned(amount).max(net.min(-MOST_GRANTED));
+        self.base = self.base.wrapping_add(granted.wrapping_sub(net));
+    }
+
+    /// Forgets what has been charged up to `at`; what was granted beyond that stays.
+    pub fn reset(&mut self, at: Tick) {
+        self.base = self.base.wrapping_sub(self.net(at).max(0));
     }
 
     /// The account as it begins the next window at `edge`: nothing spent, and what runs goes on.
@@ -151,6 +183,9 @@ impl Ledger {
         u64::try_from(line.wrapping_add(risen)).unwrap_or(0)
     }
 }
+
+/// What may be granted beyond what has been charged: every store can add that up exactly.
+const MOST_GRANTED: i64 = 1 << 53;
 
 /// How long what is left of a quota lasts while so many requests spend it side by side, rounded up to a microsecond.
 ///

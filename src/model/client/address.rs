@@ -27,10 +27,10 @@ pub struct AddressPolicy {
 }
 
 /// Clients are among the trusted.
-pub(crate) const STRANGERS: &str = "clients are believed about their own address, so that each can have as many as it likes; expected the networks of proxies";
+const STRANGERS: &str = "clients are believed about their own address, so that each can have as many as it likes; expected the networks of proxies";
 
 /// Who is trusted is said twice.
-pub(crate) const HOPS_AND_PROXIES: &str =
+const HOPS_AND_PROXIES: &str =
     "trusted hops beside trusted proxies, and both say who is believed; expected one of them";
 
 impl Default for AddressPolicy {
@@ -105,12 +105,10 @@ impl AddressPolicy {
         }
     }
 
-    /// What is wrong with whom it trusts, or suspect.
-    pub(crate) fn mistakes(&self) -> Vec<Mistake> {
-        let strangers = self.trusted_proxies.iter().filter(|proxy| proxy.has_strangers());
-        let suspect = strangers.map(|proxy| Mistake::suspect(STRANGERS).of_text(&proxy.to_string()));
+    /// What is wrong where hops are trusted and proxies, too.
+    pub(crate) fn contradiction(&self) -> Option<Mistake> {
         let both = self.trusted_hops > 0 && !self.trusted_proxies.is_empty();
-        suspect.chain(both.then(|| Mistake::wrong(HOPS_AND_PROXIES).of(self.trusted_hops))).collect()
+        both.then(|| Mistake::wrong(HOPS_AND_PROXIES).of(self.trusted_hops))
     }
 
     fn read(&self, element: &[u8]) -> Option<IpAddr> {
@@ -195,9 +193,10 @@ impl Proxy {
         }
     }
 
-    /// Whether strangers are among them: then clients are believed about their own address.
-    pub(crate) const fn has_strangers(&self) -> bool {
-        matches!(self, Self::Network(network) if network.is_of_strangers())
+    /// What is suspect where strangers are among them: then clients are believed about their own address.
+    pub(crate) fn mistake(&self) -> Option<Mistake> {
+        let has_strangers = matches!(self, Self::Network(network) if network.is_of_strangers());
+        has_strangers.then(|| Mistake::suspect(STRANGERS).of_text(&self.to_string()))
     }
 }
 

@@ -34,24 +34,42 @@ impl Rule {
     /// # Ok::<(), timebudget::RateError>(())
     /// ```
     pub fn check(&self) -> Vec<Mistake> {
-        let mut found = Vec::new();
-        found.extend((!Self::can_be_named(&self.name)).then(|| no_name(&self.name)));
+        let mut found = self.check_fields();
+        found.extend(self.check_together());
+        found
+    }
+
+    /// What is wrong with its fields, each by itself. A file's reader asks the same of each field where that stands.
+    fn check_fields(&self) -> Vec<Mistake> {
+        let mut found: Vec<_> = Self::name_mistake(&self.name).into_iter().collect();
         found.extend(self.key.mistakes());
         found.extend(self.missing_mistake());
+        found.extend(self.fair.iter().flat_map(KeySpec::mistakes));
+        found.extend(self.when.mistakes());
+        found.extend(self.exempt_when.iter().flat_map(Condition::mistakes));
+        if let Some(ChargeWhen::Statuses(statuses)) = &self.charge_when {
+            found.extend(statuses.mistakes());
+        }
+        found.extend(self.action.mistakes());
+        found
+    }
+
+    /// What is wrong with its fields beside each other, or suspect about them.
+    pub(crate) fn check_together(&self) -> Vec<Mistake> {
+        let mut found = Vec::new();
         found.extend(self.key.can_be_rotated().then(|| Mistake::suspect(ROTATES)));
         self.check_limits(&mut found);
         found.extend(self.check_cost());
         self.check_fairness(&mut found);
-        found.extend(self.when.mistakes());
-        if let Some(exempt) = &self.exempt_when {
-            found.extend(exempt.mistakes());
-            found.extend(is_certain(exempt).then(|| Mistake::suspect(EXEMPTS_ALL)));
-        }
-        if let Some(ChargeWhen::Statuses(statuses)) = &self.charge_when {
-            found.extend(statuses.mistakes());
-        }
-        found.extend(self.action.mistake());
+        let exempts_all = self.exempt_when.as_ref().is_some_and(is_certain);
+        found.extend(exempts_all.then(|| Mistake::suspect(EXEMPTS_ALL)));
         found
+    }
+
+    /// What is wrong with a rule's name.
+    pub(crate) fn name_mistake(name: &str) -> Option<Mistake> {
+        let fault = || Mistake::wrong(format!("no name; expected {NAME}")).of_text(name);
+        (!Self::can_be_named(name)).then(fault)
     }
 
     fn missing_mistake(&self) -> Option<Mistake> {
@@ -119,7 +137,6 @@ impl Rule {
     /// A fair rule shares something out among those whom it serves.
     fn check_fairness(&self, found: &mut Vec<Mistake>) {
         let Some(fair) = &self.fair else { return };
-        found.extend(fair.mistakes());
         if self.counts == Counts::Refusals {
             found.push(Mistake::wrong("fair, and counts refusals; expected one of them"));
         }
@@ -135,10 +152,6 @@ impl Rule {
 }
 
 const ROTATES: &str = "clients choose every component of the key, and so can change their account at will";
-
-fn no_name(name: &str) -> Mistake {
-    Mistake::wrong(format!("no name; expected {NAME}")).of_text(name)
-}
 
 /// The key of a rule that says none: time, and what may run at once, is the site's; requests are counted for each client
 /// address.
@@ -157,14 +170,17 @@ pub(crate) fn default_key(limits: &[Limit]) -> Result<KeySpec, Mistake> {
 }
 
 impl Action {
-    fn mistake(&self) -> Option<Mistake> {
+    fn mistakes(&self) -> Vec<Mistake> {
         match self {
-            Self::Block(block) => block.mistake(),
-            Self::Rewrite(path) if Self::can_rewrite_to(path) => None,
-            Self::Rewrite(path) => {
-                Some(Mistake::wrong(format!("no such path; expected {TARGET}")).of_text(path))
-            }
+            Self::Block(block) => block.mistakes(),
+            Self::Rewrite(path) => Self::target_mistake(path).into_iter().collect(),
         }
+    }
+
+    /// What is wrong with a path that requests are rewritten to.
+    pub(crate) fn target_mistake(path: &str) -> Option<Mistake> {
+        let fault = || Mistake::wrong(format!("no such path; expected {TARGET}")).of_text(path);
+        (!Self::can_rewrite_to(path)).then(fault)
     }
 }
 
@@ -186,34 +202,36 @@ pub(crate) const STATUS: &str = "a status from 400 to 599";
 /// What the type of a body may be.
 pub(crate) const CONTENT_TYPE: &str = "a media type such as \"application/json\"";
 /// A glob that no path matches.
-pub(crate) const GLOB_OF_NO_PATH: &str = "matches no path; expected a pattern that begins with / or **";
+const GLOB_OF_NO_PATH: &str = "matches no path; expected a pattern that begins with / or **";
 /// A path that no request has: the query is no part of it.
-pub(crate) const QUERY_IN_PATH: &str = "has a query, which is no part of a path; expected the path alone";
+const QUERY_IN_PATH: &str = "has a query, which is no part of a path; expected the path alone";
 /// A path that reads like a pattern.
-pub(crate) const PATTERN_AS_PATH: &str =
+const PATTERN_AS_PATH: &str =
     "taken to the letter, wildcards and all; expected a glob such as \"/users/*/photo\" if they are meant";
 /// What the name of a header may be.
-pub(crate) const FIELD_NAME: &str = "a name such as \"User-Agent\"";
+const FIELD_NAME: &str = "a name such as \"User-Agent\"";
 /// A glob that is longer than globs may be.
 pub(crate) const GLOB_TOO_LONG: &str = "too long; expected at most 127 characters";
 /// What a regular expression may be.
 pub(crate) const PATTERN: &str = "a regular expression such as \"^/v[0-9]+/\"";
 /// A body's type, and no body.
-pub(crate) const TYPE_OF_NOTHING: &str = "a content_type without a body; expected both or none";
+const TYPE_OF_NOTHING: &str = "a content_type without a body; expected both or none";
 /// A message that nobody would read.
-pub(crate) const MESSAGE_UNSHOWN: &str =
-    "a message beside a body that does not show it; expected one of them";
+const MESSAGE_UNSHOWN: &str = "a message beside a body that does not show it; expected one of them";
 
 impl KeySpec {
     /// What is wrong with the key.
-    pub(crate) fn mistakes(&self) -> Vec<Mistake> {
-        let Self(parts) = self;
-        if parts.is_empty() {
+    fn mistakes(&self) -> Vec<Mistake> {
+        if self.0.is_empty() {
             return vec![empty_list(COMPONENT)];
         }
-        let twice = (1..parts.len()).find(|at| parts[..*at].contains(&parts[*at]));
-        let twice = twice.map(|at| Mistake::wrong(TWICE_IN_KEY).of_text(&parts[at].to_string()));
-        parts.iter().filter_map(Component::mistake).chain(twice).collect()
+        let twice = self.twice().map(|at| Mistake::wrong(TWICE_IN_KEY).of_text(&self.0[at].to_string()));
+        self.0.iter().filter_map(Component::mistake).chain(twice).collect()
+    }
+
+    /// The position of a component that stands before, too.
+    pub(crate) fn twice(&self) -> Option<usize> {
+        (1..self.0.len()).find(|at| self.0[..*at].contains(&self.0[*at]))
     }
 }
 
@@ -239,20 +257,24 @@ impl Condition {
             Self::Ip(networks) if networks.is_empty() => {
                 vec![empty_list("a list of addresses and ranges such as \"10.0.0.0/8\"")]
             }
-            Self::Header(name, _) if !is_token(name) => {
-                vec![Mistake::wrong(format!("no name of a header; expected {FIELD_NAME}")).of_text(name)]
-            }
+            Self::Header(name, _) => Self::header_mistake(name).into_iter().collect(),
             Self::Any(parts) if parts.is_empty() => vec![empty_list("a list of conditions")],
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::mistakes).collect(),
             Self::Not(part) => part.mistakes(),
             _ => Vec::new(),
         }
     }
+
+    /// What is wrong with the name of a header that a condition asks for.
+    pub(crate) fn header_mistake(name: &str) -> Option<Mistake> {
+        let fault = || Mistake::wrong(format!("no name of a header; expected {FIELD_NAME}")).of_text(name);
+        (!is_token(name)).then(fault)
+    }
 }
 
 impl Text {
     /// What is wrong with the text as one of paths.
-    fn path_mistakes(&self) -> Vec<Mistake> {
+    pub(crate) fn path_mistakes(&self) -> Vec<Mistake> {
         match self {
             Self::Equal(path) | Self::Below(path) | Self::Prefix(path) if !is_path(path) => {
                 vec![Mistake::wrong(format!("no path; expected {PATH}")).of_text(path)]
@@ -278,61 +300,68 @@ fn unlikely(path: &str) -> Option<Mistake> {
 }
 
 /// Whether a text can be a path.
-pub(crate) fn is_path(text: &str) -> bool {
+fn is_path(text: &str) -> bool {
     text.starts_with('/')
 }
 
 /// Whether a glob can match a path: those begin with a slash, which neither `*` nor `?` stands for.
-pub(crate) fn can_match_paths(glob: &str) -> bool {
+fn can_match_paths(glob: &str) -> bool {
     glob.starts_with('/') || glob.starts_with("**")
 }
 
 impl Statuses {
     /// What is wrong with the statuses.
-    pub(crate) fn mistakes(&self) -> Vec<Mistake> {
-        if self.0.is_empty() {
-            return vec![empty_list(STATUSES)];
+    fn mistakes(&self) -> Vec<Mistake> {
+        match self.0.is_empty() {
+            true => vec![empty_list(STATUSES)],
+            false => self.0.iter().filter_map(StatusSet::mistake).collect(),
         }
-        let wrong = self.0.iter().filter(|set| !set.is_possible());
-        wrong.map(|set| Mistake::wrong(format!("no status; expected {STATUSES}")).of(set)).collect()
     }
 }
 
 impl StatusSet {
-    /// Whether there are such statuses.
-    pub(crate) fn is_possible(&self) -> bool {
-        match self {
+    /// What is wrong where there are no such statuses.
+    pub(crate) fn mistake(&self) -> Option<Mistake> {
+        let is_possible = match self {
             Self::Class(class) => (1..=5).contains(class),
             Self::Code(code) => (100..=599).contains(code),
-        }
+        };
+        (!is_possible).then(|| Self::no_status().of(self))
+    }
+
+    /// What is wrong with a value that stands for no statuses at all.
+    pub(crate) fn no_status() -> Mistake {
+        Mistake::wrong(format!("no status; expected {STATUSES}"))
     }
 }
 
 impl Block {
     /// What is wrong with the answer.
-    pub(crate) fn mistake(&self) -> Option<Mistake> {
-        let Self { status, message, body, content_type } = self;
-        if let Some(status) = status.filter(|status| !Self::can_have_status(*status)) {
-            return Some(Mistake::wrong(format!("no status of a refusal; expected {STATUS}")).of(status));
-        }
-        match (message, body, content_type) {
+    fn mistakes(&self) -> Vec<Mistake> {
+        let of_status = self.status.and_then(|status| Self::status_mistake(status.into()));
+        let of_type = self.content_type.as_deref().and_then(Self::type_mistake);
+        of_status.into_iter().chain(self.mistake_together()).chain(of_type).collect()
+    }
+
+    /// What is wrong with its fields beside each other.
+    pub(crate) fn mistake_together(&self) -> Option<Mistake> {
+        match (&self.message, &self.body, &self.content_type) {
             (_, None, Some(_)) => Some(Mistake::wrong(TYPE_OF_NOTHING)),
             (Some(_), Some(_), _) => Some(Mistake::wrong(MESSAGE_UNSHOWN)),
-            (_, _, Some(media)) if !Self::can_have_type(media) => {
-                Some(Mistake::wrong(format!("no media type; expected {CONTENT_TYPE}")).of_text(media))
-            }
             _ => None,
         }
     }
 
-    /// Whether refusals can have a status.
-    pub(crate) fn can_have_status(status: u16) -> bool {
-        (400..=599).contains(&status)
+    /// What is wrong with the status of a refusal.
+    pub(crate) fn status_mistake(status: u64) -> Option<Mistake> {
+        let fault = || Mistake::wrong(format!("no status of a refusal; expected {STATUS}")).of(status);
+        (!(400..=599).contains(&status)).then(fault)
     }
 
-    /// Whether a body can be of a media type.
-    pub(crate) fn can_have_type(media: &str) -> bool {
-        media.contains('/') && media.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    /// What is wrong with the type of its body.
+    pub(crate) fn type_mistake(media: &str) -> Option<Mistake> {
+        let is_type = media.contains('/') && media.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        (!is_type).then(|| Mistake::wrong(format!("no media type; expected {CONTENT_TYPE}")).of_text(media))
     }
 }
 

@@ -1,10 +1,12 @@
 //! What is wrong with a site as a whole: names that must be known, and clients that somebody must tell.
 
-use crate::model::client::{Host, Need};
+use crate::model::account::Limit;
+use crate::model::client::{Host, Need, Proxy};
 use crate::model::condition::{Condition, Text, is_certain};
 use crate::model::rule::check::{EXEMPTS_ALL, check_rules, namesakes};
-use crate::model::rule::rule::Rule;
+use crate::model::rule::rule::{Counts, Rule};
 use crate::model::rule::site::Site;
+use crate::model::rule::tiers::Tiers;
 use crate::model::said::{Finding, Mistake, no_such};
 
 /// What proxies tell is believed of trusted ones alone.
@@ -41,67 +43,117 @@ impl Site {
             found.extend(exempt.mistakes().into_iter().map(Finding::of_site));
             found.extend(is_certain(exempt).then(|| Finding::of_site(Mistake::suspect(EXEMPTS_ALL))));
         }
-        found.extend(self.addresses.mistakes().into_iter().map(Finding::of_site));
-        found.extend(self.check_trust());
-        found.extend(self.check_needs(told_by_code));
-        found.extend(self.check_tiers());
+        let proxies = &self.addresses.trusted_proxies;
+        found.extend(proxies.iter().filter_map(Proxy::mistake).map(Finding::of_site));
+        let references = self.check_references(told_by_code, Need::untold_in_code);
+        // Who tells clients apart is asked of rules; that a table of users is idle without it says the same again.
+        let references = references.into_iter().filter(|(about, _)| !matches!(about, About::Table(_)));
+        found.extend(references.map(|(about, mistake)| self.finding(&about, mistake)));
         found
     }
 
-    /// Headers that nobody may be believed in.
-    fn check_trust(&self) -> Vec<Finding> {
-        if self.addresses.trusts_somebody() {
-            return Vec::new();
-        }
-        let identity = self.clients.identity.as_ref().map(|headers| &headers.user);
-        let headers = identity.into_iter().chain(self.clients.location_headers().map(|(_, name)| name));
-        headers.map(|name| Finding::of_site(Mistake::wrong(UNTRUSTED).of_text(name))).collect()
+    /// What one part of the site asks of another, or of its clients, in vain. `say` says that nobody tells what is needed.
+    pub(crate) fn check_references(
+        &self,
+        told_by_code: bool,
+        say: fn(Need) -> String,
+    ) -> Vec<(About<'_>, Mistake)> {
+        let mut found = self.untrusted();
+        found.extend(self.untold(told_by_code, say));
+        found.extend(self.unknown_tiers());
+        found
     }
 
-    /// Rules of which tiers and overrides say something, and which there are not.
-    pub(crate) fn check_terms(&self) -> Vec<Finding> {
-        let of_tiers = self.tiers.tiers.iter().flat_map(|tier| tier.limits.keys());
-        let of_overrides = self.tiers.overrides.iter().filter_map(|over| over.rule.as_ref());
-        let names = || self.rules.iter().map(|rule| rule.name.as_str());
-        let unknown =
-            of_tiers.chain(of_overrides).filter(|name| !names().any(|known| known == name.as_str()));
-        let fault = |name: &String| Mistake::suspect(no_such("rule", name, names())).of_text(name);
-        unknown.map(|name| Finding::of_site(fault(name))).collect()
-    }
-
-    /// Conditions on tiers that there are not.
-    fn check_tiers(&self) -> Vec<Finding> {
-        let names = || self.tiers.tiers.iter().map(|tier| tier.name.as_str());
-        let asked = self.rules.iter().flat_map(|rule| {
-            let conditions = [Some(&rule.when), rule.exempt_when.as_ref()].into_iter().flatten();
-            conditions.flat_map(tiers_of).map(|tier| (&rule.name, tier))
+    /// What tiers and overrides say of rules that are not among these, or cannot be said of them. Of those that code has by
+    /// other names, nothing is known.
+    pub(crate) fn check_terms(&self, rules: &[&Rule], in_code: &[String]) -> Vec<(About<'_>, Mistake)> {
+        let of_tiers = self.tiers.tiers.iter().flat_map(|tier| {
+            tier.limits.iter().map(|(rule, limits)| (About::LimitsOfTier(&tier.name, rule), rule, limits))
         });
-        let unknown = asked.filter(|(_, tier)| self.tiers.position(tier).is_none());
-        unknown
-            .map(|(rule, tier)| {
-                Finding::of_rule(rule, Mistake::wrong(no_such("tier", tier, names())).of_text(tier))
-            })
-            .collect()
+        let of_overrides =
+            self.tiers.overrides.iter().enumerate().filter_map(|(at, over)| {
+                Some((About::RuleOfOverride(at), over.rule.as_ref()?, &over.limits))
+            });
+        let unfit = |rule: &String, limits| unfit(rule, limits, rules, in_code.contains(rule));
+        let terms = of_tiers.chain(of_overrides);
+        terms.filter_map(|(about, rule, limits)| Some((about, unfit(rule, limits)?))).collect()
+    }
+
+    /// What is wrong, in the words that code is told in.
+    fn finding(&self, about: &About<'_>, mistake: Mistake) -> Finding {
+        match about {
+            About::Rule(at) | About::When(at) => Finding::of_rule(&self.rules[*at].name, mistake),
+            _ => Finding::of_site(mistake),
+        }
+    }
+
+    /// What code is told of rules that there are not: those of files may be about others.
+    pub(crate) fn suspect_terms(&self) -> Vec<Finding> {
+        let found = self.check_terms(&self.rules.iter().collect::<Vec<_>>(), &[]);
+        found.into_iter().map(|(about, mistake)| self.finding(&about, mistake.doubtful())).collect()
     }
 
     /// What rules and exemptions need to know of clients, and nobody tells.
     pub(crate) fn check_needs(&self, told_by_code: bool) -> Vec<Finding> {
-        let told = |need: &Need| self.is_told(*need, told_by_code);
-        let fault = |need: Need| Mistake::wrong(need.untold_in_code());
-        let of_rule = |rule: &Rule| {
-            let need = rule.needs().into_iter().find(|need| !told(need))?;
-            Some(Finding::of_rule(&rule.name, fault(need)))
-        };
-        let exempt = self.exempt.iter().flat_map(Condition::needs).find(|need| !told(need));
-        self.rules
-            .iter()
-            .filter_map(of_rule)
-            .chain(exempt.map(|need| Finding::of_site(fault(need))))
-            .collect()
+        let untold = self.untold(told_by_code, Need::untold_in_code).into_iter();
+        let untold = untold.filter(|(about, _)| !matches!(about, About::Table(_)));
+        untold.map(|(about, mistake)| self.finding(&about, mistake)).collect()
+    }
+
+    /// Whom it is not clear that they are believed, and headers that nobody may be believed in.
+    fn untrusted(&self) -> Vec<(About<'_>, Mistake)> {
+        if self.addresses.trusts_somebody() {
+            let both = self.addresses.contradiction();
+            return both.into_iter().map(|mistake| (About::TrustedHops, mistake)).collect();
+        }
+        let identity = self.clients.identity.as_ref().map(|headers| ("rate_limit_identity", &headers.user));
+        let headers = identity.into_iter().chain(self.clients.location_headers());
+        headers.map(|(key, name)| (About::Key(key), Mistake::wrong(UNTRUSTED).of_text(name))).collect()
+    }
+
+    /// What has to be known of clients and is not; of each, the first.
+    fn untold(&self, told_by_code: bool, say: fn(Need) -> String) -> Vec<(About<'_>, Mistake)> {
+        let untold = |need| (!self.is_told(need, told_by_code)).then(|| Mistake::wrong(say(need)));
+        let needs = self.needs().into_iter();
+        needs.filter_map(|(about, needs)| Some((about, needs.into_iter().find_map(untold)?))).collect()
+    }
+
+    /// What has to be known of clients, and for what.
+    fn needs(&self) -> Vec<(About<'_>, Vec<Need>)> {
+        let Tiers { tiers, groups, users, overrides, .. } = &self.tiers;
+        let rules = self.rules.iter().enumerate().map(|(at, rule)| (About::Rule(at), rule.needs()));
+        let exempt = self.exempt.iter().map(|exempt| (About::Exempt, exempt.needs()));
+        let tables = [
+            ("rate_limit_tiers", tiers.is_empty(), Need::Tier),
+            ("rate_limit_groups", groups.is_empty(), Need::Groups),
+            ("rate_limit_users", users.is_empty(), Need::User),
+            ("rate_limit_overrides", overrides.is_empty(), Need::User),
+        ];
+        let tables = tables.into_iter().filter(|(_, is_empty, _)| !is_empty);
+        rules.chain(exempt).chain(tables.map(|(key, _, need)| (About::Table(key), vec![need]))).collect()
+    }
+
+    /// Names of tiers that there are not, in the order of what they stand at.
+    fn unknown_tiers(&self) -> Vec<(About<'_>, Mistake)> {
+        let Tiers { groups, users, api_keys, .. } = &self.tiers;
+        let groups = groups.iter().map(|(name, tier)| (About::Group(name), tier));
+        let users = users.iter().map(|(name, user)| (About::User(name), &user.tier));
+        let keys = api_keys.values().filter_map(|key| Some((About::ApiKey(&key.name), key.tier.as_ref()?)));
+        let rules = self.rules.iter().enumerate().flat_map(|(at, rule)| {
+            let conditions = [Some(&rule.when), rule.exempt_when.as_ref()].into_iter().flatten();
+            conditions.flat_map(tiers_of).map(move |tier| (About::When(at), tier))
+        });
+        let exempt = self.exempt.iter().flat_map(tiers_of).map(|tier| (About::Exempt, tier));
+        let named = groups.chain(users).chain(keys).chain(rules).chain(exempt);
+        let mut unknown: Vec<_> = named.filter(|(_, tier)| self.tiers.position(tier).is_none()).collect();
+        unknown.sort_unstable();
+        let names = || self.tiers.tiers.iter().map(|tier| tier.name.as_str());
+        let fault = |tier: &String| Mistake::wrong(no_such("tier", tier, names())).of_text(tier);
+        unknown.into_iter().map(|(about, tier)| (about, fault(tier))).collect()
     }
 
     /// Whether somebody tells what is needed.
-    pub(crate) fn is_told(&self, need: Need, told_by_code: bool) -> bool {
+    fn is_told(&self, need: Need, told_by_code: bool) -> bool {
         let Self { clients, tiers, .. } = self;
         let has_keys = !tiers.api_keys.is_empty();
         let groups = clients.identity.as_ref().is_some_and(|headers| headers.groups.is_some());
@@ -117,7 +169,7 @@ impl Site {
 
 impl Need {
     /// What is wrong where nobody tells it, and the keys of a site file that would.
-    pub(crate) const fn untold(self) -> &'static str {
+    const fn untold(self) -> &'static str {
         match self {
             Self::User | Self::Tier => {
                 "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys"
@@ -133,6 +185,11 @@ impl Need {
         }
     }
 
+    /// The same to whoever writes a site file.
+    pub(crate) fn untold_in_files(self) -> String {
+        self.untold().to_owned()
+    }
+
     /// The same to whoever writes code.
     fn untold_in_code(self) -> String {
         match self {
@@ -144,8 +201,49 @@ impl Need {
     }
 }
 
+/// What of a site a mistake is about, so that each who has written it can be told where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum About<'a> {
+    /// A header that proxies write, by its key in a site file.
+    Key(&'static str),
+    /// How many hops are trusted.
+    TrustedHops,
+    /// The rule at this position.
+    Rule(usize),
+    /// The condition of the rule at this position.
+    When(usize),
+    /// The exemption.
+    Exempt,
+    /// All tiers, groups, users or overrides, by their key in a site file.
+    Table(&'static str),
+    /// The tier of a group.
+    Group(&'a str),
+    /// The tier of a user.
+    User(&'a str),
+    /// The tier of an API key.
+    ApiKey(&'a str),
+    /// The limits of a tier for a rule.
+    LimitsOfTier(&'a str, &'a str),
+    /// The rule of the override at this position.
+    RuleOfOverride(usize),
+}
+
+/// What is wrong with limits that are said of a rule by its name.
+fn unfit(name: &str, limits: &[Limit], rules: &[&Rule], is_in_code: bool) -> Option<Mistake> {
+    let mut found = rules.iter().filter(|rule| rule.name == name).peekable();
+    if found.peek().is_none() {
+        let names = rules.iter().map(|rule| rule.name.as_str());
+        return (!is_in_code).then(|| Mistake::wrong(no_such("rule", name, names)).of_text(name));
+    }
+    let counts_refusals = found.any(|rule| rule.counts == Counts::Refusals);
+    (counts_refusals && !limits.iter().all(Limit::counts_requests)).then(|| {
+        let fault = "this rule counts refusals, which take no time; expected limits of requests";
+        Mistake::wrong(fault).of_text(name)
+    })
+}
+
 /// The names of tiers that a condition asks for to the letter.
-pub(crate) fn tiers_of(condition: &Condition) -> Vec<&String> {
+fn tiers_of(condition: &Condition) -> Vec<&String> {
     match condition {
         Condition::Tier(text) => equal_texts(text),
         Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(tiers_of).collect(),

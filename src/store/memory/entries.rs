@@ -6,7 +6,7 @@
 
 use memmap2::{MmapMut, MmapOptions};
 
-use crate::model::AccountHash;
+use crate::model::{AccountHash, Salt};
 
 /// An entry's bytes.
 const SIZE: usize = 24;
@@ -17,19 +17,27 @@ const MAPPED_FROM: usize = 4 * PAGE;
 
 /// An entry that holds no account.
 pub(super) const VACANT: u32 = u32::MAX;
-/// An account without running requests: `base` is its whole ledger.
-pub(super) const IDLE: u32 = u32::MAX - 1;
+/// From here on, an account without running requests: `base` is its whole ledger, and what the number is above this one
+/// tells which [book's](Entry::mark) it is.
+pub(super) const IDLE: u32 = 1 << 31;
 
 /// One account, or room for one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) hash: AccountHash,
-    /// [`VACANT`], [`IDLE`], or the slot of the account's running requests.
+    /// [`VACANT`], [`IDLE`] and more, or the slot of the account's running requests.
     pub(super) slot: u32,
     pub(super) base: i64,
 }
 
 impl Entry {
+    /// What the slot of a book's idle account is: 31 bits of the book's salt, by which accounts are listed.
+    #[inline]
+    pub(super) const fn mark(salt: Salt) -> u32 {
+        let mark = IDLE | salt[2];
+        if mark == VACANT { IDLE } else { mark }
+    }
+
     /// Whether it holds this account.
     #[inline]
     pub(super) fn is_of(&self, account: AccountHash) -> bool {

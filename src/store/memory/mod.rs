@@ -3,6 +3,7 @@
 //! A decision takes one lock for each shard that its keys lie in, which for a single key is one lock whatever the
 //! number of limits. On an account that exists it allocates nothing.
 
+mod accounts;
 mod decide;
 mod entries;
 mod locked;
@@ -17,6 +18,7 @@ mod visit;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::future::ready;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use parking_lot::{Mutex, RwLock};
 
 #[cfg(feature = "redis")]
 pub(in crate::store) use self::decide::Beside;
+use self::entries::Entry;
 use self::locked::{Many, common_shard};
 #[cfg(feature = "redis")]
 pub(in crate::store) use self::overflow::account;
@@ -37,7 +40,8 @@ use self::visit::Visit;
 use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
 use crate::store::{
-    Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+    Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Reading, Relief, Settlement,
+    Store, Verdict,
 };
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
@@ -170,7 +174,7 @@ impl Memory {
     fn insert(&self, table: &mut Table, book: Book, key: KeyHash) -> usize {
         let is_shared = is_shared(key);
         self.count_of(is_shared).fetch_add(1, Relaxed);
-        table.insert(key.salted(book.salt), is_shared)
+        table.insert(key.salted(book.salt), Entry::mark(book.salt), is_shared)
     }
 
     /// Removes an account.
@@ -252,6 +256,18 @@ impl Store for Memory {
         let shards = self.shards.iter().enumerate();
         let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
         snapshot.write(secret, learned, sections).map_err(|error| Fault(error.to_string()))
+    }
+
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        Box::pin(ready(Ok(self.list_now(books, most, now))))
+    }
+
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        Box::pin(ready(Ok(self.read_now(book, key, now))))
+    }
+
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        Box::pin(ready(Ok(self.relieve_now(book, key, relief, now))))
     }
 
     fn census(&self) -> Census {

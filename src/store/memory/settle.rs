@@ -138,8 +138,7 @@ fn end_time(
         ledger.add(extra_micros);
     } else {
         let in_window = cost.0.saturating_sub(seen(run, table, progress, tick).earlier.0);
-        let most = in_window.min(ledger.spent(tick));
-        ledger.add(-(most.min(extra_micros.unsigned_abs()) as i64));
+        ledger.add(-(in_window.min(extra_micros.unsigned_abs()) as i64));
     }
 }
 

@@ -23,6 +23,8 @@ struct Slot {
     running: u32,
     /// 0 in a free slot.
     admitted: u32,
+    /// What the entry says in place of the slot once no request runs.
+    mark: u32,
     held: i64,
     waiting: u64,
 }
@@ -96,17 +98,18 @@ impl Table {
     #[inline]
     pub(super) fn set(&mut self, at: usize, ledger: &Ledger) {
         let Entry { hash, slot: old, .. } = self.entries.get(at);
+        let mark = self.slots.get(old as usize).map_or(old, |slot| slot.mark);
         let slot = match (ledger.is_idle(), old) {
-            (true, _) => IDLE,
-            (false, IDLE) => self.take_slot(),
+            (true, _) => mark,
+            (false, IDLE..) => self.take_slot(),
             (false, slot) => slot,
         };
         self.entries.set(at, Entry { hash, slot, base: ledger.base });
-        if slot == IDLE {
+        if slot >= IDLE {
             self.release(old);
         } else {
             let Ledger { running, admitted, held, waiting, .. } = *ledger;
-            self.slots[slot as usize] = Slot { entry: at as u32, running, admitted, held, waiting };
+            self.slots[slot as usize] = Slot { entry: at as u32, running, admitted, mark, held, waiting };
         }
     }
 
@@ -149,13 +152,34 @@ impl Table {
         self.shared -= usize::from(is_shared);
     }
 
-    /// What each account has spent, running requests included; those that have spent nothing are left out.
+    /// What the entry of an account says in place of the slot while no request of it runs.
+    fn mark(&self, entry: Entry) -> u32 {
+        self.slots.get(entry.slot as usize).map_or(entry.slot, |slot| slot.mark)
+    }
+
+    /// The accounts of books, each with its book's position among them and its ledger.
+    ///
+    /// `marks` are those of the books' entries, sorted.
+    pub(super) fn accounts_of(
+        &self,
+        marks: &[(u32, usize)],
+    ) -> impl Iterator<Item = (usize, AccountHash, Ledger)> {
+        let entries = self.entries.iter().enumerate().filter(|(_, entry)| entry.slot != VACANT);
+        entries.filter_map(move |(at, entry)| {
+            let known = marks.binary_search_by_key(&self.mark(entry), |(mark, _)| *mark).ok()?;
+            Some((marks[known].1, entry.hash, self.ledger(at)))
+        })
+    }
+
+    /// What each account has spent, less what it was granted, running requests included; those of which that is nothing are
+    /// left out.
     pub(super) fn spenders(&self, now: Now) -> Vec<Account> {
         let tick = self.at(now);
         let mut spenders = Vec::with_capacity(self.len);
         for (at, entry) in self.entries.iter().enumerate().filter(|(_, entry)| entry.slot != VACANT) {
-            let spent = self.ledger(at).spent(tick);
-            spenders.extend((spent > 0).then_some(Account { hash: entry.hash, spent }));
+            let spent = self.ledger(at).net(tick);
+            let account = Account { hash: entry.hash, mark: self.mark(entry), spent };
+            spenders.extend((spent != 0).then_some(account));
         }
         spenders
     }
@@ -167,30 +191,34 @@ impl Table {
             // Accounts come in the order of their entries: in a table that grows, they would crowd at its front.
             self.entries = Entries::vacant(accounts.len() * 5 / 4 + 1);
         }
-        for Account { hash, spent } in accounts {
-            let at = self.find(*hash).unwrap_or_else(|| self.insert(*hash, false));
-            let spent = i64::try_from(*spent).unwrap_or(i64::MAX);
-            self.change(at, |ledger| ledger.base = ledger.base.max(spent));
+        for Account { hash, mark, spent } in accounts {
+            let Some(at) = self.find(*hash) else {
+                let at = self.insert(*hash, *mark, false);
+                self.change(at, |ledger| ledger.base = *spent);
+                continue;
+            };
+            self.change(at, |ledger| ledger.base = ledger.base.max(*spent));
         }
         self.len - before
     }
 
     fn carry_over(&mut self, slot: u32, old: &Entries, edge: Tick) {
-        let Slot { entry, running, admitted, held, waiting } = self.slots[slot as usize];
+        let Slot { entry, running, admitted, mark, held, waiting } = self.slots[slot as usize];
         let Entry { hash, base, .. } = old.get(entry as usize);
         let ledger = Ledger { base, held, waiting, running, admitted }.carried_over(edge);
-        let at = self.insert(hash, false);
+        let at = self.insert(hash, mark, false);
         self.entries.set(at, Entry { hash, slot, base: ledger.base });
         self.slots[slot as usize].entry = at as u32;
     }
 
-    /// A new entry for an account that has none; whether it is one that newcomers share is counted.
-    pub(super) fn insert(&mut self, hash: AccountHash, is_shared: bool) -> usize {
+    /// A new entry for an account that has none, of a book whose entries have this mark; whether it is one that newcomers
+    /// share is counted.
+    pub(super) fn insert(&mut self, hash: AccountHash, mark: u32, is_shared: bool) -> usize {
         if (self.len + 1) * 5 > self.entries.len() * 4 {
             self.grow();
         }
         let at = self.probe(hash);
-        self.entries.set(at, Entry { hash, slot: IDLE, base: 0 });
+        self.entries.set(at, Entry { hash, slot: mark, base: 0 });
         self.len += 1;
         self.shared += usize::from(is_shared);
         at
@@ -278,14 +306,14 @@ impl Table {
             self.free = free.entry;
             return slot;
         }
-        self.slots.push(Slot { entry: NONE, running: 0, admitted: 0, held: 0, waiting: 0 });
+        self.slots.push(Slot { entry: NONE, running: 0, admitted: 0, mark: IDLE, held: 0, waiting: 0 });
         (self.slots.len() - 1) as u32
     }
 
     #[inline]
     fn release(&mut self, slot: u32) {
         if let Some(released) = self.slots.get_mut(slot as usize) {
-            *released = Slot { entry: self.free, running: 0, admitted: 0, held: 0, waiting: 0 };
+            *released = Slot { entry: self.free, running: 0, admitted: 0, mark: IDLE, held: 0, waiting: 0 };
             self.free = slot;
         }
     }
@@ -312,7 +340,7 @@ mod tests {
     fn another_table_takes_over_what_each_account_has_spent() {
         let (mut old, mut new) = (Table::new(ALWAYS), Table::new(ALWAYS));
         for account in 0..1_000 {
-            let at = old.insert([account << 22, account, 0], false);
+            let at = old.insert([account << 22, account, 0], IDLE, false);
             old.change(at, |ledger| ledger.count(u64::from(account % 3)));
         }
         let now = Now { tick: Tick(5), utc: UnixMicros(5), step: 0 };
@@ -341,7 +369,7 @@ mod tests {
                     }
                     (at, _) => {
                         prop_assert_eq!(at, None);
-                        table.insert(crowded(account), false);
+                        table.insert(crowded(account), IDLE, false);
                         model.insert(account, Ledger::default());
                     }
                 }

@@ -7,9 +7,10 @@ use std::num::NonZeroU32;
 use siphasher::sip::SipHasher13;
 
 use super::encoder::{LEARNED, MAGIC, SECTION, VERSION};
-use super::section::{Account, Section};
+use super::section::{Account, NOBODYS, Section};
 use crate::model::{Expectation, Learned, Period, UnixMicros, Window};
 use crate::store::memory::SHARDS;
+use crate::store::memory::entries::VACANT;
 
 /// What a snapshot says.
 pub(super) struct Contents {
@@ -37,7 +38,7 @@ impl fmt::Display for Unfit {
         match self {
             Self::Foreign => f.write_str("not a snapshot of accounts"),
             Self::Version(found) => {
-                write!(f, "a snapshot of version {found}; expected version {OLDEST} or {VERSION}")
+                write!(f, "a snapshot of version {found}; expected version {OLDEST} to {VERSION}")
             }
             Self::Damaged => f.write_str("a damaged snapshot: it is not as it was written"),
             Self::Old => f.write_str("an old snapshot: every window in it has ended"),
@@ -63,6 +64,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Contents, Unfit> {
 
 /// The oldest version that is read.
 const OLDEST: u32 = 1;
+/// The oldest version in which accounts are marked.
+const MARKED: u32 = 3;
 
 fn contents(bytes: &[u8], version: u32) -> Option<Contents> {
     let (summed, checksum) = bytes.split_last_chunk()?;
@@ -75,7 +78,7 @@ fn contents(bytes: &[u8], version: u32) -> Option<Contents> {
     let mut contents = Contents { secret: rest.take()?, sections: Vec::new(), learned: Vec::new() };
     while !rest.0.is_empty() {
         match if version == OLDEST { [SECTION] } else { rest.take()? } {
-            [SECTION] => contents.sections.push(rest.section()?),
+            [SECTION] => contents.sections.push(rest.section(version)?),
             [LEARNED] => contents.learned.push(rest.learned()?),
             _ => return None,
         }
@@ -106,13 +109,13 @@ impl Bytes<'_> {
         self.take().map(i64::from_le_bytes).map(UnixMicros)
     }
 
-    fn section(&mut self) -> Option<Section> {
+    fn section(&mut self, version: u32) -> Option<Section> {
         let shard = usize::try_from(self.word()?).ok().filter(|shard| *shard < SHARDS)?;
         let [kind] = self.take()?;
         let period = period_of(kind, self.word()?)?;
         let window = Window { start: self.instant()?, end: self.instant()? };
         let zone = self.text()?;
-        let accounts = (0..self.word()?).map(|_| self.account()).collect::<Option<_>>()?;
+        let accounts = (0..self.word()?).map(|_| self.account(version)).collect::<Option<_>>()?;
         Some(Section { shard, zone, period, window, accounts })
     }
 
@@ -133,9 +136,15 @@ impl Bytes<'_> {
         String::from_utf8(text.to_vec()).ok()
     }
 
-    fn account(&mut self) -> Option<Account> {
+    fn account(&mut self, version: u32) -> Option<Account> {
         let hash = [self.word()?, self.word()?, self.word()?];
-        Some(Account { hash, spent: u64::from_le_bytes(self.take()?) })
+        // What is no mark would be taken for a slot.
+        let mark = if version < MARKED {
+            NOBODYS
+        } else {
+            self.word().filter(|mark| (NOBODYS..VACANT).contains(mark))?
+        };
+        Some(Account { hash, mark, spent: i64::from_le_bytes(self.take()?) })
     }
 }
 
@@ -148,9 +157,13 @@ mod tests {
 
     const SECRET: [u8; 16] = *b"sixteen secrets!";
 
+    fn account(hash: [u32; 3], spent: i64) -> Account {
+        Account { hash, mark: NOBODYS + hash[0], spent }
+    }
+
     fn sections() -> Vec<Section> {
         let window = Window { start: UnixMicros(-5), end: UnixMicros(i64::MAX) };
-        let accounts = vec![Account { hash: [1, 2, 3], spent: 7 }, Account { hash: [4, 5, 6], spent: 8 }];
+        let accounts = vec![account([1, 2, 3], 7), account([4, 5, 6], -8)];
         let section = |shard, zone: &str, period| Section {
             shard,
             zone: zone.to_owned(),
@@ -218,25 +231,41 @@ mod tests {
         assert_eq!(unfit(&[bytes.as_slice(), &bytes].concat()), Some(Unfit::Damaged));
     }
 
+    /// The bytes of a section as they were before accounts had marks.
+    fn unmarked_bytes(section: &Section) -> Vec<u8> {
+        let mut bytes = section_bytes(&Section { accounts: Vec::new(), ..section.clone() });
+        bytes.truncate(bytes.len() - size_of::<u32>());
+        bytes.extend((section.accounts.len() as u32).to_le_bytes());
+        for Account { hash, spent, .. } in &section.accounts {
+            hash.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+            bytes.extend(spent.to_le_bytes());
+        }
+        bytes
+    }
+
     /// A process that is upgraded finds what the older one has left.
     #[test]
-    fn version_1_is_read() {
-        let written = sections();
-        let sections: Vec<_> =
-            written.iter().flat_map(|section| section_bytes(section).split_off(1)).collect();
-        let summed = [MAGIC.as_slice(), &1_u32.to_le_bytes(), &SECRET, &sections].concat();
-        let mut sum = SipHasher13::new();
-        sum.write(&summed);
-        let contents = decode(&[summed.as_slice(), &sum.finish().to_le_bytes()].concat()).ok().unwrap();
-        assert_eq!((contents.secret, contents.sections, contents.learned), (SECRET, written, Vec::new()));
+    fn versions_1_and_2_are_read() {
+        let mut expected = sections();
+        let accounts = expected.iter_mut().flat_map(|section| &mut section.accounts);
+        accounts.for_each(|account| account.mark = NOBODYS);
+        for (version, left_out) in [(1_u32, 1), (2, 0)] {
+            let sections: Vec<_> =
+                expected.iter().flat_map(|section| unmarked_bytes(section).split_off(left_out)).collect();
+            let summed = [MAGIC.as_slice(), &version.to_le_bytes(), &SECRET, &sections].concat();
+            let mut sum = SipHasher13::new();
+            sum.write(&summed);
+            let contents = decode(&[summed.as_slice(), &sum.finish().to_le_bytes()].concat()).ok().unwrap();
+            assert_eq!((contents.secret, contents.sections), (SECRET, expected.clone()), "version {version}");
+        }
     }
 
     #[test]
     fn another_version_is_named() {
         let mut bytes = encoded(&sections());
-        bytes[MAGIC.len()] = 3;
-        assert_eq!(unfit(&bytes), Some(Unfit::Version(3)));
-        assert_eq!(Unfit::Version(3).to_string(), "a snapshot of version 3; expected version 1 or 2");
+        bytes[MAGIC.len()] = 4;
+        assert_eq!(unfit(&bytes), Some(Unfit::Version(4)));
+        assert_eq!(Unfit::Version(4).to_string(), "a snapshot of version 4; expected version 1 to 3");
     }
 
     #[test]

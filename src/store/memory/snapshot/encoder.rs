@@ -6,10 +6,10 @@
 //! learned  = length (u32)  site  length (u32)  rule  overall (u64)  number of routes (u32)  (route (u32)  cost (u64))*
 //! section  = shard (u32)  period kind (u8)  period count (u32)  window start, end (i64, µs since 1970)
 //!            name length (u32)  zone name  number of accounts (u32)  account*
-//! account  = hash (3 × u32)  spent (u64)
+//! account  = hash (3 × u32)  mark (u32)  spent less granted (i64)
 //! ```
 //!
-//! Version 1 had sections only, without the byte before them; it is still read.
+//! Version 1 had sections only, without the byte before them, and up to version 2 accounts had no mark. Both are still read.
 //!
 //! All numbers are little-endian. The checksum is SipHash-1-3 of every byte before it, which also covers the length:
 //! a file that was cut, or went on, has another.
@@ -28,7 +28,7 @@ use crate::store::memory::SHARDS;
 pub(super) const MAGIC: [u8; 16] = *b"timebudget acc\r\n";
 
 /// To be raised whenever a shard, an account's hash or a byte of the format means something else.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 const _: () = assert!(SHARDS == 1024, "accounts in other shards are another version");
 
 /// What a part begins with.
@@ -36,7 +36,7 @@ pub(super) const SECTION: u8 = 1;
 pub(super) const LEARNED: u8 = 2;
 
 /// An account's bytes.
-const ACCOUNT: usize = 20;
+const ACCOUNT: usize = 24;
 
 /// Writes a snapshot, section by section, so that it is never in memory as a whole.
 pub(super) struct Encoder<W> {
@@ -87,8 +87,8 @@ pub(super) fn section_bytes(section: &Section) -> Vec<u8> {
     bytes.extend([window.start, window.end].map(|UnixMicros(at)| at.to_le_bytes()).concat());
     text(zone, &mut bytes);
     bytes.extend((accounts.len() as u32).to_le_bytes());
-    for Account { hash, spent } in accounts {
-        hash.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+    for Account { hash, mark, spent } in accounts {
+        hash.iter().chain([mark]).for_each(|word| bytes.extend(word.to_le_bytes()));
         bytes.extend(spent.to_le_bytes());
     }
     bytes

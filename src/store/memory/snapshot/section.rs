@@ -2,6 +2,7 @@
 
 use crate::model::{AccountHash, Period, Window};
 use crate::store::calendar::Calendar;
+use crate::store::memory::entries::IDLE;
 
 /// The accounts of one calendar in one shard, as they stood in one window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,12 +15,17 @@ pub(in crate::store::memory) struct Section {
     pub(in crate::store::memory) accounts: Vec<Account>,
 }
 
-/// What an account has spent: microseconds or requests, as its book counts.
+/// What an account has spent, less what it was granted: microseconds or requests, as its book counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store::memory) struct Account {
     pub(in crate::store::memory) hash: AccountHash,
-    pub(in crate::store::memory) spent: u64,
+    /// What its table's entry says of its book; [`NOBODYS`] in a snapshot of an older version.
+    pub(in crate::store::memory) mark: u32,
+    pub(in crate::store::memory) spent: i64,
 }
+
+/// The mark of an account of which it is not known which book's it is.
+pub(in crate::store::memory) const NOBODYS: u32 = IDLE;
 
 impl Section {
     /// Whether the accounts are those of a calendar, be their window in force or not.

@@ -1,0 +1,149 @@
+//! Accounts one by one: which there are, where they stand, and what changes them between requests.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::Memory;
+use super::entries::Entry;
+use super::locked::shard_of;
+use super::overflow::is_shared;
+use super::settle::standing;
+use super::shard::Shard;
+use super::table::Table;
+use crate::model::{AccountHash, KeyHash, Ledger, Now, Window};
+use crate::store::{Book, Charge, Listed, Relief};
+
+impl Memory {
+    /// Goes through the tables of the books' calendars once, with one shard locked at a time.
+    pub(super) fn list_now(&self, books: &[Book], most: usize, now: Now) -> Vec<Listed> {
+        let marks = marks_by_calendar(books);
+        let mut largest: Vec<_> = books.iter().map(|_| Largest::new(most)).collect();
+        for (position, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.lock();
+            for (calendar, marks) in &marks {
+                let Some(table) = Shard::table_in_force(&mut shard, self, *calendar, now) else { continue };
+                for (at, hash, ledger) in table.accounts_of(marks) {
+                    let key = key_of(position, hash, books[at]);
+                    largest[at].offer(listed(books[at], key, table, &ledger, now));
+                }
+            }
+        }
+        largest.into_iter().flat_map(Largest::in_order).collect()
+    }
+
+    pub(super) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
+        let mut shard = self.shards[shard_of(key)].lock();
+        let table = shard.table(self, book.calendar as usize, now);
+        let at = table.find(key.salted(book.salt));
+        let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+        listed(book, known(key), table, &ledger, now)
+    }
+
+    /// An account that does not exist is made if it is granted something, be there room or not: people grant, not clients.
+    pub(super) fn relieve_now(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Listed {
+        let mut shard = self.shards[shard_of(key)].lock();
+        let table = shard.table(self, book.calendar as usize, now);
+        let tick = table.at(now);
+        let found = table.find(key.salted(book.salt));
+        let is_cap = table.in_force.window == Window::ALL_TIME;
+        match (relief, found) {
+            _ if is_cap => {}
+            (Relief::Reset, None) => {}
+            (Relief::Reset, Some(at)) => table.change(at, |ledger| ledger.reset(tick)),
+            (Relief::Grant(amount), found) => {
+                let at = found.unwrap_or_else(|| self.insert(table, book, key));
+                table.change(at, |ledger| ledger.grant(amount, tick));
+            }
+        }
+        drop(shard);
+        self.read_now(book, key, now)
+    }
+}
+
+impl Shard {
+    /// The table of a calendar with the window in force, if the shard has one.
+    fn table_in_force(&mut self, store: &Memory, calendar: usize, now: Now) -> Option<&mut Table> {
+        (calendar < self.tables.len() || !self.unclaimed.is_empty()).then(|| self.table(store, calendar, now))
+    }
+}
+
+/// For each calendar of some books their marks, sorted, each with the book's position.
+fn marks_by_calendar(books: &[Book]) -> BTreeMap<usize, Vec<(u32, usize)>> {
+    let mut marks = BTreeMap::<_, Vec<_>>::new();
+    for (at, book) in books.iter().enumerate() {
+        marks.entry(book.calendar as usize).or_default().push((Entry::mark(book.salt), at));
+    }
+    marks.values_mut().for_each(|marks| marks.sort_unstable());
+    marks
+}
+
+/// The key of an account, as far as it is known: its shard in place of the first word.
+fn key_of(shard: usize, hash: AccountHash, book: Book) -> KeyHash {
+    let [a, b, c] = KeyHash([0, hash[0], hash[1], hash[2]]).salted(book.salt);
+    KeyHash([shard as u32, a, b, c])
+}
+
+/// What a listing would say of a key.
+fn known(key: KeyHash) -> KeyHash {
+    let KeyHash([_, a, b, c]) = key;
+    KeyHash([shard_of(key) as u32, a, b, c])
+}
+
+fn listed(book: Book, key: KeyHash, table: &Table, ledger: &Ledger, now: Now) -> Listed {
+    let is_cap = table.in_force.window == Window::ALL_TIME;
+    let charge = if is_cap { Charge::Place } else { Charge::Requests { cost: 0 } };
+    let standing = standing(charge, table, ledger, now);
+    let net = if is_cap { i64::from(ledger.admitted) } else { ledger.net(table.at(now)) };
+    Listed { book, key, is_shared: is_shared(key), net, standing }
+}
+
+/// The accounts that have spent most.
+struct Largest {
+    most: usize,
+    /// The smallest of them first.
+    kept: BinaryHeap<Reverse<Ranked>>,
+}
+
+impl Largest {
+    fn new(most: usize) -> Self {
+        Self { most, kept: BinaryHeap::new() }
+    }
+
+    fn offer(&mut self, listed: Listed) {
+        if self.kept.len() < self.most {
+            self.kept.push(Reverse(Ranked(listed)));
+        } else if let Some(mut smallest) = self.kept.peek_mut()
+            && smallest.0.0.net < listed.net
+        {
+            *smallest = Reverse(Ranked(listed));
+        }
+    }
+
+    /// The largest first.
+    fn in_order(self) -> impl Iterator<Item = Listed> {
+        self.kept.into_sorted_vec().into_iter().map(|Reverse(Ranked(listed))| listed)
+    }
+}
+
+/// An account by what it has spent; of equal ones that of the smaller key is the larger, so that an order is never by chance.
+struct Ranked(Listed);
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.net.cmp(&other.0.net).then_with(|| other.0.key.0.cmp(&self.0.key.0))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Ranked {}
