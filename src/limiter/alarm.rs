@@ -161,3 +161,160 @@ fn leave(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::limiter::{Decision, Holding, Limiter, samples};
+    use crate::model::{Overrun, Rule, Site, UnixMicros, parse_rates};
+    use crate::store::memory::Memory;
+
+    const SECOND: Micros = Micros::from_secs(1);
+
+    /// A site whose requests have 60 s per hour between them, and not a moment more.
+    struct Street {
+        clock: Arc<ManualClock>,
+        limiter: Limiter,
+    }
+
+    /// A request, and how often it was woken.
+    struct Walker {
+        holding: Holding,
+        alarm: Alarm,
+        woken: Arc<Woken>,
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    impl Street {
+        fn new() -> Self {
+            let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_699_999_200)));
+            let engine = crate::limiter::Engine::new(Memory::default(), Arc::clone(&clock));
+            let limits = parse_rates("60s per hour").unwrap();
+            let rule =
+                Rule { overrun: Overrun::Cut, ..Rule::new("all", crate::model::Component::Site, limits) };
+            let site = Site { rules: vec![rule], ..Site::unlimited("street") };
+            Self { clock, limiter: Limiter::new(site, &engine) }
+        }
+
+        /// One who begins, and waits for its end.
+        fn walker(&self) -> Walker {
+            let mut holding = Holding::vacant();
+            let decided = holding.admit(&self.limiter, &samples::PLAIN).unwrap();
+            assert!(matches!(decided, Decision::Admitted));
+            let alarm = holding.alarm(&self.limiter).expect("the rule cuts");
+            let mut walker = Walker { holding, alarm, woken: Arc::default() };
+            assert!(!self.is_cut(&mut walker));
+            walker
+        }
+
+        fn is_cut(&self, walker: &mut Walker) -> bool {
+            let Walker { holding, alarm, woken } = walker;
+            let waker = Waker::from(Arc::clone(woken));
+            alarm.poll(&mut Context::from_waker(&waker), || holding.cut_in(&self.limiter)).is_ready()
+        }
+
+        fn leaves(&self, mut walker: Walker) {
+            walker.holding.settle(&self.limiter);
+        }
+
+        fn pass(&self, secs: u64) {
+            self.clock.advance(Duration::from_secs(secs));
+        }
+
+        fn spent(&self, walker: &mut Walker) -> bool {
+            walker.holding.cut_in(&self.limiter) == Some(Micros::ZERO)
+        }
+    }
+
+    impl Walker {
+        fn was_woken(&self) -> bool {
+            self.woken.0.swap(0, Relaxed) > 0
+        }
+    }
+
+    #[test]
+    fn who_is_alone_is_woken_when_the_budget_is_spent_and_not_before() {
+        let street = Street::new();
+        let mut only = street.walker();
+        street.pass(59);
+        assert!(!only.was_woken());
+        street.pass(1);
+        assert!(only.was_woken() && street.is_cut(&mut only));
+    }
+
+    #[test]
+    fn who_begins_later_wakes_all_when_the_steeper_line_meets_the_quota() {
+        let street = Street::new();
+        let mut all: Vec<_> = (0..5).map(|_| street.walker()).collect();
+        street.pass(12);
+        let last = all.iter_mut().rev().find(|walker| walker.was_woken()).expect("the last has the timer");
+        assert!(street.is_cut(last));
+        for walker in &mut all[..4] {
+            assert!(walker.was_woken() && street.spent(walker));
+        }
+    }
+
+    /// Its timer was the only one that was early enough, and went with it.
+    #[test]
+    fn who_ends_leaves_its_timer_to_another() {
+        let street = Street::new();
+        let (mut first, second) = (street.walker(), street.walker());
+        street.pass(20);
+        street.leaves(second);
+        assert!(first.was_woken() && !street.is_cut(&mut first));
+        street.pass(19);
+        assert!(!first.was_woken());
+        street.pass(1);
+        assert!(first.was_woken() && street.is_cut(&mut first), "40 s and 20 s are 60 s");
+    }
+
+    #[test]
+    fn who_stops_does_as_well_and_begins_again_with_a_timer_of_its_own() {
+        let street = Street::new();
+        let (mut first, mut second) = (street.walker(), street.walker());
+        street.pass(10);
+        second.holding.pause(&street.limiter);
+        let _ = second.alarm.rest();
+        assert!(first.was_woken() && !street.is_cut(&mut first));
+        street.pass(20);
+        second.holding.resume(&street.limiter);
+        assert!(!street.is_cut(&mut second));
+        street.pass(10);
+        assert!(second.was_woken() && street.is_cut(&mut second));
+        assert!(first.was_woken() && street.is_cut(&mut first));
+    }
+
+    #[test]
+    fn a_window_that_ends_gives_what_runs_a_budget_again() {
+        let street = Street::new();
+        street.pass(3_590);
+        let mut only = street.walker();
+        assert_eq!(only.holding.cut_in(&street.limiter), Some(Micros(70 * SECOND.0)));
+        street.pass(60);
+        assert!(!street.spent(&mut only));
+        street.pass(10);
+        assert!(only.was_woken() && street.is_cut(&mut only));
+    }
+
+    #[test]
+    fn nobody_is_kept_who_has_ended() {
+        let street = Street::new();
+        let all: Vec<_> = (0..3).map(|_| street.walker()).collect();
+        assert_eq!(street.limiter.engine.alarms.runners.lock().len(), 1);
+        all.into_iter().for_each(|walker| street.leaves(walker));
+        assert!(street.limiter.engine.alarms.runners.lock().is_empty());
+    }
+}

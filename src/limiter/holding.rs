@@ -371,6 +371,11 @@ impl Holding {
         refused.tightest(&self.claims, self.now)
     }
 
+    /// Whether its time runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.meter.since.is_some() && !self.is_over()
+    }
+
     /// Whether there is nothing to charge: no rule applies, or it is settled.
     pub(super) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
