@@ -91,17 +91,23 @@ pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, LimitedError, RuleBuilder, RuleError,
     TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request, route_parameter,
 };
-pub use model::parameter;
 pub use model::{
-    AccountHash, Action, AddressPolicy, Answer, ApiKey, Assignment, Block, Candidates, ChargeWhen,
-    ClientPolicy, Component, Computed, Condition, Cost, Countries, Country, CountrySource, Counts,
-    DEFAULT_TIER, EXPOSED_HEADERS, EscapedSlash, Expectation, FROZEN_AFTER, Facts, Finding, Found, Glob,
-    HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge, Key, KeyBytes,
-    KeyDigest, KeyHash, KeyHasher, KeySource, KeySpec, KeyValue, Learned, Ledger, Limit, Line, Method,
-    Micros, Missing, Mistake, Multiplier, Need, Network, NetworkFault, NoSource, Now, Others, Override,
-    Paths, Pattern, PatternError, Period, Proxy, RateError, RateFault, Region, ResetStyle, Rule, RuleIndex,
-    Salt, Site, Source, Standard, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit,
-    UnixMicros, Until, Weight, Window, Zone, ZoneSource, canonical, equal_share, is_certain,
-    is_contradiction, is_credential, pace, parse_rates, shortened, tightest,
+    Action, AddressPolicy, Answer, ApiKey, Assignment, Block, ChargeWhen, ClientPolicy, Component, Computed,
+    Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, Facts,
+    Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
+    Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
+    Multiplier, Network, NetworkFault, NoSource, Now, Override, Paths, Pattern, PatternError, Period, Proxy,
+    Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Term,
+    Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource,
+    parse_rates,
 };
 pub use sites::Sites;
+
+/// What this crate's own tests, benchmarks and fuzz targets look into. It may change with any release.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::model::{
+        EscapedSlash, KeyBytes, KeyHash, KeyHasher, Ledger, RuleIndex, canonical, cookie_values, query_value,
+        query_values,
+    };
+}

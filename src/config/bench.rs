@@ -10,8 +10,8 @@ use crate::config::disk::{Reading, Remembered, unreadable};
 use crate::config::entry::Origin;
 use crate::config::hosts::settled;
 use crate::config::keys::{DEFAULT_SITE, SITE_HEADER, Scope};
-use crate::config::problem::{Errors, Problem, WrongSite};
 use crate::config::layer::Layered;
+use crate::config::problem::{Errors, Problem, WrongSite};
 use crate::config::references::{References, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Findings, Page, Report};
 use crate::config::said::Said;
@@ -101,7 +101,8 @@ impl<'a> Bench<'a> {
         if site_header.is_none() {
             self.report.warn(&out_of_reach(sites, default_site.as_deref()));
         }
-        let shadowed = sites.iter().flat_map(|site| site.now.layered.shadowed.clone()).chain(shadowed).collect();
+        let shadowed =
+            sites.iter().flat_map(|site| site.now.layered.shadowed.clone()).chain(shadowed).collect();
         let alone = || environment.said.entries_of_site(common).into_iter();
         let alone = || alone().chain(self.options.layer.entries_of(ANY_HOST)).collect();
         let alone = default_site.is_none().then(alone);

@@ -7,8 +7,8 @@ use crate::config::bench::Bench;
 use crate::config::disk::{Remembered, text, unreadable};
 use crate::config::entry::{Entry, Origin};
 use crate::config::keys::{DEFAULT_SITE, ON_ERROR, SITE_HEADER, STORE, Scope};
-use crate::config::problem::{Errors, Problem};
 use crate::config::layer::{Layer, Layered, Shadowed};
+use crate::config::problem::{Errors, Problem};
 use crate::config::references::{site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::Report;
 use crate::config::said::Said;
@@ -213,7 +213,8 @@ impl Files {
         let before = files.read().and_then(|read| read.errors().map_or(Ok(()), Err));
         files.set_layer(layer);
         let read = files.read();
-        let (Err(errors) | Ok(Some(errors))) = read.as_ref().map(Configuration::errors).map_err(Clone::clone) else {
+        let (Err(errors) | Ok(Some(errors))) = read.as_ref().map(Configuration::errors).map_err(Clone::clone)
+        else {
             return read;
         };
         let known = before.err().unwrap_or_else(|| Errors(Vec::new()));

@@ -78,7 +78,8 @@ impl Layer {
         let tiers = whole(text, "", &page, |value| {
             if let Json::Object(members) = value.json() {
                 let origin = || Origin::Layer(Arc::clone(&page.file));
-                let said = |(name, json): &(String, _)| Entry::said(&format!("rate_limit_{name}"), json, origin());
+                let said =
+                    |(name, json): &(String, _)| Entry::said(&format!("rate_limit_{name}"), json, origin());
                 entries = members.iter().map(said).collect();
             }
             value.object(|fields| {

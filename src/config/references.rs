@@ -14,9 +14,7 @@ use crate::config::reader::member_place;
 use crate::config::report::{Page, Report};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
-use crate::model::{
-    About, Condition, Mistake, Need, Rule, asks_in_vain, namesakes, out_of_reach, quoted,
-};
+use crate::model::{About, Condition, Mistake, Need, Rule, asks_in_vain, namesakes, out_of_reach, quoted};
 
 /// The site that a file, the common one below it, and the layer below both describe; the report has what does not fit
 /// together.
@@ -57,9 +55,9 @@ impl References<'_> {
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
     pub(crate) fn check_terms(&self, file: &str, rules: &[&Rule]) {
-        let stands_there = |about| self.origins.get(key_of(about)).is_some_and(|origin| **origin == *file);
+        let stands_there = |key| self.origins.get(key).is_some_and(|origin| **origin == *file);
         for (about, mistake) in self.layered.site.tiers.check_terms(rules, &self.options.rules_in_code) {
-            if stands_there(&about) && self.layered.in_layer(about, &self.options.layer).is_none() {
+            if stands_there(key_of(&about)) && self.layered.in_layer(about, &self.options.layer).is_none() {
                 self.tell(about, &mistake);
             }
         }

@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 
 use crate::limiter::engine::Shared;
 use crate::limiter::open_limits::OpenLimit;
-use crate::model::{Cost, Limit, Micros, Site, Unit, Zone, tightest};
+use crate::model::{Cost, Limit, LimitSet, Micros, Site, Unit, Zone};
 use crate::store::{Book, BookSpec, Tally};
 
 /// The books of a rule, by what their accounts are known by: never by a quota, so that who is given another one meets
@@ -66,13 +66,13 @@ impl fmt::Debug for Books {
 }
 
 /// Limits as a closure gives them, within the bounds of a site file.
-pub(super) fn bounded(limits: Vec<Limit>) -> Vec<Limit> {
-    let bound = |limit| match limit {
+pub(super) fn bounded(limits: &LimitSet) -> LimitSet {
+    let bound = |limit: &Limit| match *limit {
         Limit::Time { quota, period } => Limit::Time { quota: quota.min(Micros::MAX_QUOTA), period },
         Limit::Requests { quota, period } => Limit::Requests { quota: quota.min(Cost::MOST), period },
         Limit::Concurrent { cap } => Limit::Concurrent { cap },
     };
-    tightest(limits.into_iter().map(bound).collect())
+    limits.iter().map(bound).collect()
 }
 
 fn is_one_book(one: &Limit, other: &Limit) -> bool {

@@ -31,10 +31,10 @@ impl LimitsBySource {
     pub(super) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
         let of = |source| tiers.limits(rule, source).iter().map(&open).collect();
         let about = |at: &usize| tiers.source(rule, None, &[*at]) == Source::Override(*at);
-        let overrides = (0..tiers.overrides.len()).filter(about);
+        let overrides = (0..tiers.overrides().len()).filter(about);
         Self {
             own: of(Source::Rule),
-            of_tiers: (0..tiers.tiers.len()).map(|at| of(Source::Tier(at))).collect(),
+            of_tiers: (0..tiers.tiers().len()).map(|at| of(Source::Tier(at))).collect(),
             of_overrides: overrides.map(|at| (at, of(Source::Override(at)))).collect(),
         }
     }

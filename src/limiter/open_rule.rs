@@ -147,7 +147,7 @@ impl OpenRule {
         let computed = rule.limits_by.as_ref().and_then(|limits| limits.of(facts));
         match (&self.computed, computed) {
             (Some(books), Some(limits)) => {
-                books::bounded(limits).iter().map(|limit| books.of(limit)).collect()
+                books::bounded(&limits).iter().map(|limit| books.of(limit)).collect()
             }
             _ => Cow::Borrowed(self.limits.of(source)),
         }

@@ -93,7 +93,7 @@ pub use self::watch::{Watch, Watched};
 use self::worker::Worker;
 use crate::config::Loaded;
 use crate::limiter::{ChargeError, Engine, Limiter, Refusal, Reservation};
-use crate::model::{Component, Identity, Key, RateError, Rule, Site, parse_rates, tightest};
+use crate::model::{Component, Identity, Key, RateError, Rule, Site, parse_rates};
 use crate::sites::Sites;
 
 /// Middleware that spends a time budget: wraps an `App`, a `Scope` or a `Resource`.
@@ -244,7 +244,7 @@ impl TimeBudget {
 
     #[track_caller]
     fn keyed(component: Component, rates: &str) -> Result<Self, RateError> {
-        let rule = Rule::new("budget", component, tightest(parse_rates(rates)?));
+        let rule = Rule::new("budget", component, parse_rates(rates)?);
         let site = Site { rules: vec![rule], ..Site::unlimited("*") };
         Ok(Self::of_site(site, Engine::in_memory()))
     }

@@ -4,7 +4,7 @@ use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::model::default_key;
 use crate::model::wording::ONE_ACCOUNT;
-use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, Mistake, Rule, parse_rates, tightest};
+use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, LimitSet, Mistake, Rule, parse_rates};
 
 /// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.
 pub(in crate::middleware) struct Finished {
@@ -36,11 +36,11 @@ impl RuleBuilder {
 const UNSHOWN: &str = "a status or a message beside a rewrite that shows neither; expected one of them";
 
 /// The limits of a rate string; of those that would share an account the smallest.
-fn limits(rates: &str, faults: &mut Vec<Mistake>) -> Option<Vec<Limit>> {
+fn limits(rates: &str, faults: &mut Vec<Mistake>) -> Option<LimitSet> {
     match parse_rates(rates) {
         Ok(written) => {
             let count = written.len();
-            let kept = tightest(written);
+            let kept = LimitSet::from(written);
             faults.extend((kept.len() < count).then(|| Mistake::suspect(ONE_ACCOUNT).of_text(rates)));
             Some(kept)
         }

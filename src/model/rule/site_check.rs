@@ -105,14 +105,14 @@ impl Site {
 
     /// What has to be known of clients, and for what.
     fn needs(&self) -> Vec<(About<'_>, Vec<Need>)> {
-        let Tiers { tiers, groups, users, overrides, .. } = &self.tiers;
+        let Tiers { groups, users, .. } = &self.tiers;
         let rules = self.rules.iter().enumerate().map(|(at, rule)| (About::Rule(at), rule.needs()));
         let exempt = self.exempt.iter().map(|exempt| (About::Exempt, exempt.needs()));
         let tables = [
-            ("rate_limit_tiers", tiers.is_empty(), Need::Tier),
+            ("rate_limit_tiers", self.tiers.tiers().is_empty(), Need::Tier),
             ("rate_limit_groups", groups.is_empty(), Need::Groups),
             ("rate_limit_users", users.is_empty(), Need::User),
-            ("rate_limit_overrides", overrides.is_empty(), Need::User),
+            ("rate_limit_overrides", self.tiers.overrides().is_empty(), Need::User),
         ];
         let tables = tables.into_iter().filter(|(_, is_empty, _)| !is_empty);
         rules.chain(exempt).chain(tables.map(|(key, _, need)| (About::Table(key), vec![need]))).collect()
@@ -132,7 +132,7 @@ impl Site {
         let named = groups.chain(users).chain(keys).chain(rules).chain(exempt);
         let mut unknown: Vec<_> = named.filter(|(_, tier)| self.tiers.position(tier).is_none()).collect();
         unknown.sort_unstable();
-        let names = || self.tiers.tiers.iter().map(|tier| tier.name.as_str());
+        let names = || self.tiers.tiers().iter().map(|tier| tier.name.as_str());
         let fault = |tier: &String| Mistake::wrong(no_such("tier", tier, names())).of_text(tier);
         unknown.into_iter().map(|(about, tier)| (about, fault(tier))).collect()
     }
