@@ -1,5 +1,7 @@
 //! Sites: which limiter answers for a host, and how all of them are replaced.
 
+mod code;
+mod reload;
 mod status;
 mod table;
 
@@ -8,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
+pub(crate) use self::code::Code;
+pub use self::reload::{Reloader, Watcher};
 pub use self::status::Wrong;
 pub(crate) use self::table::{Answering, Table, ToldBy};
 use crate::config::Loaded;
@@ -31,7 +35,7 @@ use crate::model::Site;
 ///
 /// let mut files = Files::of_dir("sites", &Options::default());
 /// let sites = Arc::new(Sites::new(files.read()?.loaded, Engine::in_memory()));
-/// let budget = TimeBudget::sites(Arc::clone(&sites));
+/// let budget = TimeBudget::of_sites(Arc::clone(&sites));
 ///
 /// // Later, on a thread of its own:
 /// match files.read() {

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("config", 2),
     ("sites", 3),
     ("middleware", 4),
+    ("prelude", 5),
 ];
 
 /// What only some modules may name: a text, and the modules.
@@ -31,7 +32,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono_tz", &["tzdata"]),
     ("std::fs", &["tzdata", "config", "store"]),
     ("std::env", &["tzdata", "config"]),
-    ("std::thread", &["limiter", "store"]),
+    ("std::thread", &["limiter", "sites", "store"]),
     ("serde", &["config", "middleware"]),
 ];
 

@@ -172,7 +172,7 @@ fn what_a_site_file_cannot_say_is_wrong_in_rust() {
             r#"the rule a: "A B": no method; expected a method such as "GET", or a list of them"#,
         ),
         (
-            rule("a", "5 per hour").methods([]),
+            rule("a", "5 per hour").methods([""; 0]),
             r#"the rule a: an empty list; expected a method such as "GET", or a list of them"#,
         ),
         (

@@ -9,7 +9,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::{App, HttpRequest, HttpResponse, rt, test, web};
 use timebudget::config::{Environment, Loaded};
-use timebudget::limiter::explanation::Explanation;
+use timebudget::explanation::Explanation;
 use timebudget::store::memory::Memory;
 use timebudget::{BudgetBody, TimeBudget};
 use timebudget::{Clock as _, Engine, ManualClock, Sites, SystemClock};
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
 /// that answers whatever reaches it.
 async fn rehearse(asked: &Asked, loaded: &Loaded) -> Result<Rehearsal, Failure> {
     let engine = Engine::new(Memory::default(), ManualClock::at(SystemClock::new().now().wall()));
-    let budget = TimeBudget::sites(Arc::new(Sites::new(loaded.clone(), engine)));
+    let budget = TimeBudget::of_sites(Arc::new(Sites::new(loaded.clone(), engine)));
     let explanation: Rc<RefCell<Option<Explanation>>> = Rc::default();
     let reached: Rc<RefCell<Option<String>>> = Rc::default();
     let (explains, explained) = (budget.clone(), Rc::clone(&explanation));

@@ -4,20 +4,18 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::thread;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::TimeBudget;
-use timebudget::{Engine, Sites, SystemClock};
 
 use crate::args::ServeArgs;
 use crate::demo;
 use crate::failure::Failure;
 use crate::output;
 use crate::ready;
-use crate::reload::{self, Reloader};
+use crate::reload;
 use crate::signals::{self, End};
 use crate::source::{self, Source};
 
@@ -33,25 +31,22 @@ const LAST_REQUESTS_SECS: u64 = 25;
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let environment = source::environment(&args.store)?;
     let source = Source::of(&args.source);
-    let mut files = source.files(&environment);
-    let read = files.read().map_err(Failure::wrong)?;
-    reload::tell(&read, None);
-    let store = read.store.open().map_err(|error| Failure::wrong(format!("store: {error}")))?;
-    let engine = Engine::over(store, SystemClock::new());
-    let sites = Arc::new(Sites::new(read.loaded.clone(), engine.clone()));
+    let budget = source.budget(environment).build().map_err(Failure::wrong)?;
     rt::System::new().block_on(async {
         let end = End::receive().map_err(Failure::system)?;
-        let (server, address) = bind(args, &sites, end)?;
-        let asking = Reloader::start(source.clone(), files, sites, read).map_err(Failure::system)?;
-        signals::reload_on_hangup(asking).map_err(Failure::system)?;
+        let (server, address) = bind(args, &budget, end)?;
+        if let Some(reloader) = budget.reloader() {
+            let watcher = reload::start(reloader).map_err(Failure::system)?;
+            signals::reload_on_hangup(watcher).map_err(Failure::system)?;
+        }
         output::to_stdout(&ready::announcement(address, &source));
         server.await.map_err(Failure::system)?;
-        engine.save().map_err(Failure::system)
+        budget.engine().save().map_err(Failure::system)
     })
 }
 
-fn bind(args: &ServeArgs, sites: &Arc<Sites>, end: End) -> Result<(Server, SocketAddr), Failure> {
-    let budget = TimeBudget::sites(Arc::clone(sites));
+fn bind(args: &ServeArgs, budget: &TimeBudget, end: End) -> Result<(Server, SocketAddr), Failure> {
+    let budget = budget.clone();
     let server =
         HttpServer::new(move || App::new().wrap(budget.clone()).default_service(web::to(demo::answer)))
             // Whoever hangs up gives up: its request ends, and with it its place under a cap.

@@ -25,11 +25,10 @@ impl End {
 #[cfg(unix)]
 mod on_unix {
     use std::io;
-    use std::sync::mpsc::Sender;
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    use crate::reload::Cause;
+    use timebudget::Watcher;
 
     /// The signals that end the program, received from when this is made.
     pub(crate) struct End {
@@ -61,11 +60,13 @@ mod on_unix {
     /// # Errors
     ///
     /// The system refuses.
-    pub(crate) fn reload_on_hangup(asking: Sender<Cause>) -> io::Result<()> {
+    pub(crate) fn reload_on_hangup(watcher: Watcher) -> io::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
-        tokio::spawn(
-            async move { while hangup.recv().await.is_some() && asking.send(Cause::Asked).is_ok() {} },
-        );
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                watcher.reload();
+            }
+        });
         Ok(())
     }
 }
@@ -74,9 +75,8 @@ mod on_unix {
 mod elsewhere {
     use std::future;
     use std::io;
-    use std::sync::mpsc::Sender;
 
-    use crate::reload::Cause;
+    use timebudget::Watcher;
 
     /// Ctrl-C, which is all that other systems have.
     pub(crate) struct End;
@@ -103,7 +103,7 @@ mod elsewhere {
     /// # Errors
     ///
     /// None.
-    pub(crate) fn reload_on_hangup(_asking: Sender<Cause>) -> io::Result<()> {
+    pub(crate) fn reload_on_hangup(_watcher: Watcher) -> io::Result<()> {
         Ok(())
     }
 }

@@ -1,12 +1,11 @@
 //! Sources: where the rules come from.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use timebudget::config::{Configuration, Environment, Errors, Files};
 use timebudget::store::StoreUri;
+use timebudget::{BudgetBuilder, TimeBudget};
 
 use crate::args::{SourceArgs, StoreArgs};
 use crate::failure::Failure;
@@ -62,15 +61,13 @@ impl Source {
         self.files(environment).read()
     }
 
-    /// The directories in which a change can change the rules.
-    ///
-    /// Never the files themselves: editors and Kubernetes replace a file by renaming another one over it, which
-    /// whoever watches the old file does not see. Where a file is a link, that is its target's directory too.
-    pub(crate) fn directories(&self) -> BTreeSet<PathBuf> {
+    /// The budget of the configuration, under an environment.
+    pub(crate) fn budget(&self, environment: Environment) -> BudgetBuilder {
+        let builder = TimeBudget::builder().environment(environment);
         match self {
-            Self::Example => BTreeSet::new(),
-            Self::File(file) => around(file),
-            Self::Directory(directory) => below(directory),
+            Self::Example => builder.site_text(EXAMPLE),
+            Self::File(file) => builder.site_file(file),
+            Self::Directory(directory) => builder.sites(directory),
         }
     }
 }
@@ -96,27 +93,6 @@ pub(crate) fn environment(args: &StoreArgs) -> Result<Environment, Failure> {
     Ok(environment.with_store(uri, "--store"))
 }
 
-fn around(file: &Path) -> BTreeSet<PathBuf> {
-    let target = fs::canonicalize(file).ok();
-    [Some(file), target.as_deref()].into_iter().flatten().filter_map(parent).collect()
-}
-
-fn parent(file: &Path) -> Option<PathBuf> {
-    let parent = file.parent()?;
-    // The parent of a bare name is the empty path, which the system does not know.
-    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
-}
-
-/// The directory and its own directories, but none below: bench keeps a site's uploads there.
-fn below(directory: &Path) -> BTreeSet<PathBuf> {
-    let mut found = around(&directory.join("common_site_config.json"));
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.path().is_dir()) {
-        found.extend(around(&entry.path().join("site_config.json")));
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,11 +102,5 @@ mod tests {
         let read = Source::Example.read(&Environment::default());
         let loaded = read.map(|configuration| configuration.loaded);
         assert!(loaded.is_ok_and(|loaded| !loaded.fallback.rules.is_empty() && loaded.warnings.is_empty()));
-    }
-
-    #[test]
-    fn a_bare_file_name_is_watched_in_the_current_directory() {
-        let directories = Source::File("no-such-file.json".into()).directories();
-        assert_eq!(directories, BTreeSet::from([PathBuf::from(".")]));
     }
 }

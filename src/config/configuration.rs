@@ -1,9 +1,12 @@
 //! Configurations: what all layers say together, and who said it; and the files that they are read from again and again.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::bench::Bench;
+use crate::config::directory::{around, below};
 use crate::config::disk::{Remembered, text, unreadable};
 use crate::config::entry::{Entry, Origin};
 use crate::config::keys::{DEFAULT_SITE, ON_ERROR, SITE_HEADER, STORE, Scope};
@@ -227,8 +230,30 @@ impl Files {
         self.remembered.reads
     }
 
+    /// The directories in which a change can change what is read, for those who watch them; none of a text.
+    ///
+    /// Never the files themselves: editors and Kubernetes replace a file by renaming another one over it, which
+    /// whoever watches the old file does not see. Where a file is a link, that is its target's directory too.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        match &self.place {
+            Place::Text(_) => BTreeSet::new(),
+            Place::File(file) => around(file),
+            Place::Directory(directory) => below(directory),
+        }
+    }
+
     fn at(place: Place, options: &Options) -> Self {
         Self { place, options: options.clone(), remembered: Remembered::default(), past: Past::default() }
+    }
+}
+
+impl fmt::Display for Files {
+    /// Writes the path; of a text what messages call it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Text(_) => f.write_str(SITE_FILE),
+            Place::File(path) | Place::Directory(path) => path.display().fmt(f),
+        }
     }
 }
 

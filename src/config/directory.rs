@@ -1,6 +1,7 @@
 //! A directory in bench's layout: which sites there are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,4 +102,26 @@ fn places(dir: &Path) -> io::Result<Vec<Place>> {
         }
     }
     Ok(places)
+}
+
+/// The directory of a file, and that of the file that a link leads to.
+pub(crate) fn around(file: &Path) -> BTreeSet<PathBuf> {
+    let target = fs::canonicalize(file).ok();
+    [Some(file), target.as_deref()].into_iter().flatten().filter_map(parent).collect()
+}
+
+fn parent(file: &Path) -> Option<PathBuf> {
+    let parent = file.parent()?;
+    // The parent of a bare name is the empty path, which the system does not know.
+    Some(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() })
+}
+
+/// The directory and its own directories, but none below: bench keeps a site's uploads there.
+pub(crate) fn below(directory: &Path) -> BTreeSet<PathBuf> {
+    let mut found = around(&directory.join(COMMON));
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.path().is_dir()) {
+        found.extend(around(&entry.path().join(SITE)));
+    }
+    found
 }

@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::{error, fmt};
 
+use crate::limiter::asking::Asking;
+use crate::limiter::holding::Holding;
 use crate::limiter::{Claims, Decision, Limiter, Question, Refusal, Reservation};
 use crate::model::{Facts, Key, KeyHash, Rule};
-use crate::store::Fault;
+use crate::store::{Fault, Mode};
 
 impl Limiter {
     /// Charges what runs until the reservation is dropped to the account that a rule keeps for `key`, unless it is refused.
@@ -60,22 +62,21 @@ impl Limiter {
         let position = self.site.rules.iter().position(|other| other.name == rule);
         let position = position.ok_or_else(|| ChargeError::NoSuchRule(rule.to_owned()))?;
         let key = self.key_of_block(position, &key.into())?;
-        let mut reservation = Reservation::vacant(Arc::clone(self));
-        let decision = match reservation.admit_block(position, key)? {
-            Decision::Open(Question { asking, now }) => reservation.conclude(asking.await?, now),
+        let mut reservation = Reservation::new(Arc::clone(self), Holding::vacant());
+        let (limiter, holding) = reservation.parts();
+        let decision = match holding.admit_block(limiter, position, key)? {
+            Decision::Open(Question { asking, now }) => holding.conclude(limiter, asking.await?, now),
             decided => decided,
         };
         match decision {
-            Decision::Refused(refusal) => Err(ChargeError::Refused(refusal)),
+            Decision::Refused(refused) => Err(ChargeError::Refused(holding.refusal(limiter, &refused))),
             _ => Ok(reservation),
         }
     }
 
     /// The claims of a block of code on the account of a key.
-    #[cold]
     pub(super) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
-        let (rule, open) = (&self.site.rules[position], &self.rules[position]);
-        open.claim_block(rule, key, position as u16, &NoRequest, claims);
+        self.ask_for_block(position, key, Asking::new(&NoRequest, None, Mode::Decide, claims));
     }
 
     fn key_of_block(&self, position: usize, key: &Key) -> Result<KeyHash, ChargeError> {

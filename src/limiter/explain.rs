@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::limiter::asking::Asking;
 use crate::limiter::explanation::{Bearing, ExplainedLimit, ExplainedRule, Explanation, KeyPart, Terms};
-use crate::limiter::limit_report::with_quota;
+use crate::limiter::report::with_quota;
 use crate::limiter::{Claims, Client, Limiter};
 use crate::model::readable;
 use crate::model::{
@@ -28,7 +29,7 @@ impl Limiter {
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
         // What is claimed is taken from where decisions take it; only why the others claim nothing is found out here.
         let mut claims = Claims::new();
-        self.claim(facts, self.has_tiers.then_some(facts), mode, &mut claims);
+        self.ask(Asking::new(facts, self.has_tiers.then_some(facts), mode, &mut claims));
         let displacing = self.displacing(facts);
         let rules = self.site.rules.iter().enumerate();
         let explained = rules.map(|(position, rule)| {

@@ -1,21 +1,18 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
-mod books;
+mod asking;
 mod charge;
-mod claiming;
 mod client;
 mod engine;
 mod expectations;
 mod explain;
 pub mod explanation;
-mod fair;
-mod in_force;
-mod limit_report;
-mod meter;
+mod holding;
 mod open_limits;
 mod open_rule;
 mod refusal;
+mod report;
 mod reservation;
 #[cfg(test)]
 mod samples;
@@ -25,16 +22,20 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use self::admission::{Admission, Pending, Report};
+pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
 pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
-pub(crate) use self::in_force::InForce;
-pub use self::limit_report::LimitReport;
+pub(crate) use self::holding::Holding;
 use self::open_rule::OpenRule;
+pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
+pub(crate) use self::report::AppliedLimit;
+#[allow(unused_imports, reason = "for the middleware, which writes headers from it")]
+pub(crate) use self::report::Tightest;
+pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
 use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Rule, RuleIndex, Site, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
@@ -63,7 +64,7 @@ pub struct Limiter {
     /// Whether rules charge some answers only.
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
-    settles_apart: bool,
+    settles_by_rule: bool,
     /// Whether a rule asks who clients are.
     asks_who: bool,
     /// Whether some clients have other limits than the rules say.
@@ -87,8 +88,10 @@ impl Limiter {
     pub fn new(site: Site, engine: &Engine) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
         let site = site.in_form();
-        let rules: Vec<_> =
-            site.rules.iter().map(|rule| OpenRule::new(rule, &site, engine.shared())).collect();
+        let rules: Vec<_> = (0..)
+            .zip(&site.rules)
+            .map(|(at, rule)| OpenRule::new(rule, at, &site, engine.shared()))
+            .collect();
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
@@ -100,7 +103,7 @@ impl Limiter {
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
             judges_answers,
-            settles_apart: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
+            settles_by_rule: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             is_closed: false,
@@ -131,7 +134,7 @@ impl Limiter {
     /// # Errors
     ///
     /// A [`Fault`] if the store failed.
-    pub fn admit(self: &Arc<Self>, facts: &dyn Facts) -> Result<Admission<Arc<Self>>, Fault> {
+    pub fn admit(self: &Arc<Self>, facts: &dyn Facts) -> Result<Admission, Fault> {
         Admission::of(Arc::clone(self), facts)
     }
 
@@ -171,6 +174,11 @@ impl Limiter {
         }
     }
 
+    /// Whether another limiter's accounts may be the same as this one's.
+    pub(crate) fn shares_accounts_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
     /// The name of the rule at a position.
     pub(crate) fn rule_name_at(&self, position: u16) -> &str {
         &self.rules[usize::from(position)].name
@@ -196,7 +204,7 @@ impl Limiter {
     fn granted(&self, claim: &Claim) -> Limit {
         // Every claim is on a book of its rule.
         let limit = self.limit_of(claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
-        limit_report::with_quota(limit, claim.ask.quota)
+        report::with_quota(limit, claim.ask.quota)
     }
 
     /// The rule at a position.

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::limiter::{Claims, Limiter, Report};
+use crate::limiter::holding::Holding;
+use crate::limiter::report::Tightest;
+use crate::limiter::{Limiter, Report};
 use crate::model::{Limit, Micros, Now};
 use crate::store::{Charge, Claim, Settlement, Standing};
 
@@ -76,24 +78,57 @@ impl Cause {
     }
 }
 
-impl Refusal {
-    pub(crate) fn of(limiter: &Limiter, claims: &Claims, route: u32, now: Now) -> Self {
-        let wait = |claim: &Claim| retry_after_secs(claim, limiter.expected(claim, route));
-        let refusing = || claims.iter().filter(|claim| claim.refuses());
-        // The store refuses only where a claim does; if none did, the first would be described.
-        let waiting = refusing().rev().map(|claim| (wait(claim), claim)).max_by_key(|(wait, _)| *wait);
-        let (retry_after_secs, longest) = waiting.unwrap_or_else(|| (wait(&claims[0]), &claims[0]));
-        let position = refusing().next().unwrap_or(longest).ask.rule;
-        let report = Report::of(longest, &Settlement::default(), now);
-        let cause = Cause::of(longest);
-        Self {
-            rule: limiter.shared_rule_name(position),
-            position,
+/// Why a holding was refused, in the few words that an answer is made of. A [`Refusal`] is for those who ask for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The position of the first rule, in order, that refuses.
+    pub(crate) rule: u16,
+    /// The position among the claims of the one that refuses for the longest.
+    longest: u16,
+    pub(crate) cause: Cause,
+    pub(crate) retry_after_secs: u64,
+}
+
+impl Refused {
+    /// What a holding was refused for that was just weighed.
+    pub(super) fn new(limiter: &Limiter, holding: &Holding) -> Self {
+        let claims = holding.claims.as_slice();
+        let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, holding.route));
+        let refusing = || claims.iter().enumerate().filter(|(_, claim)| claim.refuses());
+        // The first of those that refuse for the longest. The store refuses only where a claim does; if none did, the first
+        // would be described.
+        let waits = refusing().rev().map(|(at, claim)| (wait(claim), at));
+        let (retry_after_secs, longest) =
+            waits.max_by_key(|(wait, _)| *wait).unwrap_or_else(|| (wait(&claims[0]), 0));
+        let first = refusing().next().map_or(longest, |(first, _)| first);
+        let (rule, cause) = (claims[first].ask.rule, Cause::of(&claims[longest]));
+        Self { rule, longest: longest as u16, cause, retry_after_secs }
+    }
+
+    /// Where the limit stands that refuses for the longest.
+    pub(super) fn tightest<'a>(&self, claims: &'a [Claim], now: Now) -> Tightest<'a> {
+        let tightest = Tightest::at(&claims[usize::from(self.longest)], Settlement::default(), now);
+        // Windows end no earlier than that.
+        if self.cause == Cause::Crowded { tightest.not_before(self.retry_after_secs) } else { tightest }
+    }
+}
+
+impl Holding {
+    /// The limit that refuses for the longest, as it is for this request.
+    pub(crate) fn refusing_limit(&self, limiter: &Limiter, refused: &Refused) -> Limit {
+        limiter.granted(&self.claims[usize::from(refused.longest)])
+    }
+
+    /// All that is to be said of a refusal.
+    pub(crate) fn refusal(&self, limiter: &Limiter, refused: &Refused) -> Refusal {
+        let Refused { rule, cause, retry_after_secs, .. } = *refused;
+        Refusal {
+            rule: limiter.shared_rule_name(rule),
+            position: rule,
             retry_after_secs,
             cause,
-            limit: limiter.granted(longest),
-            // Windows end no earlier than that.
-            report: if cause == Cause::Crowded { report.not_before(retry_after_secs, now) } else { report },
+            limit: self.refusing_limit(limiter, refused),
+            report: Report::from(self.refused(refused)),
         }
     }
 }
@@ -139,13 +174,15 @@ const fn plural(count: u64) -> &'static str {
 }
 
 /// How long to wait until a claim that refuses would be admitted.
-pub(super) fn retry_after_secs(claim: &Claim, expected: Micros) -> u64 {
+///
+/// `expected` is what a request of its route is expected to cost.
+pub(super) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
     if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
         return reset;
     }
     // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.
-    let first_ends = Micros(expected.0 / u64::from(claim.standing.admitted.max(1)));
+    let first_ends = Micros(expected().0 / u64::from(claim.standing.admitted.max(1)));
     first_ends.secs_rounded_up().clamp(1, reset)
 }
 

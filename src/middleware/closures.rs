@@ -4,7 +4,7 @@ use std::any::Any;
 
 use actix_web::dev::{ResourceDef, ResponseHead, ServiceRequest};
 
-use crate::model::{Answer, Component, Computed, Condition, Judge, KeyValue};
+use crate::model::{Answer, Component, Computed, Condition, EscapedSlash, Judge, KeyValue, Paths, Text};
 
 /// A part of a key that a closure over actix's requests gives; `None` and an empty text are none.
 ///
@@ -38,6 +38,32 @@ pub fn component_by<K: Into<KeyValue>>(
 /// ```
 pub fn condition_by(is_fulfilled: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Condition {
     Condition::Computed(of_request(is_fulfilled))
+}
+
+/// Requests of this path, however the client spells it; see [`RuleBuilder::path`](crate::RuleBuilder::path).
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Condition, TimeBudget, path, prefix};
+///
+/// let alone = Condition::Any(vec![path("/health"), prefix("/static")]);
+/// let budget = TimeBudget::builder().exempt(alone).rule(TimeBudget::rule("site", "600s per hour")).build()?;
+/// # let _ = budget;
+/// # Ok::<(), timebudget::RuleError>(())
+/// ```
+pub fn path(path: &str) -> Condition {
+    Condition::Path(Text::Equal(decoded(path)))
+}
+
+/// Requests of this path and of those below it: of `/api` and `/api/x`, not of `/apiary`.
+pub fn prefix(path: &str) -> Condition {
+    Condition::Path(Text::Below(decoded(path)))
+}
+
+/// A path as rules see it.
+pub(super) fn decoded(path: &str) -> String {
+    Paths::Exact.form(path, EscapedSlash::Stays).into_owned()
 }
 
 /// What a closure says of an actix request: the limits of a rule, its cost, or what [`component_by`] and [`condition_by`]

@@ -3,9 +3,9 @@
 use actix_web::dev::ServiceRequest;
 
 use crate::limiter::explanation::Explanation;
-use crate::middleware::TimeBudget;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::routes::Routes;
+use crate::middleware::time_budget::TimeBudget;
 use crate::middleware::worker::{WorkerSite, answering};
 
 impl TimeBudget {

@@ -1,23 +1,22 @@
 //! A rule that code describes.
 
 mod finish;
+mod limits;
 mod refusal;
 mod requests;
 
+pub use self::limits::Limits;
+pub use self::refusal::IntoStatus;
 use actix_web::dev::{ResponseHead, ServiceRequest};
 
-use crate::limiter::Engine;
-use crate::middleware::TimeBudget;
-use crate::middleware::budget_builder::BudgetBuilder;
 use crate::middleware::closures::{component_by, cost_of_request, judge, of_request, under_scope};
 use crate::middleware::hooks::OnRefusal;
-use crate::middleware::rule_error::RuleError;
 use crate::model::{
     Block, ChargeWhen, Component, Condition, Cost, Counts, Hold, KeySpec, KeyValue, Limit, Missing, Mistake,
-    Rule, Site, Until,
+    Rule, Until,
 };
 
-/// A rule that code describes: made by [`TimeBudget::rule`], and in the end built, or given to [`TimeBudget::rules`].
+/// A rule that code describes: made by [`TimeBudget::rule`](crate::TimeBudget::rule), and in the end built, or given to [`TimeBudget::rules`](crate::TimeBudget::rules).
 ///
 /// What is not said is as in a site file. Each field that a request may decide has two methods: one for a value, and one
 /// ending in `_by` for a closure.
@@ -47,7 +46,7 @@ use crate::model::{
 #[must_use = "a rule does nothing until it is built and wrapped around something"]
 pub struct RuleBuilder {
     rule: Rule,
-    rates: String,
+    limits: Limits,
     key: Option<KeySpec>,
     /// Conditions that must all hold.
     when: Vec<Condition>,
@@ -60,10 +59,10 @@ pub struct RuleBuilder {
 }
 
 impl RuleBuilder {
-    pub(super) fn new(name: &str, rates: &str) -> Self {
+    pub(super) fn new(name: &str, limits: Limits) -> Self {
         Self {
             rule: Rule::new(name, Component::Site, Vec::new()),
-            rates: rates.to_owned(),
+            limits,
             key: None,
             when: Vec::new(),
             exempt: Vec::new(),
@@ -224,25 +223,5 @@ impl RuleBuilder {
     pub const fn beside(mut self) -> Self {
         self.rule.displaces = false;
         self
-    }
-
-    /// Goes on to the budget of this rule, on an engine that others share.
-    pub fn engine(self, engine: &Engine) -> BudgetBuilder {
-        TimeBudget::rules([self]).engine(engine)
-    }
-
-    /// Goes on to the budget of this rule, as a site's.
-    pub fn site(self, site: Site) -> BudgetBuilder {
-        TimeBudget::rules([self]).site(site)
-    }
-
-    /// The budget of this rule alone, in UTC, in memory, by the machine's clocks.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the rule.
-    #[track_caller]
-    pub fn build(self) -> Result<TimeBudget, RuleError> {
-        TimeBudget::rules([self]).build()
     }
 }

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::iter;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::ResponseHead;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 
-use crate::limiter::{Decision, LimitReport, Question, Report, Reservation};
+use crate::limiter::{Decision, Holding, LimitReport, Question, Refusal, Refused, Report, Reservation};
 use crate::middleware::closures::HeadAnswer;
 use crate::middleware::inner::Inner;
 use crate::middleware::standard::Standard;
@@ -21,7 +22,7 @@ use crate::store::Fault;
 pub(super) struct Running {
     site: WorkerSite,
     /// Never borrowed across user code.
-    reservation: RefCell<Reservation<WorkerSite>>,
+    holding: RefCell<Holding>,
     /// Whether the request's body was asked for in this poll, and has to be waited for.
     waits_for_client: Cell<bool>,
     /// Whether it is the client that everything waits for now, since the last poll.
@@ -47,8 +48,8 @@ impl Running {
     /// The place of a request that is yet to be admitted, inside of `outer`.
     pub(super) fn new(site: WorkerSite, outer: Option<Rc<Self>>) -> Self {
         Self {
-            reservation: RefCell::new(Reservation::vacant(site.clone())),
             site,
+            holding: RefCell::new(Holding::vacant()),
             waits_for_client: Cell::new(false),
             is_with_client: Cell::new(false),
             is_paused: Cell::new(false),
@@ -59,14 +60,19 @@ impl Running {
     }
 
     pub(super) fn admit(&self, facts: &dyn Facts) -> Result<Decision, Fault> {
-        self.reservation.borrow_mut().admit(facts)
+        self.holding.borrow_mut().admit(&self.site, facts)
+    }
+
+    /// All that is to be said of why it is refused.
+    pub(super) fn refusal(&self, refused: &Refused) -> Refusal {
+        self.holding.borrow().refusal(&self.site, refused)
     }
 
     /// Charges the request its time, though it was refused, since it is served another page.
     pub(super) fn admit_rewritten(&self, facts: &dyn Facts, refusal: Report) -> Result<Decision, Fault> {
         let rewritten = Rewritten { report: refusal, standard: self.refused_standard() };
         *self.refusal.borrow_mut() = Some(Box::new(rewritten));
-        self.reservation.borrow_mut().admit_rewritten(facts)
+        self.holding.borrow_mut().admit_rewritten(&self.site, facts)
     }
 
     /// Whether a budget is around this one.
@@ -77,9 +83,12 @@ impl Running {
 
     /// The rule on an account of which the request has a claim by a budget around this one, too.
     pub(super) fn rule_charged_twice(&self) -> Option<&str> {
-        let own = self.reservation.borrow();
+        let own = self.holding.borrow();
         let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
-        let twice = outer.into_iter().find_map(|outer| own.shared_with(&outer.reservation.borrow()));
+        let twice = outer
+            .into_iter()
+            .filter(|outer| self.site.shares_accounts_with(&outer.site))
+            .find_map(|outer| own.shared_with(&outer.holding.borrow()));
         twice.map(|rule| self.site.rule_name_at(rule))
     }
 
@@ -97,7 +106,7 @@ impl Running {
     pub(super) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
         let Question { asking, now } = question;
         let answer = asking.await?;
-        Ok(self.reservation.borrow_mut().conclude(answer, now))
+        Ok(self.holding.borrow_mut().conclude(&self.site, answer, now))
     }
 
     /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or
@@ -125,7 +134,7 @@ impl Running {
         self.waits_for_client.set(false);
         self.is_with_client.set(false);
         if !self.is_paused.get() {
-            self.reservation.borrow_mut().resume();
+            self.holding.borrow_mut().resume(&self.site);
         }
     }
 
@@ -142,14 +151,14 @@ impl Running {
     /// Ends a poll after which the client is waited for.
     pub(super) fn pause(&self) {
         self.is_with_client.set(true);
-        self.reservation.borrow_mut().pause();
+        self.holding.borrow_mut().pause(&self.site);
     }
 
     /// Stops the time, also under the budgets around this one, until the handler says that it is to run on.
     pub(super) fn pause_for_handler(&self) {
         for running in self.and_around() {
             running.is_paused.set(true);
-            running.reservation.borrow_mut().pause();
+            running.holding.borrow_mut().pause(&running.site);
         }
     }
 
@@ -157,7 +166,7 @@ impl Running {
     pub(super) fn resume_for_handler(&self) {
         for running in self.and_around().filter(|running| running.is_paused.take()) {
             if !running.is_with_client.get() {
-                running.reservation.borrow_mut().resume();
+                running.holding.borrow_mut().resume(&running.site);
             }
         }
     }
@@ -175,33 +184,36 @@ impl Running {
     #[cold]
     pub(super) fn answered(&self, head: &ResponseHead) {
         // Rules may ask the application's code, which may ask for this request's budget.
-        let rules = self.reservation.borrow().rules();
+        let rules = self.holding.borrow().rules();
         let returned = self.site.returning(rules, &HeadAnswer(head));
-        self.reservation.borrow_mut().give_back(&returned);
+        self.holding.borrow_mut().give_back(&self.site, &returned);
     }
 
     /// Tells that the head has left and a body follows.
     pub(super) fn head_left(&self) {
-        self.reservation.borrow_mut().head_left();
+        self.holding.borrow_mut().head_left(&self.site);
     }
 
     /// Charges so much more, and says whether it will be.
     pub(super) fn charge(&self, extra: Micros) -> bool {
-        let mut reservation = self.reservation.borrow_mut();
-        reservation.charge(extra);
-        reservation.takes_charges()
+        let mut holding = self.holding.borrow_mut();
+        holding.charge(extra);
+        holding.takes_charges()
     }
 
     pub(super) fn detached(&self) -> Reservation {
-        self.reservation.borrow().detached(self.site.limiter())
+        {
+            let detached = self.holding.borrow().detached(&self.site);
+            Reservation::new(Arc::clone(self.site.limiter()), detached)
+        }
     }
 
     pub(super) fn waive(&self) {
-        self.reservation.borrow_mut().waive();
+        self.holding.borrow_mut().waive(&self.site);
     }
 
     pub(super) fn used(&self) -> Micros {
-        self.reservation.borrow().used()
+        self.holding.borrow().used(&self.site)
     }
 
     /// Where each limit stands, of this budget and those around it, of the outermost first.
@@ -212,21 +224,21 @@ impl Running {
     }
 
     pub(super) fn limits(&self) -> Vec<LimitReport> {
-        self.reservation.borrow_mut().limits()
+        self.holding.borrow_mut().limits(&self.site)
     }
 
     pub(super) fn report(&self) -> Option<Report> {
-        self.reservation.borrow_mut().report()
+        self.holding.borrow_mut().tightest(&self.site).map(Report::from)
     }
 
     /// Ends the request; a second time does nothing.
     pub(super) fn settle(&self) {
-        self.reservation.borrow_mut().close();
+        self.holding.borrow_mut().settle(&self.site);
     }
 
     /// Ends the request and says where the client stands then.
     pub(super) fn settle_with_report(&self) -> Option<Report> {
-        self.reservation.borrow_mut().settle()
+        self.holding.borrow_mut().settle_and_look(&self.site).map(Report::from)
     }
 
     /// Ends the request and writes where the client stands then.
@@ -266,19 +278,19 @@ impl Running {
     #[inline]
     fn is_beside_limits(&self) -> bool {
         let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
-        outer.into_iter().any(|outer| outer.reservation.borrow().limits_something())
+        outer.into_iter().any(|outer| outer.holding.borrow().limits_something())
     }
 
     fn refused_standard(&self) -> Option<Standard> {
         let is_standard = self.site.wire().is_standard();
-        is_standard.then(|| Standard::of_refused(self.reservation.borrow().in_force()))
+        is_standard.then(|| Standard::of_refused(self.holding.borrow().applied(&self.site)))
     }
 
     /// Writes the fields of the draft, if there are any, beside those of the budgets inside; not where one of them has
     /// refused, for then this one says nothing of the answer.
     fn write_standard(&self, headers: &mut HeaderMap, inner: Option<&Inner>) {
         if self.site.wire().is_standard() && !inner.is_some_and(|inner| inner.is_refusal) {
-            let standard = Standard::of_served(self.reservation.borrow().in_force());
+            let standard = Standard::of_served(self.holding.borrow().applied(&self.site));
             standard.write(headers, inner.is_some_and(|inner| inner.standard));
         }
     }
@@ -332,7 +344,13 @@ impl Running {
 
     /// Whether it tells clients where they stand.
     pub(super) fn speaks(&self) -> bool {
-        self.site.wire().is_enabled() && self.reservation.borrow().limits_something()
+        self.site.wire().is_enabled() && self.holding.borrow().limits_something()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.settle();
     }
 }
 

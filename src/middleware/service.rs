@@ -92,6 +92,7 @@ where
             run(&**service, running, request)
         }
         Ok(Decision::Refused(refused)) => {
+            let refused = running.refusal(&refused);
             if let Some(target) = rewrite::target(&running, &refused, &request).map(str::to_owned) {
                 tell(&running, &request, &refused);
                 return serve_other(service, &target, &refused, running, request, routes);

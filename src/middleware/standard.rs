@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::limiter::InForce;
+use crate::limiter::AppliedLimit;
 use crate::model::Limit;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -26,7 +26,7 @@ pub(super) struct Standard {
 
 impl Standard {
     /// What is told of limits that have admitted a request.
-    pub(super) fn of_served<'a>(limits: impl Iterator<Item = InForce<'a>>) -> Self {
+    pub(super) fn of_served<'a>(limits: impl Iterator<Item = AppliedLimit<'a>>) -> Self {
         Self::of(limits, |_| true)
     }
 
@@ -35,11 +35,14 @@ impl Standard {
     ///
     /// `Retry-After` should not name an earlier time than a limit beside it (the draft's "Server Behavior"), and who is
     /// refused by the hour need not wait for the day.
-    pub(super) fn of_refused<'a>(limits: impl Iterator<Item = InForce<'a>>) -> Self {
+    pub(super) fn of_refused<'a>(limits: impl Iterator<Item = AppliedLimit<'a>>) -> Self {
         Self::of(limits, |limit| limit.refuses)
     }
 
-    fn of<'a>(limits: impl Iterator<Item = InForce<'a>>, is_told: impl Fn(&InForce<'a>) -> bool) -> Self {
+    fn of<'a>(
+        limits: impl Iterator<Item = AppliedLimit<'a>>,
+        is_told: impl Fn(&AppliedLimit<'a>) -> bool,
+    ) -> Self {
         let mut fields = Self::default();
         for limit in limits {
             // A name that no field can hold is left out.
@@ -64,7 +67,7 @@ impl Standard {
         }
     }
 
-    fn append_policy(&mut self, name: &str, limit: &InForce<'_>) {
+    fn append_policy(&mut self, name: &str, limit: &AppliedLimit<'_>) {
         let unit = match limit.limit {
             Limit::Time { .. } => "microseconds",
             Limit::Requests { .. } => "requests",
@@ -78,7 +81,7 @@ impl Standard {
         }
     }
 
-    fn append_limit(&mut self, name: &str, limit: &InForce<'_>) {
+    fn append_limit(&mut self, name: &str, limit: &AppliedLimit<'_>) {
         separate(&mut self.limit);
         let _ = write!(self.limit, "{name};r={}", integer(limit.remaining));
         if let Some(wait) = limit.wait_secs {
@@ -88,7 +91,7 @@ impl Standard {
 }
 
 /// The name of a policy as a String; `None` if it has other letters than ASCII's printable ones.
-fn name(limit: &InForce<'_>) -> Option<String> {
+fn name(limit: &AppliedLimit<'_>) -> Option<String> {
     let is_plain = limit.rule.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let rule = is_plain.then(|| limit.rule.replace('\\', "\\\\").replace('"', "\\\""))?;
     Some(match limit.limit {
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
     use crate::model::{Micros, Period};
 
-    const HOURLY: InForce<'_> = InForce {
+    const HOURLY: AppliedLimit<'_> = AppliedLimit {
         rule: "login",
         is_only: true,
         limit: Limit::Requests { quota: 10, period: Period::HOUR },
@@ -164,9 +167,9 @@ mod tests {
     #[test]
     fn several_limits_of_a_rule_have_names_of_their_own() {
         let time = Limit::Time { quota: Micros(5), period: Period::DAY };
-        let (requests, cap) = (InForce { is_only: false, ..HOURLY }, Limit::Concurrent { cap: 2 });
-        let time = InForce { limit: time, ..requests };
-        let cap = InForce { limit: cap, window_secs: None, wait_secs: None, ..requests };
+        let (requests, cap) = (AppliedLimit { is_only: false, ..HOURLY }, Limit::Concurrent { cap: 2 });
+        let time = AppliedLimit { limit: time, ..requests };
+        let cap = AppliedLimit { limit: cap, window_secs: None, wait_secs: None, ..requests };
         let fields = Standard::of_served([requests, time, cap].into_iter());
         let names: Vec<_> = parsed(&fields.policy).iter().map(text).collect();
         assert_eq!(names, ["login/hour", "login/time/day", "login/concurrent"]);
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn of_a_refusal_all_policies_are_told_and_the_limits_that_refuse() {
-        let refusing = InForce { rule: "ban", remaining: 0, refuses: true, ..HOURLY };
+        let refusing = AppliedLimit { rule: "ban", remaining: 0, refuses: true, ..HOURLY };
         let fields = Standard::of_refused([HOURLY, refusing].into_iter());
         assert_eq!(parsed(&fields.policy).len(), 2);
         assert_eq!(fields.limit, r#""ban";r=0;t=61"#);
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_rule_whose_name_no_field_can_hold_is_left_out() {
-        let fields = Standard::of_served([InForce { rule: "caf\u{e9}", ..HOURLY }].into_iter());
+        let fields = Standard::of_served([AppliedLimit { rule: "caf\u{e9}", ..HOURLY }].into_iter());
         let mut headers = HeaderMap::new();
         fields.write(&mut headers, false);
         assert!(headers.is_empty());
@@ -209,7 +212,7 @@ mod tests {
             window in prop::option::of(1..=u64::MAX),
             wait in prop::option::of(any::<u64>()),
         ) {
-            let limit = InForce {
+            let limit = AppliedLimit {
                 rule: &rule, quota, remaining, window_secs: window, wait_secs: wait, ..HOURLY
             };
             let fields = Standard::of_served([limit, HOURLY].into_iter());

@@ -23,7 +23,7 @@ fn loaded(limits: [u32; 3]) -> Loaded {
 
 fn start(world: &World, gate: &Gate) -> (Listening, Arc<Sites>) {
     let sites = Arc::new(Sites::new(loaded([11, 22, 33]), world.engine()));
-    let (budget, gate) = (TimeBudget::sites(Arc::clone(&sites)), gate.clone());
+    let (budget, gate) = (TimeBudget::of_sites(Arc::clone(&sites)), gate.clone());
     let server = serve(move || {
         App::new()
             .wrap(budget.clone())

@@ -1,10 +1,9 @@
 //! A rule as it is in force, or what is wrong with it.
 
 use crate::middleware::hooks::OnRefusal;
-use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::default_key;
+use crate::middleware::rule_builder::{Limits, RuleBuilder};
 use crate::model::wording::ONE_ACCOUNT;
-use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, LimitSet, Mistake, Rule, parse_rates};
+use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, LimitSet, Mistake, Rule, default_key};
 
 /// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.
 pub(in crate::middleware) struct Finished {
@@ -17,7 +16,7 @@ pub(in crate::middleware) struct Finished {
 impl RuleBuilder {
     /// The rule, and what is done in the application's own way when it refuses.
     pub(in crate::middleware) fn finish(self) -> Finished {
-        let Self { mut rule, rates, key, when, exempt, block, mut faults, hooks } = self;
+        let Self { mut rule, limits, key, when, exempt, block, mut faults, hooks } = self;
         rule.when = if when.is_empty() { Condition::ALWAYS } else { Condition::All(when) };
         rule.exempt_when = (!exempt.is_empty()).then_some(Condition::Any(exempt));
         match &mut rule.action {
@@ -25,7 +24,7 @@ impl RuleBuilder {
             Action::Rewrite(_) if block != Block::default() => faults.push(Mistake::wrong(UNSHOWN)),
             Action::Rewrite(_) => {}
         }
-        let limits = limits(&rates, &mut faults);
+        let limits = read(&limits, &mut faults);
         let key = limits.as_deref().and_then(|limits| own_or_default(key, limits, &mut faults));
         let found = faults.into_iter().map(|fault| Finding::of_rule(&rule.name, fault)).collect();
         let rule = limits.zip(key).map(|(limits, key)| Rule { limits, key, ..rule });
@@ -35,13 +34,13 @@ impl RuleBuilder {
 
 const UNSHOWN: &str = "a status or a message beside a rewrite that shows neither; expected one of them";
 
-/// The limits of a rate string; of those that would share an account the smallest.
-fn limits(rates: &str, faults: &mut Vec<Mistake>) -> Option<LimitSet> {
-    match parse_rates(rates) {
+/// The limits; of those that would share an account the smallest.
+fn read(limits: &Limits, faults: &mut Vec<Mistake>) -> Option<LimitSet> {
+    match limits.read() {
         Ok(written) => {
             let count = written.len();
             let kept = LimitSet::from(written);
-            faults.extend((kept.len() < count).then(|| Mistake::suspect(ONE_ACCOUNT).of_text(rates)));
+            faults.extend((kept.len() < count).then(|| Mistake::suspect(ONE_ACCOUNT).of(limits)));
             Some(kept)
         }
         Err(error) => {
@@ -63,11 +62,11 @@ fn own_or_default(key: Option<KeySpec>, limits: &[Limit], faults: &mut Vec<Mista
 
 #[cfg(test)]
 mod tests {
-    use crate::middleware::TimeBudget;
-    use crate::model::{Component, KeySpec, Limit, Rule};
+    use super::*;
+    use crate::model::Component;
 
     fn rule(rates: &str) -> Rule {
-        TimeBudget::rule("a", rates).finish().rule.expect("a rule")
+        RuleBuilder::new("a", rates.into()).finish().rule.expect("a rule")
     }
 
     #[test]

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
 
 use crate::limiter::Refusal;
 use crate::middleware::rule_builder::RuleBuilder;
-use crate::model::Action;
+use crate::model::{Action, ChargeWhen};
 
 impl RuleBuilder {
-    /// The status of a refusal, by default 429.
-    pub const fn status(mut self, status: u16) -> Self {
-        self.block.status = Some(status);
+    /// The status of a refusal, by default 429: a `StatusCode`, or its number.
+    pub fn status(mut self, status: impl IntoStatus) -> Self {
+        self.block.status = Some(status.into_status());
         self
     }
 
@@ -52,5 +53,29 @@ impl RuleBuilder {
     pub fn on_refusal(mut self, told: impl Fn(&ServiceRequest, &Refusal) + Send + Sync + 'static) -> Self {
         self.hooks.told = Some(Arc::new(told));
         self
+    }
+}
+
+/// What is a status: a `StatusCode`, or its number.
+pub trait IntoStatus {
+    /// Its number.
+    fn into_status(self) -> u16;
+}
+
+impl IntoStatus for u16 {
+    fn into_status(self) -> u16 {
+        self
+    }
+}
+
+impl IntoStatus for StatusCode {
+    fn into_status(self) -> u16 {
+        self.as_u16()
+    }
+}
+
+impl<const N: usize> From<[StatusCode; N]> for ChargeWhen {
+    fn from(statuses: [StatusCode; N]) -> Self {
+        statuses.map(|status| status.as_u16()).into()
     }
 }

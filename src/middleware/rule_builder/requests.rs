@@ -1,5 +1,6 @@
 //! Which requests a rule is about, by what a site file's `when` says of paths and methods.
 
+use crate::middleware::closures::decoded;
 use crate::middleware::rule_builder::RuleBuilder;
 use crate::model::wording::ENCODED;
 use crate::model::wording::{GLOB_TOO_LONG, METHOD, PATTERN};
@@ -57,16 +58,17 @@ impl RuleBuilder {
         }
     }
 
-    /// Requests of this method; HEAD is GET.
-    pub fn method(self, name: &str) -> Self {
-        self.methods([name])
+    /// Requests of this method, `Method::POST` or `"POST"`; HEAD is GET.
+    pub fn method(self, method: impl AsRef<str>) -> Self {
+        self.methods([method])
     }
 
     /// Requests of these methods; HEAD is GET.
-    pub fn methods<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn methods(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let mut methods = Vec::new();
         let mut is_wrong = false;
         for name in names {
+            let name = name.as_ref();
             match Method::new(name) {
                 Some(method) => methods.push(method),
                 None => {
@@ -80,8 +82,6 @@ impl RuleBuilder {
     }
 
     fn of_paths<'a>(self, paths: impl IntoIterator<Item = &'a str>, text: impl Fn(String) -> Text) -> Self {
-        // Rules see paths decoded.
-        let decoded = |path| Paths::Exact.form(path, EscapedSlash::Stays).into_owned();
         let mut texts: Vec<_> = paths.into_iter().map(|path| text(decoded(path))).collect();
         let one = if texts.len() == 1 { texts.pop() } else { None };
         self.when(Condition::Path(one.unwrap_or(Text::AnyOf(texts))))

@@ -146,9 +146,28 @@ impl KeyHasher {
     }
 
     /// The hash of a key.
+    #[inline]
     pub fn hash(&self, bytes: &[u8]) -> KeyHash {
         let (low, high) = self.0.hash(bytes).as_u64();
         KeyHash([low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32])
+    }
+
+    /// The hash of a key that is one [address](KeyBytes::address) and no more: as most are, and so of a length that the
+    /// compiler knows.
+    #[inline]
+    pub(crate) fn hash_address(&self, kind: u8, address: IpAddr, ipv6_prefix: u8) -> KeyHash {
+        match canonical(address) {
+            IpAddr::V4(v4) => {
+                let [a, b, c, d] = v4.octets();
+                self.hash(&[kind, 4, 0, 0, 0, a, b, c, d])
+            }
+            IpAddr::V6(v6) => {
+                let mut bytes = [0; 21];
+                (bytes[0], bytes[1]) = (kind, 16);
+                bytes[5..].copy_from_slice(&masked(v6.to_bits(), ipv6_prefix).to_be_bytes());
+                self.hash(&bytes)
+            }
+        }
     }
 }
 

@@ -79,6 +79,11 @@ impl KeySpec {
         self.0.iter().all(|component| *component == Component::Site)
     }
 
+    /// The kind of its only part, if that is an address.
+    pub(crate) fn kind_of_address(&self) -> Option<u8> {
+        matches!(self.0.as_slice(), [Component::Ip]).then(|| Component::Ip.kind())
+    }
+
     /// Whether clients choose every component freely, and so could change their account at will.
     pub fn can_be_rotated(&self) -> bool {
         let is_chosen = |part: &Component| {

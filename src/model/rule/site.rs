@@ -74,6 +74,13 @@ impl ClientPolicy {
     }
 }
 
+impl From<&str> for Site {
+    /// The [unlimited](Site::unlimited) site of this name.
+    fn from(name: &str) -> Self {
+        Self::unlimited(name)
+    }
+}
+
 impl Site {
     /// The site, whose conditions are written in the form in which its rules see paths.
     pub(crate) fn in_form(mut self) -> Self {

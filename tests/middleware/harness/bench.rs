@@ -62,7 +62,7 @@ impl Bench {
     pub(crate) fn serve(&mut self, world: &World) {
         let read = self.files.read().unwrap_or_else(|errors| panic!("{errors}"));
         let sites = Arc::new(Sites::new(read.loaded, world.engine()));
-        let budget = TimeBudget::sites(Arc::clone(&sites));
+        let budget = TimeBudget::of_sites(Arc::clone(&sites));
         self.server =
             Some(serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello"))));
         self.sites = Some(sites);

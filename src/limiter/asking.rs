@@ -1,0 +1,280 @@
+//! What is asked for a request: the rules that apply to it, and its accounts.
+
+use smallvec::SmallVec;
+
+use crate::limiter::client::Client;
+use crate::limiter::open_limits::OpenLimit;
+use crate::limiter::open_rule::{OpenKey, OpenRule};
+use crate::limiter::{Claims, Limiter};
+use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule};
+use crate::store::{Ask, Charge, Claim, Mode};
+
+/// A request that is asked for, and its claims so far.
+pub(super) struct Asking<'a, 'c> {
+    facts: &'a dyn Facts,
+    /// Who asks, where limits depend on it.
+    client: Option<&'a Client<'c>>,
+    mode: Mode,
+    claims: &'a mut Claims,
+    /// The route, once it was needed.
+    route: Option<u32>,
+}
+
+impl<'a, 'c> Asking<'a, 'c> {
+    pub(super) const fn new(
+        facts: &'a dyn Facts,
+        client: Option<&'a Client<'c>>,
+        mode: Mode,
+        claims: &'a mut Claims,
+    ) -> Self {
+        Self { facts, client, mode, claims, route: None }
+    }
+
+    #[inline]
+    fn route(&mut self) -> u32 {
+        *self.route.get_or_insert_with(|| self.facts.route())
+    }
+}
+
+impl Limiter {
+    /// Claims what all rules that apply to a request ask for; says when that is, and the route if a rule depends on it.
+    /// `None` if the request is exempt, which it may be if `spared`.
+    #[inline]
+    pub(super) fn claims(
+        &self,
+        facts: &dyn Facts,
+        mode: Mode,
+        spared: bool,
+        claims: &mut Claims,
+    ) -> Option<(Now, u32)> {
+        if self.asks_who {
+            return self.claims_of_client(facts, mode, spared, claims);
+        }
+        if spared && self.is_exempt(facts) {
+            return None;
+        }
+        let route = self.ask(Asking::new(facts, None, mode, claims));
+        Some((self.now(), route))
+    }
+
+    /// The same where rules ask who the client is, which may depend on when it is.
+    fn claims_of_client(
+        &self,
+        facts: &dyn Facts,
+        mode: Mode,
+        spared: bool,
+        claims: &mut Claims,
+    ) -> Option<(Now, u32)> {
+        let now = self.now();
+        let client = Client::new(facts, &self.site, now.wall());
+        if spared && self.is_exempt(&client) {
+            return None;
+        }
+        let tiered = self.has_tiers.then_some(&client);
+        Some((now, self.ask(Asking::new(&client, tiered, mode, claims))))
+    }
+
+    #[inline]
+    pub(super) fn is_exempt(&self, facts: &dyn Facts) -> bool {
+        self.site.exempt.as_ref().is_some_and(|exempt| exempt.matches(facts))
+    }
+
+    /// Claims what the rules ask for; returns the route if one depends on it, else 0.
+    #[inline]
+    pub(super) fn ask(&self, mut asking: Asking<'_, '_>) -> u32 {
+        match &self.index {
+            None => self.ask_rules(&mut asking, 0..self.rules.len()),
+            Some(index) => {
+                let candidates = index.candidates(asking.facts);
+                self.ask_rules(&mut asking, candidates.iter().map(|at| usize::from(*at)));
+            }
+        }
+        asking.route.unwrap_or(0)
+    }
+
+    /// Asks those among the candidates that apply to the request.
+    #[inline]
+    fn ask_rules(&self, asking: &mut Asking<'_, '_>, candidates: impl Iterator<Item = usize>) {
+        if self.has_otherwise {
+            return self.ask_rules_in_force(asking, candidates);
+        }
+        for at in candidates {
+            let (rule, open) = (&self.site.rules[at], &self.rules[at]);
+            if !open.is_about(rule, asking.facts) {
+                continue;
+            }
+            if let Some(key) = self.key(rule, open, asking.facts) {
+                self.ask_rule(rule, open, key, asking);
+            }
+        }
+    }
+
+    /// The same where some rules apply only if no other does. Each condition is evaluated once, and each key found once.
+    fn ask_rules_in_force(&self, asking: &mut Asking<'_, '_>, candidates: impl Iterator<Item = usize>) {
+        let mut applying: SmallVec<[(usize, Option<KeyHash>); 8]> = SmallVec::new();
+        let mut is_displaced = false;
+        for at in candidates {
+            let (rule, open) = (&self.site.rules[at], &self.rules[at]);
+            if (rule.otherwise && is_displaced) || !open.is_about(rule, asking.facts) {
+                continue;
+            }
+            let key = if rule.otherwise { None } else { self.key(rule, open, asking.facts) };
+            is_displaced |= open.displaces && (rule.missing != Missing::Skip || key.is_some());
+            applying.push((at, key));
+        }
+        for (at, key) in applying {
+            let (rule, open) = (&self.site.rules[at], &self.rules[at]);
+            let key = match rule.otherwise {
+                false => key,
+                true if is_displaced => None,
+                true => self.key(rule, open, asking.facts),
+            };
+            if let Some(key) = key {
+                self.ask_rule(rule, open, key, asking);
+            }
+        }
+    }
+
+    /// The key of a request; `None` if the rule is skipped for want of one.
+    #[inline]
+    fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
+        match open.key {
+            OpenKey::Constant(key) => Some(key),
+            OpenKey::Address(kind) => match facts.ip() {
+                Some(ip) => Some(self.engine.hasher.hash_address(kind, ip, self.site.addresses.ipv6_prefix)),
+                None => self.other_key(rule, facts),
+            },
+            OpenKey::Other => self.other_key(rule, facts),
+        }
+    }
+
+    #[inline(never)]
+    fn other_key(&self, rule: &Rule, facts: &dyn Facts) -> Option<KeyHash> {
+        let mut bytes = rule.key.bytes(&rule.missing, facts, self.site.addresses.ipv6_prefix)?;
+        if rule.per_method {
+            Component::Method.append(facts, &mut bytes);
+        }
+        Some(self.engine.hasher.hash(bytes.as_slice()))
+    }
+
+    /// Claims what a rule's limits are for a request.
+    #[inline]
+    fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
+        let client = if open.is_fair { self.sharing_client(rule, key, asking.facts) } else { None };
+        let cost = open.cost_differs.then(|| rule.cost.of(asking.facts));
+        if open.limits_differ {
+            let limits = open.limits_of(rule, asking.facts, asking.client);
+            return open.ask(&limits, key, client, cost, asking);
+        }
+        open.ask(open.limits_said(rule, asking.client), key, client, cost, asking);
+    }
+
+    /// Claims a rule's own limits for a block of code: nothing exempts it, and no closure, which would look at a request
+    /// that there is not, gives it other limits or another cost.
+    #[cold]
+    pub(super) fn ask_for_block(&self, position: usize, key: KeyHash, mut asking: Asking<'_, '_>) {
+        let (rule, open) = (&self.site.rules[position], &self.rules[position]);
+        let client = if open.is_fair { self.sharing_client(rule, key, asking.facts) } else { None };
+        open.ask(open.limits_said(rule, None), key, client, None, &mut asking);
+    }
+
+    /// The key of a client among those that share an account: that of the account, and who the client is.
+    ///
+    /// It is hashed once more, so that the clients of one account lie in many shards of a store. Were they all in the shard
+    /// of the account, its table would take long to grow and to be saved, and everybody would wait. Blocks of code, which
+    /// have no address, are one client of each account.
+    #[cold]
+    fn sharing_client(&self, rule: &Rule, account: KeyHash, facts: &dyn Facts) -> Option<KeyHash> {
+        let mut bytes = KeyBytes::default();
+        bytes.account(ACCOUNT, account);
+        let missing = Missing::Use(Component::Ip);
+        rule.fair.as_ref()?.append(&missing, facts, self.site.addresses.ipv6_prefix, &mut bytes)?;
+        Some(self.engine.hasher.hash(bytes.as_slice()))
+    }
+}
+
+/// Marks the account among the parts of a client's key.
+const ACCOUNT: u8 = 0x7e;
+
+impl OpenRule {
+    /// Claims limits; `cost` is what a closure says that a request costs.
+    #[inline]
+    fn ask(
+        &self,
+        limits: &[OpenLimit],
+        key: KeyHash,
+        client: Option<KeyHash>,
+        cost: Option<u64>,
+        asking: &mut Asking<'_, '_>,
+    ) {
+        for open in limits {
+            let mut ask = Ask { key, client, ..open.ask };
+            match &mut ask.charge {
+                Charge::Time { expected } => *expected = self.held(ask.quota, asking),
+                // What is never refused is charged its time, and is not counted.
+                _ if asking.mode == Mode::Force => continue,
+                Charge::Requests { cost: own } => *own = cost.unwrap_or(*own),
+                // Places are not shared out: who runs has one, however many others wait.
+                Charge::Place => {
+                    asking.route();
+                    ask.client = None;
+                }
+            }
+            asking.claims.push(Claim::of(ask));
+        }
+    }
+
+    #[inline]
+    fn held(&self, quota: u64, asking: &mut Asking<'_, '_>) -> Micros {
+        // What the request costs is learned for its route, whatever is held.
+        let route = asking.route();
+        match self.hold {
+            Hold::Auto => self.expected(route, Micros(quota)),
+            Hold::Off => Micros::ZERO,
+            Hold::Fixed(span) => span,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limiter::samples::{any_request, any_site, rule};
+    use crate::limiter::{Engine, FEW_RULES};
+    use crate::model::{Condition, Site, Text};
+
+    /// The same rules, and after them more than are asked one by one, none of which any request fulfils.
+    fn padded(site: &Site) -> Site {
+        let text = |at: usize| Text::Equal(format!("/never/{at}"));
+        let conditions = (0..FEW_RULES).map(|at| match at % 3 {
+            0 => Condition::Path(text(at)),
+            1 => Condition::User(text(at)),
+            _ => Condition::Header("x-plan".into(), Some(text(at))),
+        });
+        let never = conditions
+            .enumerate()
+            .map(|(at, when)| Rule { when, ..rule(&format!("never{at}"), "1/day; 1s/day") });
+        Site { rules: site.rules.iter().cloned().chain(never).collect(), ..site.clone() }
+    }
+
+    proptest! {
+        #[test]
+        fn rules_that_are_looked_up_claim_what_rules_that_are_asked_one_by_one_do(
+            site in any_site(),
+            request in any_request(),
+        ) {
+            let engine = Engine::in_memory();
+            let mode = if request.is_preflight() { Mode::Force } else { Mode::Decide };
+            let of = |site| {
+                let (limiter, mut claims) = (Limiter::new(site, &engine), Claims::new());
+                let is_exempt = limiter.claims(&request, mode, true, &mut claims).is_none();
+                (limiter.index.is_some(), is_exempt, claims)
+            };
+            let ((_, one_exempt, one), (is_indexed, other_exempt, other)) = (of(site.clone()), of(padded(&site)));
+            prop_assert!(is_indexed);
+            prop_assert_eq!((one_exempt, one), (other_exempt, other));
+        }
+    }
+}

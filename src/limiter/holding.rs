@@ -1,0 +1,411 @@
+//! What a request holds from admission to settlement: its claims, and the time that it has run.
+//!
+//! A holding does not know its limiter, which is given to it with each call: the middleware holds the site once and takes
+//! holdings from a pool. A [`Reservation`](crate::limiter::Reservation) is a holding with its limiter.
+
+use crate::limiter::report::Tightest;
+use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refused};
+use crate::model::{Facts, KeyHash, Micros, Now, Rule, Tick, UnixMicros, Until};
+use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Verdict};
+
+/// What a request holds from admission to settlement.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    pub(super) claims: Claims,
+    /// The route of the request, where a claim of its depends on it.
+    pub(super) route: u32,
+    meter: Meter,
+    settlement: Settlement,
+    /// When it was decided over, or last looked at.
+    now: Now,
+    is_settled: bool,
+    is_waived: bool,
+    /// Whether what it costs is what requests of its route are expected to cost.
+    is_typical: bool,
+}
+
+impl Holding {
+    /// One in which nothing is held yet. It is large: better filled in its place than moved.
+    pub(crate) fn vacant() -> Self {
+        Self {
+            claims: Claims::new(),
+            route: 0,
+            meter: Meter::UNUSED,
+            settlement: Settlement::default(),
+            now: Now { tick: Tick(0), utc: UnixMicros(0), step: 0 },
+            is_settled: true,
+            is_waived: false,
+            is_typical: true,
+        }
+    }
+
+    /// Makes room for the next request. What this one holds is to be settled before.
+    #[allow(dead_code, reason = "for the middleware's pool")]
+    pub(crate) fn clear(&mut self) {
+        debug_assert!(self.is_settled, "what is not settled would run for ever");
+        self.claims.clear();
+        self.meter = Meter::UNUSED;
+        self.settlement = Settlement::default();
+        (self.is_settled, self.is_waived, self.is_typical) = (true, false, true);
+    }
+
+    /// Decides over a request; if it is admitted, its time runs from now on.
+    #[inline]
+    pub(crate) fn admit(&mut self, limiter: &Limiter, facts: &dyn Facts) -> Result<Decision, Fault> {
+        let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
+        self.ask(limiter, facts, mode, true)
+    }
+
+    #[inline]
+    fn ask(
+        &mut self,
+        limiter: &Limiter,
+        facts: &dyn Facts,
+        mode: Mode,
+        spared: bool,
+    ) -> Result<Decision, Fault> {
+        match limiter.claims(facts, mode, spared, &mut self.claims) {
+            None => Ok(Decision::Exempt),
+            Some((now, route)) => {
+                self.route = route;
+                self.weigh(limiter, mode, now)
+            }
+        }
+    }
+
+    /// Decides over a block of code.
+    pub(super) fn admit_block(
+        &mut self,
+        limiter: &Limiter,
+        position: usize,
+        key: KeyHash,
+    ) -> Result<Decision, Fault> {
+        limiter.claim_block(position, key, &mut self.claims);
+        self.weigh(limiter, Mode::Decide, limiter.now())
+    }
+
+    #[inline]
+    fn weigh(&mut self, limiter: &Limiter, mode: Mode, now: Now) -> Result<Decision, Fault> {
+        match limiter.decide(&mut self.claims, mode, now)? {
+            Verdict::Open => {
+                let asking = limiter.engine.store.ask(&self.claims, mode, now);
+                Ok(Decision::Open(Question { asking, now }))
+            }
+            verdict => Ok(self.begin(limiter, verdict, now)),
+        }
+    }
+
+    /// Charges a refused request its time, since it is served another page: it cannot be refused again.
+    pub(crate) fn admit_rewritten(
+        &mut self,
+        limiter: &Limiter,
+        facts: &dyn Facts,
+    ) -> Result<Decision, Fault> {
+        self.claims.clear();
+        self.ask(limiter, facts, Mode::Force, false)
+    }
+
+    /// What others have decided over the request that arrived at `now`: then its time began to run.
+    pub(crate) fn conclude(
+        &mut self,
+        limiter: &Limiter,
+        (verdict, claims): (Verdict, Vec<Claim>),
+        now: Now,
+    ) -> Decision {
+        self.claims.clear();
+        self.claims.extend_from_slice(&claims);
+        self.begin(limiter, verdict, now)
+    }
+
+    #[inline]
+    fn begin(&mut self, limiter: &Limiter, verdict: Verdict, now: Now) -> Decision {
+        self.now = now;
+        if verdict != Verdict::Admitted {
+            return Decision::Refused(Refused::new(limiter, self));
+        }
+        limiter.log_shadows(&self.claims);
+        self.meter.since = Some(now.tick);
+        self.is_settled = false;
+        Decision::Admitted
+    }
+
+    /// A holding on the same accounts of time, for work on the request's behalf: whatever becomes of the request, its time
+    /// runs from now on, and it is never refused.
+    pub(crate) fn detached(&self, limiter: &Limiter) -> Self {
+        let mut detached = Self::vacant();
+        detached.is_typical = false;
+        let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
+        detached.claims.extend(timed.map(Claim::anew));
+        detached.route = self.route;
+        // A store that is told to admit asks nobody. One that cannot even count it leaves the work uncharged.
+        let _ = detached.weigh(limiter, Mode::Force, limiter.now());
+        detached
+    }
+
+    /// Stops the time, since the request waits for its client. Without effect on a request that is paused.
+    pub(crate) fn pause(&mut self, limiter: &Limiter) {
+        if self.is_over() || self.meter.since.is_none() {
+            return;
+        }
+        let now = limiter.now();
+        self.meter.pause(now.tick);
+        limiter.engine.store.pause(&mut self.claims, self.meter.before, now);
+    }
+
+    /// Lets the time run again. Without effect on a request that runs.
+    #[inline]
+    pub(crate) fn resume(&mut self, limiter: &Limiter) {
+        if self.meter.since.is_none() && !self.is_over() {
+            let now = limiter.now();
+            self.meter.since = Some(now.tick);
+            limiter.engine.store.resume(&mut self.claims, self.meter.before, now);
+        }
+    }
+
+    /// Charges so much on top of the time that the request takes: at most [`Micros::MAX_QUOTA`] in all.
+    pub(crate) fn charge(&mut self, extra: Micros) {
+        let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
+        self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+    }
+
+    /// Whether what is charged now will be.
+    pub(crate) fn takes_charges(&self) -> bool {
+        let is_open = |claim: &Claim| claim.run.is_on && claim.ask.is_timed();
+        !self.is_waived && !self.is_settled && self.claims.iter().any(is_open)
+    }
+
+    /// Makes the request free.
+    pub(crate) fn waive(&mut self, limiter: &Limiter) {
+        if !std::mem::replace(&mut self.is_waived, true) {
+            self.return_charges(limiter, |_| true);
+        }
+    }
+
+    /// How long the request has run.
+    pub(crate) fn used(&self, limiter: &Limiter) -> Micros {
+        self.meter.read(limiter.now().tick)
+    }
+
+    /// Where the tightest limit stands now; `None` if no rule applies.
+    pub(crate) fn tightest(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
+        let end = self.look(limiter);
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, end), self.now)
+    }
+
+    /// Where each limit stands that applies to the request, also to one that was refused.
+    pub(crate) fn limits(&mut self, limiter: &Limiter) -> Vec<LimitReport> {
+        let end = self.look(limiter);
+        let of = |claim: &Claim| {
+            LimitReport::of(limiter, &Tightest::at(claim, self.of_claim(claim, end), self.now))
+        };
+        let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
+        if limits.iter().any(|limit| limit.refuses) {
+            // Those that would have admitted the request have charged it nothing either.
+            limits.iter_mut().for_each(|limit| limit.report.used = 0);
+        }
+        limits
+    }
+
+    /// Looks where the accounts of a request stand that runs; returns how it would end now.
+    fn look(&mut self, limiter: &Limiter) -> Settlement {
+        self.now = limiter.now();
+        if self.is_over() {
+            return self.settlement;
+        }
+        let progress = self.meter.progress(self.now.tick);
+        limiter.engine.store.look(&mut self.claims, progress, self.now);
+        Settlement { cost: progress.cost, ..self.settlement }
+    }
+
+    /// Ends the request, if it has not ended.
+    #[inline]
+    pub(crate) fn settle(&mut self, limiter: &Limiter) {
+        if !self.is_settled {
+            self.settle_at(limiter, limiter.now());
+        }
+    }
+
+    /// Ends the request, if it has not ended, and says where the tightest limit stands then; `None` if no rule applies.
+    #[inline]
+    pub(crate) fn settle_and_look(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
+        let now = limiter.now();
+        if !self.is_settled {
+            self.look_at_what_is_settled(limiter, now);
+            self.settle_at(limiter, now);
+        }
+        self.now = now;
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
+    }
+
+    /// The rules that have a claim on the request.
+    pub(crate) fn rules(&self) -> Positions {
+        let mut rules: Positions = self.claims.iter().map(|claim| claim.ask.rule).collect();
+        rules.dedup();
+        rules
+    }
+
+    /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
+    pub(crate) fn give_back(&mut self, limiter: &Limiter, rules: &[u16]) {
+        for claim in &mut self.claims {
+            claim.run.returned |= rules.contains(&claim.ask.rule);
+        }
+        if !rules.is_empty() {
+            self.return_charges(limiter, |claim| claim.run.returned);
+        }
+    }
+
+    /// Settles some claims and returns what they were charged. Places stay taken.
+    fn return_charges(&mut self, limiter: &Limiter, returns: impl Fn(&Claim) -> bool) {
+        if self.is_over() {
+            return;
+        }
+        let now = limiter.now();
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        let ending = free(Settlement { cost, paused, ..self.settlement });
+        let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
+        for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
+            if ends(&claims[0]) {
+                limiter.engine.store.settle(claims, &ending, now);
+            }
+        }
+    }
+
+    /// Settles the rules whose time runs until the head of the response leaves.
+    pub(crate) fn head_left(&mut self, limiter: &Limiter) {
+        if self.is_over() || !limiter.settles_by_rule {
+            return;
+        }
+        let now = limiter.now();
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        let ending = Settlement { cost, paused, ..self.settlement };
+        self.settle_rules(limiter, ending, |rule| rule.until == Until::Head, now);
+    }
+
+    /// Looks again where claims stand that the settlement does not visit, such as those of rules that count refusals: what
+    /// was seen at admission is as old as the request. A rule in shadow that would have refused still says so.
+    fn look_at_what_is_settled(&mut self, limiter: &Limiter, now: Now) {
+        let unvisited = |claim: &Claim| !claim.run.is_on && !claim.standing.refuses;
+        if !self.claims.iter().any(unvisited) {
+            return;
+        }
+        for claims in self.claims.chunk_by_mut(|one, other| unvisited(one) == unvisited(other)) {
+            if unvisited(&claims[0]) {
+                limiter.engine.store.look(claims, Progress::default(), now);
+            }
+        }
+    }
+
+    fn settle_at(&mut self, limiter: &Limiter, now: Now) {
+        self.is_settled = true;
+        if self.claims.is_empty() {
+            return;
+        }
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        (self.settlement.cost, self.settlement.paused) = (cost, paused);
+        self.meter.pause(now.tick);
+        if self.is_waived {
+            self.settlement = free(self.settlement);
+        } else {
+            self.settlement.charge_something();
+        }
+        if !self.is_waived && limiter.settles_by_rule {
+            return self.settle_rules(limiter, self.settlement, |_| true, now);
+        }
+        limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        if !self.is_waived && self.is_typical {
+            // What a free request took says nothing about what others will be charged.
+            limiter.learn(&self.claims, self.route, self.settlement.cost);
+        }
+    }
+
+    /// Settles rule by rule, for rules that charge different answers, or for a different time.
+    fn settle_rules(
+        &mut self,
+        limiter: &Limiter,
+        settlement: Settlement,
+        ends: impl Fn(&Rule) -> bool,
+        now: Now,
+    ) {
+        let (is_waived, is_typical, route) = (self.is_waived, self.is_typical, self.route);
+        for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
+            let runs = claims.iter().any(|claim| claim.run.is_on);
+            if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
+                continue;
+            }
+            let mut ending = settlement;
+            if is_waived || claims[0].run.returned {
+                ending = free(ending);
+            } else {
+                ending.charge_something();
+                if is_typical {
+                    limiter.learn(claims, route, ending.cost);
+                }
+            }
+            limiter.engine.store.settle(claims, &ending, now);
+        }
+    }
+
+    /// How a claim ends, where most end like that.
+    fn of_claim(&self, claim: &Claim, most: Settlement) -> Settlement {
+        if claim.run.returned || self.is_waived { free(most) } else { most }
+    }
+
+    /// The rule of a claim on an account that another holding has a claim on.
+    pub(crate) fn shared_with(&self, other: &Self) -> Option<u16> {
+        let account = |claim: &Claim| (claim.ask.book, claim.ask.key);
+        let is_shared = |own: &&Claim| other.claims.iter().any(|claim| account(claim) == account(own));
+        self.claims.iter().find(is_shared).map(|claim| claim.ask.rule)
+    }
+
+    /// Whether a limit applies to the request that is not in shadow.
+    pub(crate) fn limits_something(&self) -> bool {
+        self.claims.iter().any(|claim| !claim.ask.shadow)
+    }
+
+    /// Why the request was refused, and where the limit stands that refuses it for the longest.
+    pub(crate) fn refused(&self, refused: &Refused) -> Tightest<'_> {
+        refused.tightest(&self.claims, self.now)
+    }
+
+    /// Whether there is nothing to charge: no rule applies, or it is settled.
+    fn is_over(&self) -> bool {
+        self.is_settled || self.claims.is_empty()
+    }
+}
+
+/// The end of a request that is charged nothing: each account returns what it was charged in its window.
+const fn free(settlement: Settlement) -> Settlement {
+    let extra_micros = -(settlement.cost.0 as i64);
+    Settlement { extra_micros, extra_requests: 0, returned: true, ..settlement }
+}
+
+/// How long a request has run, without its pauses.
+#[derive(Debug)]
+struct Meter {
+    /// When it began to run, or ran again; `None` while it is paused.
+    since: Option<Tick>,
+    /// How long it had run before that.
+    before: Micros,
+}
+
+impl Meter {
+    /// That of a request which has not begun.
+    const UNUSED: Self = Self { since: None, before: Micros::ZERO };
+
+    /// Stops it.
+    fn pause(&mut self, at: Tick) {
+        self.before = self.read(at);
+        self.since = None;
+    }
+
+    /// How long the request has run.
+    fn read(&self, at: Tick) -> Micros {
+        let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
+        Micros(self.before.0 + running.0)
+    }
+
+    /// How far the request has come.
+    fn progress(&self, at: Tick) -> Progress {
+        Progress { cost: self.read(at), paused: self.since.is_none() }
+    }
+}

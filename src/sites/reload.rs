@@ -1,0 +1,260 @@
+//! Reloading: new rules for sites in force, or the old ones if the new are wrong.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::config::{Configuration, Errors, Files, Loaded, Problem, WrongSite};
+use crate::sites::Sites;
+use crate::sites::code::Code;
+use crate::store::StoreUri;
+
+/// What keeps the rules in force like those of their files, and joins them with those of code.
+///
+/// Made by [`BudgetBuilder::build`](crate::BudgetBuilder::build), where there are files.
+#[derive(Debug)]
+pub struct Reloader {
+    sites: Arc<Sites>,
+    code: Code,
+    /// What the files are called in the log.
+    name: String,
+    /// Where accounts are kept until the process ends.
+    store: StoreUri,
+    read: Mutex<Read>,
+}
+
+#[derive(Debug)]
+struct Read {
+    files: Files,
+    /// What the files said last, so that a change elsewhere in their directories is no news.
+    last: Result<Configuration, Errors>,
+    /// The sites that are known to be wrong, so that each mistake is told once.
+    wrong: Vec<WrongSite>,
+}
+
+/// Why files are to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// Somebody asked for it, and wants an answer in any case.
+    Asked,
+    /// They may have changed.
+    Changed,
+}
+
+impl Reloader {
+    /// For files of which `read` is in force; what is suspect or wrong with them is logged.
+    pub(crate) fn new(sites: Arc<Sites>, code: Code, files: Files, read: Configuration) -> Self {
+        tell(&read, None);
+        let (name, store, wrong) = (files.to_string(), read.store.clone(), read.loaded.wrong.clone());
+        Self { sites, code, name, store, read: Mutex::new(Read { files, last: Ok(read), wrong }) }
+    }
+
+    /// Reads the files, and puts in force what they say now.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with them; the rules in force stay then, and the log says so. A mistake in one site's own file of
+    /// several is that site's, and no error.
+    pub fn reload(&self) -> Result<(), Errors> {
+        self.read(Cause::Asked)
+    }
+
+    /// Does so if they have changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`reload`](Self::reload), as often as it is asked; the log says it once.
+    pub fn look(&self) -> Result<(), Errors> {
+        self.read(Cause::Changed)
+    }
+
+    /// The directories in which a change can change what is read, for those who are told of changes.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        self.read.lock().files.directories()
+    }
+
+    /// What could be read but may not be meant.
+    pub fn warnings(&self) -> Vec<Problem> {
+        match &self.read.lock().last {
+            Ok(read) => read.loaded.warnings.clone(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// Keeps looking on a thread of its own: every so often, where `every` says how often, and whenever the watcher is told
+    /// to. The thread ends when the last clone of the watcher is dropped.
+    ///
+    /// `before` is called before each look, for those who are told of changes in directories: what changes between the
+    /// call and the look is seen by the look.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to give.
+    pub fn watch(
+        self: &Arc<Self>,
+        every: Option<Duration>,
+        before: impl FnMut() + Send + 'static,
+    ) -> io::Result<Watcher> {
+        let (asking, causes) = mpsc::channel();
+        let reloader = Arc::clone(self);
+        let run = move || reloader.run(&causes, every, before);
+        thread::Builder::new().name("timebudget-watch".to_owned()).spawn(run)?;
+        Ok(Watcher(asking))
+    }
+
+    fn run(&self, causes: &Receiver<Cause>, every: Option<Duration>, mut before: impl FnMut()) {
+        while let Some(cause) = next(causes, every) {
+            before();
+            // The log has told it.
+            let _ = self.read(cause);
+        }
+    }
+
+    fn read(&self, cause: Cause) -> Result<(), Errors> {
+        let mut read = self.read.lock();
+        let now = read.files.read();
+        if cause == Cause::Asked || now != read.last {
+            match &now {
+                Ok(now) => self.put_in_force(now, &mut read.wrong, cause),
+                Err(errors) => self.refuse(errors),
+            }
+        }
+        read.last = now;
+        read.last.as_ref().map(|_| ()).map_err(Errors::clone)
+    }
+
+    fn put_in_force(&self, now: &Configuration, wrong: &mut Vec<WrongSite>, cause: Cause) {
+        // Who asks is told everything once more.
+        tell(now, Some(&*wrong).filter(|_| cause == Cause::Changed));
+        tell_of_healed(wrong, &now.loaded);
+        wrong.clone_from(&now.loaded.wrong);
+        if now.store != self.store {
+            log::warn!(
+                "rate_limit_store: another store; accounts stay in {} until the next start",
+                self.store.discreet()
+            );
+        }
+        self.sites.replace(self.code.of_files(now));
+        log::info!("{}: reloaded", self.name);
+    }
+
+    fn refuse(&self, errors: &Errors) {
+        for problem in errors.problems() {
+            log::error!("{problem}");
+        }
+        log::error!("{}: not reloaded; the rules in force stay", self.name);
+    }
+}
+
+/// What tells the thread of a [`Reloader`] to look at the files. The thread ends with the last clone of it.
+#[derive(Clone, Debug)]
+pub struct Watcher(Sender<Cause>);
+
+impl Watcher {
+    /// Has the files looked at once they have been left alone for a tenth of a second.
+    pub fn look(&self) {
+        // Without a thread to hear it, there is nothing to keep.
+        let _ = self.0.send(Cause::Changed);
+    }
+
+    /// Has the files read at once and put in force, and the log say so in any case.
+    pub fn reload(&self) {
+        let _ = self.0.send(Cause::Asked);
+    }
+}
+
+/// How long the files must have been left alone before they are read: several writes make one change.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// For how many such spans it is waited for that, where something else in a directory is written all the time.
+const PATIENCE: usize = 10;
+
+/// What is to be done next; `None` if nobody is there any more to say it.
+fn next(causes: &Receiver<Cause>, every: Option<Duration>) -> Option<Cause> {
+    let next = match every {
+        Some(every) => causes.recv_timeout(every),
+        None => causes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    };
+    match next {
+        Ok(Cause::Asked) => Some(Cause::Asked),
+        Ok(Cause::Changed) => Some(settled(causes)),
+        Err(RecvTimeoutError::Timeout) => Some(Cause::Changed),
+        Err(RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+/// Waits until the files have been left alone for a while, or somebody asks.
+fn settled(causes: &Receiver<Cause>) -> Cause {
+    for _ in 0..PATIENCE {
+        thread::sleep(QUIET);
+        let heard: Vec<_> = causes.try_iter().collect();
+        match heard.as_slice() {
+            [] => break,
+            heard if heard.contains(&Cause::Asked) => return Cause::Asked,
+            _ => {}
+        }
+    }
+    Cause::Changed
+}
+
+/// Logs what may not be meant, and what is wrong with single sites, unless that is known.
+fn tell(read: &Configuration, known: Option<&Vec<WrongSite>>) {
+    for warning in &read.loaded.warnings {
+        log::warn!("{warning}");
+    }
+    for wrong in &read.loaded.wrong {
+        if known.is_none_or(|known| !known.contains(wrong)) {
+            wrong.errors.problems().iter().for_each(|problem| log::error!("{problem}"));
+            log::error!("{}: its file is wrong; {}", wrong.site, wrong.meanwhile);
+        }
+    }
+    for unmet in &read.unmet {
+        log::error!("{unmet}");
+    }
+}
+
+fn tell_of_healed(wrong: &[WrongSite], loaded: &Loaded) {
+    let is_right = |name: &str| {
+        let is_there = loaded.sites.iter().any(|(other, _)| other == name);
+        is_there && loaded.wrong.iter().all(|wrong| wrong.site != name)
+    };
+    for healed in wrong.iter().filter(|wrong| is_right(&wrong.site)) {
+        log::info!("{}: right again; its rules are in force", healed.site);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_changes_at_once_are_one() {
+        let (asking, causes) = mpsc::channel();
+        for _ in 0..1_000 {
+            asking.send(Cause::Changed).ok();
+        }
+        assert_eq!(next(&causes, None), Some(Cause::Changed));
+        assert!(causes.try_recv().is_err());
+    }
+
+    #[test]
+    fn who_asks_does_not_wait_until_the_files_are_left_alone() {
+        let (asking, causes) = mpsc::channel();
+        asking.send(Cause::Asked).ok();
+        assert_eq!(next(&causes, None), Some(Cause::Asked));
+    }
+
+    #[test]
+    fn files_are_looked_at_every_so_often_until_nobody_is_there() {
+        let (asking, causes) = mpsc::channel();
+        assert_eq!(next(&causes, Some(Duration::from_millis(1))), Some(Cause::Changed));
+        drop(asking);
+        assert_eq!(next(&causes, Some(Duration::MAX)), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! One builder: what code says and what files say, together, and reloaded together.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{env, process, thread};
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, HttpResponse, web};
+use timebudget::config::Environment;
+use timebudget::{HeaderPolicy, Limit, Period, RuleBuilder, TimeBudget, condition_by, path};
+
+/// A file of its own for each test, gone with it.
+struct File(PathBuf);
+
+impl File {
+    fn of(name: &str, text: &str) -> Self {
+        let dir = env::temp_dir().join(format!("timebudget-builder-{}-{name}", process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let file = Self(dir.join("site_config.json"));
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: &str) {
+        let fresh = self.0.with_extension("new");
+        fs::write(&fresh, text).unwrap();
+        fs::rename(fresh, &self.0).unwrap();
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.0.parent().unwrap());
+    }
+}
+
+/// The status of a request, and the tightest limit that it was told of.
+async fn ask(budget: &TimeBudget, request: TestRequest) -> (u16, String) {
+    let app = App::new().wrap(budget.clone()).default_service(web::to(HttpResponse::Ok));
+    let request = request.peer_addr(([192, 0, 2, 1], 80).into()).to_request();
+    let answer = call_service(&init_service(app).await, request).await;
+    let limit = answer.headers().get("x-ratelimit-limit").map(|limit| limit.to_str().unwrap().to_owned());
+    (answer.status().as_u16(), limit.unwrap_or_default())
+}
+
+fn rule(name: &str, limits: &str) -> RuleBuilder {
+    TimeBudget::rule(name, limits)
+}
+
+fn names(budget: &TimeBudget) -> Vec<String> {
+    budget.limiter().site().rules.iter().map(|rule| rule.name.clone()).collect()
+}
+
+fn told(budget: &TimeBudget) -> Vec<String> {
+    budget.warnings().iter().map(ToString::to_string).collect()
+}
+
+#[actix_web::test]
+async fn a_site_is_told_by_its_name_its_zone_and_what_is_exempt() {
+    let budget = TimeBudget::builder()
+        .site("shop")
+        .zone("Asia/Kolkata")
+        .trusted_proxies(["10.0.0.0/8"])
+        .exempt(path("/health"))
+        .exempt(condition_by(|request| request.headers().contains_key("x-internal")))
+        .headers(HeaderPolicy::default())
+        .rule(rule("a", "1 per hour"))
+        .build()
+        .unwrap();
+    let limiter = budget.limiter();
+    assert_eq!((limiter.site().name.as_str(), limiter.site().zone.name()), ("shop", "Asia/Kolkata"));
+    for _ in 0..3 {
+        assert_eq!(ask(&budget, TestRequest::with_uri("//health/")).await, (200, String::new()));
+        let internal = TestRequest::with_uri("/").insert_header(("x-internal", "1"));
+        assert_eq!(ask(&budget, internal).await, (200, String::new()));
+    }
+    assert_eq!(ask(&budget, TestRequest::with_uri("/")).await, (200, "1".to_owned()));
+    assert_eq!(ask(&budget, TestRequest::with_uri("/")).await, (429, "1".to_owned()));
+}
+
+#[actix_web::test]
+async fn limits_methods_and_statuses_are_typed_as_well() {
+    let hourly = Limit::Requests { quota: 1, period: Period::HOUR };
+    let rule = TimeBudget::rule("a", hourly).method(Method::POST).status(StatusCode::SERVICE_UNAVAILABLE);
+    let budget = rule.charge_when([StatusCode::OK]).build().unwrap();
+    assert_eq!(ask(&budget, TestRequest::post()).await.0, 200);
+    assert_eq!(ask(&budget, TestRequest::post()).await.0, 503);
+    assert_eq!(ask(&budget, TestRequest::get()).await.0, 200);
+    assert_eq!(told(&TimeBudget::rule("a", [hourly, hourly]).build().unwrap()).len(), 1);
+}
+
+#[test]
+fn rules_of_files_come_before_those_of_code_and_hold_where_a_name_is_theirs() {
+    let text = r#"{"rate_limit_rules": [{"name": "both", "limits": "1 per hour"}, {"name": "file", "limits": "2 per hour"}]}"#;
+    let builder = TimeBudget::builder().site("shop").site_text(text);
+    let budget = builder.rule(rule("both", "7 per hour")).rule(rule("code", "3 per hour")).build().unwrap();
+    assert_eq!(names(&budget), ["both", "file", "code"]);
+    assert_eq!(budget.limiter().site().rules[0].limits[0].quota(), 1);
+    assert_eq!(budget.limiter().site().name, "shop");
+    assert_eq!(
+        told(&budget),
+        ["the rule both: the files of * have a rule of this name, which holds there; expected another name"]
+    );
+}
+
+/// The time zone of a file was lost where code named another.
+#[test]
+fn what_a_file_says_comes_before_what_code_says_and_code_before_what_nobody_says() {
+    let zone = |text: &str| {
+        let built = TimeBudget::builder().zone("Europe/Paris").site_text(text).build().unwrap();
+        built.limiter().site().zone.name().to_owned()
+    };
+    assert_eq!(zone(r#"{"time_zone": "Asia/Kolkata", "rate_limit": "1s per hour"}"#), "Asia/Kolkata");
+    assert_eq!(zone(r#"{"rate_limit": "1s per hour"}"#), "Europe/Paris");
+    let off = HeaderPolicy { enabled: false, ..HeaderPolicy::default() };
+    let headers = |text: &str| {
+        let built = TimeBudget::builder().headers(off.clone()).exact_paths().site_text(text).build().unwrap();
+        built.limiter().site().headers.enabled
+    };
+    assert!(headers(r#"{"rate_limit": "1s per hour", "rate_limit_headers": {"enabled": true}}"#));
+    assert!(!headers(r#"{"rate_limit": "1s per hour"}"#));
+}
+
+#[test]
+fn rules_of_code_hold_for_every_site_of_a_directory() {
+    let file = File::of("directory/shop.example", r#"{"rate_limit": "1s per hour"}"#);
+    let dir = file.0.parent().unwrap().parent().unwrap();
+    let budget = TimeBudget::builder().sites(dir).rule(rule("code", "5 per hour")).build().unwrap();
+    for host in [Some("shop.example"), Some("other.example"), None] {
+        let limiter = budget.sites().limiter(host);
+        assert!(limiter.site().rules.iter().any(|rule| rule.name == "code"), "{host:?}");
+    }
+    let error = TimeBudget::builder().site("shop").sites(dir).build().unwrap_err().to_string();
+    assert_eq!(error, "a site beside a directory of sites, which names its own; expected none");
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_of_files_and_of_code() {
+    let built = TimeBudget::builder()
+        .zone("Europe/Pari")
+        .trusted_proxies(["10.0.0.256"])
+        .site_text(r#"{"rate_limit": "10 per fortnight"}"#)
+        .rule(rule("a", "ten per hour"))
+        .rule(rule("b", "1 per hour").method("A B"))
+        .build();
+    let error = built.unwrap_err();
+    let lines: Vec<_> = error.findings().iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 5, "{error}");
+    assert!(
+        lines[0].starts_with("site_config.json: rate_limit: \"10 per fortnight\": no such period"),
+        "{error}"
+    );
+    assert!(lines[1].starts_with("zone: "), "{error}");
+    assert!(lines[2].starts_with("\"10.0.0.256\": no address"), "{error}");
+    assert!(lines[3].starts_with("the rule a: "), "{error}");
+    assert!(lines[4].starts_with("the rule b: \"A B\": no method"), "{error}");
+}
+
+#[test]
+fn warnings_of_files_are_read_beside_those_of_code() {
+    let text = r#"{"rate_limit_rules": [{"name": "a", "limits": "1 per hour; 2 per hour"}]}"#;
+    let budget =
+        TimeBudget::builder().site_text(text).rule(rule("b", "1 per hour; 2 per hour")).build().unwrap();
+    let told = told(&budget);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("the rule b: "), "{told:?}");
+    assert!(told[1].starts_with("site_config.json: rate_limit_rules[0].limits"), "{told:?}");
+}
+
+#[test]
+fn rules_of_files_may_ask_who_clients_are_where_code_tells_it() {
+    let text = r#"{"rate_limit_rules": [{"name": "each", "key": "user", "limits": "60s per hour"}]}"#;
+    assert!(TimeBudget::builder().site_text(text).build().is_err());
+    let budget = TimeBudget::builder().site_text(text).identify(|_| None).build().unwrap();
+    assert_eq!(told(&budget), Vec::<String>::new());
+}
+
+#[test]
+fn a_reload_keeps_the_rules_of_code_and_wrong_files_leave_those_in_force_alone() {
+    let file = File::of("reload", r#"{"rate_limit": "1s per hour"}"#);
+    let budget = TimeBudget::builder().site_file(&file.0).rule(rule("code", "5 per hour")).build().unwrap();
+    assert_eq!(names(&budget), ["site", "code"]);
+    file.write(r#"{"rate_limit": "7 per hour"}"#);
+    assert_eq!(names(&budget), ["site", "code"]);
+    budget.reload().unwrap();
+    assert_eq!(names(&budget), ["site-requests", "code"]);
+    file.write(r#"{"rate_limit": "7 per fortnight"}"#);
+    assert!(budget.reload().unwrap_err().to_string().contains("no such period"));
+    assert_eq!(names(&budget), ["site-requests", "code"]);
+}
+
+#[test]
+fn a_file_that_is_watched_is_in_force_when_it_has_changed() {
+    let file = File::of("watch", r#"{"rate_limit": "1s per hour"}"#);
+    let builder = TimeBudget::builder().site_file(&file.0).watch(Duration::from_millis(5));
+    let budget = builder.rule(rule("code", "5 per hour")).build().unwrap();
+    file.write(r#"{"rate_limit": "7 per hour"}"#);
+    while names(&budget) != ["site-requests", "code"] {
+        thread::sleep(Duration::from_millis(5));
+    }
+    budget.watcher().unwrap().reload();
+}
+
+#[test]
+fn the_store_that_files_name_is_opened() {
+    let environment =
+        Environment::read([("RATELIMIT_STORAGE_URI", "memory://?snapshot=/no/such/directory/x")]);
+    let budget = TimeBudget::builder().environment(environment).site_text(r#"{"rate_limit": "1s per hour"}"#);
+    let error = budget.build().unwrap_err().to_string();
+    assert!(error.starts_with("store: "), "{error}");
+}
+
+#[test]
+fn files_of_two_places_are_a_mistake() {
+    let error = TimeBudget::builder().site_text("{}").site_file("x").build().unwrap_err().to_string();
+    assert!(error.contains("files of two places; expected one directory or one file"), "{error}");
+}
