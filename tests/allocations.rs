@@ -11,11 +11,11 @@ use actix_web::{App, Error, HttpResponse, web};
 use allocation_counter::measure;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
+use timebudget::internals::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
 use timebudget::{
-    Admission, Clock, Engine, Facts, KeyHasher, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone,
-    config,
+    Admission, Clock, Engine, Facts, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone, config,
 };
 
 struct Bench {

@@ -172,7 +172,8 @@ impl Peer {
             }
             (Command::Exchange(number, arguments), weather) => {
                 self.calls += 1;
-                self.bytes += arguments.keys().chain(arguments.values()).map(<[u8]>::len).sum::<usize>();
+                let texts = arguments.keys().chain(arguments.texts());
+                self.bytes += texts.map(<[u8]>::len).sum::<usize>() + arguments.packed().unwrap().len();
                 Event::Answered(number, weather.allow(|| server.exchange(&arguments, now))?)
             }
             (Command::Beat(sent_at, arguments), weather) => {
