@@ -5,11 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use allocation_counter::measure;
+use timebudget::internals::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
-use timebudget::{
-    Admission, Clock, Engine, Facts, KeyHasher, Limiter, Micros, Period, SystemClock, Unit, Zone, config,
-};
+use timebudget::{Admission, Clock, Engine, Facts, Limiter, Micros, Period, SystemClock, Unit, Zone, config};
 
 struct Bench {
     store: Memory,

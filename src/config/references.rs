@@ -18,14 +18,12 @@ use crate::model::{About, Condition, Mistake, Need, Rule, Site, asks_in_vain, qu
 pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Site {
     let (file, said) = (Arc::clone(&own.file), own.or(common.clone()));
     let (is_flawed, origins) = (said.is_flawed, said.origins());
-    let mut site = said.into_site(name);
+    let site = said.into_site(name);
     if !is_flawed {
         let references = References { site: &site, origins: &origins, options, report };
         references.check();
         references.check_terms(&file, &site.rules.iter().collect::<Vec<_>>());
     }
-    // A request looks for those of its user.
-    site.tiers.overrides.sort_by(|one, other| one.user.cmp(&other.user));
     site
 }
 

@@ -85,6 +85,11 @@ impl Said {
         let Keys { trusted_proxies, trusted_hops, forwarded_header, ipv6_prefix, .. } = self.keys;
         let Keys { identity, country, region, api_key_from, .. } = self.keys;
         let Keys { tiers, groups, users, overrides, api_keys, .. } = self.keys;
+        let mut all_tiers =
+            Tiers::new(tiers.value().unwrap_or_default(), overrides.value().unwrap_or_default());
+        all_tiers.groups = groups.value().into_iter().flatten().collect();
+        all_tiers.users = users.value().into_iter().flatten().collect();
+        all_tiers.api_keys = api_keys.value().into_iter().flatten().collect();
         let default = Site::unlimited(name);
         let headers = headers.value().unwrap_or_default();
         let is_off = self.enabled.value() == Some(false);
@@ -109,13 +114,7 @@ impl Said {
                 country: country.value(),
                 region: region.value(),
             },
-            tiers: Tiers {
-                tiers: tiers.value().unwrap_or_default(),
-                groups: groups.value().into_iter().flatten().collect(),
-                users: users.value().into_iter().flatten().collect(),
-                overrides: overrides.value().unwrap_or_default(),
-                api_keys: api_keys.value().into_iter().flatten().collect(),
-            },
+            tiers: all_tiers,
             name: default.name,
             hosts,
         }

@@ -60,8 +60,8 @@ impl Limiter {
         let tiers = &self.site.tiers;
         match source {
             Source::Rule => None,
-            Source::Tier(at) => Some(Terms::Tier(tiers.tiers[at].name.clone())),
-            Source::Override(at) => Some(Terms::Override(tiers.overrides[at].reason.clone())),
+            Source::Tier(at) => Some(Terms::Tier(tiers.tiers()[at].name.clone())),
+            Source::Override(at) => Some(Terms::Override(tiers.overrides()[at].reason.clone())),
         }
     }
 

@@ -91,7 +91,7 @@ impl OpenRule {
         }
         let computed = rule.limits_by.as_ref().and_then(|limits| limits.of(facts));
         match (&self.computed, computed) {
-            (Some(books), Some(limits)) => bounded(limits).iter().map(|limit| books.of(limit)).collect(),
+            (Some(books), Some(limits)) => bounded(&limits).iter().map(|limit| books.of(limit)).collect(),
             _ => Cow::Borrowed(self.limits_said(rule, client)),
         }
     }

@@ -12,7 +12,7 @@ use crate::middleware::hooks::Hooks;
 use crate::middleware::route;
 use crate::middleware::routes::Routes;
 use crate::middleware::worker::WorkerSite;
-use crate::model::{Facts, Identity, Paths, Site, parameter};
+use crate::model::{Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
 
 /// A request as rules see it.
 pub(super) struct RequestFacts<'a> {
@@ -86,20 +86,20 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.cookie_fields().find_map(|field| parameter::of_cookies(field, name).next())
+        self.cookie_fields().find_map(|field| cookie_values(field, name).next())
     }
 
     fn any_cookie(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
         let mut fields = self.cookie_fields();
-        fields.any(|field| parameter::of_cookies(field, name).any(|value| is_wanted(&value)))
+        fields.any(|field| cookie_values(field, name).any(|value| is_wanted(&value)))
     }
 
     fn query(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        parameter::of_query(self.request.query_string(), name).map(into_bytes)
+        query_value(self.request.query_string(), name).map(into_bytes)
     }
 
     fn any_query(&self, name: &str, is_wanted: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        let mut values = parameter::all_of_query(self.request.query_string(), name);
+        let mut values = query_values(self.request.query_string(), name);
         values.any(|value| is_wanted(value.as_bytes()))
     }
 

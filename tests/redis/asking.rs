@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use timebudget::Unit;
+use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::{
     Answering, Book, BookSpec, Census, Charge, Claim, Fault, Listed, Mode, Progress, Relief, Settlement,
     Store, Tally, Verdict, open,
 };
-use timebudget::{KeyHash, KeyHasher, Unit};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
 use crate::moved::ServerClock;
@@ -113,6 +114,8 @@ impl<S> Asking<S> {
         Claim::new(self.store.open(&book), key, 1, Charge::Requests { cost: 1 })
     }
 }
+
+impl<S: Send + Sync + 'static> timebudget::store::sealed::Sealed for Asking<S> {}
 
 impl<S: Send + Sync + 'static> Store for Asking<S> {
     fn open(&self, spec: &BookSpec<'_>) -> Book {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use timebudget::{
     Admission, Clock, Component, Engine, Facts, Limiter, Refusal, Reservation, Rule, Site, SystemClock,
-    parse_rates, tightest,
+    parse_rates,
 };
 
 /// A limiter with a store of its own.
@@ -132,7 +132,7 @@ impl Process {
 }
 
 pub(crate) fn rule(name: &str, rates: &str, key: Component) -> Rule {
-    Rule::new(name, key, tightest(parse_rates(rates).unwrap()))
+    Rule::new(name, key, parse_rates(rates).unwrap())
 }
 
 /// A request of somebody.

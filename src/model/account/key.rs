@@ -15,7 +15,7 @@ use crate::model::client::canonical;
 /// # Examples
 ///
 /// ```
-/// use timebudget::KeyBytes;
+/// use timebudget::internals::KeyBytes;
 /// let mut shifted = KeyBytes::default();
 /// shifted.text(1, "a:b");
 /// shifted.text(1, "c");
@@ -117,10 +117,10 @@ fn masked(bits: u128, prefix: u8) -> u128 {
 pub struct KeyHash(pub [u32; 4]);
 
 /// What tells the accounts of one book from those of another.
-pub type Salt = [u32; 3];
+pub(crate) type Salt = [u32; 3];
 
 /// An account's name within its window: 96 bits that depend on the key and the book.
-pub type AccountHash = [u32; 3];
+pub(crate) type AccountHash = [u32; 3];
 
 impl KeyHash {
     /// The account of this key in the book with this salt.

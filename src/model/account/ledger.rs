@@ -36,7 +36,8 @@ use crate::model::time::{Micros, Tick};
 /// Two requests side by side, one of which ends:
 ///
 /// ```
-/// use timebudget::{Micros, Tick, Ledger};
+/// use timebudget::internals::Ledger;
+/// use timebudget::{Micros, Tick};
 /// let mut account = Ledger::default();
 /// account.start(Tick(1_000), Micros(0));
 /// account.start(Tick(1_500), Micros(0));
@@ -215,11 +216,11 @@ pub(crate) const fn hold(quota: u64, spent: u64, running: u64, waiting: u64) -> 
 ///
 /// A process with running requests speaks at least once a second, so one that has been silent for that long is dead or
 /// cut off. What it had spent stays.
-pub const FROZEN_AFTER: Micros = Micros(3_000_000);
+pub(crate) const FROZEN_AFTER: Micros = Micros(3_000_000);
 
 /// A ledger's two lines at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// What has been charged, in the limit's unit.
     pub spent: u64,
     /// What the running requests are still expected to cost, in microseconds.
@@ -234,7 +235,7 @@ pub struct Line {
 
 impl Line {
     /// A ledger's lines at a tick.
-    pub fn of(ledger: &Ledger, at: Tick) -> Self {
+    pub(crate) fn of(ledger: &Ledger, at: Tick) -> Self {
         Self {
             spent: ledger.spent(at),
             held: ledger.hold(at, Micros(u64::MAX)),
@@ -245,19 +246,19 @@ impl Line {
     }
 
     /// What the running requests are expected to cost a window of which `left` is left: none can cost more than that.
-    pub fn hold(&self, left: Micros) -> u64 {
+    pub(crate) fn hold(&self, left: Micros) -> u64 {
         self.held.min(u64::from(self.running).saturating_mul(left.0))
     }
 
     /// Whether it says nothing: nothing is charged and nothing runs.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 /// The sum of the other processes' lines, as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Others {
+pub(crate) struct Others {
     /// The lines' values when they were read.
     pub line: Line,
     /// When that was.
@@ -266,7 +267,7 @@ pub struct Others {
 
 impl Others {
     /// Before anything was read.
-    pub const UNKNOWN: Self = Self {
+    pub(crate) const UNKNOWN: Self = Self {
         line: Line { spent: 0, held: 0, waiting: 0, running: 0, admitted: 0 },
         read_at: Tick(i64::MIN / 2),
     };
@@ -274,18 +275,7 @@ impl Others {
     /// The lines at a tick.
     ///
     /// They rise for [`FROZEN_AFTER`] at most: who has not been able to read for longer knows no more than that.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use timebudget::{Tick, Line, Others};
-    /// let line = Line { spent: 100, running: 2, admitted: 2, ..Line::default() };
-    /// let others = Others { line, read_at: Tick(1_000) };
-    /// assert_eq!(others.at(Tick(1_050)).spent, 100 + 2 * 50);
-    /// assert_eq!(others.at(Tick(900)).spent, 100);
-    /// assert_eq!(others.at(Tick(9_001_000)).spent, 100 + 2 * 3_000_000);
-    /// ```
-    pub fn at(&self, at: Tick) -> Line {
+    pub(crate) fn at(&self, at: Tick) -> Line {
         let age = at.since(self.read_at).0.min(FROZEN_AFTER.0);
         let risen = u64::from(self.line.running).saturating_mul(age);
         let Line { spent, held, .. } = self.line;
@@ -300,16 +290,7 @@ const QUICKEST: Micros = Micros(10_000);
 ///
 /// Where anything is left it is at least 1, or a cap that is smaller than the number of processes would lock everybody
 /// out; so all of them together can exceed what was left by one less than their number.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::equal_share;
-/// assert_eq!(equal_share(100, 3), 33);
-/// assert_eq!(equal_share(1, 3), 1);
-/// assert_eq!(equal_share(0, 3), 0);
-/// ```
-pub fn equal_share(left: u64, processes: u32) -> u64 {
+pub(crate) fn equal_share(left: u64, processes: u32) -> u64 {
     (left / u64::from(processes.max(1))).max(u64::from(left > 0))
 }
 
@@ -317,17 +298,7 @@ pub fn equal_share(left: u64, processes: u32) -> u64 {
 ///
 /// A quarter of the time in which the requests that run would spend what is left, so that the pace rises as the end of
 /// the budget comes near; never less than 10 ms, and never more than `sync`.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::{Micros, pace};
-/// let sync = Micros::from_millis(250);
-/// assert_eq!(pace(Micros::from_secs(600), 64, sync), sync);
-/// assert_eq!(pace(Micros::from_secs(8), 64, sync), Micros(31_250));
-/// assert_eq!(pace(Micros::ZERO, 64, sync), Micros::from_millis(10));
-/// ```
-pub fn pace(left: Micros, running: u32, sync: Micros) -> Micros {
+pub(crate) fn pace(left: Micros, running: u32, sync: Micros) -> Micros {
     let quarter = left.0 / 4 / u64::from(running.max(1));
     Micros(quarter.max(QUICKEST.0).min(sync.0))
 }
@@ -433,5 +404,30 @@ mod line_tests {
     #[test]
     fn nothing_read_says_nothing() {
         assert!(Others::UNKNOWN.at(Tick(5)).is_empty());
+    }
+}
+
+#[cfg(test)]
+mod share_tests {
+    use super::*;
+
+    #[test]
+    fn others_are_predicted_for_three_seconds() {
+        let line = Line { spent: 100, running: 2, admitted: 2, ..Line::default() };
+        let others = Others { line, read_at: Tick(1_000) };
+        let spent = [1_050, 900, 9_001_000].map(|at| others.at(Tick(at)).spent);
+        assert_eq!(spent, [100 + 2 * 50, 100, 100 + 2 * 3_000_000]);
+    }
+
+    #[test]
+    fn a_share_is_never_nothing_of_something() {
+        assert_eq!([equal_share(100, 3), equal_share(1, 3), equal_share(0, 3)], [33, 1, 0]);
+    }
+
+    #[test]
+    fn the_pace_rises_as_the_end_of_the_budget_comes_near() {
+        let sync = Micros::from_millis(250);
+        let paces = [600, 8, 0].map(|left| pace(Micros::from_secs(left), 64, sync));
+        assert_eq!(paces, [sync, Micros(31_250), Micros::from_millis(10)]);
     }
 }

@@ -33,7 +33,7 @@ pub struct Network {
 /// # Examples
 ///
 /// ```
-/// use timebudget::canonical;
+/// use timebudget::internals::canonical;
 /// for text in ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7", "64:ff9b::c000:207"] {
 ///     assert_eq!(canonical(text.parse().unwrap()).to_string(), "192.0.2.7");
 /// }

@@ -103,7 +103,7 @@ fn is_wanted(value: &[u8], wanted: &Option<Text>) -> bool {
 
 impl Condition {
     /// What the condition needs to know of clients.
-    pub fn needs(&self) -> Vec<Need> {
+    pub(crate) fn needs(&self) -> Vec<Need> {
         match self {
             Self::User(_) | Self::Authenticated(_) => vec![Need::User],
             Self::Group(_) => vec![Need::Groups],

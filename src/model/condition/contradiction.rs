@@ -8,16 +8,7 @@ use crate::model::condition::text::Text;
 ///
 /// It looks at what stands side by side: a path that must be two at once, methods without one in common, a part and
 /// its opposite. A contradiction that hides better is not found; what is found is one.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::{Condition, is_contradiction, Text};
-/// let path = |path: &str| Condition::Path(Text::Equal(path.into()));
-/// assert!(is_contradiction(&Condition::All(vec![path("/a"), path("/b")])));
-/// assert!(!is_contradiction(&Condition::Any(vec![path("/a"), path("/b")])));
-/// ```
-pub fn is_contradiction(condition: &Condition) -> bool {
+pub(crate) fn is_contradiction(condition: &Condition) -> bool {
     match condition {
         Condition::Any(parts) => parts.iter().all(is_contradiction),
         Condition::Not(part) => part.is_always(),
@@ -35,15 +26,7 @@ pub fn is_contradiction(condition: &Condition) -> bool {
 }
 
 /// Whether a condition is plainly one that every request fulfils.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::{Condition, is_certain, Text};
-/// assert!(is_certain(&Condition::ALWAYS) && is_certain(&Condition::Path(Text::Below("/".into()))));
-/// assert!(!is_certain(&Condition::Path(Text::Below("/api".into()))));
-/// ```
-pub fn is_certain(condition: &Condition) -> bool {
+pub(crate) fn is_certain(condition: &Condition) -> bool {
     match condition {
         Condition::Path(text) => is_every_path(text),
         Condition::All(parts) => parts.iter().all(is_certain),
@@ -174,5 +157,12 @@ mod tests {
         ] {
             assert!(!is_contradiction(&Condition::All(parts.clone())), "{parts:?}");
         }
+    }
+
+    #[test]
+    fn everything_lies_below_the_root_and_an_alternative_can_be_fulfilled() {
+        assert!(is_certain(&Condition::ALWAYS) && is_certain(&below("/")));
+        assert!(!is_certain(&below("/api")));
+        assert!(!is_contradiction(&Condition::Any(vec![path("/a"), path("/b")])));
     }
 }

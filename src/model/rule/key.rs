@@ -287,7 +287,7 @@ impl fmt::Display for Missing {
 
 impl Component {
     /// What the component needs to know of clients.
-    pub const fn need(&self) -> Option<Need> {
+    pub(crate) const fn need(&self) -> Option<Need> {
         match self {
             Self::User => Some(Need::User),
             Self::ApiKey => Some(Need::ApiKeys),

@@ -1,6 +1,6 @@
 //! Rules: which requests, whose account, how much, what one request costs, and what happens then.
 
-use crate::model::account::Limit;
+use crate::model::account::LimitSet;
 use crate::model::client::Need;
 use crate::model::condition::{Computed, Condition, Facts};
 use crate::model::rule::answer::{Action, Answer, ChargeWhen};
@@ -37,10 +37,10 @@ pub struct Rule {
     pub per_method: bool,
     /// Requests that it applies to, so that others give way to it, but neither refuses nor counts.
     pub exempt_when: Option<Condition>,
-    /// How much; at most one limit of a unit and period, see [`tightest`].
-    pub limits: Vec<Limit>,
+    /// How much.
+    pub limits: LimitSet,
     /// Limits in place of `limits`, where a closure gives some; none at all if it gives an empty list.
-    pub limits_by: Option<Computed<Option<Vec<Limit>>>>,
+    pub limits_by: Option<Computed<Option<LimitSet>>>,
     /// Which requests are counted.
     pub counts: Counts,
     /// Requests that one request is charged.
@@ -61,7 +61,7 @@ pub struct Rule {
 
 impl Rule {
     /// A rule for every request, whose other fields have their defaults.
-    pub fn new(name: impl Into<String>, key: impl Into<KeySpec>, limits: Vec<Limit>) -> Self {
+    pub fn new(name: impl Into<String>, key: impl Into<KeySpec>, limits: impl Into<LimitSet>) -> Self {
         Self {
             name: name.into(),
             when: Condition::ALWAYS,
@@ -71,7 +71,7 @@ impl Rule {
             missing: Missing::Use(Component::Ip),
             per_method: false,
             exempt_when: None,
-            limits,
+            limits: limits.into(),
             limits_by: None,
             counts: Counts::Served,
             cost: Cost::Fixed(1),
@@ -196,7 +196,7 @@ impl fmt::Display for Counts {
 
 impl Rule {
     /// What the rule's conditions and key need to know of clients.
-    pub fn needs(&self) -> Vec<Need> {
+    pub(crate) fn needs(&self) -> Vec<Need> {
         let components = self.components().filter_map(Component::need);
         self.conditions().flat_map(Condition::needs).chain(components).collect()
     }

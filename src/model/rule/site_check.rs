@@ -67,11 +67,11 @@ impl Site {
     /// What tiers and overrides say of rules that are not among these, or cannot be said of them. Of those that code has by
     /// other names, nothing is known.
     pub(crate) fn check_terms(&self, rules: &[&Rule], in_code: &[String]) -> Vec<(About<'_>, Mistake)> {
-        let of_tiers = self.tiers.tiers.iter().flat_map(|tier| {
+        let of_tiers = self.tiers.tiers().iter().flat_map(|tier| {
             tier.limits.iter().map(|(rule, limits)| (About::LimitsOfTier(&tier.name, rule), rule, limits))
         });
         let of_overrides =
-            self.tiers.overrides.iter().enumerate().filter_map(|(at, over)| {
+            self.tiers.overrides().iter().enumerate().filter_map(|(at, over)| {
                 Some((About::RuleOfOverride(at), over.rule.as_ref()?, &over.limits))
             });
         let unfit = |rule: &String, limits| unfit(rule, limits, rules, in_code.contains(rule));
@@ -120,7 +120,8 @@ impl Site {
 
     /// What has to be known of clients, and for what.
     fn needs(&self) -> Vec<(About<'_>, Vec<Need>)> {
-        let Tiers { tiers, groups, users, overrides, .. } = &self.tiers;
+        let Tiers { groups, users, .. } = &self.tiers;
+        let (tiers, overrides) = (self.tiers.tiers(), self.tiers.overrides());
         let rules = self.rules.iter().enumerate().map(|(at, rule)| (About::Rule(at), rule.needs()));
         let exempt = self.exempt.iter().map(|exempt| (About::Exempt, exempt.needs()));
         let tables = [
@@ -147,7 +148,7 @@ impl Site {
         let named = groups.chain(users).chain(keys).chain(rules).chain(exempt);
         let mut unknown: Vec<_> = named.filter(|(_, tier)| self.tiers.position(tier).is_none()).collect();
         unknown.sort_unstable();
-        let names = || self.tiers.tiers.iter().map(|tier| tier.name.as_str());
+        let names = || self.tiers.tiers().iter().map(|tier| tier.name.as_str());
         let fault = |tier: &String| Mistake::wrong(no_such("tier", tier, names())).of_text(tier);
         unknown.into_iter().map(|(about, tier)| (about, fault(tier))).collect()
     }
