@@ -81,7 +81,7 @@ mod sites;
 pub mod store;
 pub mod tzdata;
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
     Client, ClientAccounts, Engine, LimitReport, Limiter, NoAccountId, Pending, Refusal, Report, Reservation,
@@ -97,10 +97,10 @@ pub use model::{
     Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, Facts,
     Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
     Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
-    Multiplier, Network, NetworkFault, NoSource, Now, Override, Paths, Pattern, PatternError, Period, Proxy,
-    Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Term,
-    Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource,
-    parse_rates,
+    Multiplier, Network, NetworkFault, NoSource, Now, Override, Overrun, Paths, Pattern, PatternError,
+    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet,
+    Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone,
+    ZoneSource, parse_rates,
 };
 pub use sites::{Reloader, Sites, Watcher, Wrong};
 

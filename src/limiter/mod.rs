@@ -2,6 +2,8 @@
 
 mod accounts;
 mod admission;
+#[allow(dead_code, reason = "for the middleware")]
+mod alarm;
 mod asking;
 mod charge;
 mod client;
@@ -12,6 +14,8 @@ pub mod explanation;
 mod holding;
 mod open_limits;
 mod open_rule;
+#[allow(dead_code, reason = "for the middleware")]
+mod overrun;
 mod refusal;
 mod report;
 mod reservation;
@@ -29,6 +33,8 @@ pub use self::accounts::{
 };
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
+#[allow(unused_imports, reason = "for the middleware")]
+pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
@@ -38,12 +44,13 @@ use self::open_rule::OpenRule;
 pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
 pub(crate) use self::report::AppliedLimit;
-#[allow(unused_imports, reason = "for the middleware, which writes headers from it")]
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
 use self::roster::Roster;
-use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Rule, RuleIndex, Site, Until};
+use crate::model::{
+    Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
+};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
@@ -71,6 +78,8 @@ pub struct Limiter {
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_by_rule: bool,
+    /// Whether a rule ends what runs when its budget is spent.
+    pub(crate) cuts: bool,
     /// Whether a rule asks who clients are.
     asks_who: bool,
     /// Whether some clients have other limits than the rules say.
@@ -114,6 +123,7 @@ impl Limiter {
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
             judges_answers,
             settles_by_rule: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
+            cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             is_closed: false,
@@ -176,6 +186,9 @@ impl Limiter {
 
     /// Learns what a request has cost.
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
+        if route == NO_ROUTE {
+            return;
+        }
         let mut learned = None;
         for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
             if learned != Some(claim.ask.rule) {
