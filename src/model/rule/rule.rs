@@ -103,6 +103,7 @@ impl Rule {
 
 /// Which requests a rule counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Counts {
     /// Those that are served.
     #[default]
@@ -115,6 +116,7 @@ pub enum Counts {
 
 /// How long a request's time runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Until {
     /// Until the last chunk of the response's body.
     Body,
@@ -124,6 +126,7 @@ pub enum Until {
 
 /// What a running request holds of a time limit until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Hold {
     /// What requests of its rule and route have taken of late.
     Auto,
@@ -135,6 +138,7 @@ pub enum Hold {
 
 /// Requests that one request is charged; 0 is charged nothing, but is refused where one request would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cost {
     /// Each request the same.
     Fixed(u64),
