@@ -213,6 +213,8 @@ async fn a_store_that_asks_others_is_waited_for() {
 /// A memory store that decides only when it is asked.
 struct Asks(Arc<Memory>);
 
+impl timebudget::store::sealed::Sealed for Asks {}
+
 impl Store for Asks {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
         self.0.open(spec)

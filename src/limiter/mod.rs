@@ -1,6 +1,8 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+#[allow(dead_code, reason = "for the middleware")]
+mod alarm;
 mod asking;
 mod charge;
 mod client;
@@ -11,6 +13,8 @@ pub mod explanation;
 mod holding;
 mod open_limits;
 mod open_rule;
+#[allow(dead_code, reason = "for the middleware")]
+mod overrun;
 mod refusal;
 mod report;
 mod reservation;
@@ -24,6 +28,8 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
+#[allow(unused_imports, reason = "for the middleware")]
+pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
@@ -37,7 +43,7 @@ pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
-use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Rule, RuleIndex, Site, Until};
+use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, Site, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
@@ -65,6 +71,8 @@ pub struct Limiter {
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_by_rule: bool,
+    /// Whether a rule ends what runs when its budget is spent.
+    pub(crate) cuts: bool,
     /// Whether a rule asks who clients are.
     asks_who: bool,
     /// Whether some clients have other limits than the rules say.
@@ -104,6 +112,7 @@ impl Limiter {
             has_shadow: site.rules.iter().any(|rule| rule.shadow),
             judges_answers,
             settles_by_rule: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
+            cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             is_closed: false,

@@ -143,7 +143,7 @@ impl TimeBudget {
         self
     }
 
-    /// Leaves a scope inside alone, such as one whose own budget is to replace this one: see [`RuleBuilder::except`].
+    /// Leaves a scope inside alone, such as one whose own budget is to replace this one: see [`RuleBuilder::except`](crate::RuleBuilder::except).
     ///
     /// # Panics
     ///

@@ -115,6 +115,8 @@ impl<S> Asking<S> {
     }
 }
 
+impl<S: Send + Sync + 'static> timebudget::store::sealed::Sealed for Asking<S> {}
+
 impl<S: Send + Sync + 'static> Store for Asking<S> {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
         self.store.open(spec)

@@ -48,6 +48,8 @@ impl Spy {
     }
 }
 
+impl timebudget::store::sealed::Sealed for Spy {}
+
 impl Store for Spy {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
         self.memory.open(spec)
@@ -91,6 +93,8 @@ impl Store for Spy {
 /// A store that fails each time it is asked.
 #[derive(Default)]
 pub(crate) struct Broken(Memory);
+
+impl timebudget::store::sealed::Sealed for Broken {}
 
 impl Store for Broken {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
