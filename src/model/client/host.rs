@@ -33,7 +33,7 @@ const WILDCARD: &str = "*.";
 /// assert_eq!(Host::parse("München.Example.")?.as_str(), "xn--mnchen-3ya.example");
 /// assert_eq!(Host::parse("*.preview.example")?.as_str(), "*.preview.example");
 /// assert_eq!(Host::parse("0:0:0:0:0:0:0:1")?.as_str(), "[::1]");
-/// assert_eq!(Host::parse("dev:8010").unwrap_err().to_string(), "no name that a Host can be; did you mean \"dev\"?");
+/// assert_eq!(Host::parse("dev:8010").unwrap_err().to_string(), "not a name that a Host can be; did you mean \"dev\"?");
 /// # Ok::<(), timebudget::HostFault>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,10 +94,10 @@ impl fmt::Display for HostFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAHost(Some(meant)) => {
-                write!(f, "no name that a Host can be; did you mean \"{meant}\"?")
+                write!(f, "not a name that a Host can be; did you mean \"{meant}\"?")
             }
             Self::NotAHost(None) => {
-                f.write_str("no name that a Host can be; expected one such as \"www.example.com\"")
+                f.write_str("not a name that a Host can be; expected one such as \"www.example.com\"")
             }
             Self::NotAWildcard => {
                 f.write_str("a * that is no whole first label; expected a wildcard such as \"*.example.com\"")
