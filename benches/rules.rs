@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use timebudget::parameter;
+use timebudget::internals::cookie_values;
 use timebudget::{Admission, Engine, Facts, Limiter, Site, config};
 
 use micro::nanos;
@@ -110,6 +110,6 @@ impl Facts for Request {
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        parameter::of_cookies(self.header("cookie")?, name).next()
+        cookie_values(self.header("cookie")?, name).next()
     }
 }

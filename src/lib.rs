@@ -19,17 +19,21 @@
 //! - [`TimeBudget`] wraps an `App`, a `Scope` or a `Resource`. [`per_site`](TimeBudget::per_site) and
 //!   [`per_ip`](TimeBudget::per_ip) take a [rate string](parse_rates) and no more.
 //! - [`TimeBudget::rule`] is a rule in Rust: its key, cost, limits and refusals are values or closures. The methods of
-//!   [`RuleBuilder`](middleware::RuleBuilder) are all there is to say, and [`TimeBudget::rules`] joins several.
-//! - [`middleware::Budget`] tells a handler where it stands, charges and waives; [`middleware::Watch`] tells middleware
-//!   outside of all budgets; [`Limiter::charge`] is for work that is no request.
-//! - [`TimeBudget::identify`] tells who clients are. [`Tiers`] say who may spend more or less, and
-//!   [`ClientPolicy`] which headers trusted proxies tell it in.
+//!   [`RuleBuilder`] are all there is to say.
+//! - [`TimeBudget::builder`] joins several rules, of code and of site files, with the site's zone, its proxies and what is
+//!   exempt, and keeps them like their files.
+//! - [`Budget`] tells a handler where it stands, charges and waives; [`Watch`] tells middleware outside of all budgets;
+//!   [`TimeBudget::charge`] is for work that is no request.
+//! - [`TimeBudget::identify`] tells who clients are. [`Tiers`] say who may spend more or less, and [`ClientPolicy`] which
+//!   headers trusted proxies tell it in.
 //! - [`config`] reads Frappe's site files, many sites by `Host`, and the environment; [`Sites`] puts them in force and
 //!   replaces them.
 //! - [`Engine`] is the accounts and the clock, which budgets can share. [`Memory`](store::memory::Memory) keeps the accounts,
 //!   over a restart too with [a snapshot](store::memory::Memory::with_snapshot).
 //! - [`Limiter`] decides without any framework: give it [`Facts`], get an [`Admission`].
 //! - [`ManualClock`] is the clock that tests move.
+//!
+//! [`prelude`] has what most applications need.
 //!
 //! # Features
 //!
@@ -44,18 +48,6 @@
 //!
 //! Windows are aligned and fixed: there are no sliding windows and no token buckets. Time is wall-clock time of the
 //! request, not processor time. The middleware is for actix-web 4.
-//!
-//! # The house
-//!
-//! A module uses only what stands below it; a test keeps it so.
-//!
-//! | floor | modules |
-//! |---|---|
-//! | 4 | [`middleware`]: the only one that knows actix |
-//! | 3 | [`sites`]: which limiter answers for a host |
-//! | 2 | [`limiter`]: joins rules, clock and store; [`config`]: from JSON to the model |
-//! | 1 | [`clock`], [`store`], [`tzdata`], and `geo` with the feature of that name |
-//! | 0 | `model`: pure; all of it is re-exported here |
 
 /// Compiles and runs the snippets of the page.
 #[cfg(doctest)]
@@ -72,37 +64,51 @@ struct ComingFrom;
 #[doc = include_str!("../docs/in-front-and-behind.md")]
 struct InFrontAndBehind;
 
-pub mod clock;
+/// And of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/accounts.md")]
+struct LookingAfterAccounts;
+
+mod clock;
 pub mod config;
 #[cfg(feature = "geo")]
 pub mod geo;
-pub mod limiter;
-pub mod middleware;
+mod limiter;
+mod middleware;
 mod model;
-pub mod sites;
+pub mod prelude;
+mod sites;
 pub mod store;
 pub mod tzdata;
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
-    Admission, Cause, ChargeError, Engine, LimitReport, Limiter, Refusal, Report, Reservation,
+    AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
+    Client, ClientAccounts, Engine, LimitReport, Limiter, NoAccountId, Pending, Refusal, Report, Reservation,
+    explanation,
 };
 pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,
     RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
     path, prefix, route_parameter,
 };
-pub use model::parameter;
 pub use model::{
-    AccountHash, Action, AddressPolicy, Answer, ApiKey, Assignment, Block, Candidates, ChargeWhen,
-    ClientPolicy, Component, Computed, Condition, Cost, Countries, Country, CountrySource, Counts,
-    DEFAULT_TIER, EXPOSED_HEADERS, EscapedSlash, Expectation, FROZEN_AFTER, Facts, Finding, Found, Glob,
-    HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge, Key, KeyBytes,
-    KeyDigest, KeyHash, KeyHasher, KeySource, KeySpec, KeyValue, Learned, Ledger, Limit, Line, Method,
-    Micros, Missing, Mistake, Multiplier, Need, Network, NetworkFault, NoSource, Now, Others, Override,
-    Paths, Pattern, PatternError, Period, Proxy, RateError, RateFault, Region, ResetStyle, Rule, RuleIndex,
-    Salt, Site, Source, Standard, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit,
-    UnixMicros, Until, Weight, Window, Zone, ZoneSource, canonical, equal_share, is_certain,
-    is_contradiction, is_credential, pace, parse_rates, shortened, tightest,
+    Action, AddressPolicy, Answer, ApiKey, Assignment, Block, ChargeWhen, ClientPolicy, Component, Computed,
+    Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, Facts,
+    Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
+    Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
+    Multiplier, Network, NetworkFault, NoSource, Now, Override, Overrun, Paths, Pattern, PatternError,
+    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, StandardHeaders,
+    StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
+    Zone, ZoneSource, parse_rates,
 };
 pub use sites::{Reloader, Sites, Watcher, Wrong};
+
+/// What this crate's own tests, benchmarks and fuzz targets look into. It may change with any release.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::model::{
+        EscapedSlash, KeyBytes, KeyHash, KeyHasher, Ledger, RuleIndex, canonical, cookie_values, query_value,
+        query_values,
+    };
+}

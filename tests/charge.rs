@@ -13,7 +13,7 @@ use timebudget::{
     Admission, ChargeError, Engine, Key, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros,
     config, parse_rates,
 };
-use timebudget::{Component, Computed, Condition, Cost, Facts, Rule, Text};
+use timebudget::{Component, Computed, Condition, Cost, Facts, LimitSet, Rule, Text};
 
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
 const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);
@@ -213,6 +213,8 @@ async fn a_store_that_asks_others_is_waited_for() {
 /// A memory store that decides only when it is asked.
 struct Asks(Arc<Memory>);
 
+impl timebudget::store::sealed::Sealed for Asks {}
+
 impl Store for Asks {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
         self.0.open(spec)
@@ -282,7 +284,7 @@ fn nothing_that_is_said_of_requests_exempts_a_block() {
         let rule = Rule { exempt_when: Some(exempt.clone()), ..rule.clone() };
         assert_eq!(charges_of(rule), [true, true, false], "{exempt}");
     }
-    let nothing_computed = Computed::new(|_| Some(Vec::new()));
+    let nothing_computed = Computed::new(|_| Some(LimitSet::EMPTY));
     assert_eq!(charges_of(Rule { limits_by: Some(nothing_computed), ..rule.clone() }), [true, true, false]);
     let free = Cost::Computed(Computed::new(|_| 0));
     assert_eq!(charges_of(Rule { cost: free, ..rule }), [true, true, false]);

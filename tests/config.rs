@@ -4,6 +4,8 @@
 mod clients;
 #[path = "config/hosts.rs"]
 mod hosts;
+#[path = "config/layers.rs"]
+mod layers;
 #[path = "config/many_sites.rs"]
 mod many_sites;
 
@@ -75,7 +77,7 @@ fn an_empty_file_is_a_site_without_limits() {
 fn a_rate_string_makes_a_rule_for_the_site_and_one_for_each_client() {
     let site = site(r#"{"rate_limit": "200 per day; 50/hour; 600s per hour; 5 concurrent"}"#);
     let rules: Vec<_> =
-        site.rules.iter().map(|rule| (rule.name.as_str(), &rule.key, rule.limits.as_slice())).collect();
+        site.rules.iter().map(|rule| (rule.name.as_str(), &rule.key, &*rule.limits)).collect();
     let day = Limit::Requests { quota: 200, period: Period::DAY };
     let hour = Limit::Requests { quota: 50, period: Period::HOUR };
     let shared = [time(600_000_000, Period::HOUR), Limit::Concurrent { cap: 5 }];

@@ -72,7 +72,7 @@ fn the_common_file_may_name_a_rule_that_the_default_makes() {
         "rate_limit_overrides": [{"user": "bob", "rule": "site-requests", "limits": "90 per hour"}]}"#;
     let dir = Directory::with("override", &[("common_site_config.json", common)]);
     let read = dir.read(&[("RATELIMIT_DEFAULT", "50 per hour")]);
-    assert_eq!(read.loaded.fallback.tiers.overrides.len(), 1);
+    assert_eq!(read.loaded.fallback.tiers.overrides().len(), 1);
 }
 
 #[test]

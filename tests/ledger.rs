@@ -1,7 +1,8 @@
 //! The ledger against a naive model that keeps a list of intervals.
 
 use proptest::prelude::*;
-use timebudget::{Ledger, Micros, Tick};
+use timebudget::internals::Ledger;
+use timebudget::{Micros, Tick};
 
 #[derive(Clone, Copy, Debug)]
 enum Action {

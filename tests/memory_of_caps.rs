@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use timebudget::internals::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
-use timebudget::{Clock, KeyHasher, ManualClock, UnixMicros, Zone};
+use timebudget::{Clock, ManualClock, UnixMicros, Zone};
 
 /// The process's resident memory, by the pages of 4 KiB that Linux counts.
 fn resident_bytes() -> usize {

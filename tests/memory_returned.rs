@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use timebudget::internals::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{BookSpec, Charge, Claim, Mode, Store, Tally};
-use timebudget::{Clock, KeyHasher, ManualClock, Period, Unit, UnixMicros, Zone};
+use timebudget::{Clock, ManualClock, Period, Unit, UnixMicros, Zone};
 
 const ACCOUNTS: u32 = 200_000;
 

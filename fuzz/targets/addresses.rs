@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use timebudget::{canonical, AddressPolicy, Network};
+use timebudget::internals::canonical;
+use timebudget::{AddressPolicy, Network};
 
 fuzz_target!(|input: (bool, &[u8])| {
     let (is_forwarded, bytes) = input;

@@ -4,7 +4,8 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use timebudget::{Condition, Facts, Glob, Pattern, RuleIndex, Text};
+use timebudget::internals::RuleIndex;
+use timebudget::{Condition, Facts, Glob, Pattern, Text};
 
 struct Get<'a>(&'a str);
 

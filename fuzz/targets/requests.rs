@@ -11,7 +11,8 @@ use actix_web::test::TestRequest;
 use actix_web::web::Query;
 use libfuzzer_sys::fuzz_target;
 use timebudget::normal_path;
-use timebudget::{all_of_query, config, of_cookies, Engine, TimeBudget};
+use timebudget::internals::{query_values, cookie_values};
+use timebudget::{config, Engine, TimeBudget};
 
 /// Rules that look at all that the target makes up.
 const FILE: &str = r#"{"rate_limit_rules": [
@@ -60,7 +61,7 @@ fuzz_target!(|input: (&str, &[u8], Vec<&[u8]>, &[u8])| {
 
     if let Ok(given) = one.cookies() {
         for cookie in given.iter() {
-            let found: Vec<_> = cookies.iter().flat_map(|line| of_cookies(line, cookie.name())).collect();
+            let found: Vec<_> = cookies.iter().flat_map(|line| cookie_values(line, cookie.name())).collect();
             let same = given.iter().filter(|other| other.name() == cookie.name());
             assert_eq!(found, same.map(|other| other.value().as_bytes()).collect::<Vec<_>>());
         }
@@ -69,7 +70,7 @@ fuzz_target!(|input: (&str, &[u8], Vec<&[u8]>, &[u8])| {
     let parameters = Query::<Vec<(String, String)>>::from_query(query).expect("texts").into_inner();
     for (name, _) in &parameters {
         let same = parameters.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str());
-        assert!(all_of_query(query, name).eq(same), "{query}: {name}");
+        assert!(query_values(query, name).eq(same), "{query}: {name}");
     }
     if target.starts_with('/') && !choices.is_empty() {
         let other = request(&respelled(target, choices), header, &[]).expect("a target as well");

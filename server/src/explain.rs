@@ -9,7 +9,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::{App, HttpRequest, HttpResponse, rt, test, web};
 use timebudget::config::{Environment, Loaded};
-use timebudget::limiter::explanation::Explanation;
+use timebudget::explanation::Explanation;
 use timebudget::store::memory::Memory;
 use timebudget::{BudgetBody, TimeBudget};
 use timebudget::{Clock as _, Engine, ManualClock, Sites, SystemClock};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use timebudget::limiter::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart, Terms};
+use timebudget::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart, Terms};
 use timebudget::{Component, Window, Zone, ZoneSource};
 
 use crate::moment::{Local, Utc};

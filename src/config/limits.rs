@@ -4,7 +4,7 @@ use crate::config::json::Json;
 use crate::config::number::{QUOTA, WINDOW, quota, whole, window};
 use crate::config::reader::Value;
 use crate::model::wording::ONE_ACCOUNT;
-use crate::model::{Component, Limit, Rule, Unit, parse_rates, tightest};
+use crate::model::{Component, Limit, LimitSet, Rule, Unit, parse_rates};
 
 /// The names of the rules that `rate_limit` makes.
 pub(crate) const RULES_OF_RATE_LIMIT: [&str; 2] = ["site", "site-requests"];
@@ -22,7 +22,7 @@ const REQUESTS: &str = "whole requests from 0 to 9007199254740992";
 /// client address, as those who write `50 per hour` mean it.
 pub(crate) fn rate_limit(value: &Value<'_>) -> Option<Vec<Rule>> {
     let limits = match value.json() {
-        Json::Object(_) => vec![time_limit(value)?],
+        Json::Object(_) => time_limit(value)?.into(),
         Json::Text(text) => distinct(rates(text, value)?, value),
         _ => {
             return value.wrong(
@@ -30,7 +30,7 @@ pub(crate) fn rate_limit(value: &Value<'_>) -> Option<Vec<Rule>> {
             );
         }
     };
-    let (requests, shared): (Vec<_>, Vec<_>) = limits.into_iter().partition(Limit::counts_requests);
+    let (requests, shared): (Vec<_>, Vec<_>) = limits.iter().copied().partition(Limit::counts_requests);
     let [of_site, of_requests] = RULES_OF_RATE_LIMIT;
     let rules =
         [Rule::new(of_site, Component::Site, shared), Rule::new(of_requests, Component::Ip, requests)];
@@ -48,7 +48,7 @@ fn time_limit(value: &Value<'_>) -> Option<Limit> {
 }
 
 /// The limits that a rule has; of those that would share an account the smallest.
-pub(crate) fn limits(value: &Value<'_>) -> Option<Vec<Limit>> {
+pub(crate) fn limits(value: &Value<'_>) -> Option<LimitSet> {
     let written = match value.json() {
         Json::Text(text) => rates(text, value)?,
         Json::List(_) => value.list(LIMITS, rates_or_object)?.concat(),
@@ -73,9 +73,9 @@ fn rates(text: &str, value: &Value<'_>) -> Option<Vec<Limit>> {
 }
 
 /// The limits without those that a tighter one makes pointless.
-fn distinct(written: Vec<Limit>, value: &Value<'_>) -> Vec<Limit> {
+fn distinct(written: Vec<Limit>, value: &Value<'_>) -> LimitSet {
     let count = written.len();
-    let kept = tightest(written);
+    let kept = LimitSet::from(written);
     if kept.len() < count {
         value.suspect(ONE_ACCOUNT);
     }

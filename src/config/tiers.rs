@@ -6,7 +6,7 @@ use crate::config::json::Json;
 use crate::config::limits::{RATE, limits};
 use crate::config::number::{multiplier, term, whole};
 use crate::config::reader::Value;
-use crate::model::{ApiKey, Assignment, KeyDigest, Limit, Multiplier, Override, Tier};
+use crate::model::{ApiKey, Assignment, KeyDigest, LimitSet, Multiplier, Override, Tier};
 
 const TIERS: &str = "an object of tiers by name";
 const GROUPS: &str = "an object of groups by name, each with the name of a tier";
@@ -20,11 +20,9 @@ const USER: &str = "the name of a user";
 const RULE: &str = "the name of a rule";
 const PRIORITY: &str = "a whole number from 0 to 9007199254740992";
 
-/// The tiers by name, sorted.
+/// The tiers by name.
 pub(crate) fn tiers(value: &Value<'_>) -> Option<Vec<Tier>> {
-    let mut tiers = named(value, TIERS, tier)?;
-    tiers.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    Some(tiers)
+    named(value, TIERS, tier)
 }
 
 fn tier(name: &str, value: &Value<'_>) -> Option<Tier> {
@@ -36,7 +34,7 @@ fn tier(name: &str, value: &Value<'_>) -> Option<Tier> {
     })
 }
 
-fn limits_of_rules(value: &Value<'_>) -> Option<BTreeMap<String, Vec<Limit>>> {
+fn limits_of_rules(value: &Value<'_>) -> Option<BTreeMap<String, LimitSet>> {
     let rules = named(value, LIMITS, |rule, value| Some((rule.to_owned(), limits(value)?)))?;
     Some(rules.into_iter().collect())
 }

@@ -94,7 +94,7 @@ impl<'a> Client<'a> {
 
     fn overrides(&self) -> &[usize] {
         self.overrides.get_or_init(|| match self.user() {
-            Some(user) if !self.site.tiers.overrides.is_empty() => {
+            Some(user) if !self.site.tiers.overrides().is_empty() => {
                 self.site.tiers.overrides_of(user, self.at).collect()
             }
             _ => SmallVec::new(),
@@ -172,7 +172,7 @@ impl Facts for Client<'_> {
     }
 
     fn tier(&self) -> Option<&str> {
-        self.tier_position().map(|at| self.site.tiers.tiers[at].name.as_str())
+        self.tier_position().map(|at| self.site.tiers.tiers()[at].name.as_str())
     }
 
     fn region(&self) -> Option<Region> {

@@ -14,14 +14,16 @@ pub(crate) struct Holding {
     pub(super) claims: Claims,
     /// The route of the request, where a claim of its depends on it.
     pub(super) route: u32,
-    meter: Meter,
-    settlement: Settlement,
+    pub(super) meter: Meter,
+    pub(super) settlement: Settlement,
     /// When it was decided over, or last looked at.
-    now: Now,
+    pub(super) now: Now,
     is_settled: bool,
     is_waived: bool,
     /// Whether what it costs is what requests of its route are expected to cost.
-    is_typical: bool,
+    pub(super) is_typical: bool,
+    /// Whether a rule may end it before its time: not what is never refused.
+    pub(super) may_be_cut: bool,
 }
 
 impl Holding {
@@ -36,17 +38,22 @@ impl Holding {
             is_settled: true,
             is_waived: false,
             is_typical: true,
+            may_be_cut: false,
         }
     }
 
     /// Makes room for the next request. What this one holds is to be settled before.
-    #[allow(dead_code, reason = "for the middleware's pool")]
     pub(crate) fn clear(&mut self) {
         debug_assert!(self.is_settled, "what is not settled would run for ever");
         self.claims.clear();
         self.meter = Meter::UNUSED;
         self.settlement = Settlement::default();
         (self.is_settled, self.is_waived, self.is_typical) = (true, false, true);
+    }
+
+    /// Hears which route the request has reached, of which its cost is learned.
+    pub(crate) fn reached(&mut self, route: u32) {
+        self.route = route;
     }
 
     /// Decides over a request; if it is admitted, its time runs from now on.
@@ -86,6 +93,7 @@ impl Holding {
 
     #[inline]
     fn weigh(&mut self, limiter: &Limiter, mode: Mode, now: Now) -> Result<Decision, Fault> {
+        self.may_be_cut = limiter.cuts && mode == Mode::Decide;
         match limiter.decide(&mut self.claims, mode, now)? {
             Verdict::Open => {
                 let asking = limiter.engine.store.ask(&self.claims, mode, now);
@@ -207,7 +215,7 @@ impl Holding {
     }
 
     /// Looks where the accounts of a request stand that runs; returns how it would end now.
-    fn look(&mut self, limiter: &Limiter) -> Settlement {
+    pub(super) fn look(&mut self, limiter: &Limiter) -> Settlement {
         self.now = limiter.now();
         if self.is_over() {
             return self.settlement;
@@ -295,7 +303,7 @@ impl Holding {
         }
     }
 
-    fn settle_at(&mut self, limiter: &Limiter, now: Now) {
+    pub(super) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
         self.is_settled = true;
         if self.claims.is_empty() {
             return;
@@ -367,8 +375,14 @@ impl Holding {
         refused.tightest(&self.claims, &self.now)
     }
 
+    /// Whether its time runs.
+    #[allow(dead_code, reason = "for the middleware")]
+    pub(crate) fn runs(&self) -> bool {
+        self.meter.since.is_some() && !self.is_over()
+    }
+
     /// Whether there is nothing to charge: no rule applies, or it is settled.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
     }
 }
@@ -381,7 +395,7 @@ const fn free(settlement: Settlement) -> Settlement {
 
 /// How long a request has run, without its pauses.
 #[derive(Debug)]
-struct Meter {
+pub(super) struct Meter {
     /// When it began to run, or ran again; `None` while it is paused.
     since: Option<Tick>,
     /// How long it had run before that.
@@ -399,7 +413,7 @@ impl Meter {
     }
 
     /// How long the request has run.
-    fn read(&self, at: Tick) -> Micros {
+    pub(super) fn read(&self, at: Tick) -> Micros {
         let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
         Micros(self.before.0 + running.0)
     }

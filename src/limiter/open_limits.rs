@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::limiter::engine::Shared;
-use crate::model::{Cost, KeyHash, Limit, Micros, Rule, Site, Source, Tiers, Unit, Zone, tightest};
+use crate::model::{Cost, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, Tiers, Unit, Zone};
 use crate::store::{Ask, Book, BookSpec, Charge, Claim, Tally};
 
 /// Limits with their books open.
@@ -38,10 +38,10 @@ impl LimitsBySource {
     pub(super) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
         let of = |source| tiers.limits(rule, source).iter().map(&open).collect();
         let about = |at: &usize| tiers.source(rule, None, &[*at]) == Source::Override(*at);
-        let overrides = (0..tiers.overrides.len()).filter(about);
+        let overrides = (0..tiers.overrides().len()).filter(about);
         Self {
             own: of(Source::Rule),
-            of_tiers: (0..tiers.tiers.len()).map(|at| of(Source::Tier(at))).collect(),
+            of_tiers: (0..tiers.tiers().len()).map(|at| of(Source::Tier(at))).collect(),
             of_overrides: overrides.map(|at| (at, of(Source::Override(at)))).collect(),
         }
     }
@@ -120,6 +120,11 @@ impl Books {
         self.open.read().iter().find(|open| open.claim.ask.book == book).map(|open| open.limit)
     }
 
+    /// The limits whose books are open.
+    pub(super) fn all(&self) -> Vec<OpenLimit> {
+        self.open.read().clone()
+    }
+
     /// Two threads that open one book at once are given the same by the store, which is listed twice then.
     fn open(&self, limit: &Limit) -> OpenLimit {
         let (tally, charge) = match limit {
@@ -149,13 +154,13 @@ impl fmt::Debug for Books {
 }
 
 /// Limits as a closure gives them, within the bounds of a site file.
-pub(super) fn bounded(limits: Vec<Limit>) -> Vec<Limit> {
-    let bound = |limit| match limit {
+pub(super) fn bounded(limits: &LimitSet) -> LimitSet {
+    let bound = |limit: &Limit| match *limit {
         Limit::Time { quota, period } => Limit::Time { quota: quota.min(Micros::MAX_QUOTA), period },
         Limit::Requests { quota, period } => Limit::Requests { quota: quota.min(Cost::MOST), period },
         Limit::Concurrent { cap } => Limit::Concurrent { cap },
     };
-    tightest(limits.into_iter().map(bound).collect())
+    limits.iter().map(bound).collect()
 }
 
 fn is_one_book(one: &Limit, other: &Limit) -> bool {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use crate::model::{
-    Assignment, Component, Computed, Condition, Cost, Counts, Facts, Identity, KeySpec, KeyValue, Limit,
+    Assignment, Component, Computed, Condition, Cost, Counts, Facts, Identity, KeySpec, KeyValue, LimitSet,
     Method, Missing, Multiplier, Override, Rule, Site, Term, Text, Tier, Tiers, parse_rates,
 };
 
@@ -66,8 +66,8 @@ pub(super) fn rule(name: &str, rates: &str) -> Rule {
     Rule::new(name, Component::Site, limits(rates))
 }
 
-fn limits(rates: &str) -> Vec<Limit> {
-    parse_rates(rates).expect("a rate string")
+fn limits(rates: &str) -> LimitSet {
+    parse_rates(rates).expect("a rate string").into()
 }
 
 pub(super) fn any_request() -> impl Strategy<Value = Request> {
@@ -113,13 +113,11 @@ fn tiers() -> Tiers {
         reason: None,
     };
     let iron = Assignment { tier: "iron".to_owned(), term: Term::default() };
-    Tiers {
-        tiers: vec![tier("gold", 2_500_000), tier("iron", 1_000)],
-        groups: [("vips".to_owned(), "gold".to_owned())].into(),
-        users: [("alice".to_owned(), iron)].into(),
-        overrides: vec![over(None, "9/hour; 3s/week"), over(Some("r0"), "2/day; 2 concurrent")],
-        ..Tiers::default()
-    }
+    let overrides = [over(None, "9/hour; 3s/week"), over(Some("r0"), "2/day; 2 concurrent")];
+    let mut tiers = Tiers::new([tier("gold", 2_500_000), tier("iron", 1_000)], overrides);
+    tiers.groups.insert("vips".to_owned(), "gold".to_owned());
+    tiers.users.insert("alice".to_owned(), iron);
+    tiers
 }
 
 fn any_condition() -> impl Strategy<Value = Condition> {
@@ -162,10 +160,10 @@ fn any_component() -> impl Strategy<Value = Component> {
 }
 
 /// Three a day for one header, none at all for another, and else the rule's own.
-fn computed_limits() -> Computed<Option<Vec<Limit>>> {
+fn computed_limits() -> Computed<Option<LimitSet>> {
     Computed::new(|facts| match facts.header("x-plan") {
         Some(b"x") => Some(limits("3/day; 1/hour")),
-        Some(b"y") => Some(Vec::new()),
+        Some(b"y") => Some(LimitSet::EMPTY),
         _ => None,
     })
 }

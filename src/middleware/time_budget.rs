@@ -14,11 +14,11 @@ use crate::middleware::body::BudgetBody;
 use crate::middleware::built::Built;
 use crate::middleware::closures::under_scope;
 use crate::middleware::hooks::Hooks;
+use crate::middleware::request::BudgetService;
 use crate::middleware::rule_builder::Limits;
-use crate::middleware::service::BudgetService;
 use crate::middleware::worker::Worker;
 use crate::model::wording::EXEMPTS_ALL;
-use crate::model::{Component, Finding, Identity, Key, Mistake, RateError, Rule, Site, is_certain, tightest};
+use crate::model::{Component, Finding, Identity, Key, Mistake, RateError, Rule, Site, is_certain};
 use crate::sites::{Reloader, Sites, Watcher};
 
 /// Middleware that spends a time budget: wraps an `App`, a `Scope` or a `Resource`.
@@ -143,7 +143,7 @@ impl TimeBudget {
         self
     }
 
-    /// Leaves a scope inside alone, such as one whose own budget is to replace this one: see [`RuleBuilder::except`].
+    /// Leaves a scope inside alone, such as one whose own budget is to replace this one: see [`RuleBuilder::except`](crate::RuleBuilder::except).
     ///
     /// # Panics
     ///
@@ -258,7 +258,7 @@ impl TimeBudget {
 
     #[track_caller]
     fn keyed(component: Component, limits: Limits) -> Result<Self, RateError> {
-        let rule = Rule::new("budget", component, tightest(limits.read()?));
+        let rule = Rule::new("budget", component, limits.read()?);
         let site = Site { rules: vec![rule], ..Site::unlimited("*") };
         Ok(Self::of_site(site, Engine::in_memory()))
     }

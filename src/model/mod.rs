@@ -30,7 +30,8 @@ pub(crate) mod client {
 
     pub use self::address::{AddressPolicy, Proxy};
     pub use self::host::{Host, HostFault};
-    pub use self::identity::{ApiKey, Identity, IdentityHeaders, KeyDigest, Need};
+    pub(crate) use self::identity::Need;
+    pub use self::identity::{ApiKey, Identity, IdentityHeaders, KeyDigest};
     pub use self::network::{Network, NetworkFault, canonical};
     pub use self::place::{Countries, Country, CountrySource, Region};
 }
@@ -41,15 +42,18 @@ pub(crate) mod account {
     mod key;
     mod ledger;
     mod limit;
+    #[cfg(feature = "redis")]
+    mod line;
     mod rate;
 
-    pub(crate) use self::expectation::of_unknown;
-    pub use self::expectation::{Expectation, Learned};
-    pub(crate) use self::key::Value;
-    pub use self::key::{AccountHash, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Salt};
-    pub(crate) use self::ledger::hold;
-    pub use self::ledger::{FROZEN_AFTER, Ledger, Line, Others, equal_share, pace};
-    pub use self::limit::{Limit, Multiplier, tightest};
+    pub(crate) use self::expectation::{Expectation, Learned, of_unknown};
+    pub(crate) use self::key::{AccountHash, Salt, Value};
+    pub use self::key::{Key, KeyBytes, KeyHash, KeyHasher, KeyValue};
+    pub use self::ledger::Ledger;
+    pub(crate) use self::ledger::{hold, lasts};
+    pub use self::limit::{Limit, LimitSet, Multiplier, Quota};
+    #[cfg(feature = "redis")]
+    pub(crate) use self::line::{FROZEN_AFTER, Line, Others, equal_share, pace};
     pub(crate) use self::rate::parse_span;
     pub use self::rate::{RateError, RateFault, parse_rates};
 }
@@ -61,7 +65,6 @@ pub(crate) mod condition {
         reason = "the room is named after what it is about, and so is its main file"
     )]
     mod condition;
-    mod contradiction;
     pub(super) mod decoded;
     mod facts;
     mod index;
@@ -69,11 +72,11 @@ pub(crate) mod condition {
     mod words;
 
     pub use self::condition::Condition;
-    pub use self::contradiction::{is_certain, is_contradiction};
-    pub use self::decoded::{EscapedSlash, Paths, all_of_query, of_cookies, of_query};
-    pub(crate) use self::facts::is_token;
+    pub(crate) use self::condition::{is_certain, is_contradiction};
+    pub use self::decoded::{EscapedSlash, Paths, cookie_values, query_value, query_values};
     pub use self::facts::{Computed, Facts, Method};
-    pub use self::index::{Candidates, RuleIndex};
+    pub(crate) use self::facts::{NO_ROUTE, is_token};
+    pub use self::index::RuleIndex;
     pub use self::text::{Glob, Pattern, PatternError, Text};
     pub use self::words::Found;
 }
@@ -95,42 +98,16 @@ pub(crate) mod rule {
     pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
-    pub use self::rule::{Cost, Counts, Hold, Rule, Until};
+    pub use self::rule::{Cost, Counts, Hold, Overrun, Rule, Until};
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
-        Standard,
+        StandardHeaders,
     };
     pub(crate) use self::site_check::{About, asks_in_vain};
     pub use self::tiers::{Assignment, DEFAULT_TIER, Override, Source, Tier, Tiers};
 }
 
-pub use self::account::{
-    AccountHash, Expectation, FROZEN_AFTER, Key, KeyBytes, KeyHash, KeyHasher, KeyValue, Learned, Ledger,
-    Limit, Line, Multiplier, Others, RateError, RateFault, Salt, equal_share, pace, parse_rates, tightest,
-};
-pub(crate) use self::account::{hold, of_unknown, parse_span};
-pub(crate) use self::client::host;
-pub use self::client::{
-    AddressPolicy, ApiKey, Countries, Country, CountrySource, Host, HostFault, Identity, IdentityHeaders,
-    KeyDigest, Need, Network, NetworkFault, Proxy, Region, canonical,
-};
-pub(crate) use self::condition::is_token;
-pub use self::condition::{
-    Candidates, Computed, Condition, EscapedSlash, Facts, Found, Glob, Method, Paths, Pattern, PatternError,
-    RuleIndex, Text, is_certain, is_contradiction,
-};
-pub(crate) use self::rule::{About, asks_in_vain, default_key, namesakes, out_of_reach};
-pub use self::rule::{
-    Action, Answer, Assignment, Block, ChargeWhen, ClientPolicy, Component, Cost, Counts, DEFAULT_TIER,
-    EXPOSED_HEADERS, HeaderNames, HeaderPolicy, Hold, Judge, KeySource, KeySpec, Missing, NoSource, Override,
-    ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Tier, Tiers, Until,
-};
-pub use self::said::{Finding, Mistake, Weight, is_credential, shortened};
-pub(crate) use self::said::{excerpt, nearest, quoted, readable};
-pub(crate) use self::time::{Decimal, Unfit};
-pub use self::time::{
-    Micros, Now, Period, Term, Tick, Transition, Unit, UnixMicros, Window, Zone, ZoneSource,
-};
+pub use self::{account::*, client::*, condition::*, rule::*, said::*, time::*};
 
 /// The words of mistakes that others find too: those who read site files, and those who build rules in Rust.
 pub(crate) mod wording {
@@ -142,9 +119,4 @@ pub(crate) mod wording {
     };
     pub(crate) use super::rule::site::SOURCE;
     pub(crate) use super::rule::site_check::{NO_RULE, NO_SUCH_HOST, UNTRUSTED};
-}
-
-/// Named values that a client sends: parameters of a query, and cookies.
-pub mod parameter {
-    pub use super::condition::{all_of_query, of_cookies, of_query};
 }

@@ -18,6 +18,7 @@ pub struct Mistake {
 
 /// How bad a mistake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Weight {
     /// It cannot be meant: a file that has it is not loaded, and a budget is not built.
     Wrong,
@@ -85,6 +86,7 @@ impl fmt::Display for Mistake {
 ///
 /// Displays as `the rule exports: a fault; expected something else`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The name of the rule; `None` where it is about the site as a whole.
     pub rule: Option<String>,
@@ -164,29 +166,13 @@ const SHOWN: usize = 4;
 const TELLING: [&str; 8] = ["auth", "key", "token", "secret", "session", "password", "sid", "cookie"];
 
 /// Whether what a client sends under a name may be a credential; of cookies, every one may be.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::is_credential;
-/// assert!(is_credential("header", "X-Api-Key") && is_credential("cookie", "x"));
-/// assert!(!is_credential("header", "accept-language"));
-/// ```
-pub fn is_credential(kind: &str, name: &str) -> bool {
+pub(crate) fn is_credential(kind: &str, name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     kind == "cookie" || TELLING.iter().any(|telling| name.contains(telling))
 }
 
 /// The first letters of a secret, and `…` for the rest.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::shortened;
-/// assert_eq!(shortened("Bearer 1234"), "Bear…");
-/// assert_eq!(shortened("abc"), "…", "a short one is not shown at all");
-/// ```
-pub fn shortened(secret: &str) -> String {
+pub(crate) fn shortened(secret: &str) -> String {
     let shown = if secret.chars().count() > 2 * SHOWN { SHOWN } else { 0 };
     secret.chars().take(shown).chain(['…']).collect()
 }
@@ -270,6 +256,14 @@ pub(crate) fn separated<T: fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_credential_the_first_letters_are_shown() {
+        assert!(is_credential("header", "X-Api-Key") && is_credential("cookie", "x"));
+        assert!(!is_credential("header", "accept-language"));
+        assert_eq!(shortened("Bearer 1234"), "Bear…");
+        assert_eq!(shortened("abc"), "…", "a short one is not shown at all");
+    }
 
     #[test]
     fn a_short_text_is_quoted_in_full() {

@@ -19,6 +19,7 @@
 //!    [`Store::begin`].
 
 mod accounts;
+#[doc(hidden)]
 pub mod calendar;
 mod claim;
 pub mod memory;
@@ -30,15 +31,20 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+#[doc(hidden)]
 pub use self::accounts::{Answering, Listed, Relief};
+#[doc(hidden)]
 pub use self::claim::{Ask, Charge, Claim, Standing};
 pub(crate) use self::claim::{Part, Run};
 pub use self::uri::{StoreUri, UriError, open};
+#[doc(hidden)]
 pub use crate::model::Counts;
 use crate::model::{KeyHash, Learned, Micros, Now, Period, Salt, Unit, Zone};
 
-/// Where accounts live.
-pub trait Store: Send + Sync + 'static {
+/// Where accounts live: [`Memory`](memory::Memory), or what [`open`] has opened.
+///
+/// It is sealed: what a store and the limiter say to each other may change with every version.
+pub trait Store: sealed::Sealed + Send + Sync + 'static {
     /// Opens the book of one limit; the same site, rule, tally, period and zone give the same book.
     fn open(&self, spec: &BookSpec<'_>) -> Book;
 
@@ -82,6 +88,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Says where the accounts of an admitted request stand that has come so far; its own hold is left out.
     fn look(&self, claims: &mut [Claim], progress: Progress, now: Now);
+
+    /// How long what a look says of other processes may be out of date; `None` if there are none.
+    fn hears_every(&self) -> Option<Micros> {
+        None
+    }
 
     /// Ends an admitted request, and says where its accounts stand. A second call does nothing.
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now);
@@ -135,6 +146,18 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
+/// What keeps others from implementing a [`Store`].
+#[doc(hidden)]
+pub mod sealed {
+    /// Whoever is a store.
+    pub trait Sealed {}
+
+    impl Sealed for super::memory::Memory {}
+
+    #[cfg(feature = "redis")]
+    impl Sealed for super::redis::Redis {}
+}
+
 impl fmt::Debug for dyn Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("census", &self.census()).finish_non_exhaustive()
@@ -142,13 +165,16 @@ impl fmt::Debug for dyn Store {
 }
 
 /// A decision that others are asked about: the verdict, and the claims as [`Store::admit`] would have left them.
+#[doc(hidden)]
 pub type Asking = Pin<Box<dyn Future<Output = Result<(Verdict, Vec<Claim>), Fault>> + Send>>;
 
 /// A clock as a store is given it.
+#[doc(hidden)]
 pub type Reading = Box<dyn Fn() -> Now + Send + Sync>;
 
 /// What tells one book from another: everything that an account is known by, but for its key and its window.
 #[derive(Clone, Debug)]
+#[doc(hidden)]
 pub struct BookSpec<'a> {
     /// The site's name.
     pub site: &'a str,
@@ -164,6 +190,7 @@ pub struct BookSpec<'a> {
 
 /// What the accounts of a book count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(hidden)]
 pub enum Tally {
     /// Microseconds or requests that were charged in the window.
     Charged(Unit),
@@ -173,6 +200,7 @@ pub enum Tally {
 
 /// The handle of an open book; cheap to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(hidden)]
 pub struct Book {
     pub(crate) calendar: u32,
     pub(crate) salt: Salt,
@@ -199,6 +227,7 @@ impl Book {
 
 /// Whether a decision may refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub enum Mode {
     /// It may.
     Decide,
@@ -208,6 +237,7 @@ pub enum Mode {
 
 /// What a store decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
 pub enum Verdict {
     /// Every rule admits the request; it runs until it is settled.
     Admitted,
@@ -219,6 +249,7 @@ pub enum Verdict {
 
 /// How far an admitted request has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Progress {
     /// How long it has run, over all windows.
     pub cost: Micros,
@@ -228,6 +259,7 @@ pub struct Progress {
 
 /// How an admitted request ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Settlement {
     /// How long it has run, over all windows.
     pub cost: Micros,

@@ -13,7 +13,7 @@ fn an_application_whose_code_knows_its_clients_says_so_to_the_loader() {
         "rate_limit_users": {}, "rate_limit_tiers": {"gold": {}}}"#;
     assert!(config::parse_site("test", text).is_err());
     let (site, _) = Options::default().with_identity_in_code().parse_site("test", text).unwrap();
-    assert_eq!(site.tiers.tiers[0].multiplier, Multiplier::ONE);
+    assert_eq!(site.tiers.tiers()[0].multiplier, Multiplier::ONE);
     let keys = text.replace("groups", "api_key");
     let errors =
         Options::default().with_identity_in_code().parse_site("test", &keys).unwrap_err().to_string();
@@ -24,7 +24,7 @@ fn an_application_whose_code_knows_its_clients_says_so_to_the_loader() {
 fn a_multiplier_is_read_from_its_digits() {
     let of = |text: &str| {
         let file = format!(r#"{{{IDENTITY}, "rate_limit_tiers": {{"gold": {{"multiplier": {text}}}}}}}"#);
-        site(&file).tiers.tiers[0].multiplier
+        site(&file).tiers.tiers()[0].multiplier
     };
     assert_eq!(of("0.1"), Multiplier(100_000));
     assert_eq!(of("0.000001"), Multiplier(1));

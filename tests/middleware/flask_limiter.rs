@@ -3,7 +3,7 @@
 use actix_web::App;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
-use timebudget::{Component, Counts, TimeBudget, middleware::RuleBuilder};
+use timebudget::{Component, Counts, RuleBuilder, TimeBudget};
 
 use crate::harness::{Client, Gate, Listening, SECOND, World, secs, serve};
 

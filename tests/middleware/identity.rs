@@ -4,7 +4,7 @@ use actix_web::App;
 use actix_web::web;
 use timebudget::config::Options;
 use timebudget::{
-    Component, Computed, Condition, Cost, Identity, KeyValue, Rule, Site, TimeBudget, parse_rates,
+    Component, Computed, Condition, Cost, Identity, KeyValue, LimitSet, Rule, Site, TimeBudget, parse_rates,
 };
 
 use crate::harness::{Client, Listening, World, serve};
@@ -208,7 +208,7 @@ async fn closures_over_facts_may_ask_who_the_client_is() {
     let is = |name: &'static str| Computed::new(move |facts| facts.user() == Some(name));
     let name = Computed::new(|facts| facts.user().map(KeyValue::from));
     let cost = Computed::new(|facts| if facts.user() == Some("bob") { 2 } else { 1 });
-    let more = parse_rates("3 per hour").unwrap();
+    let more = LimitSet::from(parse_rates("3 per hour").unwrap());
     let limits = Computed::new(move |facts| (facts.user() == Some("carol")).then(|| more.clone()));
     let rule = |key: Component| Rule::new("a", key, parse_rates("2 per hour").unwrap());
     for (rule, user, statuses) in [

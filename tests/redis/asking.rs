@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use timebudget::Unit;
+use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::{
     Answering, Book, BookSpec, Census, Charge, Claim, Fault, Listed, Mode, Progress, Relief, Settlement,
     Store, Tally, Verdict, open,
 };
-use timebudget::{KeyHash, KeyHasher, Unit};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
 use crate::moved::ServerClock;
@@ -25,8 +26,6 @@ pub(crate) struct Asking<S> {
     server_clock: ServerClock,
     /// When the server's clock was last heard.
     heard: Mutex<Now>,
-    /// Decisions without the server, before it was there.
-    degraded: u64,
     _server: S,
 }
 
@@ -38,9 +37,8 @@ impl<S> Asking<S> {
         let read = Arc::clone(&now);
         store.begin(Box::new(move || *read.lock().unwrap()));
         let heard = Mutex::new(start);
-        let mut asking = Self { store, now, server_clock, heard, degraded: 0, _server: server };
+        let asking = Self { store, now, server_clock, heard, _server: server };
         asking.wait_until(Self::asks);
-        asking.degraded = asking.store.census().degraded;
         asking
     }
 
@@ -82,6 +80,17 @@ impl<S> Asking<S> {
         }
     }
 
+    fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        match self.store.admit(claims, mode, now)? {
+            Verdict::Open => {
+                let (verdict, decided) = wait_for(self.store.ask(claims, mode, now))?;
+                claims.copy_from_slice(&decided);
+                Ok(verdict)
+            }
+            decided => Ok(decided),
+        }
+    }
+
     fn asks(&self) -> bool {
         let mut claims = [self.stranger()];
         self.store.admit(&mut claims, Mode::Decide, *self.now.lock().unwrap()) == Ok(Verdict::Open)
@@ -106,28 +115,25 @@ impl<S> Asking<S> {
     }
 }
 
-impl<S> Drop for Asking<S> {
-    fn drop(&mut self) {
-        assert!(
-            thread::panicking() || self.store.census().degraded == self.degraded,
-            "every decision was asked for"
-        );
-    }
-}
+impl<S: Send + Sync + 'static> timebudget::store::sealed::Sealed for Asking<S> {}
 
 impl<S: Send + Sync + 'static> Store for Asking<S> {
     fn open(&self, spec: &BookSpec<'_>) -> Book {
         self.store.open(spec)
     }
 
+    /// What was decided without the server, because this machine is busy, is taken back and decided again.
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
-        match self.store.admit(claims, mode, self.at(now))? {
-            Verdict::Open => {
-                let (verdict, decided) = wait_for(self.store.ask(claims, mode, now))?;
-                claims.copy_from_slice(&decided);
-                Ok(verdict)
+        let (now, asked) = (self.at(now), claims.to_vec());
+        loop {
+            let before = self.store.census().degraded;
+            let verdict = self.decide(claims, mode, now)?;
+            if self.store.census().degraded == before {
+                return Ok(verdict);
             }
-            decided => Ok(decided),
+            self.store.settle(claims, &Settlement { returned: true, ..Settlement::default() }, now);
+            claims.copy_from_slice(&asked);
+            self.wait_until(Self::asks);
         }
     }
 

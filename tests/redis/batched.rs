@@ -45,7 +45,7 @@ async fn what_was_measured_is_what_is_stored_after_two_syncs() {
     for process in &processes {
         process.stored().await;
     }
-    let newcomer = Process::new(&server.uri("deadline=2s"), "1000s per day");
+    let newcomer = Process::new(&server.uri(""), "1000s per day").asking();
     let mut admitted = newcomer.admit().await.unwrap();
     let report = admitted.report().unwrap();
     let stored = report.limit - report.remaining - report.used;
@@ -73,8 +73,9 @@ async fn what_runs_elsewhere_counts_between_syncs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn request_limits_are_exact_in_batched_mode_too() {
     let server = Server::start();
-    let uri = server.uri("mode=batched&deadline=2s");
+    let uri = server.uri("mode=batched");
     let (one, other) = (Process::new(&uri, "10 per day"), Process::new(&uri, "10 per day"));
+    let (one, other) = (one.asking(), other.asking());
     let mut served = 0;
     for _ in 0..20 {
         served += u32::from(one.serve().await) + u32::from(other.serve().await);

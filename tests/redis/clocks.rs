@@ -20,10 +20,11 @@ impl Clock for Off {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_whose_clock_is_an_hour_off_takes_part_in_the_same_window() {
     let server = Server::start();
-    let uri = server.uri("deadline=2s");
-    let right = Process::new(&uri, "10 per hour");
+    let uri = server.uri("");
+    let right = Process::new(&uri, "10 per hour").asking();
     for off in [-3_600, 3_600, 86_400 * 40] {
-        let wrong = Process::with_clock(&uri, "10 per hour", Component::Site, Off(SystemClock::new(), off));
+        let clock = Off(SystemClock::new(), off);
+        let wrong = Process::with_clock(&uri, "10 per hour", Component::Site, clock).asking();
         assert!(right.serve().await);
         assert!(wrong.serve().await);
         let (seen, right) = (reset(&wrong).await, reset(&right).await);
@@ -59,7 +60,7 @@ async fn a_store_that_begins_without_a_server_moves_into_the_servers_window() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_dies_soon_after_its_window() {
     let server = Server::start();
-    let process = Process::new(&server.uri("deadline=2s"), "10 per hour");
+    let process = Process::new(&server.uri(""), "10 per hour").asking();
     assert!(process.serve().await);
     let key = &server.keys("tb1:{*")[0];
     let start: i64 = key.rsplit(':').next().unwrap().parse().unwrap();

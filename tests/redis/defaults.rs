@@ -1,6 +1,7 @@
-//! What a URI without parameters does: nothing is measured here, but nothing is set either.
+//! What a URI without parameters does. Nothing is measured here: how many decisions a busy machine makes without a server
+//! that is well is a matter of the machine, and `cargo bench --bench redis -- deadline` tells it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
@@ -10,13 +11,10 @@ use crate::server::Server;
 
 /// At 5 ms, one busy machine in ten made decisions without a server that was well, and said nothing of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn decisions_without_a_server_that_is_well_are_few_and_never_silent() {
+async fn decisions_without_a_server_that_is_well_are_never_silent() {
     let server = Server::start();
     let process = Process::new(&server.uri(""), "1000000 per day");
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(1) {
-        assert!(process.serve().await);
-    }
+    process.served_as_asked().await;
     let before = process.degraded();
     for _ in 0..500 {
         assert!(process.serve().await);
@@ -30,12 +28,10 @@ async fn decisions_without_a_server_that_is_well_are_few_and_never_silent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_share_one_budget() {
     let server = Server::start();
-    let processes =
-        [Process::new(&server.uri(""), "100 per day"), Process::new(&server.uri(""), "100 per day")];
+    let processes = [0, 1].map(|_| Process::new(&server.uri(""), "100 per day").asking());
     let mut served = 0;
     for n in 0..300 {
         served += u32::from(processes[n % 2].serve().await);
     }
-    let degraded = processes[0].degraded() + processes[1].degraded();
-    assert!(served == 100 || degraded > 0, "{served} served, and {degraded} decided without the server");
+    assert_eq!(served, 100);
 }

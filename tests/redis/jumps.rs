@@ -29,7 +29,7 @@ impl World {
             let clock = ServerClock::at(crate::promises::START);
             let between = GoBetween::new(&clock);
             between.goes_to(server.port);
-            let uri = format!("redis://127.0.0.1:{}/?deadline=10s", between.port);
+            let uri = format!("redis://127.0.0.1:{}/", between.port);
             Desk::new(Asking::new(&uri, clock, Arc::clone(&server)))
         };
         Self { desks: [desk(), desk()], server }

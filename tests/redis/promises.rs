@@ -26,13 +26,13 @@ fn over_one_server() -> Asking<Server> {
     let (server, clock) = (Server::start(), ServerClock::at(START));
     let between = GoBetween::new(&clock);
     between.goes_to(server.port);
-    Asking::new(&format!("redis://127.0.0.1:{}/?deadline=10s", between.port), clock, server)
+    Asking::new(&format!("redis://127.0.0.1:{}/", between.port), clock, server)
 }
 
 fn over_a_cluster() -> Asking<Cluster> {
     let clock = ServerClock::at(START);
     let cluster = Cluster::with_clock(&clock);
-    Asking::new(&cluster.uri("deadline=10s"), clock, cluster)
+    Asking::new(&cluster.uri(""), clock, cluster)
 }
 
 mod one_server {

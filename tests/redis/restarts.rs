@@ -13,7 +13,7 @@ const RATES: &str = "1000s per day";
 
 /// What a process that has just been started sees as spent.
 async fn spent(server: &Server) -> u64 {
-    let newcomer = Process::new(&server.uri("deadline=2s"), RATES);
+    let newcomer = Process::new(&server.uri(""), RATES).asking();
     let mut admitted = newcomer.admit().await.unwrap();
     let report = admitted.report().unwrap();
     report.limit - report.remaining - report.used
@@ -34,7 +34,7 @@ async fn spend(process: &Process) -> u64 {
 async fn a_rolling_restart_refunds_nothing() {
     for mode in ["mode=exact", "mode=batched&sync=1s"] {
         let server = Server::start();
-        let uri = server.uri(&format!("deadline=2s&{mode}"));
+        let uri = server.uri(mode);
         let ended = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "restarts::the_process_that_ends", "--nocapture"])
             .env("TIMEBUDGET_TEST_ENDING_URI", &uri)
@@ -81,7 +81,7 @@ async fn what_runs_when_it_is_saved_is_stored_as_far_as_it_has_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_cannot_be_told_keeps_nobody_from_ending() {
     let mut server = Server::start();
-    let process = Process::new(&server.uri("mode=batched&sync=1s&deadline=20ms"), RATES);
+    let process = Process::new(&server.uri("mode=batched&sync=1s"), RATES);
     process.served_as_asked().await;
     server.freeze();
     assert!(process.serve().await, "batched, it asks nobody");

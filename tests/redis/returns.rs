@@ -10,8 +10,8 @@ use crate::server::Server;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_returned_elsewhere_can_be_made_by_who_knew_the_account_as_spent() {
     let server = Server::start();
-    let uri = server.uri("deadline=2s");
-    let (one, other) = (Process::new(&uri, "2 per day"), Process::new(&uri, "2 per day"));
+    let uri = server.uri("");
+    let (one, other) = (Process::new(&uri, "2 per day").asking(), Process::new(&uri, "2 per day").asking());
     let mut waived = one.admit().await.unwrap();
     assert!(one.serve().await);
     assert!(!other.serve().await, "it asks, and knows");
@@ -25,8 +25,9 @@ async fn a_request_that_is_returned_elsewhere_can_be_made_by_who_knew_the_accoun
 async fn time_that_is_returned_elsewhere_can_be_spent_by_who_knew_the_account_as_spent() {
     for mode in ["mode=exact", "mode=batched&sync=100ms"] {
         let server = Server::start();
-        let uri = server.uri(&format!("deadline=2s&{mode}"));
-        let (one, other) = (Process::new(&uri, "100ms per day"), Process::new(&uri, "100ms per day"));
+        let uri = server.uri(&format!("{mode}"));
+        let (one, other) =
+            (Process::new(&uri, "100ms per day").asking(), Process::new(&uri, "100ms per day").asking());
         let mut waived = one.admit().await.unwrap();
         sleep(Duration::from_millis(120)).await;
         one.stored().await;
@@ -42,8 +43,8 @@ async fn time_that_is_returned_elsewhere_can_be_spent_by_who_knew_the_account_as
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_idle_is_not_refused_for_what_others_did_not_run() {
     let server = Server::start();
-    let uri = server.uri("mode=batched&sync=250ms&deadline=2s");
-    let (one, other) = (Process::new(&uri, "3s per day"), Process::new(&uri, "3s per day"));
+    let uri = server.uri("mode=batched&sync=250ms");
+    let (one, other) = (Process::new(&uri, "3s per day").asking(), Process::new(&uri, "3s per day").asking());
     let running = [one.admit().await.unwrap(), one.admit().await.unwrap()];
     one.stored().await;
     drop(other.admit().await.unwrap());

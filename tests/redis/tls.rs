@@ -25,9 +25,15 @@ async fn until_logged(text: &str) {
     until(text, async || journal::lines().iter().any(|line| line.contains(text))).await;
 }
 
-async fn is_asked(uri: &str) -> bool {
+/// Waits until the server of a URI is asked.
+async fn until_asked(uri: &str) {
+    assert!(Process::new(uri, "500 per day").asking().serve().await);
+}
+
+/// Whether the server of a URI is not asked, and the request is decided all the same.
+async fn is_decided_without(uri: &str) -> bool {
     let process = Process::new(uri, "500 per day");
-    process.serve().await && process.degraded() == 0
+    process.serve().await && process.degraded() == 1
 }
 
 #[test]
@@ -49,7 +55,7 @@ fn a_server_is_spoken_to_through_tls_by_an_authority_of_the_system() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_that_speaks_tls() {
     let Ok(port) = std::env::var("TIMEBUDGET_TEST_TLS_PORT") else { return };
-    let process = Process::new(&format!("rediss://localhost:{port}/?deadline=10s"), "500 per day");
+    let process = Process::new(&format!("rediss://localhost:{port}/"), "500 per day");
     assert!(process.served_as_asked().await > 0);
 }
 
@@ -58,10 +64,9 @@ async fn a_private_authority_and_a_clients_certificate_are_files_that_the_uri_na
     let (_server, port, authority) = server_with_tls("yes");
     authority.issue("client", "DNS:client");
     let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(|file| authority.file(file));
-    let uri = format!("rediss://localhost:{port}/?deadline=10s&ca={ca}");
-    assert!(is_asked(&format!("{uri}&cert={cert}&key={key}")).await);
-    let stranger = Process::new(&uri, "5 per day");
-    assert!(stranger.serve().await && stranger.degraded() == 1);
+    let uri = format!("rediss://localhost:{port}/?ca={ca}");
+    until_asked(&format!("{uri}&cert={cert}&key={key}")).await;
+    assert!(is_decided_without(&uri).await, "a stranger");
     until_logged("redis: it does not accept this process's certificate, or wants one").await;
 }
 
@@ -71,13 +76,13 @@ async fn a_certificate_that_is_not_trusted_is_named_as_such() {
     let (_server, port, authority) = server_with_tls("no");
     let other = Authority::new();
     let (ca, strange) = (authority.file("ca.crt"), other.file("ca.crt"));
-    assert!(!is_asked(&format!("rediss://localhost:{port}/?ca={strange}")).await);
+    assert!(is_decided_without(&format!("rediss://localhost:{port}/?ca={strange}")).await);
     until_logged("redis: the server's certificate is not trusted: its issuer is unknown; ca=FILE").await;
     authority.issue("server", "DNS:elsewhere.example");
     let elsewhere = free_port();
     let options = authority.options(elsewhere, "no");
     let _second = Server::with(&options.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(!is_asked(&format!("rediss://localhost:{elsewhere}/?ca={ca}")).await);
+    assert!(is_decided_without(&format!("rediss://localhost:{elsewhere}/?ca={ca}")).await);
     until_logged("the server's certificate is not trusted: it is not for the host that the URI names").await;
 }
 
@@ -88,7 +93,7 @@ async fn a_server_without_tls_is_named_as_such() {
     std::thread::spawn(move || {
         server.incoming().flatten().for_each(|mut client| drop(client.write_all(b"-ERR Protocol error\r\n")));
     });
-    assert!(!is_asked(&format!("rediss://127.0.0.1:{port}/?ca={}", authority.file("ca.crt"))).await);
+    assert!(is_decided_without(&format!("rediss://127.0.0.1:{port}/?ca={}", authority.file("ca.crt"))).await);
     until_logged("redis: it does not speak TLS").await;
 }
 
@@ -116,8 +121,8 @@ async fn a_file_that_is_replaced_counts_from_the_next_connection_on() {
     let (mut server, port, authority) = server_with_tls("no");
     let ca = authority.file("trusted.crt");
     std::fs::copy(authority.file("ca.crt"), &ca).unwrap();
-    let process = Process::new(&format!("rediss://localhost:{port}/?deadline=10s&ca={ca}"), "500 per day");
-    assert!(process.serve().await && process.degraded() == 0);
+    let process = Process::new(&format!("rediss://localhost:{port}/?ca={ca}"), "500 per day");
+    process.served_as_asked().await;
     std::fs::write(&ca, "").unwrap();
     server.kill();
     process.served_degraded().await;
@@ -135,7 +140,7 @@ async fn sentinels_and_their_master_are_spoken_to_through_tls() {
     let sentinel = Server::sentinel_of(&master, port, &authority.sentinel_lines(sentinel_port));
     let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(|file| authority.file(file));
     let files = format!("ca={ca}&cert={cert}&key={key}");
-    let uri = format!("rediss+sentinel://127.0.0.1:{sentinel_port}/shop?deadline=10s&{files}");
+    let uri = format!("rediss+sentinel://127.0.0.1:{sentinel_port}/shop?{files}");
     let process = Process::new(&uri, "500 per day");
     assert!(process.served_as_asked().await > 0);
     assert_eq!(master.keys("tb1:{*").len(), 1);
@@ -146,7 +151,7 @@ async fn sentinels_and_their_master_are_spoken_to_through_tls() {
 async fn a_service_that_sentinels_do_not_know_is_named_as_such() {
     let master = Server::start();
     let sentinel = Server::sentinel(&master);
-    assert!(!is_asked(&format!("redis+sentinel://127.0.0.1:{}/shopp", sentinel.port)).await);
+    assert!(is_decided_without(&format!("redis+sentinel://127.0.0.1:{}/shopp", sentinel.port)).await);
     until_logged("redis: the sentinels know no service of this name").await;
 }
 
@@ -157,11 +162,11 @@ async fn a_cluster_is_spoken_to_through_tls() {
     authority.issue("client", "DNS:client");
     let cluster = Cluster::with_tls(&authority);
     let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(|file| authority.file(file));
-    let uri = cluster.uri("deadline=10s").replace("redis+", "rediss+");
-    let process = Process::new(&format!("{uri}&ca={ca}&cert={cert}&key={key}"), "500 per day");
+    let uri = |files: &str| cluster.uri(files).replace("redis+", "rediss+");
+    let process = Process::new(&uri(&format!("ca={ca}&cert={cert}&key={key}")), "500 per day");
     assert!(process.served_as_asked().await > 0);
     let other = Authority::new();
-    assert!(!is_asked(&format!("{uri}&ca={}", other.file("ca.crt"))).await);
+    assert!(is_decided_without(&uri(&format!("ca={}", other.file("ca.crt")))).await);
     until_logged("the server's certificate is not trusted: its issuer is unknown").await;
 }
 
@@ -170,7 +175,7 @@ async fn a_server_is_spoken_to_through_a_socket_of_the_machine() {
     let socket = std::env::temp_dir().join(format!("timebudget-{}.sock", std::process::id()));
     let socket = socket.to_str().unwrap();
     let server = Server::with(&["--unixsocket", socket, "--requirepass", "hun/ter2"]);
-    let process = Process::new(&format!("redis+unix://:hun/ter2@{socket}?db=3&deadline=10s"), "500 per day");
+    let process = Process::new(&format!("redis+unix://:hun/ter2@{socket}?db=3"), "500 per day");
     assert!(process.served_as_asked().await > 0);
     assert!(server.keys("tb1:{*").is_empty(), "the accounts are in the third database");
     assert!(server.cli(&["info", "keyspace"]).contains("db3:"));
@@ -179,7 +184,7 @@ async fn a_server_is_spoken_to_through_a_socket_of_the_machine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_used_and_a_wrong_one_is_logged_without_it() {
     let server = Server::with(&["--requirepass", "hunter2"]);
-    assert!(is_asked(&format!("redis://:hunter2@127.0.0.1:{}/?deadline=2s", server.port)).await);
+    until_asked(&format!("redis://:hunter2@127.0.0.1:{}/", server.port)).await;
     for wrong in ["redis://:hunter3@127.0.0.1", "redis://127.0.0.1", "redis://hunter:hunter2@127.0.0.1"] {
         let process = Process::new(&format!("{wrong}:{}/", server.port), "5 per day");
         assert!(process.serve().await);
@@ -194,8 +199,8 @@ async fn a_password_is_used_and_a_wrong_one_is_logged_without_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_keys_may_not_expire_none_is_written() {
     let server = Server::start();
-    let process = Process::new(&server.uri("deadline=2s"), "500 per day; 5 concurrent");
-    assert!(process.serve().await);
+    let process = Process::new(&server.uri(""), "500 per day; 5 concurrent");
+    process.served_as_asked().await;
     server.cli(&["flushall"]);
     server.cli(&["acl", "setuser", "default", "-pexpireat"]);
     for _ in 0..5 {

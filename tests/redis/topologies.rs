@@ -12,7 +12,7 @@ async fn after_a_failover_the_new_master_is_told_what_the_old_one_knew() {
     })
     .await;
     let sentinel = Server::sentinel(&master);
-    let uri = format!("redis+sentinel://127.0.0.1:{}/shop?deadline=100ms", sentinel.port);
+    let uri = format!("redis+sentinel://127.0.0.1:{}/shop", sentinel.port);
     let process = Process::new(&uri, "1000 per day");
     let mut served = process.served_as_asked().await;
     for _ in 0..20 {
@@ -23,7 +23,7 @@ async fn after_a_failover_the_new_master_is_told_what_the_old_one_knew() {
     until("the replica is the master", async || replica.cli(&["role"]).starts_with("master")).await;
     served += process.served_as_asked().await;
     process.stored().await;
-    let newcomer = Process::new(&replica.uri("deadline=2s"), "1000 per day");
+    let newcomer = Process::new(&replica.uri(""), "1000 per day").asking();
     let mut admitted = newcomer.admit().await.unwrap();
     let report = admitted.report().unwrap();
     assert_eq!(report.limit - report.remaining - 1, served);

@@ -1,7 +1,8 @@
 //! Promises about accounts that are listed, read, granted more and reset.
 
+use timebudget::Micros;
+use timebudget::internals::KeyHash;
 use timebudget::store::{Book, Listed, Relief, Settlement, Store, Verdict};
-use timebudget::{KeyHash, Micros};
 
 use super::shares;
 use crate::desk::{Desk, HOUR};

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use timebudget::Unit;
+use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::{
     Answering, Book, BookSpec, Charge, Claim, Listed, Mode, Progress, Relief, Settlement, Standing, Store,
     Tally, Verdict,
 };
 use timebudget::{Clock, ManualClock, Micros, Now, Period, UnixMicros, Zone};
-use timebudget::{KeyHash, KeyHasher, Unit};
 
 /// The top of an hour and no midnight: 2023-11-14 22:00 UTC.
 pub(crate) const START_SECS: i64 = 1_699_999_200;

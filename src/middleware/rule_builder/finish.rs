@@ -3,7 +3,7 @@
 use crate::middleware::hooks::OnRefusal;
 use crate::middleware::rule_builder::{Limits, RuleBuilder};
 use crate::model::wording::ONE_ACCOUNT;
-use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, Mistake, Rule, default_key, tightest};
+use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, LimitSet, Mistake, Rule, default_key};
 
 /// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.
 pub(in crate::middleware) struct Finished {
@@ -35,11 +35,11 @@ impl RuleBuilder {
 const UNSHOWN: &str = "a status or a message beside a rewrite that shows neither; expected one of them";
 
 /// The limits; of those that would share an account the smallest.
-fn read(limits: &Limits, faults: &mut Vec<Mistake>) -> Option<Vec<Limit>> {
+fn read(limits: &Limits, faults: &mut Vec<Mistake>) -> Option<LimitSet> {
     match limits.read() {
         Ok(written) => {
             let count = written.len();
-            let kept = tightest(written);
+            let kept = LimitSet::from(written);
             faults.extend((kept.len() < count).then(|| Mistake::suspect(ONE_ACCOUNT).of(limits)));
             Some(kept)
         }

@@ -12,11 +12,9 @@ use crate::model::{Limit, RateError, parse_rates};
 /// ```
 /// use timebudget::{Limit, Period, TimeBudget};
 ///
-/// let written = TimeBudget::rule("search", "50 per hour; 5 concurrent").build()?;
-/// let hourly = Limit::Requests { quota: 50, period: Period::HOUR };
-/// let typed = TimeBudget::rule("search", [hourly, Limit::Concurrent { cap: 5 }]);
+/// let written = TimeBudget::rule("search", "50 per hour; 5 concurrent");
+/// let typed = TimeBudget::rule("search", [Limit::requests(50).per(Period::HOUR), Limit::concurrent(5)]);
 /// # let _ = (written, typed);
-/// # Ok::<(), timebudget::RuleError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Limits(Said);

@@ -20,19 +20,6 @@ const LARGEST_SURPRISE: f64 = 4.0;
 /// settled expectation by at most 35 %, and after 41 more ordinary requests it is back within 10 %; one that comes first
 /// of all is believed for some 300 requests, which makes the hold too large and no spend wrong. A lasting change is
 /// followed nevertheless, since what counts as a surprise grows with the expectation.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::Expectation;
-/// use timebudget::Micros;
-///
-/// let mut report = Expectation::UNKNOWN;
-/// assert_eq!(report.expected(), Micros::ZERO);
-/// report.record(Micros::from_millis(100));
-/// report.record(Micros::from_millis(100));
-/// assert_eq!(report.expected(), Micros::from_millis(100));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expectation {
     /// Recent costs, faded and summed: microseconds. Single precision, so that the pair fits into 64 bits.

@@ -15,7 +15,7 @@ use crate::model::client::canonical;
 /// # Examples
 ///
 /// ```
-/// use timebudget::KeyBytes;
+/// use timebudget::internals::KeyBytes;
 /// let mut shifted = KeyBytes::default();
 /// shifted.text(1, "a:b");
 /// shifted.text(1, "c");
@@ -117,10 +117,10 @@ fn masked(bits: u128, prefix: u8) -> u128 {
 pub struct KeyHash(pub [u32; 4]);
 
 /// What tells the accounts of one book from those of another.
-pub type Salt = [u32; 3];
+pub(crate) type Salt = [u32; 3];
 
 /// An account's name within its window: 96 bits that depend on the key and the book.
-pub type AccountHash = [u32; 3];
+pub(crate) type AccountHash = [u32; 3];
 
 impl KeyHash {
     const fn of(low: u64, high: u64) -> Self {
@@ -298,6 +298,19 @@ impl KeyValue {
             Value::Text(text) => Some(text),
             Value::Address(_) => None,
         }
+    }
+}
+
+impl Key {
+    /// The values, in the order of the components.
+    pub(crate) fn values(&self) -> std::slice::Iter<'_, KeyValue> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<KeyValue> for Key {
+    fn from_iter<I: IntoIterator<Item = KeyValue>>(values: I) -> Self {
+        Self(values.into_iter().collect())
     }
 }
 

@@ -1,11 +1,13 @@
 //! Limits: a quota per period, in a unit, or a cap on what runs at once; and how a tier multiplies them.
 
 use std::fmt;
+use std::ops::Deref;
 
 use crate::model::time::{Micros, Period, Unit};
 
 /// A quota per period in a unit, or a cap on running requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Limit {
     /// Server time per period.
     Time {
@@ -29,6 +31,33 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// So many requests, of what follows: `Limit::requests(50).per(Period::HOUR)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use timebudget::{Limit, Period};
+    ///
+    /// assert_eq!(Limit::requests(50).per(Period::HOUR), "50 per hour".parse()?);
+    /// assert_eq!(Limit::time(Duration::from_secs(60)).per(Period::DAY), "60s per day".parse()?);
+    /// assert_eq!(Limit::concurrent(5), "5 concurrent".parse()?);
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
+    pub const fn requests(quota: u64) -> Quota {
+        Quota { unit: Unit::Requests, quota }
+    }
+
+    /// So much server time, of what follows; it is rounded down to whole microseconds.
+    pub fn time(quota: impl Into<Micros>) -> Quota {
+        Quota { unit: Unit::Time, quota: quota.into().0 }
+    }
+
+    /// At most so many requests side by side; 0 refuses every request.
+    pub const fn concurrent(cap: u32) -> Self {
+        Self::Concurrent { cap }
+    }
+
     /// The unit that `X-RateLimit-Unit` names; running requests are requests.
     pub const fn unit(&self) -> Unit {
         match self {
@@ -84,6 +113,24 @@ const fn whole_units(micros: u64) -> (u64, &'static str) {
     }
 }
 
+/// What a window is to grant, before it is said how long windows are: see [`Limit::requests`] and [`Limit::time`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a quota is no limit before it has a period"]
+pub struct Quota {
+    unit: Unit,
+    quota: u64,
+}
+
+impl Quota {
+    /// The limit that grants it in each window of a period.
+    pub const fn per(self, period: Period) -> Limit {
+        match self.unit {
+            Unit::Time => Limit::Time { quota: Micros(self.quota), period },
+            Unit::Requests => Limit::Requests { quota: self.quota, period },
+        }
+    }
+}
+
 /// A factor of quotas, in millionths.
 ///
 /// # Examples
@@ -127,30 +174,92 @@ impl Multiplier {
     }
 }
 
-/// The limits without those that a tighter one of the same unit and period makes pointless.
+/// Limits of which no two would share an account: at most one of each unit and period, and one cap.
 ///
-/// An account is known by its unit and period but not by its quota. So two such limits of one rule would be one
-/// account, and every request would be charged to it twice.
+/// An account is known by its unit and period but not by its quota. Two such limits of one rule would be one account, and
+/// every request would be charged to it twice. So of several the smallest is kept, at the place of the first.
+///
+/// It is made from a limit, or from a list of them, and is read like a slice.
 ///
 /// # Examples
 ///
 /// ```
-/// use timebudget::tightest;
-/// use timebudget::parse_rates;
-/// let limits = parse_rates("20 per hour; 10s per hour; 10 per 60 minutes; 3 concurrent; 2 concurrent")?;
-/// assert_eq!(tightest(limits), parse_rates("10 per hour; 10s per hour; 2 concurrent")?);
+/// use timebudget::{LimitSet, parse_rates};
+/// let limits = LimitSet::from(parse_rates("20 per hour; 10s per hour; 10 per 60 minutes; 3 concurrent; 2 concurrent")?);
+/// assert_eq!(limits, parse_rates("10 per hour; 10s per hour; 2 concurrent")?);
+/// assert_eq!(limits[0].quota(), 10);
 /// # Ok::<(), timebudget::RateError>(())
 /// ```
-pub fn tightest(limits: Vec<Limit>) -> Vec<Limit> {
-    let mut kept: Vec<Limit> = Vec::with_capacity(limits.len());
-    for limit in limits {
-        match kept.iter_mut().find(|other| is_one_account(other, &limit)) {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitSet(Vec<Limit>);
+
+impl LimitSet {
+    /// No limit at all.
+    pub const EMPTY: Self = Self(Vec::new());
+
+    /// Adds a limit, or lets the smaller one of its account hold.
+    fn keep(&mut self, limit: Limit) {
+        match self.0.iter_mut().find(|other| is_one_account(other, &limit)) {
             Some(other) if other.quota() <= limit.quota() => {}
             Some(other) => *other = limit,
-            None => kept.push(limit),
+            None => self.0.push(limit),
         }
     }
-    kept
+}
+
+impl FromIterator<Limit> for LimitSet {
+    fn from_iter<I: IntoIterator<Item = Limit>>(limits: I) -> Self {
+        let mut set = Self::EMPTY;
+        limits.into_iter().for_each(|limit| set.keep(limit));
+        set
+    }
+}
+
+impl From<Limit> for LimitSet {
+    fn from(limit: Limit) -> Self {
+        Self(vec![limit])
+    }
+}
+
+impl From<Vec<Limit>> for LimitSet {
+    fn from(limits: Vec<Limit>) -> Self {
+        limits.into_iter().collect()
+    }
+}
+
+impl<const N: usize> From<[Limit; N]> for LimitSet {
+    fn from(limits: [Limit; N]) -> Self {
+        limits.into_iter().collect()
+    }
+}
+
+impl Deref for LimitSet {
+    type Target = [Limit];
+
+    fn deref(&self) -> &[Limit] {
+        &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a LimitSet {
+    type Item = &'a Limit;
+    type IntoIter = std::slice::Iter<'a, Limit>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl PartialEq<Vec<Limit>> for LimitSet {
+    fn eq(&self, other: &Vec<Limit>) -> bool {
+        self.0 == *other
+    }
+}
+
+impl<const N: usize> PartialEq<[Limit; N]> for LimitSet {
+    fn eq(&self, other: &[Limit; N]) -> bool {
+        self.0 == *other
+    }
 }
 
 fn is_one_account(one: &Limit, other: &Limit) -> bool {

@@ -138,7 +138,7 @@ pub struct ApiKey {
 
 /// What somebody has to tell of clients before a rule can be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub(crate) enum Need {
     /// Who they are.
     User,
     /// Which groups they are in.

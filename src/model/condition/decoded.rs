@@ -10,6 +10,7 @@ pub(crate) const ENCODED: &str =
 
 /// Which paths are one to a site's rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Paths {
     /// Those that differ by repeated slashes or by one at the end are one: `//a`, `/a/` and `/a`.
     #[default]
@@ -38,7 +39,8 @@ impl Paths {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::{EscapedSlash, Paths};
+    /// use timebudget::Paths;
+    /// use timebudget::internals::EscapedSlash;
     /// let normal = |path| Paths::Normal.form(path, EscapedSlash::IsSlash).into_owned();
     /// assert_eq!(normal("//api//login/"), "/api/login");
     /// assert_eq!(normal("/search/c%2b%2B"), "/search/c++");
@@ -126,18 +128,18 @@ fn merged_slowly(path: &str) -> String {
 /// # Examples
 ///
 /// ```
-/// use timebudget::parameter::of_query;
-/// assert_eq!(of_query("a=1&q=white&q=red%20+wine", "q").as_deref(), Some("red  wine"));
-/// assert_eq!(of_query("%71=x", "q").as_deref(), Some("x"));
-/// assert_eq!(of_query("q", "q").as_deref(), Some(""));
-/// assert_eq!(of_query("a=1", "q"), None);
+/// use timebudget::internals::query_value;
+/// assert_eq!(query_value("a=1&q=white&q=red%20+wine", "q").as_deref(), Some("red  wine"));
+/// assert_eq!(query_value("%71=x", "q").as_deref(), Some("x"));
+/// assert_eq!(query_value("q", "q").as_deref(), Some(""));
+/// assert_eq!(query_value("a=1", "q"), None);
 /// ```
-pub fn of_query<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+pub fn query_value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     query.rsplit('&').find_map(|pair| value_in(pair, name))
 }
 
 /// The values of all parameters of that name in a query, decoded as forms are.
-pub fn all_of_query<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+pub fn query_values<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
     query.split('&').filter_map(move |pair| value_in(pair, name))
 }
 
@@ -148,12 +150,12 @@ pub fn all_of_query<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<
 /// # Examples
 ///
 /// ```
-/// use timebudget::parameter::of_cookies;
-/// let values: Vec<_> = of_cookies(b"a=1; session=\"%61bc\"; session=%ff; session=\xff", "session").collect();
+/// use timebudget::internals::cookie_values;
+/// let values: Vec<_> = cookie_values(b"a=1; session=\"%61bc\"; session=%ff; session=\xff", "session").collect();
 /// assert_eq!(values, [&b"abc"[..], b"\xff"]);
-/// assert_eq!(of_cookies(b"a=1; b", "b").next(), None);
+/// assert_eq!(cookie_values(b"a=1; b", "b").next(), None);
 /// ```
-pub fn of_cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+pub fn cookie_values<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
     let pairs = field.split(|byte| *byte == b';');
     pairs.filter_map(move |pair| {
         str::from_utf8(pair).map_or_else(|_| of_bytes(pair, name), |pair| of_text(pair, name))
@@ -287,44 +289,44 @@ mod parameter_tests {
 
     #[test]
     fn a_plus_is_a_space_in_a_query_only() {
-        assert_eq!(of_query("q=a+b", "q").as_deref(), Some("a b"));
-        assert_eq!(of_cookies(b"q=a+b", "q").next().as_deref(), Some(&b"a+b"[..]));
+        assert_eq!(query_value("q=a+b", "q").as_deref(), Some("a b"));
+        assert_eq!(cookie_values(b"q=a+b", "q").next().as_deref(), Some(&b"a+b"[..]));
     }
 
     #[test]
     fn what_is_no_utf8_is_replaced_in_a_query_and_no_cookie() {
-        assert_eq!(of_query("q=%FF", "q").as_deref(), Some("\u{fffd}"));
-        assert_eq!(of_cookies(b"q=%FF; q=1; q%FF=2", "q").collect::<Vec<_>>(), [&b"1"[..]]);
+        assert_eq!(query_value("q=%FF", "q").as_deref(), Some("\u{fffd}"));
+        assert_eq!(cookie_values(b"q=%FF; q=1; q%FF=2", "q").collect::<Vec<_>>(), [&b"1"[..]]);
     }
 
     #[test]
     fn a_cookie_of_other_bytes_is_one_of_bytes_and_hides_no_other() {
         let field = b"a=\xe9; q\xe9=1; =\xe9; q = \"\xe9%20\" ;\xe9; %71=2; q=\"\xe8";
-        let values: Vec<_> = of_cookies(field, "q").collect();
+        let values: Vec<_> = cookie_values(field, "q").collect();
         assert_eq!(values, [&b"\xe9 "[..], b"2", b"\"\xe8"]);
     }
 
     #[test]
     fn of_several_parameters_the_last_is_the_one_and_all_can_be_had() {
-        assert_eq!(of_query("q=1&q=2&r=3", "q").as_deref(), Some("2"));
-        assert_eq!(all_of_query("q=1&q=2&r=3", "q").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(query_value("q=1&q=2&r=3", "q").as_deref(), Some("2"));
+        assert_eq!(query_values("q=1&q=2&r=3", "q").collect::<Vec<_>>(), ["1", "2"]);
     }
 
     #[test]
     fn a_value_without_escapes_is_borrowed() {
-        assert!(matches!(of_query("a=1&q=wine", "q"), Some(Cow::Borrowed("wine"))));
-        assert!(matches!(of_cookies(b"a=1;q=\"wine\"", "q").next(), Some(Cow::Borrowed(b"wine"))));
+        assert!(matches!(query_value("a=1&q=wine", "q"), Some(Cow::Borrowed("wine"))));
+        assert!(matches!(cookie_values(b"a=1;q=\"wine\"", "q").next(), Some(Cow::Borrowed(b"wine"))));
     }
 
     #[test]
     fn an_empty_query_has_no_parameter_without_a_name() {
-        assert_eq!(of_query("", ""), None);
+        assert_eq!(query_value("", ""), None);
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in "[a-c=&;%+\"0-9F\u{e9} ]{0,40}", name in "[a-c]{0,2}") {
-            let _ = (of_query(&text, &name), of_cookies(text.as_bytes(), &name).count());
+            let _ = (query_value(&text, &name), cookie_values(text.as_bytes(), &name).count());
         }
     }
 }

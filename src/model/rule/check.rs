@@ -1,10 +1,10 @@
 //! What is wrong with a rule: asked by the site file's loader and by the builders in Rust alike.
 
-use crate::model::account::{Limit, RateFault, tightest};
+use crate::model::account::{Limit, RateFault};
 use crate::model::condition::{Condition, Text, is_certain, is_contradiction, is_token};
 use crate::model::rule::answer::{Action, Block, ChargeWhen, StatusSet, Statuses};
 use crate::model::rule::key::{Component, KeySpec, Missing};
-use crate::model::rule::rule::{Cost, Counts, Hold, Rule};
+use crate::model::rule::rule::{Cost, Counts, Hold, Overrun, Rule};
 use crate::model::said::Mistake;
 use crate::model::time::{Micros, Unit};
 
@@ -86,9 +86,6 @@ impl Rule {
         let is_too_much = |limit: &&Limit| limit.quota() > Micros::MAX_QUOTA.0;
         let too_much = self.limits.iter().filter(is_too_much);
         found.extend(too_much.map(|limit| Mistake::wrong(RateFault::TooMuch.to_string()).of(limit)));
-        if tightest(self.limits.clone()).len() < self.limits.len() {
-            found.push(Mistake::suspect(ONE_ACCOUNT));
-        }
         // What is refused takes no time and has no place, so that only requests can be counted of it.
         if self.counts == Counts::Refusals && !self.limits.iter().all(Limit::counts_requests) {
             found.push(Mistake::wrong("counts refusals, which take no time; expected limits of requests"));
@@ -96,6 +93,9 @@ impl Rule {
         let holds = self.hold != Hold::Auto;
         if holds && !self.may_have(|limit| limit.unit() == Unit::Time) {
             found.push(Mistake::suspect("has a hold, and no limit of time that it could be held of"));
+        }
+        if self.overrun == Overrun::Cut && !self.may_have(|limit| limit.unit() == Unit::Time) {
+            found.push(Mistake::suspect("cuts what runs when its time is spent, and has no limit of time"));
         }
     }
 

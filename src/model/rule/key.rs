@@ -63,6 +63,7 @@ pub enum Component {
 
 /// What stands in for a component that a request does not have. An empty value is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Missing {
     /// Another component; requests that lack it too share one account.
     Use(Component),
@@ -287,7 +288,7 @@ impl fmt::Display for Missing {
 
 impl Component {
     /// What the component needs to know of clients.
-    pub const fn need(&self) -> Option<Need> {
+    pub(crate) const fn need(&self) -> Option<Need> {
         match self {
             Self::User => Some(Need::User),
             Self::ApiKey => Some(Need::ApiKeys),

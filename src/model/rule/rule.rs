@@ -1,6 +1,6 @@
 //! Rules: which requests, whose account, how much, what one request costs, and what happens then.
 
-use crate::model::account::Limit;
+use crate::model::account::LimitSet;
 use crate::model::client::Need;
 use crate::model::condition::{Computed, Condition, Facts};
 use crate::model::rule::answer::{Action, Answer, ChargeWhen};
@@ -37,10 +37,10 @@ pub struct Rule {
     pub per_method: bool,
     /// Requests that it applies to, so that others give way to it, but neither refuses nor counts.
     pub exempt_when: Option<Condition>,
-    /// How much; at most one limit of a unit and period, see [`tightest`].
-    pub limits: Vec<Limit>,
+    /// How much.
+    pub limits: LimitSet,
     /// Limits in place of `limits`, where a closure gives some; none at all if it gives an empty list.
-    pub limits_by: Option<Computed<Option<Vec<Limit>>>>,
+    pub limits_by: Option<Computed<Option<LimitSet>>>,
     /// Which requests are counted.
     pub counts: Counts,
     /// Requests that one request is charged.
@@ -53,6 +53,8 @@ pub struct Rule {
     pub fair: Option<KeySpec>,
     /// What a running request holds of a time limit until it ends.
     pub hold: Hold,
+    /// What becomes of requests that run when a budget of time is spent.
+    pub overrun: Overrun,
     /// Whether the rule decides and counts, but never refuses.
     pub shadow: bool,
     /// What happens to a request that the rule refuses.
@@ -61,7 +63,7 @@ pub struct Rule {
 
 impl Rule {
     /// A rule for every request, whose other fields have their defaults.
-    pub fn new(name: impl Into<String>, key: impl Into<KeySpec>, limits: Vec<Limit>) -> Self {
+    pub fn new(name: impl Into<String>, key: impl Into<KeySpec>, limits: impl Into<LimitSet>) -> Self {
         Self {
             name: name.into(),
             when: Condition::ALWAYS,
@@ -71,7 +73,7 @@ impl Rule {
             missing: Missing::Use(Component::Ip),
             per_method: false,
             exempt_when: None,
-            limits,
+            limits: limits.into(),
             limits_by: None,
             counts: Counts::Served,
             cost: Cost::Fixed(1),
@@ -79,6 +81,7 @@ impl Rule {
             until: Until::Body,
             fair: None,
             hold: Hold::Auto,
+            overrun: Overrun::Finish,
             shadow: false,
             action: Action::default(),
         }
@@ -103,6 +106,7 @@ impl Rule {
 
 /// Which requests a rule counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Counts {
     /// Those that are served.
     #[default]
@@ -115,6 +119,7 @@ pub enum Counts {
 
 /// How long a request's time runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Until {
     /// Until the last chunk of the response's body.
     Body,
@@ -124,6 +129,7 @@ pub enum Until {
 
 /// What a running request holds of a time limit until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Hold {
     /// What requests of its rule and route have taken of late.
     Auto,
@@ -133,8 +139,23 @@ pub enum Hold {
     Fixed(Micros),
 }
 
+/// What becomes of requests that run when a budget of time is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overrun {
+    /// They end by themselves, and what they take until then is spent beyond the budget.
+    #[default]
+    Finish,
+    /// They are ended: the account's line says when.
+    ///
+    /// Whose answer has not begun is answered 429, and a body that has begun breaks off. The future of the handler is
+    /// dropped where it waits; what it has spawned goes on. A rule in shadow ends nothing.
+    Cut,
+}
+
 /// Requests that one request is charged; 0 is charged nothing, but is refused where one request would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cost {
     /// Each request the same.
     Fixed(u64),
@@ -196,7 +217,7 @@ impl fmt::Display for Counts {
 
 impl Rule {
     /// What the rule's conditions and key need to know of clients.
-    pub fn needs(&self) -> Vec<Need> {
+    pub(crate) fn needs(&self) -> Vec<Need> {
         let components = self.components().filter_map(Component::need);
         self.conditions().flat_map(Condition::needs).chain(components).collect()
     }

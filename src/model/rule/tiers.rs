@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::account::{Limit, Multiplier};
+use crate::model::account::{Limit, LimitSet, Multiplier};
 use crate::model::client::{ApiKey, KeyDigest};
 use crate::model::rule::rule::{Counts, Rule};
 use crate::model::time::{Term, UnixMicros};
@@ -13,16 +13,30 @@ use crate::model::time::{Term, UnixMicros};
 pub const DEFAULT_TIER: &str = "default";
 
 /// Who may spend more or less than a rule says, and how much.
+///
+/// Tiers and overrides are known by their positions: see [`Source`].
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Multiplier, Tier, Tiers};
+/// let tier = |name: &str, multiplier| Tier { multiplier, ..Tier::new(name) };
+/// let plans = Tiers::new([tier("silver", Multiplier::ONE), tier("gold", Multiplier(3_000_000))], []);
+/// assert_eq!(plans.tiers()[0].name, "gold");
+/// assert_eq!(plans.position("silver"), Some(1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tiers {
-    /// The tiers, sorted by name.
-    pub tiers: Vec<Tier>,
+    /// Sorted by name, each name once.
+    tiers: Vec<Tier>,
     /// The tiers of groups.
     pub groups: HashMap<String, String>,
     /// The tiers that users are assigned, whatever their groups.
     pub users: HashMap<String, Assignment>,
-    /// What single users may spend, sorted by user.
-    pub overrides: Vec<Override>,
+    /// In the order in which they were given.
+    overrides: Vec<Override>,
+    /// Their positions, sorted by user, in which a request looks for those of its user.
+    by_user: Vec<usize>,
     /// The API keys that are known.
     pub api_keys: HashMap<KeyDigest, ApiKey>,
 }
@@ -37,7 +51,7 @@ pub struct Tier {
     /// Of the tiers of a user's groups the one with the highest priority counts, of equal ones the first by name.
     pub priority: u64,
     /// The limits of rules, by the rule's name, that take the place of the rule's own; they are not multiplied.
-    pub limits: BTreeMap<String, Vec<Limit>>,
+    pub limits: BTreeMap<String, LimitSet>,
 }
 
 /// A tier that a user is assigned for a time.
@@ -57,7 +71,7 @@ pub struct Override {
     /// The rule's name; `None` for all rules that have no override of their own.
     pub rule: Option<String>,
     /// The limits in place of all others.
-    pub limits: Vec<Limit>,
+    pub limits: LimitSet,
     /// While it lasts.
     pub term: Term,
     /// Why, for people to read.
@@ -66,6 +80,7 @@ pub struct Override {
 
 /// Whose limits of a rule hold for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// The rule's own.
     Rule,
@@ -75,7 +90,35 @@ pub enum Source {
     Override(usize),
 }
 
+impl Tier {
+    /// A tier that may spend as much as others.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), multiplier: Multiplier::ONE, priority: 0, limits: BTreeMap::new() }
+    }
+}
+
 impl Tiers {
+    /// These tiers and overrides, of which nobody is in one yet. Of several tiers of one name the first counts.
+    pub fn new(tiers: impl IntoIterator<Item = Tier>, overrides: impl IntoIterator<Item = Override>) -> Self {
+        let mut tiers: Vec<_> = tiers.into_iter().collect();
+        tiers.sort_by(|one, other| one.name.cmp(&other.name));
+        tiers.dedup_by(|later, first| later.name == first.name);
+        let overrides: Vec<_> = overrides.into_iter().collect();
+        let mut by_user: Vec<_> = (0..overrides.len()).collect();
+        by_user.sort_by_key(|at| &overrides[*at].user);
+        Self { tiers, overrides, by_user, ..Self::default() }
+    }
+
+    /// The tiers, sorted by name.
+    pub fn tiers(&self) -> &[Tier] {
+        &self.tiers
+    }
+
+    /// What single users may spend, in the order in which it was given.
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
+    }
+
     /// Whether some clients may spend something else than the rules say.
     pub fn change_limits(&self) -> bool {
         !self.tiers.is_empty() || !self.overrides.is_empty()
@@ -105,9 +148,10 @@ impl Tiers {
 
     /// The positions of the overrides of a user that hold at an instant.
     pub fn overrides_of(&self, user: &str, at: UnixMicros) -> impl Iterator<Item = usize> {
-        let first = self.overrides.partition_point(|other| other.user.as_str() < user);
-        let own = self.overrides[first..].iter().take_while(move |other| other.user == user);
-        (first..).zip(own).filter(move |(_, other)| other.term.holds(at)).map(|(position, _)| position)
+        let first = self.by_user.partition_point(|position| self.overrides[*position].user.as_str() < user);
+        let later = self.by_user[first..].iter().copied();
+        let own = later.take_while(move |position| self.overrides[*position].user == user);
+        own.filter(move |position| self.overrides[*position].term.holds(at))
     }
 
     /// Whose limits of a rule hold for a client in a tier, with these overrides.
@@ -173,7 +217,7 @@ mod tests {
         Override {
             user: "bob".to_owned(),
             rule: rule.map(str::to_owned),
-            limits: rates(limits),
+            limits: rates(limits).into(),
             term: Term { from: None, until: until.map(UnixMicros) },
             reason: None,
         }
@@ -181,18 +225,24 @@ mod tests {
 
     fn plans() -> Tiers {
         let mut gold = tier("gold", 2_000_000, 10);
-        gold.limits.insert("export".to_owned(), rates("300s per hour"));
+        gold.limits.insert("export".to_owned(), rates("300s per hour").into());
         let premium = Assignment {
             tier: "premium".to_owned(),
             term: Term { from: Some(UnixMicros(10)), until: Some(UnixMicros(20)) },
         };
         Tiers {
-            tiers: vec![gold, tier("iron", 1_000_000, 10), tier("premium", 3_000_000, 0)],
             groups: [("vips", "gold"), ("irons", "iron"), ("fans", "premium")]
                 .map(|(group, tier)| (group.to_owned(), tier.to_owned()))
                 .into(),
             users: [("alice".to_owned(), premium)].into(),
-            ..Tiers::default()
+            ..Tiers::new([tier("premium", 3_000_000, 0), tier("iron", 1_000_000, 10), gold], [])
+        }
+    }
+
+    impl Tiers {
+        fn set_overrides<const N: usize>(&mut self, overrides: [Override; N]) {
+            let Self { overrides, by_user, .. } = Self::new([], overrides);
+            (self.overrides, self.by_user) = (overrides, by_user);
         }
     }
 
@@ -232,7 +282,8 @@ mod tests {
     #[test]
     fn an_override_for_the_rule_goes_before_one_for_all_and_both_before_tiers() {
         let mut plans = plans();
-        plans.overrides = vec![over(None, "7 per day", None), over(Some("export"), "900s per hour", Some(5))];
+        let plain = plans.clone();
+        plans.set_overrides([over(None, "7 per day", None), over(Some("export"), "900s per hour", Some(5))]);
         let export = Rule::new("export", Component::Site, rates("60s per hour"));
         let limits = |micros, tier| {
             let overrides: Vec<_> = plans.overrides_of("bob", UnixMicros(micros)).collect();
@@ -240,8 +291,7 @@ mod tests {
         };
         assert_eq!(limits(4, Some(0)), rates("900s per hour"));
         assert_eq!(limits(5, Some(0)), rates("7 per day"));
-        plans.overrides.clear();
-        let limits = |tier| plans.limits(&export, plans.source(&export, tier, &[])).into_owned();
+        let limits = |tier| plain.limits(&export, plain.source(&export, tier, &[])).into_owned();
         assert_eq!(limits(Some(0)), rates("300s per hour"));
         assert_eq!(limits(Some(2)), rates("180s per hour"));
         assert_eq!(limits(None), rates("60s per hour"));
@@ -250,10 +300,10 @@ mod tests {
     #[test]
     fn what_counts_refusals_takes_of_an_override_for_all_only_what_counts_requests() {
         let mut plans = plans();
-        plans.overrides = vec![over(None, "900s per hour", None)];
+        plans.set_overrides([over(None, "900s per hour", None)]);
         let ban = Rule { counts: Counts::Refusals, ..Rule::new("ban", Component::Ip, rates("2 per hour")) };
         assert_eq!(plans.source(&ban, None, &[0]), Source::Rule);
-        plans.overrides = vec![over(None, "900s per hour; 5 per day", None)];
+        plans.set_overrides([over(None, "900s per hour; 5 per day", None)]);
         assert_eq!(*plans.limits(&ban, plans.source(&ban, None, &[0])), rates("5 per day"));
     }
 }

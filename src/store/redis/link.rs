@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, Script, ServerErrorKind, Value};
 
 use super::connect::{Connection, connect};
-use super::script::{Arguments, beat, exchange, probe};
+use super::script::{Arguments, beat, exchange, probe, unpack};
 use super::settings::Settings;
 use super::trouble::Trouble;
 
@@ -32,7 +32,11 @@ impl Link {
     /// Calls the exchange.
     pub(super) async fn exchange(&mut self, arguments: &Arguments) -> Result<Vec<i64>, Trouble> {
         let scripts = Arc::clone(&self.scripts);
-        read(self.call(&scripts.exchange, exchange::SCRIPT, arguments).await)
+        match self.call(&scripts.exchange, exchange::SCRIPT, arguments).await {
+            Ok(Value::BulkString(packed)) => unpack(&packed).ok_or(Trouble::Nonsense),
+            Ok(_) => Err(Trouble::Nonsense),
+            Err(error) => Err(Trouble::of(&error)),
+        }
     }
 
     /// Calls the beat.
@@ -70,9 +74,12 @@ impl Link {
 pub(super) fn command(verb: &str, script: &str, arguments: &Arguments) -> Cmd {
     let mut command = redis::cmd(verb);
     command.arg(script).arg(arguments.keys().len());
-    arguments.keys().chain(arguments.values()).for_each(|argument| {
-        command.arg(argument);
-    });
+    for text in arguments.keys().chain(arguments.texts()) {
+        command.arg(text);
+    }
+    if let Some(numbers) = arguments.packed() {
+        command.arg(numbers);
+    }
     command
 }
 

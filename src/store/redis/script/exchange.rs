@@ -83,7 +83,7 @@ pub(crate) fn arguments(
     arguments.push_bytes(&process);
     arguments.push(FROZEN_AFTER.0);
     arguments.push(GRACE_MS);
-    arguments.push(questions.len());
+    arguments.push(questions.len() as u64);
     for (own, number) in lines.iter().zip(first_number..) {
         push_line(prefix, own, number, &mut arguments);
     }
@@ -165,11 +165,11 @@ fn push_line(prefix: &str, own: &Own, number: u64, arguments: &mut Arguments) {
 
 fn push_question(question: &Question<'_>, arguments: &mut Arguments) {
     arguments.push(u8::from(question.is_forced));
-    arguments.push(question.parts.len());
+    arguments.push(question.parts.len() as u64);
     for (account, part, claim) in &question.parts {
         let Ask { quota, charge, rule, counts, shadow, .. } = claim.ask;
         let (kind, amount) = kind(*part, charge);
-        arguments.push(*account);
+        arguments.push(*account as u64);
         arguments.push(kind);
         arguments.push(if *part == Part::Clients { u64::MAX } else { quota });
         arguments.push(amount);

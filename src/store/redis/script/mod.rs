@@ -10,7 +10,7 @@ pub(crate) mod exchange;
 pub(crate) mod probe;
 
 pub(crate) use self::account::{Account, is_windowed};
-pub(crate) use self::arguments::Arguments;
+pub(crate) use self::arguments::{Arguments, unpack};
 
 /// The version of what is stored, part of every key.
 const FORMAT: u8 = 1;

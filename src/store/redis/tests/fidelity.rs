@@ -14,7 +14,7 @@ use redis::{Connection, FromRedisValue};
 
 use super::model::{Model, Stored};
 use crate::store::redis::link::command;
-use crate::store::redis::script::{Arguments, beat, exchange};
+use crate::store::redis::script::{Arguments, beat, exchange, unpack};
 
 /// The first call's moment, later than any test is run: what is stored does not expire.
 const START: i64 = 4_000_000_000_000_000;
@@ -54,6 +54,10 @@ impl Server {
              return server.call(verb, ...) end }} {script}"
         );
         command("EVAL", &text, arguments).query(&mut self.connection).unwrap()
+    }
+
+    fn exchange(&mut self, arguments: &Arguments, now: i64) -> Vec<i64> {
+        unpack(&self.run::<Vec<u8>>(exchange::SCRIPT, arguments, now)).unwrap()
     }
 
     /// The lines of an account, and the end of its window.
@@ -155,16 +159,16 @@ fn exchange_of(process: u8, lines: &[(usize, [i64; 7])], candidates: &[Candidate
     arguments.push_bytes(&[process; 8]);
     arguments.push(crate::model::FROZEN_AFTER.0);
     arguments.push(600_000_u64);
-    arguments.push(candidates.len());
+    arguments.push(candidates.len() as u64);
     for (key, numbers) in lines {
         arguments.push_key(KEYS[*key].as_bytes());
         numbers.iter().for_each(|number| arguments.push(*number));
     }
     for (force, claims) in candidates {
         arguments.push(*force);
-        arguments.push(claims.len());
+        arguments.push(claims.len() as u64);
         for (account, numbers) in claims {
-            arguments.push(account.index(lines.len()) + 1);
+            arguments.push(account.index(lines.len()) as u64 + 1);
             numbers.iter().for_each(|number| arguments.push(*number));
         }
     }
@@ -191,7 +195,7 @@ impl Server {
                 Call::Exchange { pass, process, lines, candidates } => {
                     now += pass;
                     let arguments = exchange_of(*process, lines, candidates);
-                    let answer: Vec<i64> = self.run(exchange::SCRIPT, &arguments, now);
+                    let answer = self.exchange(&arguments, now);
                     prop_assert_eq!(answer, model.exchange(&arguments, now));
                 }
                 Call::Beat { pass, process, era, returned } => {
@@ -231,7 +235,7 @@ fn the_model_does_what_the_scripts_do() {
 fn what_was_stored_before_the_clock_was_set_back_holds_no_place() {
     let mut server = Server::start();
     let all_places = exchange_of(1, &[(0, [1, -1, 0, 0, 0, 5, 0])], &[]);
-    let _: Vec<i64> = server.run(exchange::SCRIPT, &all_places, START);
+    server.exchange(&all_places, START);
     let mut ask = Arguments::default();
     ask.push_key(KEYS[0].as_bytes());
     ask.push_bytes(&[2; 8]);
@@ -240,7 +244,7 @@ fn what_was_stored_before_the_clock_was_set_back_holds_no_place() {
         ask.push(number);
     }
     for (later, verdict) in [(1_000_000, 0), (-3_600_000_000, 1)] {
-        let answer: Vec<i64> = server.run(exchange::SCRIPT, &ask, START + later);
+        let answer = server.exchange(&ask, START + later);
         assert_eq!(answer[8], verdict, "{later} µs later: {answer:?}");
     }
 }
@@ -252,10 +256,10 @@ fn sums_that_leave_the_range_of_numbers_are_the_most_there_is() {
     let mut server = Server::start();
     for process in [1, 2] {
         let line = exchange_of(process, &[(1, [1, 60_000_000, i64::MAX, 0, 0, 0, 0])], &[]);
-        let _: Vec<i64> = server.run(exchange::SCRIPT, &line, START);
+        server.exchange(&line, START);
     }
     let read = exchange_of(3, &[(1, [1, 60_000_000, 0, 0, 0, 0, 0])], &[]);
-    let answer: Vec<i64> = server.run(exchange::SCRIPT, &read, START);
+    let answer = server.exchange(&read, START);
     let answer = exchange::answer(answer, 1, iter::empty()).expect("an answer that makes sense");
     assert_eq!(answer.accounts[0].1.spent, 1 << 53);
 }

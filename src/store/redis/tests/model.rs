@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::model::FROZEN_AFTER;
-use crate::store::redis::script::{Arguments, beat};
+use crate::store::redis::script::{Arguments, beat, unpack};
 
 /// One process's line as the server keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,9 +72,8 @@ const REFUSALS: i64 = 2;
 impl Model {
     /// Does what `exchange.lua` does.
     pub(crate) fn exchange(&mut self, arguments: &Arguments, now: i64) -> Vec<i64> {
-        let values: Vec<&[u8]> = arguments.values().collect();
-        let process = values[0].to_vec();
-        let mut numbers = values[3..].iter().map(|value| number(value));
+        let process = arguments.texts().next().unwrap().to_vec();
+        let mut numbers = numbers(arguments).into_iter().skip(2);
         let candidates = numbers.next().unwrap();
         let mut take = || numbers.next().unwrap();
         let keys = arguments.keys().map(|key| std::str::from_utf8(key).unwrap());
@@ -95,14 +94,14 @@ impl Model {
 
     /// Does what `beat.lua` does.
     pub(crate) fn beat(&mut self, arguments: &Arguments, now: i64) -> beat::Reply {
-        let values: Vec<&[u8]> = arguments.values().collect();
-        let era = self.era.get_or_insert_with(|| values[1].to_vec()).clone();
-        self.heard.insert(values[0].to_vec(), now);
-        let forgotten_after = number(values[2]);
+        let texts: Vec<&[u8]> = arguments.texts().collect();
+        let era = self.era.get_or_insert_with(|| texts[1].to_vec()).clone();
+        self.heard.insert(texts[0].to_vec(), now);
+        let [forgotten_after, returned] = numbers(arguments)[..] else { unreachable!("two numbers") };
         let known = self.heard.len() as i64;
         self.heard.retain(|_, at| (now - *at).abs() <= forgotten_after);
         let processes = self.heard.len() as i64;
-        self.returns += number(values[3]) + (known - processes);
+        self.returns += returned + (known - processes);
         (now, era, processes, self.returns)
     }
 
@@ -181,8 +180,8 @@ impl Open<'_> {
     }
 }
 
-fn number(value: &[u8]) -> i64 {
-    std::str::from_utf8(value).unwrap().parse().unwrap()
+fn numbers(arguments: &Arguments) -> Vec<i64> {
+    unpack(&arguments.packed().unwrap()).unwrap()
 }
 
 fn add(sum: &mut Stored, line: &Stored, now: i64) {
