@@ -43,13 +43,17 @@ impl Holding {
     }
 
     /// Makes room for the next request. What this one holds is to be settled before.
-    #[allow(dead_code, reason = "for the middleware's pool")]
     pub(crate) fn clear(&mut self) {
         debug_assert!(self.is_settled, "what is not settled would run for ever");
         self.claims.clear();
         self.meter = Meter::UNUSED;
         self.settlement = Settlement::default();
         (self.is_settled, self.is_waived, self.is_typical) = (true, false, true);
+    }
+
+    /// Hears which route the request has reached, of which its cost is learned.
+    pub(crate) fn reached(&mut self, route: u32) {
+        self.route = route;
     }
 
     /// Decides over a request; if it is admitted, its time runs from now on.
@@ -193,14 +197,14 @@ impl Holding {
     /// Where the tightest limit stands now; `None` if no rule applies.
     pub(crate) fn tightest(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
         let end = self.look(limiter);
-        Tightest::of(&self.claims, |claim| self.of_claim(claim, end), self.now)
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, end), &self.now)
     }
 
     /// Where each limit stands that applies to the request, also to one that was refused.
     pub(crate) fn limits(&mut self, limiter: &Limiter) -> Vec<LimitReport> {
         let end = self.look(limiter);
         let of = |claim: &Claim| {
-            LimitReport::of(limiter, &Tightest::at(claim, self.of_claim(claim, end), self.now))
+            LimitReport::of(limiter, &Tightest::at(claim, &self.of_claim(claim, end), &self.now))
         };
         let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
         if limits.iter().any(|limit| limit.refuses) {
@@ -238,7 +242,7 @@ impl Holding {
             self.settle_at(limiter, now);
         }
         self.now = now;
-        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), &self.now)
     }
 
     /// The rules that have a claim on the request.
@@ -368,7 +372,7 @@ impl Holding {
 
     /// Why the request was refused, and where the limit stands that refuses it for the longest.
     pub(crate) fn refused(&self, refused: &Refused) -> Tightest<'_> {
-        refused.tightest(&self.claims, self.now)
+        refused.tightest(&self.claims, &self.now)
     }
 
     /// Whether its time runs.

@@ -162,7 +162,10 @@ fn a_request_that_is_none_is_one_line_and_status_2() {
         (&["GET", "x y"][..], "\"x y\": not a target; expected a path such as /api/x?page=2\n"),
         (&["G T", "/"], "\"G T\": not a method\n"),
         (&["GET", "/", "-H", "hunter2"], "-H \"\": not a header; expected 'Name: value'\n"),
-        (&["GET", "/", "--route", "/{"], "--route: \"/{\": not a pattern; expected one such as /users/{id}\n"),
+        (
+            &["GET", "/", "--route", "/{"],
+            "--route: \"/{\": not a pattern; expected one such as /users/{id}\n",
+        ),
         (&["GET", "/", "--route", "/x"], "--route: \"/x\": does not match the target\n"),
     ] {
         let output = failed(args);
