@@ -16,8 +16,8 @@ use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
 pub(in crate::store) struct Beside {
     /// What the others have spent.
     pub(in crate::store) spent: u64,
-    /// What their account takes of the claim's quota.
-    pub(in crate::store) taken: u64,
+    /// What their account takes of the claim's quota; below 0 where more was granted there than has been charged.
+    pub(in crate::store) taken: i64,
     /// How many clients they have counted.
     pub(in crate::store) clients: u64,
     /// What they have spent of the client's share.
@@ -99,7 +99,8 @@ impl<L: Locked> Visit<'_, L> {
             let at = table.find(key.salted(book.salt));
             let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
             claim.standing = standing(claim.ask.charge, table, &ledger, now);
-            claim.standing.refuses = !fits(claim, claim.ask.quota.saturating_sub(beside.taken));
+            claim.standing.refuses =
+                !fits(claim, claim.ask.quota.saturating_add_signed(beside.taken.saturating_neg()));
             claim.run.at = at.unwrap_or_default() as u32;
             weighed.newcomers += usize::from(at.is_none());
             if claim.ask.client.is_some() {
