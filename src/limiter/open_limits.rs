@@ -120,6 +120,11 @@ impl Books {
         self.open.read().iter().find(|open| open.ask.book == book).map(|open| open.limit)
     }
 
+    /// The limits whose books are open.
+    pub(super) fn all(&self) -> Vec<OpenLimit> {
+        self.open.read().clone()
+    }
+
     /// Two threads that open one book at once are given the same by the store, which is listed twice then.
     fn open(&self, limit: &Limit) -> OpenLimit {
         let (tally, charge) = match limit {

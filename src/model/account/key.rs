@@ -229,6 +229,19 @@ impl KeyValue {
     }
 }
 
+impl Key {
+    /// The values, in the order of the components.
+    pub(crate) fn values(&self) -> std::slice::Iter<'_, KeyValue> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<KeyValue> for Key {
+    fn from_iter<I: IntoIterator<Item = KeyValue>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
 impl From<()> for Key {
     fn from((): ()) -> Self {
         Self(SmallVec::new())
