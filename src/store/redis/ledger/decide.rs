@@ -131,7 +131,7 @@ impl Ledgers {
     fn beside(&self, claim: &Claim, now: Now, outage: Option<u64>) -> Beside {
         let others = self.others(claim, Part::Whole, now);
         let credit = self.own_credit(claim, &others, now);
-        let taken = self.taken(claim, &others, outage).saturating_sub(credit);
+        let taken = self.taken(claim, &others, credit, outage).saturating_sub(credit);
         let spent = at_least_0(others.net.saturating_sub(credit));
         let beside = Beside { spent, taken, ..Beside::default() };
         if claim.ask.client.is_none() {
@@ -154,23 +154,26 @@ impl Ledgers {
     }
 
     /// What the others take of a claim's quota: what they have charged, and without a server their shares.
-    fn taken(&self, claim: &Claim, others: &Line, outage: Option<u64>) -> i64 {
-        let quota = claim.ask.quota;
-        let charged = charged(claim, others);
+    fn taken(&self, claim: &Claim, others: &Line, credit: i64, outage: Option<u64>) -> i64 {
+        let (charged, quota) = (charged(claim, others), at_most(claim.ask.quota));
         let Some(outage) = outage else { return charged };
-        let left = quota.saturating_add_signed(charged.saturating_neg());
-        let own = claim.standing.spent.saturating_add(claim.standing.hold);
-        let own = own.saturating_add_signed(charged.saturating_neg());
-        let share = equal_share(left.saturating_sub(own), self.processes());
-        let drawn = Ceiling { outage, quota, most: own.saturating_add(share) };
+        let known = at_most(claim.standing.spent.saturating_add(claim.standing.hold));
+        let own = if credit > 0 { credit.saturating_neg() } else { known.saturating_sub(charged) };
+        let left = quota.saturating_sub(charged).saturating_sub(own);
+        let share = at_most(equal_share(at_least_0(left), self.processes()));
+        let drawn = Ceiling { outage, quota: claim.ask.quota, most: own.saturating_add(share) };
         let account = Account::of(claim, Part::Whole);
         let most = self.peers.with(account, claim.standing.window.start, |known| {
-            let kept = known.ceiling.filter(|kept| kept.outage == outage && kept.quota == quota);
-            known.ceiling.insert(kept.unwrap_or(drawn)).most
+            let is_drawn = |kept: &Ceiling| kept.outage == outage && kept.quota == claim.ask.quota;
+            known.ceiling.insert(known.ceiling.filter(is_drawn).unwrap_or(drawn)).most
         });
-        let beyond = i64::try_from(quota.saturating_sub(most)).unwrap_or(i64::MAX);
-        charged.max(if most < quota { beyond } else { i64::MIN })
+        charged.max(quota.saturating_sub(most))
     }
+}
+
+/// A number as one that may be below 0.
+fn at_most(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// A number that means nothing below 0.

@@ -47,8 +47,8 @@ pub(crate) struct Ceiling {
     /// Which outage it was drawn in.
     pub(crate) outage: u64,
     pub(crate) quota: u64,
-    /// The most that this process's own spend and hold may come to.
-    pub(crate) most: u64,
+    /// The most that this process's own spend and hold may come to; below 0 where it was granted more than that.
+    pub(crate) most: i64,
 }
 
 impl Entry {
