@@ -8,6 +8,7 @@
 //!
 //! | layer | knows |
 //! |---|---|
+//! | `accounts` | those who look after accounts: what they list, read, grant and reset |
 //! | `task` | tokio: tells the desk what happens, and does what it says |
 //! | `link` | the client: connections, and the scripts over them |
 //! | `desk` | what goes to the servers and when, and what is done when they fail; no I/O |
