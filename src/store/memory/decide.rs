@@ -59,7 +59,7 @@ impl<L: Locked> Visit<'_, L> {
         let table = self.table(book, key);
         let mut seat = table.seat(key.salted(book.salt)).ok()?;
         claim.standing = standing(charge, table, &seat.ledger, now);
-        if fits(claim, quota.saturating_sub(taken)) {
+        if fits(claim, quota.saturating_add_signed(taken.saturating_neg())) {
             charge_whole(charge, &mut seat.ledger, table.at(now));
             table.keep(&seat);
             let (at, sequence) = (seat.at as u32, table.in_force.sequence);
