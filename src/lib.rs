@@ -78,8 +78,8 @@ pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use limiter::{
-    Admission, Cause, ChargeError, Client, Engine, LimitReport, Limiter, Pending, Refusal, Report,
-    Reservation, explanation,
+    AccountKey, Admission, Cause, ChargeError, Client, Engine, Event, Kind, LimitReport, Limiter, Observe,
+    ObservedLimit, Pending, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,
