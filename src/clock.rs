@@ -1,8 +1,13 @@
 //! Clocks: the only place that reads one.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
 
 use crate::model::{Now, Tick, UnixMicros};
 
@@ -15,7 +20,20 @@ pub trait Clock: Send + Sync + 'static {
     fn tick(&self) -> Tick {
         self.now().tick
     }
+
+    /// Waits until the monotonic clock reads `at`, or a moment longer.
+    ///
+    /// Nothing waits so but requests under a [hard budget](crate::Overrun::Cut). Unless a clock says otherwise the
+    /// difference is waited for in the machine's time, to a millisecond, on the timer of the tokio runtime that polls. Who
+    /// is woken looks at the clock again, so a clock of another pace needs no timer of its own.
+    fn sleep_until(&self, at: Tick) -> Sleep {
+        let span = Duration::from_micros(at.since(self.tick()).0);
+        Box::pin(async move { tokio::time::sleep(span).await })
+    }
 }
+
+/// A wait for a moment of a clock.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> Now {
@@ -24,6 +42,10 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn tick(&self) -> Tick {
         (**self).tick()
+    }
+
+    fn sleep_until(&self, at: Tick) -> Sleep {
+        (**self).sleep_until(at)
     }
 }
 
@@ -150,20 +172,46 @@ pub(crate) fn wall_clock() -> UnixMicros {
 #[derive(Debug)]
 pub struct ManualClock {
     start: UnixMicros,
-    tick: AtomicI64,
     step: AtomicI64,
+    hand: Arc<Hand>,
+}
+
+/// The hand of a [`ManualClock`], and who waits until it points somewhere.
+#[derive(Debug, Default)]
+struct Hand {
+    tick: AtomicI64,
+    sleepers: Mutex<Vec<(Tick, Waker)>>,
+}
+
+impl Hand {
+    fn move_by(&self, micros: i64) {
+        let now = Tick(self.tick.fetch_add(micros, Relaxed).saturating_add(micros));
+        let due: Vec<_> = self.sleepers.lock().extract_if(.., |(at, _)| *at <= now).collect();
+        due.into_iter().for_each(|(_, sleeper)| sleeper.wake());
+    }
+
+    fn poll(&self, at: Tick, waker: &Waker) -> Poll<()> {
+        let mut sleepers = self.sleepers.lock();
+        // Under the lock: whoever moves the hand wakes afterwards those who are found here.
+        if at.0 <= self.tick.load(Relaxed) {
+            return Poll::Ready(());
+        }
+        if !sleepers.iter().any(|(other, sleeper)| *other == at && sleeper.will_wake(waker)) {
+            sleepers.push((at, waker.clone()));
+        }
+        Poll::Pending
+    }
 }
 
 impl ManualClock {
     /// A clock that stands at `start`.
-    pub const fn at(start: UnixMicros) -> Self {
-        Self { start, tick: AtomicI64::new(0), step: AtomicI64::new(0) }
+    pub fn at(start: UnixMicros) -> Self {
+        Self { start, step: AtomicI64::new(0), hand: Arc::default() }
     }
 
-    /// Lets `span` pass on both clocks.
+    /// Lets `span` pass on both clocks, and wakes who has waited for that.
     pub fn advance(&self, span: Duration) {
-        let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        self.tick.fetch_add(micros, Relaxed);
+        self.hand.move_by(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
     }
 
     /// Sets the wall clock forth or back by so many seconds, as an operator would; no time passes.
@@ -174,13 +222,20 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Now {
-        let tick = Tick(self.tick.load(Relaxed));
+        let tick = Tick(self.hand.tick.load(Relaxed));
         Now { tick, utc: self.start.plus(tick.0), step: self.step.load(Relaxed) }
+    }
+
+    fn sleep_until(&self, at: Tick) -> Sleep {
+        let hand = Arc::clone(&self.hand);
+        Box::pin(poll_fn(move |cx| hand.poll(at, cx.waker())))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Context;
+
     use super::*;
 
     #[test]
@@ -252,5 +307,29 @@ mod tests {
         assert_eq!(clock.now(), Now { tick: Tick(3), utc: UnixMicros(10), step: 0 });
         clock.set_wall_by(-1);
         assert_eq!(clock.now().wall(), UnixMicros(10 - 1_000_000));
+    }
+
+    #[test]
+    fn who_waits_for_a_manual_clock_is_woken_when_it_is_moved_that_far() {
+        let clock = ManualClock::at(UnixMicros(0));
+        let mut wait = clock.sleep_until(Tick(10));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut poll = || wait.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll().is_pending() && poll().is_pending());
+        clock.advance(Duration::from_micros(9));
+        assert_eq!(woken.0.load(Relaxed), 0);
+        clock.advance(Duration::from_micros(1));
+        assert_eq!(woken.0.load(Relaxed), 1, "once, however often it has asked");
+        assert!(poll().is_ready());
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicI64);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
     }
 }

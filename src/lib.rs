@@ -64,6 +64,11 @@ struct ComingFrom;
 #[doc = include_str!("../docs/in-front-and-behind.md")]
 struct InFrontAndBehind;
 
+/// And of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/observing.md")]
+struct Observing;
+
 mod clock;
 pub mod config;
 #[cfg(feature = "geo")]
@@ -76,7 +81,7 @@ mod sites;
 pub mod store;
 pub mod tzdata;
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     AccountKey, Admission, Cause, ChargeError, Client, Engine, Event, Kind, LimitReport, Limiter, Observe,
     ObservedLimit, Pending, Refusal, Report, Reservation, Route, explanation,
@@ -91,10 +96,10 @@ pub use model::{
     Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, Facts,
     Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
     Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
-    Multiplier, Network, NetworkFault, NoSource, Now, Override, Paths, Pattern, PatternError, Period, Proxy,
-    Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet, Statuses, Term,
-    Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone, ZoneSource,
-    parse_rates,
+    Multiplier, Network, NetworkFault, NoSource, Now, Override, Overrun, Paths, Pattern, PatternError,
+    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet,
+    Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone,
+    ZoneSource, parse_rates,
 };
 pub use sites::{Reloader, Sites, Watcher, Wrong};
 

@@ -4,6 +4,8 @@
 mod clients;
 #[path = "config/hosts.rs"]
 mod hosts;
+#[path = "config/layers.rs"]
+mod layers;
 #[path = "config/many_sites.rs"]
 mod many_sites;
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use timebudget::{
-    Component, Condition, Country, Counts, Engine, Finding, Glob, Hold, Identity, KeySpec, Micros, Site,
-    StatusSet, Statuses, Text, TimeBudget, config,
+    Component, Condition, Country, Counts, Engine, Finding, Glob, Hold, Identity, KeySpec, Micros, Overrun,
+    Site, StatusSet, Statuses, Text, TimeBudget, config,
 };
 
 use timebudget::{BudgetBuilder, RuleBuilder};
@@ -105,6 +105,7 @@ fn in_rust(mistake: &str) -> Option<BudgetBuilder> {
         "too-dear" => one(rule("report", "200 per day; 5 per hour").cost(10)),
         "cost-of-time" => one(rule("report", "60s per hour").cost(2)),
         "hold-of-no-time" => one(rule("report", "5 per hour").hold(Hold::Fixed(Micros::from_secs(2)))),
+        "cut-of-no-time" => one(rule("report", "5 per hour").overrun(Overrun::Cut)),
         _ => None,
     }
 }

@@ -50,7 +50,7 @@ const SOUND: [&str; 46] = [
     r#"{"rate_limit_rules": [{"name": "a.b-c_1", "limits": ["1/day", {"limit": 5, "window": 60, "unit": "requests"},
         {"limit": 0.5, "window": "hour"}], "key": ["ip", "header:X-Api-Key", "cookie:a b"], "missing": "skip", "cost": 0}]}"#,
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "counts": "refusals", "otherwise": true, "displaces": false,
-        "charge_when": {"status": ["4xx", 500, "201"]}, "until": "head", "per_method": true, "hold": "1.5 s", "shadow": true}]}"#,
+        "charge_when": {"status": ["4xx", 500, "201"]}, "until": "head", "per_method": true, "hold": "1.5 s", "overrun": "finish", "shadow": true}]}"#,
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": "block"}, {"name": "b", "limits": "1s/day",
         "charge_when": {"status": 400}, "action": {"block": {"status": 503, "body": "{}", "content_type": "application/json"}}}]}"#,
     r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"},

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use timebudget::Overrun;
+
 use crate::random::Random;
 
 pub(crate) const SECOND: u64 = 1_000_000;
@@ -24,7 +26,15 @@ pub(crate) fn rows() -> Vec<Row> {
     for (name, stall) in [("read", Stall::Answers), ("sent", Stall::Bodies)] {
         rows.push((format!("(d) exponential 2 s, half are {name} slowly"), "0.97–1.05", stalling(stall)));
     }
+    let steady = rows.iter().filter(|(.., load)| load.again);
+    let hard: Vec<_> = steady.map(|row| cut(row)).collect();
+    rows.extend(hard);
     rows
+}
+
+/// The same load, under a hard budget.
+fn cut((name, _, load): &Row) -> Row {
+    (format!("(e) as {name}"), "0.99–1.01", Load { overrun: Overrun::Cut, ..load.clone() })
 }
 
 fn steady(part: &str, outlier: bool) -> impl Iterator<Item = Row> {
@@ -43,12 +53,15 @@ fn steady(part: &str, outlier: bool) -> impl Iterator<Item = Row> {
 }
 
 /// What is sent, and on which budget.
+#[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) clients: usize,
     /// Whether clients send again.
     pub(crate) again: bool,
     pub(crate) durations: Durations,
     pub(crate) stall: Stall,
+    /// What becomes of what runs when the budget is spent.
+    pub(crate) overrun: Overrun,
     pub(crate) quota: u64,
     pub(crate) period: u64,
     pub(crate) outlier: bool,
@@ -63,6 +76,7 @@ impl Load {
         again: false,
         durations: Durations::Constant(0.1),
         stall: Stall::None,
+        overrun: Overrun::Finish,
         quota: SECOND,
         period: 3600 * SECOND,
         outlier: false,
@@ -76,6 +90,7 @@ impl Load {
             again: true,
             durations,
             stall: Stall::None,
+            overrun: Overrun::Finish,
             quota: 600 * SECOND,
             period,
             outlier,

@@ -11,6 +11,9 @@
 //!   with its answer, after it has run. What waits for its body when the budget is spent still comes on top of it, unless
 //!   enough was held for it: nobody knows of it whether it ever will.
 //!
+//! - (e) As (b) and (c), under a hard budget: what runs when the budget is spent is cut. Shown are the least and the most
+//!   that a window has spent; other limiters cut nobody.
+//!
 //! The spend is what the requests really took inside the window, kept by the simulator and not by the model that decides.
 //! The k-th request served takes the same time under each model.
 //!
@@ -21,6 +24,7 @@
 //! mean cannot come closer to 1 than that column; the median can.
 
 use models::{ChargingAtTheEnd, Model, MostCautious, Timebudget};
+use timebudget::Overrun;
 
 use loads::Load;
 use run::Run;
@@ -37,9 +41,14 @@ fn main() {
     println!("| load | charging at the end | most cautious | timebudget | wanted |");
     println!("|---|---|---|---|---|");
     for (name, wanted, load) in loads::rows() {
+        if load.overrun == Overrun::Cut {
+            let Ratios(ours) = Ratios::of(&load, &Timebudget::new(load.overrun));
+            println!("| {name} | – | – | {:.4} to {:.4} | {wanted} |", ours[0], ours[ours.len() - 1]);
+            continue;
+        }
         let end = Ratios::of(&load, &ChargingAtTheEnd::default());
         let single = Ratios::of(&load, &MostCautious::default());
-        let ours = Ratios::of(&load, &Timebudget::default());
+        let ours = Ratios::of(&load, &Timebudget::new(load.overrun));
         println!("| {name} | {end} | {single} | {ours} | {wanted} |");
     }
 }

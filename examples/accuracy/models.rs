@@ -8,7 +8,7 @@ use timebudget::store::memory::Memory;
 use timebudget::{
     Admission, Clock as _, Engine, Limit, Limiter, ManualClock, Micros, Period, Reservation, Site, UnixMicros,
 };
-use timebudget::{Component, Facts, Rule};
+use timebudget::{Component, Facts, Overrun, Rule};
 
 /// A limiter on one account; times are microseconds on the virtual clock of a run.
 pub(crate) trait Model: Clone {
@@ -24,6 +24,10 @@ pub(crate) trait Model: Clone {
     fn pause(&mut self, now: u64, ticket: &mut Self::Ticket);
     /// It runs again.
     fn resume(&mut self, now: u64, ticket: &mut Self::Ticket);
+    /// After how many microseconds a request that runs is cut, at the present pace, if it is ever.
+    fn cut_in(&mut self, _now: u64, _ticket: &mut Self::Ticket) -> Option<u64> {
+        None
+    }
     /// An admitted request has ended, waiting or not.
     fn finish(&mut self, now: u64, ticket: Self::Ticket);
 }
@@ -136,6 +140,7 @@ const ROOM_SOON: i64 = 10_000_000;
 pub(crate) struct Timebudget {
     engine: Engine,
     clock: Arc<ManualClock>,
+    overrun: Overrun,
     seen_before: Vec<u64>,
     /// The run's limiter, and the tick at which the run begins.
     run: Option<(Arc<Limiter>, u64)>,
@@ -144,18 +149,18 @@ pub(crate) struct Timebudget {
 /// Counts runs, since each has a site and so an account of its own.
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-impl Default for Timebudget {
-    fn default() -> Self {
+impl Timebudget {
+    /// One whose rule does this with what runs when its budget is spent.
+    pub(crate) fn new(overrun: Overrun) -> Self {
         let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_700_002_800)));
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
-        Self { engine, clock, seen_before: Vec::new(), run: None }
+        Self { engine, clock, overrun, seen_before: Vec::new(), run: None }
     }
-}
 
-impl Timebudget {
     /// Opens the account in the window before the run, where the requests that are known have ended.
     fn begin(&self, period: u64, quota: u64) -> (Arc<Limiter>, u64) {
-        let site = site(Micros(quota), u32::try_from(period / 1_000_000).expect("periods are short"));
+        let site =
+            site(self.overrun, Micros(quota), u32::try_from(period / 1_000_000).expect("periods are short"));
         let limiter = Arc::new(Limiter::new(site, &self.engine));
         let mut tick = self.tick();
         for cost in &self.seen_before {
@@ -212,6 +217,11 @@ impl Model for Timebudget {
         ticket.resume();
     }
 
+    fn cut_in(&mut self, now: u64, ticket: &mut Reservation) -> Option<u64> {
+        self.at(now);
+        ticket.cut_in().map(|span| span.0)
+    }
+
     fn finish(&mut self, now: u64, ticket: Reservation) {
         self.at(now);
         drop(ticket);
@@ -226,9 +236,10 @@ fn admit(limiter: &Arc<Limiter>) -> Result<Reservation, u64> {
     }
 }
 
-fn site(quota: Micros, period_secs: u32) -> Site {
+fn site(overrun: Overrun, quota: Micros, period_secs: u32) -> Site {
     let period = Period::seconds(period_secs).expect("a period is not 0");
-    let rule = Rule::new("budget", Component::Site, vec![Limit::Time { quota, period }]);
+    let limits = vec![Limit::Time { quota, period }];
+    let rule = Rule { overrun, ..Rule::new("budget", Component::Site, limits) };
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     Site { rules: vec![rule], ..Site::unlimited(format!("run {run}")) }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Run<'a, M: Model> {
     begun: u64,
     spent: [u64; WINDOWS],
     serving: Vec<Option<Served<M::Ticket>>>,
+    /// When each client goes on.
+    goes_on: Vec<u64>,
 }
 
 /// A request that is served.
@@ -39,18 +41,51 @@ impl<'a, M: Model> Run<'a, M> {
         }
         let serving = (0..load.clients).map(|_| None).collect();
         let (served, begun, spent) = (0, 0, [0; WINDOWS]);
-        Self { load, model, random, served, begun, spent, serving }
+        let goes_on = vec![0; load.clients];
+        Self { load, model, random, served, begun, spent, serving, goes_on }
     }
 
     /// What the measured windows have spent when they end.
     pub(crate) fn spends(mut self) -> Vec<u64> {
         let mut wakes: BinaryHeap<_> = (0..self.load.clients).map(|c| Reverse((0, c))).collect();
+        let mut cut = None;
         while let Some(Reverse((now, client))) = wakes.pop() {
-            if now < self.load.period * WINDOWS as u64 {
-                wakes.extend(self.wake(now, client).map(|next| Reverse((next, client))));
+            if let Some(at) = cut.filter(|at| *at <= now) {
+                wakes.push(Reverse((now, client)));
+                wakes.extend(self.cut(at).map(|client| Reverse((at, client))));
+                cut = None;
+                continue;
+            }
+            if now < self.load.period * WINDOWS as u64 && self.goes_on[client] == now {
+                let next = self.wake(now, client);
+                self.goes_on[client] = next.unwrap_or(u64::MAX);
+                wakes.extend(next.map(|next| Reverse((next, client))));
+                cut = self.cut_at(now);
             }
         }
         self.spent[self.load.measured.clone()].to_vec()
+    }
+
+    /// When what runs is cut, as the line is now: it is the same for all who run.
+    fn cut_at(&mut self, now: u64) -> Option<u64> {
+        let mut served = self.serving.iter_mut().flatten();
+        let runs = served.find(|served| served.runs)?;
+        Some(now + self.model.cut_in(now, &mut runs.ticket)?)
+    }
+
+    /// Ends all that run; each of their clients asks again at once.
+    fn cut(&mut self, now: u64) -> impl Iterator<Item = usize> {
+        let mut cut = Vec::new();
+        self.begin_windows(now);
+        for client in 0..self.serving.len() {
+            if let Some(served) = self.serving[client].take_if(|served| served.runs) {
+                self.model.finish(now, served.ticket);
+                self.uncharge(now, self.goes_on[client]);
+                self.goes_on[client] = now;
+                cut.push(client);
+            }
+        }
+        cut.into_iter()
     }
 
     /// Goes on with the client's request or sends the next, and returns when to wake the client again.
@@ -83,8 +118,13 @@ impl<'a, M: Model> Run<'a, M> {
             (false, true) => self.model.resume(now, &mut served.ticket),
             _ => {}
         }
+        if runs && self.model.cut_in(now, &mut served.ticket) == Some(0) {
+            // It has waited for its client, and comes back to a budget that is spent.
+            self.model.finish(now, served.ticket);
+            return None;
+        }
         if runs {
-            charge(&mut self.spent, self.load.period, now, now + length);
+            self.charge(now, now + length);
         }
         self.serving[client] = Some(Served { runs, ..served });
         Some(now + length)
@@ -111,12 +151,23 @@ impl<'a, M: Model> Run<'a, M> {
             _ => vec![run],
         }
     }
+
+    /// Adds to each window the time that a request spends in it.
+    fn charge(&mut self, start: u64, end: u64) {
+        for (spent, inside) in self.spent.iter_mut().zip(shares(self.load.period, start, end)) {
+            *spent += inside;
+        }
+    }
+
+    /// Takes off again what a request does not spend.
+    fn uncharge(&mut self, start: u64, end: u64) {
+        for (spent, inside) in self.spent.iter_mut().zip(shares(self.load.period, start, end)) {
+            *spent -= inside;
+        }
+    }
 }
 
-/// Adds to each window the time that a request spends in it.
-fn charge(spent: &mut [u64], period: u64, start: u64, end: u64) {
-    for (window, spent) in (0..).zip(spent) {
-        let inside = end.min((window + 1) * period).saturating_sub(start.max(window * period));
-        *spent += inside;
-    }
+/// How much of a stretch of time lies in each window.
+fn shares(period: u64, start: u64, end: u64) -> impl Iterator<Item = u64> {
+    (0..).map(move |window| end.min((window + 1) * period).saturating_sub(start.max(window * period)))
 }

@@ -10,8 +10,9 @@ use crate::config::disk::{Reading, Remembered, unreadable};
 use crate::config::entry::Origin;
 use crate::config::hosts::settled;
 use crate::config::keys::{DEFAULT_SITE, SITE_HEADER, Scope};
+use crate::config::layer::Layered;
 use crate::config::problem::{Errors, Problem, WrongSite};
-use crate::config::references::{References, site_of, suspect_hosts};
+use crate::config::references::{References, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Findings, Page, Report};
 use crate::config::said::Said;
 use crate::config::standing::{Below, Past, Standing};
@@ -80,7 +81,7 @@ impl<'a> Bench<'a> {
         let claimants: Vec<_> = sites.iter().map(Standing::claimant).collect();
         let owned = settled(&claimants, &past.owners);
         for (site, hosts) in sites.iter_mut().zip(owned.hosts) {
-            site.now.site.hosts = hosts;
+            site.now.layered.site.hosts = hosts;
         }
         self.report.warn(&owned.warnings);
         owned.owners
@@ -89,36 +90,40 @@ impl<'a> Bench<'a> {
     /// The sites, and what concerns all of them. Where some are wrong, it is not known which rules there are.
     fn configuration(&self, sites: &[Standing], common: &Said, wrong: Vec<WrongSite>) -> Configuration {
         let environment = &self.options.environment;
-        let fallback = self.fallback(common);
+        let Layered { site: fallback, shadowed, .. } = self.fallback(common);
         let unmet = if wrong.is_empty() { self.unmet(sites, &fallback, common) } else { Vec::new() };
         suspect_hosts_of_sites(sites, &self.report);
         let page = self.report.page(self.dir.join(COMMON).display().to_string());
-        suspect_hosts_of_all(sites, &fallback, common, &page);
+        self.suspect_hosts_of_all(sites, &fallback, common, &page);
         let default_site = default_site(sites, common, &fallback, &page);
         let site_header = site_header(common, &fallback, &page);
         let (store, process) = process(common, environment, &self.report);
         if site_header.is_none() {
             self.report.warn(&out_of_reach(sites, default_site.as_deref()));
         }
-        let alone = default_site.is_none().then(|| environment.said.entries_of_site(common).into());
+        let shadowed =
+            sites.iter().flat_map(|site| site.now.layered.shadowed.clone()).chain(shadowed).collect();
+        let alone = || environment.said.entries_of_site(common).into_iter();
+        let alone = || alone().chain(self.options.layer.entries_of(ANY_HOST)).collect();
+        let alone = default_site.is_none().then(alone);
         let entries = sites.iter().map(|site| (site.name.clone(), Arc::clone(&site.now.entries)));
         let entries = entries.chain(alone.map(|alone| (ANY_HOST.to_owned(), alone))).collect();
-        let sites = sites.iter().map(|site| (site.name.clone(), site.now.site.clone())).collect();
+        let sites = sites.iter().map(|site| (site.name.clone(), site.site().clone())).collect();
         let loaded = Loaded { sites, default_site, fallback, site_header, wrong, warnings: Vec::new() };
-        Configuration { loaded, store, process, sites: entries, unmet }
+        Configuration { loaded, store, process, sites: entries, unmet, shadowed }
     }
 
     /// The site of hosts that have none.
-    fn fallback(&self, common: &Said) -> Site {
+    fn fallback(&self, common: &Said) -> Layered {
         let alone = self.options.environment.said.clone();
         // With a default site, nobody is answered by the common file alone.
         match common.default_site.get() {
-            Some(_) => alone.or(common.clone()).into_site(ANY_HOST),
+            Some(_) => alone.or(common.clone()).into_site(ANY_HOST).into(),
             None => site_of(alone, common, ANY_HOST, self.options, &self.report),
         }
     }
 
-    /// What the common file's tiers and overrides say of rules that no site has, nor the one for unknown hosts.
+    /// What the common file's, and the layer's, tiers and overrides say of rules that no site has, nor the one for unknown hosts.
     ///
     /// It is no error of the common file: whoever renames a rule in a site's own file would stop every other site's
     /// reload.
@@ -126,17 +131,27 @@ impl<'a> Bench<'a> {
         if self.report.errors() > 0 {
             return Vec::new(); // Rules that could not be read would be missed.
         }
-        let (alone, origins) = (common.clone().into_site(""), common.origins());
+        let (options, report) = (self.options, &self.report);
+        let (layered, origins) = (common.clone().into_site("").into(), common.origins());
         let rules: Vec<&Rule> = all_sites(sites, fallback).flat_map(|site| &site.rules).collect();
-        let references =
-            References { site: &alone, origins: &origins, options: self.options, report: &self.report };
-        self.report.apart(|| references.check_terms(&common.file, &rules)).1.errors
+        let references = References { layered: &layered, origins: &origins, options, report };
+        let mut unmet = report.apart(|| references.check_terms(&common.file, &rules)).1.errors;
+        unmet.extend(unmet_of_layer(&rules, options, report));
+        unmet
+    }
+
+    /// Warns of hosts that the common file or the layer asks for and no site is called by.
+    fn suspect_hosts_of_all(&self, sites: &[Standing], fallback: &Site, common: &Said, page: &Page<'_>) {
+        let names: Vec<_> = all_sites(sites, fallback).flat_map(Site::names_of_hosts).collect();
+        let alone = common.clone().into_site("");
+        suspect_hosts(&alone.rules, alone.exempt.as_ref(), &names, page);
+        suspect_hosts_of_layer(&self.options.layer, &names, &self.report);
     }
 }
 
 /// The sites, and the one of hosts that have none.
 fn all_sites<'a>(sites: &'a [Standing], fallback: &'a Site) -> impl Iterator<Item = &'a Site> {
-    sites.iter().map(|site| &site.now.site).chain([fallback])
+    sites.iter().map(Standing::site).chain([fallback])
 }
 
 /// All errors, each once: those of the common file, those of sites, and what became of them together.
@@ -152,18 +167,11 @@ fn suspect_hosts_of_sites(sites: &[Standing], report: &Report) {
         let is_own = |origin: &Origin| matches!(origin, Origin::File(file) if **file == *standing.file);
         let says = |key| standing.now.entries.iter().any(|entry| entry.key == key && is_own(&entry.origin));
         // What the common file says is asked once, of all sites together.
-        let site = &standing.now.site;
-        let rules = if says("rate_limit_rules") { &site.rules[..] } else { &[] };
+        let (site, (rules, _)) = (standing.site(), standing.now.layered.rules());
+        let rules = if says("rate_limit_rules") { rules } else { &[] };
         let exempt = site.exempt.as_ref().filter(|_| says("rate_limit_exempt"));
         suspect_hosts(rules, exempt, &site.names_of_hosts(), &report.page(&*standing.file));
     }
-}
-
-/// Warns of hosts that the common file asks for and no site is called by.
-fn suspect_hosts_of_all(sites: &[Standing], fallback: &Site, common: &Said, page: &Page<'_>) {
-    let names: Vec<_> = all_sites(sites, fallback).flat_map(Site::names_of_hosts).collect();
-    let alone = common.clone().into_site("");
-    suspect_hosts(&alone.rules, alone.exempt.as_ref(), &names, page);
 }
 
 /// A client chooses the host that it asks for, and so could choose not to be limited.
@@ -173,7 +181,7 @@ const UNLIMITED: &str =
 /// The name of the default site, if the common file names one; its page has what is wrong or may not be meant.
 fn default_site(sites: &[Standing], common: &Said, fallback: &Site, page: &Page<'_>) -> Option<String> {
     let Some(text) = common.default_site.get() else {
-        if fallback.rules.is_empty() && sites.iter().any(|site| !site.now.site.rules.is_empty()) {
+        if fallback.rules.is_empty() && sites.iter().any(|site| !site.site().rules.is_empty()) {
             page.suspect(DEFAULT_SITE, None, UNLIMITED);
         }
         return None;
@@ -187,7 +195,7 @@ fn default_site(sites: &[Standing], common: &Said, fallback: &Site, page: &Page<
 
 fn no_such_site(text: &str, sites: &[Standing]) -> String {
     let host = Host::parse(text).ok();
-    let has_it = |site: &&Standing| host.as_ref().is_some_and(|host| site.now.site.hosts.contains(host));
+    let has_it = |site: &&Standing| host.as_ref().is_some_and(|host| site.site().hosts.contains(host));
     let names = || sites.iter().map(|site| site.name.as_str());
     match (sites.iter().find(has_it), nearest(&site_name(text), names())) {
         (Some(site), _) => format!("a host of the site {}; expected the name of its directory", site.name),
@@ -208,7 +216,7 @@ fn site_header(common: &Said, fallback: &Site, page: &Page<'_>) -> Option<String
 /// What is said of sites that no request can ask for, since their directory is called as no host is.
 fn out_of_reach(sites: &[Standing], default_site: Option<&str>) -> Vec<Problem> {
     let is_default = |site: &Standing| default_site == Some(site.name.as_str());
-    let unreached = sites.iter().filter(|site| site.now.site.hosts.is_empty() && !is_default(site));
+    let unreached = sites.iter().filter(|site| site.site().hosts.is_empty() && !is_default(site));
     let said = unreached.filter_map(|site| {
         let fault = Host::parse(&site.directory).err()?;
         let fault = format!("no request reaches this site, for its directory's name is {fault}");

@@ -10,8 +10,9 @@ use crate::config::directory::{around, below};
 use crate::config::disk::{Remembered, text, unreadable};
 use crate::config::entry::{Entry, Origin};
 use crate::config::keys::{DEFAULT_SITE, ON_ERROR, SITE_HEADER, STORE, Scope};
+use crate::config::layer::{Layer, Layered, Shadowed};
 use crate::config::problem::{Errors, Problem};
-use crate::config::references::{site_of, suspect_hosts};
+use crate::config::references::{site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::Report;
 use crate::config::said::Said;
 use crate::config::standing::Past;
@@ -29,8 +30,10 @@ pub struct Configuration {
     pub process: Vec<Entry>,
     /// What holds for each site, by host name; `*` are hosts that have no site of their own.
     pub sites: Vec<(String, Arc<[Entry]>)>,
-    /// What the common file's tiers and overrides say of rules that no site has.
+    /// What the common file's tiers and overrides, and a layer's, say of rules that no site has.
     pub unmet: Vec<Problem>,
+    /// What a [layer](crate::config::Layer) says and a file says, too, site by site.
+    pub shadowed: Vec<Shadowed>,
 }
 
 impl Configuration {
@@ -86,17 +89,20 @@ impl Configuration {
     }
 
     fn of_one(said: Said, options: &Options, report: Report) -> Result<Self, Errors> {
-        let none = Said::default();
+        let (none, layer) = (Said::default(), &options.layer);
         let said = options.environment.said.clone().or(said);
-        let sites = vec![(ANY_HOST.to_owned(), said.entries_of_site(&none).into())];
-        let file = Arc::clone(&said.file);
-        let fallback = site_of(said, &none, ANY_HOST, options, &report);
-        let (exempt, names) = (fallback.exempt.as_ref(), fallback.names_of_hosts());
-        suspect_hosts(&fallback.rules, exempt, &names, &report.page(file));
+        let entries = said.entries_of_site(&none).into_iter().chain(layer.entries_of(ANY_HOST)).collect();
+        let (sites, file) = (vec![(ANY_HOST.to_owned(), entries)], Arc::clone(&said.file));
+        let layered = site_of(said, &none, ANY_HOST, options, &report);
+        let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
+        suspect_hosts(layered.rules().0, exempt, &names, &report.page(file));
+        suspect_hosts_of_layer(layer, &names, &report);
+        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &report);
         let (store, process) = process(&none, &options.environment, &report);
         let warnings = report.close()?;
-        let loaded = Loaded { warnings, ..Loaded::of_site(fallback) };
-        Ok(Self { loaded, store, process, sites, unmet: Vec::new() })
+        let Layered { site, shadowed, .. } = layered;
+        let loaded = Loaded { warnings, ..Loaded::of_site(site) };
+        Ok(Self { loaded, store, process, sites, unmet, shadowed })
     }
 }
 
@@ -127,7 +133,7 @@ impl Configuration {
 /// # std::fs::remove_dir_all(dir)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Files {
     place: Place,
     options: Options,
@@ -135,7 +141,7 @@ pub struct Files {
     past: Past,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Place {
     Text(String),
     File(PathBuf),
@@ -177,6 +183,46 @@ impl Files {
             }
             Place::Directory(dir) => Bench::new(dir, options).read(remembered, past),
         }
+    }
+
+    /// Replaces what lies below the files; the next reading says what holds then, and reads no file for that.
+    pub fn set_layer(&mut self, layer: Layer) {
+        self.options.layer = Arc::new(layer);
+    }
+
+    /// The configuration as it would be with another layer, of which nothing is put in force.
+    ///
+    /// # Errors
+    ///
+    /// All that the layer would make wrong; what is wrong with the files as they are is none of it. And all that is wrong with
+    /// the files, if that concerns all sites.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::{Files, Layer, Options, Ruleset};
+    ///
+    /// let files = Files::of_text(r#"{ "rate_limit": "600s per hour" }"#, &Options::default());
+    /// let draft = Ruleset::parse("ruleset plans", r#"[{ "name": "each", "key": "user", "limits": "9 per day" }]"#)?;
+    /// assert_eq!(
+    ///     files.with_layer(Layer::new("database").with_rules([draft])).unwrap_err().to_string(),
+    ///     "ruleset plans: rules[0]: \"each\": nobody tells who clients are; \
+    ///      expected rate_limit_identity or rate_limit_api_keys"
+    /// );
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
+    pub fn with_layer(&self, layer: Layer) -> Result<Configuration, Errors> {
+        let mut files = self.clone();
+        let before = files.read().and_then(|read| read.errors().map_or(Ok(()), Err));
+        files.set_layer(layer);
+        let read = files.read();
+        let (Err(errors) | Ok(Some(errors))) = read.as_ref().map(Configuration::errors).map_err(Clone::clone)
+        else {
+            return read;
+        };
+        let known = before.err().unwrap_or_else(|| Errors(Vec::new()));
+        let new: Vec<_> = errors.0.into_iter().filter(|problem| !known.0.contains(problem)).collect();
+        if new.is_empty() { read } else { Err(Errors(new)) }
     }
 
     /// How many files have been read so far, those without an error and those with.

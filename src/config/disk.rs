@@ -24,7 +24,7 @@ const STEP_NANOS: i128 = 50_000_000;
 const COARSE_STEP_NANOS: i128 = 3_000_000_000;
 
 /// The layers that files were when they were last read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Remembered {
     /// Those of the round before that have not been asked for in this one.
     before: HashMap<PathBuf, (Stamp, Arc<Reading>)>,

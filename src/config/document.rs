@@ -40,16 +40,26 @@ impl<'a> Document<'a> {
     /// # Errors
     ///
     /// The first error of syntax, with its line and column.
-    pub(crate) fn members(&'a self) -> Result<Option<Vec<(String, Unread<'a>)>>, Error> {
-        let whole: &RawValue = serde_json::from_str(&self.json)?;
-        if !whole.get().starts_with('{') {
+    pub(crate) fn members(&'a self) -> Result<Option<Vec<(String, Unread<'a>)>>, String> {
+        let whole = self.whole()?.raw.get();
+        if !whole.starts_with('{') {
             return Ok(None);
         }
-        let Members(members) = serde_json::from_str(whole.get())?;
-        Ok(Some(members.into_iter().map(|(name, raw)| (name, self.value(raw))).collect()))
+        let Members(members) = serde_json::from_str(whole).map_err(|error| syntax_fault(&error))?;
+        Ok(Some(members.into_iter().map(|(name, raw)| (name, self.unread(raw))).collect()))
     }
 
-    const fn value(&'a self, raw: &'a RawValue) -> Unread<'a> {
+    /// The value that the text is, still unread.
+    ///
+    /// # Errors
+    ///
+    /// The first error of syntax, with its line and column.
+    pub(crate) fn whole(&'a self) -> Result<Unread<'a>, String> {
+        let whole = serde_json::from_str(&self.json).map_err(|error| syntax_fault(&error))?;
+        Ok(self.unread(whole))
+    }
+
+    const fn unread(&'a self, raw: &'a RawValue) -> Unread<'a> {
         Unread { raw, document: self }
     }
 }
@@ -57,7 +67,7 @@ impl<'a> Document<'a> {
 impl<'a> Unread<'a> {
     /// A value inside of this one.
     pub(crate) const fn part(self, raw: &'a RawValue) -> Self {
-        self.document.value(raw)
+        self.document.unread(raw)
     }
 
     /// The value as it was written.
@@ -68,6 +78,16 @@ impl<'a> Unread<'a> {
         let written = start.and_then(|start| self.document.written.get(start..start + json.len()));
         written.unwrap_or(json)
     }
+}
+
+/// `line 3, column 5: not JSON: …`, where serde_json writes the position last.
+fn syntax_fault(error: &Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let fault = text.strip_suffix(&format!(" at line {line} column {column}"));
+    // Where a line ends too soon, serde_json counts its column from 0.
+    let column = column.max(1);
+    format!("line {line}, column {column}: not JSON: {}", fault.unwrap_or(&text))
 }
 
 fn as_json(written: &str) -> Cow<'_, str> {

@@ -17,13 +17,15 @@ pub enum Origin {
     Environment(&'static str),
     /// An argument of the command line, by its name.
     Argument(&'static str),
+    /// A [layer](crate::config::Layer) that stands in no file, or a ruleset of it, by its name.
+    Layer(Arc<str>),
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::File(path) => f.write_str(path),
+            Self::File(name) | Self::Layer(name) => f.write_str(name),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Argument(name) => write!(f, "command line {name}"),
         }

@@ -32,6 +32,15 @@ pub(crate) enum Unreadable {
     TooDeep,
 }
 
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotUnicode => "half a character; expected texts of whole Unicode characters",
+            Self::TooDeep => "too deep; expected at most 32 levels of lists and objects",
+        })
+    }
+}
+
 impl<'a> Json<'a> {
     /// Reads a value whose syntax has been checked.
     ///

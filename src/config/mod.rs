@@ -18,6 +18,7 @@ mod hosts;
 mod json;
 mod key;
 mod keys;
+mod layer;
 mod limits;
 mod number;
 mod problem;
@@ -25,23 +26,27 @@ mod reader;
 mod references;
 mod report;
 mod rules;
+mod ruleset;
 mod said;
 mod standing;
 mod text;
 mod tiers;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::keys::Scope;
-use crate::config::references::{site_of, suspect_hosts};
-use crate::config::report::Report;
+use crate::config::references::{site_of, suspect_hosts, unmet_of_layer};
+use crate::config::report::{Findings, Report};
 use crate::config::said::Said;
 use crate::model::Site;
 
 pub use crate::config::configuration::{Configuration, Files};
 pub use crate::config::entry::{Entry, Origin};
 pub use crate::config::environment::Environment;
+pub use crate::config::layer::{Layer, Shadowed};
 pub use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
+pub use crate::config::ruleset::Ruleset;
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
 const ANY_HOST: &str = "*";
@@ -140,6 +145,7 @@ pub struct Options {
     pub rules_in_code: Vec<String>,
     /// What the environment says.
     pub environment: Environment,
+    pub(crate) layer: Arc<Layer>,
 }
 
 impl From<Environment> for Options {
@@ -159,6 +165,12 @@ impl Options {
     #[must_use]
     pub fn with_rules_in_code<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
         Self { rules_in_code: names.into_iter().map(str::to_owned).collect(), ..self }
+    }
+
+    /// The same with what is said in another place than the files.
+    #[must_use]
+    pub fn with_layer(self, layer: Layer) -> Self {
+        Self { layer: Arc::new(layer), ..self }
     }
 
     /// Reads a single site file, as [`load_file`] does.
@@ -188,9 +200,13 @@ impl Options {
         let report = self.report();
         let page = report.page(SITE_FILE);
         let said = self.environment.said.clone().or(Said::read(text, Scope::Site, &page));
-        let site = site_of(said, &Said::default(), name, self, &report);
-        suspect_hosts(&site.rules, site.exempt.as_ref(), &site.names_of_hosts(), &page);
-        Ok((site, report.close()?))
+        let layered = site_of(said, &Said::default(), name, self, &report);
+        let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
+        suspect_hosts(layered.rules().0, exempt, &names, &page);
+        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), self, &report);
+        report.add(Findings { errors: unmet, warnings: Vec::new() });
+        let warnings = report.close()?;
+        Ok((layered.site, warnings))
     }
 
     /// A report that begins with what was found in the environment.

@@ -320,10 +320,11 @@ pub(crate) fn listed(names: &[&str]) -> String {
     }
 }
 
-/// Where a member stands: `outer.name`, or `outer["odd name"]`.
+/// Where a member stands: `outer.name`, or `outer["odd name"]`; in a whole text that has no name, `name`.
 pub(crate) fn member_place(outer: &str, name: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
     match !name.is_empty() && name.chars().all(is_plain) {
+        true if outer.is_empty() => excerpt(name),
         true => format!("{outer}.{}", excerpt(name)),
         false => format!("{outer}[{}]", quoted(name)),
     }

@@ -8,23 +8,27 @@ use std::sync::Arc;
 
 use crate::config::Options;
 use crate::config::keys::TRUSTED_HOPS;
+use crate::config::layer::{Layer, Layered};
+use crate::config::problem::Problem;
 use crate::config::reader::member_place;
 use crate::config::report::{Page, Report};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
-use crate::model::{About, Condition, Mistake, Need, Rule, Site, asks_in_vain, quoted};
+use crate::model::{About, Condition, Mistake, Need, Rule, asks_in_vain, namesakes, out_of_reach, quoted};
 
-/// The site that a layer and the common one below it describe; the report has what does not fit together.
-pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Site {
+/// The site that a file, the common one below it, and the layer below both describe; the report has what does not fit
+/// together.
+pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Layered {
     let (file, said) = (Arc::clone(&own.file), own.or(common.clone()));
     let (is_flawed, origins) = (said.is_flawed, said.origins());
-    let site = said.into_site(name);
+    let layered = options.layer.add_to(said.into_site(name), &origins);
     if !is_flawed {
-        let references = References { site: &site, origins: &origins, options, report };
+        let references = References { layered: &layered, origins: &origins, options, report };
         references.check();
-        references.check_terms(&file, &site.rules.iter().collect::<Vec<_>>());
+        references.check_terms(&file, &layered.site.rules.iter().collect::<Vec<_>>());
+        references.check_rules_of_layer();
     }
-    site
+    layered
 }
 
 /// The files that keys stand in.
@@ -32,7 +36,7 @@ pub(crate) type Origins = BTreeMap<String, Arc<str>>;
 
 /// The keys of a site and what they say of each other.
 pub(crate) struct References<'a> {
-    pub(crate) site: &'a Site,
+    pub(crate) layered: &'a Layered,
     pub(crate) origins: &'a Origins,
     pub(crate) options: &'a Options,
     pub(crate) report: &'a Report,
@@ -41,10 +45,9 @@ pub(crate) struct References<'a> {
 impl References<'_> {
     /// Reports what a site needs and nobody provides, and tiers that there are not.
     fn check(&self) {
-        for (about, mistake) in
-            self.site.check_references(self.options.identity_in_code, Need::untold_in_files)
-        {
-            self.wrong(&about, &mistake);
+        let in_code = self.options.identity_in_code;
+        for (about, mistake) in self.layered.site.check_references(in_code, Need::untold_in_files) {
+            self.tell(about, &mistake);
         }
     }
 
@@ -52,22 +55,69 @@ impl References<'_> {
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
     pub(crate) fn check_terms(&self, file: &str, rules: &[&Rule]) {
-        for (about, mistake) in self.site.check_terms(rules, &self.options.rules_in_code) {
-            if self.origins.get(key_of(&about)).is_some_and(|origin| **origin == *file) {
-                self.wrong(&about, &mistake);
+        let stands_there = |key| self.origins.get(key).is_some_and(|origin| **origin == *file);
+        for (about, mistake) in self.layered.site.tiers.check_terms(rules, &self.options.rules_in_code) {
+            if stands_there(key_of(&about)) && self.layered.in_layer(about, &self.options.layer).is_none() {
+                self.tell(about, &mistake);
             }
         }
     }
 
-    fn wrong(&self, about: &About<'_>, mistake: &Mistake) {
-        let file = self.origins.get(key_of(about)).map_or_else(|| Arc::from(""), Arc::clone);
-        let rule = |at: &usize| quoted(&self.site.rules[*at].name);
+    /// Reports rules of the layer that have the name of one before them, and rules that either keeps from applying.
+    fn check_rules_of_layer(&self) {
+        let (files, of_layer) = self.layered.rules();
+        if of_layer.is_empty() {
+            return;
+        }
+        let rules = &self.layered.site.rules;
+        for (_, at) in namesakes(rules) {
+            let fault = "another ruleset of the site has a rule of this name; expected another";
+            self.tell(About::Rule(at), &Mistake::wrong(fault));
+        }
+        let known: Vec<_> = out_of_reach(files).map(|(at, _)| at).collect();
+        for (at, mistake) in out_of_reach(rules).filter(|(at, _)| !known.contains(at)) {
+            self.tell(About::Rule(at), &mistake);
+        }
+    }
+
+    fn tell(&self, about: About<'_>, mistake: &Mistake) {
         let found = match (mistake.found(), about) {
-            (None, About::Rule(at)) => Some(rule(at)),
+            (None, About::Rule(at)) => Some(quoted(&self.layered.site.rules[at].name)),
             (found, _) => found.map(str::to_owned),
         };
-        self.report.page(file).wrong_once(&place_of(about), found, mistake.fault());
+        let (page, place) = self.place(about);
+        match mistake.is_wrong() {
+            true => page.wrong_once(&place, found, mistake.fault()),
+            false => page.suspect(&place, found, mistake.fault()),
+        }
     }
+
+    fn place(&self, about: About<'_>) -> (Page<'_>, String) {
+        let key = key_of(&about);
+        let layer = &self.options.layer;
+        match (self.layered.in_layer(about, layer), self.origins.get(key)) {
+            (Some((file, about)), _) => (self.report.page(file), place_of(in_layer(key), &about)),
+            (None, Some(file)) => (self.report.page(Arc::clone(file)), place_of(key, &about)),
+            // A whole table that no file has is the layer's.
+            (None, None) => (self.report.page(layer.name()), place_of(in_layer(key), &about)),
+        }
+    }
+}
+
+/// What the layer's tiers and overrides say of rules that no site has.
+pub(crate) fn unmet_of_layer(rules: &[&Rule], options: &Options, report: &Report) -> Vec<Problem> {
+    let page = report.page(options.layer.name());
+    let found = options.layer.tiers.check_terms(rules, &options.rules_in_code);
+    let problem = |(about, mistake): (About<'_>, Mistake)| {
+        let found = mistake.found().map(str::to_owned);
+        page.problem(&place_of(in_layer(key_of(&about)), &about), found, mistake.fault())
+    };
+    found.into_iter().map(problem).collect()
+}
+
+/// What a key of site files is called in a layer.
+fn in_layer(key: &str) -> &str {
+    key.strip_prefix("rate_limit_").unwrap_or(key)
 }
 
 /// The key that a part of a site stands at.
@@ -86,8 +136,7 @@ fn key_of(about: &About<'_>) -> &'static str {
 }
 
 /// Where a part of a site stands.
-fn place_of(about: &About<'_>) -> String {
-    let key = key_of(about);
+fn place_of(key: &str, about: &About<'_>) -> String {
     match about {
         About::Key(_) | About::Table(_) | About::TrustedHops | About::Exempt => key.to_owned(),
         About::Rule(at) => format!("{key}[{at}]"),
@@ -99,14 +148,26 @@ fn place_of(about: &About<'_>) -> String {
     }
 }
 
-/// Warns of the rules of a site, and of its exemption, that ask for a host which none of the names is.
+/// Warns of the rules of a file, and of its exemption, that ask for a host which none of the names is.
 ///
 /// A host counts by its configured name, never as the client writes it, so a rule may ask for one that no file names.
 pub(crate) fn suspect_hosts(rules: &[Rule], exempt: Option<&Condition>, names: &[&str], page: &Page<'_>) {
-    for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| asks_in_vain(&rule.when, names)) {
-        page.suspect(&format!("rate_limit_rules[{at}].when"), Some(quoted(&rule.name)), NO_SUCH_HOST);
-    }
+    suspect_hosts_of_rules("rate_limit_rules", rules, names, page);
     if exempt.is_some_and(|exempt| asks_in_vain(exempt, names)) {
         page.suspect("rate_limit_exempt", None, NO_SUCH_HOST);
+    }
+}
+
+/// The same of the rules of a layer, which may be about any site.
+pub(crate) fn suspect_hosts_of_layer(layer: &Layer, names: &[&str], report: &Report) {
+    for ruleset in layer.rulesets() {
+        let page = report.page(Arc::clone(ruleset.file()));
+        suspect_hosts_of_rules("rules", ruleset.rules(), names, &page);
+    }
+}
+
+fn suspect_hosts_of_rules(key: &str, rules: &[Rule], names: &[&str], page: &Page<'_>) {
+    for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| asks_in_vain(&rule.when, names)) {
+        page.suspect(&format!("{key}[{at}].when"), Some(quoted(&rule.name)), NO_SUCH_HOST);
     }
 }

@@ -50,9 +50,14 @@ impl Report {
         all.warnings.extend(found.warnings);
     }
 
-    /// Adds warnings that were found apart.
+    /// Adds warnings that were found apart, each once however many sites it concerns.
     pub(crate) fn warn(&self, warnings: &[Problem]) {
-        self.found.borrow_mut().warnings.extend_from_slice(warnings);
+        let mut all = self.found.borrow_mut();
+        for warning in warnings {
+            if !all.warnings.contains(warning) {
+                all.warnings.push(warning.clone());
+            }
+        }
     }
 
     /// Adds errors before those that came after the first `at`.

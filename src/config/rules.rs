@@ -9,8 +9,8 @@ use crate::config::number::whole;
 use crate::config::reader::{Fields, Value, member_place};
 use crate::model::wording::{COST, NAME};
 use crate::model::{
-    Action, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Rule, Until, default_key, namesakes,
-    out_of_reach, parse_span, quoted,
+    Action, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Overrun, Rule, Until, default_key,
+    namesakes, out_of_reach, parse_span, quoted,
 };
 
 /// The most rules that a file has.
@@ -54,6 +54,7 @@ fn read(value: &Value<'_>, fields: &Fields<'_>) -> Option<Rule> {
     let per_method = fields.or("per_method", false, Value::flag);
     let fair = fields.or("fair", None, fair);
     let hold = fields.or("hold", Hold::Auto, hold);
+    let overrun = fields.or("overrun", Overrun::Finish, overrun);
     let shadow = fields.or("shadow", false, Value::flag);
     let action = fields.or("action", Action::default(), action);
     let (name, limits) = (name?, limits?);
@@ -76,6 +77,7 @@ fn read(value: &Value<'_>, fields: &Fields<'_>) -> Option<Rule> {
         until: until?,
         fair: fair?,
         hold: hold?,
+        overrun: overrun?,
         shadow: shadow?,
         action: action?,
         ..Rule::new(name, key, limits)
@@ -105,6 +107,11 @@ fn counts(value: &Value<'_>) -> Option<Counts> {
 
 fn until(value: &Value<'_>) -> Option<Until> {
     value.word(&[("body", Until::Body), ("head", Until::Head)], "no such end; expected \"body\" or \"head\"")
+}
+
+fn overrun(value: &Value<'_>) -> Option<Overrun> {
+    let words = [("finish", Overrun::Finish), ("cut", Overrun::Cut)];
+    value.word(&words, "no such overrun; expected \"finish\" or \"cut\"")
 }
 
 fn hold(value: &Value<'_>) -> Option<Hold> {

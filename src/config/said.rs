@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::Error;
-
 use crate::config::document::{Document, Unread};
 use crate::config::entry::{Entry, Origin};
 use crate::config::hosts::{Claimed, domains};
-use crate::config::json::{Json, Unreadable};
+use crate::config::json::Json;
 use crate::config::keys::{
     DEFAULT_SITE, DOMAINS, Keys, STORE, Scope, Setting, is_ours, keys_of_sites, misplaced,
 };
@@ -46,7 +44,7 @@ impl Said {
         // Some editors put a byte order mark first, which is no JSON.
         let document = Document::new(text.trim_start_matches('\u{feff}'));
         match document.members() {
-            Err(error) => page.wrong_file(syntax_fault(&error)),
+            Err(fault) => page.wrong_file(fault),
             Ok(None) => page.wrong_file("no object; expected one JSON object"),
             Ok(Some(members)) => said.read_members(&members, scope, page),
         }
@@ -185,7 +183,7 @@ impl Said {
                     page.wrong(key, Some(json.discreetly()), fault);
                 }
                 (Ok(json), _) => self.read_member(key, &json, page),
-                (Err(unreadable), _) => page.wrong(&excerpt(key), None, unreadable_fault(&unreadable)),
+                (Err(unreadable), _) => page.wrong(&excerpt(key), None, unreadable),
             }
         }
     }
@@ -221,21 +219,4 @@ const TWO_PLACES: &str =
 
 fn default_site(value: &Value<'_>) -> Option<String> {
     value.text("the name of a site").map(str::to_owned)
-}
-
-/// `line 3, column 5: not JSON: …`, where serde_json writes the position last.
-fn syntax_fault(error: &Error) -> String {
-    let (line, column) = (error.line(), error.column());
-    let text = error.to_string();
-    let fault = text.strip_suffix(&format!(" at line {line} column {column}"));
-    // Where a line ends too soon, serde_json counts its column from 0.
-    let column = column.max(1);
-    format!("line {line}, column {column}: not JSON: {}", fault.unwrap_or(&text))
-}
-
-const fn unreadable_fault(unreadable: &Unreadable) -> &'static str {
-    match unreadable {
-        Unreadable::NotUnicode => "half a character; expected texts of whole Unicode characters",
-        Unreadable::TooDeep => "too deep; expected at most 32 levels of lists and objects",
-    }
 }

@@ -9,6 +9,7 @@ use crate::config::disk::Reading;
 use crate::config::entry::Entry;
 use crate::config::hosts::{Claimant, Claimed};
 use crate::config::keys::OnError;
+use crate::config::layer::{Layer, Layered};
 use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
 use crate::config::references::site_of;
 use crate::config::report::{Findings, Report};
@@ -16,7 +17,7 @@ use crate::config::said::Said;
 use crate::model::{Condition, Host, Site};
 
 /// What was in force before: what a site falls back to whose own file is wrong.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Past {
     /// The sites by name, as they were when they were last right.
     pub(crate) sites: HashMap<String, LastRight>,
@@ -27,20 +28,21 @@ pub(crate) struct Past {
 /// A site as it was when it was last right.
 #[derive(Clone, Debug)]
 pub(crate) struct LastRight {
-    pub(crate) site: Site,
+    pub(crate) layered: Layered,
     claims: Vec<Claimed>,
     pub(crate) entries: Arc<[Entry]>,
     /// What was suspect about the site as the two files describe it together.
     warnings: Vec<Problem>,
-    /// The files that it was made of, so that it need not be made anew while they are the same.
+    /// What it was made of, so that it need not be made anew while that is the same.
     made_of: Option<MadeOf>,
 }
 
-/// A site's own file, and the common one below it.
+/// A site's own file, the common one below it, and the layer below both.
 #[derive(Clone, Debug)]
 struct MadeOf {
     own: Arc<Reading>,
     common: Option<Arc<Reading>>,
+    layer: Arc<Layer>,
 }
 
 impl PartialEq for MadeOf {
@@ -50,7 +52,7 @@ impl PartialEq for MadeOf {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
-        is_same_common && Arc::ptr_eq(&self.own, &other.own)
+        is_same_common && Arc::ptr_eq(&self.own, &other.own) && Arc::ptr_eq(&self.layer, &other.layer)
     }
 }
 
@@ -72,7 +74,8 @@ impl Standing {
     /// What is to hold for a site that was found; warnings go to the report.
     pub(crate) fn new(found: Found, below: &Below<'_>, past: &Past) -> Self {
         let Found { name, directory, links, file, reading } = found;
-        let made_of = MadeOf { own: reading, common: below.common.clone() };
+        let (common, layer) = (below.common.clone(), Arc::clone(&below.options.layer));
+        let made_of = MadeOf { own: reading, common, layer };
         below.report.warn(&made_of.own.findings.warnings);
         let same = past.sites.get(&name).filter(|last| last.made_of.as_ref() == Some(&made_of));
         let made = same.cloned().map_or_else(|| below.make(&name, made_of), Ok);
@@ -85,6 +88,11 @@ impl Standing {
         };
         below.report.warn(&now.warnings);
         Self { name, directory, links, file, now, wrong }
+    }
+
+    /// The site that holds.
+    pub(crate) fn site(&self) -> &Site {
+        &self.now.layered.site
     }
 
     /// The hosts that it would answer for.
@@ -133,12 +141,13 @@ impl Below<'_> {
         let own = &made_of.own;
         let claims: Vec<_> = own.said.claims().cloned().collect();
         let said = self.options.environment.said.clone().or(own.said.clone());
-        let entries = said.entries_of_site(self.said).into();
-        let (site, Findings { errors, warnings }) =
+        let entries = said.entries_of_site(self.said).into_iter().chain(self.options.layer.entries_of(name));
+        let entries = entries.collect();
+        let (layered, Findings { errors, warnings }) =
             self.report.apart(|| site_of(said, self.said, name, self.options, self.report));
         let errors: Vec<_> = own.findings.errors.iter().cloned().chain(errors).collect();
         match errors.is_empty() {
-            true => Ok(LastRight { site, claims, entries, warnings, made_of: Some(made_of) }),
+            true => Ok(LastRight { layered, claims, entries, warnings, made_of: Some(made_of) }),
             false => Err((claims, Errors(errors))),
         }
     }
@@ -156,8 +165,8 @@ impl Below<'_> {
             _ => Meanwhile::Open,
         };
         let exempt = (meanwhile == Meanwhile::Open).then_some(Condition::ALWAYS);
-        let site = Site { exempt, ..Site::unlimited(name) };
+        let layered = Site { exempt, ..Site::unlimited(name) }.into();
         let (entries, warnings) = (Arc::from([]), Vec::new());
-        (LastRight { site, claims, entries, warnings, made_of: None }, meanwhile)
+        (LastRight { layered, claims, entries, warnings, made_of: None }, meanwhile)
     }
 }

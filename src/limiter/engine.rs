@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
+use crate::limiter::alarm::Alarms;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::observe::{Observe, Observers};
 use crate::limiter::upkeep;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
+    /// Whom to wake when a budget is spent that cuts what runs.
+    pub(super) alarms: Alarms,
     /// What the hasher hashes with.
     secret: [u8; 16],
     /// By site and rule, so that a reload does not forget.
@@ -67,8 +70,15 @@ impl Engine {
         let learned = store.learned().into_iter();
         let known = learned.map(|learned| (OfRule::of(&learned), (learned.site, learned.rule)));
         let expectations = Mutex::new(known.map(|(of_rule, name)| (name, of_rule)).collect());
-        let shared =
-            Arc::new(Shared { clock, store, hasher, secret, expectations, observers: Mutex::default() });
+        let shared = Arc::new(Shared {
+            clock,
+            store,
+            hasher,
+            alarms: Alarms::default(),
+            secret,
+            expectations,
+            observers: Mutex::default(),
+        });
         upkeep::begin(&shared);
         Self(shared)
     }

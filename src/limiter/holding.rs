@@ -15,13 +15,19 @@ pub(crate) struct Holding {
     pub(super) claims: Claims,
     /// The route of the request, where a claim of its depends on it.
     pub(super) route: u32,
-    meter: Meter,
-    settlement: Settlement,
+    pub(super) meter: Meter,
+    pub(super) settlement: Settlement,
     /// When it was decided over, or last looked at.
-    now: Now,
+    pub(super) now: Now,
     is_settled: bool,
     is_waived: bool,
+    /// Whether what it costs is what requests of its route are expected to cost.
+    pub(super) is_typical: bool,
+    /// Whether it was ended before its time.
+    pub(super) is_cut: bool,
     kind: Kind,
+    /// Whether a rule may end it before its time: not what is never refused.
+    pub(super) may_be_cut: bool,
 }
 
 impl Holding {
@@ -35,7 +41,10 @@ impl Holding {
             now: Now { tick: Tick(0), utc: UnixMicros(0), step: 0 },
             is_settled: true,
             is_waived: false,
+            is_typical: true,
+            is_cut: false,
             kind: Kind::Request,
+            may_be_cut: false,
         }
     }
 
@@ -46,7 +55,8 @@ impl Holding {
         self.claims.clear();
         self.meter = Meter::UNUSED;
         self.settlement = Settlement::default();
-        (self.is_settled, self.is_waived, self.kind) = (true, false, Kind::Request);
+        (self.is_settled, self.is_waived, self.is_cut) = (true, false, false);
+        (self.is_typical, self.kind) = (true, Kind::Request);
     }
 
     /// Decides over a request; if it is admitted, its time runs from now on.
@@ -87,6 +97,7 @@ impl Holding {
 
     #[inline]
     fn weigh(&mut self, limiter: &Limiter, mode: Mode, now: Now) -> Result<Decision, Fault> {
+        self.may_be_cut = limiter.cuts && mode == Mode::Decide;
         match limiter.decide(&mut self.claims, mode, now).map_err(|fault| limiter.failed(fault))? {
             Verdict::Open => {
                 let asking = limiter.engine.store.ask(&self.claims, mode, now);
@@ -136,7 +147,7 @@ impl Holding {
     /// runs from now on, and it is never refused.
     pub(crate) fn detached(&self, limiter: &Limiter) -> Self {
         let mut detached = Self::vacant();
-        detached.kind = Kind::Detached;
+        (detached.is_typical, detached.kind) = (false, Kind::Detached);
         let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
         detached.claims.extend(timed.map(Claim::anew));
         detached.route = self.route;
@@ -210,7 +221,7 @@ impl Holding {
     }
 
     /// Looks where the accounts of a request stand that runs; returns how it would end now.
-    fn look(&mut self, limiter: &Limiter) -> Settlement {
+    pub(super) fn look(&mut self, limiter: &Limiter) -> Settlement {
         self.now = limiter.now();
         if self.is_over() {
             return self.settlement;
@@ -299,7 +310,7 @@ impl Holding {
         }
     }
 
-    fn settle_at(&mut self, limiter: &Limiter, now: Now) {
+    pub(super) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
         self.is_settled = true;
         if self.claims.is_empty() {
             return;
@@ -332,7 +343,7 @@ impl Holding {
     #[inline]
     fn teach(&self, limiter: &Limiter) {
         // What a free request took says nothing about what others will be charged.
-        if !self.is_waived && self.kind != Kind::Detached {
+        if !self.is_waived && self.is_typical {
             limiter.learn(&self.claims, self.route, self.settlement.cost);
         }
     }
@@ -345,7 +356,7 @@ impl Holding {
         ends: impl Fn(&Rule) -> bool,
         now: Now,
     ) {
-        let (is_waived, told) = (self.is_waived, self.told(limiter, now));
+        let (is_waived, is_typical, told) = (self.is_waived, self.is_typical, self.told(limiter, now));
         for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
             let runs = claims.iter().any(|claim| claim.run.is_on);
             if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
@@ -356,7 +367,7 @@ impl Holding {
                 ending = free(ending);
             } else {
                 ending.charge_something();
-                if told.kind != Kind::Detached {
+                if is_typical {
                     limiter.learn(claims, told.route, ending.cost);
                 }
             }
@@ -379,7 +390,7 @@ impl Holding {
     }
 
     const fn told<'a>(&self, limiter: &'a Limiter, now: Now) -> Told<'a> {
-        Told { limiter, now, route: self.route, kind: self.kind }
+        Told { limiter, now, route: self.route, kind: self.kind, is_cut: self.is_cut }
     }
 
     /// How a claim ends, where most end like that.
@@ -404,8 +415,14 @@ impl Holding {
         refused.tightest(&self.claims, self.now)
     }
 
+    /// Whether its time runs.
+    #[allow(dead_code, reason = "for the middleware")]
+    pub(crate) fn runs(&self) -> bool {
+        self.meter.since.is_some() && !self.is_over()
+    }
+
     /// Whether there is nothing to charge: no rule applies, or it is settled.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
     }
 }
@@ -416,6 +433,7 @@ struct Told<'a> {
     now: Now,
     route: u32,
     kind: Kind,
+    is_cut: bool,
 }
 
 impl<'a> Told<'a> {
@@ -437,8 +455,8 @@ impl<'a> Told<'a> {
     where
         'a: 'e,
     {
-        let Self { limiter, now, route, kind } = *self;
-        Event { limiter, claims, settlement, route, now, kind, what }
+        let Self { limiter, now, route, kind, is_cut } = *self;
+        Event { limiter, claims, settlement, route, now, kind, is_cut, what }
     }
 }
 
@@ -450,7 +468,7 @@ const fn free(settlement: Settlement) -> Settlement {
 
 /// How long a request has run, without its pauses.
 #[derive(Debug)]
-struct Meter {
+pub(super) struct Meter {
     /// When it began to run, or ran again; `None` while it is paused.
     since: Option<Tick>,
     /// How long it had run before that.
@@ -468,7 +486,7 @@ impl Meter {
     }
 
     /// How long the request has run.
-    fn read(&self, at: Tick) -> Micros {
+    pub(super) fn read(&self, at: Tick) -> Micros {
         let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
         Micros(self.before.0 + running.0)
     }

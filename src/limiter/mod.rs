@@ -1,6 +1,8 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
+#[allow(dead_code, reason = "for the middleware")]
+mod alarm;
 mod asking;
 mod charge;
 mod client;
@@ -12,6 +14,8 @@ mod holding;
 mod observe;
 mod open_limits;
 mod open_rule;
+#[allow(dead_code, reason = "for the middleware")]
+mod overrun;
 mod refusal;
 mod report;
 mod reservation;
@@ -25,13 +29,17 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
+#[allow(unused_imports, reason = "for the middleware")]
+pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub use self::client::Client;
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
 pub(crate) use self::holding::Holding;
+pub(crate) use self::observe::Observers;
+#[allow(unused_imports, reason = "for the middleware, which knows patterns")]
+pub(crate) use self::observe::name_route;
 pub use self::observe::{AccountKey, Event, Kind, Observe, ObservedLimit, Route};
-pub(crate) use self::observe::{Observers, name_route};
 use self::open_rule::OpenRule;
 pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
@@ -40,7 +48,7 @@ pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
-use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Rule, RuleIndex, Site, Until};
+use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, Site, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
@@ -74,6 +82,8 @@ pub struct Limiter {
     settles_by_rule: bool,
     /// Whether a settlement is more than one call of the store: by rule, or told to an observer.
     settles_apart: bool,
+    /// Whether a rule ends what runs when its budget is spent.
+    pub(crate) cuts: bool,
     /// Whether a rule asks who clients are.
     asks_who: bool,
     /// Whether some clients have other limits than the rules say.
@@ -119,6 +129,7 @@ impl Limiter {
             settles_by_rule,
             settles_apart: settles_by_rule || !observers.is_empty(),
             observers,
+            cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             is_closed: false,

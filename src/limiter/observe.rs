@@ -102,6 +102,7 @@ pub struct Event<'a> {
     pub(super) route: u32,
     pub(super) now: Now,
     pub(super) kind: Kind,
+    pub(super) is_cut: bool,
     pub(super) what: What,
 }
 
@@ -156,6 +157,11 @@ impl<'a> Event<'a> {
     /// Of a refusal, whether only rules in shadow refuse, so that the request is not refused for it.
     pub fn is_shadow(&self) -> bool {
         self.what == What::RefusedInShadow
+    }
+
+    /// Of a settlement, whether the request was ended before its time, since [a budget was spent](crate::Rule::overrun).
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Whether it was decided without those who share the accounts, since they could not be asked.

@@ -75,6 +75,52 @@ impl Reservation {
         self.holding.tightest(&self.limiter).map(Report::from)
     }
 
+    /// How long the request can go on, at the pace at which its accounts are spent now, until the first of its budgets of
+    /// time is spent; 0 where one is. `None` if no rule limits its time.
+    ///
+    /// A forecast, to the microsecond: it is less where others begin meanwhile, and more where they end. A window that
+    /// ends first leaves the rest to the next one, which grants its quota anew. Of a request that is paused it says how
+    /// long it could go on from now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use timebudget::{Admission, Component, Engine, Limiter, ManualClock, Micros, Rule, Site, UnixMicros};
+    /// # use timebudget::{Facts, store::memory::Memory, parse_rates};
+    /// # struct Request;
+    /// # impl Facts for Request {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn path(&self) -> &str { "/" }
+    /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
+    /// # }
+    /// let clock = std::sync::Arc::new(ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
+    /// let engine = Engine::new(Memory::default(), clock.clone());
+    /// let rule = Rule::new("budget", Component::Site, parse_rates("60s per day")?);
+    /// let limiter = Limiter::new(Site { rules: vec![rule], ..Site::unlimited("demo") }, &engine);
+    /// let limiter = std::sync::Arc::new(limiter);
+    ///
+    /// let Ok(Admission::Admitted(mut first)) = limiter.admit(&Request) else { panic!() };
+    /// clock.advance(Duration::from_secs(10));
+    /// assert_eq!(first.time_left(), Some(Micros::from_secs(50)));
+    /// let Ok(Admission::Admitted(second)) = limiter.admit(&Request) else { panic!() };
+    /// assert_eq!(first.time_left(), Some(Micros::from_secs(25)));
+    /// # drop(second);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn time_left(&mut self) -> Option<Micros> {
+        self.holding.time_left(&self.limiter)
+    }
+
+    /// How long until the request is to be ended by rules that [cut](crate::Overrun::Cut) what runs, at the present pace: 0 if
+    /// it is to be ended now, and `None` if no such rule limits its time.
+    ///
+    /// The middleware does so by itself. Whoever serves requests in another way asks again after that time, and whenever
+    /// another request has begun; and drops what runs, and this reservation, once it is 0.
+    pub fn cut_in(&mut self) -> Option<Micros> {
+        self.holding.cut_in(&self.limiter)
+    }
+
     /// Where each limit stands that applies to the request, also to one that was refused.
     pub fn limits(&mut self) -> Vec<LimitReport> {
         self.holding.limits(&self.limiter)

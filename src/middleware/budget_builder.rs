@@ -322,6 +322,7 @@ impl BudgetBuilder {
             identity_in_code: self.hooks.identity.is_some(),
             rules_in_code: self.code.rules.iter().map(|rule| rule.name.clone()).collect(),
             environment: self.environment.clone(),
+            ..Options::default()
         }
     }
 

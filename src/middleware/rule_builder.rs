@@ -13,7 +13,7 @@ use crate::middleware::closures::{component_by, cost_of_request, judge, of_reque
 use crate::middleware::hooks::OnRefusal;
 use crate::model::{
     Block, ChargeWhen, Component, Condition, Cost, Counts, Hold, KeySpec, KeyValue, Limit, Missing, Mistake,
-    Rule, Until,
+    Overrun, Rule, Until,
 };
 
 /// A rule that code describes: made by [`TimeBudget::rule`](crate::TimeBudget::rule), and in the end built, or given to [`TimeBudget::rules`](crate::TimeBudget::rules).
@@ -204,6 +204,21 @@ impl RuleBuilder {
     /// What a running request holds of a time limit, by default what is expected of its route.
     pub const fn hold(mut self, hold: Hold) -> Self {
         self.rule.hold = hold;
+        self
+    }
+
+    /// What becomes of requests that run when a budget of time is spent, by default that they finish.
+    ///
+    /// A guide to hard budgets is `docs/hard-budgets.md`.
+    ///
+    /// ```
+    /// use timebudget::{Overrun, TimeBudget};
+    /// let reports = TimeBudget::rule("reports", "600s per hour").overrun(Overrun::Cut).build()?;
+    /// # let _ = reports;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
+    pub const fn overrun(mut self, overrun: Overrun) -> Self {
+        self.rule.overrun = overrun;
         self
     }
 

@@ -48,7 +48,7 @@ pub(crate) mod account {
     pub(crate) use self::key::{AccountHash, Salt, Value};
     pub use self::key::{Key, KeyBytes, KeyHash, KeyHasher, KeyValue};
     pub use self::ledger::Ledger;
-    pub(crate) use self::ledger::{FROZEN_AFTER, Line, Others, equal_share, hold, pace};
+    pub(crate) use self::ledger::{FROZEN_AFTER, Line, Others, equal_share, hold, lasts, pace};
     pub use self::limit::{Limit, LimitSet, Multiplier, Quota};
     pub(crate) use self::rate::parse_span;
     pub use self::rate::{RateError, RateFault, parse_rates};
@@ -95,7 +95,7 @@ pub(crate) mod rule {
     pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
-    pub use self::rule::{Cost, Counts, Hold, Rule, Until};
+    pub use self::rule::{Cost, Counts, Hold, Overrun, Rule, Until};
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
         Standard,

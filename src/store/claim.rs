@@ -1,6 +1,6 @@
 //! One limit's part in a request: what is asked of it, where its account stands, and what runs there.
 
-use crate::model::{Counts, KeyHash, Micros, Window, hold as held};
+use crate::model::{Counts, KeyHash, Micros, Window, hold as held, lasts};
 use crate::store::Book;
 
 /// One limit's part in a request.
@@ -66,6 +66,8 @@ pub struct Standing {
     pub hold: u64,
     /// What those of others that wait for their clients are; how much of it is held, the ledger's rule says.
     pub waiting: u64,
+    /// Those of others whose time runs: by so many microseconds per microsecond the spend rises beside one's own.
+    pub running: u32,
     /// Admitted requests that have not been settled.
     pub admitted: u32,
     /// Whether this limit refuses.
@@ -169,6 +171,17 @@ impl Claim {
         spent.saturating_add(held(quota, spent, hold, waiting))
     }
 
+    /// How long the request can go on at the present pace until the quota is spent, as far as the store has looked, with
+    /// so much to be charged on top; 0 where it is spent.
+    ///
+    /// A window that ends first leaves what comes after its end to the next one, which grants the quota anew.
+    pub(crate) const fn lasts(&self, extra: u64) -> Micros {
+        let Standing { spent, running, left, .. } = self.standing;
+        let pace = running as u64 + 1;
+        let in_window = lasts(self.ask.quota.saturating_sub(spent.saturating_add(extra)), pace);
+        if in_window.0 <= left.0 { in_window } else { Micros(left.0 + lasts(self.ask.quota, pace).0) }
+    }
+
     /// Whether the claim makes its rule refuse the request.
     pub const fn refuses(&self) -> bool {
         self.standing.refuses && !self.ask.shadow
@@ -181,6 +194,7 @@ impl Standing {
         spent: 0,
         hold: 0,
         waiting: 0,
+        running: 0,
         admitted: 0,
         refuses: false,
         is_shared_out: false,

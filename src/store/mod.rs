@@ -89,6 +89,11 @@ pub trait Store: sealed::Sealed + Send + Sync + 'static {
     /// Says where the accounts of an admitted request stand that has come so far; its own hold is left out.
     fn look(&self, claims: &mut [Claim], progress: Progress, now: Now);
 
+    /// How long what a look says of other processes may be out of date; `None` if there are none.
+    fn hears_every(&self) -> Option<Micros> {
+        None
+    }
+
     /// Ends an admitted request, and says where its accounts stand. A second call does nothing.
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now);
 

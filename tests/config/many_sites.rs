@@ -8,7 +8,7 @@ use super::*;
 const MANY: usize = 60;
 
 /// Many sites, read and known.
-fn many(test: &str) -> (Directory, Files) {
+pub(crate) fn many(test: &str) -> (Directory, Files) {
     let names: Vec<_> = (0..MANY).map(|at| format!("site{at}.example/site_config.json")).collect();
     let texts: Vec<_> = (0..MANY).map(|at| format!(r#"{{"rate_limit": "{}s/hour"}}"#, at + 1)).collect();
     let mut files: Vec<_> =

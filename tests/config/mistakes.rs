@@ -479,6 +479,10 @@
         r#"rate_limit_rules[0].until: "end": no such end; expected "body" or "head""#,
     ),
     (
+        r#"{"rate_limit_rules": [{"name": "a", "limits": "1s/day", "overrun": true}]}"#,
+        r#"rate_limit_rules[0].overrun: true: no such overrun; expected "finish" or "cut""#,
+    ),
+    (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "hold": "long"}]}"#,
         r#"rate_limit_rules[0].hold: "long": no such hold; expected "auto", "off" or a time such as "250ms""#,
     ),

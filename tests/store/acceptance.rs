@@ -64,6 +64,7 @@ macro_rules! acceptance {
                 no_request_holds_more_than_is_left_of_the_window,
                 ones_own_hold_is_left_out_of_a_look,
                 a_waiting_request_costs_nothing_and_holds_little,
+                a_look_says_by_how_much_the_spend_of_others_rises,
                 however_many_requests_wait_the_next_is_admitted,
             }
         );

@@ -107,3 +107,17 @@ pub(crate) fn however_many_requests_wait_the_next_is_admitted<S: Store>(desk: &D
         desk.settle(&mut next, 0);
     }
 }
+
+pub(crate) fn a_look_says_by_how_much_the_spend_of_others_rises<S: Store>(desk: &Desk<S>) {
+    let claim = desk.timed(desk.time("time"), "key", HOUR, 100);
+    let (mut first, mut second) = ([claim], [claim]);
+    desk.admit(&mut first);
+    desk.admit(&mut second);
+    assert_eq!(desk.standing(claim).running, 2);
+    desk.store.look(&mut first, Progress::default(), desk.now());
+    assert_eq!(first[0].standing.running, 1, "its own is left out");
+    desk.pause(&mut second, 0);
+    assert_eq!(desk.standing(claim).running, 1);
+    desk.settle(&mut first, 0);
+    assert_eq!(desk.standing(claim).running, 0);
+}

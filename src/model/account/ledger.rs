@@ -189,6 +189,14 @@ impl Ledger {
 /// What may be granted beyond what has been charged: every store can add that up exactly.
 const MOST_GRANTED: i64 = 1 << 53;
 
+/// How long what is left of a quota lasts while so many requests spend it side by side, rounded up to a microsecond.
+///
+/// The line meets the quota at `(quota − b)/n` from now; at that instant the quota is spent.
+#[inline]
+pub(crate) const fn lasts(left: u64, running: u64) -> Micros {
+    Micros(left.div_ceil(if running == 0 { 1 } else { running }))
+}
+
 /// The part of a quota that requests may hold while they wait for their clients and nothing runs: a tenth,
 const OF_QUOTA: u64 = 10;
 
@@ -369,6 +377,18 @@ mod hold_tests {
         assert_eq!(hold(60_000, 10_000, 20_000, 500), 20_500);
         assert_eq!(hold(60_000, 10_000, 20_000, 900_000), 20_000 + 26_000);
         assert_eq!(hold(60_000, 10_000, 0, 900_000), 6_000);
+    }
+
+    #[test]
+    fn a_quota_is_spent_when_what_is_left_of_it_is_shared_out_among_those_who_run() {
+        let mut account = Ledger::default();
+        account.start(Tick(0), Micros(0));
+        account.start(Tick(100), Micros(0));
+        let now = Tick(101);
+        let span = lasts(1_001 - account.spent(now), 2);
+        assert_eq!((span, account.spent(Tick(now.0 + 449))), (Micros(450), 1_000));
+        assert!(account.spent(Tick(now.0 + 450)) >= 1_001);
+        assert_eq!((lasts(7, 0), lasts(0, 3)), (Micros(7), Micros::ZERO));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::model::account::{Limit, RateFault};
 use crate::model::condition::{Condition, Text, is_certain, is_contradiction, is_token};
 use crate::model::rule::answer::{Action, Block, ChargeWhen, StatusSet, Statuses};
 use crate::model::rule::key::{Component, KeySpec, Missing};
-use crate::model::rule::rule::{Cost, Counts, Hold, Rule};
+use crate::model::rule::rule::{Cost, Counts, Hold, Overrun, Rule};
 use crate::model::said::Mistake;
 use crate::model::time::{Micros, Unit};
 
@@ -93,6 +93,9 @@ impl Rule {
         let holds = self.hold != Hold::Auto;
         if holds && !self.may_have(|limit| limit.unit() == Unit::Time) {
             found.push(Mistake::suspect("has a hold, and no limit of time that it could be held of"));
+        }
+        if self.overrun == Overrun::Cut && !self.may_have(|limit| limit.unit() == Unit::Time) {
+            found.push(Mistake::suspect("cuts what runs when its time is spent, and has no limit of time"));
         }
     }
 

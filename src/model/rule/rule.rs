@@ -53,6 +53,8 @@ pub struct Rule {
     pub fair: Option<KeySpec>,
     /// What a running request holds of a time limit until it ends.
     pub hold: Hold,
+    /// What becomes of requests that run when a budget of time is spent.
+    pub overrun: Overrun,
     /// Whether the rule decides and counts, but never refuses.
     pub shadow: bool,
     /// What happens to a request that the rule refuses.
@@ -79,6 +81,7 @@ impl Rule {
             until: Until::Body,
             fair: None,
             hold: Hold::Auto,
+            overrun: Overrun::Finish,
             shadow: false,
             action: Action::default(),
         }
@@ -131,6 +134,19 @@ pub enum Hold {
     Off,
     /// Always this.
     Fixed(Micros),
+}
+
+/// What becomes of requests that run when a budget of time is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overrun {
+    /// They end by themselves, and what they take until then is spent beyond the budget.
+    #[default]
+    Finish,
+    /// They are ended: the account's line says when.
+    ///
+    /// Whose answer has not begun is answered 429, and a body that has begun breaks off. The future of the handler is
+    /// dropped where it waits; what it has spawned goes on. A rule in shadow ends nothing.
+    Cut,
 }
 
 /// Requests that one request is charged; 0 is charged nothing, but is refused where one request would be.

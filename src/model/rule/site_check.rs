@@ -64,21 +64,6 @@ impl Site {
         found
     }
 
-    /// What tiers and overrides say of rules that are not among these, or cannot be said of them. Of those that code has by
-    /// other names, nothing is known.
-    pub(crate) fn check_terms(&self, rules: &[&Rule], in_code: &[String]) -> Vec<(About<'_>, Mistake)> {
-        let of_tiers = self.tiers.tiers().iter().flat_map(|tier| {
-            tier.limits.iter().map(|(rule, limits)| (About::LimitsOfTier(&tier.name, rule), rule, limits))
-        });
-        let of_overrides =
-            self.tiers.overrides().iter().enumerate().filter_map(|(at, over)| {
-                Some((About::RuleOfOverride(at), over.rule.as_ref()?, &over.limits))
-            });
-        let unfit = |rule: &String, limits| unfit(rule, limits, rules, in_code.contains(rule));
-        let terms = of_tiers.chain(of_overrides);
-        terms.filter_map(|(about, rule, limits)| Some((about, unfit(rule, limits)?))).collect()
-    }
-
     /// What is wrong, in the words that code is told in.
     fn finding(&self, about: &About<'_>, mistake: Mistake) -> Finding {
         match about {
@@ -89,7 +74,7 @@ impl Site {
 
     /// What code is told of rules that there are not: those of files may be about others.
     pub(crate) fn suspect_terms(&self) -> Vec<Finding> {
-        let found = self.check_terms(&self.rules.iter().collect::<Vec<_>>(), &[]);
+        let found = self.tiers.check_terms(&self.rules.iter().collect::<Vec<_>>(), &[]);
         found.into_iter().map(|(about, mistake)| self.finding(&about, mistake.doubtful())).collect()
     }
 
@@ -121,14 +106,13 @@ impl Site {
     /// What has to be known of clients, and for what.
     fn needs(&self) -> Vec<(About<'_>, Vec<Need>)> {
         let Tiers { groups, users, .. } = &self.tiers;
-        let (tiers, overrides) = (self.tiers.tiers(), self.tiers.overrides());
         let rules = self.rules.iter().enumerate().map(|(at, rule)| (About::Rule(at), rule.needs()));
         let exempt = self.exempt.iter().map(|exempt| (About::Exempt, exempt.needs()));
         let tables = [
-            ("rate_limit_tiers", tiers.is_empty(), Need::Tier),
+            ("rate_limit_tiers", self.tiers.tiers().is_empty(), Need::Tier),
             ("rate_limit_groups", groups.is_empty(), Need::Groups),
             ("rate_limit_users", users.is_empty(), Need::User),
-            ("rate_limit_overrides", overrides.is_empty(), Need::User),
+            ("rate_limit_overrides", self.tiers.overrides().is_empty(), Need::User),
         ];
         let tables = tables.into_iter().filter(|(_, is_empty, _)| !is_empty);
         rules.chain(exempt).chain(tables.map(|(key, _, need)| (About::Table(key), vec![need]))).collect()
@@ -227,6 +211,23 @@ pub(crate) enum About<'a> {
     LimitsOfTier(&'a str, &'a str),
     /// The rule of the override at this position.
     RuleOfOverride(usize),
+}
+
+impl Tiers {
+    /// What tiers and overrides say of rules that are not among these, or cannot be said of them. Of those that code has by
+    /// other names, nothing is known.
+    pub(crate) fn check_terms(&self, rules: &[&Rule], in_code: &[String]) -> Vec<(About<'_>, Mistake)> {
+        let of_tiers = self.tiers().iter().flat_map(|tier| {
+            tier.limits.iter().map(|(rule, limits)| (About::LimitsOfTier(&tier.name, rule), rule, limits))
+        });
+        let of_overrides =
+            self.overrides().iter().enumerate().filter_map(|(at, over)| {
+                Some((About::RuleOfOverride(at), over.rule.as_ref()?, &over.limits))
+            });
+        let unfit = |rule: &String, limits| unfit(rule, limits, rules, in_code.contains(rule));
+        let terms = of_tiers.chain(of_overrides);
+        terms.filter_map(|(about, rule, limits)| Some((about, unfit(rule, limits)?))).collect()
+    }
 }
 
 /// What is wrong with limits that are said of a rule by its name.

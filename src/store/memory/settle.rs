@@ -111,6 +111,7 @@ pub(super) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now)
         spent,
         hold: ledger.hold(at, left),
         waiting: ledger.waiting,
+        running: ledger.running,
         admitted: ledger.admitted,
         refuses: false,
         is_shared_out: false,

@@ -154,6 +154,10 @@ impl Store for Redis {
         self.ledgers.look(claims, progress, self.ledgers.agreed(now));
     }
 
+    fn hears_every(&self) -> Option<Micros> {
+        Some(Micros(self.ledgers.settings.sync.as_micros() as u64))
+    }
+
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
         self.ledgers.settle(claims, settlement, self.ledgers.agreed(now));
     }

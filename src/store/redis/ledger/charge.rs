@@ -145,6 +145,7 @@ impl Ledgers {
                 standing.spent = standing.spent.saturating_add(others.spent);
                 standing.hold = standing.hold.saturating_add(others.hold(standing.left));
                 standing.waiting = standing.waiting.saturating_add(others.waiting);
+                standing.running = standing.running.saturating_add(others.running);
             }
         }
     }

@@ -1,0 +1,286 @@
+//! A layer that stands in no file: what people decide while the limiter runs, below what the files say.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::config::entry::{Entry, Origin};
+use crate::config::json::Json;
+use crate::config::problem::{Errors, Problem};
+use crate::config::references::Origins;
+use crate::config::report::Report;
+use crate::config::ruleset::{Ruleset, whole};
+use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
+use crate::model::{About, Override, Rule, Site, Tiers, quoted};
+
+/// What is said of sites in another place than their files, such as a database in which people decide while the limiter
+/// runs: rules, tiers, groups, users, overrides and API keys.
+///
+/// Files are code. Their rules come first, and where a name stands in both, the file's holds: the layer's is
+/// [shadowed](crate::config::Configuration::shadowed). Two overrides are of one name if they are for one user and rule, and
+/// hold at one time. Both are checked together: a tier of the layer may be named in a file, and the other way round.
+///
+/// It is given to a loader by [`Options::with_layer`](crate::config::Options::with_layer), and replaced by
+/// [`Files::set_layer`](crate::config::Files::set_layer); [`Files::with_layer`](crate::config::Files::with_layer) says before
+/// whether it fits.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::{Configuration, Layer, Options, Ruleset};
+///
+/// let plans = r#"[{ "name": "export", "limits": "60s per hour" }, { "name": "login", "limits": "9 per day" }]"#;
+/// let layer = Layer::parse("database", r#"{ "tiers": { "gold": { "multiplier": 3 } } }"#)?
+///     .with_rules([Ruleset::parse("ruleset plans", plans)?]);
+///
+/// let file = r#"{ "rate_limit_rules": [{ "name": "login", "limits": "10 per hour" }] }"#;
+/// let options = Options::default().with_identity_in_code().with_layer(layer);
+/// let read = Configuration::of_text(file, &options)?;
+/// let rules: Vec<_> = read.loaded.fallback.rules.iter().map(|rule| rule.name.as_str()).collect();
+/// assert_eq!(rules, ["login", "export"]);
+///
+/// let [shadowed] = &read.shadowed[..] else { panic!("one name stands in both") };
+/// assert_eq!(
+///     shadowed.to_string(),
+///     "ruleset plans: rules: \"login\" stands in site_config.json, too, which holds for the site *"
+/// );
+/// # Ok::<(), timebudget::config::Errors>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layer {
+    name: Arc<str>,
+    pub(crate) tiers: Tiers,
+    warnings: Vec<Problem>,
+    /// What it says of clients, to be shown.
+    entries: Vec<Entry>,
+    of_all: Vec<Ruleset>,
+    of_sites: BTreeMap<String, Vec<Ruleset>>,
+}
+
+impl Layer {
+    /// A layer that says nothing yet; `name` is what messages call it.
+    pub fn new(name: &str) -> Self {
+        Self { name: Arc::from(name), ..Self::default() }
+    }
+
+    /// Reads what a layer says of clients: a JSON object of `tiers`, `groups`, `users`, `overrides` and `api_keys`, each as
+    /// `rate_limit_tiers` and the others have it, and each may be left out.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the text, each with its place: `database: users.alice.tier: …`. Whether names are known is
+    /// asked when the layer lies below a file.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Errors> {
+        let report = Report::default();
+        let page = report.page(name);
+        let mut entries = Vec::new();
+        let tiers = whole(text, "", &page, |value| {
+            if let Json::Object(members) = value.json() {
+                let origin = || Origin::Layer(Arc::clone(&page.file));
+                let said =
+                    |(name, json): &(String, _)| Entry::said(&format!("rate_limit_{name}"), json, origin());
+                entries = members.iter().map(said).collect();
+            }
+            value.object(|fields| {
+                let tiers = fields.or("tiers", Vec::new(), tiers);
+                let groups = fields.or("groups", Vec::new(), groups);
+                let users = fields.or("users", Vec::new(), users);
+                let overrides = fields.or("overrides", Vec::new(), overrides);
+                let api_keys = fields.or("api_keys", Vec::new(), api_keys);
+                let mut said = Tiers::new(tiers?, overrides?);
+                said.groups = groups?.into_iter().collect();
+                said.users = users?.into_iter().collect();
+                said.api_keys = api_keys?.into_iter().collect();
+                Some(said)
+            })
+        });
+        let warnings = report.close()?;
+        Ok(Self { tiers: tiers.unwrap_or_default(), warnings, entries, ..Self::new(name) })
+    }
+
+    /// The same with rules for all sites, those to come included, that have none of their own.
+    #[must_use]
+    pub fn with_rules(self, rulesets: impl IntoIterator<Item = Ruleset>) -> Self {
+        Self { of_all: rulesets.into_iter().collect(), ..self }
+    }
+
+    /// The same with rules for one site, by its name, in the place of those for all; `*` are hosts that have no site.
+    #[must_use]
+    pub fn with_rules_of(mut self, site: &str, rulesets: impl IntoIterator<Item = Ruleset>) -> Self {
+        self.of_sites.insert(site.to_owned(), rulesets.into_iter().collect());
+        self
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rulesets of a site.
+    pub fn rulesets_of(&self, site: &str) -> &[Ruleset] {
+        self.of_sites.get(site).unwrap_or(&self.of_all)
+    }
+
+    /// What could be read but may not be meant, in what it says of clients.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// All rulesets.
+    pub(crate) fn rulesets(&self) -> impl Iterator<Item = &Ruleset> {
+        self.of_all.iter().chain(self.of_sites.values().flatten())
+    }
+
+    /// What it says of a site, to be shown below what the files say.
+    pub(crate) fn entries_of(&self, site: &str) -> impl Iterator<Item = Entry> {
+        let rules = self.rulesets_of(site).iter().filter_map(Ruleset::entry);
+        rules.chain(&self.entries).cloned()
+    }
+
+    /// A site of files with what the layer adds to it; the files' keys stand in `origins`.
+    pub(crate) fn add_to(&self, mut site: Site, origins: &Origins) -> Layered {
+        let mut shadowed = Vec::new();
+        let mut shadow = |key, name: &str, origin: &Arc<str>| {
+            let by = origins.get(&format!("rate_limit_{key}")).map_or_else(|| Arc::from(""), Arc::clone);
+            let (origin, by) = (Origin::Layer(Arc::clone(origin)), Origin::File(by));
+            shadowed.push(Shadowed { site: site.name.clone(), key, name: name.to_owned(), origin, by });
+        };
+        let (mut added, mut rules) = (Vec::new(), Vec::new());
+        for ruleset in self.rulesets_of(&site.name) {
+            for (at, rule) in ruleset.rules().iter().enumerate() {
+                if site.rules.iter().any(|own| own.name == rule.name) {
+                    shadow("rules", &rule.name, ruleset.file());
+                } else {
+                    added.push(rule.clone());
+                    rules.push((Arc::clone(ruleset.file()), at));
+                }
+            }
+        }
+        for (key, name) in self.names_in(&site.tiers) {
+            shadow(key, name, &self.name);
+        }
+        site.rules.extend(added);
+        let own = self.tiers.overrides().iter().enumerate();
+        let overrides = own.filter(|(_, over)| !is_overridden(over, &site.tiers)).map(|(at, _)| at).collect();
+        site.tiers = self.below(&site.tiers);
+        Layered { site, rules, overrides, shadowed }
+    }
+
+    /// What it says of clients and a site's files say, too.
+    fn names_in(&self, files: &Tiers) -> Vec<(&'static str, &str)> {
+        let own = &self.tiers;
+        let tiers = own.tiers().iter().map(|tier| tier.name.as_str());
+        let tiers = tiers.filter(|name| files.position(name).is_some()).map(|name| ("tiers", name));
+        let groups = own.groups.keys().filter(|name| files.groups.contains_key(*name));
+        let users = own.users.keys().filter(|name| files.users.contains_key(*name));
+        let keys = own.api_keys.iter().filter(|(digest, _)| files.api_keys.contains_key(*digest));
+        let overrides = own.overrides().iter().filter(|over| is_overridden(over, files));
+        let mut names: Vec<_> = tiers
+            .chain(groups.map(|name| ("groups", name.as_str())))
+            .chain(users.map(|name| ("users", name.as_str())))
+            .chain(overrides.map(|over| ("overrides", over.user.as_str())))
+            .chain(keys.map(|(_, key)| ("api_keys", key.name.as_str())))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What files and layer say together of clients.
+    fn below(&self, files: &Tiers) -> Tiers {
+        let own = &self.tiers;
+        let overrides = own.overrides().iter().filter(|over| !is_overridden(over, files));
+        // Of two tiers of one name the first counts.
+        let tiers = files.tiers().iter().chain(own.tiers()).cloned();
+        let mut both = Tiers::new(tiers, files.overrides().iter().chain(overrides).cloned());
+        both.groups = joined(&own.groups, &files.groups);
+        both.users = joined(&own.users, &files.users);
+        both.api_keys = joined(&own.api_keys, &files.api_keys);
+        both
+    }
+}
+
+/// Whether files override the same.
+fn is_overridden(over: &Override, files: &Tiers) -> bool {
+    let is_same = |other: &Override| (&other.user, &other.rule) == (&over.user, &over.rule);
+    files.overrides().iter().any(|other| is_same(other) && other.term.meets(&over.term))
+}
+
+fn joined<K: Clone + Eq + Hash, V: Clone>(below: &HashMap<K, V>, above: &HashMap<K, V>) -> HashMap<K, V> {
+    let mut joined = below.clone();
+    joined.extend(above.iter().map(|(name, value)| (name.clone(), value.clone())));
+    joined
+}
+
+/// A site of files with what a layer adds to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Layered {
+    pub(crate) site: Site,
+    /// Where the layer's rules stand, which come last: the name of the ruleset, and the position in it.
+    rules: Vec<(Arc<str>, usize)>,
+    /// The positions in the layer of its overrides, which come last.
+    overrides: Vec<usize>,
+    pub(crate) shadowed: Vec<Shadowed>,
+}
+
+impl Layered {
+    /// The rules of the files, and those of the layer.
+    pub(crate) fn rules(&self) -> (&[Rule], &[Rule]) {
+        self.site.rules.split_at(self.site.rules.len() - self.rules.len())
+    }
+
+    /// What messages call the layer, or a ruleset of it, and where it stands there, if it is the layer that says it.
+    pub(crate) fn in_layer<'a>(&self, about: About<'a>, layer: &Layer) -> Option<(Arc<str>, About<'a>)> {
+        let of_ruleset = |at: usize| self.rules.get(at.checked_sub(self.rules().0.len())?);
+        let shadowed = |key, name: &str| self.shadowed.iter().any(|one| one.key == key && one.name == name);
+        let says = match about {
+            About::Rule(at) => return of_ruleset(at).map(|(set, at)| (Arc::clone(set), About::Rule(*at))),
+            About::When(at) => return of_ruleset(at).map(|(set, at)| (Arc::clone(set), About::When(*at))),
+            About::RuleOfOverride(at) => {
+                let of_files = self.site.tiers.overrides().len() - self.overrides.len();
+                let at = self.overrides.get(at.checked_sub(of_files)?)?;
+                return Some((Arc::clone(&layer.name), About::RuleOfOverride(*at)));
+            }
+            About::Group(name) => layer.tiers.groups.contains_key(name) && !shadowed("groups", name),
+            About::User(name) => layer.tiers.users.contains_key(name) && !shadowed("users", name),
+            About::ApiKey(name) => {
+                layer.tiers.api_keys.values().any(|key| key.name == name) && !shadowed("api_keys", name)
+            }
+            About::LimitsOfTier(name, _) => layer.tiers.position(name).is_some() && !shadowed("tiers", name),
+            About::Key(_) | About::Table(_) | About::TrustedHops | About::Exempt => false,
+        };
+        says.then(|| (Arc::clone(&layer.name), about))
+    }
+}
+
+impl From<Site> for Layered {
+    /// A site without a layer.
+    fn from(site: Site) -> Self {
+        Self { site, rules: Vec::new(), overrides: Vec::new(), shadowed: Vec::new() }
+    }
+}
+
+/// What a layer says and a file says, too, so that the layer's is without effect.
+///
+/// Displays as `ruleset plans: rules: "login" stands in site_config.json, too, which holds for the site *`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shadowed {
+    /// The site; `*` are hosts that have none.
+    pub site: String,
+    /// What stands in both: `rules`, `tiers`, `groups`, `users`, `overrides` or `api_keys`.
+    pub key: &'static str,
+    /// The name that stands in both; of an override the user's.
+    pub name: String,
+    /// The layer, or the ruleset of it.
+    pub origin: Origin,
+    /// The file, which holds.
+    pub by: Origin,
+}
+
+impl fmt::Display for Shadowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { site, key, name, origin, by } = self;
+        write!(f, "{origin}: {key}: {} stands in {by}, too, which holds for the site {site}", quoted(name))
+    }
+}

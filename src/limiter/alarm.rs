@@ -1,0 +1,320 @@
+//! Alarms: who is woken when a budget is spent whose rule cuts what runs.
+//!
+//! An account's line says when its quota is spent, and whatever begins, ends or stops on it changes that. Not everybody
+//! needs to know of each change: it suffices that *somebody* who runs has a timer for that moment or an earlier one, for who
+//! is woken by its timer looks, and wakes the others if the quota is spent.
+//!
+//! - Who begins makes the line steeper, and sets its timer by the new line: no timer of the others is earlier.
+//! - Who ends or stops makes it flatter, so that all timers ring early; but takes its own along. So it wakes one other who
+//!   runs, unless that one's timer is earlier, to set it anew.
+//! - Who is woken early sets its timer anew.
+//!
+//! The line of other processes is looked at again as often as something is heard of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::clock::Sleep;
+use crate::limiter::engine::Shared;
+use crate::model::{KeyHash, Micros, Tick};
+use crate::store::Book;
+
+type Account = (Book, KeyHash);
+
+/// When a timer has rung that has not been set anew.
+const RUNG: Tick = Tick(i64::MIN);
+
+/// All who run under rules that cut, by account. Whoever has begun later has the greater number.
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    runners: Mutex<HashMap<Account, BTreeMap<u64, Runner>>>,
+    last: AtomicU64,
+}
+
+/// Somebody who runs, and when its timer rings.
+#[derive(Clone, Debug)]
+struct Runner {
+    waker: Waker,
+    rings_at: Tick,
+}
+
+/// What wakes one request when it is to be cut.
+pub(crate) struct Alarm {
+    engine: Arc<Shared>,
+    accounts: SmallVec<[Account; 1]>,
+    number: u64,
+    /// Whether it is among those who run.
+    runs: bool,
+    /// Its timer, until it has rung.
+    timer: Option<(Tick, Sleep)>,
+}
+
+impl Alarm {
+    /// That of a request on these accounts, if there are any.
+    pub(super) fn new(engine: &Arc<Shared>, accounts: impl Iterator<Item = Account>) -> Option<Self> {
+        let accounts: SmallVec<_> = accounts.collect();
+        if accounts.is_empty() {
+            return None;
+        }
+        let number = engine.alarms.last.fetch_add(1, Relaxed);
+        Some(Self { engine: Arc::clone(engine), accounts, number, runs: false, timer: None })
+    }
+
+    /// Ready when the request, which runs, is to be cut. `cut_in` looks how long that is from now.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut cut_in: impl FnMut() -> Option<Micros>,
+    ) -> Poll<()> {
+        loop {
+            match cut_in() {
+                None => return self.rest(),
+                Some(Micros::ZERO) => {
+                    self.wake_all();
+                    return Poll::Ready(());
+                }
+                Some(span) => self.set(span, cx.waker()),
+            }
+            if self.timer.as_mut().is_none_or(|(_, timer)| timer.as_mut().poll(cx).is_pending()) {
+                return Poll::Pending;
+            }
+            self.timer = None;
+        }
+    }
+
+    /// The request does not run any more, or not now.
+    pub(crate) fn rest(&mut self) -> Poll<()> {
+        let rings_at = self.timer.take().map_or(RUNG, |(rings_at, _)| rings_at);
+        if std::mem::take(&mut self.runs) {
+            let mut heirs: SmallVec<[Waker; 1]> = SmallVec::new();
+            let mut runners = self.engine.alarms.runners.lock();
+            for account in &self.accounts {
+                heirs.extend(leave(&mut runners, account, self.number, rings_at));
+            }
+            drop(runners);
+            heirs.into_iter().for_each(Waker::wake);
+        }
+        Poll::Pending
+    }
+
+    /// Sets the timer, unless it rings by then.
+    fn set(&mut self, span: Micros, waker: &Waker) {
+        let clock = &self.engine.clock;
+        let span = self.engine.store.hears_every().map_or(span, |news| span.min(news));
+        let at = Tick(clock.tick().0.saturating_add_unsigned(span.0));
+        if self.timer.as_ref().is_none_or(|(rings_at, _)| at < *rings_at) {
+            self.timer = Some((at, clock.sleep_until(at)));
+        }
+        let rings_at = self.timer.as_ref().map_or(at, |(rings_at, _)| *rings_at);
+        self.runs = true;
+        let mut all = self.engine.alarms.runners.lock();
+        for account in &self.accounts {
+            let runners = all.entry(*account).or_default();
+            runners.insert(self.number, Runner { waker: waker.clone(), rings_at });
+        }
+    }
+
+    /// Wakes all who run on its accounts, to look for themselves. Each of them is woken once, and says anew that it runs if
+    /// it goes on.
+    fn wake_all(&self) {
+        let mut all = self.engine.alarms.runners.lock();
+        let taken = self.accounts.iter().filter_map(|account| all.remove(account));
+        let runners: Vec<_> = taken.flat_map(BTreeMap::into_values).collect();
+        drop(all);
+        runners.into_iter().for_each(|runner| runner.waker.wake());
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        let _ = self.rest();
+    }
+}
+
+impl std::fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rings_at = self.timer.as_ref().map(|(at, _)| *at);
+        f.debug_struct("Alarm").field("rings_at", &rings_at).finish_non_exhaustive()
+    }
+}
+
+/// Takes somebody from an account's list whose timer was to ring then, and says whom to wake in its place: who has run
+/// for the longest, unless its own timer rings by then.
+fn leave(
+    all: &mut HashMap<Account, BTreeMap<u64, Runner>>,
+    account: &Account,
+    number: u64,
+    rings_at: Tick,
+) -> Option<Waker> {
+    let runners = all.get_mut(account)?;
+    runners.remove(&number);
+    match runners.first_key_value() {
+        Some((_, heir)) => (rings_at < heir.rings_at).then(|| heir.waker.clone()),
+        None => {
+            all.remove(account);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::limiter::{Decision, Holding, Limiter, samples};
+    use crate::model::{Overrun, Rule, Site, UnixMicros, parse_rates};
+    use crate::store::memory::Memory;
+
+    const SECOND: Micros = Micros::from_secs(1);
+
+    /// A site whose requests have 60 s per hour between them, and not a moment more.
+    struct Street {
+        clock: Arc<ManualClock>,
+        limiter: Limiter,
+    }
+
+    /// A request, and how often it was woken.
+    struct Walker {
+        holding: Holding,
+        alarm: Alarm,
+        woken: Arc<Woken>,
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    impl Street {
+        fn new() -> Self {
+            let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_699_999_200)));
+            let engine = crate::limiter::Engine::new(Memory::default(), Arc::clone(&clock));
+            let limits = parse_rates("60s per hour").unwrap();
+            let rule =
+                Rule { overrun: Overrun::Cut, ..Rule::new("all", crate::model::Component::Site, limits) };
+            let site = Site { rules: vec![rule], ..Site::unlimited("street") };
+            Self { clock, limiter: Limiter::new(site, &engine) }
+        }
+
+        /// One who begins, and waits for its end.
+        fn walker(&self) -> Walker {
+            let mut holding = Holding::vacant();
+            let decided = holding.admit(&self.limiter, &samples::PLAIN).unwrap();
+            assert!(matches!(decided, Decision::Admitted));
+            let alarm = holding.alarm(&self.limiter).expect("the rule cuts");
+            let mut walker = Walker { holding, alarm, woken: Arc::default() };
+            assert!(!self.is_cut(&mut walker));
+            walker
+        }
+
+        fn is_cut(&self, walker: &mut Walker) -> bool {
+            let Walker { holding, alarm, woken } = walker;
+            let waker = Waker::from(Arc::clone(woken));
+            alarm.poll(&mut Context::from_waker(&waker), || holding.cut_in(&self.limiter)).is_ready()
+        }
+
+        fn leaves(&self, mut walker: Walker) {
+            walker.holding.settle(&self.limiter);
+        }
+
+        fn pass(&self, secs: u64) {
+            self.clock.advance(Duration::from_secs(secs));
+        }
+
+        fn spent(&self, walker: &mut Walker) -> bool {
+            walker.holding.cut_in(&self.limiter) == Some(Micros::ZERO)
+        }
+    }
+
+    impl Walker {
+        fn was_woken(&self) -> bool {
+            self.woken.0.swap(0, Relaxed) > 0
+        }
+    }
+
+    #[test]
+    fn who_is_alone_is_woken_when_the_budget_is_spent_and_not_before() {
+        let street = Street::new();
+        let mut only = street.walker();
+        street.pass(59);
+        assert!(!only.was_woken());
+        street.pass(1);
+        assert!(only.was_woken() && street.is_cut(&mut only));
+    }
+
+    #[test]
+    fn who_begins_later_wakes_all_when_the_steeper_line_meets_the_quota() {
+        let street = Street::new();
+        let mut all: Vec<_> = (0..5).map(|_| street.walker()).collect();
+        street.pass(12);
+        let last = all.iter_mut().rev().find(|walker| walker.was_woken()).expect("the last has the timer");
+        assert!(street.is_cut(last));
+        for walker in &mut all[..4] {
+            assert!(walker.was_woken() && street.spent(walker));
+        }
+    }
+
+    /// Its timer was the only one that was early enough, and went with it.
+    #[test]
+    fn who_ends_leaves_its_timer_to_another() {
+        let street = Street::new();
+        let (mut first, second) = (street.walker(), street.walker());
+        street.pass(20);
+        street.leaves(second);
+        assert!(first.was_woken() && !street.is_cut(&mut first));
+        street.pass(19);
+        assert!(!first.was_woken());
+        street.pass(1);
+        assert!(first.was_woken() && street.is_cut(&mut first), "40 s and 20 s are 60 s");
+    }
+
+    #[test]
+    fn who_stops_does_as_well_and_begins_again_with_a_timer_of_its_own() {
+        let street = Street::new();
+        let (mut first, mut second) = (street.walker(), street.walker());
+        street.pass(10);
+        second.holding.pause(&street.limiter);
+        let _ = second.alarm.rest();
+        assert!(first.was_woken() && !street.is_cut(&mut first));
+        street.pass(20);
+        second.holding.resume(&street.limiter);
+        assert!(!street.is_cut(&mut second));
+        street.pass(10);
+        assert!(second.was_woken() && street.is_cut(&mut second));
+        assert!(first.was_woken() && street.is_cut(&mut first));
+    }
+
+    #[test]
+    fn a_window_that_ends_gives_what_runs_a_budget_again() {
+        let street = Street::new();
+        street.pass(3_590);
+        let mut only = street.walker();
+        assert_eq!(only.holding.cut_in(&street.limiter), Some(Micros(70 * SECOND.0)));
+        street.pass(60);
+        assert!(!street.spent(&mut only));
+        street.pass(10);
+        assert!(only.was_woken() && street.is_cut(&mut only));
+    }
+
+    #[test]
+    fn nobody_is_kept_who_has_ended() {
+        let street = Street::new();
+        let all: Vec<_> = (0..3).map(|_| street.walker()).collect();
+        assert_eq!(street.limiter.engine.alarms.runners.lock().len(), 1);
+        all.into_iter().for_each(|walker| street.leaves(walker));
+        assert!(street.limiter.engine.alarms.runners.lock().is_empty());
+    }
+}
