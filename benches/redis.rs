@@ -1,6 +1,6 @@
 //! What the Redis store costs: calls, latency beside PING, and bytes in the server.
 //!
-//! `cargo bench -p timebudget --features redis --bench redis [calls|latency|throughput|deadline|bytes]`; starts a
+//! `cargo bench -p timebudget --features redis --bench redis [calls|latency|throughput|deadline|bytes|caps]`; starts a
 //! redis-server of its own.
 
 #[path = "harness/client.rs"]
@@ -43,13 +43,15 @@ async fn main() {
             deadline().await;
             calls().await;
             bytes().await;
+            caps().await;
         }
         Some("latency") => latency().await,
         Some("calls") => calls().await,
         Some("throughput") => throughput(),
         Some("deadline") => deadline().await,
         Some("bytes") => bytes().await,
-        Some(other) => panic!("{other:?}: expected latency, throughput, deadline, calls or bytes"),
+        Some("caps") => caps().await,
+        Some(other) => panic!("{other:?}: expected latency, throughput, deadline, calls, bytes or caps"),
     }
 }
 
@@ -263,6 +265,48 @@ async fn bytes() {
         tokio::time::sleep(Duration::from_secs(2)).await;
         println!("| {processes} process(es) | {} |", (used(&server) - empty) / u64::from(ACCOUNTS));
     }
+}
+
+/// A million clients that are seen once under a cap: what is left of them here and in the server.
+async fn caps() {
+    const CLIENTS: u32 = 1_000_000;
+    const MOST: usize = 10_000;
+    let server = Server::start();
+    let uri = server.uri(&format!("deadline=5s&max_accounts={MOST}"));
+    let process = Process::keyed(&uri, "5 concurrent", Component::Ip);
+    process.serve().await;
+    let (resident, stored) = (resident_bytes(), used(&server));
+    let mut running = JoinSet::new();
+    for part in 0..64 {
+        let process = process.clone();
+        running.spawn(async move {
+            let mut most = 0;
+            for n in (part..CLIENTS).step_by(64) {
+                let ip = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n));
+                drop(process.admit_from(ip).await.unwrap());
+                most = most.max(process.engine.census().accounts);
+            }
+            most
+        });
+    }
+    let most = running.join_all().await.into_iter().max().unwrap_or(0);
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    let left = || (resident_bytes().saturating_sub(resident), used(&server).saturating_sub(stored));
+    println!("| {CLIENTS} clients seen once under a cap | here | in the server |\n|---|---:|---:|");
+    let row = |name: &str, (here, there): (u64, u64)| {
+        println!("| {name} | {} | {} |", megabytes(here), megabytes(there));
+    };
+    row("after the last of them", left());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    row("a minute later", left());
+    assert!(most <= MOST && process.degraded() == 0, "{most} accounts, {} degraded", process.degraded());
+    println!("\n{most} accounts at most, of {MOST} that there may be");
+}
+
+/// This process's resident memory, by the pages of 4 KiB that Linux counts.
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
 fn used(server: &Server) -> u64 {

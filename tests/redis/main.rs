@@ -6,6 +6,7 @@ mod acl;
 mod app;
 mod asking;
 mod batched;
+mod caps;
 mod certificates;
 mod chaos;
 mod clocks;

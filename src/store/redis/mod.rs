@@ -129,8 +129,7 @@ impl Store for Redis {
         let (reply, answered) = oneshot::channel();
         let candidate = Candidate::new(&self.ledgers, claims.to_vec(), mode, now, reply);
         if let Some(inbox) = self.inbox.get() {
-            // Where nobody hears of it, it is dropped, and with that decided.
-            let _ = inbox.tell(Event::Ask(candidate));
+            inbox.ask(candidate);
         }
         Box::pin(async move {
             let dropped = |_| Fault("nobody decided".to_owned());

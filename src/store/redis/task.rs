@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::desk::{Command, Desk, Event, Greeting};
+use super::desk::{Candidate, Command, Desk, Event, Greeting, Queue};
 use super::ledger::Ledgers;
 use super::link::Link;
 use super::script::beat;
@@ -25,6 +25,8 @@ const BEGIN_AGAIN_AFTER: Duration = Duration::from_millis(50);
 enum Letter {
     /// The desk is to hear of it.
     Event(Event),
+    /// Somebody waits in the queue.
+    Look,
     /// A connection was made, and has answered its first beat.
     Linked(Link, Tick, beat::Reply),
     /// End.
@@ -32,18 +34,29 @@ enum Letter {
 }
 
 /// The way to the desk, for whoever has something to tell it.
-pub(super) struct Inbox(UnboundedSender<Letter>);
+pub(super) struct Inbox {
+    letters: UnboundedSender<Letter>,
+    queue: Arc<Queue>,
+}
 
 impl Inbox {
+    /// Has the desk decide over a request.
+    pub(super) fn ask(&self, candidate: Candidate) {
+        if self.queue.bring(candidate) {
+            // A task that has ended has closed the queue before.
+            let _ = self.letters.send(Letter::Look);
+        }
+    }
+
     /// Tells the desk; says whether it will hear of it.
     pub(super) fn tell(&self, event: Event) -> bool {
-        self.0.send(Letter::Event(event)).is_ok()
+        self.letters.send(Letter::Event(event)).is_ok()
     }
 
     /// Ends the task.
     pub(super) fn stop(&self) {
         // Where the task has ended, there is nothing to do.
-        let _ = self.0.send(Letter::Stop);
+        let _ = self.letters.send(Letter::Stop);
     }
 }
 
@@ -51,26 +64,28 @@ impl Inbox {
 pub(super) fn start(ledgers: Arc<Ledgers>, seed: u64, started: mpsc::Sender<()>) -> std::io::Result<Inbox> {
     let (inbox, mut letters) = unbounded_channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let own = inbox.clone();
-    let shared = Arc::clone(&ledgers);
+    let (own, queue) = (inbox.clone(), Arc::<Queue>::default());
+    let (shared, waiting) = (Arc::clone(&ledgers), Arc::clone(&queue));
     let mut stand = move |seed| {
         let (ledgers, own) = (Arc::clone(&shared), own.clone());
-        let desk = Desk::new(Arc::clone(&ledgers), ledgers.now(), seed, started.clone());
+        let (queue, now) = (Arc::clone(&waiting), ledgers.now());
+        let desk = Desk::new(Arc::clone(&ledgers), queue, now, seed, started.clone());
         runtime.block_on(Task { ledgers, desk, letters: &mut letters, own, link: None }.run());
     };
+    let ending = Arc::clone(&queue);
     thread::Builder::new().name("timebudget-redis".into()).spawn(move || {
         for seed in seed.. {
             // What has broken is dropped, with the requests that waited there, which decides about them; the ledgers
             // stay, and are published again.
             match catch_unwind(AssertUnwindSafe(|| stand(seed))) {
-                Ok(()) => return,
+                Ok(()) => return ending.close(),
                 Err(_) => log::error!("redis: the task that speaks to it has panicked, and begins again"),
             }
             ledgers.degrade();
             thread::sleep(BEGIN_AGAIN_AFTER);
         }
     })?;
-    Ok(Inbox(inbox))
+    Ok(Inbox { letters: inbox, queue })
 }
 
 struct Task<'a> {
@@ -91,6 +106,7 @@ impl Task<'_> {
             for letter in letters.drain(..) {
                 match letter {
                     Letter::Event(event) => events.push(event),
+                    Letter::Look => (),
                     Letter::Linked(link, sent_at, reply) => {
                         self.link = Some(link);
                         events.push(Event::Linked(sent_at, Ok(reply)));

@@ -62,7 +62,7 @@ impl Desk {
                 candidate.decide_degraded(self.now);
                 continue;
             }
-            let taken = |account| self.busy.contains(&account) || wanted.contains(&account);
+            let taken = |account| self.queue.is_busy(account) || wanted.contains(&account);
             if batch.len() < MOST_IN_A_CALL && !candidate.accounts().any(taken) {
                 batch.push(candidate);
             } else {
@@ -76,7 +76,7 @@ impl Desk {
     /// Publishes the lines that are due.
     pub(super) fn publish_due(&mut self) {
         let stance = |account| match () {
-            () if self.busy.contains(&account) => Stance::Busy,
+            () if self.queue.is_busy(account) => Stance::Busy,
             () if self.is_avoided(account) => Stance::Busy,
             () if self.is_flushed(account) => Stance::Awaited,
             () => Stance::Free,

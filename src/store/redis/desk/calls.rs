@@ -54,9 +54,7 @@ impl Desk {
     pub(super) fn finish(&mut self, number: u64, answer: Result<Vec<i64>, Trouble>) {
         // Calls over a connection that was given up are forgotten.
         let Some(call) = self.calls.remove(&number) else { return };
-        for account in call.accounts() {
-            self.busy.remove(&account);
-        }
+        self.queue.end(call.accounts());
         let parts = call.parts.iter().copied();
         let answer = answer
             .and_then(|numbers| exchange::answer(numbers, call.sent.len(), parts).ok_or(Trouble::Nonsense));
@@ -69,7 +67,7 @@ impl Desk {
 
     /// Decides without the server over those whose calls are under way, and forgets the calls.
     pub(super) fn forget_calls(&mut self) {
-        self.busy.clear();
+        self.queue.end_all();
         for (_, call) in std::mem::take(&mut self.calls) {
             self.abandon(call);
         }
@@ -79,7 +77,7 @@ impl Desk {
     fn take_lines(&mut self, accounts: &[Account]) -> (Vec<Own>, bool) {
         let mut gives_back = false;
         let take = |account: &Account| {
-            self.busy.insert(*account);
+            self.queue.begin(*account);
             let (own, returns) = self.ledgers.take_line(*account, self.now);
             gives_back |= returns;
             own

@@ -12,8 +12,9 @@ mod calls;
 mod candidate;
 mod flush;
 mod health;
+mod queue;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -23,10 +24,11 @@ pub(crate) use self::candidate::Answered;
 pub(crate) use self::candidate::Candidate;
 use self::flush::Flush;
 use self::health::Health;
+pub(crate) use self::queue::Queue;
 use crate::model::{Micros, Now, Tick};
 use crate::store::Fault;
 use crate::store::redis::ledger::Ledgers;
-use crate::store::redis::script::{Account, Arguments, beat};
+use crate::store::redis::script::{Arguments, beat};
 use crate::store::redis::trouble::Trouble;
 
 /// How often it is looked for lines to publish, in microseconds.
@@ -34,8 +36,6 @@ const LOOK_EVERY: Micros = Micros(10_000);
 
 /// What the desk is told.
 pub(crate) enum Event {
-    /// A request asks.
-    Ask(Candidate),
     /// The call of that number has been answered, or has failed.
     Answered(u64, Result<Vec<i64>, Trouble>),
     /// A beat that was sent at that tick has been answered, or has failed.
@@ -72,11 +72,11 @@ pub(crate) struct Desk {
     /// Whether there is a connection.
     is_linked: bool,
     health: Health,
+    /// The requests that have not been looked at, and the accounts of the calls under way.
+    queue: Arc<Queue>,
     waiting: VecDeque<Candidate>,
     /// The calls under way, by number.
     calls: HashMap<u64, Call>,
-    /// The accounts of the calls under way.
-    busy: HashSet<Account>,
     /// Those who wait until lines are stored.
     flushes: Vec<Flush>,
     /// When it was last looked for lines to publish.
@@ -87,7 +87,14 @@ pub(crate) struct Desk {
 impl Desk {
     /// A desk that begins at `now` and tells `started` once it is known whether the server answers; `seed` is what its
     /// random numbers come from.
-    pub(crate) fn new(ledgers: Arc<Ledgers>, now: Now, seed: u64, started: mpsc::Sender<()>) -> Self {
+    pub(crate) fn new(
+        ledgers: Arc<Ledgers>,
+        queue: Arc<Queue>,
+        now: Now,
+        seed: u64,
+        started: mpsc::Sender<()>,
+    ) -> Self {
+        queue.end_all();
         // One that begins after another has broken does not know what that had to tell.
         let has_returned = ledgers.next_number() > 1;
         let mut desk = Self {
@@ -95,9 +102,9 @@ impl Desk {
             now,
             is_linked: false,
             health: Health::new(seed, has_returned, started),
+            queue,
             waiting: VecDeque::new(),
             calls: HashMap::new(),
-            busy: HashSet::new(),
             flushes: Vec::new(),
             looked_at: now.tick,
             commands: Vec::new(),
@@ -112,7 +119,10 @@ impl Desk {
     /// a request from being given up.
     pub(crate) fn handle(&mut self, now: Now, events: impl IntoIterator<Item = Event>) -> Vec<Command> {
         self.now = now;
+        self.take_in();
         events.into_iter().for_each(|event| self.hear(event));
+        // Once more, for who has come to an account that was busy until now has woken nobody.
+        self.take_in();
         self.give_up_on_late();
         if now.tick.since(self.looked_at) >= LOOK_EVERY {
             self.look_around();
@@ -122,14 +132,21 @@ impl Desk {
     }
 
     /// How long there is nothing to do unless something happens.
+    ///
+    /// Never longer than a request waits: who comes to a busy account is seen when there is something to do again.
     pub(crate) fn idle_for(&self, now: Tick) -> Duration {
         let look = Tick(self.looked_at.0 + LOOK_EVERY.0 as i64);
-        self.first_due().map_or(look, |due| due.min(look)).since(now).into()
+        let idle: Duration = self.first_due().map_or(look, |due| due.min(look)).since(now).into();
+        idle.min(self.ledgers.settings.deadline)
+    }
+
+    /// Takes in those who have come.
+    fn take_in(&mut self) {
+        self.waiting.extend(self.queue.take());
     }
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Ask(candidate) => self.waiting.push_back(candidate),
             Event::Answered(number, answer) => self.finish(number, answer),
             Event::Beaten(sent_at, reply) => self.hear_beat(sent_at, reply),
             Event::Linked(sent_at, reply) => self.hear_of_link(sent_at, reply),

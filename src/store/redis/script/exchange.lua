@@ -33,7 +33,9 @@ local TIME, REQUESTS, PLACE = 0, 1, 2
 local CLIENTS_OF_TIME, CLIENTS_OF_REQUESTS, SHARE_OF_TIME, SHARE_OF_REQUESTS = 3, 4, 5, 6
 local SERVED, ALL, REFUSALS = 0, 1, 2
 local OLDER, NEWER, UNKNOWN = 0, 1, 2
-local UNWINDOWED_MS = 600000
+-- How long an account without a window is kept: who runs something there says so once a second, and after three seconds of
+-- silence it counts no more.
+local UNWINDOWED_MS = 45000
 local DEAD_AFTER = 60000000
 
 -- Where a claim's numbers stand, from its first one on, and how many they are; its account's is the first.

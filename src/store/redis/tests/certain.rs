@@ -49,7 +49,8 @@ fn what_a_process_returned_before_it_died_is_known_when_it_is_forgotten() {
 fn what_was_returned_is_told_by_a_desk_that_begins_after_another_has_broken() {
     let mut world = with_something_returned();
     let ledgers = Arc::clone(&world.peers[1].process.ledgers);
-    world.peers[1].desk = Desk::new(Arc::clone(&ledgers), ledgers.now(), 7, mpsc::channel().0);
+    let queue = Arc::clone(&world.peers[1].queue);
+    world.peers[1].desk = Desk::new(Arc::clone(&ledgers), queue, ledgers.now(), 7, mpsc::channel().0);
     world.peers[1].tell([]);
     world.pass(3_000_000);
     let mut others = vec![request(&world, 0)];

@@ -118,11 +118,36 @@ fn what_code_takes_before_it_asks_is_no_part_of_the_deadline() {
     world.clock.fetch_add(50 * DEADLINE, Relaxed);
     let claims = vec![place(&world, 0, 1)];
     let candidate = Candidate::new(&ledgers, claims, Mode::Decide, arrived, reply);
-    world.peers[0].tell([Event::Ask(candidate)]);
+    assert!(world.peers[0].queue.bring(candidate));
+    world.peers[0].tell([]);
     world.pass(DEADLINE - 5_000);
     assert!(matches!(answer.try_recv(), Err(TryRecvError::Empty)), "it is still waited for");
     world.pass(5_000);
     assert!(answer.try_recv().is_ok());
+}
+
+/// Waking a thread for each of them cost more than the decisions.
+#[test]
+fn who_comes_while_a_call_is_under_way_wakes_nobody_and_shares_the_next_one() {
+    let mut world = World::new(URI, 1);
+    world.weather = Weather::Slow;
+    let bring = |world: &World, client| {
+        let ledgers = &world.peers[0].process.ledgers;
+        let (claims, (reply, answer)) = (vec![place(world, 0, client)], oneshot::channel());
+        let candidate = Candidate::new(ledgers, claims, Mode::Decide, ledgers.now(), reply);
+        (world.peers[0].queue.bring(candidate), answer)
+    };
+    let (wakes, mut first) = bring(&world, 1);
+    assert!(wakes);
+    world.peers[0].tell([]);
+    let mut others: Vec<_> = (0..3).map(|_| bring(&world, 1)).collect();
+    assert!(others.iter().all(|(wakes, _)| !wakes));
+    assert!(bring(&world, 2).0, "of another account nobody is asked about");
+    world.weather = Weather::Fine;
+    let before = world.peers[0].calls;
+    world.deliver();
+    assert!(first.try_recv().is_ok() && others.iter_mut().all(|(_, answer)| answer.try_recv().is_ok()));
+    assert_eq!(world.peers[0].calls - before, 2);
 }
 
 /// Once a full inbox was always looked at first.
@@ -135,16 +160,14 @@ fn a_crowd_keeps_neither_beats_from_being_sent_nor_late_requests_waiting() {
     for _ in 0..3_000 {
         world.clock.fetch_add(1_000, Relaxed);
         let ledgers = Arc::clone(&world.peers[0].process.ledgers);
-        let crowd: Vec<_> = (0..20_u32)
-            .map(|n| {
-                let (claims, (reply, answer)) = (vec![place(&world, 0, n)], oneshot::channel());
-                answers.push((ledgers.now().tick, answer));
-                let candidate = Candidate::new(&ledgers, claims, Mode::Decide, ledgers.now(), reply);
-                Event::Ask(candidate)
-            })
-            .collect();
+        for n in 0..20_u32 {
+            let (claims, (reply, answer)) = (vec![place(&world, 0, n)], oneshot::channel());
+            answers.push((ledgers.now().tick, answer));
+            let candidate = Candidate::new(&ledgers, claims, Mode::Decide, ledgers.now(), reply);
+            world.peers[0].queue.bring(candidate);
+        }
         world.weather = Weather::Fine;
-        world.peers[0].tell(crowd);
+        world.peers[0].tell([]);
         world.deliver();
     }
     assert!(world.peers[0].beats - beats >= 2, "{} beats in 3 s", world.peers[0].beats - beats);

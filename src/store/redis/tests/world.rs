@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::model::Model;
 use super::process::{Process, START};
-use crate::store::redis::desk::{Answered, Candidate, Command, Desk, Event};
+use crate::store::redis::desk::{Answered, Candidate, Command, Desk, Event, Queue};
 use crate::store::redis::trouble::Trouble;
 use crate::store::{Claim, Fault, Mode, Verdict};
 
@@ -36,6 +36,7 @@ pub(crate) enum Weather {
 pub(crate) struct Peer {
     pub(crate) process: Process,
     pub(crate) desk: Desk,
+    pub(crate) queue: Arc<Queue>,
     clock: Arc<AtomicI64>,
     /// What the desk has said and nobody has done yet, and from when on it is to be done.
     pub(crate) commands: VecDeque<(i64, Command)>,
@@ -125,9 +126,11 @@ impl Peer {
     pub(crate) fn new(uri: &str, name: u64, processes: u32, clock: &Arc<AtomicI64>) -> Self {
         let process = Process::new(uri, name, processes, clock);
         let (started, _) = mpsc::channel();
-        let desk = Desk::new(Arc::clone(&process.ledgers), process.ledgers.now(), name, started);
+        let (ledgers, queue) = (Arc::clone(&process.ledgers), Arc::<Queue>::default());
+        let desk = Desk::new(ledgers, Arc::clone(&queue), process.ledgers.now(), name, started);
         let (clock, commands) = (Arc::clone(clock), VecDeque::new());
-        let mut peer = Self { process, desk, clock, commands, calls: 0, bytes: 0, beats: 0, connections: 0 };
+        let mut peer =
+            Self { process, desk, queue, clock, commands, calls: 0, bytes: 0, beats: 0, connections: 0 };
         peer.tell([]);
         peer
     }
@@ -148,7 +151,9 @@ impl Peer {
     pub(crate) fn ask(&mut self, claims: &[Claim]) -> oneshot::Receiver<Answered> {
         let (ledgers, (reply, answer)) = (&self.process.ledgers, oneshot::channel());
         let candidate = Candidate::new(ledgers, claims.to_vec(), Mode::Decide, ledgers.now(), reply);
-        self.tell([Event::Ask(candidate)]);
+        if self.queue.bring(candidate) {
+            self.tell([]);
+        }
         answer
     }
 
