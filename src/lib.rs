@@ -97,9 +97,9 @@ pub use model::{
     Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
     Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
     Multiplier, Network, NetworkFault, NoSource, Now, Override, Overrun, Paths, Pattern, PatternError,
-    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet,
-    Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone,
-    ZoneSource, parse_rates,
+    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, StandardHeaders,
+    StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
+    Zone, ZoneSource, parse_rates,
 };
 pub use sites::{Reloader, Sites, Watcher, Wrong};
 

@@ -49,7 +49,6 @@ impl Holding {
     }
 
     /// Makes room for the next request. What this one holds is to be settled before.
-    #[allow(dead_code, reason = "for the middleware's pool")]
     pub(crate) fn clear(&mut self) {
         debug_assert!(self.is_settled, "what is not settled would run for ever");
         self.claims.clear();
@@ -57,6 +56,11 @@ impl Holding {
         self.settlement = Settlement::default();
         (self.is_settled, self.is_waived, self.is_cut) = (true, false, false);
         (self.is_typical, self.kind) = (true, Kind::Request);
+    }
+
+    /// Hears which route the request has reached, of which its cost is learned.
+    pub(crate) fn reached(&mut self, route: u32) {
+        self.route = route;
     }
 
     /// Decides over a request; if it is admitted, its time runs from now on.

@@ -353,7 +353,6 @@ fn names() -> &'static RwLock<HashMap<u32, Arc<str>>> {
 }
 
 /// Gives a route its name.
-#[allow(dead_code, reason = "for the middleware, which knows patterns")]
 pub(crate) fn name_route(number: u32, name: impl FnOnce() -> String) {
     if !names().read().contains_key(&number) {
         names().write().entry(number).or_insert_with(|| name().into());
