@@ -49,26 +49,6 @@
 //! Windows are aligned and fixed: there are no sliding windows and no token buckets. Time is wall-clock time of the
 //! request, not processor time. The middleware is for actix-web 4.
 
-/// Compiles and runs the snippets of the page.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/in-rust.md")]
-struct InRust;
-
-/// Compiles and runs those of this page.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/coming-from.md")]
-struct ComingFrom;
-
-/// And of this one.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/in-front-and-behind.md")]
-struct InFrontAndBehind;
-
-/// And of this one.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/observing.md")]
-struct Observing;
-
 mod clock;
 pub mod config;
 #[cfg(feature = "geo")]
@@ -83,8 +63,9 @@ pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
-    AccountKey, Admission, Cause, ChargeError, Client, Engine, Event, Kind, LimitReport, Limiter, Observe,
-    ObservedLimit, Pending, Refusal, Report, Reservation, Route, explanation,
+    AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
+    Client, ClientAccounts, Engine, Event, Kind, LimitReport, Limiter, NoAccountId, Observe, ObservedLimit,
+    Pending, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,

@@ -154,9 +154,9 @@ fn all_that_is_wrong_is_said_at_once_of_files_and_of_code() {
         "{error}"
     );
     assert!(lines[1].starts_with("zone: "), "{error}");
-    assert!(lines[2].starts_with("\"10.0.0.256\": no address"), "{error}");
+    assert!(lines[2].starts_with("\"10.0.0.256\": not an address"), "{error}");
     assert!(lines[3].starts_with("the rule a: "), "{error}");
-    assert!(lines[4].starts_with("the rule b: \"A B\": no method"), "{error}");
+    assert!(lines[4].starts_with("the rule b: \"A B\": not a method"), "{error}");
 }
 
 #[test]

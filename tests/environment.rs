@@ -228,7 +228,7 @@ fn a_value_that_is_no_unicode_is_an_error_and_a_name_of_others_is_none() {
     let odd = OsStr::from_bytes(b"\xff");
     let environment = Environment::read([(OsStr::new("RATELIMIT_ENABLED"), odd), (odd, odd)]);
     let errors = Configuration::of_text("{}", &environment.into()).unwrap_err().to_string();
-    assert_eq!(errors, "environment: RATELIMIT_ENABLED: no Unicode; expected a text");
+    assert_eq!(errors, "environment: RATELIMIT_ENABLED: not Unicode; expected a text");
 }
 
 #[test]

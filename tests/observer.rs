@@ -216,7 +216,7 @@ fn one_account_has_one_key_and_a_rule_one_number() {
     struct Keys(Mutex<Vec<(String, u64)>>);
     impl Observe for Keys {
         fn admitted(&self, event: &Event<'_>) {
-            let all = event.limits().map(|limit| (limit.key().to_string(), limit.rule_number()));
+            let all = event.limits().map(|limit| (limit.account().to_string(), limit.rule_number()));
             self.0.lock().unwrap().extend(all);
         }
     }

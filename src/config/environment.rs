@@ -96,7 +96,7 @@ impl Environment {
         for (name, value) in ours {
             match value.to_str() {
                 Some(value) => environment.set(&name, value, &page),
-                None => page.wrong(&excerpt(&name), None, "no Unicode; expected a text"),
+                None => page.wrong(&excerpt(&name), None, "not Unicode; expected a text"),
             }
         }
         environment.found = report.take();

@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::limiter::alarm::Alarms;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::observe::{Observe, Observers};
+use crate::limiter::roster::Rosters;
 use crate::limiter::upkeep;
 use crate::model::{Expectation, KeyHasher, Learned};
 use crate::store::memory::Memory;
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     expectations: Mutex<HashMap<(String, String), OfRule>>,
     /// Who is told of what limiters do that are made from now on.
     observers: Mutex<Observers>,
+    /// Which rules are in force.
+    pub(crate) rosters: Rosters,
 }
 
 impl Engine {
@@ -78,6 +81,7 @@ impl Engine {
             secret,
             expectations,
             observers: Mutex::default(),
+            rosters: Rosters::default(),
         });
         upkeep::begin(&shared);
         Self(shared)

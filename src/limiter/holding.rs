@@ -207,14 +207,14 @@ impl Holding {
     /// Where the tightest limit stands now; `None` if no rule applies.
     pub(crate) fn tightest(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
         let end = self.look(limiter);
-        Tightest::of(&self.claims, |claim| self.of_claim(claim, end), self.now)
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, end), &self.now)
     }
 
     /// Where each limit stands that applies to the request, also to one that was refused.
     pub(crate) fn limits(&mut self, limiter: &Limiter) -> Vec<LimitReport> {
         let end = self.look(limiter);
         let of = |claim: &Claim| {
-            LimitReport::of(limiter, &Tightest::at(claim, self.of_claim(claim, end), self.now))
+            LimitReport::of(limiter, &Tightest::at(claim, &self.of_claim(claim, end), &self.now))
         };
         let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
         if limits.iter().any(|limit| limit.refuses) {
@@ -252,7 +252,7 @@ impl Holding {
             self.settle_at(limiter, now);
         }
         self.now = now;
-        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), &self.now)
     }
 
     /// The rules that have a claim on the request.
@@ -416,7 +416,7 @@ impl Holding {
 
     /// Why the request was refused, and where the limit stands that refuses it for the longest.
     pub(crate) fn refused(&self, refused: &Refused) -> Tightest<'_> {
-        refused.tightest(&self.claims, self.now)
+        refused.tightest(&self.claims, &self.now)
     }
 
     /// Whether its time runs.

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
+use crate::limiter::accounts::AccountId;
 use crate::limiter::report::with_quota;
 use crate::limiter::{Engine, Limiter};
-use crate::model::{Counts, KeyHash, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
+use crate::model::{Counts, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
 use crate::store::{Charge, Claim, Fault, Settlement};
 
 /// What is told of each decision and of each settlement, as they are made: for metrics, logs, and whoever keeps accounts of
@@ -129,7 +130,7 @@ pub enum Kind {
 
 impl<'a> Event<'a> {
     /// The site.
-    pub const fn site(&self) -> &'a Site {
+    pub fn site(&self) -> &'a Site {
         self.limiter.site()
     }
 
@@ -278,9 +279,9 @@ impl<'a> ObservedLimit<'a> {
         self.claim.ask.shadow
     }
 
-    /// Whose account it is on, as accounts know it.
-    pub const fn key(&self) -> AccountKey {
-        AccountKey(self.claim.ask.key)
+    /// Whose account it is on, as the store knows it: nobody's name.
+    pub const fn account(&self) -> AccountId {
+        AccountId(self.claim.ask.key)
     }
 
     #[inline]
@@ -312,20 +313,6 @@ impl fmt::Debug for ObservedLimit<'_> {
             .field("spent", &self.spent())
             .field("refuses", &self.refuses())
             .finish_non_exhaustive()
-    }
-}
-
-/// Whose account it is: a keyed hash of what the rule's key says, from which nobody can read it back.
-///
-/// The same key has the same one in all rules of an engine. Over a restart it stays where the store keeps the secret: with a snapshot,
-/// or in Redis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AccountKey(pub(crate) KeyHash);
-
-impl fmt::Display for AccountKey {
-    /// Writes 32 hexadecimal digits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.0.iter().try_for_each(|word| write!(f, "{word:08x}"))
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct OpenRule {
     pub(super) number: u64,
     pub(super) limits: LimitsBySource,
     /// The books of limits that a closure gives.
-    pub(super) computed: Option<Books>,
+    pub(super) computed: Option<Arc<Books>>,
     pub(super) expectations: Arc<Expectations>,
     pub(super) key: OpenKey,
     pub(super) hold: Hold,
@@ -67,7 +67,7 @@ impl OpenRule {
             name: Arc::from(rule.name.as_str()),
             number: FixedState::default().hash_one((&site.name, &rule.name)),
             limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
-            computed: rule.limits_by.is_some().then_some(books),
+            computed: rule.limits_by.is_some().then(|| Arc::new(books)),
             expectations: engine.expectations(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
             hold: rule.hold,

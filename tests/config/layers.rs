@@ -142,7 +142,7 @@ fn every_mistake_of_a_layers_own_text_has_its_place() {
     );
     assert_eq!(errors("{"), "database: line 1, column 1: not JSON: EOF while parsing an object");
     assert!(errors("[]").starts_with(
-        "database: []: no object; expected an object of tiers, groups, users, overrides or api_keys"
+        "database: []: not an object; expected an object of tiers, groups, users, overrides or api_keys"
     ));
     let rules = |text| Ruleset::parse("ruleset plans", text).unwrap_err().to_string();
     assert_eq!(

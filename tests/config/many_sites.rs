@@ -215,9 +215,9 @@ fn what_is_no_file_and_would_never_end_is_that_sites_mistake() {
         read.loaded.wrong.iter().map(|wrong| (wrong.site.as_str(), wrong.errors.to_string())).collect();
     assert_eq!(said.len(), 3, "{said:?}");
     for (site, fault) in [
-        ("a.example", "no regular file"),
+        ("a.example", "not a regular file"),
         ("b.example", "larger than 16 MiB"),
-        ("c.example", "no regular file"),
+        ("c.example", "not a regular file"),
     ] {
         let (_, errors) = said.iter().find(|(wrong, _)| *wrong == site).unwrap();
         assert!(errors.ends_with(&format!("site_config.json: cannot be read: {fault}")), "{errors}");
