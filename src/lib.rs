@@ -76,8 +76,8 @@ pub mod tzdata;
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
-    Client, ClientAccounts, Engine, LimitReport, Limiter, NoAccountId, Pending, Refusal, Report, Reservation,
-    explanation,
+    Client, ClientAccounts, Engine, Event, Kind, LimitReport, Limiter, NoAccountId, Observe, ObservedLimit,
+    Pending, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,
