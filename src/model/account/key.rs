@@ -123,7 +123,7 @@ pub(crate) type Salt = [u32; 3];
 pub(crate) type AccountHash = [u32; 3];
 
 impl KeyHash {
-    /// The account of this key in the book with this salt.
+    /// The account of this key in the book with this salt: 96 of the bits, mixed with the book's.
     pub const fn salted(self, salt: Salt) -> AccountHash {
         let [_, a, b, c] = self.0;
         [a ^ salt[0], b ^ salt[1], c ^ salt[2]]

@@ -143,7 +143,8 @@ impl Ledger {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::{Ledger, Micros, Tick};
+    /// use timebudget::internals::Ledger;
+    /// use timebudget::{Micros, Tick};
     /// let mut account = Ledger::default();
     /// account.start(Tick(0), Micros(0));
     /// account.grant(30, Tick(100));
