@@ -123,12 +123,12 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
 fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
-            Err(io::Error::other("a link to a file that there is not"))
+            Err(io::Error::other("a link to a file that does not exist"))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
         Ok(of) if of.is_file() && of.len() > LARGEST => Err(io::Error::other("larger than 16 MiB")),
-        Ok(of) if !of.is_file() && !of.is_dir() => Err(io::Error::other("no regular file")),
+        Ok(of) if !of.is_file() && !of.is_dir() => Err(io::Error::other("not a regular file")),
         Ok(of) => Stamp::new(&of).map(Some),
     }
 }

@@ -1,5 +1,6 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
+mod accounts;
 mod admission;
 #[allow(dead_code, reason = "for the middleware")]
 mod alarm;
@@ -11,6 +12,7 @@ mod expectations;
 mod explain;
 pub mod explanation;
 mod holding;
+mod observe;
 mod open_limits;
 mod open_rule;
 #[allow(dead_code, reason = "for the middleware")]
@@ -18,6 +20,7 @@ mod overrun;
 mod refusal;
 mod report;
 mod reservation;
+mod roster;
 #[cfg(test)]
 mod samples;
 mod upkeep;
@@ -26,6 +29,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use self::accounts::{
+    AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Amount, ClientAccounts, NoAccountId,
+};
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
 #[allow(unused_imports, reason = "for the middleware")]
@@ -35,6 +41,9 @@ pub use self::client::Client;
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
 pub(crate) use self::holding::Holding;
+pub(crate) use self::observe::Observers;
+pub(crate) use self::observe::name_route;
+pub use self::observe::{Event, Kind, Observe, ObservedLimit, Route};
 use self::open_rule::OpenRule;
 pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
@@ -42,6 +51,7 @@ pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
+use self::roster::Roster;
 use crate::model::{
     Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
 };
@@ -58,7 +68,7 @@ const FEW_RULES: usize = 8;
 /// A running limiter: one site's rules over an engine.
 #[derive(Debug)]
 pub struct Limiter {
-    site: Site,
+    site: Arc<Site>,
     rules: Vec<OpenRule>,
     /// Which rules a request can fulfil, where they are too many to ask each.
     index: Option<RuleIndex>,
@@ -68,10 +78,16 @@ pub struct Limiter {
     has_otherwise: bool,
     /// Whether a rule decides in shadow.
     has_shadow: bool,
+    /// Whether somebody is told of decisions: an observer, or of shadows the log.
+    is_seen: bool,
+    /// Who is told of decisions and settlements.
+    observers: Observers,
     /// Whether rules charge some answers only.
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_by_rule: bool,
+    /// Whether a settlement is more than one call of the store: by rule, or told to an observer.
+    settles_apart: bool,
     /// Whether a rule ends what runs when its budget is spent.
     pub(crate) cuts: bool,
     /// Whether a rule asks who clients are.
@@ -81,6 +97,8 @@ pub struct Limiter {
     /// Whether it is not known what the rules are, so that nothing can be decided.
     is_closed: bool,
     pub(crate) engine: Arc<Shared>,
+    /// Kept for those who look after accounts.
+    _roster: Arc<Roster>,
 }
 
 impl Limiter {
@@ -96,7 +114,7 @@ impl Limiter {
     /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
     pub fn new(site: Site, engine: &Engine) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
-        let site = site.in_form();
+        let site = Arc::new(site.in_form());
         let rules: Vec<_> = (0..)
             .zip(&site.rules)
             .map(|(at, rule)| OpenRule::new(rule, at, &site, engine.shared()))
@@ -104,20 +122,29 @@ impl Limiter {
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
+        let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head);
+        let has_shadow = site.rules.iter().any(|rule| rule.shadow);
+        let observers = engine.shared().observers();
         let computes_limits = site.rules.iter().any(|rule| rule.limits_by.is_some());
+        let roster = Roster::new(&site, rules.iter().map(|rule| rule.computed.clone()).collect());
+        let roster = engine.shared().rosters.enlist(roster);
         Self {
             rules,
             index: (site.rules.len() > FEW_RULES).then(|| RuleIndex::new(conditions)),
             has_several_limits: limits > 1 || computes_limits,
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
-            has_shadow: site.rules.iter().any(|rule| rule.shadow),
+            has_shadow,
+            is_seen: has_shadow || !observers.is_empty(),
             judges_answers,
-            settles_by_rule: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
+            settles_by_rule,
+            settles_apart: settles_by_rule || !observers.is_empty(),
+            observers,
             cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
             is_closed: false,
             engine: Arc::clone(engine.shared()),
+            _roster: roster,
             site,
         }
     }
@@ -131,11 +158,11 @@ impl Limiter {
 
     /// Whether it is open, and its site just like that one.
     pub(crate) fn is_of(&self, site: &Site) -> bool {
-        !self.is_closed && (self.site == *site || self.site == site.clone().in_form())
+        !self.is_closed && (*self.site == *site || *self.site == site.clone().in_form())
     }
 
     /// The site.
-    pub const fn site(&self) -> &Site {
+    pub fn site(&self) -> &Site {
         &self.site
     }
 
@@ -159,11 +186,15 @@ impl Limiter {
         self.engine.store.admit(claims, mode, now)
     }
 
+    /// Tells that nobody could decide over a request.
+    #[cold]
+    pub(crate) fn failed(&self, fault: Fault) -> Fault {
+        self.observers.tell_of_fault(&self.site.name, &fault);
+        fault
+    }
+
     /// Logs which rules in shadow would have refused a request that is admitted.
-    pub(crate) fn log_shadows(&self, claims: &[Claim]) {
-        if !self.has_shadow {
-            return;
-        }
+    fn log_shadows(&self, claims: &[Claim]) {
         let mut logged = None;
         for claim in claims.iter().filter(|claim| claim.ask.shadow && claim.standing.refuses) {
             if logged.replace(claim.ask.rule) != Some(claim.ask.rule) {
@@ -190,6 +221,11 @@ impl Limiter {
     /// Whether another limiter's accounts may be the same as this one's.
     pub(crate) fn shares_accounts_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
+    /// What tells the rule at a position from those of other sites.
+    pub(crate) fn rule_number_at(&self, position: u16) -> u64 {
+        self.rules[usize::from(position)].number
     }
 
     /// The name of the rule at a position.
