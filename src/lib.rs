@@ -64,6 +64,11 @@ struct ComingFrom;
 #[doc = include_str!("../docs/in-front-and-behind.md")]
 struct InFrontAndBehind;
 
+/// And of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/hard-budgets.md")]
+struct HardBudgets;
+
 mod clock;
 pub mod config;
 #[cfg(feature = "geo")]

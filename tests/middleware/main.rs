@@ -16,6 +16,7 @@ mod fair;
 mod flask_limiter;
 mod forms;
 mod harness;
+mod hard_budgets;
 mod headers;
 mod hostile;
 mod hosts;
