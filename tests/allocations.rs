@@ -4,11 +4,19 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform};
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, Error, HttpResponse, web};
 use allocation_counter::measure;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 use timebudget::internals::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
-use timebudget::{Admission, Clock, Engine, Facts, Limiter, Micros, Period, SystemClock, Unit, Zone, config};
+use timebudget::{
+    Admission, Clock, Engine, Facts, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone, config,
+};
 
 struct Bench {
     store: Memory,
@@ -142,4 +150,63 @@ fn nor_does_the_comparison_with_a_thousand_rules() {
     let serve = || assert!(matches!(limiter.admit(&Request), Ok(Admission::Admitted(_))));
     serve();
     assert_eq!(measure(|| (0..100).for_each(|_| serve())).count_total, 0);
+}
+
+/// The allocations of a hundred requests that an application answers without waiting for anything.
+async fn of_requests<T, B>(app: App<T>) -> u64
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Future: 'static,
+    B: MessageBody,
+{
+    let app = init_service(app).await;
+    let answer = || {
+        let mut request = TestRequest::get().peer_addr(([192, 0, 2, 1], 80).into()).to_request();
+        request.take_payload();
+        let answered = call_service(&app, request).now_or_never().expect("nothing is waited for");
+        let _ = answered.into_body().try_into_bytes();
+    };
+    (0..100).for_each(|_| answer());
+    measure(|| (0..100).for_each(|_| answer())).count_total
+}
+
+fn hello() -> actix_web::Resource {
+    web::resource("/").to(async || "hello")
+}
+
+/// Places of requests, which are kept, and values of header fields, which are cut from one buffer.
+#[actix_web::test]
+async fn nor_does_a_request_under_a_budget() {
+    let bare = of_requests(App::new().service(hello())).await;
+    for rates in ["500s per hour", "9000 per hour", "500s per hour; 9000 per day"] {
+        let budget = TimeBudget::per_ip(rates).unwrap();
+        assert_eq!(of_requests(App::new().wrap(budget).service(hello())).await, bare, "{rates}");
+    }
+}
+
+#[actix_web::test]
+async fn nor_does_a_request_that_is_refused() {
+    let bare = of_requests(App::new().default_service(web::to(HttpResponse::TooManyRequests))).await;
+    for rates in ["0s per hour", "0 per hour"] {
+        let refused = of_requests(App::new().wrap(TimeBudget::per_ip(rates).unwrap()).service(hello())).await;
+        assert!(refused <= bare, "{rates}: {refused}, and {bare} of an application that refuses by itself");
+    }
+}
+
+/// What actix moves for each request.
+#[actix_web::test]
+async fn a_request_under_a_budget_is_a_small_future() {
+    let inner = actix_web::dev::fn_service(|request: ServiceRequest| -> LocalBoxFuture<'static, _> {
+        async { Ok::<_, Error>(request.into_response(HttpResponse::Ok())) }.boxed_local()
+    });
+    let inner = ServiceFactory::new_service(&inner, ()).await.unwrap();
+    let service = TimeBudget::per_ip("5s per hour").unwrap().new_transform(inner).await.unwrap();
+    let future = service.call(TestRequest::get().to_srv_request());
+    assert!(size_of_val(&future) <= 300, "{} bytes", size_of_val(&future));
 }

@@ -43,13 +43,17 @@ impl Holding {
     }
 
     /// Makes room for the next request. What this one holds is to be settled before.
-    #[allow(dead_code, reason = "for the middleware's pool")]
     pub(crate) fn clear(&mut self) {
         debug_assert!(self.is_settled, "what is not settled would run for ever");
         self.claims.clear();
         self.meter = Meter::UNUSED;
         self.settlement = Settlement::default();
         (self.is_settled, self.is_waived, self.is_typical) = (true, false, true);
+    }
+
+    /// Hears which route the request has reached, of which its cost is learned.
+    pub(crate) fn reached(&mut self, route: u32) {
+        self.route = route;
     }
 
     /// Decides over a request; if it is admitted, its time runs from now on.

@@ -39,11 +39,12 @@ use self::open_rule::OpenRule;
 pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
 pub(crate) use self::report::AppliedLimit;
-#[allow(unused_imports, reason = "for the middleware, which writes headers from it")]
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
-use crate::model::{Answer, Condition, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, Site, Until};
+use crate::model::{
+    Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
+};
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
 pub(crate) type Claims = SmallVec<[Claim; 2]>;
@@ -174,6 +175,9 @@ impl Limiter {
 
     /// Learns what a request has cost.
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
+        if route == NO_ROUTE {
+            return;
+        }
         let mut learned = None;
         for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
             if learned != Some(claim.ask.rule) {

@@ -23,10 +23,10 @@ pub struct LimitedError {
 impl LimitedError {
     /// Ends the request with an error; one to which there is nothing to say stays as it is.
     pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
-        if running.judges_answers() {
+        if running.site().judges_answers {
             running.answered(error.error_response().head());
         }
-        let report = running.settle_with_report();
+        let report = running.holding().settle_and_look(running.site()).map(Report::from);
         match running.speaks() || running.is_rewritten() {
             true => Self { error, running: Rc::clone(running), report }.into(),
             false => error,

@@ -4,33 +4,37 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
-use crate::middleware::hooks::Hooks;
+use crate::limiter::explanation::Explanation;
+use crate::middleware::classes::Class;
 use crate::middleware::route;
-use crate::middleware::routes::Routes;
-use crate::middleware::worker::WorkerSite;
+use crate::middleware::time_budget::TimeBudget;
+use crate::middleware::worker::{WorkerSite, answering};
 use crate::model::{Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
 
 /// A request as rules see it.
 pub(super) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
-    routes: &'a Routes,
+    of: &'a WorkerSite,
     site: &'a Site,
-    host: &'a str,
-    hooks: Option<&'a Hooks>,
     ip: Cell<Option<IpAddr>>,
-    route: Cell<Option<u32>>,
+    route: Cell<Option<(Class, u32)>>,
     path: OnceCell<Cow<'a, str>>,
 }
 
 impl<'a> RequestFacts<'a> {
-    pub(super) fn new(request: &'a ServiceRequest, routes: &'a Routes, worker_site: &'a WorkerSite) -> Self {
-        let (site, host, hooks) = (worker_site.site(), worker_site.host(), worker_site.hooks());
+    pub(super) fn new(request: &'a ServiceRequest, of: &'a WorkerSite) -> Self {
         let (ip, route, path) = (Cell::new(None), Cell::new(None), OnceCell::new());
-        Self { request, routes, site, host, hooks, ip, route, path }
+        Self { request, of, site: of.site(), ip, route, path }
+    }
+
+    /// The request's class, if any rule has asked for its route.
+    pub(super) fn class(&self) -> Class {
+        self.route.get().map_or_else(Class::default, |(class, _)| class)
     }
 
     fn peer(&self) -> Option<IpAddr> {
@@ -82,7 +86,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn host(&self) -> Option<&str> {
-        Some(self.host)
+        Some(self.of.host())
     }
 
     fn cookie(&self, name: &str) -> Option<Cow<'_, [u8]>> {
@@ -108,7 +112,7 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn identity(&self) -> Option<Identity> {
-        self.hooks?.identity.as_ref()?(self.request)
+        self.of.hooks()?.identity.as_ref()?(self.request)
     }
 
     fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {
@@ -123,8 +127,9 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn route(&self) -> u32 {
-        let route = self.route.get().unwrap_or_else(|| self.routes.of(self.request, self.site.paths));
-        self.route.set(Some(route));
+        let of_class = || self.of.common().classes.of(self.request, self.site.paths);
+        let (class, route) = self.route.get().unwrap_or_else(of_class);
+        self.route.set(Some((class, route)));
         route
     }
 }
@@ -141,5 +146,22 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
+
+impl TimeBudget {
+    /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
+    ///
+    /// The request is seen as the budget itself sees it at this place, but for parameters in `match_info()` that the router
+    /// has yet to find: those are in [`route_parameter`](crate::route_parameter).
+    pub fn explain(&self, request: &ServiceRequest) -> Explanation {
+        let site = WorkerSite::new(answering(&self.sites.table(), request), &self.hooks, &Rc::default());
+        let facts = RequestFacts::new(request, &site);
+        let mut explanation = site.explain(&facts);
+        if let Some(scope) = self.hooks.excepted(&facts) {
+            explanation.exempt = Some(scope.clone());
+            explanation.rules.clear();
+        }
+        explanation
     }
 }

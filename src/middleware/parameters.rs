@@ -5,17 +5,18 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::rc::Rc;
 
 use actix_web::dev::{Path, ResourceDef, ServiceRequest, Url};
-use foldhash::HashMap as FastMap;
+use foldhash::fast::FixedState;
 use percent_encoding::percent_decode_str;
 
 use crate::middleware::route;
 use crate::model::Paths;
 
-/// How many routes a worker remembers; of more it asks the application each time.
-const MOST_ROUTES: usize = 1_024;
+/// How many paths a worker remembers the pattern of; a power of two.
+const MOST_PATHS: usize = 256;
 
 /// How many patterns a thread keeps compiled.
 const MOST_PATTERNS: usize = 256;
@@ -46,20 +47,31 @@ pub fn route_parameter(request: &ServiceRequest, name: &str) -> Option<String> {
     Some(percent_decode_str(&found).decode_utf8_lossy().into_owned())
 }
 
-/// The patterns of routes that have parameters, by the route's number.
-#[derive(Debug, Default)]
-pub(super) struct Parameters(RefCell<FastMap<u32, Option<Rc<ResourceDef>>>>);
+/// The patterns of paths whose route has parameters. To find one costs a walk through the application's resources.
+#[derive(Debug)]
+pub(super) struct Parameters {
+    hasher: FixedState,
+    known: RefCell<Box<[(u64, Option<Rc<ResourceDef>>)]>>,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        let known = vec![(0, None); MOST_PATHS].into_boxed_slice();
+        Self { hasher: FixedState::default(), known: RefCell::new(known) }
+    }
+}
 
 impl Parameters {
-    /// Shows the parameters of a request of this route; what comes back is to be [put back](put_back) before the router sees it.
+    /// Shows closures a request with its parameters, also where the router has yet to find them; what comes back is to be
+    /// [put back](put_back) before it does.
+    ///
+    /// Nothing is done for a budget around a resource, whose requests have been routed.
     #[cold]
-    pub(super) fn show(
-        &self,
-        request: &mut ServiceRequest,
-        route: u32,
-        paths: Paths,
-    ) -> Option<Box<Path<Url>>> {
-        let pattern = self.pattern(request, route, paths)?;
+    pub(super) fn show(&self, request: &mut ServiceRequest, paths: Paths) -> Option<Box<Path<Url>>> {
+        if request.match_info().unprocessed().is_empty() {
+            return None;
+        }
+        let pattern = self.pattern(request, paths)?;
         let mut shown = request.match_info().clone();
         for (name, value) in matched(request, &pattern, paths) {
             if shown.get(&name).is_none() {
@@ -70,17 +82,25 @@ impl Parameters {
         Some(Box::new(std::mem::replace(request.match_info_mut(), shown)))
     }
 
-    /// The pattern of the route of this number, if it has parameters.
-    fn pattern(&self, request: &ServiceRequest, route: u32, paths: Paths) -> Option<Rc<ResourceDef>> {
-        if let Some(known) = self.0.borrow().get(&route) {
-            return known.clone();
+    /// The pattern of the route that a request will reach, if it has parameters.
+    fn pattern(&self, request: &ServiceRequest, paths: Paths) -> Option<Rc<ResourceDef>> {
+        let path = self.hash(request);
+        let place = path as usize % MOST_PATHS;
+        if let (known, pattern) = &self.known.borrow()[place]
+            && *known == path
+        {
+            return pattern.clone();
         }
         let pattern = pattern(request, paths);
-        let mut all = self.0.borrow_mut();
-        if all.len() < MOST_ROUTES {
-            all.insert(route, pattern.clone());
-        }
+        self.known.borrow_mut()[place] = (path, pattern.clone());
         pattern
+    }
+
+    fn hash(&self, request: &ServiceRequest) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(request.method().as_str().as_bytes());
+        hasher.write(request.match_info().as_str().as_bytes());
+        hasher.finish()
     }
 }
 

@@ -10,30 +10,55 @@ use actix_web::http::header::{
 use actix_web::mime::Mime;
 use bytes::Bytes;
 
-use crate::limiter::Refusal;
+use crate::limiter::{Refusal, Refused};
 use crate::middleware::body::BudgetBody;
+use crate::middleware::hooks::Hooks;
 use crate::middleware::running::Running;
-use crate::middleware::told::{Form, with_message};
-use crate::middleware::worker::WorkerSite;
+use crate::middleware::told::{Form, body, with_message};
 use crate::model::{Action, Block};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// What a rule says of its refusals that says nothing of them.
+static USUAL: Block = Block { status: None, message: None, body: None, content_type: None };
 const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());
+
+/// Tells the application that a request is refused, if it wants to know.
+#[inline]
+pub(super) fn tell(running: &Running, request: &ServiceRequest, refused: &Refused) {
+    if let Some(hooks) = running.site().hooks() {
+        hooks.tell(request, &running.refusal(refused));
+    }
+}
 
 /// The answer to a refused request: when to come back, and a body in the form that the client asks for, unless its rule
 /// has a body of its own.
+#[inline]
 pub(super) fn response<B>(
     request: &ServiceRequest,
     running: &Running,
-    refusal: &Refusal,
+    refused: &Refused,
 ) -> HttpResponse<BudgetBody<B>> {
-    let site = running.site();
-    let mut response = match site.hooks().and_then(|hooks| hooks.response(request, refusal)) {
-        Some(own) => own_response(own, refusal),
-        None => usual_response(request, site, refusal),
+    let mut response = match running.site().hooks() {
+        None => usual_response(request, running, refused, None),
+        Some(hooks) => response_by(hooks, request, running, refused),
     };
-    running.write_refused(response.headers_mut(), &refusal.report);
+    running.write_refused(response.headers_mut(), refused);
     response
+}
+
+/// The answer where the application has closures, which may make it or its message.
+#[cold]
+fn response_by<B>(
+    hooks: &Hooks,
+    request: &ServiceRequest,
+    running: &Running,
+    refused: &Refused,
+) -> HttpResponse<BudgetBody<B>> {
+    let refusal = running.refusal(refused);
+    match hooks.response(request, &refusal) {
+        Some(own) => own_response(own, &refusal),
+        None => usual_response(request, running, refused, hooks.message(request, &refusal)),
+    }
 }
 
 /// What a closure answers, with what every refusal says.
@@ -53,21 +78,24 @@ fn own_response<B>(own: HttpResponse, refusal: &Refusal) -> HttpResponse<BudgetB
 #[inline]
 fn usual_response<B>(
     request: &ServiceRequest,
-    site: &WorkerSite,
-    refusal: &Refusal,
+    running: &Running,
+    refused: &Refused,
+    message: Option<String>,
 ) -> HttpResponse<BudgetBody<B>> {
-    let default = Block::default();
-    let block = match &site.rule_at(refusal.position).action {
+    let site = running.site();
+    let block = match &site.rule_at(refused.rule).action {
         Action::Block(block) => block,
         // Where the request could not be rewritten.
-        Action::Rewrite(_) => &default,
+        Action::Rewrite(_) => &USUAL,
     };
     let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     let form = form_for(request);
-    let (mut body, retry_after) = site.last_refusal().told(refusal, block, status, form);
-    if let Some(message) = site.hooks().and_then(|hooks| hooks.message(request, refusal)) {
-        body = with_message(refusal, message, block, status, form);
+    let limit = running.holding().refusing_limit(site, refused);
+    let write = || body(&running.refusal(refused), block, status, form);
+    let (mut body, retry_after) = site.last_refusal().told(refused, limit, form, write);
+    if let Some(message) = message {
+        body = with_message(&running.refusal(refused), message, block, status, form);
     }
     let content_type = match (&block.body, &block.content_type) {
         (None, _) => HeaderValue::from_static(form.content_type()),

@@ -1,7 +1,5 @@
 //! Refused requests that are served another page in place.
 
-use std::rc::Rc;
-
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::Method;
 use actix_web::http::header::{
@@ -10,19 +8,19 @@ use actix_web::http::header::{
 };
 use actix_web::http::uri::{PathAndQuery, Uri};
 
-use crate::limiter::Refusal;
-use crate::middleware::running::Running;
+use crate::limiter::Refused;
+use crate::middleware::worker::WorkerSite;
 use crate::model::Action;
 
 /// The target of the rule that refuses, if it is one that rewrites and the request can be.
 ///
 /// Under a scope or a resource, the router has gone part of the way already, and does not turn round.
 pub(super) fn target<'a>(
-    running: &'a Rc<Running>,
-    refusal: &Refusal,
+    site: &'a WorkerSite,
+    refused: &Refused,
     request: &ServiceRequest,
 ) -> Option<&'a str> {
-    match &running.site().rule_at(refusal.position).action {
+    match &site.rule_at(refused.rule).action {
         Action::Rewrite(target) if is_unrouted(request) && PathAndQuery::try_from(&**target).is_ok() => {
             Some(target)
         }

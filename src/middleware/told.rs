@@ -1,14 +1,13 @@
 //! What a refused client is told, in the form that it asks for.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::limiter::{Cause, Refusal};
+use crate::limiter::{Refusal, Refused};
 use crate::model::{Block, Limit};
 
 /// The forms of a refusal, the one for clients without a wish first.
@@ -25,31 +24,43 @@ pub(super) struct LastRefusal(RefCell<Option<Told>>);
 
 #[derive(Debug)]
 struct Told {
-    rule: Arc<str>,
-    cause: Cause,
+    refused: Refused,
     limit: Limit,
-    wait_secs: u64,
     form: Form,
     body: Bytes,
     retry_after: HeaderValue,
 }
 
 impl LastRefusal {
-    /// The body and the `Retry-After` of a refusal.
+    /// The body and the `Retry-After` of a refusal by a limit; who writes it asks for all that is to be said.
+    #[inline]
     pub(super) fn told(
         &self,
-        refusal: &Refusal,
-        block: &Block,
-        status: StatusCode,
+        refused: &Refused,
+        limit: Limit,
         form: Form,
+        write: impl FnOnce() -> Bytes,
     ) -> (Bytes, HeaderValue) {
         let mut last = self.0.borrow_mut();
-        let told = match last.take() {
-            Some(told) if told.fits(refusal, form) => told,
-            _ => Told::of(refusal, block, status, form),
+        let told = match &mut *last {
+            Some(told) if told.refused == *refused && told.limit == limit && told.form == form => told,
+            last => last.insert(Told {
+                refused: *refused,
+                limit,
+                form,
+                body: write(),
+                retry_after: HeaderValue::from(refused.retry_after_secs),
+            }),
         };
-        let told = last.insert(told);
         (told.body.clone(), told.retry_after.clone())
+    }
+}
+
+/// The body of a refusal, by its rule or in its form.
+pub(super) fn body(refusal: &Refusal, block: &Block, status: StatusCode, form: Form) -> Bytes {
+    match &block.body {
+        Some(own) => Bytes::from(own.clone()),
+        None => Bytes::from(form.write(refusal, block, status)),
     }
 }
 
@@ -62,31 +73,7 @@ pub(super) fn with_message(
     form: Form,
 ) -> Bytes {
     let block = Block { message: Some(message), ..block.clone() };
-    Told::of(refusal, &block, status, form).body
-}
-
-impl Told {
-    fn of(refusal: &Refusal, block: &Block, status: StatusCode, form: Form) -> Self {
-        let body = match &block.body {
-            Some(own) => Bytes::from(own.clone()),
-            None => Bytes::from(form.write(refusal, block, status)),
-        };
-        Self {
-            rule: Arc::clone(&refusal.rule),
-            cause: refusal.cause,
-            limit: refusal.limit,
-            wait_secs: refusal.retry_after_secs,
-            form,
-            body,
-            retry_after: HeaderValue::from(refusal.retry_after_secs),
-        }
-    }
-
-    fn fits(&self, refusal: &Refusal, form: Form) -> bool {
-        self.wait_secs == refusal.retry_after_secs
-            && (self.limit, self.cause, self.form) == (refusal.limit, refusal.cause, form)
-            && Arc::ptr_eq(&self.rule, &refusal.rule)
-    }
+    body(refusal, &block, status, form)
 }
 
 impl Form {

@@ -8,7 +8,7 @@ use std::sync::Once;
 
 use actix_web::dev::ServiceRequest;
 
-use crate::limiter::Refusal;
+use crate::limiter::Refused;
 use crate::middleware::worker::WorkerSite;
 use crate::model::Component;
 
@@ -25,7 +25,7 @@ static SAID: Once = Once::new();
 /// Logs, once in a process, that a request was refused as its peer's which somebody at a private address forwarded, where
 /// nobody is believed who says so.
 #[inline]
-pub(super) fn hint(request: &ServiceRequest, site: &WorkerSite, refused: &Refusal) {
+pub(super) fn hint(request: &ServiceRequest, site: &WorkerSite, refused: &Refused) {
     let left = LOOKS_LEFT.get();
     if left > 0 {
         LOOKS_LEFT.set(left - 1);
@@ -34,9 +34,9 @@ pub(super) fn hint(request: &ServiceRequest, site: &WorkerSite, refused: &Refusa
 }
 
 #[cold]
-fn look(request: &ServiceRequest, site: &WorkerSite, refused: &Refusal) {
+fn look(request: &ServiceRequest, site: &WorkerSite, refused: &Refused) {
     let addresses = &site.site().addresses;
-    let is_by_address = site.rule_at(refused.position).key.0.contains(&Component::Ip);
+    let is_by_address = site.rule_at(refused.rule).key.0.contains(&Component::Ip);
     if addresses.trusts_somebody() || !is_by_address || !is_near(request) {
         return;
     }

@@ -73,7 +73,7 @@ impl Watch {
     ///
     /// An exempt request has none.
     pub fn limits(&self) -> Vec<LimitReport> {
-        self.0.0.borrow().iter().flat_map(|running| running.limits()).collect()
+        self.0.0.borrow().iter().flat_map(|running| running.holding().limits(running.site())).collect()
     }
 
     fn while_set<T>(&self, work: impl FnOnce() -> T) -> T {

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::limiter::Report;
+use crate::limiter::{Report, Tightest};
 use crate::middleware::digits::{Digits, Repeated};
-use crate::model::{HeaderNames, HeaderPolicy, ResetStyle};
+use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, Unit};
 
 /// The header fields of one site in one worker.
 #[derive(Debug)]
@@ -30,13 +30,20 @@ const USUAL: [HeaderName; 4] = [
 ];
 
 /// What is said of one limit.
-pub(super) struct Said<'a> {
-    pub(super) report: &'a Report,
+#[derive(Debug)]
+pub(super) struct Said {
+    limit: u64,
+    remaining: u64,
+    reset: u64,
+    /// What a served request has cost; a refused one has cost nothing.
+    used: Option<u64>,
+    unit: Unit,
     /// The limit's rule, where it could be another's.
-    pub(super) rule: Option<&'a str>,
-    /// Whether the request was served, and so has cost something.
-    pub(super) served: bool,
+    rule: Option<RuleName>,
 }
+
+/// A rule's name as a value; `None` of one that no field can hold, which is left out.
+pub(super) type RuleName = Option<HeaderValue>;
 
 impl Wire {
     pub(super) fn new(policy: &HeaderPolicy) -> Self {
@@ -60,8 +67,30 @@ impl Wire {
         self.standard
     }
 
+    /// What is said of where a limit stands.
+    #[inline]
+    pub(super) fn said(&self, stands: &Tightest<'_>, rule: Option<RuleName>, served: bool) -> Said {
+        let reset = match self.reset_style {
+            ResetStyle::Seconds => stands.reset_secs(),
+            ResetStyle::Unix => stands.reset_unix_secs(),
+        };
+        let used = served.then(|| stands.used());
+        Said { limit: stands.limit(), remaining: stands.remaining(), reset, used, unit: stands.unit(), rule }
+    }
+
+    /// The same, where it was reported before.
+    pub(super) fn said_of(&self, report: &Report, rule: Option<RuleName>, served: bool) -> Said {
+        let reset = match self.reset_style {
+            ResetStyle::Seconds => report.reset_secs,
+            ResetStyle::Unix => report.reset_unix_secs,
+        };
+        let Report { limit, remaining, used, unit, .. } = *report;
+        Said { limit, remaining, reset, used: served.then_some(used), unit, rule }
+    }
+
     /// Writes where a client stands.
-    pub(super) fn write(&self, headers: &mut HeaderMap, said: &Said<'_>) {
+    #[inline]
+    pub(super) fn write(&self, headers: &mut HeaderMap, said: &Said) {
         if !self.enabled {
             return;
         }
@@ -76,7 +105,7 @@ impl Wire {
 
     /// Appends the fields, and returns how many they are.
     #[inline]
-    fn append(&self, headers: &mut HeaderMap, said: &Said<'_>) -> usize {
+    fn append(&self, headers: &mut HeaderMap, said: &Said) -> usize {
         match &self.names {
             None => self.append_named(headers, said, USUAL),
             Some(own) => self.append_named(headers, said, (**own).clone()),
@@ -84,21 +113,18 @@ impl Wire {
     }
 
     #[inline(always)]
-    fn append_named(&self, headers: &mut HeaderMap, said: &Said<'_>, names: [HeaderName; 4]) -> usize {
-        let Said { report, rule, served } = *said;
-        let seconds = match self.reset_style {
-            ResetStyle::Seconds => report.reset_secs,
-            ResetStyle::Unix => report.reset_unix_secs,
-        };
+    fn append_named(&self, headers: &mut HeaderMap, said: &Said, names: [HeaderName; 4]) -> usize {
+        let Said { unit, ref rule, .. } = *said;
         let mut digits = self.digits.borrow_mut();
         let [limit, remaining, reset, used] = names;
-        headers.append(limit, self.limit_value.of(report.limit));
-        headers.append(remaining, digits.of(report.remaining));
-        headers.append(reset, digits.of(seconds));
-        if served {
-            headers.append(used, digits.of(report.used));
+        headers.append(limit, self.limit_value.of(said.limit));
+        headers.append(remaining, digits.of(said.remaining));
+        headers.append(reset, digits.of(said.reset));
+        if let Some(cost) = said.used {
+            headers.append(used, digits.of(cost));
         }
-        3 + usize::from(served) + rule.map_or(0, |rule| append_resource(headers, rule, report))
+        3 + usize::from(said.used.is_some())
+            + rule.as_ref().map_or(0, |rule| append_resource(headers, rule, unit))
     }
 
     /// Removes what an inner budget, or the handler, has written.
@@ -114,11 +140,10 @@ impl Wire {
 const RESOURCE: HeaderName = HeaderName::from_static("x-ratelimit-resource");
 const UNIT: HeaderName = HeaderName::from_static("x-ratelimit-unit");
 
-fn append_resource(headers: &mut HeaderMap, rule: &str, report: &Report) -> usize {
-    headers.append(UNIT, HeaderValue::from_static(report.unit.header_name()));
-    // A rule's name that no field can hold is left out.
-    let Ok(rule) = HeaderValue::from_str(rule) else { return 1 };
-    headers.append(RESOURCE, rule);
+fn append_resource(headers: &mut HeaderMap, rule: &RuleName, unit: Unit) -> usize {
+    headers.append(UNIT, HeaderValue::from_static(unit.header_name()));
+    let Some(rule) = rule else { return 1 };
+    headers.append(RESOURCE, rule.clone());
     2
 }
 

@@ -8,14 +8,17 @@ use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderValue};
+use foldhash::HashMap as FastMap;
 
 use crate::limiter::Limiter;
 use crate::middleware::built::Built;
 use crate::middleware::built_anew;
+use crate::middleware::classes::Classes;
 use crate::middleware::hooks::Hooks;
-use crate::middleware::routes::Routes;
+use crate::middleware::parameters::Parameters;
+use crate::middleware::running::{Guard, Places, Running};
 use crate::middleware::told::LastRefusal;
-use crate::middleware::wire::Wire;
+use crate::middleware::wire::{RuleName, Wire};
 use crate::sites::{Answering, Sites, Table, ToldBy};
 
 /// One worker's view of the sites.
@@ -24,9 +27,16 @@ pub(super) struct Worker {
     sites: Arc<Sites>,
     seen: Cell<u64>,
     view: RefCell<View>,
-    /// Shared with requests about which the store asks others.
-    pub(super) routes: Rc<Routes>,
+    common: Rc<Common>,
     pub(super) built: Arc<Built>,
+}
+
+/// What the sites of a worker have in common.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    pub(super) classes: Classes,
+    pub(super) parameters: Parameters,
+    places: Places,
 }
 
 /// The version of sites that no worker has looked at.
@@ -37,14 +47,15 @@ const NEVER: u64 = u64::MAX;
 struct View {
     table: Arc<Table>,
     hooks: Arc<Hooks>,
+    common: Rc<Common>,
     /// The site of the last request, by the host that it asked for: most servers answer for one.
     last: WorkerSite,
     others: HashMap<*const Answering, WorkerSite>,
 }
 
 /// A site in one worker: cheap to clone, without a word that other workers write.
-#[derive(Clone, Debug)]
-pub(super) struct WorkerSite(Rc<Parts>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct WorkerSite(Option<Rc<Parts>>);
 
 #[derive(Debug)]
 struct Parts {
@@ -57,75 +68,115 @@ struct Parts {
     is_computed: bool,
     wire: Wire,
     last_refusal: LastRefusal,
+    /// The names of rules as values, of those that clients have been told of.
+    rule_names: RefCell<FastMap<u16, RuleName>>,
+    common: Rc<Common>,
 }
 
 impl Deref for WorkerSite {
     type Target = Limiter;
 
     fn deref(&self) -> &Limiter {
-        &self.0.limiter
+        &self.parts().limiter
     }
 }
 
 impl WorkerSite {
-    pub(super) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>) -> Self {
+    /// That of a place which no request has taken.
+    pub(super) const fn nobodys() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>, common: &Rc<Common>) -> Self {
         let wire = Wire::new(&answering.limiter.site().headers);
         let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
         let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
         let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
-        Self(Rc::new(Parts {
+        Self(Some(Rc::new(Parts {
             answering,
             limiter,
             hooks,
             is_computed,
             wire,
             last_refusal: LastRefusal::default(),
-        }))
+            rule_names: RefCell::default(),
+            common: Rc::clone(common),
+        })))
+    }
+
+    /// A place that no request has taken is asked nothing.
+    #[inline]
+    fn parts(&self) -> &Parts {
+        self.0.as_deref().expect("a request has a site")
+    }
+
+    /// What a worker knows of requests, whatever site they are for.
+    #[inline]
+    pub(super) fn common(&self) -> &Common {
+        &self.parts().common
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        &self.parts().common.places
     }
 
     /// The configured name or wildcard that the request asked for.
     pub(super) fn host(&self) -> &str {
-        &self.0.answering.host
+        &self.parts().answering.host
     }
 
     pub(super) fn limiter(&self) -> &Arc<Limiter> {
-        &self.0.limiter
+        &self.parts().limiter
     }
 
     pub(super) fn wire(&self) -> &Wire {
-        &self.0.wire
+        &self.parts().wire
     }
 
     /// What the application does in its own way, if it does anything.
     #[inline]
     pub(super) fn hooks(&self) -> Option<&Hooks> {
-        self.0.hooks.as_deref()
+        self.parts().hooks.as_deref()
     }
 
     #[inline]
     pub(super) fn is_computed(&self) -> bool {
-        self.0.is_computed
+        self.parts().is_computed
+    }
+
+    /// The name of the rule at a position, as a value.
+    pub(super) fn rule_name(&self, position: u16) -> RuleName {
+        let mut known = self.parts().rule_names.borrow_mut();
+        let name = || HeaderValue::from_str(self.rule_name_at(position)).ok();
+        known.entry(position).or_insert_with(name).clone()
     }
 
     pub(super) fn last_refusal(&self) -> &LastRefusal {
-        &self.0.last_refusal
+        &self.parts().last_refusal
     }
 }
 
 impl Worker {
     pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>, built: Arc<Built>) -> Self {
         let seen = Cell::new(NEVER);
-        let view = RefCell::new(View::new(sites.table(), hooks));
-        Self { sites, seen, view, routes: Rc::default(), built }
+        let common = Rc::default();
+        let view = RefCell::new(View::new(sites.table(), hooks, &common));
+        Self { sites, seen, view, common, built }
+    }
+
+    /// A place for a request to the site that answers for it, inside of another budget's request or of none.
+    #[inline]
+    pub(super) fn place(&self, request: &ServiceRequest, outer: Option<Rc<Running>>) -> Guard {
+        self.common.places.take(self.site(request), outer)
     }
 
     /// The site that answers for a request.
-    pub(super) fn site(&self, request: &ServiceRequest) -> WorkerSite {
+    fn site(&self, request: &ServiceRequest) -> WorkerSite {
         let version = self.sites.version();
         let mut view = self.view.borrow_mut();
         let seen = self.seen.replace(version);
         if seen != version {
-            *view = View::new(self.sites.table(), Arc::clone(&view.hooks));
+            *view = View::new(self.sites.table(), Arc::clone(&view.hooks), &self.common);
             if seen == NEVER {
                 built_anew::meet(&self.built, &self.sites, request);
             }
@@ -135,9 +186,9 @@ impl Worker {
 }
 
 impl View {
-    fn new(table: Arc<Table>, hooks: Arc<Hooks>) -> Self {
-        let last = WorkerSite::new(table.answering(None), &hooks);
-        Self { table, hooks, last, others: HashMap::new() }
+    fn new(table: Arc<Table>, hooks: Arc<Hooks>, common: &Rc<Common>) -> Self {
+        let last = WorkerSite::new(table.answering(None), &hooks, common);
+        Self { table, hooks, common: Rc::clone(common), last, others: HashMap::new() }
     }
 
     fn site(&mut self, request: &ServiceRequest) -> WorkerSite {
@@ -145,8 +196,8 @@ impl View {
             return self.last.clone();
         }
         let answering = answering(&self.table, request);
-        if !Arc::ptr_eq(answering, &self.last.0.answering) {
-            let new = || WorkerSite::new(answering, &self.hooks);
+        if !Arc::ptr_eq(answering, &self.last.parts().answering) {
+            let new = || WorkerSite::new(answering, &self.hooks, &self.common);
             let known = self.others.entry(Arc::as_ptr(answering)).or_insert_with(new);
             self.last = known.clone();
         }

@@ -71,8 +71,8 @@ pub(crate) mod condition {
     pub use self::condition::Condition;
     pub(crate) use self::contradiction::{is_certain, is_contradiction};
     pub use self::decoded::{EscapedSlash, Paths, cookie_values, query_value, query_values};
-    pub(crate) use self::facts::is_token;
     pub use self::facts::{Computed, Facts, Method};
+    pub(crate) use self::facts::{NO_ROUTE, is_token};
     pub use self::index::RuleIndex;
     pub use self::text::{Glob, Pattern, PatternError, Text};
     pub use self::words::Found;

@@ -29,6 +29,7 @@ mod panics;
 mod parameters;
 mod pauses;
 mod placement;
+mod places;
 mod random_bytes;
 mod refusals;
 mod refusals_own;

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use crate::model::client::{Country, Identity, Region};
 use crate::model::condition::decoded::Paths;
 
+/// The [`Facts::route`] of a request whose route nobody knows: it is expected to cost what its rule's requests do.
+pub(crate) const NO_ROUTE: u32 = u32::MAX;
+
 /// What rules may see of a request, whatever framework brought it.
 pub trait Facts {
     /// The request's method as the client sent it.
@@ -121,7 +124,8 @@ pub trait Facts {
         self.user().is_some() || self.api_key().is_some()
     }
 
-    /// A number of the route that the request will reach: equal for equal routes, and for few others.
+    /// A number of the route that the request will reach: equal for equal routes, and for few others; `u32::MAX` where
+    /// nobody knows.
     ///
     /// What a request is expected to cost is learned by route.
     fn route(&self) -> u32 {

@@ -1,14 +1,20 @@
 //! What a handler can ask of the budget it runs under.
+//!
+//! A worker polls one handler at a time. So what runs inside of a handler's poll, be it the handler or another budget,
+//! finds its request here; a place among the request's own extensions would cost each request several hundred
+//! instructions, and few ask.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::limiter::{LimitReport, Report};
-use crate::middleware::current;
+use crate::limiter::{LimitReport, Report, Reservation};
 use crate::middleware::detached::Detached;
 use crate::middleware::running::Running;
 use crate::model::Micros;
@@ -36,7 +42,8 @@ pub struct Budget(Option<Rc<Running>>);
 impl Budget {
     /// Where the tightest limit stands now, this request's own time included and its own hold left out.
     pub fn report(&self) -> Option<Report> {
-        self.0.as_ref()?.report()
+        let running = self.0.as_ref()?;
+        running.holding().tightest(running.site()).map(Report::from)
     }
 
     /// Where each limit stands that applied to this request, those of the budgets around this one included and first.
@@ -46,7 +53,7 @@ impl Budget {
 
     /// How long this request has run.
     pub fn used(&self) -> Micros {
-        self.0.as_ref().map_or(Micros::ZERO, |running| running.used())
+        self.0.as_ref().map_or(Micros::ZERO, |running| running.holding().used(running.site()))
     }
 
     /// Charges time that is spent elsewhere on this request's behalf, when the request ends.
@@ -59,7 +66,11 @@ impl Budget {
     /// by what is [detached](Self::detached) from the request.
     #[must_use = "nothing is charged to a request that has ended"]
     pub fn charge(&self, extra: Micros) -> bool {
-        self.0.as_ref().is_some_and(|running| running.charge(extra))
+        self.0.as_ref().is_some_and(|running| {
+            let mut holding = running.holding();
+            holding.charge(extra);
+            holding.takes_charges()
+        })
     }
 
     /// What charges work that goes on elsewhere, in a task or a thread, however soon this request ends.
@@ -82,7 +93,11 @@ impl Budget {
     /// # let _ = import;
     /// ```
     pub fn detached(&self) -> Detached {
-        Detached::of(self.0.as_ref().map(|running| running.detached()))
+        let detached = |running: &Rc<Running>| {
+            let limiter = running.site().limiter();
+            Reservation::new(Arc::clone(limiter), running.holding().detached(limiter))
+        };
+        Detached::of(self.0.as_ref().map(detached))
     }
 
     /// Stops this request's time, while the handler waits for something that costs nothing: until [`Budget::resume`],
@@ -129,7 +144,7 @@ impl Budget {
     /// has ended stays there. A place under a cap is taken until the request ends.
     pub fn waive(&self) {
         if let Some(running) = &self.0 {
-            running.waive();
+            running.holding().waive(running.site());
         }
     }
 }
@@ -139,6 +154,41 @@ impl FromRequest for Budget {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(_: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(current::current())))
+        ready(Ok(Self(current())))
+    }
+}
+
+thread_local! {
+    /// Without a destructor, for which each access would ask whether it is registered. It is empty whenever nothing is
+    /// worked on, so that there is nothing to drop when the thread ends.
+    static CURRENT: Cell<Option<ManuallyDrop<Rc<Running>>>> = const { Cell::new(None) };
+}
+
+/// Works on a request, and then goes back to the one that was worked on before, also if the work panics.
+#[inline]
+pub(super) fn during<T>(running: &Rc<Running>, work: impl FnOnce() -> T) -> T {
+    let _before = Before(replace(Some(Rc::clone(running))));
+    work()
+}
+
+/// The request that is worked on: the innermost one, where budgets are nested.
+#[inline]
+pub(super) fn current() -> Option<Rc<Running>> {
+    let running = replace(None);
+    let found = running.clone();
+    replace(running);
+    found
+}
+
+#[inline]
+fn replace(running: Option<Rc<Running>>) -> Option<Rc<Running>> {
+    CURRENT.replace(running.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner)
+}
+
+struct Before(Option<Rc<Running>>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        drop(replace(self.0.take()));
     }
 }

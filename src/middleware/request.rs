@@ -1,0 +1,324 @@
+//! The way of one request, from its arrival to its headers, in the order in which it goes:
+//!
+//! site → ask → admit → (only if admitted) run → settle → headers
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ResponseHead, Service, ServiceRequest, ServiceResponse, forward_ready};
+use actix_web::http::StatusCode;
+use pin_project_lite::pin_project;
+
+use crate::limiter::{Decision, Question, Refused, Report};
+use crate::middleware::body::{BudgetBody, watch_payload};
+use crate::middleware::budget::{current, during};
+use crate::middleware::error::LimitedError;
+use crate::middleware::facts::RequestFacts;
+use crate::middleware::running::{Guard, Running};
+use crate::middleware::worker::Worker;
+use crate::middleware::{doubles, parameters, refusal, rewrite, unbelieved, watch};
+use crate::store::Fault;
+
+/// A service under a budget.
+#[derive(Debug)]
+pub struct BudgetService<S> {
+    /// Shared, for a request that waits until the store has asked others begins later.
+    service: Rc<S>,
+    worker: Worker,
+}
+
+impl<S> BudgetService<S> {
+    pub(super) fn new(service: S, worker: Worker) -> Self {
+        Self { service: Rc::new(service), worker }
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for BudgetService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BudgetBody<B>>;
+    type Error = Error;
+    type Future = BudgetFuture<S::Future, B>;
+
+    forward_ready!(service);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        // The site that answers, and a place for the request.
+        let guard = self.worker.place(&request, current());
+        let decided = decide(&mut request, &guard);
+        // Not earlier: while it is decided, the application's code may look at what it watches.
+        watch::see(&guard);
+        if guard.is_inside() {
+            doubles::compare(&self.worker.built, &guard);
+        }
+        match decided {
+            Ok(Decision::Open(question)) => wait(Rc::clone(&self.service), question, guard, request),
+            decided => begin(&self.service, decided, guard, request),
+        }
+    }
+}
+
+/// Asks the rules that are about the request, and charges their accounts if all admit it.
+#[inline]
+fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Fault> {
+    let site = running.site();
+    // Closures are shown its parameters, which the router has yet to find.
+    let unrouted =
+        if site.is_computed() { site.common().parameters.show(request, site.site().paths) } else { None };
+    let facts = RequestFacts::new(request, site);
+    let is_exempt = running.is_inside_of_rewritten()
+        || site.hooks().is_some_and(|hooks| hooks.excepted(&facts).is_some());
+    let decided = if is_exempt { Ok(Decision::Exempt) } else { running.admit(&facts) };
+    parameters::put_back(request, unrouted);
+    decided
+}
+
+/// Waits until the store has asked others.
+#[cold]
+fn wait<S, B>(
+    service: Rc<S>,
+    question: Question,
+    guard: Guard,
+    request: ServiceRequest,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
+{
+    BudgetFuture::waiting(Box::pin(async move {
+        let decided = guard.conclude(question).await;
+        begin(&service, decided, guard, request)
+    }))
+}
+
+/// Serves the request or answers it, as it was decided.
+#[inline]
+fn begin<S, B>(
+    service: &Rc<S>,
+    decided: Result<Decision, Fault>,
+    guard: Guard,
+    request: ServiceRequest,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
+{
+    match decided {
+        Ok(Decision::Admitted) => run(&**service, guard, request),
+        Ok(Decision::Refused(refused)) => refuse(service, &refused, guard, request),
+        Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
+        // A store that has asked leaves nothing open.
+        Ok(Decision::Open(_)) | Err(_) => fault(request),
+    }
+}
+
+/// Lets an admitted request run. Its guard is there before the service is called, so that not even a panic in the call
+/// leaves it running.
+#[inline]
+fn run<S, B>(service: &S, guard: Guard, mut request: ServiceRequest) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest>,
+{
+    watch_payload(&mut request, &guard);
+    let future = during(&guard, || service.call(request));
+    BudgetFuture::running(future, guard)
+}
+
+/// Answers a refused request, or serves it another page.
+fn refuse<S, B>(
+    service: &Rc<S>,
+    refused: &Refused,
+    guard: Guard,
+    request: ServiceRequest,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
+{
+    if let Some(target) = rewrite::target(guard.site(), refused, &request).map(str::to_owned) {
+        refusal::tell(&guard, &request, refused);
+        return serve_other(service, &target, refused, guard, request);
+    }
+    // Before the application's closures: a panic in one would otherwise charge the budgets outside.
+    guard.refuses(refused);
+    refusal::tell(&guard, &request, refused);
+    unbelieved::hint(&request, guard.site(), refused);
+    let response = refusal::response(&request, &guard, refused);
+    BudgetFuture::answered(request.into_response(response))
+}
+
+/// Serves a refused request the page of another path in place of its own.
+#[cold]
+fn serve_other<S, B>(
+    service: &Rc<S>,
+    target: &str,
+    refused: &Refused,
+    guard: Guard,
+    mut request: ServiceRequest,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
+{
+    let site = guard.site();
+    let unrouted = if site.is_computed() {
+        site.common().parameters.show(&mut request, site.site().paths)
+    } else {
+        None
+    };
+    let decided = guard.admit_rewritten(&RequestFacts::new(&request, site), refused);
+    parameters::put_back(&mut request, unrouted);
+    if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
+        return fault(request);
+    }
+    let Ok(Decision::Open(question)) = decided else {
+        return run(&**service, guard, request);
+    };
+    let service = Rc::clone(service);
+    BudgetFuture::waiting(Box::pin(async move {
+        match guard.conclude(question).await {
+            Ok(_) => run(&*service, guard, request),
+            Err(_) => fault(request),
+        }
+    }))
+}
+
+/// Answers a request of which nobody knows whether it may be served.
+#[cold]
+fn fault<F, B>(request: ServiceRequest) -> BudgetFuture<F, B> {
+    let response = refusal::of_fault(&request);
+    BudgetFuture::answered(request.into_response(response))
+}
+
+pin_project! {
+    /// The response of a request under a budget, while it is made.
+    pub struct BudgetFuture<F, B> {
+        #[pin]
+        state: State<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, B> {
+        /// The handler runs. The guard is taken when it has answered.
+        Running { #[pin] future: F, guard: Option<Guard> },
+        /// No budget has to do with the request.
+        Exempt { #[pin] future: F },
+        /// The store asks others whether the request may run.
+        Waiting { decided: Waiting<F, B> },
+        /// The answer was there before any handler was asked.
+        Answered { response: Option<ServiceResponse<BudgetBody<B>>> },
+    }
+}
+
+/// What becomes of a request once the store has asked others.
+type Waiting<F, B> = Pin<Box<dyn Future<Output = BudgetFuture<F, B>>>>;
+
+impl<F, B> BudgetFuture<F, B> {
+    const fn running(future: F, guard: Guard) -> Self {
+        Self { state: State::Running { future, guard: Some(guard) } }
+    }
+
+    const fn exempt(future: F) -> Self {
+        Self { state: State::Exempt { future } }
+    }
+
+    const fn waiting(decided: Waiting<F, B>) -> Self {
+        Self { state: State::Waiting { decided } }
+    }
+
+    const fn answered(response: ServiceResponse<BudgetBody<B>>) -> Self {
+        Self { state: State::Answered { response: Some(response) } }
+    }
+}
+
+impl<F, B> Future for BudgetFuture<F, B>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    type Output = Result<ServiceResponse<BudgetBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        while let StateProjection::Waiting { decided } = state.as_mut().project() {
+            let next = ready!(decided.as_mut().poll(cx));
+            state.set(next.state);
+        }
+        match state.project() {
+            StateProjection::Running { future, guard } => poll_handler(future, guard, cx),
+            StateProjection::Exempt { future } => {
+                future.poll(cx).map_ok(|response| response.map_body(|_, body| BudgetBody::passing(body)))
+            }
+            StateProjection::Answered { response } => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
+            StateProjection::Waiting { .. } => Poll::Pending, // The loop has left this state.
+        }
+    }
+}
+
+/// Lets the handler go on, and with it the request's time, unless it waits for its client.
+#[inline]
+fn poll_handler<F, B>(
+    future: Pin<&mut F>,
+    guard: &mut Option<Guard>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ServiceResponse<BudgetBody<B>>, Error>>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    // Polled after its end, which no caller may do.
+    let Some(running) = guard.as_ref() else { return Poll::Pending };
+    running.enter();
+    let Poll::Ready(answer) = during(running, || future.poll(cx)) else {
+        running.leave();
+        return Poll::Pending;
+    };
+    let Some(guard) = guard.take() else { return Poll::Pending };
+    Poll::Ready(match answer {
+        Ok(response) => Ok(depart(response, guard)),
+        Err(error) => Err(LimitedError::wrap(error, &guard)),
+    })
+}
+
+/// The head leaves: what is complete is settled, and headers are written.
+#[inline]
+fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
+    guard.reached(response.request());
+    if guard.site().judges_answers {
+        guard.answered(response.response().head());
+    }
+    response.map_body(|head, body| settle(head, body, guard))
+}
+
+#[inline]
+fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        guard.settle_with_headers(&mut head.headers);
+        return BudgetBody::passing(body);
+    }
+    let size = body.size();
+    match body.try_into_bytes() {
+        Ok(bytes) => {
+            guard.settle_with_headers(&mut head.headers);
+            BudgetBody::complete(bytes, size)
+        }
+        Err(body) => {
+            let report = guard.holding().tightest(guard.site()).map(Report::from);
+            guard.write_headers(&mut head.headers, report.as_ref());
+            guard.holding().head_left(guard.site());
+            // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
+            guard.pause();
+            BudgetBody::streaming(body, guard)
+        }
+    }
+}
