@@ -87,7 +87,7 @@ pub use limiter::{
     Reservation, explanation,
 };
 pub use middleware::{
-    Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,
+    Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus, LimitedError, Limits,
     RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
     path, prefix, route_parameter,
 };

@@ -376,7 +376,6 @@ impl Holding {
     }
 
     /// Whether its time runs.
-    #[allow(dead_code, reason = "for the middleware")]
     pub(crate) fn runs(&self) -> bool {
         self.meter.since.is_some() && !self.is_over()
     }

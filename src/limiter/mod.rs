@@ -1,7 +1,6 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod admission;
-#[allow(dead_code, reason = "for the middleware")]
 mod alarm;
 mod asking;
 mod charge;
@@ -13,7 +12,6 @@ pub mod explanation;
 mod holding;
 mod open_limits;
 mod open_rule;
-#[allow(dead_code, reason = "for the middleware")]
 mod overrun;
 mod refusal;
 mod report;
@@ -28,7 +26,6 @@ use smallvec::SmallVec;
 
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
-#[allow(unused_imports, reason = "for the middleware")]
 pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub use self::client::Client;
