@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
-use maxminddb::{PathElement, Reader};
+use maxminddb::{MaxMindDbError, PathElement, Reader};
 
 use crate::model::{Countries, Country, Region};
 
@@ -24,12 +24,14 @@ impl CountryDatabase {
     ///
     /// Why the file cannot be read, or that its kind is one that tells no countries.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DatabaseError> {
-        let reader = Reader::open_readfile(path).map_err(|error| DatabaseError(error.to_string()))?;
+        let reader = Reader::open_readfile(path)
+            .map_err(|error| DatabaseError { words: error.to_string(), source: Some(error) })?;
         let database = Self(reader);
         match database.is_one_of(&KINDS) {
             true => Ok(database),
             false => {
-                Err(DatabaseError(format!("a database of the kind {:?} tells no countries", database.kind())))
+                let words = format!("a database of the kind {:?} tells no countries", database.kind());
+                Err(DatabaseError { words, source: None })
             }
         }
     }
@@ -71,14 +73,10 @@ impl fmt::Debug for CountryDatabase {
     }
 }
 
-/// Why a file is no database of countries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseError(String);
-
-impl fmt::Display for DatabaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// Why a file is no database of countries; its source, if there is one, says why it cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct DatabaseError {
+    words: String,
+    source: Option<MaxMindDbError>,
 }
-
-impl std::error::Error for DatabaseError {}

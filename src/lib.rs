@@ -69,6 +69,11 @@ struct InFrontAndBehind;
 #[doc = include_str!("../docs/hard-budgets.md")]
 struct HardBudgets;
 
+/// And of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/accounts.md")]
+struct LookingAfterAccounts;
+
 mod clock;
 pub mod config;
 #[cfg(feature = "geo")]
@@ -83,8 +88,9 @@ pub mod tzdata;
 
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
-    Admission, Cause, ChargeError, Client, Engine, LimitReport, Limiter, Pending, Refusal, Report,
-    Reservation, explanation,
+    AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
+    Client, ClientAccounts, Engine, LimitReport, Limiter, NoAccountId, Pending, Refusal, Report, Reservation,
+    explanation,
 };
 pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus, LimitedError, Limits,
@@ -97,9 +103,9 @@ pub use model::{
     Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
     Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
     Multiplier, Network, NetworkFault, NoSource, Now, Override, Overrun, Paths, Pattern, PatternError,
-    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, Standard, StatusSet,
-    Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window, Zone,
-    ZoneSource, parse_rates,
+    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, StandardHeaders,
+    StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
+    Zone, ZoneSource, parse_rates,
 };
 pub use sites::{Reloader, Sites, Watcher, Wrong};
 

@@ -3,8 +3,6 @@
 //! A [`Zone`] lists the clock changes of the years 1900 to 2199, or to 2099 if it is built in, and no others; before
 //! and after, the nearest offset holds. Nothing is cached: callers keep their zones.
 
-use std::fmt;
-
 use crate::model::Zone;
 use crate::model::nearest;
 
@@ -15,7 +13,8 @@ mod machine;
 const FIRST_SECS: i64 = -2_208_988_800;
 
 /// A name that no tz database at hand knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?}: no such time zone; {}", self.meant_or_expected())]
 pub struct UnknownZone {
     name: String,
     nearest: Option<String>,
@@ -27,23 +26,18 @@ impl UnknownZone {
         self.nearest.as_deref()
     }
 
+    fn meant_or_expected(&self) -> String {
+        match &self.nearest {
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None => "expected an IANA name such as \"Europe/Paris\"".to_owned(),
+        }
+    }
+
     fn among(name: &str, known: &[String]) -> Self {
         let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
         Self { name: name.to_owned(), nearest }
     }
 }
-
-impl fmt::Display for UnknownZone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: no such time zone; ", self.name)?;
-        match &self.nearest {
-            Some(nearest) => write!(f, "did you mean {nearest:?}?"),
-            None => f.write_str("expected an IANA name such as \"Europe/Paris\""),
-        }
-    }
-}
-
-impl std::error::Error for UnknownZone {}
 
 /// The zone of an IANA name, by the machine's tz database, else by the built-in one.
 ///

@@ -11,9 +11,8 @@ use crate::config::entry::Origin;
 use crate::config::hosts::settled;
 use crate::config::keys::{DEFAULT_SITE, SITE_HEADER, Scope};
 use crate::config::layer::Layered;
-use crate::config::problem::{Errors, Problem, WrongSite};
 use crate::config::references::{References, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
-use crate::config::report::{Findings, Page, Report};
+use crate::config::report::{Errors, Findings, Page, Problem, Report, WrongSite, distinct};
 use crate::config::said::Said;
 use crate::config::standing::{Below, Past, Standing};
 use crate::config::{ANY_HOST, Loaded, Options};
@@ -53,7 +52,7 @@ impl<'a> Bench<'a> {
         }
         let last_right = sites.into_iter().filter(Standing::has_rules).map(|site| (site.name, site.now));
         *past = Past { sites: last_right.collect(), owners };
-        read.loaded.warnings = warnings;
+        read.loaded.warnings = distinct(warnings.iter());
         Ok(read)
     }
 

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use crate::config::ANY_HOST;
 use crate::config::disk::{Entry, Reading, Remembered, directories, resolved};
 use crate::config::keys::Scope;
-use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
-use crate::config::report::Report;
+use crate::config::report::{Errors, Meanwhile, Problem, Report, WrongSite};
 use crate::model::{Host, quoted};
 
 /// The name of the file below all sites.

@@ -17,6 +17,8 @@ pub enum Origin {
     Environment(&'static str),
     /// An argument of the command line, by its name.
     Argument(&'static str),
+    /// The application's own code.
+    Code,
     /// A [layer](crate::config::Layer) that stands in no file, or a ruleset of it, by its name.
     Layer(Arc<str>),
 }
@@ -25,6 +27,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::Code => f.write_str("code"),
             Self::File(name) | Self::Layer(name) => f.write_str(name),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Argument(name) => write!(f, "command line {name}"),

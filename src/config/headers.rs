@@ -2,7 +2,7 @@
 
 use crate::config::json::Json;
 use crate::config::reader::{Fields, Value};
-use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, Standard, is_token};
+use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, StandardHeaders, is_token};
 
 /// What a header's name may be.
 const NAME: &str = "the name of a header, such as \"X-RateLimit-Limit\"";
@@ -55,10 +55,10 @@ fn reset_style(value: &Value<'_>) -> Option<ResetStyle> {
     value.word(&words, "no such style; expected \"seconds\" or \"unix\"")
 }
 
-fn standard(value: &Value<'_>) -> Option<Option<Standard>> {
+fn standard(value: &Value<'_>) -> Option<Option<StandardHeaders>> {
     match value.json() {
         Json::Bool(false) => Some(None),
-        Json::Text(text) if text == "draft-11" => Some(Some(Standard::Draft11)),
+        Json::Text(text) if text == "draft-11" => Some(Some(StandardHeaders::Draft11)),
         _ => value.wrong("no such standard; expected false or \"draft-11\""),
     }
 }

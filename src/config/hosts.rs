@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use crate::config::json::Json;
-use crate::config::problem::Problem;
 use crate::config::reader::Value;
+use crate::config::report::Problem;
 use crate::model::{Host, quoted};
 
 const HOSTS: &str = "a list of names and wildcards such as \"*.example.com\"";

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use crate::config::entry::{Entry, Origin};
 use crate::config::json::Json;
-use crate::config::problem::{Errors, Problem};
 use crate::config::references::Origins;
-use crate::config::report::Report;
+use crate::config::report::{Errors, Problem, Report};
 use crate::config::ruleset::{Ruleset, whole};
 use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
 use crate::model::{About, Override, Rule, Site, Tiers, quoted};
@@ -18,7 +17,7 @@ use crate::model::{About, Override, Rule, Site, Tiers, quoted};
 /// runs: rules, tiers, groups, users, overrides and API keys.
 ///
 /// Files are code. Their rules come first, and where a name stands in both, the file's holds: the layer's is
-/// [shadowed](crate::config::Configuration::shadowed). Two overrides are of one name if they are for one user and rule, and
+/// [shadowed](crate::config::Configuration::shadowed), as it is by rules in Rust. Two overrides are of one name if they are for one user and rule, and
 /// hold at one time. Both are checked together: a tier of the layer may be named in a file, and the other way round.
 ///
 /// It is given to a loader by [`Options::with_layer`](crate::config::Options::with_layer), and replaced by
@@ -127,6 +126,11 @@ impl Layer {
         &self.warnings
     }
 
+    /// Whether it says nothing.
+    fn is_empty(&self) -> bool {
+        self.rulesets().next().is_none() && self.tiers == Tiers::default()
+    }
+
     /// All rulesets.
     pub(crate) fn rulesets(&self) -> impl Iterator<Item = &Ruleset> {
         self.of_all.iter().chain(self.of_sites.values().flatten())
@@ -138,19 +142,25 @@ impl Layer {
         rules.chain(&self.entries).cloned()
     }
 
-    /// A site of files with what the layer adds to it; the files' keys stand in `origins`.
-    pub(crate) fn add_to(&self, mut site: Site, origins: &Origins) -> Layered {
+    /// A site of files with what the layer adds to it; the files' keys stand in `origins`, and code has rules of its own.
+    pub(crate) fn add_to(&self, mut site: Site, origins: &Origins, rules_in_code: &[String]) -> Layered {
+        if self.is_empty() {
+            return site.into();
+        }
+        let file = |key| origins.get(&format!("rate_limit_{key}")).map_or_else(|| Arc::from(""), Arc::clone);
         let mut shadowed = Vec::new();
-        let mut shadow = |key, name: &str, origin: &Arc<str>| {
-            let by = origins.get(&format!("rate_limit_{key}")).map_or_else(|| Arc::from(""), Arc::clone);
-            let (origin, by) = (Origin::Layer(Arc::clone(origin)), Origin::File(by));
-            shadowed.push(Shadowed { site: site.name.clone(), key, name: name.to_owned(), origin, by });
+        let mut shadow = |key, name: &str, origin: &Arc<str>, by| {
+            let (site, name, origin) =
+                (site.name.clone(), name.to_owned(), Origin::Layer(Arc::clone(origin)));
+            shadowed.push(Shadowed { site, key, name, origin, by });
         };
         let (mut added, mut rules) = (Vec::new(), Vec::new());
         for ruleset in self.rulesets_of(&site.name) {
             for (at, rule) in ruleset.rules().iter().enumerate() {
                 if site.rules.iter().any(|own| own.name == rule.name) {
-                    shadow("rules", &rule.name, ruleset.file());
+                    shadow("rules", &rule.name, ruleset.file(), Origin::File(file("rules")));
+                } else if rules_in_code.contains(&rule.name) {
+                    shadow("rules", &rule.name, ruleset.file(), Origin::Code);
                 } else {
                     added.push(rule.clone());
                     rules.push((Arc::clone(ruleset.file()), at));
@@ -158,7 +168,7 @@ impl Layer {
             }
         }
         for (key, name) in self.names_in(&site.tiers) {
-            shadow(key, name, &self.name);
+            shadow(key, name, &self.name, Origin::File(file(key)));
         }
         site.rules.extend(added);
         let own = self.tiers.overrides().iter().enumerate();
@@ -274,7 +284,7 @@ pub struct Shadowed {
     pub name: String,
     /// The layer, or the ruleset of it.
     pub origin: Origin,
-    /// The file, which holds.
+    /// The file, or the code, which holds.
     pub by: Origin,
 }
 

@@ -3,7 +3,6 @@
 //! A configuration either loads as a whole or yields every error in it at once, each with its file, its JSON path,
 //! the value found and what was expected. What loads cannot be wrong, and is not checked again.
 
-mod action;
 mod bench;
 mod clients;
 mod condition;
@@ -21,7 +20,6 @@ mod keys;
 mod layer;
 mod limits;
 mod number;
-mod problem;
 mod reader;
 mod references;
 mod report;
@@ -29,7 +27,6 @@ mod rules;
 mod ruleset;
 mod said;
 mod standing;
-mod text;
 mod tiers;
 
 use std::path::Path;
@@ -45,7 +42,7 @@ pub use crate::config::configuration::{Configuration, Files};
 pub use crate::config::entry::{Entry, Origin};
 pub use crate::config::environment::Environment;
 pub use crate::config::layer::{Layer, Shadowed};
-pub use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
+pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};
 pub use crate::config::ruleset::Ruleset;
 
 /// The name of the site that answers for every host without one of its own; no host is called so.

@@ -6,8 +6,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use crate::config::json::Json;
-use crate::config::problem::Problem;
-use crate::config::report::Page;
+use crate::config::report::{Page, Problem};
 use crate::model::{Mistake, excerpt, nearest, quoted};
 
 /// A value of a site file, where it stands, and the report of what is wrong with it.

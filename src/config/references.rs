@@ -9,9 +9,8 @@ use std::sync::Arc;
 use crate::config::Options;
 use crate::config::keys::TRUSTED_HOPS;
 use crate::config::layer::{Layer, Layered};
-use crate::config::problem::Problem;
 use crate::config::reader::member_place;
-use crate::config::report::{Page, Report};
+use crate::config::report::{Page, Problem, Report};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
 use crate::model::{About, Condition, Mistake, Need, Rule, asks_in_vain, namesakes, out_of_reach, quoted};
@@ -21,7 +20,7 @@ use crate::model::{About, Condition, Mistake, Need, Rule, asks_in_vain, namesake
 pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Layered {
     let (file, said) = (Arc::clone(&own.file), own.or(common.clone()));
     let (is_flawed, origins) = (said.is_flawed, said.origins());
-    let layered = options.layer.add_to(said.into_site(name), &origins);
+    let layered = options.layer.add_to(said.into_site(name), &origins, &options.rules_in_code);
     if !is_flawed {
         let references = References { layered: &layered, origins: &origins, options, report };
         references.check();

@@ -1,21 +1,21 @@
 //! The key `rate_limit_rules`: who is limited, by what key, and what happens then.
 
-use crate::config::action::{action, charge_when};
 use crate::config::condition::condition;
 use crate::config::json::Json;
 use crate::config::key::{fair, key, missing};
 use crate::config::limits::{RATE, RULES_OF_RATE_LIMIT, limits};
 use crate::config::number::whole;
 use crate::config::reader::{Fields, Value, member_place};
-use crate::model::wording::{COST, NAME};
+use crate::model::wording::{CONTENT_TYPE, COST, NAME, STATUS, STATUSES, TARGET};
 use crate::model::{
-    Action, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Overrun, Rule, Until, default_key,
-    namesakes, out_of_reach, parse_span, quoted,
+    Action, Block, Component, Condition, Cost, Counts, Hold, Missing, Mistake, Overrun, Rule, StatusSet,
+    Statuses, Until, default_key, namesakes, out_of_reach, parse_span, quoted,
 };
 
 /// The most rules that a file has.
 const MOST: usize = 10_000;
 
+const ACTION: &str = "\"block\", {\"block\": {…}} or {\"rewrite\": \"/path\"}";
 const HOLD: &str = "\"auto\", \"off\" or a time such as \"250ms\"";
 
 /// The rules of a list, in its order.
@@ -135,4 +135,68 @@ fn have_names_of_their_own(list: &Value<'_>, items: &[Value<'_>], rules: &[Rule]
         list.page().wrong(&place, Some(quoted(&rules[at].name)), fault);
     }
     is_unique
+}
+
+/// The answers that `charge_when` says are charged.
+fn charge_when(value: &Value<'_>) -> Option<Statuses> {
+    value.object(|fields| fields.required("status", STATUSES, statuses))
+}
+
+fn statuses(value: &Value<'_>) -> Option<Statuses> {
+    value.one_or_many(STATUSES, status_set).map(Statuses)
+}
+
+fn status_set(value: &Value<'_>) -> Option<StatusSet> {
+    let set = match value.json() {
+        Json::Number(digits) => digits.parse().ok().map(StatusSet::Code),
+        Json::Text(text) => match text.strip_suffix("xx") {
+            Some(class) => class.parse().ok().map(StatusSet::Class),
+            None => text.parse().ok().map(StatusSet::Code),
+        },
+        _ => None,
+    };
+    let mistake = set.as_ref().map_or_else(|| Some(StatusSet::no_status()), StatusSet::mistake);
+    value.checked(set, mistake)?
+}
+
+/// The action that a value describes.
+fn action(value: &Value<'_>) -> Option<Action> {
+    match value.json() {
+        Json::Text(text) if text == "block" => Some(Action::default()),
+        Json::Object(_) => value.object(|fields| match (fields.get("block"), fields.get("rewrite")) {
+            (Some(value), None) => block(&value).map(Action::Block),
+            (None, Some(value)) => target(&value).map(Action::Rewrite),
+            // What else stands there is reported with its name.
+            (None, None) if !fields.are_none() => None,
+            _ => value.wrong(format_args!("not one action; expected {ACTION}")),
+        }),
+        _ => value.wrong(format_args!("no such action; expected {ACTION}")),
+    }
+}
+
+fn target(value: &Value<'_>) -> Option<String> {
+    let path = value.text(TARGET)?;
+    value.checked(path.to_owned(), Action::target_mistake(path))
+}
+
+fn block(value: &Value<'_>) -> Option<Block> {
+    let block = value.object(|fields| {
+        let status = fields.optional("status", status);
+        let message = fields.optional("message", |value| value.text("a message").map(str::to_owned));
+        let body = fields.optional("body", |value| value.text("a text").map(str::to_owned));
+        let content_type = fields.optional("content_type", content_type);
+        Some(Block { status: status?, message: message?, body: body?, content_type: content_type? })
+    })?;
+    let mistake = block.mistake_together();
+    value.checked(block, mistake)
+}
+
+fn status(value: &Value<'_>) -> Option<u16> {
+    let status = whole(value, STATUS)?;
+    value.checked(u16::try_from(status).ok(), Block::status_mistake(status))?
+}
+
+fn content_type(value: &Value<'_>) -> Option<String> {
+    let media = value.text(CONTENT_TYPE)?;
+    value.checked(media.to_owned(), Block::type_mistake(media))
 }

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use crate::config::document::Document;
 use crate::config::entry::{Entry, Origin};
 use crate::config::json::Json;
-use crate::config::problem::{Errors, Problem};
 use crate::config::reader::Value;
-use crate::config::report::{Page, Report};
+use crate::config::report::{Errors, Page, Problem, Report};
 use crate::config::rules::rules;
 use crate::model::{Condition, Rule};
 

@@ -10,9 +10,8 @@ use crate::config::entry::Entry;
 use crate::config::hosts::{Claimant, Claimed};
 use crate::config::keys::OnError;
 use crate::config::layer::{Layer, Layered};
-use crate::config::problem::{Errors, Meanwhile, Problem, WrongSite};
 use crate::config::references::site_of;
-use crate::config::report::{Findings, Report};
+use crate::config::report::{Errors, Findings, Meanwhile, Problem, Report, WrongSite};
 use crate::config::said::Said;
 use crate::model::{Condition, Host, Site};
 

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, SystemClock};
 use crate::limiter::alarm::Alarms;
 use crate::limiter::expectations::Expectations;
+use crate::limiter::roster::Rosters;
 use crate::limiter::upkeep;
 use crate::model::{Expectation, KeyHasher, Learned};
 use crate::store::memory::Memory;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     secret: [u8; 16],
     /// By site and rule, so that a reload does not forget.
     expectations: Mutex<HashMap<(String, String), OfRule>>,
+    /// Which rules are in force.
+    pub(crate) rosters: Rosters,
 }
 
 impl Engine {
@@ -67,8 +70,15 @@ impl Engine {
         let learned = store.learned().into_iter();
         let known = learned.map(|learned| (OfRule::of(&learned), (learned.site, learned.rule)));
         let expectations = Mutex::new(known.map(|(of_rule, name)| (name, of_rule)).collect());
-        let shared =
-            Arc::new(Shared { clock, store, hasher, alarms: Alarms::default(), secret, expectations });
+        let shared = Arc::new(Shared {
+            clock,
+            store,
+            hasher,
+            alarms: Alarms::default(),
+            secret,
+            expectations,
+            rosters: Rosters::default(),
+        });
         upkeep::begin(&shared);
         Self(shared)
     }

@@ -20,7 +20,7 @@ impl Limiter {
         let client = Client::new(facts, &self.site, at);
         let exempt = self.site.exempt.clone().filter(|_| self.is_exempt(&client));
         let rules = if exempt.is_none() { self.explained(&client, at) } else { Vec::new() };
-        let Site { name, zone, .. } = &self.site;
+        let Site { name, zone, .. } = &*self.site;
         let (site, zone) = (name.clone(), Arc::clone(zone));
         Explanation { site, zone, at, exempt, is_preflight: facts.is_preflight(), rules }
     }

@@ -134,6 +134,9 @@ impl Holding {
         limiter.log_shadows(&self.claims);
         self.meter.since = Some(now.tick);
         self.is_settled = false;
+        if limiter.cuts && !self.may_be_cut {
+            self.tell_others(limiter);
+        }
         Decision::Admitted
     }
 
@@ -197,14 +200,14 @@ impl Holding {
     /// Where the tightest limit stands now; `None` if no rule applies.
     pub(crate) fn tightest(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
         let end = self.look(limiter);
-        Tightest::of(&self.claims, |claim| self.of_claim(claim, end), self.now)
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, end), &self.now)
     }
 
     /// Where each limit stands that applies to the request, also to one that was refused.
     pub(crate) fn limits(&mut self, limiter: &Limiter) -> Vec<LimitReport> {
         let end = self.look(limiter);
         let of = |claim: &Claim| {
-            LimitReport::of(limiter, &Tightest::at(claim, self.of_claim(claim, end), self.now))
+            LimitReport::of(limiter, &Tightest::at(claim, &self.of_claim(claim, end), &self.now))
         };
         let mut limits: Vec<_> = self.claims.iter().filter_map(of).collect();
         if limits.iter().any(|limit| limit.refuses) {
@@ -242,7 +245,7 @@ impl Holding {
             self.settle_at(limiter, now);
         }
         self.now = now;
-        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), now)
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), &self.now)
     }
 
     /// The rules that have a claim on the request.
@@ -320,6 +323,9 @@ impl Holding {
             return self.settle_rules(limiter, self.settlement, |_| true, now);
         }
         limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        if limiter.cuts && self.settlement.extra_micros > 1 {
+            self.tell_others(limiter);
+        }
         if !self.is_waived && self.is_typical {
             // What a free request took says nothing about what others will be charged.
             limiter.learn(&self.claims, self.route, self.settlement.cost);
@@ -372,7 +378,7 @@ impl Holding {
 
     /// Why the request was refused, and where the limit stands that refuses it for the longest.
     pub(crate) fn refused(&self, refused: &Refused) -> Tightest<'_> {
-        refused.tightest(&self.claims, self.now)
+        refused.tightest(&self.claims, &self.now)
     }
 
     /// Whether its time runs.

@@ -1,5 +1,6 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
+mod accounts;
 mod admission;
 mod alarm;
 mod asking;
@@ -16,6 +17,7 @@ mod overrun;
 mod refusal;
 mod report;
 mod reservation;
+mod roster;
 #[cfg(test)]
 mod samples;
 mod upkeep;
@@ -24,6 +26,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use self::accounts::{
+    AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Amount, ClientAccounts, NoAccountId,
+};
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
 pub(crate) use self::alarm::Alarm;
@@ -39,6 +44,7 @@ pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
+use self::roster::Roster;
 use crate::model::{
     Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
 };
@@ -55,7 +61,7 @@ const FEW_RULES: usize = 8;
 /// A running limiter: one site's rules over an engine.
 #[derive(Debug)]
 pub struct Limiter {
-    site: Site,
+    site: Arc<Site>,
     rules: Vec<OpenRule>,
     /// Which rules a request can fulfil, where they are too many to ask each.
     index: Option<RuleIndex>,
@@ -78,6 +84,8 @@ pub struct Limiter {
     /// Whether it is not known what the rules are, so that nothing can be decided.
     is_closed: bool,
     pub(crate) engine: Arc<Shared>,
+    /// Kept for those who look after accounts.
+    _roster: Arc<Roster>,
 }
 
 impl Limiter {
@@ -93,7 +101,7 @@ impl Limiter {
     /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
     pub fn new(site: Site, engine: &Engine) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
-        let site = site.in_form();
+        let site = Arc::new(site.in_form());
         let rules: Vec<_> = (0..)
             .zip(&site.rules)
             .map(|(at, rule)| OpenRule::new(rule, at, &site, engine.shared()))
@@ -102,6 +110,8 @@ impl Limiter {
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
         let computes_limits = site.rules.iter().any(|rule| rule.limits_by.is_some());
+        let roster = Roster::new(&site, rules.iter().map(|rule| rule.computed.clone()).collect());
+        let roster = engine.shared().rosters.enlist(roster);
         Self {
             rules,
             index: (site.rules.len() > FEW_RULES).then(|| RuleIndex::new(conditions)),
@@ -115,6 +125,7 @@ impl Limiter {
             has_tiers: site.tiers.change_limits(),
             is_closed: false,
             engine: Arc::clone(engine.shared()),
+            _roster: roster,
             site,
         }
     }
@@ -128,11 +139,11 @@ impl Limiter {
 
     /// Whether it is open, and its site just like that one.
     pub(crate) fn is_of(&self, site: &Site) -> bool {
-        !self.is_closed && (self.site == *site || self.site == site.clone().in_form())
+        !self.is_closed && (*self.site == *site || *self.site == site.clone().in_form())
     }
 
     /// The site.
-    pub const fn site(&self) -> &Site {
+    pub fn site(&self) -> &Site {
         &self.site
     }
 

@@ -16,7 +16,7 @@ pub(super) struct OpenRule {
     pub(super) name: Arc<str>,
     pub(super) limits: LimitsBySource,
     /// The books of limits that a closure gives.
-    pub(super) computed: Option<Books>,
+    pub(super) computed: Option<Arc<Books>>,
     pub(super) expectations: Arc<Expectations>,
     pub(super) key: OpenKey,
     pub(super) hold: Hold,
@@ -61,7 +61,7 @@ impl OpenRule {
         Self {
             name: Arc::from(rule.name.as_str()),
             limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
-            computed: rule.limits_by.is_some().then_some(books),
+            computed: rule.limits_by.is_some().then(|| Arc::new(books)),
             expectations: engine.expectations(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
             hold: rule.hold,

@@ -106,8 +106,8 @@ impl Refused {
     }
 
     /// Where the limit stands that refuses for the longest.
-    pub(super) fn tightest<'a>(&self, claims: &'a [Claim], now: Now) -> Tightest<'a> {
-        let tightest = Tightest::at(&claims[usize::from(self.longest)], Settlement::default(), now);
+    pub(super) fn tightest<'a>(&self, claims: &'a [Claim], now: &'a Now) -> Tightest<'a> {
+        let tightest = Tightest::at(&claims[usize::from(self.longest)], &Settlement::default(), now);
         // Windows end no earlier than that.
         if self.cause == Cause::Crowded { tightest.not_before(self.retry_after_secs) } else { tightest }
     }

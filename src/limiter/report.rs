@@ -33,8 +33,8 @@ pub struct Report {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tightest<'a> {
     claim: &'a Claim,
-    settlement: Settlement,
-    now: Now,
+    used: u64,
+    now: &'a Now,
     /// Until when it is not worth to ask again, if that is later than the reset: a cap has none.
     not_before_secs: u64,
 }
@@ -45,17 +45,18 @@ impl<'a> Tightest<'a> {
     pub(super) fn of(
         claims: &'a [Claim],
         settlement: impl Fn(&Claim) -> Settlement,
-        now: Now,
+        now: &'a Now,
     ) -> Option<Self> {
         let tightest = match claims {
             [only] => Some(only).filter(|only| !only.ask.shadow),
             claims => tightest(claims),
         };
-        tightest.map(|claim| Self::at(claim, settlement(claim), now))
+        tightest.map(|claim| Self::at(claim, &settlement(claim), now))
     }
 
-    pub(super) const fn at(claim: &'a Claim, settlement: Settlement, now: Now) -> Self {
-        Self { claim, settlement, now, not_before_secs: 0 }
+    #[inline]
+    pub(super) const fn at(claim: &'a Claim, settlement: &Settlement, now: &'a Now) -> Self {
+        Self { claim, used: used(claim, settlement), now, not_before_secs: 0 }
     }
 
     /// With a reset that is not earlier than in so many seconds: of a cap, which has no window, clients go by either.
@@ -70,14 +71,7 @@ impl<'a> Tightest<'a> {
 
     /// What this request has cost so far, in the limit's unit; a refused one costs nothing.
     pub(crate) const fn used(&self) -> u64 {
-        let Settlement { cost, extra_micros, extra_requests, returned, .. } = self.settlement;
-        match self.claim.ask.charge {
-            _ if self.claim.standing.refuses => 0,
-            Charge::Time { .. } => cost.0.saturating_add_signed(extra_micros),
-            Charge::Requests { .. } if returned => 0,
-            Charge::Requests { cost } => cost.saturating_add(extra_requests),
-            Charge::Place => 1,
-        }
+        self.used
     }
 
     /// What is left of it after this request and all that run beside it; 0 on a refusal.
@@ -110,6 +104,17 @@ impl<'a> Tightest<'a> {
     const fn left(&self) -> Micros {
         // A cap has no window.
         if let Charge::Place = self.claim.ask.charge { Micros(1) } else { self.claim.standing.left }
+    }
+}
+
+const fn used(claim: &Claim, settlement: &Settlement) -> u64 {
+    let Settlement { cost, extra_micros, extra_requests, returned, .. } = *settlement;
+    match claim.ask.charge {
+        _ if claim.standing.refuses => 0,
+        Charge::Time { .. } => cost.0.saturating_add_signed(extra_micros),
+        Charge::Requests { .. } if returned => 0,
+        Charge::Requests { cost } => cost.saturating_add(extra_requests),
+        Charge::Place => 1,
     }
 }
 

@@ -42,14 +42,18 @@ pub(crate) mod account {
     mod key;
     mod ledger;
     mod limit;
+    #[cfg(feature = "redis")]
+    mod line;
     mod rate;
 
     pub(crate) use self::expectation::{Expectation, Learned, of_unknown};
     pub(crate) use self::key::{AccountHash, Salt, Value};
     pub use self::key::{Key, KeyBytes, KeyHash, KeyHasher, KeyValue};
     pub use self::ledger::Ledger;
-    pub(crate) use self::ledger::{FROZEN_AFTER, Line, Others, equal_share, hold, lasts, pace};
+    pub(crate) use self::ledger::{hold, lasts};
     pub use self::limit::{Limit, LimitSet, Multiplier, Quota};
+    #[cfg(feature = "redis")]
+    pub(crate) use self::line::{FROZEN_AFTER, Line, Others, equal_share, pace};
     pub(crate) use self::rate::parse_span;
     pub use self::rate::{RateError, RateFault, parse_rates};
 }
@@ -61,7 +65,6 @@ pub(crate) mod condition {
         reason = "the room is named after what it is about, and so is its main file"
     )]
     mod condition;
-    mod contradiction;
     pub(super) mod decoded;
     mod facts;
     mod index;
@@ -69,7 +72,7 @@ pub(crate) mod condition {
     mod words;
 
     pub use self::condition::Condition;
-    pub(crate) use self::contradiction::{is_certain, is_contradiction};
+    pub(crate) use self::condition::{is_certain, is_contradiction};
     pub use self::decoded::{EscapedSlash, Paths, cookie_values, query_value, query_values};
     pub use self::facts::{Computed, Facts, Method};
     pub(crate) use self::facts::{NO_ROUTE, is_token};
@@ -98,7 +101,7 @@ pub(crate) mod rule {
     pub use self::rule::{Cost, Counts, Hold, Overrun, Rule, Until};
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
-        Standard,
+        StandardHeaders,
     };
     pub(crate) use self::site_check::{About, asks_in_vain};
     pub use self::tiers::{Assignment, DEFAULT_TIER, Override, Source, Tier, Tiers};

@@ -18,6 +18,7 @@ pub struct Mistake {
 
 /// How bad a mistake is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Weight {
     /// It cannot be meant: a file that has it is not loaded, and a budget is not built.
     Wrong,
@@ -85,6 +86,7 @@ impl fmt::Display for Mistake {
 ///
 /// Displays as `the rule exports: a fault; expected something else`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The name of the rule; `None` where it is about the site as a whole.
     pub rule: Option<String>,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::config::{Configuration, Errors, Files, Loaded, Problem, WrongSite};
+use crate::config::{Configuration, Errors, Files, Layer, Loaded, Problem, WrongSite};
 use crate::sites::Sites;
 use crate::sites::code::Code;
 use crate::store::StoreUri;
@@ -72,6 +72,43 @@ impl Reloader {
     /// As [`reload`](Self::reload), as often as it is asked; the log says it once.
     pub fn look(&self) -> Result<(), Errors> {
         self.read(Cause::Changed)
+    }
+
+    /// Replaces what is said in another place than the files, and puts it in force with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`reload`](Self::reload). What does not fit a site is that site's mistake: ask
+    /// [`with_layer`](Self::with_layer) before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// use timebudget::config::{Layer, Ruleset};
+    ///
+    /// let budget = TimeBudget::builder().site_text(r#"{ "rate_limit": "600s per hour" }"#).build()?;
+    /// let reloader = budget.reloader().expect("there is a file");
+    ///
+    /// let plans = Ruleset::parse("ruleset plans", r#"[{ "name": "export", "limits": "60s per hour" }]"#)?;
+    /// let layer = Layer::new("database").with_rules([plans]);
+    /// assert!(reloader.with_layer(layer.clone()).is_ok());
+    /// reloader.set_layer(layer)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_layer(&self, layer: Layer) -> Result<(), Errors> {
+        self.read.lock().files.set_layer(layer);
+        self.read(Cause::Changed)
+    }
+
+    /// The configuration as it would be with another layer; see [`Files::with_layer`].
+    ///
+    /// # Errors
+    ///
+    /// All that the layer would make wrong.
+    pub fn with_layer(&self, layer: Layer) -> Result<Configuration, Errors> {
+        let files = self.read.lock().files.clone();
+        files.with_layer(layer)
     }
 
     /// The directories in which a change can change what is read, for those who are told of changes.

@@ -48,6 +48,16 @@ fn rules_of_files_come_first_and_win_where_a_name_stands_in_both() {
 }
 
 #[test]
+fn rules_in_rust_win_as_those_of_files_do() {
+    let layer = Layer::new("database").with_rules([plans(&["export", "login"])]);
+    let options = options(layer).with_rules_in_code(["login"]);
+    let read = Configuration::of_text("{}", &options).unwrap();
+    assert_eq!(names(&read.loaded.fallback), ["export"]);
+    let said = "ruleset plans: rules: \"login\" stands in code, too, which holds for the site *";
+    assert_eq!(shadowed(&read), [said]);
+}
+
+#[test]
 fn clients_of_files_win_name_by_name() {
     let file = r#"{"rate_limit_tiers": {"gold": {"multiplier": 2}}, "rate_limit_users": {"alice": {"tier": "gold"}},
         "rate_limit_overrides": [{"user": "bob", "limits": "1/day", "until": "2027-01-01T00:00:00Z"}]}"#;

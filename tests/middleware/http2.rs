@@ -172,7 +172,7 @@ async fn the_authority_of_http2_is_its_host() {
     let fallback = crate::harness::site("*", r#"{"rate_limit": "33s per hour"}"#);
     let mut loaded = Loaded::of_site(fallback);
     loaded.sites = vec![("a.example".to_owned(), here)];
-    let budget = timebudget::TimeBudget::of_sites(Arc::new(timebudget::Sites::new(loaded, world.engine())));
+    let budget = TimeBudget::of_sites(Arc::new(timebudget::Sites::new(loaded, world.engine())));
     let server =
         serve_h2c(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
     let answer = soon(ask(&mut connect(&server).await, "GET", "/", true).0).await.expect("an answer");

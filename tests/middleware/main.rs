@@ -1,5 +1,6 @@
 //! The middleware over real sockets: a server in the test's own process, on a clock that only the test moves.
 
+mod accounts;
 mod addresses;
 mod alike;
 mod api_keys;

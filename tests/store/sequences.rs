@@ -83,7 +83,7 @@ impl Pair {
         let (tally, period, quota) = BOOKS[book];
         let charge = match tally {
             Tally::Charged(Unit::Time) => Charge::Time { expected: Micros(expected) },
-            Tally::Charged(Unit::Requests) => Charge::Requests { cost },
+            Tally::Charged(_) => Charge::Requests { cost },
             Tally::Running => Charge::Place,
         };
         let opened = self.desk.book("rule", tally, period);

@@ -7,6 +7,7 @@ use crate::model::time::{Micros, Period, Unit};
 
 /// A quota per period in a unit, or a cap on running requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Limit {
     /// Server time per period.
     Time {

@@ -1,6 +1,5 @@
 //! Rate strings: limits as people write them, `200 per day; 50 per hour; 600s per hour`, and what is wrong with others.
 
-use std::fmt;
 use std::str::FromStr;
 
 use crate::model::account::limit::Limit;
@@ -171,9 +170,11 @@ fn trim(text: &str) -> &str {
 ///
 /// Displays as `"10 per fortnight": no such period; expected second, minute, hour, day, week, month or year`, or, where
 /// that is near, as `"5 per hr": no such period; did you mean "5 per hour"?`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{part}\": {}", self.words())]
 pub struct RateError {
     part: String,
+    #[source]
     fault: RateFault,
     meant: Option<String>,
 }
@@ -213,65 +214,46 @@ impl RateError {
     }
 }
 
-impl fmt::Display for RateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\": {}", self.part, self.words())
-    }
-}
-
-impl std::error::Error for RateError {}
-
 /// What can be wrong with one part of a rate string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RateFault {
     /// There is no part where one should be, as between `;` and `;`.
+    #[error("nothing here; expected a rate such as 10 per hour")]
     Empty,
     /// There are several parts where one is wanted.
+    #[error("more than one rate; expected one")]
     Several,
     /// Neither `per` nor `/` nor `concurrent` follows the amount.
+    #[error("no period; expected a rate such as 10 per hour, 600s per day or 5 concurrent")]
     NoPeriod,
     /// The word after `per` is no period.
+    #[error("no such period; expected second, minute, hour, day, week, month or year")]
     UnknownPeriod,
     /// The period is no time at all, such as 0 hours.
+    #[error("a period of no time; expected at least 1")]
     PeriodOfNothing,
     /// The period is longer than about 136 years, or counts more than a `u32`.
+    #[error("too long a period; expected at most 4294967295 seconds")]
     PeriodTooLong,
     /// The amount is no number, or is below zero.
+    #[error("no such amount; expected a whole number of requests, or server time such as 1.5s")]
     NotAnAmount,
     /// The letters after the number are no unit of time.
+    #[error("no such unit of time; expected us, ms, s, m or h")]
     UnknownUnit,
     /// The number has a fraction but no unit of time.
+    #[error("a part of a request; expected a whole number, or server time such as 1.5s")]
     PartOfARequest,
     /// The time is no whole number of microseconds.
+    #[error("finer than a microsecond; expected whole microseconds")]
     TooFine,
     /// The amount is above 2^53 requests or microseconds.
+    #[error("too much; expected at most 9007199254740992 requests, or 9007199254.740992s")]
     TooMuch,
     /// The cap on running requests is no whole number, or exceeds a `u32`.
+    #[error("no such cap; expected a whole number up to 4294967295")]
     NotACap,
-}
-
-impl fmt::Display for RateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "nothing here; expected a rate such as 10 per hour",
-            Self::Several => "more than one rate; expected one",
-            Self::NoPeriod => "no period; expected a rate such as 10 per hour, 600s per day or 5 concurrent",
-            Self::UnknownPeriod => "no such period; expected second, minute, hour, day, week, month or year",
-            Self::PeriodOfNothing => "a period of no time; expected at least 1",
-            Self::PeriodTooLong => "too long a period; expected at most 4294967295 seconds",
-            Self::NotAnAmount => {
-                "no such amount; expected a whole number of requests, or server time such as 1.5s"
-            }
-            Self::UnknownUnit => "no such unit of time; expected us, ms, s, m or h",
-            Self::PartOfARequest => {
-                "a part of a request; expected a whole number, or server time such as 1.5s"
-            }
-            Self::TooFine => "finer than a microsecond; expected whole microseconds",
-            Self::TooMuch => "too much; expected at most 9007199254740992 requests, or 9007199254.740992s",
-            Self::NotACap => "no such cap; expected a whole number up to 4294967295",
-        })
-    }
 }
 
 /// Periods by the words that people write for them and that are none here.

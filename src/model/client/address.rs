@@ -170,6 +170,7 @@ fn node(text: &str) -> Option<IpAddr> {
 /// assert!(local.is(None));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Proxy {
     /// Those with an address in a network.
     Network(Network),

@@ -40,13 +40,17 @@ const WILDCARD: &str = "*.";
 pub struct Host(String);
 
 /// Why a text is no [`Host`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HostFault {
     /// No request can ask for it. Where it has a port, a scheme or a path, the host without them may be meant.
+    #[error("no name that a Host can be; {}", meant_or_expected(.0.as_ref()))]
     NotAHost(Option<Host>),
     /// A `*` that is not the whole first label.
+    #[error("a * that is no whole first label; expected a wildcard such as \"*.example.com\"")]
     NotAWildcard,
     /// `*` alone: every host there is.
+    #[error("every host there is; expected default_site in the common file")]
     Everything,
 }
 
@@ -90,24 +94,12 @@ impl fmt::Display for Host {
     }
 }
 
-impl fmt::Display for HostFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAHost(Some(meant)) => {
-                write!(f, "no name that a Host can be; did you mean \"{meant}\"?")
-            }
-            Self::NotAHost(None) => {
-                f.write_str("no name that a Host can be; expected one such as \"www.example.com\"")
-            }
-            Self::NotAWildcard => {
-                f.write_str("a * that is no whole first label; expected a wildcard such as \"*.example.com\"")
-            }
-            Self::Everything => f.write_str("every host there is; expected default_site in the common file"),
-        }
-    }
+fn meant_or_expected(meant: Option<&Host>) -> String {
+    meant.map_or_else(
+        || "expected one such as \"www.example.com\"".to_owned(),
+        |meant| format!("did you mean \"{meant}\"?"),
+    )
 }
-
-impl std::error::Error for HostFault {}
 
 /// The name in a `Host` field: without its port, and without the dot of a fully qualified name.
 pub(crate) fn bare(host: &[u8]) -> &[u8] {

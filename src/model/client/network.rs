@@ -59,7 +59,9 @@ const WIDEST_IPV4: u32 = 8;
 const WIDEST_IPV6: u32 = 7;
 
 /// Why a text is no network.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("{}", self.words("an address, or a range such as \"10.0.0.0/8\""))]
 pub enum NetworkFault {
     /// What stands before the slash, or the whole, is no address.
     NotAnAddress,

@@ -49,6 +49,7 @@ impl fmt::Debug for Country {
 
 /// Who knows in which country, or in which region, a client is.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum CountrySource {
     /// A trusted proxy, which tells it in the header of this name.
     Header(String),

@@ -10,6 +10,7 @@ pub(crate) const ENCODED: &str =
 
 /// Which paths are one to a site's rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Paths {
     /// Those that differ by repeated slashes or by one at the end are one: `//a`, `/a/` and `/a`.
     #[default]

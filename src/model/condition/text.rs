@@ -12,6 +12,7 @@ use crate::model::condition::decoded::Paths;
 
 /// A set of texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Text {
     /// Exactly this one.
     Equal(String),
@@ -257,9 +258,10 @@ const MAX_SIZE: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
-/// Why a text is no pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternError(String);
+/// Why a text is no pattern: the reason alone, in a few words. Its source draws the place, over several lines.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}", reason(.0))]
+pub struct PatternError(#[source] Error);
 
 impl Pattern {
     /// The pattern that a text is.
@@ -282,7 +284,7 @@ impl Pattern {
 
     fn by(builder: &mut RegexBuilder) -> Result<Self, PatternError> {
         let regex = builder.size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).build();
-        regex.map(Self).map_err(|error| PatternError(reason(&error)))
+        regex.map(Self).map_err(PatternError)
     }
 
     /// The pattern as it was written.
@@ -317,14 +319,6 @@ impl PartialEq for Pattern {
 }
 
 impl Eq for Pattern {}
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for PatternError {}
 
 fn prefix_of(pattern: &str) -> Option<String> {
     let parsed = regex_syntax::parse(pattern).ok()?;

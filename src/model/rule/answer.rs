@@ -103,6 +103,7 @@ impl Answer for u16 {
 ///
 /// A request without an answer, whose client is gone or whose handler has panicked, is charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ChargeWhen {
     /// Those with one of these statuses.
     Statuses(Statuses),

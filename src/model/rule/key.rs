@@ -63,6 +63,7 @@ pub enum Component {
 
 /// What stands in for a component that a request does not have. An empty value is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Missing {
     /// Another component; requests that lack it too share one account.
     Use(Component),

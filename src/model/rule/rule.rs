@@ -106,6 +106,7 @@ impl Rule {
 
 /// Which requests a rule counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Counts {
     /// Those that are served.
     #[default]
@@ -118,6 +119,7 @@ pub enum Counts {
 
 /// How long a request's time runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Until {
     /// Until the last chunk of the response's body.
     Body,
@@ -127,6 +129,7 @@ pub enum Until {
 
 /// What a running request holds of a time limit until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Hold {
     /// What requests of its rule and route have taken of late.
     Auto,
@@ -138,6 +141,7 @@ pub enum Hold {
 
 /// What becomes of requests that run when a budget of time is spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Overrun {
     /// They end by themselves, and what they take until then is spent beyond the budget.
     #[default]
@@ -151,6 +155,7 @@ pub enum Overrun {
 
 /// Requests that one request is charged; 0 is charged nothing, but is refused where one request would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cost {
     /// Each request the same.
     Fixed(u64),

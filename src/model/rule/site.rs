@@ -146,13 +146,13 @@ pub struct HeaderPolicy {
     /// What they are called.
     pub names: HeaderNames,
     /// Whose fields there are beside them, if anybody's.
-    pub standard: Option<Standard>,
+    pub standard: Option<StandardHeaders>,
 }
 
 /// Who defines fields that say the same as ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Standard {
+pub enum StandardHeaders {
     /// draft-ietf-httpapi-ratelimit-headers-11: `RateLimit` and `RateLimit-Policy`.
     Draft11,
 }
@@ -193,6 +193,7 @@ impl HeaderPolicy {
 
 /// How the window's end is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResetStyle {
     /// Whole seconds from now, rounded up, at least 1.
     Seconds,
@@ -237,6 +238,7 @@ impl Default for HeaderNames {
 /// assert!("Authorization".parse::<KeySource>().is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeySource {
     /// The value of a header, without the spaces around it.
     Header(String),
@@ -257,8 +259,9 @@ const QUERY: &str = "query:";
 const BEARER: &str = "bearer";
 const TOKEN: &str = "token";
 
-/// Why a text does not say where a key is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a text does not say where a key is, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct NoSource(String);
 
 impl KeySource {
@@ -315,14 +318,6 @@ impl fmt::Display for KeySource {
         }
     }
 }
-
-impl fmt::Display for NoSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NoSource {}
 
 fn no_source(text: &str) -> NoSource {
     let is_header = text.contains('-') && is_token(text);

@@ -80,6 +80,7 @@ pub struct Override {
 
 /// Whose limits of a rule hold for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// The rule's own.
     Rule,

@@ -24,6 +24,7 @@ const FARTHEST_MONTH: i64 = 30_000 * 12;
 /// An hour is `Seconds(3600)` and a day `Seconds(86400)`: both follow the site's clock, as every period does. So a
 /// day that the clocks shorten or lengthen is still one period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Period {
     /// So many seconds of the site's clock, counted from 1970-01-01 00:00 local.
     Seconds(NonZeroU32),

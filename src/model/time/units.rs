@@ -121,6 +121,7 @@ impl Tick {
 
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Unit {
     /// Microseconds of server time.
     Time,

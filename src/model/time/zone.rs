@@ -12,6 +12,7 @@ pub(crate) const LATEST_SECS: i64 = 253_402_300_799;
 
 /// Where a zone's rules came from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ZoneSource {
     /// The machine's own tz database.
     System {

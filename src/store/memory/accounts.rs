@@ -44,15 +44,19 @@ impl Memory {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, now);
         let tick = table.at(now);
-        let found = table.find(key.salted(book.salt));
+        let found = table.seat(key.salted(book.salt));
         let is_cap = table.in_force.window == Window::ALL_TIME;
         match (relief, found) {
             _ if is_cap => {}
-            (Relief::Reset, None) => {}
-            (Relief::Reset, Some(at)) => table.change(at, |ledger| ledger.reset(tick)),
+            (Relief::Reset, Err(_)) => {}
+            (Relief::Reset, Ok(mut seat)) => {
+                seat.ledger.reset(tick);
+                table.keep(&seat);
+            }
             (Relief::Grant(amount), found) => {
-                let at = found.unwrap_or_else(|| self.insert(table, book, key));
-                table.change(at, |ledger| ledger.grant(amount, tick));
+                let mut seat = found.unwrap_or_else(|vacant| self.insert(table, vacant, book, key));
+                seat.ledger.grant(amount, tick);
+                table.keep(&seat);
             }
         }
         drop(shard);

@@ -37,7 +37,40 @@ struct Weighed {
 
 impl<L: Locked> Visit<'_, L> {
     /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    #[inline]
     pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+        if let [claim] = claims
+            && let Some(verdict) = self.decide_alone(claim, mode)
+        {
+            return verdict;
+        }
+        self.decide_together(claims, mode)
+    }
+
+    /// The same over one claim, where nothing is to be made or counted but what it is charged: it is found once.
+    #[inline]
+    fn decide_alone(&mut self, claim: &mut Claim, mode: Mode) -> Option<Verdict> {
+        let Ask { counts, shadow, client, charge, quota, .. } = claim.ask;
+        if client.is_some() || counts != Counts::Served {
+            return None;
+        }
+        let (now, taken) = (self.now, self.beside.first().map_or(0, |beside| beside.taken));
+        let (book, key) = account(claim, Part::Whole);
+        let table = self.table(book, key);
+        let mut seat = table.seat(key.salted(book.salt)).ok()?;
+        claim.standing = standing(charge, table, &seat.ledger, now);
+        if fits(claim, quota.saturating_sub(taken)) {
+            charge_whole(charge, &mut seat.ledger, table.at(now));
+            table.keep(&seat);
+            let (at, sequence) = (seat.at as u32, table.in_force.sequence);
+            claim.run = Run { is_on: true, at, sequence, earlier: Micros::ZERO, ..claim.run };
+            return Some(Verdict::Admitted);
+        }
+        claim.standing.refuses = true;
+        (mode == Mode::Decide && !shadow).then_some(Verdict::Refused)
+    }
+
+    fn decide_together(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
         let mut weighed = self.weigh(claims);
         if weighed.newcomers > 0 && !self.has_room_for(weighed.newcomers) {
             self.send_newcomers_aside(claims);
@@ -85,25 +118,26 @@ impl<L: Locked> Visit<'_, L> {
 
     fn exists(&mut self, claim: &Claim, part: Part) -> bool {
         let (book, key) = account(claim, part);
-        self.table(book, key).find(key.salted(book.salt)).is_some()
+        self.table(book, key).seat(key.salted(book.salt)).is_ok()
     }
 
     /// Fills in where each account stands.
+    #[inline]
     fn weigh(&mut self, claims: &mut [Claim]) -> Weighed {
         let now = self.now;
         let mut weighed = Weighed::default();
         for (position, claim) in claims.iter_mut().enumerate() {
-            let beside = self.beside.get(position).copied().unwrap_or_default();
+            let taken = self.beside.get(position).map_or(0, |beside| beside.taken);
             let (book, key) = account(claim, Part::Whole);
             let table = self.table(book, key);
-            let at = table.find(key.salted(book.salt));
-            let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+            let seat = table.seat(key.salted(book.salt));
+            let (at, ledger) = seat.map_or_else(|at| (at, Ledger::default()), |seat| (seat.at, seat.ledger));
             claim.standing = standing(claim.ask.charge, table, &ledger, now);
-            claim.standing.refuses = !fits(claim, claim.ask.quota.saturating_sub(beside.taken));
-            claim.run.at = at.unwrap_or_default() as u32;
-            weighed.newcomers += usize::from(at.is_none());
+            claim.standing.refuses = !fits(claim, claim.ask.quota.saturating_sub(taken));
+            claim.run.at = at as u32;
+            weighed.newcomers += usize::from(seat.is_err());
             if claim.ask.client.is_some() {
-                self.weigh_share(claim, &beside, &mut weighed);
+                self.weigh_share(claim, position, &mut weighed);
             }
             weighed.refuses |= claim.standing.refuses;
         }
@@ -115,7 +149,8 @@ impl<L: Locked> Visit<'_, L> {
     /// A client whose request runs on from the window before has an account from the beginning, and so is not counted as
     /// one of this window: to remember who was counted would take each client one more account.
     #[cold]
-    fn weigh_share(&mut self, claim: &mut Claim, beside: &Beside, weighed: &mut Weighed) {
+    fn weigh_share(&mut self, claim: &mut Claim, position: usize, weighed: &mut Weighed) {
+        let beside = self.beside.get(position).copied().unwrap_or_default();
         let (clients, _) = self.spent(claim, Part::Clients);
         let (share, share_at) = self.spent(claim, Part::Share);
         weighed.newcomers += usize::from(clients.is_none()) + usize::from(share.is_none());
@@ -129,13 +164,15 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
-    /// What an account has spent, if it exists, and where it is.
+    /// What an account has spent, if it exists, and where it is or belongs.
     fn spent(&mut self, claim: &Claim, part: Part) -> (Option<u64>, usize) {
         let now = self.now;
         let (book, key) = account(claim, part);
         let table = self.table(book, key);
-        let at = table.find(key.salted(book.salt));
-        (at.map(|at| table.ledger(at).spent(table.at(now))), at.unwrap_or_default())
+        match table.seat(key.salted(book.salt)) {
+            Ok(seat) => (Some(seat.ledger.spent(table.at(now))), seat.at),
+            Err(vacant) => (None, vacant),
+        }
     }
 
     #[cold]
@@ -169,6 +206,7 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
+    #[inline]
     fn charge(&mut self, claim: &mut Claim) {
         let charge = claim.ask.charge;
         let (at, sequence) =
@@ -197,6 +235,7 @@ impl<L: Locked> Visit<'_, L> {
     }
 
     /// Charges an account that was last seen at a place, or makes it; returns where it is, and in which window.
+    #[inline]
     fn charge_part(
         &mut self,
         claim: &Claim,
@@ -206,11 +245,11 @@ impl<L: Locked> Visit<'_, L> {
     ) -> (u32, u32) {
         let (store, now, (book, key)) = (self.store, self.now, account(claim, part));
         let table = self.table(book, key);
-        let found = table.find_near(near, key.salted(book.salt));
-        let at = found.unwrap_or_else(|| store.insert(table, book, key));
-        let tick = table.at(now);
-        table.change(at, |ledger| charge(ledger, tick));
-        (at as u32, table.in_force.sequence)
+        let found = table.seat_near(near, key.salted(book.salt));
+        let mut seat = found.unwrap_or_else(|vacant| store.insert(table, vacant, book, key));
+        charge(&mut seat.ledger, table.at(now));
+        table.keep(&seat);
+        (seat.at as u32, table.in_force.sequence)
     }
 
     fn has_room_for(&self, newcomers: usize) -> bool {
@@ -218,6 +257,16 @@ impl<L: Locked> Visit<'_, L> {
     }
 }
 
+#[inline]
+fn charge_whole(charge: Charge, ledger: &mut Ledger, tick: Tick) {
+    match charge {
+        Charge::Time { expected } => ledger.start(tick, expected),
+        Charge::Requests { cost } => ledger.count(cost),
+        Charge::Place => ledger.admitted += 1,
+    }
+}
+
+#[inline]
 fn fits(claim: &Claim, quota: u64) -> bool {
     let spent = claim.standing.spent;
     match claim.ask.charge {

@@ -112,6 +112,20 @@ impl Entries {
         }
     }
 
+    /// Writes all of an entry but whose it is.
+    #[inline]
+    pub(super) fn put(&mut self, at: usize, slot: u32, base: i64) {
+        let bytes = match &mut self.bytes {
+            Bytes::Heap(bytes) => bytes.as_mut_slice(),
+            Bytes::Mapped(bytes) => bytes,
+        };
+        let words = [!slot, base as u32, (base as u64 >> 32) as u32];
+        let (places, _) = bytes[at * SIZE..][..SIZE].as_chunks_mut();
+        for (place, word) in places[3..].iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Entry> {
         (0..self.len).map(|at| self.get(at))
     }

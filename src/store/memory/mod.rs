@@ -35,7 +35,7 @@ pub(in crate::store) use self::overflow::account;
 use self::overflow::{Overflow, is_shared};
 use self::shard::Shard;
 use self::snapshot::{Section, Snapshot};
-use self::table::{Retired, Table};
+use self::table::{Retired, Seat, Table};
 use self::visit::Visit;
 use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
@@ -171,10 +171,10 @@ impl Memory {
     }
 
     /// A new account, be there room or not.
-    fn insert(&self, table: &mut Table, book: Book, key: KeyHash) -> usize {
+    fn insert(&self, table: &mut Table, vacant: usize, book: Book, key: KeyHash) -> Seat {
         let is_shared = is_shared(key);
         self.count_of(is_shared).fetch_add(1, Relaxed);
-        table.insert(key.salted(book.salt), Entry::mark(book.salt), is_shared)
+        table.insert_near(vacant, key.salted(book.salt), Entry::mark(book.salt), is_shared)
     }
 
     /// Removes an account.

@@ -22,8 +22,8 @@ impl<L: Locked> Visit<'_, L> {
         for claim in claims {
             let (book, key) = account(claim, Part::Whole);
             let table = self.table(book, key);
-            let at = table.find_near(claim.run.at, key.salted(book.salt));
-            let mut ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+            let seat = table.seat_near(claim.run.at, key.salted(book.salt));
+            let mut ledger = seat.map_or_else(|_| Ledger::default(), |seat| seat.ledger);
             if let (Charge::Time { expected }, true) = (claim.ask.charge, claim.run.is_on) {
                 // Where it would stand if the request ended now.
                 leave(&mut ledger, table.at(now), expected, progress);
@@ -42,19 +42,20 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
-    /// Ends a request on one account; returns where that stands.
+    /// Ends a request on one account, which was last seen at a place; returns where that stands.
+    #[inline]
     fn settle_part(&mut self, claim: &Claim, part: Part, near: u32, settlement: &Settlement) -> Standing {
         let (store, now, charge) = (self.store, self.now, claim.ask.charge);
         let (book, key) = account(claim, part);
         let table = self.table(book, key);
-        let at = match table.find_near(near, key.salted(book.salt)) {
-            Some(at) => at,
-            None if settlement.extra_requests > 0 => store.insert(table, book, key),
-            None => return standing(charge, table, &Ledger::default(), now),
+        let mut seat = match table.seat_near(near, key.salted(book.salt)) {
+            Ok(seat) => seat,
+            Err(vacant) if settlement.extra_requests > 0 => store.insert(table, vacant, book, key),
+            Err(_) => return standing(charge, table, &Ledger::default(), now),
         };
-        let mut ledger = table.ledger(at);
+        let ledger = &mut seat.ledger;
         match charge {
-            Charge::Time { expected } => end_time(&mut ledger, table, expected, &claim.run, settlement, now),
+            Charge::Time { expected } => settle_time(ledger, table, expected, &claim.run, settlement, now),
             Charge::Requests { cost } => {
                 let same_window = table.in_force.sequence == claim.run.sequence;
                 ledger.uncount(if settlement.returned && same_window { cost } else { 0 });
@@ -62,10 +63,11 @@ impl<L: Locked> Visit<'_, L> {
             }
             Charge::Place => ledger.admitted -= 1,
         }
-        let standing = standing(charge, table, &ledger, now);
-        table.set(at, &ledger);
-        if charge == Charge::Place && ledger.is_idle() {
-            store.remove(table, at, key);
+        let standing = standing(charge, table, ledger, now);
+        let is_over = charge == Charge::Place && ledger.is_idle();
+        table.keep(&seat);
+        if is_over {
+            store.remove(table, seat.at, key);
         }
         standing
     }
@@ -87,9 +89,10 @@ impl<L: Locked> Visit<'_, L> {
                 }
                 let (book, key) = account(claim, part);
                 let table = self.table(book, key);
-                if let Some(at) = table.find_near(near, key.salted(book.salt)) {
+                if let Ok(mut seat) = table.seat_near(near, key.salted(book.salt)) {
                     let tick = table.at(now);
-                    table.change(at, |ledger| change(ledger, tick, held(expected, progress.cost)));
+                    change(&mut seat.ledger, tick, held(expected, progress.cost));
+                    table.keep(&seat);
                     run = seen(&claim.run, table, progress, tick);
                 }
             }
@@ -120,9 +123,9 @@ pub(super) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now)
     }
 }
 
-/// Ends a request's time; what it is returned was charged by it in this window.
+/// Settles a request's time; what it is returned was charged by it in this window.
 #[inline]
-fn end_time(
+fn settle_time(
     ledger: &mut Ledger,
     table: &Table,
     expected: Micros,

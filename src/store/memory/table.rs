@@ -1,7 +1,7 @@
 //! A table: the accounts of one calendar in one shard, all of which die at one instant.
 //!
 //! An entry is 24 bytes: 96 bits of keyed hash, the ledger's `base`, and a word that says where the rest of the ledger
-//! is while requests run. Linear probing at a load of at most four fifths, growing by three tenths, keeps an account
+//! is while requests run. Linear probing at a load of at most four fifths, growing by three tenths once it is large, keeps an account
 //! below 40 bytes. Nothing is removed but from calendars without windows, so a window's end is one swap.
 
 use super::entries::{Entries, Entry, IDLE, VACANT};
@@ -11,6 +11,9 @@ use crate::store::calendar::InForce;
 
 /// Room for so many entries, or slots, is kept: giving it back would return next to nothing.
 const FEW: usize = 64;
+
+/// How many entries are few enough to be doubled.
+const SMALL: usize = 512;
 
 /// The end of the list of free slots.
 const NONE: u32 = u32::MAX;
@@ -27,6 +30,24 @@ struct Slot {
     mark: u32,
     held: i64,
     waiting: u64,
+}
+
+impl Slot {
+    #[inline]
+    const fn of(entry: usize, mark: u32, ledger: &Ledger) -> Self {
+        let Ledger { running, admitted, held, waiting, .. } = *ledger;
+        Self { entry: entry as u32, running, admitted, mark, held, waiting }
+    }
+}
+
+/// An account as it was found: it is changed here, and then [kept](Table::keep).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    /// Its entry.
+    pub(super) at: usize,
+    /// What the entry says besides.
+    slot: u32,
+    pub(super) ledger: Ledger,
 }
 
 /// Entries on their way to be freed: of a window that has ended, or of more accounts than there are now.
@@ -57,60 +78,74 @@ impl Table {
         Self { in_force, entries: Entries::default(), len: 0, shared: 0, slots: Vec::new(), free: NONE }
     }
 
-    /// The entry of an account, if it has one.
+    /// An account, if there is one; else the vacant entry where it belongs.
     #[inline]
-    pub(super) fn find(&self, account: AccountHash) -> Option<usize> {
+    pub(super) fn seat(&self, account: AccountHash) -> Result<Seat, usize> {
         if self.entries.len() == 0 {
-            return None;
+            return Err(0);
         }
-        let at = self.probe(account);
-        (self.entries.get(at).slot != VACANT).then_some(at)
+        match self.probe(account) {
+            (at, Entry { slot: VACANT, .. }) => Err(at),
+            (at, entry) => Ok(self.seated(at, entry)),
+        }
     }
 
-    /// The same of an account that was found at a place before, where it mostly still is.
+    /// The same of an account that was seen at a place before, where it mostly still is.
     #[inline]
-    pub(super) fn find_near(&self, place: u32, account: AccountHash) -> Option<usize> {
+    pub(super) fn seat_near(&self, place: u32, account: AccountHash) -> Result<Seat, usize> {
         let at = place as usize;
-        let is_there = at < self.entries.len() && self.entries.get(at).is_of(account);
-        if is_there { Some(at) } else { self.find(account) }
-    }
-
-    #[inline]
-    pub(super) fn ledger(&self, at: usize) -> Ledger {
-        let Entry { slot, base, .. } = self.entries.get(at);
-        match self.slots.get(slot as usize) {
-            None => Ledger { base, ..Ledger::default() },
-            Some(&Slot { running, admitted, held, waiting, .. }) => {
-                Ledger { base, held, waiting, running, admitted }
+        if at < self.entries.len() {
+            let entry = self.entries.get(at);
+            if entry.is_of(account) {
+                return Ok(self.seated(at, entry));
             }
         }
-    }
-
-    /// Changes an account.
-    #[inline]
-    pub(super) fn change(&mut self, at: usize, change: impl FnOnce(&mut Ledger)) {
-        let mut ledger = self.ledger(at);
-        change(&mut ledger);
-        self.set(at, &ledger);
+        self.seat(account)
     }
 
     /// Writes an account back.
     #[inline]
-    pub(super) fn set(&mut self, at: usize, ledger: &Ledger) {
-        let Entry { hash, slot: old, .. } = self.entries.get(at);
-        let mark = self.slots.get(old as usize).map_or(old, |slot| slot.mark);
+    pub(super) fn keep(&mut self, seat: &Seat) {
+        let Seat { at, slot: old, ledger } = *seat;
         let slot = match (ledger.is_idle(), old) {
-            (true, _) => mark,
-            (false, IDLE..) => self.take_slot(),
-            (false, slot) => slot,
+            (true, IDLE..) => old,
+            (true, slot) => self.release(slot),
+            (false, IDLE..) => self.take_slot(at, old, &ledger),
+            (false, slot) => {
+                let mark = self.slots[slot as usize].mark;
+                self.slots[slot as usize] = Slot::of(at, mark, &ledger);
+                slot
+            }
         };
-        self.entries.set(at, Entry { hash, slot, base: ledger.base });
-        if slot >= IDLE {
-            self.release(old);
-        } else {
-            let Ledger { running, admitted, held, waiting, .. } = *ledger;
-            self.slots[slot as usize] = Slot { entry: at as u32, running, admitted, mark, held, waiting };
-        }
+        self.entries.put(at, slot, ledger.base);
+    }
+
+    /// The entry of an account, if it has one.
+    pub(super) fn find(&self, account: AccountHash) -> Option<usize> {
+        self.seat(account).ok().map(|seat| seat.at)
+    }
+
+    pub(super) fn ledger(&self, at: usize) -> Ledger {
+        self.seated(at, self.entries.get(at)).ledger
+    }
+
+    /// Changes an account.
+    pub(super) fn change(&mut self, at: usize, change: impl FnOnce(&mut Ledger)) {
+        let mut seat = self.seated(at, self.entries.get(at));
+        change(&mut seat.ledger);
+        self.keep(&seat);
+    }
+
+    #[inline]
+    fn seated(&self, at: usize, entry: Entry) -> Seat {
+        let Entry { slot, base, .. } = entry;
+        let ledger = match self.slots.get(slot as usize) {
+            None => Ledger { base, ..Ledger::default() },
+            Some(&Slot { running, admitted, held, waiting, .. }) => {
+                Ledger { base, held, waiting, running, admitted }
+            }
+        };
+        Seat { at, slot, ledger }
     }
 
     /// The tick that counts in this window: one read before the window began is moved to its beginning.
@@ -214,10 +249,34 @@ impl Table {
     /// A new entry for an account that has none, of a book whose entries have this mark; whether it is one that newcomers
     /// share is counted.
     pub(super) fn insert(&mut self, hash: AccountHash, mark: u32, is_shared: bool) -> usize {
-        if (self.len + 1) * 5 > self.entries.len() * 4 {
+        if self.is_full() {
             self.grow();
         }
-        let at = self.probe(hash);
+        let (at, _) = self.probe(hash);
+        self.insert_at(at, hash, mark, is_shared)
+    }
+
+    /// The same where the vacant entry is known where the account belongs.
+    #[inline]
+    pub(super) fn insert_near(
+        &mut self,
+        vacant: usize,
+        hash: AccountHash,
+        mark: u32,
+        is_shared: bool,
+    ) -> Seat {
+        let at = match self.is_full() {
+            true => self.insert(hash, mark, is_shared),
+            false => self.insert_at(vacant, hash, mark, is_shared),
+        };
+        Seat { at, slot: mark, ledger: Ledger::default() }
+    }
+
+    const fn is_full(&self) -> bool {
+        (self.len + 1) * 5 > self.entries.len() * 4
+    }
+
+    fn insert_at(&mut self, at: usize, hash: AccountHash, mark: u32, is_shared: bool) -> usize {
         self.entries.set(at, Entry { hash, slot: mark, base: 0 });
         self.len += 1;
         self.shared += usize::from(is_shared);
@@ -225,7 +284,9 @@ impl Table {
     }
 
     fn grow(&mut self) {
-        self.move_to((self.entries.len() * 13 / 10).max(8));
+        let now = self.entries.len();
+        // A small table doubles: its room is nothing, and so it is moved half as often.
+        self.move_to(if now < SMALL { (now * 2).max(8) } else { now * 13 / 10 });
     }
 
     /// Gives back the room that accounts have left in a table that they are removed from, and what their running requests
@@ -257,7 +318,7 @@ impl Table {
     fn move_to(&mut self, capacity: usize) -> Entries {
         let old = std::mem::replace(&mut self.entries, Entries::vacant(capacity));
         for entry in old.iter().filter(|entry| entry.slot != VACANT) {
-            let at = self.probe(entry.hash);
+            let (at, _) = self.probe(entry.hash);
             self.entries.set(at, entry);
             self.point_slot_at(at);
         }
@@ -278,12 +339,12 @@ impl Table {
 
     /// The entry with this hash, else the vacant one where it belongs; the load leaves at least one vacant.
     #[inline]
-    fn probe(&self, hash: AccountHash) -> usize {
+    fn probe(&self, hash: AccountHash) -> (usize, Entry) {
         let mut at = self.home(hash);
         loop {
             let entry = self.entries.get(at);
             if entry.slot == VACANT || entry.hash == hash {
-                return at;
+                return (at, entry);
             }
             at = self.after(at);
         }
@@ -299,23 +360,27 @@ impl Table {
         if at + 1 == self.entries.len() { 0 } else { at + 1 }
     }
 
+    /// A slot for an account whose requests begin to run.
     #[inline]
-    fn take_slot(&mut self) -> u32 {
+    fn take_slot(&mut self, at: usize, mark: u32, ledger: &Ledger) -> u32 {
+        let taken = Slot::of(at, mark, ledger);
         let slot = self.free;
-        if let Some(free) = self.slots.get(slot as usize) {
+        if let Some(free) = self.slots.get_mut(slot as usize) {
             self.free = free.entry;
+            *free = taken;
             return slot;
         }
-        self.slots.push(Slot { entry: NONE, running: 0, admitted: 0, mark: IDLE, held: 0, waiting: 0 });
+        self.slots.push(taken);
         (self.slots.len() - 1) as u32
     }
 
+    /// Frees the slot of an account of which no request runs any more; returns the account's mark.
     #[inline]
-    fn release(&mut self, slot: u32) {
-        if let Some(released) = self.slots.get_mut(slot as usize) {
-            *released = Slot { entry: self.free, running: 0, admitted: 0, mark: IDLE, held: 0, waiting: 0 };
-            self.free = slot;
-        }
+    fn release(&mut self, slot: u32) -> u32 {
+        let freed = &mut self.slots[slot as usize];
+        (freed.entry, freed.admitted) = (self.free, 0);
+        self.free = slot;
+        freed.mark
     }
 }
 
@@ -363,7 +428,7 @@ mod tests {
                         model.insert(account, table.ledger(at));
                     }
                     (Some(at), Some(_)) => {
-                        table.set(at, &Ledger::default());
+                        table.change(at, |ledger| *ledger = Ledger::default());
                         table.remove(at, false);
                         model.remove(&account);
                     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use timebudget::internals::KeyHash;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
-    Book, BookSpec, Census, Claim, Fault, Mode, Progress, Settlement, Standing, Store, Verdict,
+    Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Relief, Settlement, Standing,
+    Store, Verdict,
 };
 use timebudget::{Micros, Now};
 use tokio::sync::mpsc::UnboundedSender;
@@ -87,6 +89,18 @@ impl Store for Spy {
 
     fn census(&self) -> Census {
         self.memory.census()
+    }
+
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        self.memory.list(books, most, now)
+    }
+
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        self.memory.read(book, key, now)
+    }
+
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        self.memory.relieve(book, key, relief, now)
     }
 }
 

@@ -1,0 +1,511 @@
+//! Accounts between requests: listed, read, granted more, and reset.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::limiter::engine::{Engine, Shared};
+use crate::limiter::open_limits::OpenLimit;
+use crate::limiter::report::with_quota;
+use crate::limiter::roster::{Known, OfRule};
+use crate::model::{Identity, Key, KeyHash, Limit, Micros, Period, Source, Unit, UnixMicros, Window, hold};
+use crate::store::{Book, Fault, Listed, Relief};
+
+/// The accounts of an engine, for those who look after them.
+///
+/// A store keeps no text of a key, only its hash with a secret. So a client's account is found by whoever can name the
+/// client ([`of`](Self::of)); a [list](Self::list) tells an [`AccountId`] of each, by which the account can be read and
+/// changed as well, and names those clients only that it is told the names of.
+///
+/// Only rules that are in force on this engine have accounts here: those of living [limiters](crate::Limiter).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use timebudget::{AccountFilter, Engine, TimeBudget};
+///
+/// # futures_util::FutureExt::now_or_never(async {
+/// let engine = Engine::in_memory();
+/// let budget = TimeBudget::rule("exports", "60s per hour").key(timebudget::Component::User).engine(&engine).build()?;
+///
+/// let ann = engine.accounts().of("*", "exports", "ann")?; // A budget in Rust that names no site is of the site `*`.
+/// let granted = ann.grant(Duration::from_secs(30)).await?; // Of each limit of time; this rule has one.
+/// assert_eq!((granted[0].spent, granted[0].remaining), (0, 90_000_000));
+///
+/// let largest = engine.accounts().list(&AccountFilter::new().rule("exports").names(["ann", "bob"])).await?;
+/// assert_eq!(largest[0].name.as_deref(), Some("ann"));
+/// # let _ = budget;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).expect("a memory store answers at once")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    engine: Engine,
+}
+
+/// Which accounts a [list](Accounts::list) is of; at first the hundred largest spenders of each limit of all rules.
+#[derive(Clone, Debug)]
+pub struct AccountFilter {
+    site: Option<String>,
+    rule: Option<String>,
+    most: usize,
+    names: Vec<String>,
+}
+
+/// Where an account stands.
+///
+/// Times are in microseconds, as the headers' are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountStanding {
+    /// The name of its site.
+    pub site: String,
+    /// The name of its rule.
+    pub rule: String,
+    /// Its limit, with the quota in force for the client; where that is not known, as the rule says it.
+    pub limit: Limit,
+    /// What the store knows it by.
+    pub id: AccountId,
+    /// Whose it is, where that was told.
+    pub name: Option<String>,
+    /// Whether many newcomers share it, for want of room in the store.
+    pub is_shared: bool,
+    /// What has been charged in this window, less what was granted; never below 0. Of a cap, the requests that run.
+    pub spent: u64,
+    /// What was granted beyond that, and has not been spent.
+    pub credit: u64,
+    /// What requests that have not ended are still expected to cost.
+    pub held: u64,
+    /// What may still be spent: the quota and the credit, less what is spent and held.
+    ///
+    /// Headers never tell more than the quota.
+    pub remaining: u64,
+    /// The requests that have been admitted and have not ended.
+    pub running: u32,
+    /// The window; of a cap all time.
+    pub window: Window,
+    /// The seconds until the window ends, rounded up.
+    pub reset_secs: u64,
+}
+
+/// What a store knows a client's accounts by: a keyed hash. All rules with the same key know a client by the same one.
+///
+/// It is written as 32 hexadecimal digits, and means something only where keys are hashed with the same secret: in one
+/// process, in those that share a Redis, or after a restart with a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccountId(KeyHash);
+
+/// How much more is granted: server time, or requests. A [`Duration`] is time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Server time.
+    Time(Micros),
+    /// So many requests.
+    Requests(u64),
+}
+
+/// The accounts that a rule keeps for one client: one for each of its limits.
+#[derive(Clone, Debug)]
+pub struct ClientAccounts {
+    engine: Engine,
+    of_rule: OfRule,
+    key: Option<Key>,
+    hash: KeyHash,
+    known: Known,
+    period: Option<Period>,
+}
+
+/// Accounts cannot be listed, read or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// No limiter on the engine has a site of this name, or it has no rule of this name.
+    NoSuchRule {
+        /// The site's name.
+        site: String,
+        /// The rule's name.
+        rule: String,
+    },
+    /// The rule's accounts have other keys.
+    OtherKey {
+        /// The rule's name.
+        rule: String,
+        /// What its accounts are keyed by, as a site file says it.
+        keyed_by: String,
+    },
+    /// The rule has no limit of this unit and period that more could be granted of.
+    NoSuchLimit {
+        /// The rule's name.
+        rule: String,
+    },
+    /// The store failed.
+    Fault(Fault),
+}
+
+impl Engine {
+    /// The accounts, for those who look after them.
+    pub fn accounts(&self) -> Accounts {
+        Accounts { engine: self.clone() }
+    }
+}
+
+impl Accounts {
+    /// Where accounts stand: of each limit those that have spent most, the largest first.
+    ///
+    /// Limits stand in the order of their sites' names and of their rules. A memory store looks at every account of the
+    /// window's length once, with a thousandth of them locked at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::NoSuchRule`] if nothing is in force that is asked for; or the store failed.
+    pub async fn list(&self, filter: &AccountFilter) -> Result<Vec<AccountStanding>, AccountError> {
+        let engine = self.engine.shared();
+        let rules = engine.rosters.rules(filter.site.as_deref(), filter.rule.as_deref());
+        if rules.is_empty() && (filter.site.is_some() || filter.rule.is_some()) {
+            return Err(filter.no_such_rule());
+        }
+        let now = engine.clock.now();
+        let rules = rules.into_iter().map(|of_rule| ListedRule::new(of_rule, filter, engine, now.wall()));
+        let rules: Vec<_> = rules.collect();
+        let books: Vec<Book> =
+            rules.iter().flat_map(|rule| &rule.limits).map(|open| open.claim.ask.book).collect();
+        let positions = rules
+            .iter()
+            .enumerate()
+            .flat_map(|(at, rule)| rule.limits.iter().map(move |open| (open.claim.ask.book, at)));
+        let positions: HashMap<Book, usize> = positions.collect();
+        let listed = engine.store.list(&books, filter.most, now).await?;
+        let told = listed
+            .iter()
+            .filter_map(|account| rules[*positions.get(&account.book)?].told(account, engine, now.wall()));
+        Ok(told.collect())
+    }
+
+    /// The accounts that a rule keeps for a client.
+    ///
+    /// The key is a value for each component that tells the rule's accounts apart, as in [`Limiter::charge`](crate::Limiter::charge); an address may
+    /// be given as a text. Where each method has an account of its own, the method comes last.
+    ///
+    /// # Errors
+    ///
+    /// If no such rule is in force, or its keys are of other components.
+    pub fn of(&self, site: &str, rule: &str, key: impl Into<Key>) -> Result<ClientAccounts, AccountError> {
+        let of_rule = self.rule(site, rule)?;
+        let key = key.into();
+        let hash = of_rule.hash(&key, self.engine.shared()).ok_or_else(|| AccountError::OtherKey {
+            rule: rule.to_owned(),
+            keyed_by: of_rule.key_spec().to_string(),
+        })?;
+        Ok(self.of_hash(of_rule, Some(key), hash))
+    }
+
+    /// The accounts that a rule keeps for a client of whom only an id is known.
+    ///
+    /// # Errors
+    ///
+    /// If no such rule is in force.
+    pub fn of_id(&self, site: &str, rule: &str, id: AccountId) -> Result<ClientAccounts, AccountError> {
+        Ok(self.of_hash(self.rule(site, rule)?, None, id.0))
+    }
+
+    fn of_hash(&self, of_rule: OfRule, key: Option<Key>, hash: KeyHash) -> ClientAccounts {
+        let engine = self.engine.clone();
+        ClientAccounts { engine, of_rule, key, hash, known: Known::default(), period: None }
+    }
+
+    fn rule(&self, site: &str, rule: &str) -> Result<OfRule, AccountError> {
+        let found = self.engine.shared().rosters.rules(Some(site), Some(rule)).pop();
+        found.ok_or_else(|| AccountError::NoSuchRule { site: site.to_owned(), rule: rule.to_owned() })
+    }
+}
+
+impl AccountFilter {
+    /// The most accounts of a limit that are listed.
+    pub const MOST: usize = 1_000;
+
+    /// The hundred largest spenders of each limit of all rules.
+    pub fn new() -> Self {
+        Self { site: None, rule: None, most: 100, names: Vec::new() }
+    }
+
+    /// Of this site alone.
+    #[must_use]
+    pub fn site(self, name: impl Into<String>) -> Self {
+        Self { site: Some(name.into()), ..self }
+    }
+
+    /// Of rules of this name alone.
+    #[must_use]
+    pub fn rule(self, name: impl Into<String>) -> Self {
+        Self { rule: Some(name.into()), ..self }
+    }
+
+    /// Of each limit so many, at most [`AccountFilter::MOST`].
+    #[must_use]
+    pub fn most(self, most: usize) -> Self {
+        Self { most: most.min(Self::MOST), ..self }
+    }
+
+    /// Names that clients may have: where an account is that of one of them, it is told so.
+    ///
+    /// A name is taken for the value of a key of one component; of other keys nobody is named.
+    #[must_use]
+    pub fn names<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        Self { names: names.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    fn no_such_rule(&self) -> AccountError {
+        let told = |name: &Option<String>| name.clone().unwrap_or_else(|| "*".to_owned());
+        AccountError::NoSuchRule { site: told(&self.site), rule: told(&self.rule) }
+    }
+}
+
+impl Default for AccountFilter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ClientAccounts {
+    /// Only of limits with this period.
+    #[must_use]
+    pub fn per(self, period: Period) -> Self {
+        Self { period: Some(period), ..self }
+    }
+
+    /// Who the client is, where the key does not tell: what it may spend can depend on it.
+    #[must_use]
+    pub fn whose(mut self, identity: Identity) -> Self {
+        self.known.identity = Some(identity);
+        self
+    }
+
+    /// The tier that the client is in, where neither the key nor the user tells: as that of an API key.
+    #[must_use]
+    pub fn in_tier(mut self, tier: impl Into<String>) -> Self {
+        self.known.tier = Some(tier.into());
+        self
+    }
+
+    /// Where they stand, in the order of the rule's limits.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn read(&self) -> Result<Vec<AccountStanding>, AccountError> {
+        let mut standings = Vec::new();
+        for open in self.limits() {
+            let (store, now) = (&self.engine.shared().store, self.engine.shared().clock.now());
+            let account = store.read(open.claim.ask.book, self.hash, now).await?;
+            standings.push(self.standing(open, &account));
+        }
+        Ok(standings)
+    }
+
+    /// Grants so much more until their windows end, to the accounts of all limits of that unit; says where these stand then.
+    ///
+    /// What the client has spent is less from now on, and headers tell so. What runs goes on running. At most 2^53 are ever
+    /// granted beyond what has been spent.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::NoSuchLimit`] if the rule has no limit of the unit; or the store failed, and some accounts may have
+    /// been granted it.
+    pub async fn grant(&self, amount: impl Into<Amount>) -> Result<Vec<AccountStanding>, AccountError> {
+        let (unit, amount) = match amount.into() {
+            Amount::Time(Micros(micros)) => (Unit::Time, micros),
+            Amount::Requests(requests) => (Unit::Requests, requests),
+        };
+        let granted = self.relieve(Relief::Grant(amount), |limit| limit.unit() == unit).await?;
+        if granted.is_empty() {
+            return Err(AccountError::NoSuchLimit { rule: self.of_rule.rule().name.clone() });
+        }
+        Ok(granted)
+    }
+
+    /// Forgets what they have spent; says where they stand then. What was granted beyond that stays.
+    ///
+    /// What clients have had of an account that they share by a [fair](crate::Rule::fair) rule is not forgotten.
+    ///
+    /// # Errors
+    ///
+    /// The store failed, and some accounts may have been reset.
+    pub async fn reset(&self) -> Result<Vec<AccountStanding>, AccountError> {
+        self.relieve(Relief::Reset, |_| true).await
+    }
+
+    async fn relieve(
+        &self,
+        relief: Relief,
+        is_wanted: impl Fn(&Limit) -> bool,
+    ) -> Result<Vec<AccountStanding>, AccountError> {
+        let mut standings = Vec::new();
+        for open in self.limits() {
+            if open.limit.period().is_some() && is_wanted(&open.limit) {
+                let (store, now) = (&self.engine.shared().store, self.engine.shared().clock.now());
+                let account = store.relieve(open.claim.ask.book, self.hash, relief, now).await?;
+                standings.push(self.standing(open, &account));
+            }
+        }
+        Ok(standings)
+    }
+
+    fn limits(&self) -> Vec<OpenLimit> {
+        let engine = self.engine.shared();
+        let source = self.of_rule.source(self.key.as_ref(), &self.known, engine.clock.now().wall());
+        let mut limits = self.of_rule.limits_of(source, engine);
+        limits.retain(|open| self.period.is_none_or(|period| open.limit.period() == Some(period)));
+        limits
+    }
+
+    fn standing(&self, open: OpenLimit, account: &Listed) -> AccountStanding {
+        AccountStanding::new(&self.of_rule, open, account, None)
+    }
+}
+
+/// A rule whose accounts are listed.
+struct ListedRule {
+    of_rule: OfRule,
+    /// Whose limits hold for a client of whom nothing is known.
+    stranger: Source,
+    /// Its limits, for such a client where it has them.
+    limits: Vec<OpenLimit>,
+    /// Names of clients, by the words of their ids.
+    names: HashMap<[u32; 3], String>,
+}
+
+impl ListedRule {
+    fn new(of_rule: OfRule, filter: &AccountFilter, engine: &Arc<Shared>, at: UnixMicros) -> Self {
+        let stranger = of_rule.source(None, &Known::default(), at);
+        let hash = |name: &String| of_rule.hash(&Key::from(name), engine);
+        let named = |name: &String| Some((AccountId(hash(name)?).words(), name.clone()));
+        let names = filter.names.iter().filter_map(named).collect();
+        Self { limits: of_rule.limits(stranger, engine), stranger, names, of_rule }
+    }
+
+    fn told(&self, account: &Listed, engine: &Arc<Shared>, at: UnixMicros) -> Option<AccountStanding> {
+        let open = *self.limits.iter().find(|open| open.claim.ask.book == account.book)?;
+        let name = self.names.get(&AccountId(account.key).words()).cloned();
+        let own = name.as_ref().and_then(|name| self.limit_of(name, open.claim.ask.book, engine, at));
+        Some(AccountStanding::new(&self.of_rule, own.unwrap_or(open), account, name))
+    }
+
+    /// The limit with this book of a client of this name, where it has another than a stranger.
+    fn limit_of(&self, name: &str, book: Book, engine: &Arc<Shared>, at: UnixMicros) -> Option<OpenLimit> {
+        let source = self.of_rule.source(Some(&Key::from(name)), &Known::default(), at);
+        let differs = source != self.stranger;
+        let limits = if differs { self.of_rule.limits_of(source, engine) } else { Vec::new() };
+        limits.into_iter().find(|open| open.claim.ask.book == book)
+    }
+}
+
+impl AccountStanding {
+    fn new(of_rule: &OfRule, open: OpenLimit, account: &Listed, name: Option<String>) -> Self {
+        let Listed { net, standing, is_shared, .. } = *account;
+        let quota = open.limit.quota();
+        let spent = u64::try_from(net).unwrap_or(0);
+        let held = hold(quota, spent, standing.hold, standing.waiting);
+        let left = i128::from(quota) - i128::from(net) - i128::from(held);
+        Self {
+            site: of_rule.site().name.clone(),
+            rule: of_rule.rule().name.clone(),
+            limit: with_quota(open.limit, quota),
+            id: AccountId(account.key),
+            name,
+            is_shared,
+            spent,
+            credit: net.min(0).unsigned_abs(),
+            held,
+            remaining: u64::try_from(left.max(0)).unwrap_or(u64::MAX),
+            running: standing.admitted,
+            window: standing.window,
+            reset_secs: standing.left.secs_rounded_up().max(1),
+        }
+    }
+}
+
+impl AccountId {
+    /// The words that tell accounts apart: the first one says only where a store looks for it.
+    const fn words(self) -> [u32; 3] {
+        let KeyHash([_, a, b, c]) = self.0;
+        [a, b, c]
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.0.iter().try_for_each(|word| write!(f, "{word:08x}"))
+    }
+}
+
+/// The text is no [`AccountId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAccountId;
+
+impl FromStr for AccountId {
+    type Err = NoAccountId;
+
+    fn from_str(text: &str) -> Result<Self, NoAccountId> {
+        let is_hexadecimal = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let bits = u128::from_str_radix(text, 16).ok().filter(|_| is_hexadecimal).ok_or(NoAccountId)?;
+        Ok(Self(KeyHash([96, 64, 32, 0].map(|shift| (bits >> shift) as u32))))
+    }
+}
+
+impl fmt::Display for NoAccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no id of an account; expected 32 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for NoAccountId {}
+
+impl From<Duration> for Amount {
+    fn from(span: Duration) -> Self {
+        Self::Time(Micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl From<Micros> for Amount {
+    fn from(micros: Micros) -> Self {
+        Self::Time(micros)
+    }
+}
+
+impl From<Fault> for AccountError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl fmt::Display for AccountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchRule { site, rule } => write!(f, "no rule {rule} of a site {site} is in force"),
+            Self::OtherKey { rule, keyed_by } => write!(
+                f,
+                "the rule {rule} is keyed by {keyed_by}; expected a value for each part that tells accounts apart"
+            ),
+            Self::NoSuchLimit { rule } => {
+                write!(
+                    f,
+                    "the rule {rule} has no limit of this unit and period that more could be granted of"
+                )
+            }
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AccountError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            _ => None,
+        }
+    }
+}
