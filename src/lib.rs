@@ -30,10 +30,23 @@
 //!   replaces them.
 //! - [`Engine`] is the accounts and the clock, which budgets can share. [`Memory`](store::memory::Memory) keeps the accounts,
 //!   over a restart too with [a snapshot](store::memory::Memory::with_snapshot).
+//! - [`Engine::accounts`] lists who has spent most, grants more, and resets.
 //! - [`Limiter`] decides without any framework: give it [`Facts`], get an [`Admission`].
 //! - [`ManualClock`] is the clock that tests move.
 //!
 //! [`prelude`] has what most applications need.
+//!
+//! # Guides
+//!
+//! - [Rules in Rust](https://github.com/timebudget/timebudget/blob/main/docs/in-rust.md), and [recipes](https://github.com/timebudget/timebudget/blob/main/docs/recipes.md): tests with a clock, caps on
+//!   WebSockets
+//! - [The site file](https://github.com/timebudget/timebudget/blob/main/docs/site-file.md), and [what is said of mistakes in one](https://github.com/timebudget/timebudget/blob/main/docs/mistakes.md)
+//! - [How time is accounted](https://github.com/timebudget/timebudget/blob/main/docs/accounting.md), and [when windows begin](https://github.com/timebudget/timebudget/blob/main/docs/windows.md)
+//! - [Hard budgets](https://github.com/timebudget/timebudget/blob/main/docs/hard-budgets.md): what runs is ended when its budget is spent
+//! - [Looking after accounts](https://github.com/timebudget/timebudget/blob/main/docs/accounts.md)
+//! - [Many processes, one budget: Redis](https://github.com/timebudget/timebudget/blob/main/docs/redis.md)
+//! - [In front and behind](https://github.com/timebudget/timebudget/blob/main/docs/in-front-and-behind.md): proxies, health checks, CORS, and what clients do with a refusal
+//! - [Coming from](https://github.com/timebudget/timebudget/blob/main/docs/coming-from.md) Frappe, Flask-Limiter, django-smart-ratelimit and Netlify
 //!
 //! # Features
 //!
@@ -48,31 +61,6 @@
 //!
 //! Windows are aligned and fixed: there are no sliding windows and no token buckets. Time is wall-clock time of the
 //! request, not processor time. The middleware is for actix-web 4.
-
-/// Compiles and runs the snippets of the page.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/in-rust.md")]
-struct InRust;
-
-/// Compiles and runs those of this page.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/coming-from.md")]
-struct ComingFrom;
-
-/// And of this one.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/in-front-and-behind.md")]
-struct InFrontAndBehind;
-
-/// And of this one.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/hard-budgets.md")]
-struct HardBudgets;
-
-/// And of this one.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/accounts.md")]
-struct LookingAfterAccounts;
 
 mod clock;
 pub mod config;

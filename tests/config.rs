@@ -399,7 +399,7 @@ fn an_error_names_the_file_that_the_key_is_in_and_is_reported_once() {
         dir.errors(),
         "sites/common_site_config.json: rate_limit: 5: neither an object nor a text; expected an object of limit \
          and window, or a rate string such as \"600s per hour\"\n\
-         sites/a.example/site_config.json: time_zone: 5: no text; expected an IANA name such as \"Europe/Paris\"\n\
+         sites/a.example/site_config.json: time_zone: 5: not a text; expected an IANA name such as \"Europe/Paris\"\n\
          sites/b.example/site_config.json: line 1, column 1: not JSON: EOF while parsing an object\n\
          sites/common_site_config.json: default_site: \"a.exampel\": no such site; did you mean \"a.example\"?"
     );
@@ -468,14 +468,14 @@ proptest! {
 fn the_common_file_says_where_accounts_are_kept() {
     let of = |test: &str, text: &str| Directory::with(test, &[("common_site_config.json", text)]);
     let dir = of("store", r#"{"rate_limit": "1s/day", "rate_limit_store": "memory://?snapshot=x"}"#);
-    let read = config::Configuration::of_dir(&dir.0, &config::Options::default()).unwrap();
+    let read = config::Configuration::from_dir(&dir.0, &config::Options::default()).unwrap();
     assert_eq!(read.store.to_string(), "memory://?snapshot=x");
     for (text, fault) in [
         (
             r#""radish://:hunter2@db""#,
             "rad…://…: scheme: no such store; expected memory:// or redis://…; did you mean redis://?",
         ),
-        (r#"["redis://:hunter2@db"]"#, "a list: no text; expected a URI such as \"redis://localhost\""),
+        (r#"["redis://:hunter2@db"]"#, "a list: not a text; expected a URI such as \"redis://localhost\""),
     ] {
         let dir = of("wrong-store", &format!("{{\"rate_limit_store\": {text}}}"));
         assert_eq!(dir.errors(), format!("sites/common_site_config.json: rate_limit_store: {fault}"));
@@ -522,15 +522,15 @@ fn what_is_no_number_in_a_key_of_ours_is_named_with_its_place() {
     for (text, message) in [
         (
             r#"{"rate_limit": {"limit": NaN, "window": 3600}}"#,
-            "rate_limit.limit: NaN: no number; expected seconds from 0 to 9007199254.740992, with at most six decimals",
+            "rate_limit.limit: NaN: not a number; expected seconds from 0 to 9007199254.740992, with at most six decimals",
         ),
         (
             r#"{"rate_limit_rules": [{"name": "a", "limits": [{"limit": 1, "window": -Infinity}]}]}"#,
-            "rate_limit_rules[0].limits[0].window: -Infinity: no number; expected whole seconds from 1 to 4294967295, or \"hour\", \"day\", \"week\", \"month\" or \"year\"",
+            "rate_limit_rules[0].limits[0].window: -Infinity: not a number; expected whole seconds from 1 to 4294967295, or \"hour\", \"day\", \"week\", \"month\" or \"year\"",
         ),
         (
             r#"{"rate_limit_tiers": {"gold": {"multiplier": Infinity}}}"#,
-            "rate_limit_tiers.gold.multiplier: Infinity: no number; expected a number above 0 and at most 1000000, with at most six decimals",
+            "rate_limit_tiers.gold.multiplier: Infinity: not a number; expected a number above 0 and at most 1000000, with at most six decimals",
         ),
     ] {
         let error = config::parse_site("demo.example", text).unwrap_err().to_string();

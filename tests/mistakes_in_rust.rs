@@ -161,16 +161,16 @@ fn what_a_site_file_cannot_say_is_wrong_in_rust() {
     for (budget, expected) in [
         (
             rule("a b", "5 per hour"),
-            r#"the rule "a b": "a b": no name; expected 1 to 64 letters, digits, and - _ . between them"#,
+            r#"the rule "a b": "a b": not a name; expected 1 to 64 letters, digits, and - _ . between them"#,
         ),
         (rule("a", ""), r#"the rule a: "": nothing here; expected a rate such as 10 per hour"#),
         (
             rule("a", "5 per hour").charge_when([42]),
-            r#"the rule a: 42: no status; expected a status, a class such as "4xx", or a list of them"#,
+            r#"the rule a: 42: not a status; expected a status, a class such as "4xx", or a list of them"#,
         ),
         (
             rule("a", "5 per hour").methods(["GET", "A B"]),
-            r#"the rule a: "A B": no method; expected a method such as "GET", or a list of them"#,
+            r#"the rule a: "A B": not a method; expected a method such as "GET", or a list of them"#,
         ),
         (
             rule("a", "5 per hour").methods([""; 0]),

@@ -31,7 +31,7 @@ impl Asked {
     ///
     /// What is wrong with it; of headers, which may be credentials, only names are repeated.
     pub(crate) fn of(args: &ExplainArgs) -> Result<Self, Failure> {
-        let wrong = |what: &str, text: &str| Failure::wrong(format!("{text:?}: no {what}"));
+        let wrong = |what: &str, text: &str| Failure::wrong(format!("{text:?}: not a {what}"));
         let is_path = |uri: &Uri| uri.path().starts_with('/') && uri.host().is_none();
         let target = args.target.parse().ok().filter(is_path);
         let mut headers = args.headers.iter().map(|text| header(text)).collect::<Result<Vec<_>, _>>()?;
@@ -72,7 +72,7 @@ impl Asked {
         let fault = match is_match(route, target.path()) {
             Some(true) => return Ok(self),
             Some(false) => "does not match the target",
-            None => "no pattern; expected one such as /users/{id}",
+            None => "not a pattern; expected one such as /users/{id}",
         };
         Err(Failure::wrong(format!("--route: {route:?}: {fault}")))
     }
@@ -91,7 +91,7 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     let header = (HeaderName::try_from(name.trim()), HeaderValue::from_bytes(value.trim().as_bytes()));
     match header {
         (Ok(name), Ok(value)) => Ok((name, value)),
-        _ => Err(Failure::wrong(format!("-H {name:?}: no {HEADER}"))),
+        _ => Err(Failure::wrong(format!("-H {name:?}: not a {HEADER}"))),
     }
 }
 

@@ -64,19 +64,19 @@ fn conjoined(mut parts: Vec<Condition>) -> Condition {
 fn methods(value: &Value<'_>) -> Option<Condition> {
     let method = |value: &Value<'_>| {
         let method = Method::new(value.text(METHOD)?);
-        method.or_else(|| value.wrong(format_args!("no method; expected {METHOD}")))
+        method.or_else(|| value.wrong(format_args!("not a method; expected {METHOD}")))
     };
     value.one_or_many(METHOD, method).map(Condition::Method)
 }
 
 fn region(value: &Value<'_>) -> Option<Region> {
     let region = Region::new(value.text(REGION)?);
-    region.or_else(|| value.wrong(format_args!("no region; expected {REGION}")))
+    region.or_else(|| value.wrong(format_args!("not a region; expected {REGION}")))
 }
 
 fn country(value: &Value<'_>) -> Option<Country> {
     let country = Country::new(value.text(COUNTRY)?);
-    country.or_else(|| value.wrong(format_args!("no country; expected {COUNTRY}")))
+    country.or_else(|| value.wrong(format_args!("not a country; expected {COUNTRY}")))
 }
 
 /// A condition for each name of an object; all must hold.
@@ -91,7 +91,7 @@ fn named(
         }
         Json::Object(_) => {}
         // It may be a whole header, such as one that holds a token.
-        _ => return object.wrong_discreetly(format_args!("no object; expected {NAMED}")),
+        _ => return object.wrong_discreetly(format_args!("not an object; expected {NAMED}")),
     }
     let parts = object.members(NAMED, |name, value| {
         let value = if is_credential(kind, name) { value.clone().secret() } else { value.clone() };
@@ -151,9 +151,9 @@ fn matcher(subject: Subject, value: &Value<'_>) -> Option<Text> {
         Json::Text(_) => plain(subject, value, Text::Equal),
         Json::Object(_) => pattern(subject, value),
         _ if subject == Subject::Path => {
-            value.wrong(format_args!("no path; expected {}", subject.expected()))
+            value.wrong(format_args!("not a path; expected {}", subject.expected()))
         }
-        _ => value.wrong(format_args!("no text; expected {}", subject.expected())),
+        _ => value.wrong(format_args!("not a text; expected {}", subject.expected())),
     }
 }
 

@@ -128,7 +128,7 @@ fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
         Ok(of) if of.is_file() && of.len() > LARGEST => Err(io::Error::other("larger than 16 MiB")),
-        Ok(of) if !of.is_file() && !of.is_dir() => Err(io::Error::other("no regular file")),
+        Ok(of) if !of.is_file() && !of.is_dir() => Err(io::Error::other("not a regular file")),
         Ok(of) => Stamp::new(&of).map(Some),
     }
 }

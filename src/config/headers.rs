@@ -91,7 +91,7 @@ pub(crate) fn header_name(value: &Value<'_>, expected: &str) -> Option<String> {
     let name = value.text(expected)?;
     match is_token(name) {
         true => Some(name.to_owned()),
-        false => value.wrong(format_args!("no name of a header; expected {expected}")),
+        false => value.wrong(format_args!("not the name of a header; expected {expected}")),
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn hosts(value: &Value<'_>) -> Option<Vec<Claimed>> {
 /// The key is bench's. So what cannot be understood is no error, and is not shown.
 pub(crate) fn domains(value: &Value<'_>) -> Vec<Claimed> {
     if !matches!(value.json(), Json::List(_) | Json::Null) {
-        value.suspect_discreetly("no list; expected bench's list of domains. None is read");
+        value.suspect_discreetly("not a list; expected bench's list of domains. None is read");
     }
     value.items().iter().filter_map(domain).collect()
 }
@@ -51,7 +51,7 @@ fn domain(value: &Value<'_>) -> Option<Claimed> {
         other => Some(other),
     };
     let Some(Json::Text(text)) = name else {
-        value.suspect_discreetly("no domain; expected a text, or an object with a domain. It is left out");
+        value.suspect_discreetly("not a domain; expected a text, or an object with a domain. It is left out");
         return None;
     };
     match Host::parse(text) {

@@ -191,7 +191,7 @@ fn on_error(value: &Value<'_>) -> Option<OnError> {
 /// Where accounts are kept. The text holds a password, and so stands in no message.
 fn store(value: &Value<'_>) -> Option<(StoreUri, Origin)> {
     let Json::Text(text) = value.json() else {
-        return value.wrong_discreetly("no text; expected a URI such as \"redis://localhost\"");
+        return value.wrong_discreetly("not a text; expected a URI such as \"redis://localhost\"");
     };
     let page = value.page();
     let uri = StoreUri::parse(text).map_err(|error| page.wrong(value.place(), None, error)).ok()?;
@@ -214,7 +214,7 @@ fn paths(value: &Value<'_>) -> Option<Paths> {
     const EXPECTED: &str = "\"normal\" or \"exact\"";
     value.text(EXPECTED)?;
     let words = [("normal", Paths::Normal), ("exact", Paths::Exact)];
-    value.word(&words, format_args!("no form of paths; expected {EXPECTED}"))
+    value.word(&words, format_args!("not a form of paths; expected {EXPECTED}"))
 }
 
 fn site_header(value: &Value<'_>) -> Option<String> {

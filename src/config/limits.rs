@@ -52,7 +52,7 @@ pub(crate) fn limits(value: &Value<'_>) -> Option<LimitSet> {
     let written = match value.json() {
         Json::Text(text) => rates(text, value)?,
         Json::List(_) => value.list(LIMITS, rates_or_object)?.concat(),
-        _ => return value.wrong(format_args!("no limits; expected {LIMITS}")),
+        _ => return value.wrong(format_args!("not limits; expected {LIMITS}")),
     };
     Some(distinct(written, value))
 }
@@ -61,7 +61,7 @@ fn rates_or_object(value: &Value<'_>) -> Option<Vec<Limit>> {
     match value.json() {
         Json::Text(text) => rates(text, value),
         Json::Object(_) => Some(vec![limit(value)?]),
-        _ => value.wrong(format_args!("no limit; expected {LIMITS}")),
+        _ => value.wrong(format_args!("not a limit; expected {LIMITS}")),
     }
 }
 

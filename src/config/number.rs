@@ -79,7 +79,7 @@ pub(crate) fn term(fields: &Fields<'_>) -> Option<Term> {
 fn instant(value: &Value<'_>) -> Option<UnixMicros> {
     match DateTime::parse_from_rfc3339(value.text(INSTANT)?) {
         Ok(instant) => Some(UnixMicros(instant.timestamp_micros())),
-        Err(_) => value.wrong(format_args!("no instant; expected {INSTANT}")),
+        Err(_) => value.wrong(format_args!("not an instant; expected {INSTANT}")),
     }
 }
 
@@ -103,7 +103,7 @@ fn decimal(value: &Value<'_>, expected: &str) -> Option<Decimal> {
         _ => None,
     };
     match (&number, value.json()) {
-        (None, _) => value.wrong(format_args!("no number; expected {expected}")),
+        (None, _) => value.wrong(format_args!("not a number; expected {expected}")),
         (Some(_), Json::Text(_)) => {
             value.suspect("a text; taken as the number it holds");
             number

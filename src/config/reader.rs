@@ -49,7 +49,7 @@ impl<'a> Value<'a> {
     pub(crate) fn text(&self, expected: &str) -> Option<&'a str> {
         match self.json {
             Json::Text(text) => Some(text),
-            _ => self.wrong(format_args!("no text; expected {expected}")),
+            _ => self.wrong(format_args!("not a text; expected {expected}")),
         }
     }
 
@@ -91,7 +91,7 @@ impl<'a> Value<'a> {
         read: impl FnMut(&Value<'a>) -> Option<T>,
     ) -> Option<Vec<T>> {
         let Json::List(_) = self.json else {
-            return self.wrong(format_args!("no list; expected {expected}"));
+            return self.wrong(format_args!("not a list; expected {expected}"));
         };
         complete(self.items().iter().map(read))
     }
@@ -122,7 +122,7 @@ impl<'a> Value<'a> {
         mut read: impl FnMut(&'a str, &Value<'a>) -> Option<T>,
     ) -> Option<Vec<T>> {
         let Json::Object(members) = self.json else {
-            return self.wrong(format_args!("no object; expected {expected}"));
+            return self.wrong(format_args!("not an object; expected {expected}"));
         };
         let names = || members.iter().map(|(name, _)| name);
         for (at, name) in names().enumerate() {
@@ -142,7 +142,7 @@ impl<'a> Value<'a> {
             let fields = Fields::new(self, &[]);
             let _ = self.page.report.apart(|| read(&fields));
             let known = listed(&fields.asked.borrow());
-            return self.wrong(format_args!("no object; expected an object of {known}"));
+            return self.wrong(format_args!("not an object; expected an object of {known}"));
         };
         let fields = Fields::new(self, members);
         let errors = self.page.report.errors();

@@ -45,7 +45,7 @@ impl Said {
         let document = Document::new(text.trim_start_matches('\u{feff}'));
         match document.members() {
             Err(fault) => page.wrong_file(fault),
-            Ok(None) => page.wrong_file("no object; expected one JSON object"),
+            Ok(None) => page.wrong_file("not an object; expected one JSON object"),
             Ok(Some(members)) => said.read_members(&members, scope, page),
         }
         said.join_key_sources(page);

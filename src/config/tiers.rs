@@ -107,14 +107,14 @@ pub(crate) fn api_keys(value: &Value<'_>) -> Option<Vec<(KeyDigest, ApiKey)>> {
 /// The digests that the members' names are. What is none may be a key itself, and so is not quoted.
 fn digests(value: &Value<'_>) -> Option<Vec<KeyDigest>> {
     let Json::Object(members) = value.json() else {
-        return value.wrong_discreetly(format_args!("no object; expected {KEYS}"));
+        return value.wrong_discreetly(format_args!("not an object; expected {KEYS}"));
     };
     let mut digests = Vec::with_capacity(members.len());
     for (at, (name, _)) in members.iter().enumerate() {
         let Some(digest) = KeyDigest::parse(name) else {
             let member = at + 1;
             return value.wrong_discreetly(format_args!(
-                "the name of member {member} is no digest of a key; expected {DIGEST}"
+                "the name of member {member} is not the digest of a key; expected {DIGEST}"
             ));
         };
         digests.push(digest);
@@ -152,7 +152,7 @@ fn named<'a, T>(
 ) -> Option<Vec<T>> {
     match value.json() {
         Json::Object(members) if members.iter().any(|(name, _)| name.is_empty()) => {
-            value.wrong_part("", format_args!("no name; expected {expected}"))
+            value.wrong_part("", format_args!("an empty name; expected {expected}"))
         }
         _ => value.members(expected, read),
     }

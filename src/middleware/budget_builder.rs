@@ -180,7 +180,7 @@ impl BudgetBuilder {
     /// let per_ip = || TimeBudget::rule("ip", "5 per minute");
     /// assert!(TimeBudget::rules([per_ip()]).trusted_proxies(["10.0.0.0/8", "unix"]).build().is_ok());
     /// let error = TimeBudget::rules([per_ip()]).trusted_proxies(["10.0.0.256"]).build().unwrap_err().to_string();
-    /// assert!(error.starts_with("\"10.0.0.256\": no address; expected an address"), "{error}");
+    /// assert!(error.starts_with("\"10.0.0.256\": not an address; expected an address"), "{error}");
     /// ```
     pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         for text in proxies {
@@ -343,9 +343,9 @@ impl BudgetBuilder {
 impl Place {
     fn open(&self, options: &Options) -> Files {
         match self {
-            Self::Directory(directory) => Files::of_dir(directory, options),
-            Self::File(file) => Files::of_file(file, options),
-            Self::Text(text) => Files::of_text(text, options),
+            Self::Directory(directory) => Files::from_dir(directory, options),
+            Self::File(file) => Files::from_file(file, options),
+            Self::Text(text) => Files::from_text(text, options),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::str::Utf8Chunk;
 /// What is wrong with a rule or a site, or suspect about it.
 ///
 /// A site file and code are told the same, in the same words. Displays as what was found, where a value is to blame, the
-/// fault, and what was expected: `42: no status; expected a status, a class such as "4xx", or a list of them`.
+/// fault, and what was expected: `42: not a status; expected a status, a class such as "4xx", or a list of them`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     weight: Weight,

@@ -36,7 +36,7 @@ fn a_directory_that_no_host_can_be_called_by_is_suspect_unless_it_can_be_reached
     let mut files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
     files.push(COMMON);
     let dir = Directory::with("unreachable", &files);
-    let begin = "no request reaches this site, for its directory's name is no name that a Host can be";
+    let begin = "no request reaches this site, for its directory's name is not a name that a Host can be";
     assert_eq!(
         dir.warnings(),
         [
@@ -87,11 +87,9 @@ fn what_is_odd_in_benchs_domains_is_left_out_and_not_shown() {
         warnings.iter().all(|warning| warning.ends_with("It is left out") && !warning.contains("hunter2")),
         "{warnings:?}"
     );
-    assert!(
-        warnings[4].contains(
-            "domains[4]: \"b.example:443\": no name that a Host can be; did you mean \"b.example\"?"
-        )
-    );
+    assert!(warnings[4].contains(
+        "domains[4]: \"b.example:443\": not a name that a Host can be; did you mean \"b.example\"?"
+    ));
     for domains in [r#"{"domains": "b.example"}"#, r#"{"domains": {"b.example": {"password": "hunter2"}}}"#] {
         let dir = Directory::with("no-domains", &[COMMON, ("a.example/site_config.json", domains)]);
         let [warning] = &dir.warnings()[..] else { panic!("one warning") };
@@ -119,7 +117,7 @@ fn of_two_directories_that_are_one_host_the_one_that_is_written_like_it_is_the_s
     let files: Vec<_> =
         files.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([COMMON]).collect();
     let dir = Directory::with("twins", &files);
-    let read = config::Files::of_dir(&dir.0, &config::Options::default()).read().unwrap();
+    let read = config::Files::from_dir(&dir.0, &config::Options::default()).read().unwrap();
     let limits: Vec<_> =
         read.loaded.sites.iter().map(|(name, site)| (name.as_str(), site.rules[0].limits[0])).collect();
     assert_eq!(
@@ -170,7 +168,7 @@ fn a_header_that_names_the_site_is_believed_of_trusted_proxies_only() {
     let dir = Directory::with("site-header", &[("common_site_config.json", wrong)]);
     assert_eq!(
         dir.errors(),
-        "sites/common_site_config.json: rate_limit_site_header: \"X Site\": no name of a header; expected the name of a header, such as \"X-Frappe-Site-Name\"\n\
+        "sites/common_site_config.json: rate_limit_site_header: \"X Site\": not the name of a header; expected the name of a header, such as \"X-Frappe-Site-Name\"\n\
          sites/common_site_config.json: rate_limit_on_error: \"close\": expected \"refuse\" or \"open\""
     );
 }

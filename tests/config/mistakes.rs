@@ -10,16 +10,16 @@
     ),
     (
         "[]",
-        "no object; expected one JSON object",
+        "not an object; expected one JSON object",
     ),
     (
         "600",
-        "no object; expected one JSON object",
+        "not an object; expected one JSON object",
     ),
     // Exemptions.
     (
         r#"{"rate_limit_exempt": {"header": {"x y": true, "authorization": "Bearer s3cret"}}}"#,
-        "rate_limit_exempt.header: \"x y\": no name of a header; expected a name such as \"User-Agent\"",
+        "rate_limit_exempt.header: \"x y\": not the name of a header; expected a name such as \"User-Agent\"",
     ),
     // Top-level keys.
     (
@@ -49,11 +49,11 @@
     // Hosts.
     (
         r#"{"rate_limit_hosts": "a.example"}"#,
-        "rate_limit_hosts: \"a.example\": no list; expected a list of names and wildcards such as \"*.example.com\"",
+        "rate_limit_hosts: \"a.example\": not a list; expected a list of names and wildcards such as \"*.example.com\"",
     ),
     (
         r#"{"rate_limit_hosts": ["a.example", 5]}"#,
-        "rate_limit_hosts[1]: 5: no text; expected a name or a wildcard such as \"*.example.com\"",
+        "rate_limit_hosts[1]: 5: not a text; expected a name or a wildcard such as \"*.example.com\"",
     ),
     (
         r#"{"rate_limit_hosts": ["*"]}"#,
@@ -65,11 +65,11 @@
     ),
     (
         r#"{"rate_limit_hosts": ["https://shop.example/"]}"#,
-        "rate_limit_hosts[0]: \"https://shop.example/\": no name that a Host can be; did you mean \"shop.example\"?",
+        "rate_limit_hosts[0]: \"https://shop.example/\": not a name that a Host can be; did you mean \"shop.example\"?",
     ),
     (
         r#"{"rate_limit_hosts": ["my shop"]}"#,
-        "rate_limit_hosts[0]: \"my shop\": no name that a Host can be; expected one such as \"www.example.com\"",
+        "rate_limit_hosts[0]: \"my shop\": not a name that a Host can be; expected one such as \"www.example.com\"",
     ),
     (
         r#"{"rate_limit": "1/day", "rate_limit": "2/day"}"#,
@@ -94,7 +94,7 @@
     ),
     (
         r#"{"time_zone": 5.5}"#,
-        r#"time_zone: 5.5: no text; expected an IANA name such as "Europe/Paris""#,
+        r#"time_zone: 5.5: not a text; expected an IANA name such as "Europe/Paris""#,
     ),
     // rate_limit as an object
     (
@@ -119,11 +119,11 @@
     ),
     (
         r#"{"rate_limit": {"limit": "NaN", "window": 3600}}"#,
-        r#"rate_limit.limit: "NaN": no number; expected seconds from 0 to 9007199254.740992, with at most six decimals"#,
+        r#"rate_limit.limit: "NaN": not a number; expected seconds from 0 to 9007199254.740992, with at most six decimals"#,
     ),
     (
         r#"{"rate_limit": {"limit": null, "window": 3600}}"#,
-        "rate_limit.limit: null: no number; expected seconds from 0 to 9007199254.740992, with at most six decimals",
+        "rate_limit.limit: null: not a number; expected seconds from 0 to 9007199254.740992, with at most six decimals",
     ),
     (
         r#"{"rate_limit": {"limit": 9007199254.740993, "window": 3600}}"#,
@@ -189,7 +189,7 @@
     // rate_limit_headers
     (
         r#"{"rate_limit_headers": true}"#,
-        "rate_limit_headers: true: no object; expected an object of enabled, reset, names or standard",
+        "rate_limit_headers: true: not an object; expected an object of enabled, reset, names or standard",
     ),
     (
         r#"{"rate_limit_headers": {"enabled": "yes"}}"#,
@@ -213,11 +213,11 @@
     ),
     (
         r#"{"rate_limit_headers": {"names": {"limit": "X Limit"}}}"#,
-        r#"rate_limit_headers.names.limit: "X Limit": no name of a header; expected the name of a header, such as "X-RateLimit-Limit""#,
+        r#"rate_limit_headers.names.limit: "X Limit": not the name of a header; expected the name of a header, such as "X-RateLimit-Limit""#,
     ),
     (
         r#"{"rate_limit_headers": {"names": {"limit": 5}}}"#,
-        r#"rate_limit_headers.names.limit: 5: no text; expected the name of a header, such as "X-RateLimit-Limit""#,
+        r#"rate_limit_headers.names.limit: 5: not a text; expected the name of a header, such as "X-RateLimit-Limit""#,
     ),
     (
         r#"{"rate_limit_headers": {"names": {"limit": "Content-Length"}}}"#,
@@ -230,15 +230,15 @@
     // rate_limit_exempt
     (
         r#"{"rate_limit_exempt": "/health"}"#,
-        r#"rate_limit_exempt: "/health": no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, region, all, any or not"#,
+        r#"rate_limit_exempt: "/health": not an object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, region, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": "health"}}"#,
-        r#"rate_limit_exempt.path: "health": no path; expected a path that begins with /"#,
+        r#"rate_limit_exempt.path: "health": not a path; expected a path that begins with /"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": 5}}"#,
-        r#"rate_limit_exempt.path: 5: no path; expected a path, a list of them, {"prefix": path}, {"glob": pattern} or {"regex": pattern}"#,
+        r#"rate_limit_exempt.path: 5: not a path; expected a path, a list of them, {"prefix": path}, {"glob": pattern} or {"regex": pattern}"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": []}}"#,
@@ -246,7 +246,7 @@
     ),
     (
         r#"{"rate_limit_exempt": {"path": ["/a", ["/b"]]}}"#,
-        r#"rate_limit_exempt.path[1]: ["/b"]: no path; expected a path, a list of them, {"prefix": path}, {"glob": pattern} or {"regex": pattern}"#,
+        r#"rate_limit_exempt.path[1]: ["/b"]: not a path; expected a path, a list of them, {"prefix": path}, {"glob": pattern} or {"regex": pattern}"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": {}}}"#,
@@ -258,11 +258,11 @@
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"prefix": "api"}}}"#,
-        r#"rate_limit_exempt.path.prefix: "api": no path; expected a path that begins with /"#,
+        r#"rate_limit_exempt.path.prefix: "api": not a path; expected a path that begins with /"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"glob": "*.css"}}}"#,
-        r#"rate_limit_exempt.path.glob: "*.css": matches no path; expected a pattern that begins with / or **"#,
+        r#"rate_limit_exempt.path.glob: "*.css": matches not a path; expected a pattern that begins with / or **"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"regex": "^/(a"}}}"#,
@@ -274,11 +274,11 @@
     ),
     (
         r#"{"rate_limit_exempt": {"method": "GET POST"}}"#,
-        r#"rate_limit_exempt.method: "GET POST": no method; expected a method such as "GET", or a list of them"#,
+        r#"rate_limit_exempt.method: "GET POST": not a method; expected a method such as "GET", or a list of them"#,
     ),
     (
         r#"{"rate_limit_exempt": {"method": 5}}"#,
-        r#"rate_limit_exempt.method: 5: no text; expected a method such as "GET", or a list of them"#,
+        r#"rate_limit_exempt.method: 5: not a text; expected a method such as "GET", or a list of them"#,
     ),
     (
         r#"{"rate_limit_exempt": {"pth": "/a"}}"#,
@@ -286,7 +286,7 @@
     ),
     (
         r#"{"rate_limit_exempt": {"any": {"path": "/a"}}}"#,
-        r#"rate_limit_exempt.any: {"path": "/a"}: no list; expected a list of conditions"#,
+        r#"rate_limit_exempt.any: {"path": "/a"}: not a list; expected a list of conditions"#,
     ),
     (
         r#"{"rate_limit_exempt": {"all": []}}"#,
@@ -294,20 +294,20 @@
     ),
     (
         r#"{"rate_limit_exempt": {"not": ["/a"]}}"#,
-        r#"rate_limit_exempt.not: ["/a"]: no object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, region, all, any or not"#,
+        r#"rate_limit_exempt.not: ["/a"]: not an object; expected an object of path, method, host, ip, header, cookie, query, user, group, tier, authenticated, country, region, all, any or not"#,
     ),
     (
         r#"{"rate_limit_exempt": {"any": [{"path": "/a"}, {"not": {"path": "b"}}]}}"#,
-        r#"rate_limit_exempt.any[1].not.path: "b": no path; expected a path that begins with /"#,
+        r#"rate_limit_exempt.any[1].not.path: "b": not a path; expected a path that begins with /"#,
     ),
     // How a client's address is found
     (
         r#"{"rate_limit_trusted_proxies": "10.0.0.0/8"}"#,
-        r#"rate_limit_trusted_proxies: "10.0.0.0/8": no list; expected a list of addresses, ranges such as "10.0.0.0/8", and "unix""#,
+        r#"rate_limit_trusted_proxies: "10.0.0.0/8": not a list; expected a list of addresses, ranges such as "10.0.0.0/8", and "unix""#,
     ),
     (
         r#"{"rate_limit_trusted_proxies": ["155.255.355.0/24"]}"#,
-        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": no address; expected an address, a range such as "10.0.0.0/8", or "unix""#,
+        r#"rate_limit_trusted_proxies[0]: "155.255.355.0/24": not an address; expected an address, a range such as "10.0.0.0/8", or "unix""#,
     ),
     (
         r#"{"rate_limit_trusted_hops": 256}"#,
@@ -327,15 +327,15 @@
     ),
     (
         r#"{"rate_limit_forwarded_header": "X Forwarded"}"#,
-        r#"rate_limit_forwarded_header: "X Forwarded": no name of a header; expected the name of a header, such as "X-Forwarded-For""#,
+        r#"rate_limit_forwarded_header: "X Forwarded": not the name of a header; expected the name of a header, such as "X-Forwarded-For""#,
     ),
     (
         r#"{"rate_limit_paths": "strict"}"#,
-        "rate_limit_paths: \"strict\": no form of paths; expected \"normal\" or \"exact\"",
+        "rate_limit_paths: \"strict\": not a form of paths; expected \"normal\" or \"exact\"",
     ),
     (
         r#"{"rate_limit_paths": true}"#,
-        "rate_limit_paths: true: no text; expected \"normal\" or \"exact\"",
+        "rate_limit_paths: true: not a text; expected \"normal\" or \"exact\"",
     ),
     (
         r#"{"rate_limit_ipv6_prefix": 0}"#,
@@ -347,11 +347,11 @@
     ),
     (
         r#"{"rate_limit_exempt": {"ip": "155.255.355.0/24"}}"#,
-        r#"rate_limit_exempt.ip: "155.255.355.0/24": no address; expected an address or a range such as "10.0.0.0/8""#,
+        r#"rate_limit_exempt.ip: "155.255.355.0/24": not an address; expected an address or a range such as "10.0.0.0/8""#,
     ),
     (
         r#"{"rate_limit_exempt": {"header": {"x-a": false}}}"#,
-        r#"rate_limit_exempt.header.x-a: false: no text; expected a text, a list of them, {"prefix": text}, {"glob": pattern} or {"regex": pattern}"#,
+        r#"rate_limit_exempt.header.x-a: false: not a text; expected a text, a list of them, {"prefix": text}, {"glob": pattern} or {"regex": pattern}"#,
     ),
     (
         r#"{"rate_limit_exempt": {"query": {}}}"#,
@@ -364,7 +364,7 @@
     // rate_limit_rules
     (
         r#"{"rate_limit_rules": {"name": "a"}}"#,
-        r#"rate_limit_rules: {"name": "a"}: no list; expected a list of rules"#,
+        r#"rate_limit_rules: {"name": "a"}: not a list; expected a list of rules"#,
     ),
     (
         r#"{"rate_limit_rules": [{"limits": "1/day"}]}"#,
@@ -372,7 +372,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a b", "limits": "1/day"}]}"#,
-        r#"rate_limit_rules[0].name: "a b": no name; expected 1 to 64 letters, digits, and - _ . between them"#,
+        r#"rate_limit_rules[0].name: "a b": not a name; expected 1 to 64 letters, digits, and - _ . between them"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "site", "limits": "1/day"}]}"#,
@@ -388,7 +388,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": 5}]}"#,
-        r#"rate_limit_rules[0].limits: 5: no limits; expected a rate string such as "10 per hour", or a list of them and of objects of limit, window and unit"#,
+        r#"rate_limit_rules[0].limits: 5: not limits; expected a rate string such as "10 per hour", or a list of them and of objects of limit, window and unit"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": ["1/day", "10 per fortnight"]}]}"#,
@@ -404,7 +404,7 @@
     ),
     (
         r#"{"rate_limit_exempt": {"header": "Authorization: Bearer hunter2"}}"#,
-        r#"rate_limit_exempt.header: a text: no object; expected an object of names, each with a text, or with true for present"#,
+        r#"rate_limit_exempt.header: a text: not an object; expected an object of names, each with a text, or with true for present"#,
     ),
     (
         r#"{"rate_limit_exempt": {"header": {"authorization": {"regex": "^Bearer (hunter2"}}}}"#,
@@ -468,7 +468,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "charge_when": {"status": ["4xx", "6xx"]}}]}"#,
-        r#"rate_limit_rules[0].charge_when.status[1]: "6xx": no status; expected a status, a class such as "4xx", or a list of them"#,
+        r#"rate_limit_rules[0].charge_when.status[1]: "6xx": not a status; expected a status, a class such as "4xx", or a list of them"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "charge_when": {}}]}"#,
@@ -500,7 +500,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": null}}]}"#,
-        r#"rate_limit_rules[0].action.rewrite: null: no text; expected a path that begins with /, as it is written in a URL, without a query"#,
+        r#"rate_limit_rules[0].action.rewrite: null: not a text; expected a path that begins with /, as it is written in a URL, without a query"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/a", "block": {}}}]}"#,
@@ -508,7 +508,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"block": {"status": 200}}}]}"#,
-        r#"rate_limit_rules[0].action.block.status: 200: no status of a refusal; expected a status from 400 to 599"#,
+        r#"rate_limit_rules[0].action.block.status: 200: not a status of a refusal; expected a status from 400 to 599"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"block": {"content_type": "text/html"}}}]}"#,

@@ -5,7 +5,7 @@
     ),
     (
         r#"{"rate_limit_identity": "X-User"}"#,
-        r#"rate_limit_identity: "X-User": no object; expected an object of user or groups"#,
+        r#"rate_limit_identity: "X-User": not an object; expected an object of user or groups"#,
     ),
     (
         r#"{"rate_limit_identity": {"groups": "X-Groups"}}"#,
@@ -13,7 +13,7 @@
     ),
     (
         r#"{"rate_limit_identity": {"user": "X User"}}"#,
-        r#"rate_limit_identity.user: "X User": no name of a header; expected the name of a header, such as "X-Forwarded-User""#,
+        r#"rate_limit_identity.user: "X User": not the name of a header; expected the name of a header, such as "X-Forwarded-User""#,
     ),
     (
         r#"{"rate_limit_identity": {"usr": "X-User", "user": "X-User"}}"#,
@@ -57,23 +57,23 @@
     ),
     (
         r#"{"rate_limit_api_key_header": 5}"#,
-        r#"rate_limit_api_key_header: 5: no text; expected the name of a header, such as "X-Api-Key""#,
+        r#"rate_limit_api_key_header: 5: not a text; expected the name of a header, such as "X-Api-Key""#,
     ),
     (
         r#"{"rate_limit_api_keys": ["hunter2"]}"#,
-        r#"rate_limit_api_keys: a list: no object; expected an object of API keys by their digest"#,
+        r#"rate_limit_api_keys: a list: not an object; expected an object of API keys by their digest"#,
     ),
     (
         r#"{"rate_limit_api_keys": {"hunter2": {"name": "a"}}}"#,
-        r#"rate_limit_api_keys: an object: the name of member 1 is no digest of a key; expected "sha256:" and 64 hexadecimal digits"#,
+        r#"rate_limit_api_keys: an object: the name of member 1 is not the digest of a key; expected "sha256:" and 64 hexadecimal digits"#,
     ),
     (
         r#"{"rate_limit_api_keys": {"sha256:000000000000000000000000000000000000000000000000000000000000000": {"name": "a"}}}"#,
-        r#"rate_limit_api_keys: an object: the name of member 1 is no digest of a key; expected "sha256:" and 64 hexadecimal digits"#,
+        r#"rate_limit_api_keys: an object: the name of member 1 is not the digest of a key; expected "sha256:" and 64 hexadecimal digits"#,
     ),
     (
         r#"{"rate_limit_api_keys": {"sha256:000000000000000000000000000000000000000000000000000000000000000g": {"name": "a"}}}"#,
-        r#"rate_limit_api_keys: an object: the name of member 1 is no digest of a key; expected "sha256:" and 64 hexadecimal digits"#,
+        r#"rate_limit_api_keys: an object: the name of member 1 is not the digest of a key; expected "sha256:" and 64 hexadecimal digits"#,
     ),
     (
         r#"{"rate_limit_api_keys": {"sha256:0000000000000000000000000000000000000000000000000000000000000000": {"tier": "gold"}}}"#,
@@ -85,15 +85,15 @@
     ),
     (
         r#"{"rate_limit_tiers": ["gold"]}"#,
-        r#"rate_limit_tiers: ["gold"]: no object; expected an object of tiers by name"#,
+        r#"rate_limit_tiers: ["gold"]: not an object; expected an object of tiers by name"#,
     ),
     (
         r#"{"rate_limit_tiers": {"": {}}}"#,
-        r#"rate_limit_tiers: "": no name; expected an object of tiers by name"#,
+        r#"rate_limit_tiers: "": an empty name; expected an object of tiers by name"#,
     ),
     (
         r#"{"rate_limit_tiers": {"gold": 2}}"#,
-        r#"rate_limit_tiers.gold: 2: no object; expected an object of multiplier, priority or limits"#,
+        r#"rate_limit_tiers.gold: 2: not an object; expected an object of multiplier, priority or limits"#,
     ),
     (
         r#"{"rate_limit_tiers": {"gold": {"multiplier": 0}}}"#,
@@ -117,7 +117,7 @@
     ),
     (
         r#"{"rate_limit_tiers": {"gold": {"multiplier": true}}}"#,
-        r#"rate_limit_tiers.gold.multiplier: true: no number; expected a number above 0 and at most 1000000, with at most six decimals"#,
+        r#"rate_limit_tiers.gold.multiplier: true: not a number; expected a number above 0 and at most 1000000, with at most six decimals"#,
     ),
     (
         r#"{"rate_limit_tiers": {"gold": {"priority": 1.5}}}"#,
@@ -129,11 +129,11 @@
     ),
     (
         r#"{"rate_limit_groups": {"vips": {"tier": "gold"}}}"#,
-        r#"rate_limit_groups.vips: {"tier": "gold"}: no text; expected the name of a tier"#,
+        r#"rate_limit_groups.vips: {"tier": "gold"}: not a text; expected the name of a tier"#,
     ),
     (
         r#"{"rate_limit_users": {"alice": "gold"}}"#,
-        r#"rate_limit_users.alice: "gold": no object; expected an object of tier, from or until"#,
+        r#"rate_limit_users.alice: "gold": not an object; expected an object of tier, from or until"#,
     ),
     (
         r#"{"rate_limit_users": {"alice": {}}}"#,
@@ -141,11 +141,11 @@
     ),
     (
         r#"{"rate_limit_users": {"alice": {"tier": "gold", "until": "2027-01-01"}}}"#,
-        r#"rate_limit_users.alice.until: "2027-01-01": no instant; expected an instant such as "2027-01-01T00:00:00Z""#,
+        r#"rate_limit_users.alice.until: "2027-01-01": not an instant; expected an instant such as "2027-01-01T00:00:00Z""#,
     ),
     (
         r#"{"rate_limit_overrides": {"user": "bob"}}"#,
-        r#"rate_limit_overrides: {"user": "bob"}: no list; expected a list of overrides"#,
+        r#"rate_limit_overrides: {"user": "bob"}: not a list; expected a list of overrides"#,
     ),
     (
         r#"{"rate_limit_overrides": [{"user": "bob"}]}"#,
@@ -157,15 +157,15 @@
     ),
     (
         r#"{"rate_limit_overrides": [{"user": "bob", "limits": "1/day", "reason": 5}]}"#,
-        r#"rate_limit_overrides[0].reason: 5: no text; expected a text"#,
+        r#"rate_limit_overrides[0].reason: 5: not a text; expected a text"#,
     ),
     (
         r#"{"rate_limit_exempt": {"country": "FRA"}}"#,
-        r#"rate_limit_exempt.country: "FRA": no country; expected a country's code of two letters such as "FR", or a list of them"#,
+        r#"rate_limit_exempt.country: "FRA": not a country; expected a country's code of two letters such as "FR", or a list of them"#,
     ),
     (
         r#"{"rate_limit_exempt": {"country": ["FR", "XX"]}}"#,
-        r#"rate_limit_exempt.country[1]: "XX": no country; expected a country's code of two letters such as "FR", or a list of them"#,
+        r#"rate_limit_exempt.country[1]: "XX": not a country; expected a country's code of two letters such as "FR", or a list of them"#,
     ),
     (
         r#"{"rate_limit_exempt": {"authenticated": "yes"}}"#,

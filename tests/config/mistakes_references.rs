@@ -105,7 +105,7 @@
     ),
     (
         r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"}, "rate_limit_tiers": {"gold": {}, "premium": {}}, "rate_limit_users": {"alice": {"tier": "gold", "until": "2027-02-30T00:00:00Z"}}}"#,
-        r#"rate_limit_users.alice.until: "2027-02-30T00:00:00Z": no instant; expected an instant such as "2027-01-01T00:00:00Z""#,
+        r#"rate_limit_users.alice.until: "2027-02-30T00:00:00Z": not an instant; expected an instant such as "2027-01-01T00:00:00Z""#,
     ),
     (
         r#"{"rate_limit_api_keys": {"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa": {"name": "a"}, "sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA": {"name": "b"}}}"#,

@@ -69,11 +69,11 @@ async fn prefixes_globs_and_expressions_are_those_of_site_files() {
 fn what_is_wrong_with_a_path_is_said_as_of_a_site_file() {
     let rule = || TimeBudget::rule("a", "9 per hour");
     for (rule, said) in [
-        (rule().path("login"), r#"the rule a: "login": no path; expected a path that begins with /"#),
-        (rule().prefix(""), r#"the rule a: "": no path; expected a path that begins with /"#),
+        (rule().path("login"), r#"the rule a: "login": not a path; expected a path that begins with /"#),
+        (rule().prefix(""), r#"the rule a: "": not a path; expected a path that begins with /"#),
         (
             rule().glob("api/*"),
-            r#"the rule a: "api/*": matches no path; expected a pattern that begins with / or **"#,
+            r#"the rule a: "api/*": matches not a path; expected a pattern that begins with / or **"#,
         ),
         (
             rule().regex("^/v[0-9"),
@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_path_is_said_as_of_a_site_file() {
         ),
         (
             rule().method("A B"),
-            r#"the rule a: "A B": no method; expected a method such as "GET", or a list of them"#,
+            r#"the rule a: "A B": not a method; expected a method such as "GET", or a list of them"#,
         ),
         (rule().paths([]), "the rule a: an empty list; expected a path that begins with /"),
     ] {

@@ -159,10 +159,13 @@ fn the_host_chooses_the_site() {
 #[test]
 fn a_request_that_is_none_is_one_line_and_status_2() {
     for (args, told) in [
-        (&["GET", "x y"][..], "\"x y\": no target; expected a path such as /api/x?page=2\n"),
-        (&["G T", "/"], "\"G T\": no method\n"),
-        (&["GET", "/", "-H", "hunter2"], "-H \"\": no header; expected 'Name: value'\n"),
-        (&["GET", "/", "--route", "/{"], "--route: \"/{\": no pattern; expected one such as /users/{id}\n"),
+        (&["GET", "x y"][..], "\"x y\": not a target; expected a path such as /api/x?page=2\n"),
+        (&["G T", "/"], "\"G T\": not a method\n"),
+        (&["GET", "/", "-H", "hunter2"], "-H \"\": not a header; expected 'Name: value'\n"),
+        (
+            &["GET", "/", "--route", "/{"],
+            "--route: \"/{\": not a pattern; expected one such as /users/{id}\n",
+        ),
         (&["GET", "/", "--route", "/x"], "--route: \"/x\": does not match the target\n"),
     ] {
         let output = failed(args);

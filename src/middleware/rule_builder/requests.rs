@@ -73,7 +73,8 @@ impl RuleBuilder {
                 Some(method) => methods.push(method),
                 None => {
                     is_wrong = true;
-                    self.faults.push(Mistake::wrong(format!("no method; expected {METHOD}")).of_text(name));
+                    self.faults
+                        .push(Mistake::wrong(format!("not a method; expected {METHOD}")).of_text(name));
                 }
             }
         }

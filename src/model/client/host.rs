@@ -33,7 +33,7 @@ const WILDCARD: &str = "*.";
 /// assert_eq!(Host::parse("München.Example.")?.as_str(), "xn--mnchen-3ya.example");
 /// assert_eq!(Host::parse("*.preview.example")?.as_str(), "*.preview.example");
 /// assert_eq!(Host::parse("0:0:0:0:0:0:0:1")?.as_str(), "[::1]");
-/// assert_eq!(Host::parse("dev:8010").unwrap_err().to_string(), "no name that a Host can be; did you mean \"dev\"?");
+/// assert_eq!(Host::parse("dev:8010").unwrap_err().to_string(), "not a name that a Host can be; did you mean \"dev\"?");
 /// # Ok::<(), timebudget::HostFault>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +44,7 @@ pub struct Host(String);
 #[non_exhaustive]
 pub enum HostFault {
     /// No request can ask for it. Where it has a port, a scheme or a path, the host without them may be meant.
-    #[error("no name that a Host can be; {}", meant_or_expected(.0.as_ref()))]
+    #[error("not a name that a Host can be; {}", meant_or_expected(.0.as_ref()))]
     NotAHost(Option<Host>),
     /// A `*` that is not the whole first label.
     #[error("a * that is no whole first label; expected a wildcard such as \"*.example.com\"")]

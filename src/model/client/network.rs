@@ -75,7 +75,7 @@ impl NetworkFault {
     /// What is wrong; `expected` says what is none.
     pub(crate) fn words(&self, expected: &str) -> String {
         match self {
-            Self::NotAnAddress => format!("no address; expected {expected}"),
+            Self::NotAnAddress => format!("not an address; expected {expected}"),
             Self::NotAPrefix => "no such prefix; expected at most 32 bits for IPv4, 128 for IPv6".to_owned(),
             Self::BitsBeyond(meant) => format!("has bits beyond its prefix; did you mean {meant}?"),
         }

@@ -68,7 +68,7 @@ impl Rule {
 
     /// What is wrong with a rule's name.
     pub(crate) fn name_mistake(name: &str) -> Option<Mistake> {
-        let fault = || Mistake::wrong(format!("no name; expected {NAME}")).of_text(name);
+        let fault = || Mistake::wrong(format!("not a name; expected {NAME}")).of_text(name);
         (!Self::can_be_named(name)).then(fault)
     }
 
@@ -199,7 +199,7 @@ pub(crate) const STATUS: &str = "a status from 400 to 599";
 /// What the type of a body may be.
 pub(crate) const CONTENT_TYPE: &str = "a media type such as \"application/json\"";
 /// A glob that no path matches.
-const GLOB_OF_NO_PATH: &str = "matches no path; expected a pattern that begins with / or **";
+const GLOB_OF_NO_PATH: &str = "matches not a path; expected a pattern that begins with / or **";
 /// A path that no request has: the query is no part of it.
 const QUERY_IN_PATH: &str = "has a query, which is no part of a path; expected the path alone";
 /// A path that reads like a pattern.
@@ -264,7 +264,8 @@ impl Condition {
 
     /// What is wrong with the name of a header that a condition asks for.
     pub(crate) fn header_mistake(name: &str) -> Option<Mistake> {
-        let fault = || Mistake::wrong(format!("no name of a header; expected {FIELD_NAME}")).of_text(name);
+        let fault =
+            || Mistake::wrong(format!("not the name of a header; expected {FIELD_NAME}")).of_text(name);
         (!is_token(name)).then(fault)
     }
 }
@@ -274,7 +275,7 @@ impl Text {
     pub(crate) fn path_mistakes(&self) -> Vec<Mistake> {
         match self {
             Self::Equal(path) | Self::Below(path) | Self::Prefix(path) if !is_path(path) => {
-                vec![Mistake::wrong(format!("no path; expected {PATH}")).of_text(path)]
+                vec![Mistake::wrong(format!("not a path; expected {PATH}")).of_text(path)]
             }
             Self::Equal(path) | Self::Below(path) | Self::Prefix(path) => {
                 unlikely(path).into_iter().collect()
@@ -328,7 +329,7 @@ impl StatusSet {
 
     /// What is wrong with a value that stands for no statuses at all.
     pub(crate) fn no_status() -> Mistake {
-        Mistake::wrong(format!("no status; expected {STATUSES}"))
+        Mistake::wrong(format!("not a status; expected {STATUSES}"))
     }
 }
 
@@ -351,14 +352,15 @@ impl Block {
 
     /// What is wrong with the status of a refusal.
     pub(crate) fn status_mistake(status: u64) -> Option<Mistake> {
-        let fault = || Mistake::wrong(format!("no status of a refusal; expected {STATUS}")).of(status);
+        let fault = || Mistake::wrong(format!("not a status of a refusal; expected {STATUS}")).of(status);
         (!(400..=599).contains(&status)).then(fault)
     }
 
     /// What is wrong with the type of its body.
     pub(crate) fn type_mistake(media: &str) -> Option<Mistake> {
         let is_type = media.contains('/') && media.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        (!is_type).then(|| Mistake::wrong(format!("no media type; expected {CONTENT_TYPE}")).of_text(media))
+        (!is_type)
+            .then(|| Mistake::wrong(format!("not a media type; expected {CONTENT_TYPE}")).of_text(media))
     }
 }
 
