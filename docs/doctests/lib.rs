@@ -17,5 +17,6 @@ guides! {
     "hard-budgets.md" HardBudgets,
     "in-front-and-behind.md" InFrontAndBehind,
     "in-rust.md" InRust,
+    "observing.md" Observing,
     "recipes.md" Recipes,
 }
