@@ -7,7 +7,7 @@ use crate::limiter::open_limits::OpenLimit;
 use crate::limiter::open_rule::{OpenKey, OpenRule};
 use crate::limiter::{Claims, Limiter};
 use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule};
-use crate::store::{Charge, Claim, Mode};
+use crate::store::{Charge, Mode};
 
 /// A request that is asked for, and its claims so far.
 pub(super) struct Asking<'a, 'c> {
@@ -211,19 +211,18 @@ impl OpenRule {
     ) {
         for open in limits {
             // What is never refused is charged its time, and is not counted.
-            if asking.mode == Mode::Force && !open.claim.ask.is_timed() {
+            if asking.mode == Mode::Force && !open.ask.is_timed() {
                 continue;
             }
-            let charge = match open.claim.ask.charge {
-                Charge::Time { .. } => Charge::Time { expected: self.held(open.claim.ask.quota, asking) },
+            let charge = match open.ask.charge {
+                Charge::Time { .. } => Charge::Time { expected: self.held(open.ask.quota, asking) },
                 Charge::Requests { cost: own } => Charge::Requests { cost: cost.unwrap_or(own) },
                 Charge::Place => {
                     asking.route();
                     Charge::Place
                 }
             };
-            asking.claims.push(open.claim);
-            let Some(Claim { ask, .. }) = asking.claims.last_mut() else { continue };
+            let ask = &mut asking.claims.push(&open.ask).ask;
             (ask.key, ask.charge) = (key, charge);
             // Places are not shared out: who runs has one, however many others wait.
             ask.client = client.filter(|_| charge != Charge::Place);

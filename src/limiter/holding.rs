@@ -121,7 +121,7 @@ impl Holding {
         now: Now,
     ) -> Decision {
         self.claims.clear();
-        self.claims.extend_from_slice(&claims);
+        self.claims.extend(&claims);
         self.begin(limiter, verdict, now)
     }
 
@@ -143,7 +143,7 @@ impl Holding {
         let mut detached = Self::vacant();
         detached.is_typical = false;
         let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
-        detached.claims.extend(timed.map(Claim::anew));
+        detached.claims.extend(&timed.map(Claim::anew).collect::<Vec<_>>());
         detached.route = self.route;
         // A store that is told to admit asks nobody. One that cannot even count it leaves the work uncharged.
         let _ = detached.weigh(limiter, Mode::Force, limiter.now());
@@ -254,7 +254,7 @@ impl Holding {
 
     /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
     pub(crate) fn give_back(&mut self, limiter: &Limiter, rules: &[u16]) {
-        for claim in &mut self.claims {
+        for claim in self.claims.iter_mut() {
             claim.run.returned |= rules.contains(&claim.ask.rule);
         }
         if !rules.is_empty() {

@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 
 use crate::limiter::engine::Shared;
 use crate::model::{Cost, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, Tiers, Unit, Zone};
-use crate::store::{Ask, Book, BookSpec, Charge, Claim, Tally};
+use crate::store::{Ask, Book, BookSpec, Charge, Tally};
 
 /// Limits with their books open.
 pub(super) type OpenLimits = Vec<OpenLimit>;
@@ -16,8 +16,8 @@ pub(super) type OpenLimits = Vec<OpenLimit>;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenLimit {
     pub(super) limit: Limit,
-    /// Every request's claim on it, but for the key, and for time as if nothing were expected.
-    pub(super) claim: Claim,
+    /// What it asks of every request, of no key, and of time as if nothing were expected.
+    pub(super) ask: Ask,
 }
 
 /// The limits of a rule, for those whom it says them for and for those who have others.
@@ -62,14 +62,14 @@ impl LimitsBySource {
     /// The limit that a book is of, with the quota of those whom the rule says it for, if it does.
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
         // Nearly all are the rule's own; a chain through the others costs a refusal more than the search.
-        let own = self.own.iter().find(|open| open.claim.ask.book == book);
+        let own = self.own.iter().find(|open| open.ask.book == book);
         own.or_else(|| self.of_others(book)).map(|open| open.limit)
     }
 
     #[cold]
     fn of_others(&self, book: Book) -> Option<&OpenLimit> {
         let of_overrides = self.of_overrides.iter().map(|(_, limits)| limits);
-        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.claim.ask.book == book)
+        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.ask.book == book)
     }
 
     /// How many limits the rule has for those for whom it has most.
@@ -112,12 +112,12 @@ impl Books {
     pub(super) fn of(&self, limit: &Limit) -> OpenLimit {
         let known = self.open.read().iter().find(|open| is_one_book(&open.limit, limit)).copied();
         let open = known.unwrap_or_else(|| self.open(limit));
-        OpenLimit { limit: *limit, claim: Claim::of(Ask { quota: limit.quota(), ..open.claim.ask }) }
+        OpenLimit { limit: *limit, ask: Ask { quota: limit.quota(), ..open.ask } }
     }
 
     /// The limit that has a book, with the quota of whoever met it first.
     pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
-        self.open.read().iter().find(|open| open.claim.ask.book == book).map(|open| open.limit)
+        self.open.read().iter().find(|open| open.ask.book == book).map(|open| open.limit)
     }
 
     /// The limits whose books are open.
@@ -135,7 +135,7 @@ impl Books {
         let (site, rule, zone) = (self.site.as_str(), self.rule.as_str(), &self.zone);
         let spec = BookSpec { site, rule, tally, period: limit.period(), zone };
         let ask = Ask { book: self.engine.store.open(&spec), charge, ..self.ask };
-        let open = OpenLimit { limit: *limit, claim: Claim::of(ask) };
+        let open = OpenLimit { limit: *limit, ask };
         self.open.write().push(open);
         open
     }

@@ -92,7 +92,7 @@ pub(crate) struct Refused {
 impl Refused {
     /// What a holding was refused for that was just weighed.
     pub(super) fn new(limiter: &Limiter, holding: &Holding) -> Self {
-        let claims = holding.claims.as_slice();
+        let claims = &*holding.claims;
         let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, holding.route));
         let refusing = || claims.iter().enumerate().filter(|(_, claim)| claim.refuses());
         // The first of those that refuse for the longest. The store refuses only where a claim does; if none did, the first

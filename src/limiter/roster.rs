@@ -117,7 +117,7 @@ impl OfRule {
         let computed = self.roster.computed[self.position].as_ref();
         let all = limits.into_iter().map(|limit| books.of(&limit));
         for limit in all.chain(computed.map_or_else(Vec::new, |books| books.all())) {
-            if open.iter().all(|known| known.claim.ask.book != limit.claim.ask.book) {
+            if open.iter().all(|known| known.ask.book != limit.ask.book) {
                 open.push(limit);
             }
         }

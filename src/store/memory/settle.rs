@@ -36,14 +36,19 @@ impl<L: Locked> Visit<'_, L> {
         for claim in claims.iter_mut().filter(|claim| claim.run.is_on) {
             claim.standing = self.settle_part(claim, Part::Whole, claim.run.at, settlement);
             if claim.ask.client.is_some() {
-                self.settle_part(claim, Part::Share, claim.run.share_at, settlement);
+                self.settle_share(claim, settlement);
             }
             claim.run.is_on = false;
         }
     }
 
+    #[cold]
+    fn settle_share(&mut self, claim: &Claim, settlement: &Settlement) {
+        self.settle_part(claim, Part::Share, claim.run.share_at, settlement);
+    }
+
     /// Ends a request on one account, which was last seen at a place; returns where that stands.
-    #[inline]
+    #[inline(always)]
     fn settle_part(&mut self, claim: &Claim, part: Part, near: u32, settlement: &Settlement) -> Standing {
         let (store, now, charge) = (self.store, self.now, claim.ask.charge);
         let (book, key) = account(claim, part);

@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// An account, if there is one; else the vacant entry where it belongs.
-    #[inline]
+    #[inline(always)]
     pub(super) fn seat(&self, account: AccountHash) -> Result<Seat, usize> {
         if self.entries.len() == 0 {
             return Err(0);
@@ -91,7 +91,7 @@ impl Table {
     }
 
     /// The same of an account that was seen at a place before, where it mostly still is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn seat_near(&self, place: u32, account: AccountHash) -> Result<Seat, usize> {
         let at = place as usize;
         if at < self.entries.len() {
@@ -104,7 +104,7 @@ impl Table {
     }
 
     /// Writes an account back.
-    #[inline]
+    #[inline(always)]
     pub(super) fn keep(&mut self, seat: &Seat) {
         let Seat { at, slot: old, ledger } = *seat;
         let slot = match (ledger.is_idle(), old) {
