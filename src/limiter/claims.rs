@@ -20,17 +20,17 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { few: [Claim::NONE; FEW], len: 0, many: Vec::new() }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.len = 0;
     }
 
     /// Claims what is asked; returns the claim to be changed.
     #[inline]
-    pub(super) fn push(&mut self, ask: &Ask) -> &mut Claim {
+    pub(crate) fn push(&mut self, ask: &Ask) -> &mut Claim {
         let at = self.len;
         self.len += 1;
         let claim = if at < FEW { &mut self.few[at] } else { self.room_for(at) };
@@ -39,7 +39,7 @@ impl Claims {
         claim
     }
 
-    pub(super) fn extend<'a>(&mut self, claims: impl IntoIterator<Item = &'a Claim>) {
+    pub(crate) fn extend<'a>(&mut self, claims: impl IntoIterator<Item = &'a Claim>) {
         claims.into_iter().for_each(|claim| *self.push(&claim.ask) = *claim);
     }
 

@@ -11,19 +11,19 @@ use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Verdict};
 /// What a request holds from admission to settlement.
 #[derive(Debug)]
 pub(crate) struct Holding {
-    pub(super) claims: Claims,
+    pub(crate) claims: Claims,
     /// The route of the request, where a claim of its depends on it.
-    pub(super) route: u32,
-    pub(super) meter: Meter,
-    pub(super) settlement: Settlement,
+    pub(crate) route: u32,
+    pub(crate) meter: Meter,
+    pub(crate) settlement: Settlement,
     /// When it was decided over, or last looked at.
-    pub(super) now: Now,
+    pub(crate) now: Now,
     is_settled: bool,
     is_waived: bool,
     /// Whether what it costs is what requests of its route are expected to cost.
-    pub(super) is_typical: bool,
+    pub(crate) is_typical: bool,
     /// Whether a rule may end it before its time: not what is never refused.
-    pub(super) may_be_cut: bool,
+    pub(crate) may_be_cut: bool,
 }
 
 impl Holding {
@@ -81,7 +81,7 @@ impl Holding {
     }
 
     /// Decides over a block of code.
-    pub(super) fn admit_block(
+    pub(crate) fn admit_block(
         &mut self,
         limiter: &Limiter,
         position: usize,
@@ -215,7 +215,7 @@ impl Holding {
     }
 
     /// Looks where the accounts of a request stand that runs; returns how it would end now.
-    pub(super) fn look(&mut self, limiter: &Limiter) -> Settlement {
+    pub(crate) fn look(&mut self, limiter: &Limiter) -> Settlement {
         self.now = limiter.now();
         if self.is_over() {
             return self.settlement;
@@ -303,7 +303,7 @@ impl Holding {
         }
     }
 
-    pub(super) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
+    pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
         self.is_settled = true;
         if self.claims.is_empty() {
             return;
@@ -382,7 +382,7 @@ impl Holding {
     }
 
     /// Whether there is nothing to charge: no rule applies, or it is settled.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
     }
 }
@@ -395,7 +395,7 @@ const fn free(settlement: Settlement) -> Settlement {
 
 /// How long a request has run, without its pauses.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// When it began to run, or ran again; `None` while it is paused.
     since: Option<Tick>,
     /// How long it had run before that.
@@ -413,7 +413,7 @@ impl Meter {
     }
 
     /// How long the request has run.
-    pub(super) fn read(&self, at: Tick) -> Micros {
+    pub(crate) fn read(&self, at: Tick) -> Micros {
         let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
         Micros(self.before.0 + running.0)
     }
