@@ -49,26 +49,6 @@
 //! Windows are aligned and fixed: there are no sliding windows and no token buckets. Time is wall-clock time of the
 //! request, not processor time. The middleware is for actix-web 4.
 
-/// Compiles and runs the snippets of the page.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/in-rust.md")]
-struct InRust;
-
-/// Compiles and runs those of this page.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/coming-from.md")]
-struct ComingFrom;
-
-/// And of this one.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/in-front-and-behind.md")]
-struct InFrontAndBehind;
-
-/// And of this one.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/accounts.md")]
-struct LookingAfterAccounts;
-
 mod clock;
 pub mod config;
 #[cfg(feature = "geo")]

@@ -9,22 +9,34 @@ use super::traffic::Traffic;
 const FEW: u64 = 10_000;
 const MANY: u64 = 40_000;
 
+/// What a subject adds to the bare app that is asked for the same.
+pub(crate) struct Row {
+    pub(crate) subject: String,
+    /// With each kind of traffic.
+    pub(crate) added: [f64; 3],
+    /// The bare app's own.
+    pub(crate) bare: f64,
+}
+
 /// Prints the table: for each subject and kind of traffic, instructions per request less the bare app's.
 pub(crate) fn print(subjects: &[&str]) {
-    let mut bares = Bares::default();
     println!("instructions that a request adds to the bare app's (callgrind, in process)\n");
-    println!("| subject | one account | every request a new one | refused | bare |");
+    println!("| subject | one account | every request a new one | refused | the bare app's |");
     println!("|---|---:|---:|---:|---:|");
-    for subject in subjects {
-        let ([one, many, refused], bare) = added(subject, &mut bares);
+    for Row { subject, added: [one, many, refused], bare } in rows(subjects) {
         println!("| {subject} | {one:.0} | {many:.0} | {refused:.0} | {bare:.0} |");
     }
 }
 
-/// What the subject adds with each kind of traffic, and what it is added to.
-fn added(subject: &str, bares: &mut Bares) -> ([f64; 3], f64) {
-    let bare = bares.per_request(Target::of(subject));
-    (Traffic::ALL.map(|traffic| per_request(subject, traffic) - bare), bare)
+/// Measures these subjects.
+pub(crate) fn rows(subjects: &[&str]) -> Vec<Row> {
+    let mut bares = Bares::default();
+    let row = |subject: &&str| {
+        let bare = bares.per_request(Target::of(subject));
+        let added = Traffic::ALL.map(|traffic| per_request(subject, traffic) - bare);
+        Row { subject: (*subject).to_owned(), added, bare }
+    };
+    subjects.iter().map(row).collect()
 }
 
 /// The bare apps that have been measured, each once.

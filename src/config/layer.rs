@@ -21,7 +21,7 @@ use crate::model::{About, Override, Rule, Site, Tiers, quoted};
 /// hold at one time. Both are checked together: a tier of the layer may be named in a file, and the other way round.
 ///
 /// It is given to a loader by [`Options::with_layer`](crate::config::Options::with_layer), and replaced by
-/// [`Files::set_layer`](crate::config::Files::set_layer); [`Files::with_layer`](crate::config::Files::with_layer) says before
+/// [`Files::set_layer`](crate::config::Files::set_layer); [`Files::draft`](crate::config::Files::draft) says before
 /// whether it fits.
 ///
 /// # Examples
@@ -35,7 +35,7 @@ use crate::model::{About, Override, Rule, Site, Tiers, quoted};
 ///
 /// let file = r#"{ "rate_limit_rules": [{ "name": "login", "limits": "10 per hour" }] }"#;
 /// let options = Options::default().with_identity_in_code().with_layer(layer);
-/// let read = Configuration::of_text(file, &options)?;
+/// let read = Configuration::from_text(file, &options)?;
 /// let rules: Vec<_> = read.loaded.fallback.rules.iter().map(|rule| rule.name.as_str()).collect();
 /// assert_eq!(rules, ["login", "export"]);
 ///

@@ -115,11 +115,16 @@ struct WatchedPayload {
 ///
 /// A connection gives a payload to all that it may have to wait for: also to a CONNECT, to an upgrade to WebSocket that
 /// the handler may decline, and to every request of HTTP/2, where a GET may go on as well.
+#[inline]
 pub(super) fn watch_payload(request: &mut ServiceRequest, running: &Rc<Running>) {
     // Looked at before it is taken, which most requests need not be.
-    if matches!(request.parts().1, Payload::None) || is_bodiless(request) {
-        return;
+    if !matches!(request.parts().1, Payload::None) && !is_bodiless(request) {
+        wrap_payload(request, running);
     }
+}
+
+#[cold]
+fn wrap_payload(request: &mut ServiceRequest, running: &Rc<Running>) {
     let watched = WatchedPayload { payload: request.take_payload(), running: Rc::clone(running) };
     request.set_payload(Payload::Stream { payload: Box::pin(watched) });
 }

@@ -343,9 +343,9 @@ impl BudgetBuilder {
 impl Place {
     fn open(&self, options: &Options) -> Files {
         match self {
-            Self::Directory(directory) => Files::of_dir(directory, options),
-            Self::File(file) => Files::of_file(file, options),
-            Self::Text(text) => Files::of_text(text, options),
+            Self::Directory(directory) => Files::from_dir(directory, options),
+            Self::File(file) => Files::from_file(file, options),
+            Self::Text(text) => Files::from_text(text, options),
         }
     }
 }

@@ -9,7 +9,7 @@
 //! Where parameters are words, each makes another shape. Such routes are found by less of the path: by its first segment
 //! and how many there are, or by their number alone.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::ops::Range;
 
@@ -18,8 +18,7 @@ use actix_web::dev::{Path, ServiceRequest, Url};
 use actix_web::http::Method;
 use foldhash::fast::FixedState;
 
-use crate::middleware::route;
-use crate::middleware::shape::Shape;
+use crate::middleware::{route, shape};
 use crate::model::{NO_ROUTE as NOBODY_KNOWS, Paths};
 
 /// How many classes a worker knows the route of; a power of two.
@@ -29,19 +28,16 @@ const KNOWN: usize = 1024;
 /// their first request on, and an end to what strangers' paths can cost.
 const ASKED: u16 = 256;
 
-/// The class of a request: what of its look tells its route, from the most to the least.
+/// The class of a request, by the shape of its path: 0 for one whose route nobody has asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Class {
-    /// 0 for a request whose route nobody has asked for.
-    shape: u64,
-    begin: u64,
-    count: u64,
-}
+pub(super) struct Class(u64);
 
 /// The classes that a worker has met.
 #[derive(Debug)]
 pub(super) struct Classes {
     known: Box<[Cell<Known>]>,
+    /// The last request's: many servers are asked for one thing mostly.
+    last: RefCell<Last>,
     left_to_ask: Cell<u16>,
     /// Whether any request has reached a pattern. Where none does, one service answers all.
     has_patterns: Cell<bool>,
@@ -56,10 +52,23 @@ struct Known {
     route: u32,
 }
 
+/// A path and its class.
+#[derive(Debug, Default)]
+struct Last {
+    method: u8,
+    path: String,
+    class: Class,
+}
+
 impl Default for Classes {
     fn default() -> Self {
         let known = (0..KNOWN).map(|_| Cell::default()).collect();
-        Self { known, left_to_ask: Cell::new(ASKED), has_patterns: Cell::new(false) }
+        Self {
+            known,
+            last: RefCell::default(),
+            left_to_ask: Cell::new(ASKED),
+            has_patterns: Cell::new(false),
+        }
     }
 }
 
@@ -67,36 +76,49 @@ impl Classes {
     /// The class of a request, and the route that it will probably reach.
     #[inline]
     pub(super) fn of(&self, request: &ServiceRequest, paths: Paths) -> (Class, u32) {
-        let shape = Shape::of(known_method(request.method()), request.match_info().as_str());
-        let class = Class { shape: shape.whole, begin: shape.begin, count: shape.count };
-        let known = self.known(class.shape);
-        let route = if known.class == class.shape { known.route } else { self.guess(class, request, paths) };
+        let class = self.class(known_method(request.method()), request.match_info().as_str());
+        let known = self.known(class.0);
+        let route = if known.class == class.0 { known.route } else { self.guess(request, paths) };
         (class, route)
+    }
+
+    #[inline]
+    fn class(&self, method: u8, path: &str) -> Class {
+        let mut last = self.last.borrow_mut();
+        if last.path != path || last.method != method {
+            path.clone_into(&mut last.path);
+            (last.method, last.class) = (method, Class(shape::of(method, path)));
+        }
+        last.class
     }
 
     /// The route that a request has reached, of which its class learns.
     #[inline]
     pub(super) fn reached(&self, class: Class, request: &HttpRequest) -> Option<u32> {
-        if class.shape == 0 {
+        if class.0 == 0 {
             return None;
         }
-        let (path, known) = (request.match_info(), self.known(class.shape));
+        let (path, known) = (request.match_info(), self.known(class.0));
         let trace = trace(path);
-        match known.class == class.shape && known.trace == trace {
+        match known.class == class.0 && known.trace == trace {
             true => Some(known.route),
             false => Some(self.learn(class, trace, request)),
         }
     }
 
+    #[inline]
     fn known(&self, class: u64) -> Known {
         self.known[class as usize % KNOWN].get()
     }
 
     #[cold]
-    fn guess(&self, class: Class, request: &ServiceRequest, paths: Paths) -> u32 {
-        let known = [class.begin, class.count].map(|by| (by, self.known(by)));
-        if let Some((_, known)) = known.iter().find(|(by, known)| known.class == *by) {
-            return known.route;
+    fn guess(&self, request: &ServiceRequest, paths: Paths) -> u32 {
+        if self.has_patterns.get() {
+            let less = shape::less_of(known_method(request.method()), request.match_info().as_str());
+            let known = less.map(|by| (by, self.known(by)));
+            if let Some((_, known)) = known.iter().find(|(by, known)| known.class == *by) {
+                return known.route;
+            }
         }
         let left = self.left_to_ask.get();
         if left > 0 {
@@ -117,10 +139,11 @@ impl Classes {
         }
         self.has_patterns.set(true);
         let spans = spans(path);
-        let by = match spans.iter().all(|(_, span)| Shape::is_alike(&path.as_str()[span.clone()])) {
-            true => class.shape,
-            false if spans.first().is_none_or(|(_, span)| span.start > 1) => class.begin,
-            false => class.count,
+        let [begin, count] = shape::less_of(known_method(request.method()), path.as_str());
+        let by = match spans.iter().all(|(_, span)| shape::is_alike(&path.as_str()[span.clone()])) {
+            true => class.0,
+            false if spans.first().is_none_or(|(_, span)| span.start > 1) => begin,
+            false => count,
         };
         let known = self.known(by);
         if known.class == by && known.trace == trace {

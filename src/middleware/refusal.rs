@@ -20,7 +20,7 @@ use crate::model::{Action, Block};
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// What a rule says of its refusals that says nothing of them.
 static USUAL: Block = Block { status: None, message: None, body: None, content_type: None };
-const PLAIN: HeaderValue = HeaderValue::from_static(Form::Plain.content_type());
+const PLAIN: HeaderValue = Form::Plain.content_type();
 
 /// Tells the application that a request is refused, if it wants to know.
 #[inline]
@@ -75,7 +75,7 @@ fn own_response<B>(own: HttpResponse, refusal: &Refusal) -> HttpResponse<BudgetB
     response
 }
 
-#[inline]
+#[inline(always)]
 fn usual_response<B>(
     request: &ServiceRequest,
     running: &Running,
@@ -98,7 +98,7 @@ fn usual_response<B>(
         body = with_message(&running.refusal(refused), message, block, status, form);
     }
     let content_type = match (&block.body, &block.content_type) {
-        (None, _) => HeaderValue::from_static(form.content_type()),
+        (None, _) => form.content_type(),
         (Some(_), Some(own)) => HeaderValue::from_str(own).unwrap_or(PLAIN),
         (Some(_), None) => PLAIN,
     };
@@ -109,10 +109,11 @@ fn usual_response<B>(
 pub(super) fn of_fault<B>(request: &ServiceRequest) -> HttpResponse<BudgetBody<B>> {
     let form = form_for(request);
     let body = Bytes::from_static(form.of_fault().as_bytes());
-    let content_type = HeaderValue::from_static(form.content_type());
+    let content_type = form.content_type();
     answer(StatusCode::SERVICE_UNAVAILABLE, content_type, body, HeaderValue::from_static("1"))
 }
 
+#[inline]
 fn answer<B>(
     status: StatusCode,
     content_type: HeaderValue,
@@ -129,6 +130,7 @@ fn answer<B>(
 }
 
 /// The first form that the client accepts, by its own ranking.
+#[inline]
 fn form_for(request: &ServiceRequest) -> Form {
     let accepted = request.headers().get(ACCEPT);
     if accepted.is_none_or(|value| value == "*/*") {

@@ -58,14 +58,14 @@ where
             doubles::compare(&self.worker.built, &guard);
         }
         match decided {
-            Ok(Decision::Open(question)) => wait(Rc::clone(&self.service), question, guard, request),
-            decided => begin(&self.service, decided, guard, request),
+            Ok(Decision::Admitted) => run(&*self.service, guard, request),
+            decided => answer(&self.service, decided, guard, request),
         }
     }
 }
 
 /// Asks the rules that are about the request, and charges their accounts if all admit it.
-#[inline]
+#[inline(always)]
 fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Fault> {
     let site = running.site();
     // Closures are shown its parameters, which the router has yet to find.
@@ -79,7 +79,28 @@ fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, F
     decided
 }
 
-/// Waits until the store has asked others.
+/// Does what was decided where it is not, or not yet, that the request runs.
+#[inline(never)]
+fn answer<S, B>(
+    service: &Rc<S>,
+    decided: Result<Decision, Fault>,
+    guard: Guard,
+    request: ServiceRequest,
+) -> BudgetFuture<S::Future, B>
+where
+    S: Service<ServiceRequest> + 'static,
+    B: 'static,
+{
+    match decided {
+        Ok(Decision::Refused(refused)) => refuse(service, &refused, guard, request),
+        Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
+        Ok(Decision::Open(question)) => wait(Rc::clone(service), question, guard, request),
+        Ok(Decision::Admitted) => run(&**service, guard, request),
+        Err(_) => fault(request),
+    }
+}
+
+/// Waits until the store has asked others. A store that has asked leaves nothing open.
 #[cold]
 fn wait<S, B>(
     service: Rc<S>,
@@ -93,34 +114,13 @@ where
 {
     BudgetFuture::waiting(Box::pin(async move {
         let decided = guard.conclude(question).await;
-        begin(&service, decided, guard, request)
+        answer(&service, decided, guard, request)
     }))
-}
-
-/// Serves the request or answers it, as it was decided.
-#[inline]
-fn begin<S, B>(
-    service: &Rc<S>,
-    decided: Result<Decision, Fault>,
-    guard: Guard,
-    request: ServiceRequest,
-) -> BudgetFuture<S::Future, B>
-where
-    S: Service<ServiceRequest> + 'static,
-    B: 'static,
-{
-    match decided {
-        Ok(Decision::Admitted) => run(&**service, guard, request),
-        Ok(Decision::Refused(refused)) => refuse(service, &refused, guard, request),
-        Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
-        // A store that has asked leaves nothing open.
-        Ok(Decision::Open(_)) | Err(_) => fault(request),
-    }
 }
 
 /// Lets an admitted request run. Its guard is there before the service is called, so that not even a panic in the call
 /// leaves it running.
-#[inline]
+#[inline(always)]
 fn run<S, B>(service: &S, guard: Guard, mut request: ServiceRequest) -> BudgetFuture<S::Future, B>
 where
     S: Service<ServiceRequest>,
@@ -131,6 +131,7 @@ where
 }
 
 /// Answers a refused request, or serves it another page.
+#[inline]
 fn refuse<S, B>(
     service: &Rc<S>,
     refused: &Refused,
@@ -248,25 +249,28 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        while let StateProjection::Waiting { decided } = state.as_mut().project() {
-            let next = ready!(decided.as_mut().poll(cx));
-            state.set(next.state);
-        }
-        match state.project() {
-            StateProjection::Running { future, guard } => poll_handler(future, guard, cx),
-            StateProjection::Exempt { future } => {
-                future.poll(cx).map_ok(|response| response.map_body(|_, body| BudgetBody::passing(body)))
+        loop {
+            match state.as_mut().project() {
+                StateProjection::Running { future, guard } => return poll_handler(future, guard, cx),
+                StateProjection::Answered { response } => {
+                    return response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
+                }
+                StateProjection::Exempt { future } => {
+                    let passing =
+                        |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
+                    return future.poll(cx).map_ok(passing);
+                }
+                StateProjection::Waiting { decided } => {
+                    let next = ready!(decided.as_mut().poll(cx));
+                    state.set(next.state);
+                }
             }
-            StateProjection::Answered { response } => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
-            }
-            StateProjection::Waiting { .. } => Poll::Pending, // The loop has left this state.
         }
     }
 }
 
 /// Lets the handler go on, and with it the request's time, unless it waits for its client.
-#[inline]
+#[inline(always)]
 fn poll_handler<F, B>(
     future: Pin<&mut F>,
     guard: &mut Option<Guard>,
@@ -291,7 +295,7 @@ where
 }
 
 /// The head leaves: what is complete is settled, and headers are written.
-#[inline]
+#[inline(always)]
 fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
     guard.reached(response.request());
     if guard.site().judges_answers {
@@ -300,7 +304,7 @@ fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> Service
     response.map_body(|head, body| settle(head, body, guard))
 }
 
-#[inline]
+#[inline(always)]
 fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         guard.settle_with_headers(&mut head.headers);

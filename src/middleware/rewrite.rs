@@ -15,6 +15,7 @@ use crate::model::Action;
 /// The target of the rule that refuses, if it is one that rewrites and the request can be.
 ///
 /// Under a scope or a resource, the router has gone part of the way already, and does not turn round.
+#[inline]
 pub(super) fn target<'a>(
     site: &'a WorkerSite,
     refused: &Refused,

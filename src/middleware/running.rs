@@ -54,7 +54,7 @@ pub(super) struct Guard(Rc<Running>);
 
 impl Places {
     /// A place for a request that is yet to be admitted, inside of `outer`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&self, site: WorkerSite, outer: Option<Rc<Running>>) -> Guard {
         let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Rc::new(Running::nobodys()));
         // A place that is kept has no other owner.
@@ -64,6 +64,7 @@ impl Places {
         Guard(place)
     }
 
+    #[inline(always)]
     fn keep(&self, place: Rc<Running>) {
         let mut kept = self.0.borrow_mut();
         if kept.len() < KEPT {
@@ -121,7 +122,7 @@ impl Running {
         std::mem::take(&mut self.site)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
         let decided = self.holding().admit(&self.site, facts);
         self.class.set(facts.class());
@@ -205,6 +206,7 @@ impl Running {
     }
 
     /// Begins a poll of the handler, or of the body that it has made.
+    #[inline]
     pub(super) fn enter(&self) {
         self.waits_for_client.set(false);
         self.is_with_client.set(false);

@@ -1,7 +1,5 @@
 //! The shape of a path: what paths of one route have in common, as far as one can see without knowing the routes.
 
-use std::ops::Range;
-
 /// How much of a path is looked at, so that a long one costs no more than others.
 const LOOKED_AT: usize = 64;
 
@@ -9,80 +7,91 @@ const LOOKED_AT: usize = 64;
 const LONGEST_NAME: usize = 24;
 
 /// What stands for a segment with digits in it, or one that is too long for a name.
-const ANY: u64 = 0x9e37_79b9_7f4a_7c15;
+const ANY: u64 = 0x243f_6a88_85a3_08d3;
+
+/// An odd number whose bits are as good as random: the golden ratio's.
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const SEVENS: u64 = 0x7f * ONES;
 const EIGHTS: u64 = 0x80 * ONES;
 
-/// The shape of a method and path, and what is left of it if one looks at less. None of the three is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
-    /// By all segments.
-    pub(super) whole: u64,
-    /// By the first segment, and how many there are.
-    pub(super) begin: u64,
-    /// By how many segments there are.
-    pub(super) count: u64,
+/// A path with zeros behind, so that each word of it can be read whole.
+type Text = [u8; LOOKED_AT + 8];
+
+/// The shape of a path, of a method that has this number; never 0.
+#[inline(always)]
+pub(super) fn of(method: u8, path: &str) -> u64 {
+    let mut shape = u64::from(method);
+    each_segment(path, |segment| shape = mixed(shape, segment));
+    shape | 1
 }
 
-impl Shape {
-    /// The shape of a path, of a method that has this number.
-    #[inline]
-    pub(super) fn of(method: u8, path: &str) -> Self {
-        let length = path.len().min(LOOKED_AT);
-        // Eight more, so that each word of a segment can be read whole.
-        let mut text = [0; LOOKED_AT + 8];
-        text[..length].copy_from_slice(&path.as_bytes()[..length]);
-        let (mut slashes, digits) = marks(&text, length);
-        slashes |= 1_u64.checked_shl(length as u32).unwrap_or(0);
-        let (mut whole, mut first, mut count, mut begin) = (mixed(u64::from(method), ANY), 0, 0, 0);
-        while slashes != 0 {
-            let end = slashes.trailing_zeros() as usize;
-            slashes &= slashes - 1;
-            let segment = segment(&text, begin..end, digits);
-            whole = mixed(whole, segment);
-            count += 1;
-            // Before the first slash there is nothing.
-            if count == 2 {
-                first = segment;
-            }
-            begin = end + 1;
-        }
-        let count = mixed(mixed(u64::from(method), count), ANY);
-        Self { whole: whole | 1, begin: mixed(count, first) | 1, count: count | 1 }
-    }
+/// What is left of the shape if one looks at less: at the first segment and how many there are, or at their number alone.
+#[cold]
+pub(super) fn less_of(method: u8, path: &str) -> [u64; 2] {
+    let (mut first, mut count) = (None, 0);
+    each_segment(path, |segment| {
+        first.get_or_insert(segment);
+        count += 1;
+    });
+    let by_count = mixed(mixed(u64::from(method), count), FACTOR);
+    [mixed(by_count, first.unwrap_or_default()) | 1, by_count | 1]
+}
 
-    /// Whether all segments of a part of a path are of the kind that stands for any other.
-    pub(super) fn is_alike(part: &str) -> bool {
-        let is_any = |segment: &str| {
-            segment.len() > LONGEST_NAME || segment.bytes().any(|letter| letter.is_ascii_digit())
-        };
-        !part.is_empty() && part.split('/').all(is_any)
+/// Whether all segments of a part of a path are of the kind that stands for any other.
+pub(super) fn is_alike(part: &str) -> bool {
+    let is_any =
+        |segment: &str| segment.len() > LONGEST_NAME || segment.bytes().any(|letter| letter.is_ascii_digit());
+    !part.is_empty() && part.split('/').all(is_any)
+}
+
+/// Goes through what is looked at of a path, without the slash that it begins with.
+#[inline(always)]
+fn each_segment(path: &str, mut each: impl FnMut(u64)) {
+    let path = path.as_bytes();
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let length = path.len().min(LOOKED_AT);
+    let mut text = [0; LOOKED_AT + 8];
+    text[..length].copy_from_slice(&path[..length]);
+    let (slashes, digits) = marks(&text, length);
+    let (mut slashes, mut begin) = (slashes, 0);
+    while slashes != 0 {
+        let end = slashes.trailing_zeros() as usize;
+        slashes &= slashes - 1;
+        each(segment(&text, begin, end, digits));
+        begin = end + 1;
     }
+    each(segment(&text, begin, length, digits));
 }
 
 /// Where there are slashes in a text, and where digits: a bit for each byte.
-#[inline]
-fn marks(text: &[u8; LOOKED_AT + 8], length: usize) -> (u64, u64) {
-    let (mut slashes, mut digits) = (0, 0);
-    for (at, word) in text.chunks_exact(8).take(length.div_ceil(8)).enumerate() {
-        let word = word.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        slashes |= gathered(is_slash(word)) << (8 * at);
-        digits |= gathered(is_digit(word)) << (8 * at);
+#[inline(always)]
+fn marks(text: &Text, length: usize) -> (u64, u64) {
+    let (mut slashes, mut digits, mut at) = (0, 0, 0);
+    while at < length {
+        let word = word(text, at);
+        slashes |= gathered(is_slash(word)) << at;
+        digits |= gathered(is_digit(word)) << at;
+        at += 8;
     }
     (slashes, digits)
 }
 
+#[inline(always)]
+fn word(text: &Text, at: usize) -> u64 {
+    text.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
 /// The eighth bit of each byte that is a slash.
-#[inline]
+#[inline(always)]
 const fn is_slash(word: u64) -> u64 {
     let other = word ^ (b'/' as u64 * ONES);
     !(((other & SEVENS) + SEVENS) | other) & EIGHTS
 }
 
 /// The eighth bit of each byte that is a digit.
-#[inline]
+#[inline(always)]
 const fn is_digit(word: u64) -> u64 {
     let low = word & SEVENS;
     let (from, above) = (low + (0x80 - b'0' as u64) * ONES, low + (0x7f - b'9' as u64) * ONES);
@@ -90,34 +99,31 @@ const fn is_digit(word: u64) -> u64 {
 }
 
 /// The eighth bits side by side.
-#[inline]
+#[inline(always)]
 const fn gathered(eighths: u64) -> u64 {
     (eighths >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
-#[inline]
-fn segment(text: &[u8; LOOKED_AT + 8], span: Range<usize>, digits: u64) -> u64 {
-    let length = span.len();
-    let within = u64::MAX.checked_shl(span.start as u32).unwrap_or(0)
-        & !u64::MAX.checked_shl(span.end as u32).unwrap_or(0);
-    if digits & within != 0 || length > LONGEST_NAME {
+#[inline(always)]
+fn segment(text: &Text, begin: usize, end: usize, digits: u64) -> u64 {
+    let length = end - begin;
+    let below = |bit: usize| 1_u64.checked_shl(bit as u32).unwrap_or(0).wrapping_sub(1);
+    if digits & below(end) & !below(begin) != 0 || length > LONGEST_NAME {
         return ANY;
     }
-    let (mut hash, mut at) = (length as u64, span.start);
-    while at < span.end {
-        let word = text.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
-        let beyond = 8_usize.saturating_sub(span.end - at) as u32 * 8;
-        hash = mixed(hash, word << beyond);
+    let (mut hash, mut at) = (length as u64, begin);
+    while at < end {
+        let beyond = 8_usize.saturating_sub(end - at) as u32 * 8;
+        hash = mixed(hash, word(text, at) << beyond);
         at += 8;
     }
     hash
 }
 
-/// Both halves of a product, which is how foldhash mixes.
-#[inline]
-const fn mixed(one: u64, other: u64) -> u64 {
-    let product = (one ^ 0x243f_6a88_85a3_08d3) as u128 * (other ^ 0x1319_8a2e_0370_7344) as u128;
-    product as u64 ^ (product >> 64) as u64
+#[inline(always)]
+const fn mixed(hash: u64, word: u64) -> u64 {
+    let product = (hash.rotate_left(25) ^ word).wrapping_mul(FACTOR);
+    product ^ (product >> 29)
 }
 
 #[cfg(test)]
@@ -130,13 +136,13 @@ mod tests {
 
     #[test]
     fn segments_with_digits_and_long_ones_are_all_alike() {
-        let of = |path| Shape::of(1, path).whole;
-        assert_eq!(of("/users/17/orders/4"), of("/users/4711/orders/8f3a"));
-        assert_eq!(of("/s/abcdefghijklmnopqrstuvwxyz"), of("/s/0"));
-        assert_ne!(of("/users/17"), of("/orders/17"));
-        assert_ne!(of("/users/17"), of("/users/17/"));
-        assert_ne!(of("/users"), of("/users/"));
-        assert_ne!(Shape::of(1, "/a").whole, Shape::of(2, "/a").whole);
+        let shape = |path| of(1, path);
+        assert_eq!(shape("/users/17/orders/4"), shape("/users/4711/orders/8f3a"));
+        assert_eq!(shape("/s/abcdefghijklmnopqrstuvwxyz"), shape("/s/0"));
+        assert_ne!(shape("/users/17"), shape("/orders/17"));
+        assert_ne!(shape("/users/17"), shape("/users/17/"));
+        assert_ne!(shape("/users"), shape("/users/"));
+        assert_ne!(of(1, "/a"), of(2, "/a"));
     }
 
     #[test]
@@ -156,13 +162,13 @@ mod tests {
             "%2F",
         ];
         let paths = names.iter().flat_map(|one| names.map(|other| format!("/{one}/{other}")));
-        let shapes: HashSet<_> = paths.map(|path| Shape::of(1, &path).whole).collect();
+        let shapes: HashSet<_> = paths.map(|path| of(1, &path)).collect();
         assert_eq!(shapes.len(), names.len() * names.len());
     }
 
     #[test]
     fn a_long_path_is_known_by_how_it_begins() {
-        let long = |end: &str| Shape::of(1, &format!("{}{end}", "/abcdefg".repeat(20)));
+        let long = |end: &str| of(1, &format!("{}{end}", "/abcdefg".repeat(20)));
         assert_eq!(long("/x"), long("/y/z"));
     }
 
@@ -178,10 +184,10 @@ mod tests {
 
         #[test]
         fn any_path_has_a_shape(path in ".{0,80}", number in 10..99_u32) {
-            let shape = Shape::of(1, &path);
-            prop_assert!(shape.whole != 0 && shape.begin != 0 && shape.count != 0);
-            let of = |number: u32| Shape::of(1, &format!("/{number}/{path}"));
-            prop_assert_eq!(of(number), of(number ^ 1));
+            let [begin, count] = less_of(1, &path);
+            prop_assert!(of(1, &path) != 0 && begin != 0 && count != 0);
+            let numbered = |number: u32| of(1, &format!("/{number}/{path}"));
+            prop_assert_eq!(numbered(number), numbered(number ^ 1));
         }
     }
 }

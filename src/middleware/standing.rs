@@ -84,7 +84,9 @@ impl Running {
         let tightest = holding.refused(refused);
         wire.write(headers, &wire.said(&tightest, self.rule_to_name(tightest.rule()), false));
         drop(holding);
-        if let Some(standard) = self.refused_standard() {
+        if wire.is_standard()
+            && let Some(standard) = self.refused_standard()
+        {
             standard.write(headers, false);
         }
     }

@@ -78,11 +78,16 @@ pub(super) fn with_message(
 
 impl Form {
     /// The form's media type.
-    pub(super) const fn content_type(self) -> &'static str {
+    #[inline]
+    pub(super) const fn content_type(self) -> HeaderValue {
+        // Constants, for to look through a text whether a field can hold it takes longer than all else here.
+        const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+        const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+        const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
         match self {
-            Self::Problem => "application/problem+json",
-            Self::Html => "text/html; charset=utf-8",
-            Self::Plain => "text/plain; charset=utf-8",
+            Self::Problem => PROBLEM,
+            Self::Html => HTML,
+            Self::Plain => PLAIN,
         }
     }
 

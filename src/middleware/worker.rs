@@ -46,6 +46,8 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 struct View {
     table: Arc<Table>,
+    /// Whether there is anything to choose.
+    has_hosts: bool,
     hooks: Arc<Hooks>,
     common: Rc<Common>,
     /// The site of the last request, by the host that it asked for: most servers answer for one.
@@ -171,30 +173,41 @@ impl Worker {
     }
 
     /// The site that answers for a request.
+    #[inline(always)]
     fn site(&self, request: &ServiceRequest) -> WorkerSite {
         let version = self.sites.version();
-        let mut view = self.view.borrow_mut();
-        let seen = self.seen.replace(version);
-        if seen != version {
-            *view = View::new(self.sites.table(), Arc::clone(&view.hooks), &self.common);
-            if seen == NEVER {
-                built_anew::meet(&self.built, &self.sites, request);
-            }
+        if self.seen.get() != version {
+            self.look_again(version, request);
         }
-        view.site(request)
+        self.view.borrow_mut().site(request)
+    }
+
+    /// Sees the sites that are in force now.
+    #[cold]
+    fn look_again(&self, version: u64, request: &ServiceRequest) {
+        let seen = self.seen.replace(version);
+        let mut view = self.view.borrow_mut();
+        *view = View::new(self.sites.table(), Arc::clone(&view.hooks), &self.common);
+        if seen == NEVER {
+            built_anew::meet(&self.built, &self.sites, request);
+        }
     }
 }
 
 impl View {
     fn new(table: Arc<Table>, hooks: Arc<Hooks>, common: &Rc<Common>) -> Self {
         let last = WorkerSite::new(table.answering(None), &hooks, common);
-        Self { table, hooks, common: Rc::clone(common), last, others: HashMap::new() }
+        let has_hosts = table.has_hosts();
+        Self { table, has_hosts, hooks, common: Rc::clone(common), last, others: HashMap::new() }
     }
 
+    #[inline(always)]
     fn site(&mut self, request: &ServiceRequest) -> WorkerSite {
-        if !self.table.has_hosts() {
-            return self.last.clone();
-        }
+        if self.has_hosts { self.site_by_host(request) } else { self.last.clone() }
+    }
+
+    #[inline(never)]
+    fn site_by_host(&mut self, request: &ServiceRequest) -> WorkerSite {
         let answering = answering(&self.table, request);
         if !Arc::ptr_eq(answering, &self.last.parts().answering) {
             let new = || WorkerSite::new(answering, &self.hooks, &self.common);

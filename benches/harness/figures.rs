@@ -1,0 +1,86 @@
+//! The figures of the instruction rows that are kept in the repository, and whether they still hold.
+
+use std::fs;
+use std::process::ExitCode;
+
+use super::instructions::{self, Row};
+use super::traffic::Traffic;
+
+/// Where they are kept.
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+
+/// How far a row may lie from its figure, as a part of it.
+const TOLERANCE: f64 = 0.02;
+
+const HEAD: &str = "\
+# Instructions that a request adds to the bare app's: one account, every request a new one, refused.
+# `./dev instructions` fails where one has risen by more than 2 %; `./dev instructions rewrite` writes what it measures.
+";
+
+/// Measures every row that is kept, and says how each compares; fails if one has risen too far.
+pub(crate) fn check() -> ExitCode {
+    let kept = kept();
+    let measured = instructions::rows(&subjects(&kept));
+    println!("| subject | traffic | kept | measured | |\n|---|---|---:|---:|---|");
+    let mut risen = 0;
+    for (kept, measured) in kept.iter().zip(&measured) {
+        for (at, traffic) in Traffic::ALL.into_iter().enumerate() {
+            let (kept, found) = (kept.added[at], measured.added[at]);
+            let verdict = verdict(kept, found);
+            println!("| {} | {traffic} | {kept:.0} | {found:.0} | {verdict} |", measured.subject);
+            risen += u32::from(verdict == RISEN);
+        }
+    }
+    if risen == 0 {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{risen} figures have risen by more than 2 %; if that has to be: ./dev instructions rewrite");
+    ExitCode::FAILURE
+}
+
+/// Measures every row that is kept, and keeps what it finds.
+pub(crate) fn rewrite() -> ExitCode {
+    let kept = kept();
+    let lines: String = instructions::rows(&subjects(&kept)).iter().map(line).collect();
+    print!("{lines}");
+    fs::write(FILE, format!("{HEAD}{lines}")).expect("benches/instructions.txt can be written");
+    ExitCode::SUCCESS
+}
+
+const RISEN: &str = "RISEN";
+
+fn verdict(kept: f64, found: f64) -> &'static str {
+    if found > kept * (1.0 + TOLERANCE) {
+        RISEN
+    } else if found < kept * (1.0 - TOLERANCE) {
+        "fallen: ./dev instructions rewrite"
+    } else {
+        ""
+    }
+}
+
+fn kept() -> Vec<Row> {
+    let text = fs::read_to_string(FILE).expect("benches/instructions.txt can be read");
+    let kept: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).map(read).collect();
+    assert!(!kept.is_empty(), "benches/instructions.txt holds figures");
+    kept
+}
+
+fn subjects(rows: &[Row]) -> Vec<&str> {
+    rows.iter().map(|row| row.subject.as_str()).collect()
+}
+
+/// Reads a line: the subject and its three figures.
+fn read(line: &str) -> Row {
+    let mut words = line.split_whitespace();
+    let subject = words.next().unwrap_or_default().to_owned();
+    let figures: Vec<f64> = words.filter_map(|word| word.parse().ok()).collect();
+    let added =
+        figures.try_into().unwrap_or_else(|_| panic!("{line:?}: expected a subject and three figures"));
+    Row { subject, added, bare: 0.0 }
+}
+
+fn line(row: &Row) -> String {
+    let [one, many, refused] = row.added;
+    format!("{:24}{one:6.0}{many:6.0}{refused:6.0}\n", row.subject)
+}

@@ -1,0 +1,20 @@
+//! The guides, whose snippets are compiled and run by `cargo test`.
+//!
+//! A page shows no line that is there for the compiler alone: `build.rs` puts those around each snippet.
+
+/// A documented item for each page.
+macro_rules! guides {
+    ($($page:literal $name:ident,)*) => {$(
+        #[doc = include_str!(concat!(env!("OUT_DIR"), "/", $page))]
+        pub struct $name;
+    )*};
+}
+
+guides! {
+    "README.md" Readme,
+    "accounts.md" Accounts,
+    "coming-from.md" ComingFrom,
+    "in-front-and-behind.md" InFrontAndBehind,
+    "in-rust.md" InRust,
+    "recipes.md" Recipes,
+}
