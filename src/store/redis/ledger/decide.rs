@@ -53,6 +53,7 @@ impl Ledgers {
     ) -> Result<Verdict, Fault> {
         self.degraded.fetch_add(1, Relaxed);
         self.look(claims, Progress::default(), now);
+        claims.iter_mut().for_each(|claim| claim.run.is_degraded = true);
         match self.settings.on_fault {
             OnFault::Local => Ok(self.decide(claims, mode, now, Some(self.outages.load(Relaxed)))),
             OnFault::Allow => Ok(self.decide(claims, Mode::Force, now, None)),
