@@ -27,7 +27,7 @@
 //! - [`TimeBudget::identify`] tells who clients are. [`Tiers`] say who may spend more or less, and [`ClientPolicy`] which
 //!   headers trusted proxies tell it in.
 //! - [`config`] reads Frappe's site files, many sites by `Host`, and the environment; [`Sites`] puts them in force and
-//!   replaces them.
+//!   replaces them. A [`Layer`](config::Layer) below the files is what people decide while the limiter runs.
 //! - [`Engine`] is the accounts and the clock, which budgets can share. [`Memory`](store::memory::Memory) keeps the accounts,
 //!   over a restart too with [a snapshot](store::memory::Memory::with_snapshot).
 //! - [`Engine::accounts`] lists who has spent most, grants more, and resets.

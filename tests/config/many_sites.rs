@@ -243,7 +243,7 @@ fn a_link_to_no_file_is_that_sites_mistake() {
     let errors = wrong.errors.to_string();
     assert_eq!(wrong.site, "c.example");
     assert!(
-        errors.ends_with("site_config.json: cannot be read: a link to a file that there is not"),
+        errors.ends_with("site_config.json: cannot be read: a link to a file that does not exist"),
         "{errors}"
     );
 }

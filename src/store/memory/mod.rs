@@ -29,9 +29,9 @@ use parking_lot::{Mutex, RwLock};
 #[cfg(feature = "redis")]
 pub(crate) use self::decide::Beside;
 use self::locked::{Many, common_shard};
-#[cfg(feature = "redis")]
-pub(crate) use self::overflow::account;
 use self::overflow::{Overflow, is_shared};
+#[cfg(feature = "redis")]
+pub(crate) use self::overflow::{account, of_last_words};
 use self::rows::Row;
 use self::shard::Shard;
 use self::snapshot::{Section, Snapshot};
