@@ -33,7 +33,7 @@ const RUNG: Tick = Tick(i64::MIN);
 
 /// All who run under rules that cut, by account. Whoever has begun later has the greater number.
 #[derive(Debug, Default)]
-pub(super) struct Alarms {
+pub(crate) struct Alarms {
     runners: Mutex<HashMap<Account, BTreeMap<u64, Runner>>>,
     last: AtomicU64,
 }
@@ -71,7 +71,7 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// That of a request on these accounts, if there are any.
-    pub(super) fn new(engine: &Arc<Shared>, accounts: impl Iterator<Item = Account>) -> Option<Self> {
+    pub(crate) fn new(engine: &Arc<Shared>, accounts: impl Iterator<Item = Account>) -> Option<Self> {
         let accounts: SmallVec<_> = accounts.collect();
         if accounts.is_empty() {
             return None;

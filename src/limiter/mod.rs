@@ -5,6 +5,7 @@ mod admission;
 mod alarm;
 mod asking;
 mod charge;
+mod claims;
 mod client;
 mod engine;
 mod expectations;
@@ -34,6 +35,7 @@ pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
 pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
+pub(crate) use self::claims::Claims;
 pub use self::client::Client;
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
@@ -53,8 +55,6 @@ use crate::model::{
     Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
 };
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
-
-pub(crate) type Claims = SmallVec<[Claim; 2]>;
 
 /// Positions of rules in their site.
 pub(crate) type Positions = SmallVec<[u16; 4]>;

@@ -25,7 +25,7 @@ impl Reservation {
         Self { limiter, holding }
     }
 
-    pub(super) const fn parts(&mut self) -> (&Arc<Limiter>, &mut Holding) {
+    pub(crate) const fn parts(&mut self) -> (&Arc<Limiter>, &mut Holding) {
         (&self.limiter, &mut self.holding)
     }
 
