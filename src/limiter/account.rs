@@ -50,7 +50,7 @@ pub struct AccountStanding {
 /// It is written as 32 hexadecimal digits, and means something only where keys are hashed with the same secret: in one
 /// process, in those that share a Redis, or after a restart with a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AccountId(pub(super) KeyHash);
+pub struct AccountId(pub(crate) KeyHash);
 
 /// Accounts cannot be listed, read or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
