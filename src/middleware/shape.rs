@@ -22,9 +22,18 @@ type Text = [u8; LOOKED_AT + 8];
 /// The shape of a path, of a method that has this number; never 0.
 #[inline(always)]
 pub(super) fn of(method: u8, path: &str) -> u64 {
-    let mut shape = u64::from(method);
-    each_segment(path, |segment| shape = mixed(shape, segment));
-    shape | 1
+    let (mut shape, mut is_exact) = (u64::from(method), path.len() <= LOOKED_AT);
+    each_segment(path, |segment| {
+        shape = mixed(shape, segment);
+        is_exact &= segment != ANY;
+    });
+    shape << 2 | u64::from(is_exact) << 1 | 1
+}
+
+/// Whether a shape is of one path alone.
+#[inline]
+pub(super) const fn is_exact(shape: u64) -> bool {
+    shape & 2 != 0
 }
 
 /// What is left of the shape if one looks at less: at the first segment and how many there are, or at their number alone.
@@ -143,6 +152,14 @@ mod tests {
         assert_ne!(shape("/users/17"), shape("/users/17/"));
         assert_ne!(shape("/users"), shape("/users/"));
         assert_ne!(of(1, "/a"), of(2, "/a"));
+    }
+
+    #[test]
+    fn a_shape_of_names_alone_is_of_one_path() {
+        for (path, expected) in [("/", true), ("/users/me", true), ("/users/7", false), ("/v1", false)] {
+            assert_eq!(is_exact(of(1, path)), expected, "{path}");
+        }
+        assert!(!is_exact(of(1, &"/abcdefg".repeat(20))));
     }
 
     #[test]
