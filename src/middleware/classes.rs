@@ -9,7 +9,7 @@
 //! Where parameters are words, each makes another shape. Such routes are found by less of the path: by its first segment
 //! and how many there are, or by their number alone.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::ops::Range;
 
@@ -36,8 +36,6 @@ pub(super) struct Class(u64);
 #[derive(Debug)]
 pub(super) struct Classes {
     known: Box<[Cell<Known>]>,
-    /// The last request's: many servers are asked for one thing mostly.
-    last: RefCell<Last>,
     left_to_ask: Cell<u16>,
     /// Whether any request has reached a pattern. Where none does, one service answers all.
     has_patterns: Cell<bool>,
@@ -52,23 +50,10 @@ struct Known {
     route: u32,
 }
 
-/// A path and its class.
-#[derive(Debug, Default)]
-struct Last {
-    method: u8,
-    path: String,
-    class: Class,
-}
-
 impl Default for Classes {
     fn default() -> Self {
         let known = (0..KNOWN).map(|_| Cell::default()).collect();
-        Self {
-            known,
-            last: RefCell::default(),
-            left_to_ask: Cell::new(ASKED),
-            has_patterns: Cell::new(false),
-        }
+        Self { known, left_to_ask: Cell::new(ASKED), has_patterns: Cell::new(false) }
     }
 }
 
@@ -76,20 +61,10 @@ impl Classes {
     /// The class of a request, and the route that it will probably reach.
     #[inline]
     pub(super) fn of(&self, request: &ServiceRequest, paths: Paths) -> (Class, u32) {
-        let class = self.class(known_method(request.method()), request.match_info().as_str());
+        let class = Class(shape::of(known_method(request.method()), request.match_info().as_str()));
         let known = self.known(class.0);
         let route = if known.class == class.0 { known.route } else { self.guess(request, paths) };
         (class, route)
-    }
-
-    #[inline]
-    fn class(&self, method: u8, path: &str) -> Class {
-        let mut last = self.last.borrow_mut();
-        if last.path != path || last.method != method {
-            path.clone_into(&mut last.path);
-            (last.method, last.class) = (method, Class(shape::of(method, path)));
-        }
-        last.class
     }
 
     /// The route that a request has reached, of which its class learns.
@@ -275,7 +250,7 @@ mod tests {
 
     /// A pattern as an application has it: compiled once, so that its names lie at one place.
     fn known(pattern: &str) -> &'static ResourceDef {
-        thread_local!(static ALL: RefCell<std::collections::HashMap<String, &'static ResourceDef>> = Default::default());
+        thread_local!(static ALL: std::cell::RefCell<std::collections::HashMap<String, &'static ResourceDef>> = Default::default());
         ALL.with_borrow_mut(|all| {
             *all.entry(pattern.to_owned()).or_insert_with(|| Box::leak(Box::new(ResourceDef::new(pattern))))
         })
