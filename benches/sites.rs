@@ -102,7 +102,7 @@ fn on_processor() -> Duration {
 }
 
 fn files(dir: &Path) -> Files {
-    Files::of_dir(dir, &Options::default())
+    Files::from_dir(dir, &Options::default())
 }
 
 fn file(dir: &Path, at: usize) -> PathBuf {

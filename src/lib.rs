@@ -27,13 +27,25 @@
 //! - [`TimeBudget::identify`] tells who clients are. [`Tiers`] say who may spend more or less, and [`ClientPolicy`] which
 //!   headers trusted proxies tell it in.
 //! - [`config`] reads Frappe's site files, many sites by `Host`, and the environment; [`Sites`] puts them in force and
-//!   replaces them.
+//!   replaces them. A [`Layer`](config::Layer) below the files is what people decide while the limiter runs.
 //! - [`Engine`] is the accounts and the clock, which budgets can share. [`Memory`](store::memory::Memory) keeps the accounts,
 //!   over a restart too with [a snapshot](store::memory::Memory::with_snapshot).
+//! - [`Engine::accounts`] lists who has spent most, grants more, and resets.
 //! - [`Limiter`] decides without any framework: give it [`Facts`], get an [`Admission`].
 //! - [`ManualClock`] is the clock that tests move.
 //!
 //! [`prelude`] has what most applications need.
+//!
+//! # Guides
+//!
+//! - [Rules in Rust](https://github.com/timebudget/timebudget/blob/main/docs/in-rust.md), and [recipes](https://github.com/timebudget/timebudget/blob/main/docs/recipes.md): tests with a clock, caps on
+//!   WebSockets
+//! - [The site file](https://github.com/timebudget/timebudget/blob/main/docs/site-file.md), and [what is said of mistakes in one](https://github.com/timebudget/timebudget/blob/main/docs/mistakes.md)
+//! - [How time is accounted](https://github.com/timebudget/timebudget/blob/main/docs/accounting.md), and [when windows begin](https://github.com/timebudget/timebudget/blob/main/docs/windows.md)
+//! - [Looking after accounts](https://github.com/timebudget/timebudget/blob/main/docs/accounts.md)
+//! - [Many processes, one budget: Redis](https://github.com/timebudget/timebudget/blob/main/docs/redis.md)
+//! - [In front and behind](https://github.com/timebudget/timebudget/blob/main/docs/in-front-and-behind.md): proxies, health checks, CORS, and what clients do with a refusal
+//! - [Coming from](https://github.com/timebudget/timebudget/blob/main/docs/coming-from.md) Frappe, Flask-Limiter, django-smart-ratelimit and Netlify
 //!
 //! # Features
 //!
@@ -64,8 +76,8 @@ pub mod tzdata;
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
-    Client, ClientAccounts, Engine, LimitReport, Limiter, NoAccountId, Pending, Refusal, Report, Reservation,
-    explanation,
+    Client, ClientAccounts, Engine, Event, Kind, LimitReport, Limiter, NoAccountId, Observe, ObservedLimit,
+    Pending, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
     Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,

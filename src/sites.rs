@@ -33,7 +33,7 @@ use crate::model::Site;
 /// use timebudget::config::{Files, Options};
 /// use timebudget::{Engine, Sites, TimeBudget};
 ///
-/// let mut files = Files::of_dir("sites", &Options::default());
+/// let mut files = Files::from_dir("sites", &Options::default());
 /// let sites = Arc::new(Sites::new(files.read()?.loaded, Engine::in_memory()));
 /// let budget = TimeBudget::of_sites(Arc::clone(&sites));
 ///
@@ -65,7 +65,7 @@ impl Sites {
 
     /// A single site that answers for every host.
     pub fn single(site: Site, engine: Engine) -> Self {
-        Self::new(Loaded::of_site(site), engine)
+        Self::new(Loaded::from_site(site), engine)
     }
 
     /// Puts another configuration in force. Requests that run are settled by the rules that admitted them.

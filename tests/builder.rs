@@ -8,7 +8,7 @@ use std::{env, process, thread};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse, web};
-use timebudget::config::Environment;
+use timebudget::config::{Environment, Layer, Ruleset};
 use timebudget::{HeaderPolicy, Limit, Period, RuleBuilder, TimeBudget, condition_by, path};
 
 /// A file of its own for each test, gone with it.
@@ -217,4 +217,31 @@ fn the_store_that_files_name_is_opened() {
 fn files_of_two_places_are_a_mistake() {
     let error = TimeBudget::builder().site_text("{}").site_file("x").build().unwrap_err().to_string();
     assert!(error.contains("files of two places; expected one directory or one file"), "{error}");
+}
+
+#[actix_web::test]
+async fn a_layer_is_put_in_force_below_files_and_code_and_keeps_what_was_spent() {
+    let budget = TimeBudget::builder()
+        .site_text(r#"{"rate_limit_rules": [{"name": "site-wide", "key": "site", "limits": "9 per day"}]}"#)
+        .rule(rule("login", "5 per hour"))
+        .build()
+        .unwrap();
+    let reloader = budget.reloader().unwrap();
+    let layer = |limits| {
+        let rules = format!(
+            r#"[{{"name": "login", "limits": "1 per day"}}, {{"name": "plan", "key": "site", "limits": "{limits}"}}]"#
+        );
+        Layer::new("database").with_rules([Ruleset::parse("ruleset plans", &rules).unwrap()])
+    };
+    let draft = reloader.draft(layer("2 per day")).unwrap();
+    assert_eq!((draft.shadowed.len(), draft.shadowed[0].name.as_str()), (1, "login"));
+    assert_eq!(names(&budget), ["site-wide", "login"], "a draft changes nothing");
+
+    reloader.set_layer(layer("2 per day")).unwrap();
+    assert_eq!(names(&budget), ["site-wide", "plan", "login"]);
+    assert_eq!(ask(&budget, TestRequest::default()).await, (200, "2".to_owned()));
+    reloader.set_layer(layer("1 per day")).unwrap();
+    assert_eq!(ask(&budget, TestRequest::default()).await.0, 429, "the new quota meets the old spend");
+    reloader.set_layer(Layer::default()).unwrap();
+    assert_eq!(names(&budget), ["site-wide", "login"]);
 }

@@ -468,7 +468,7 @@ proptest! {
 fn the_common_file_says_where_accounts_are_kept() {
     let of = |test: &str, text: &str| Directory::with(test, &[("common_site_config.json", text)]);
     let dir = of("store", r#"{"rate_limit": "1s/day", "rate_limit_store": "memory://?snapshot=x"}"#);
-    let read = config::Configuration::of_dir(&dir.0, &config::Options::default()).unwrap();
+    let read = config::Configuration::from_dir(&dir.0, &config::Options::default()).unwrap();
     assert_eq!(read.store.to_string(), "memory://?snapshot=x");
     for (text, fault) in [
         (

@@ -11,13 +11,13 @@ const NO_VARIABLES: [(&str, &str); 0] = [];
 
 fn read(text: &str, variables: &[(&str, &str)]) -> Configuration {
     let environment = Environment::read(variables.iter().copied());
-    Configuration::of_text(text, &environment.into()).unwrap_or_else(|errors| panic!("{errors}"))
+    Configuration::from_text(text, &environment.into()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// The errors of an environment, without what each line begins with.
 fn errors(variables: &[(&str, &str)]) -> Vec<String> {
     let environment = Environment::read(variables.iter().copied());
-    let errors = Configuration::of_text("{}", &environment.into()).unwrap_err().to_string();
+    let errors = Configuration::from_text("{}", &environment.into()).unwrap_err().to_string();
     errors.lines().map(|line| line.strip_prefix("environment: ").unwrap().to_owned()).collect()
 }
 
@@ -46,7 +46,7 @@ impl Directory {
 
     fn read(&self, variables: &[(&str, &str)]) -> Configuration {
         let environment = Environment::read(variables.iter().copied());
-        Configuration::of_dir(&self.0, &environment.into()).unwrap_or_else(|errors| panic!("{errors}"))
+        Configuration::from_dir(&self.0, &environment.into()).unwrap_or_else(|errors| panic!("{errors}"))
     }
 }
 
@@ -107,9 +107,9 @@ fn the_store_is_the_command_lines_else_the_environments_else_the_common_files() 
     let expected = ("memory://?snapshot=b".to_owned(), "environment RATELIMIT_STORAGE_URI".to_owned());
     assert_eq!(of(&dir.read(&variables)), expected);
     let argued = Environment::read(variables).with_store(StoreUri::default(), "--store");
-    let read = Configuration::of_dir(&dir.0, &argued.into()).unwrap();
+    let read = Configuration::from_dir(&dir.0, &argued.into()).unwrap();
     assert_eq!(of(&read), ("memory://".to_owned(), "command line --store".to_owned()));
-    assert_eq!(of(&Configuration::of_text("{}", &Options::default()).unwrap()).1, "default");
+    assert_eq!(of(&Configuration::from_text("{}", &Options::default()).unwrap()).1, "default");
 }
 
 #[cfg(feature = "redis")]
@@ -120,7 +120,7 @@ fn a_key_prefix_is_the_prefix_of_a_shared_store_unless_the_command_line_names_on
     assert_eq!(read("{}", &variables).store.to_string(), "redis://…@db?prefix=shop");
     let of = |uri| {
         let environment = Environment::read(variables).with_store(StoreUri::parse(uri).unwrap(), "--store");
-        Configuration::of_text("{}", &environment.into()).unwrap().store.to_string()
+        Configuration::from_text("{}", &environment.into()).unwrap().store.to_string()
     };
     assert_eq!(of("redis://a?prefix=own"), "redis://a?prefix=own");
     assert_eq!(of("redis://a"), "redis://a?prefix=shop");
@@ -134,7 +134,7 @@ fn a_rule_may_be_fair_whatever_the_store() {
     let site = r#"{"rate_limit_rules": [{"name": "a", "key": "site", "fair": true, "limits": "5/day"}]}"#;
     let files = [("common_site_config.json", common), ("a.example/site_config.json", site)];
     let dir = Directory::with("fair", &files);
-    assert!(Configuration::of_dir(&dir.0, &Options::default()).is_ok());
+    assert!(Configuration::from_dir(&dir.0, &Options::default()).is_ok());
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn every_mistake_is_named_with_its_value_and_what_was_expected() {
 #[test]
 fn all_mistakes_are_reported_at_once_and_with_those_of_the_files() {
     let environment = Environment::read([("RATELIMIT_ENABLED", "yes"), ("RATELIMIT_DEFAULT", "x")]);
-    let errors = Configuration::of_text(r#"{"time_zone": 5}"#, &environment.into()).unwrap_err();
+    let errors = Configuration::from_text(r#"{"time_zone": 5}"#, &environment.into()).unwrap_err();
     assert_eq!(errors.problems().len(), 3, "{errors}");
 }
 
@@ -191,7 +191,7 @@ fn all_mistakes_are_reported_at_once_and_with_those_of_the_files() {
 fn no_message_and_no_entry_repeats_a_password() {
     let uri = "redit://user:hunter2@db";
     let environment = Environment::read([("RATELIMIT_STORAGE_URI", uri), ("RATELIMIT_STORAGE_URL", uri)]);
-    let errors = Configuration::of_text("{}", &environment.clone().into()).unwrap_err().to_string();
+    let errors = Configuration::from_text("{}", &environment.clone().into()).unwrap_err().to_string();
     assert_eq!(errors.lines().count(), 2, "{errors}");
     assert!(!errors.contains("hunter2") && !format!("{environment:?}").contains("hunter2"), "{errors}");
 }
@@ -227,7 +227,7 @@ fn a_value_that_is_no_unicode_is_an_error_and_a_name_of_others_is_none() {
     use std::os::unix::ffi::OsStrExt as _;
     let odd = OsStr::from_bytes(b"\xff");
     let environment = Environment::read([(OsStr::new("RATELIMIT_ENABLED"), odd), (odd, odd)]);
-    let errors = Configuration::of_text("{}", &environment.into()).unwrap_err().to_string();
+    let errors = Configuration::from_text("{}", &environment.into()).unwrap_err().to_string();
     assert_eq!(errors, "environment: RATELIMIT_ENABLED: not Unicode; expected a text");
 }
 
@@ -295,8 +295,9 @@ fn credentials_in_conditions_are_shortened_and_each_rule_has_a_line() {
 
 #[test]
 fn without_variables_a_configuration_is_what_its_files_say() {
-    let read = Configuration::of_text(r#"{"rate_limit": "1/day"}"#, &Environment::read(NO_VARIABLES).into())
-        .unwrap();
+    let read =
+        Configuration::from_text(r#"{"rate_limit": "1/day"}"#, &Environment::read(NO_VARIABLES).into())
+            .unwrap();
     assert_eq!(read.loaded.fallback.rules[0].name, "site-requests");
     assert!(read.loaded.warnings.is_empty());
     assert_eq!(said(&read.process, "enabled"), ("true", "default".to_owned()));

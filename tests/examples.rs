@@ -128,3 +128,20 @@ fn standing(streaming: &Example) -> Standing {
     let left = said.split(' ').next().expect("a number").parse().expect(said);
     Standing { left, reset: number(&answer, "x-ratelimit-reset") }
 }
+
+#[test]
+fn observer_counts_by_rule_and_route() {
+    let observer = Example::start("observer");
+    for path in ["/users/17", "/users/4711", "/export", "/export", "/nowhere"] {
+        observer.get(path);
+    }
+    let counts = observer.get("/counts");
+    for line in [
+        "site get /users/{id} served 2 refused 0 in shadow 0 micros ",
+        "users get /users/{id} served 1 refused 0 in shadow 1 micros 0",
+        "export get /export served 1 refused 1 in shadow 0 micros 0",
+        "site get served 1 refused 0 in shadow 0 micros ",
+    ] {
+        assert!(counts.contains(line), "{line}\n{counts}");
+    }
+}

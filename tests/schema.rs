@@ -1,6 +1,6 @@
 //! The JSON Schema and the loader judge alike.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use timebudget::config;
 
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
@@ -158,6 +158,37 @@ fn collect_names(schema: &Value, names: &mut Vec<String>) {
     match schema {
         Value::Object(members) => members.values().for_each(|member| collect_names(member, names)),
         Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        _ => {}
+    }
+}
+
+/// A field is known by being asked for, and so it must be asked for whatever is wrong with the others.
+#[test]
+fn a_field_is_known_whatever_is_wrong_with_those_beside_it() {
+    let seed: Value = serde_json::from_str(include_str!("../fuzz/seeds/site_file/full.json")).unwrap();
+    let wrongs = [Value::Null, json!([[]]), json!({})];
+    let mut places = Vec::new();
+    collect_places(&seed, "", &mut places);
+    assert!(places.len() > 100, "only {} places were found", places.len());
+    for (place, wrong) in places.iter().flat_map(|place| wrongs.iter().map(move |wrong| (place, wrong))) {
+        let mut file = seed.clone();
+        *file.pointer_mut(place).unwrap() = wrong.clone();
+        if let Err(errors) = config::parse_site("demo.example", &file.to_string()) {
+            assert!(!errors.to_string().contains("no such field"), "{place}: {wrong}: {errors}");
+        }
+    }
+}
+
+/// Where values stand, at any depth, as JSON pointers.
+fn collect_places(value: &Value, place: &str, places: &mut Vec<String>) {
+    let mut below = |name: &str, value| {
+        let place = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+        places.push(place.clone());
+        collect_places(value, &place, places);
+    };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, value)| below(name, value)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, value)| below(&at.to_string(), value)),
         _ => {}
     }
 }

@@ -5,12 +5,23 @@ use timebudget::{
     Component, Condition, Engine, HeaderPolicy, Limit, Method, Micros, Period, Rule, Site, Text, TimeBudget,
 };
 
+#[path = "../../examples/observer/counts.rs"]
+mod counts;
+
+use self::counts::Counts;
 use super::task::Task;
 use super::traffic::Traffic;
 
 /// The subjects of this file, the bare apps first.
-pub(crate) const SUBJECTS: &[&str] =
-    &["bare", "bare-paths", "timebudget", "timebudget-no-headers", "timebudget-paths", "timebudget-rules"];
+pub(crate) const SUBJECTS: &[&str] = &[
+    "bare",
+    "bare-paths",
+    "timebudget",
+    "timebudget-no-headers",
+    "timebudget-paths",
+    "timebudget-rules",
+    "timebudget-observed",
+];
 
 /// Runs the task with a subject of this file; `false` if it has none of that name.
 pub(crate) fn start(subject: &str, task: Task) -> bool {
@@ -19,6 +30,10 @@ pub(crate) fn start(subject: &str, task: Task) -> bool {
         "bare" | "bare-paths" => task.run(move || App::new().service(task.hello())),
         "timebudget" | "timebudget-paths" => limited(task, one_rule(task.traffic), HeaderPolicy::default()),
         "timebudget-no-headers" => limited(task, one_rule(task.traffic), silent),
+        "timebudget-observed" => {
+            let rules = one_rule(task.traffic);
+            serve(task, rules, HeaderPolicy::default(), Engine::in_memory().observe(Counts::default()));
+        }
         "timebudget-rules" => limited(task, five_rules(task.traffic), HeaderPolicy::default()),
         _ => return false,
     }
@@ -27,8 +42,12 @@ pub(crate) fn start(subject: &str, task: Task) -> bool {
 
 /// Serves behind these rules.
 fn limited(task: Task, rules: Vec<Rule>, headers: HeaderPolicy) {
+    serve(task, rules, headers, Engine::in_memory());
+}
+
+fn serve(task: Task, rules: Vec<Rule>, headers: HeaderPolicy, engine: Engine) {
     let site = Site { rules, headers, ..Site::unlimited("bench") };
-    let budget = TimeBudget::of_site(site, Engine::in_memory());
+    let budget = TimeBudget::of_site(site, engine);
     task.run(move || App::new().wrap(budget.clone()).service(task.hello()));
 }
 

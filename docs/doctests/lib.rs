@@ -16,5 +16,6 @@ guides! {
     "coming-from.md" ComingFrom,
     "in-front-and-behind.md" InFrontAndBehind,
     "in-rust.md" InRust,
+    "observing.md" Observing,
     "recipes.md" Recipes,
 }

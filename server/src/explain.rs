@@ -28,7 +28,7 @@ use crate::{limits, output};
 /// All that is wrong with the request or the configuration.
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let asked = Asked::of(args)?;
-    let read = Source::of(&args.source).read(&Environment::of_process()).map_err(Failure::wrong)?;
+    let read = Source::of(&args.source).read(&Environment::from_process()).map_err(Failure::wrong)?;
     limits::tell(&read);
     let rehearsal = rt::System::new().block_on(rehearse(&asked, &read.loaded))?;
     output::to_stdout(&rehearsal.to_string());

@@ -15,7 +15,7 @@ use crate::table::aligned;
 ///
 /// All that is wrong with the configuration, unless it is a mistake of single sites.
 pub(crate) fn run(args: &SourceArgs) -> Result<(), Failure> {
-    let read = Source::of(args).read(&Environment::of_process()).map_err(Failure::wrong)?;
+    let read = Source::of(args).read(&Environment::from_process()).map_err(Failure::wrong)?;
     tell(&read);
     output::to_stdout(&described(&read.loaded));
     Ok(())

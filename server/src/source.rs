@@ -46,9 +46,9 @@ impl Source {
     pub(crate) fn files(&self, environment: &Environment) -> Files {
         let options = environment.clone().into();
         match self {
-            Self::Example => Files::of_text(EXAMPLE, &options),
-            Self::File(file) => Files::of_file(file, &options),
-            Self::Directory(directory) => Files::of_dir(directory, &options),
+            Self::Example => Files::from_text(EXAMPLE, &options),
+            Self::File(file) => Files::from_file(file, &options),
+            Self::Directory(directory) => Files::from_dir(directory, &options),
         }
     }
 
@@ -87,7 +87,7 @@ impl fmt::Display for Source {
 ///
 /// The store's URI is wrong.
 pub(crate) fn environment(args: &StoreArgs) -> Result<Environment, Failure> {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     let Some(text) = &args.store else { return Ok(environment) };
     let uri = StoreUri::parse(text).map_err(|error| Failure::wrong(format!("--store: {error}")))?;
     Ok(environment.with_store(uri, "--store"))

@@ -37,7 +37,7 @@ fn proxy(value: &Value<'_>) -> Option<Proxy> {
 /// How many proxies `rate_limit_trusted_hops` says that there are.
 pub(crate) fn trusted_hops(value: &Value<'_>) -> Option<u8> {
     let hops = u8::try_from(whole(value, HOPS)?);
-    hops.ok().or_else(|| value.wrong(format_args!("not so many; expected {HOPS}")))
+    hops.ok().or_else(|| value.wrong(format_args!("out of range; expected {HOPS}")))
 }
 
 /// The header that `rate_limit_forwarded_header` names.
@@ -49,7 +49,7 @@ pub(crate) fn forwarded_header(value: &Value<'_>) -> Option<String> {
 pub(crate) fn ipv6_prefix(value: &Value<'_>) -> Option<u8> {
     match u8::try_from(whole(value, BITS)?) {
         Ok(bits @ 1..=128) => Some(bits),
-        _ => value.wrong(format_args!("not so many; expected {BITS}")),
+        _ => value.wrong(format_args!("out of range; expected {BITS}")),
     }
 }
 
@@ -91,7 +91,7 @@ fn source(value: &Value<'_>, header: &str) -> Option<CountrySource> {
         (None, Some(value)) => database(&value),
         // What else stands there is reported with its name.
         (None, None) if !fields.are_none() => None,
-        _ => value.wrong("not one source; expected {\"header\": name} or {\"database\": path}"),
+        _ => value.wrong("not exactly one source; expected {\"header\": name} or {\"database\": path}"),
     })
 }
 

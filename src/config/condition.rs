@@ -165,7 +165,7 @@ fn pattern(subject: Subject, value: &Value<'_>) -> Option<Text> {
         [None, None, Some(value)] => regex(subject, &value).map(Text::Regex),
         // What else stands there is reported with its name.
         [None, None, None] if !fields.are_none() => None,
-        _ => value.wrong("not one matcher; expected one of prefix, glob or regex"),
+        _ => value.wrong("not exactly one matcher; expected one of prefix, glob or regex"),
     })
 }
 

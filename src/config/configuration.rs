@@ -20,6 +20,7 @@ use crate::store::StoreUri;
 
 /// What all layers of a configuration say together, and who said it.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Configuration {
     /// The sites, and what is suspect.
     pub loaded: Loaded,
@@ -41,7 +42,7 @@ impl Configuration {
     /// # Errors
     ///
     /// All that is wrong with the file or the environment.
-    pub fn of_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
+    pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
         let (report, path) = (options.report(), path.as_ref());
         let page = report.page(path.display().to_string());
         let said = match text(path) {
@@ -51,7 +52,7 @@ impl Configuration {
                 Said::default()
             }
         };
-        Self::of_one(said, options, report)
+        Self::from_one(said, options, report)
     }
 
     /// Reads the text of a site file whose site answers for every host; messages call it `site_config.json`.
@@ -59,10 +60,10 @@ impl Configuration {
     /// # Errors
     ///
     /// All that is wrong with the text or the environment.
-    pub fn of_text(text: &str, options: &Options) -> Result<Self, Errors> {
+    pub fn from_text(text: &str, options: &Options) -> Result<Self, Errors> {
         let report = options.report();
         let said = Said::read(text, Scope::Site, &report.page(SITE_FILE));
-        Self::of_one(said, options, report)
+        Self::from_one(said, options, report)
     }
 
     /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
@@ -72,8 +73,8 @@ impl Configuration {
     /// # Errors
     ///
     /// All that is wrong with the files or the environment.
-    pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let read = Files::of_dir(dir, options).read()?;
+    pub fn from_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
+        let read = Files::from_dir(dir, options).read()?;
         match read.errors() {
             None => Ok(read),
             Some(errors) => Err(errors),
@@ -87,7 +88,7 @@ impl Configuration {
         (!errors.problems().is_empty()).then_some(errors)
     }
 
-    fn of_one(said: Said, options: &Options, report: Report) -> Result<Self, Errors> {
+    fn from_one(said: Said, options: &Options, report: Report) -> Result<Self, Errors> {
         let (none, layer) = (Said::default(), &options.layer);
         let said = options.environment.said.clone().or(said);
         let entries = said.entries_of_site(&none).into_iter().chain(layer.entries_of(ANY_HOST)).collect();
@@ -100,14 +101,14 @@ impl Configuration {
         let (store, process) = process(&none, &options.environment, &report);
         let warnings = report.close()?;
         let Layered { site, shadowed, .. } = layered;
-        let loaded = Loaded { warnings, ..Loaded::of_site(site) };
+        let loaded = Loaded { warnings, ..Loaded::from_site(site) };
         Ok(Self { loaded, store, process, sites, unmet, shadowed })
     }
 }
 
 /// The files of a configuration, which may be read as often as they may have changed.
 ///
-/// Unlike [`Configuration::of_dir`], one site's mistake stays that site's: a site whose own file is wrong keeps its last
+/// Unlike [`Configuration::from_dir`], one site's mistake stays that site's: a site whose own file is wrong keeps its last
 /// rules, or has none where it was wrong from the beginning, and the others go on. Of a directory, only those files are read
 /// that may have changed since the last time; the others are asked for their size, times and place on the disk.
 ///
@@ -122,7 +123,7 @@ impl Configuration {
 /// std::fs::write(dir.join("a.example/site_config.json"), "{}")?;
 /// std::fs::write(dir.join("b.example/site_config.json"), "{ what?")?;
 ///
-/// let mut files = Files::of_dir(&dir, &Options::default());
+/// let mut files = Files::from_dir(&dir, &Options::default());
 /// let read = files.read()?;
 /// let [wrong] = &read.loaded.wrong[..] else { panic!("one is wrong") };
 /// assert_eq!((wrong.site.as_str(), wrong.meanwhile), ("b.example", Meanwhile::Refused));
@@ -149,17 +150,17 @@ enum Place {
 
 impl Files {
     /// A single site file, whose site answers for every host.
-    pub fn of_file(path: impl AsRef<Path>, options: &Options) -> Self {
+    pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Self {
         Self::at(Place::File(path.as_ref().to_owned()), options)
     }
 
     /// A directory in bench's layout; see [`load_dir`](crate::config::load_dir).
-    pub fn of_dir(dir: impl AsRef<Path>, options: &Options) -> Self {
+    pub fn from_dir(dir: impl AsRef<Path>, options: &Options) -> Self {
         Self::at(Place::Directory(dir.as_ref().to_owned()), options)
     }
 
     /// The text of a site file whose site answers for every host, where a file or a directory could be; it never changes.
-    pub fn of_text(text: impl Into<String>, options: &Options) -> Self {
+    pub fn from_text(text: impl Into<String>, options: &Options) -> Self {
         Self::at(Place::Text(text.into()), options)
     }
 
@@ -175,10 +176,10 @@ impl Files {
     pub fn read(&mut self) -> Result<Configuration, Errors> {
         let Self { place, options, remembered, past } = self;
         match place {
-            Place::Text(text) => Configuration::of_text(text, options),
+            Place::Text(text) => Configuration::from_text(text, options),
             Place::File(path) => {
                 remembered.reads += 1;
-                Configuration::of_file(path, options)
+                Configuration::from_file(path, options)
             }
             Place::Directory(dir) => Bench::new(dir, options).read(remembered, past),
         }
@@ -201,16 +202,16 @@ impl Files {
     /// ```
     /// use timebudget::config::{Files, Layer, Options, Ruleset};
     ///
-    /// let files = Files::of_text(r#"{ "rate_limit": "600s per hour" }"#, &Options::default());
+    /// let files = Files::from_text(r#"{ "rate_limit": "600s per hour" }"#, &Options::default());
     /// let draft = Ruleset::parse("ruleset plans", r#"[{ "name": "each", "key": "user", "limits": "9 per day" }]"#)?;
     /// assert_eq!(
-    ///     files.with_layer(Layer::new("database").with_rules([draft])).unwrap_err().to_string(),
+    ///     files.draft(Layer::new("database").with_rules([draft])).unwrap_err().to_string(),
     ///     "ruleset plans: rules[0]: \"each\": nobody tells who clients are; \
     ///      expected rate_limit_identity or rate_limit_api_keys"
     /// );
     /// # Ok::<(), timebudget::config::Errors>(())
     /// ```
-    pub fn with_layer(&self, layer: Layer) -> Result<Configuration, Errors> {
+    pub fn draft(&self, layer: Layer) -> Result<Configuration, Errors> {
         let mut files = self.clone();
         let before = files.read().and_then(|read| read.errors().map_or(Ok(()), Err));
         files.set_layer(layer);

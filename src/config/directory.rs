@@ -44,7 +44,7 @@ pub(crate) fn sites(
     report: &Report,
 ) -> io::Result<(Vec<Found>, Vec<WrongSite>)> {
     let mut found: Vec<_> =
-        places(dir)?.into_iter().filter_map(|place| Found::of(place, remembered, report)).collect();
+        places(dir)?.into_iter().filter_map(|place| Found::read(place, remembered, report)).collect();
     // Of several that have one name, the one that is written like it.
     let is_other = |found: &Found| found.directory != found.name;
     found.sort_by(|one, other| (&one.name, is_other(one)).cmp(&(&other.name, is_other(other))));
@@ -55,7 +55,7 @@ pub(crate) fn sites(
 }
 
 impl Found {
-    fn of(place: Place, remembered: &mut Remembered, report: &Report) -> Option<Self> {
+    fn read(place: Place, remembered: &mut Remembered, report: &Report) -> Option<Self> {
         let path = place.entry.path.join(SITE);
         let reading = remembered.reading(&path, Scope::Site, report)?;
         let Place { entry: Entry { name: directory, .. }, links } = place;

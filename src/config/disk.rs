@@ -123,7 +123,7 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
 fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
-            Err(io::Error::other("a link to a file that there is not"))
+            Err(io::Error::other("a link to a file that does not exist"))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

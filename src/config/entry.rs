@@ -8,6 +8,7 @@ use crate::model::{is_credential, shortened};
 
 /// Who said a value of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// Nobody.
     Default,
@@ -37,6 +38,7 @@ impl fmt::Display for Origin {
 
 /// One value of an effective configuration, and who said it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// The key, or the place within it that a higher layer has replaced.
     pub key: String,

@@ -75,12 +75,12 @@ impl Environment {
     /// use timebudget::config::{Configuration, Environment};
     ///
     /// let environment = Environment::read([("RATELIMIT_DEFAULT", "50 per hour"), ("HOME", "/root")]);
-    /// let read = Configuration::of_text("{}", &environment.into())?;
+    /// let read = Configuration::from_text("{}", &environment.into())?;
     /// assert_eq!(read.loaded.fallback.rules[0].name, "site-requests");
     ///
     /// let wrong = Environment::read([("RATELIMIT_ENABLED", "yes")]);
     /// assert_eq!(
-    ///     Configuration::of_text("{}", &wrong.into()).unwrap_err().to_string(),
+    ///     Configuration::from_text("{}", &wrong.into()).unwrap_err().to_string(),
     ///     "environment: RATELIMIT_ENABLED: \"yes\": neither true nor false; expected true, false, 1 or 0"
     /// );
     /// # Ok::<(), timebudget::config::Errors>(())
@@ -104,7 +104,7 @@ impl Environment {
     }
 
     /// The settings of this process.
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         Self::read(std::env::vars_os())
     }
 

@@ -17,7 +17,7 @@ const MAX_DEPTH: u32 = 32;
 pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
-    /// The number's own text, for no float holds every number; also what Python writes of a float that is none.
+    /// The number's own text, for no float holds every number; also the `NaN` and `Infinity` that Python writes.
     Number(&'a str),
     Text(String),
     List(Vec<Json<'a>>),

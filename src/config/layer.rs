@@ -5,8 +5,10 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::config::directory::site_name;
 use crate::config::entry::{Entry, Origin};
 use crate::config::json::Json;
+use crate::config::reader::{Fields, Value};
 use crate::config::references::Origins;
 use crate::config::report::{Errors, Problem, Report};
 use crate::config::ruleset::{Ruleset, whole};
@@ -17,11 +19,12 @@ use crate::model::{About, Override, Rule, Site, Tiers, quoted};
 /// runs: rules, tiers, groups, users, overrides and API keys.
 ///
 /// Files are code. Their rules come first, and where a name stands in both, the file's holds: the layer's is
-/// [shadowed](crate::config::Configuration::shadowed), as it is by rules in Rust. Two overrides are of one name if they are for one user and rule, and
-/// hold at one time. Both are checked together: a tier of the layer may be named in a file, and the other way round.
+/// [shadowed](crate::config::Configuration::shadowed), as it is by rules in Rust. Two overrides are of one name if they are
+/// for one user and rule, and hold at one time. Both are checked together: a tier of the layer may be named in a file, and
+/// the other way round.
 ///
 /// It is given to a loader by [`Options::with_layer`](crate::config::Options::with_layer), and replaced by
-/// [`Files::set_layer`](crate::config::Files::set_layer); [`Files::with_layer`](crate::config::Files::with_layer) says before
+/// [`Files::set_layer`](crate::config::Files::set_layer); [`Files::draft`](crate::config::Files::draft) says before
 /// whether it fits.
 ///
 /// # Examples
@@ -35,7 +38,7 @@ use crate::model::{About, Override, Rule, Site, Tiers, quoted};
 ///
 /// let file = r#"{ "rate_limit_rules": [{ "name": "login", "limits": "10 per hour" }] }"#;
 /// let options = Options::default().with_identity_in_code().with_layer(layer);
-/// let read = Configuration::of_text(file, &options)?;
+/// let read = Configuration::from_text(file, &options)?;
 /// let rules: Vec<_> = read.loaded.fallback.rules.iter().map(|rule| rule.name.as_str()).collect();
 /// assert_eq!(rules, ["login", "export"]);
 ///
@@ -75,24 +78,8 @@ impl Layer {
         let page = report.page(name);
         let mut entries = Vec::new();
         let tiers = whole(text, "", &page, |value| {
-            if let Json::Object(members) = value.json() {
-                let origin = || Origin::Layer(Arc::clone(&page.file));
-                let said =
-                    |(name, json): &(String, _)| Entry::said(&format!("rate_limit_{name}"), json, origin());
-                entries = members.iter().map(said).collect();
-            }
-            value.object(|fields| {
-                let tiers = fields.or("tiers", Vec::new(), tiers);
-                let groups = fields.or("groups", Vec::new(), groups);
-                let users = fields.or("users", Vec::new(), users);
-                let overrides = fields.or("overrides", Vec::new(), overrides);
-                let api_keys = fields.or("api_keys", Vec::new(), api_keys);
-                let mut said = Tiers::new(tiers?, overrides?);
-                said.groups = groups?.into_iter().collect();
-                said.users = users?.into_iter().collect();
-                said.api_keys = api_keys?.into_iter().collect();
-                Some(said)
-            })
+            entries = shown(value);
+            value.object(clients)
         });
         let warnings = report.close()?;
         Ok(Self { tiers: tiers.unwrap_or_default(), warnings, entries, ..Self::new(name) })
@@ -107,7 +94,7 @@ impl Layer {
     /// The same with rules for one site, by its name, in the place of those for all; `*` are hosts that have no site.
     #[must_use]
     pub fn with_rules_of(mut self, site: &str, rulesets: impl IntoIterator<Item = Ruleset>) -> Self {
-        self.of_sites.insert(site.to_owned(), rulesets.into_iter().collect());
+        self.of_sites.insert(site_name(site), rulesets.into_iter().collect());
         self
     }
 
@@ -143,38 +130,38 @@ impl Layer {
     }
 
     /// A site of files with what the layer adds to it; the files' keys stand in `origins`, and code has rules of its own.
-    pub(crate) fn add_to(&self, mut site: Site, origins: &Origins, rules_in_code: &[String]) -> Layered {
-        if self.is_empty() {
-            return site.into();
+    pub(crate) fn add_to(&self, site: Site, origins: &Origins, rules_in_code: &[String]) -> Layered {
+        let mut layered = Layered::from(site);
+        if !self.is_empty() {
+            self.add_rules_to(&mut layered, origins, rules_in_code);
+            self.add_clients_to(&mut layered, origins);
         }
-        let file = |key| origins.get(&format!("rate_limit_{key}")).map_or_else(|| Arc::from(""), Arc::clone);
-        let mut shadowed = Vec::new();
-        let mut shadow = |key, name: &str, origin: &Arc<str>, by| {
-            let (site, name, origin) =
-                (site.name.clone(), name.to_owned(), Origin::Layer(Arc::clone(origin)));
-            shadowed.push(Shadowed { site, key, name, origin, by });
-        };
-        let (mut added, mut rules) = (Vec::new(), Vec::new());
-        for ruleset in self.rulesets_of(&site.name) {
+        layered
+    }
+
+    fn add_rules_to(&self, layered: &mut Layered, origins: &Origins, rules_in_code: &[String]) {
+        for ruleset in self.rulesets_of(&layered.site.name) {
             for (at, rule) in ruleset.rules().iter().enumerate() {
-                if site.rules.iter().any(|own| own.name == rule.name) {
-                    shadow("rules", &rule.name, ruleset.file(), Origin::File(file("rules")));
+                if layered.rules().0.iter().any(|own| own.name == rule.name) {
+                    layered.shadow("rules", &rule.name, ruleset.file(), file_of("rules", origins));
                 } else if rules_in_code.contains(&rule.name) {
-                    shadow("rules", &rule.name, ruleset.file(), Origin::Code);
+                    layered.shadow("rules", &rule.name, ruleset.file(), Origin::Code);
                 } else {
-                    added.push(rule.clone());
-                    rules.push((Arc::clone(ruleset.file()), at));
+                    layered.site.rules.push(rule.clone());
+                    layered.rules.push((Arc::clone(ruleset.file()), at));
                 }
             }
         }
-        for (key, name) in self.names_in(&site.tiers) {
-            shadow(key, name, &self.name, Origin::File(file(key)));
+    }
+
+    fn add_clients_to(&self, layered: &mut Layered, origins: &Origins) {
+        for (key, name) in self.names_in(&layered.site.tiers) {
+            layered.shadow(key, name, &self.name, file_of(key, origins));
         }
-        site.rules.extend(added);
         let own = self.tiers.overrides().iter().enumerate();
-        let overrides = own.filter(|(_, over)| !is_overridden(over, &site.tiers)).map(|(at, _)| at).collect();
-        site.tiers = self.below(&site.tiers);
-        Layered { site, rules, overrides, shadowed }
+        let added = own.filter(|(_, over)| !is_overridden(over, &layered.site.tiers));
+        layered.overrides = added.map(|(at, _)| at).collect();
+        layered.site.tiers = self.below(&layered.site.tiers);
     }
 
     /// What it says of clients and a site's files say, too.
@@ -210,6 +197,32 @@ impl Layer {
     }
 }
 
+/// What a layer's text says, to be shown under the names of site files.
+fn shown(value: &Value<'_>) -> Vec<Entry> {
+    let Json::Object(members) = value.json() else { return Vec::new() };
+    let origin = || Origin::Layer(Arc::clone(&value.page().file));
+    let entry = |(name, json): &(String, _)| Entry::said(&format!("rate_limit_{name}"), json, origin());
+    members.iter().map(entry).collect()
+}
+
+fn clients(fields: &Fields<'_>) -> Option<Tiers> {
+    let tiers = fields.or("tiers", Vec::new(), tiers);
+    let groups = fields.or("groups", Vec::new(), groups);
+    let users = fields.or("users", Vec::new(), users);
+    let overrides = fields.or("overrides", Vec::new(), overrides);
+    let api_keys = fields.or("api_keys", Vec::new(), api_keys);
+    let mut said = Tiers::new(tiers?, overrides?);
+    said.groups = groups?.into_iter().collect();
+    said.users = users?.into_iter().collect();
+    said.api_keys = api_keys?.into_iter().collect();
+    Some(said)
+}
+
+/// The file that a key stands in.
+fn file_of(key: &str, origins: &Origins) -> Origin {
+    Origin::File(origins.get(&format!("rate_limit_{key}")).map_or_else(|| Arc::from(""), Arc::clone))
+}
+
 /// Whether files override the same.
 fn is_overridden(over: &Override, files: &Tiers) -> bool {
     let is_same = |other: &Override| (&other.user, &other.rule) == (&over.user, &over.rule);
@@ -234,6 +247,11 @@ pub(crate) struct Layered {
 }
 
 impl Layered {
+    fn shadow(&mut self, key: &'static str, name: &str, origin: &Arc<str>, by: Origin) {
+        let (site, origin) = (self.site.name.clone(), Origin::Layer(Arc::clone(origin)));
+        self.shadowed.push(Shadowed { site, key, name: name.to_owned(), origin, by });
+    }
+
     /// The rules of the files, and those of the layer.
     pub(crate) fn rules(&self) -> (&[Rule], &[Rule]) {
         self.site.rules.split_at(self.site.rules.len() - self.rules.len())

@@ -72,7 +72,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// A single site, which answers for every host.
-    pub fn of_site(site: Site) -> Self {
+    pub fn from_site(site: Site) -> Self {
         let (sites, wrong, warnings) = (Vec::new(), Vec::new(), Vec::new());
         Self { sites, default_site: None, fallback: site, site_header: None, wrong, warnings }
     }
@@ -176,7 +176,7 @@ impl Options {
     ///
     /// All that is wrong with the file or the environment, or that it cannot be read.
     pub fn load_file(&self, path: impl AsRef<Path>) -> Result<Loaded, Errors> {
-        Ok(Configuration::of_file(path, self)?.loaded)
+        Ok(Configuration::from_file(path, self)?.loaded)
     }
 
     /// Reads a directory in bench's layout, as [`load_dir`] does.
@@ -185,7 +185,7 @@ impl Options {
     ///
     /// All that is wrong with the files or the environment, or that one cannot be read.
     pub fn load_dir(&self, dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
-        Ok(Configuration::of_dir(dir, self)?.loaded)
+        Ok(Configuration::from_dir(dir, self)?.loaded)
     }
 
     /// Reads the text of a site file, as [`parse_site`] does.

@@ -42,7 +42,7 @@ pub(crate) struct References<'a> {
 }
 
 impl References<'_> {
-    /// Reports what a site needs and nobody provides, and tiers that there are not.
+    /// Reports what a site needs and nobody provides, and names of tiers that do not exist.
     fn check(&self) {
         let in_code = self.options.identity_in_code;
         for (about, mistake) in self.layered.site.check_references(in_code, Need::untold_in_files) {
@@ -50,7 +50,7 @@ impl References<'_> {
         }
     }
 
-    /// Reports what the tiers and overrides that stand in `file` say of rules that there are not.
+    /// Reports what the tiers and overrides that stand in `file` say of rules that do not exist.
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
     pub(crate) fn check_terms(&self, file: &str, rules: &[&Rule]) {

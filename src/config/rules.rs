@@ -168,7 +168,7 @@ fn action(value: &Value<'_>) -> Option<Action> {
             (None, Some(value)) => target(&value).map(Action::Rewrite),
             // What else stands there is reported with its name.
             (None, None) if !fields.are_none() => None,
-            _ => value.wrong(format_args!("not one action; expected {ACTION}")),
+            _ => value.wrong(format_args!("not exactly one action; expected {ACTION}")),
         }),
         _ => value.wrong(format_args!("no such action; expected {ACTION}")),
     }

@@ -97,7 +97,7 @@ pub struct AccountStanding {
 /// It is written as 32 hexadecimal digits, and means something only where keys are hashed with the same secret: in one
 /// process, in those that share a Redis, or after a restart with a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AccountId(KeyHash);
+pub struct AccountId(pub(super) KeyHash);
 
 /// How much more is granted: server time, or requests. A [`Duration`] is time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -73,8 +73,9 @@ impl Pending {
     /// A [`Fault`] if the store failed and is told to refuse then.
     pub async fn decided(self) -> Result<Admission, Fault> {
         let Self { mut reservation, question } = self;
-        let answer = question.asking.await?;
+        let answer = question.asking.await;
         let (limiter, holding) = reservation.parts();
+        let answer = answer.map_err(|fault| limiter.failed(fault))?;
         Ok(match holding.conclude(limiter, answer, question.now) {
             Decision::Refused(refused) => Admission::Refused(holding.refusal(limiter, &refused)),
             _ => Admission::Admitted(reservation),

@@ -89,7 +89,7 @@ impl Limiter {
                 self.ask_rules(&mut asking, candidates.iter().map(|at| usize::from(*at)));
             }
         }
-        asking.route.unwrap_or(0)
+        asking.route.unwrap_or_else(|| if self.observers.is_empty() { 0 } else { asking.facts.route() })
     }
 
     /// Asks those among the candidates that apply to the request.

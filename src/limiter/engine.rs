@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, SystemClock};
 use crate::limiter::alarm::Alarms;
 use crate::limiter::expectations::Expectations;
+use crate::limiter::observe::{Observe, Observers};
 use crate::limiter::roster::Rosters;
 use crate::limiter::upkeep;
 use crate::model::{Expectation, KeyHasher, Learned};
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     secret: [u8; 16],
     /// By site and rule, so that a reload does not forget.
     expectations: Mutex<HashMap<(String, String), OfRule>>,
+    /// Who is told of what limiters do that are made from now on.
+    observers: Mutex<Observers>,
     /// Which rules are in force.
     pub(crate) rosters: Rosters,
 }
@@ -77,6 +80,7 @@ impl Engine {
             alarms: Alarms::default(),
             secret,
             expectations,
+            observers: Mutex::default(),
             rosters: Rosters::default(),
         });
         upkeep::begin(&shared);
@@ -86,6 +90,13 @@ impl Engine {
     /// An engine over the machine's clocks and a memory store of the default size.
     pub fn in_memory() -> Self {
         Self::new(Memory::default(), SystemClock::new())
+    }
+
+    /// The same, whose decisions and settlements are told to an observer: those of budgets and limiters that are made from now on.
+    #[must_use]
+    pub fn observe(self, observer: impl Observe) -> Self {
+        self.0.observers.lock().0.push(Arc::new(observer));
+        self
     }
 
     /// What the store holds and has done.
@@ -130,6 +141,10 @@ impl fmt::Debug for Engine {
 }
 
 impl Shared {
+    pub(super) fn observers(&self) -> Observers {
+        self.observers.lock().clone()
+    }
+
     pub(super) fn save(&self) -> Result<(), Fault> {
         self.store.save(&self.secret, &self.learned(), self.clock.now())
     }

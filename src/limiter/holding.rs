@@ -3,8 +3,9 @@
 //! A holding does not know its limiter, which is given to it with each call: the middleware holds the site once and takes
 //! holdings from a pool. A [`Reservation`](crate::limiter::Reservation) is a holding with its limiter.
 
+use crate::limiter::observe::{Event, What};
 use crate::limiter::report::Tightest;
-use crate::limiter::{Claims, Decision, LimitReport, Limiter, Positions, Question, Refused};
+use crate::limiter::{Claims, Decision, Kind, LimitReport, Limiter, Positions, Question, Refused};
 use crate::model::{Facts, KeyHash, Micros, Now, Rule, Tick, UnixMicros, Until};
 use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Verdict};
 
@@ -22,6 +23,9 @@ pub(crate) struct Holding {
     is_waived: bool,
     /// Whether what it costs is what requests of its route are expected to cost.
     pub(super) is_typical: bool,
+    /// Whether it was ended before its time.
+    pub(super) is_cut: bool,
+    kind: Kind,
     /// Whether a rule may end it before its time: not what is never refused.
     pub(super) may_be_cut: bool,
 }
@@ -38,6 +42,8 @@ impl Holding {
             is_settled: true,
             is_waived: false,
             is_typical: true,
+            is_cut: false,
+            kind: Kind::Request,
             may_be_cut: false,
         }
     }
@@ -48,7 +54,8 @@ impl Holding {
         self.claims.clear();
         self.meter = Meter::UNUSED;
         self.settlement = Settlement::default();
-        (self.is_settled, self.is_waived, self.is_typical) = (true, false, true);
+        (self.is_settled, self.is_waived, self.is_cut) = (true, false, false);
+        (self.is_typical, self.kind) = (true, Kind::Request);
     }
 
     /// Hears which route the request has reached, of which its cost is learned.
@@ -87,6 +94,7 @@ impl Holding {
         position: usize,
         key: KeyHash,
     ) -> Result<Decision, Fault> {
+        self.kind = Kind::Block;
         limiter.claim_block(position, key, &mut self.claims);
         self.weigh(limiter, Mode::Decide, limiter.now())
     }
@@ -94,7 +102,7 @@ impl Holding {
     #[inline]
     fn weigh(&mut self, limiter: &Limiter, mode: Mode, now: Now) -> Result<Decision, Fault> {
         self.may_be_cut = limiter.cuts && mode == Mode::Decide;
-        match limiter.decide(&mut self.claims, mode, now)? {
+        match limiter.decide(&mut self.claims, mode, now).map_err(|fault| limiter.failed(fault))? {
             Verdict::Open => {
                 let asking = limiter.engine.store.ask(&self.claims, mode, now);
                 Ok(Decision::Open(Question { asking, now }))
@@ -128,10 +136,12 @@ impl Holding {
     #[inline]
     fn begin(&mut self, limiter: &Limiter, verdict: Verdict, now: Now) -> Decision {
         self.now = now;
+        if limiter.is_seen {
+            self.tell_of_decision(limiter, verdict);
+        }
         if verdict != Verdict::Admitted {
             return Decision::Refused(Refused::new(limiter, self));
         }
-        limiter.log_shadows(&self.claims);
         self.meter.since = Some(now.tick);
         self.is_settled = false;
         Decision::Admitted
@@ -141,7 +151,7 @@ impl Holding {
     /// runs from now on, and it is never refused.
     pub(crate) fn detached(&self, limiter: &Limiter) -> Self {
         let mut detached = Self::vacant();
-        detached.is_typical = false;
+        (detached.is_typical, detached.kind) = (false, Kind::Detached);
         let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
         detached.claims.extend(timed.map(Claim::anew));
         detached.route = self.route;
@@ -270,10 +280,11 @@ impl Holding {
         let now = limiter.now();
         let Progress { cost, paused } = self.meter.progress(now.tick);
         let ending = free(Settlement { cost, paused, ..self.settlement });
+        let told = self.told(limiter, now);
         let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
         for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
             if ends(&claims[0]) {
-                limiter.engine.store.settle(claims, &ending, now);
+                told.settle(claims, &ending);
             }
         }
     }
@@ -316,12 +327,27 @@ impl Holding {
         } else {
             self.settlement.charge_something();
         }
+        if limiter.settles_apart {
+            return self.settle_apart(limiter, now);
+        }
+        limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        self.teach(limiter);
+    }
+
+    /// Settles where that is more than one call of the store.
+    fn settle_apart(&mut self, limiter: &Limiter, now: Now) {
         if !self.is_waived && limiter.settles_by_rule {
             return self.settle_rules(limiter, self.settlement, |_| true, now);
         }
-        limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        self.told(limiter, now).settle(&mut self.claims, &self.settlement);
+        self.teach(limiter);
+    }
+
+    /// Has the limiter learn what the request has cost.
+    #[inline]
+    fn teach(&self, limiter: &Limiter) {
+        // What a free request took says nothing about what others will be charged.
         if !self.is_waived && self.is_typical {
-            // What a free request took says nothing about what others will be charged.
             limiter.learn(&self.claims, self.route, self.settlement.cost);
         }
     }
@@ -334,7 +360,7 @@ impl Holding {
         ends: impl Fn(&Rule) -> bool,
         now: Now,
     ) {
-        let (is_waived, is_typical, route) = (self.is_waived, self.is_typical, self.route);
+        let (is_waived, is_typical, told) = (self.is_waived, self.is_typical, self.told(limiter, now));
         for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
             let runs = claims.iter().any(|claim| claim.run.is_on);
             if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
@@ -346,11 +372,29 @@ impl Holding {
             } else {
                 ending.charge_something();
                 if is_typical {
-                    limiter.learn(claims, route, ending.cost);
+                    limiter.learn(claims, told.route, ending.cost);
                 }
             }
-            limiter.engine.store.settle(claims, &ending, now);
+            told.settle(claims, &ending);
         }
+    }
+
+    /// Tells the log and observers what was decided.
+    fn tell_of_decision(&self, limiter: &Limiter, verdict: Verdict) {
+        let told = self.told(limiter, self.now);
+        let is_admitted = verdict == Verdict::Admitted;
+        let what = if is_admitted { What::Admitted } else { What::Refused };
+        limiter.observers.tell(&told.event(&self.claims, Settlement::default(), what));
+        if limiter.has_shadow && self.claims.iter().any(|claim| claim.ask.shadow && claim.standing.refuses) {
+            limiter.observers.tell(&told.event(&self.claims, Settlement::default(), What::RefusedInShadow));
+            if is_admitted {
+                limiter.log_shadows(&self.claims);
+            }
+        }
+    }
+
+    const fn told<'a>(&self, limiter: &'a Limiter, now: Now) -> Told<'a> {
+        Told { limiter, now, route: self.route, kind: self.kind, is_cut: self.is_cut }
     }
 
     /// How a claim ends, where most end like that.
@@ -384,6 +428,39 @@ impl Holding {
     /// Whether there is nothing to charge: no rule applies, or it is settled.
     pub(super) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
+    }
+}
+
+/// What observers are told of a request, whatever happens to it.
+struct Told<'a> {
+    limiter: &'a Limiter,
+    now: Now,
+    route: u32,
+    kind: Kind,
+    is_cut: bool,
+}
+
+impl<'a> Told<'a> {
+    /// Settles claims, and tells of those that run until then.
+    fn settle(&self, claims: &mut [Claim], settlement: &Settlement) {
+        let Self { limiter, now, .. } = *self;
+        if limiter.observers.is_empty() {
+            return limiter.engine.store.settle(claims, settlement, now);
+        }
+        for claims in claims.chunk_by_mut(|one, other| one.run.is_on == other.run.is_on) {
+            if claims[0].run.is_on {
+                limiter.engine.store.settle(claims, settlement, now);
+                limiter.observers.tell(&self.event(claims, *settlement, What::Settled));
+            }
+        }
+    }
+
+    const fn event<'e>(&self, claims: &'e [Claim], settlement: Settlement, what: What) -> Event<'e>
+    where
+        'a: 'e,
+    {
+        let Self { limiter, now, route, kind, is_cut } = *self;
+        Event { limiter, claims, settlement, route, now, kind, is_cut, what }
     }
 }
 

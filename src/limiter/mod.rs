@@ -12,6 +12,7 @@ mod expectations;
 mod explain;
 pub mod explanation;
 mod holding;
+mod observe;
 mod open_limits;
 mod open_rule;
 #[allow(dead_code, reason = "for the middleware")]
@@ -40,6 +41,9 @@ pub use self::client::Client;
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
 pub(crate) use self::holding::Holding;
+pub(crate) use self::observe::Observers;
+pub(crate) use self::observe::name_route;
+pub use self::observe::{Event, Kind, Observe, ObservedLimit, Route};
 use self::open_rule::OpenRule;
 pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
@@ -74,10 +78,16 @@ pub struct Limiter {
     has_otherwise: bool,
     /// Whether a rule decides in shadow.
     has_shadow: bool,
+    /// Whether somebody is told of decisions: an observer, or of shadows the log.
+    is_seen: bool,
+    /// Who is told of decisions and settlements.
+    observers: Observers,
     /// Whether rules charge some answers only.
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_by_rule: bool,
+    /// Whether a settlement is more than one call of the store: by rule, or told to an observer.
+    settles_apart: bool,
     /// Whether a rule ends what runs when its budget is spent.
     pub(crate) cuts: bool,
     /// Whether a rule asks who clients are.
@@ -112,6 +122,9 @@ impl Limiter {
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
+        let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head);
+        let has_shadow = site.rules.iter().any(|rule| rule.shadow);
+        let observers = engine.shared().observers();
         let computes_limits = site.rules.iter().any(|rule| rule.limits_by.is_some());
         let roster = Roster::new(&site, rules.iter().map(|rule| rule.computed.clone()).collect());
         let roster = engine.shared().rosters.enlist(roster);
@@ -120,9 +133,12 @@ impl Limiter {
             index: (site.rules.len() > FEW_RULES).then(|| RuleIndex::new(conditions)),
             has_several_limits: limits > 1 || computes_limits,
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
-            has_shadow: site.rules.iter().any(|rule| rule.shadow),
+            has_shadow,
+            is_seen: has_shadow || !observers.is_empty(),
             judges_answers,
-            settles_by_rule: judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head),
+            settles_by_rule,
+            settles_apart: settles_by_rule || !observers.is_empty(),
+            observers,
             cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: asks_who(&site),
             has_tiers: site.tiers.change_limits(),
@@ -170,11 +186,15 @@ impl Limiter {
         self.engine.store.admit(claims, mode, now)
     }
 
+    /// Tells that nobody could decide over a request.
+    #[cold]
+    pub(crate) fn failed(&self, fault: Fault) -> Fault {
+        self.observers.tell_of_fault(&self.site.name, &fault);
+        fault
+    }
+
     /// Logs which rules in shadow would have refused a request that is admitted.
-    pub(crate) fn log_shadows(&self, claims: &[Claim]) {
-        if !self.has_shadow {
-            return;
-        }
+    fn log_shadows(&self, claims: &[Claim]) {
         let mut logged = None;
         for claim in claims.iter().filter(|claim| claim.ask.shadow && claim.standing.refuses) {
             if logged.replace(claim.ask.rule) != Some(claim.ask.rule) {
@@ -201,6 +221,11 @@ impl Limiter {
     /// Whether another limiter's accounts may be the same as this one's.
     pub(crate) fn shares_accounts_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
+    }
+
+    /// What tells the rule at a position from those of other sites.
+    pub(crate) fn rule_number_at(&self, position: u16) -> u64 {
+        self.rules[usize::from(position)].number
     }
 
     /// The name of the rule at a position.

@@ -1,7 +1,10 @@
 //! A rule with its books open: what the limiter keeps of each rule of its site, prepared for requests.
 
 use std::borrow::Cow;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use crate::limiter::client::Client;
 use crate::limiter::engine::Shared;
@@ -14,6 +17,8 @@ use crate::store::Book;
 #[derive(Debug)]
 pub(super) struct OpenRule {
     pub(super) name: Arc<str>,
+    /// What tells it from the rules of all sites, for observers.
+    pub(super) number: u64,
     pub(super) limits: LimitsBySource,
     /// The books of limits that a closure gives.
     pub(super) computed: Option<Arc<Books>>,
@@ -60,6 +65,7 @@ impl OpenRule {
         let books = Books::new(rule, position, site, engine);
         Self {
             name: Arc::from(rule.name.as_str()),
+            number: FixedState::default().hash_one((&site.name, &rule.name)),
             limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
             computed: rule.limits_by.is_some().then(|| Arc::new(books)),
             expectations: engine.expectations(&site.name, &rule.name),

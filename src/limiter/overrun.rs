@@ -39,6 +39,7 @@ impl Holding {
         let spent: Vec<bool> = self.claims.iter().map(is_spent).collect();
         self.now = limiter.now();
         self.is_typical &= self.has_outrun_expectations();
+        self.is_cut = true;
         self.settle_at(limiter, self.now);
         for (claim, is_spent) in self.claims.iter_mut().zip(spent) {
             claim.standing.refuses = is_spent;

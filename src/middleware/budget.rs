@@ -25,7 +25,7 @@ use crate::model::Micros;
 ///
 /// ```
 /// use actix_web::{HttpResponse, Responder};
-/// use timebudget::{Micros, middleware::Budget};
+/// use timebudget::{Budget, Micros};
 ///
 /// async fn render(budget: Budget) -> impl Responder {
 ///     // What a worker elsewhere has taken.

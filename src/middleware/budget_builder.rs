@@ -11,7 +11,7 @@ use actix_web::dev::ServiceRequest;
 
 use crate::clock::SystemClock;
 use crate::config::{Configuration, Environment, Errors, Files, Options};
-use crate::limiter::Engine;
+use crate::limiter::{Engine, Observe, Observers};
 use crate::middleware::built::Built;
 use crate::middleware::hooks::{Hooks, OnRefusal};
 use crate::middleware::rule_builder::{Limits, RuleBuilder};
@@ -64,6 +64,7 @@ pub struct BudgetBuilder {
     code: Code,
     engine: Option<Engine>,
     hooks: Hooks,
+    observers: Observers,
     files: Option<Place>,
     environment: Environment,
     every: Option<Duration>,
@@ -217,6 +218,14 @@ impl BudgetBuilder {
         self
     }
 
+    /// Tells an observer of each decision and each settlement: see [`Observe`].
+    ///
+    /// It is told by the [engine](Self::engine), so of budgets as well that are built on the same engine afterwards.
+    pub fn observe(mut self, observer: impl Observe) -> Self {
+        self.observers.0.push(Arc::new(observer));
+        self
+    }
+
     /// Reads a directory of sites in bench's layout, `common_site_config.json` and `<host>/site_config.json`: each answers for
     /// its hosts.
     ///
@@ -277,7 +286,8 @@ impl BudgetBuilder {
         self.found.extend(site.suspect_terms());
         self.found.extend(site.check_hosts());
         self.found.extend(site.rules.is_empty().then(|| Finding::of_site(Mistake::suspect(NO_RULE))));
-        let sites = Arc::new(Sites::single(site, self.engine.unwrap_or_else(Engine::in_memory)));
+        let sites =
+            Arc::new(Sites::single(site, self.observers.of(self.engine.unwrap_or_else(Engine::in_memory))));
         Ok(TimeBudget::new(sites, self.hooks, Built::by_code(at, self.found)))
     }
 
@@ -296,6 +306,7 @@ impl BudgetBuilder {
             (Err(errors), found) => return Err(RuleError::of_files(&errors, found.err())),
         };
         let engine = self.engine.take().map_or_else(|| engine_of(&read), Ok)?;
+        let engine = std::mem::take(&mut self.observers).of(engine);
         let loaded = self.code.of_files(&read);
         self.found.extend(self.code.shadowed(&read.loaded).map(|(site, rule)| shadowed(site, rule)));
         let sites = Arc::new(Sites::new(loaded, engine));
@@ -343,9 +354,9 @@ impl BudgetBuilder {
 impl Place {
     fn open(&self, options: &Options) -> Files {
         match self {
-            Self::Directory(directory) => Files::of_dir(directory, options),
-            Self::File(file) => Files::of_file(file, options),
-            Self::Text(text) => Files::of_text(text, options),
+            Self::Directory(directory) => Files::from_dir(directory, options),
+            Self::File(file) => Files::from_file(file, options),
+            Self::Text(text) => Files::from_text(text, options),
         }
     }
 }

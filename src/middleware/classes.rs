@@ -18,6 +18,7 @@ use actix_web::dev::{Path, ServiceRequest, Url};
 use actix_web::http::Method;
 use foldhash::fast::FixedState;
 
+use crate::limiter::name_route;
 use crate::middleware::{route, shape};
 use crate::model::{NO_ROUTE as NOBODY_KNOWS, Paths};
 
@@ -53,6 +54,8 @@ struct Known {
 impl Default for Classes {
     fn default() -> Self {
         let known = (0..KNOWN).map(|_| Cell::default()).collect();
+        // A request that reaches no pattern is not asked what it is called.
+        METHODS.iter().for_each(|method| name_route(unmatched(method), || method.to_string()));
         Self { known, left_to_ask: Cell::new(ASKED), has_patterns: Cell::new(false) }
     }
 }
@@ -103,7 +106,7 @@ impl Classes {
         if left > 0 {
             self.left_to_ask.set(left - 1);
             let pattern = route::pattern(request, paths).unwrap_or_default();
-            return number(request.method(), &plain(&pattern));
+            return named(request.method(), &plain(&pattern));
         }
         if self.has_patterns.get() { NOBODY_KNOWS } else { unmatched(request.method()) }
     }
@@ -128,7 +131,7 @@ impl Classes {
         if known.class == by && known.trace == trace {
             return known.route;
         }
-        let route = number(request.method(), &reached(path.as_str(), &spans));
+        let route = named(request.method(), &reached(path.as_str(), &spans));
         self.known[by as usize % KNOWN].set(Known { class: by, trace, route });
         route
     }
@@ -210,10 +213,33 @@ fn number(method: &Method, pattern: &str) -> u32 {
     hasher.finish() as u32 & (NOBODY_KNOWS - 1)
 }
 
+/// A route's number, whose name whoever asks for it is told.
+fn named(method: &Method, pattern: &str) -> u32 {
+    let number = number(method, pattern);
+    name_route(number, || match known_method(method) {
+        0 => format!("? {pattern}"),
+        _ => format!("{method} {pattern}"),
+    });
+    number
+}
+
 /// The number of all that reaches no pattern.
 fn unmatched(method: &Method) -> u32 {
     number(method, "")
 }
+
+/// The methods that HTTP knows.
+const METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::CONNECT,
+    Method::TRACE,
+];
 
 /// A method's number; those that HTTP does not know have one, or a client could make up routes without end.
 fn known_method(method: &Method) -> u8 {

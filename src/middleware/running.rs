@@ -178,7 +178,7 @@ impl Running {
     /// Waits until the store has asked others.
     pub(super) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
         let Question { asking, now } = question;
-        let answer = asking.await?;
+        let answer = asking.await.map_err(|fault| self.site.failed(fault))?;
         Ok(self.holding().conclude(&self.site, answer, now))
     }
 

@@ -79,7 +79,7 @@ impl Reloader {
     /// # Errors
     ///
     /// As [`reload`](Self::reload). What does not fit a site is that site's mistake: ask
-    /// [`with_layer`](Self::with_layer) before.
+    /// [`draft`](Self::draft) before.
     ///
     /// # Examples
     ///
@@ -92,7 +92,7 @@ impl Reloader {
     ///
     /// let plans = Ruleset::parse("ruleset plans", r#"[{ "name": "export", "limits": "60s per hour" }]"#)?;
     /// let layer = Layer::new("database").with_rules([plans]);
-    /// assert!(reloader.with_layer(layer.clone()).is_ok());
+    /// assert!(reloader.draft(layer.clone()).is_ok());
     /// reloader.set_layer(layer)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -101,14 +101,14 @@ impl Reloader {
         self.read(Cause::Changed)
     }
 
-    /// The configuration as it would be with another layer; see [`Files::with_layer`].
+    /// The configuration as it would be with another layer; see [`Files::draft`].
     ///
     /// # Errors
     ///
     /// All that the layer would make wrong.
-    pub fn with_layer(&self, layer: Layer) -> Result<Configuration, Errors> {
+    pub fn draft(&self, layer: Layer) -> Result<Configuration, Errors> {
         let files = self.read.lock().files.clone();
-        files.with_layer(layer)
+        files.draft(layer)
     }
 
     /// The directories in which a change can change what is read, for those who are told of changes.

@@ -89,6 +89,8 @@ pub(crate) struct Run {
     pub(crate) returned: bool,
     /// Whether the request is the first of its client.
     pub(crate) is_new: bool,
+    /// Whether it was decided without others who share the account, since they could not be asked.
+    pub(crate) is_degraded: bool,
     /// Which of the accounts are those that newcomers share.
     pub(crate) aside: Aside,
     /// Where the account was found last: a hint.
@@ -207,6 +209,7 @@ impl Run {
         is_on: false,
         returned: false,
         is_new: false,
+        is_degraded: false,
         aside: Aside { whole: false, clients: false, share: false },
         at: 0,
         share_at: 0,

@@ -117,7 +117,7 @@ fn of_two_directories_that_are_one_host_the_one_that_is_written_like_it_is_the_s
     let files: Vec<_> =
         files.iter().map(|(name, text)| (name.as_str(), text.as_str())).chain([COMMON]).collect();
     let dir = Directory::with("twins", &files);
-    let read = config::Files::of_dir(&dir.0, &config::Options::default()).read().unwrap();
+    let read = config::Files::from_dir(&dir.0, &config::Options::default()).read().unwrap();
     let limits: Vec<_> =
         read.loaded.sites.iter().map(|(name, site)| (name.as_str(), site.rules[0].limits[0])).collect();
     assert_eq!(

@@ -22,7 +22,7 @@ fn options(layer: Layer) -> Options {
 }
 
 fn below(file: &str, layer: Layer) -> Configuration {
-    Configuration::of_text(file, &options(layer)).unwrap_or_else(|errors| panic!("{errors}"))
+    Configuration::from_text(file, &options(layer)).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn names(site: &Site) -> Vec<&str> {
@@ -51,7 +51,7 @@ fn rules_of_files_come_first_and_win_where_a_name_stands_in_both() {
 fn rules_in_rust_win_as_those_of_files_do() {
     let layer = Layer::new("database").with_rules([plans(&["export", "login"])]);
     let options = options(layer).with_rules_in_code(["login"]);
-    let read = Configuration::of_text("{}", &options).unwrap();
+    let read = Configuration::from_text("{}", &options).unwrap();
     assert_eq!(names(&read.loaded.fallback), ["export"]);
     let said = "ruleset plans: rules: \"login\" stands in code, too, which holds for the site *";
     assert_eq!(shadowed(&read), [said]);
@@ -85,7 +85,7 @@ fn files_and_layer_may_name_what_the_other_has() {
     let layer = clients(r#"{"tiers": {"gold": {"limits": {"export": "30/day"}}}}"#);
     let read = below(file, layer.clone().with_rules([plans(&["export"])]));
     assert!(read.errors().is_none());
-    let without = Configuration::of_text(file, &options(layer)).unwrap_err().to_string();
+    let without = Configuration::from_text(file, &options(layer)).unwrap_err().to_string();
     assert_eq!(
         without,
         "site_config.json: rate_limit_overrides[0].rule: \"export\": no such rule; there is none"
@@ -103,7 +103,7 @@ fn what_does_not_fit_is_told_at_its_place_in_the_layer() {
             ),
         ]);
     let file = r#"{"rate_limit_rules": [{"name": "login", "limits": "1 per hour"}]}"#;
-    let errors = Configuration::of_text(file, &options(layer)).unwrap_err().to_string();
+    let errors = Configuration::from_text(file, &options(layer)).unwrap_err().to_string();
     let expected = [
         "ruleset previews: rules[1]: \"each\": nobody tells where clients are; expected rate_limit_country",
         "database: groups.vips: \"glod\": no such tier; did you mean \"gold\"?",
@@ -124,7 +124,8 @@ fn what_does_not_fit_is_told_at_its_place_in_the_layer() {
 #[test]
 fn a_table_that_only_the_layer_has_is_told_of_there() {
     let layer = clients(r#"{"users": {"alice": {"tier": "gold"}}, "tiers": {"gold": {}}}"#);
-    let errors = Configuration::of_text("{}", &Options::default().with_layer(layer)).unwrap_err().to_string();
+    let errors =
+        Configuration::from_text("{}", &Options::default().with_layer(layer)).unwrap_err().to_string();
     let untold = "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys";
     assert_eq!(errors, format!("database: tiers: {untold}\ndatabase: users: {untold}"));
 }
@@ -198,7 +199,7 @@ fn a_site_may_have_rulesets_of_its_own_or_none() {
         .with_rules([plans(&["policy"])])
         .with_rules_of("b.example", [plans(&["own"])])
         .with_rules_of("c.example", []);
-    let read = Configuration::of_dir(&dir.0, &options(layer)).unwrap();
+    let read = Configuration::from_dir(&dir.0, &options(layer)).unwrap();
     let rules: Vec<_> = read.loaded.sites.iter().map(|(_, site)| names(site)).collect();
     assert_eq!(rules, [vec!["site", "policy"], vec!["site", "own"], vec!["site"]]);
     assert_eq!(names(&read.loaded.fallback), ["site", "policy"], "hosts that have no site are not unlimited");
@@ -241,7 +242,7 @@ fn rules_that_the_others_keep_from_applying_are_suspect_wherever_they_stand() {
 fn a_new_layer_is_in_force_at_the_next_reading_and_no_file_is_read_for_it() {
     let (dir, mut files) = many_sites::many("layer");
     let reads = files.reads();
-    let draft = files.with_layer(Layer::new("database").with_rules([plans(&["export"])])).unwrap();
+    let draft = files.draft(Layer::new("database").with_rules([plans(&["export"])])).unwrap();
     assert_eq!(names(&draft.loaded.sites[0].1), ["site", "export"]);
     assert_eq!(names(&files.read().unwrap().loaded.sites[0].1), ["site"], "a draft changes nothing");
     files.set_layer(Layer::new("database").with_rules([plans(&["export"])]));
@@ -264,13 +265,12 @@ fn a_draft_is_told_its_own_mistakes_and_not_those_of_files() {
         ("b.example/site_config.json", r#"{"rate_limit": "60s per hour"}"#),
     ];
     let dir = Directory::with("drafts", &files);
-    let mut files = Files::of_dir(&dir.0, &Options::default());
+    let mut files = Files::from_dir(&dir.0, &Options::default());
     assert_eq!(files.read().unwrap().loaded.wrong.len(), 1);
     let draft = |text| Layer::new("database").with_rules([ruleset("draft", text)]);
-    let read = files.with_layer(draft(r#"[{"name": "export", "limits": "1/day"}]"#)).unwrap();
+    let read = files.draft(draft(r#"[{"name": "export", "limits": "1/day"}]"#)).unwrap();
     assert_eq!(read.loaded.wrong.len(), 1, "what is wrong with a file is still there to be seen");
-    let errors =
-        files.with_layer(draft(r#"[{"name": "each", "key": "user", "limits": "1/day"}]"#)).unwrap_err();
+    let errors = files.draft(draft(r#"[{"name": "each", "key": "user", "limits": "1/day"}]"#)).unwrap_err();
     let untold = "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys";
     assert_eq!(errors.to_string(), format!("draft: rules[0]: \"each\": {untold}"));
 }

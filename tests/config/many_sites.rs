@@ -15,7 +15,7 @@ pub(crate) fn many(test: &str) -> (Directory, Files) {
         names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
     files.push(("common_site_config.json", r#"{"time_zone": "Asia/Kolkata"}"#));
     let dir = Directory::with(test, &files);
-    let mut files = Files::of_dir(&dir.0, &Options::default());
+    let mut files = Files::from_dir(&dir.0, &Options::default());
     assert_eq!(reading(&mut files), (MANY as u64 + 1, MANY), "the first time, all of them");
     // A file that has just been written is read once more: the file system's clock has steps.
     while reading(&mut files).0 > 0 {}
@@ -147,7 +147,7 @@ fn where_the_environment_switches_everything_off_a_wrong_site_is_not_refused_eit
     let dir =
         Directory::with("off", &[("common_site_config.json", "{}"), ("a.example/site_config.json", "{")]);
     let off = config::Environment::read([("RATELIMIT_ENABLED", "false")]);
-    let read = Files::of_dir(&dir.0, &off.into()).read().unwrap();
+    let read = Files::from_dir(&dir.0, &off.into()).read().unwrap();
     assert_eq!(read.loaded.wrong[0].meanwhile, Meanwhile::Open);
 }
 
@@ -161,7 +161,7 @@ fn what_a_site_makes_wrong_of_the_common_file_is_that_sites_mistake() {
         ("b.example/site_config.json", "{}"),
     ];
     let dir = Directory::with("made-wrong", &files);
-    let read = Files::of_dir(&dir.0, &Options::default()).read().unwrap();
+    let read = Files::from_dir(&dir.0, &Options::default()).read().unwrap();
     assert_eq!(read.loaded.wrong.len(), 1);
     assert_eq!(read.loaded.wrong[0].site, "a.example");
     assert!(
@@ -179,7 +179,7 @@ fn a_rule_of_the_common_files_tiers_that_no_site_has_any_more_stops_nobody() {
     let rule = |name| format!(r#"{{"rate_limit_rules": [{{"name": "{name}", "limits": "1/day"}}]}}"#);
     let files = [("common_site_config.json", common), ("a.example/site_config.json", &rule("export"))];
     let dir = Directory::with("unmet", &files);
-    let mut files = Files::of_dir(&dir.0, &Options::default());
+    let mut files = Files::from_dir(&dir.0, &Options::default());
     assert!(files.read().unwrap().unmet.is_empty());
     dir.write("a.example/site_config.json", &rule("exports"));
     let read = files.read().unwrap();
@@ -210,7 +210,7 @@ fn what_is_no_file_and_would_never_end_is_that_sites_mistake() {
     dir.link("/dev/zero", "c.example/site_config.json");
     let large = fs::File::create(dir.0.join("b.example/site_config.json")).unwrap();
     large.set_len(1 << 40).unwrap();
-    let read = Files::of_dir(&dir.0, &Options::default()).read().unwrap();
+    let read = Files::from_dir(&dir.0, &Options::default()).read().unwrap();
     let said: Vec<_> =
         read.loaded.wrong.iter().map(|wrong| (wrong.site.as_str(), wrong.errors.to_string())).collect();
     assert_eq!(said.len(), 3, "{said:?}");
@@ -238,12 +238,12 @@ fn a_link_to_no_file_is_that_sites_mistake() {
     );
     fs::create_dir_all(dir.0.join("c.example")).unwrap();
     dir.link("elsewhere.json", "c.example/site_config.json");
-    let read = Files::of_dir(&dir.0, &Options::default()).read().unwrap();
+    let read = Files::from_dir(&dir.0, &Options::default()).read().unwrap();
     let [wrong] = &read.loaded.wrong[..] else { panic!("one is wrong: {:?}", read.loaded.wrong) };
     let errors = wrong.errors.to_string();
     assert_eq!(wrong.site, "c.example");
     assert!(
-        errors.ends_with("site_config.json: cannot be read: a link to a file that there is not"),
+        errors.ends_with("site_config.json: cannot be read: a link to a file that does not exist"),
         "{errors}"
     );
 }

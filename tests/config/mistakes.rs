@@ -250,11 +250,11 @@
     ),
     (
         r#"{"rate_limit_exempt": {"path": {}}}"#,
-        "rate_limit_exempt.path: {}: not one matcher; expected one of prefix, glob or regex",
+        "rate_limit_exempt.path: {}: not exactly one matcher; expected one of prefix, glob or regex",
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"prefix": "/a", "glob": "/b"}}}"#,
-        r#"rate_limit_exempt.path: {"prefix": "/a", "glob": "/b"}: not one matcher; expected one of prefix, glob or regex"#,
+        r#"rate_limit_exempt.path: {"prefix": "/a", "glob": "/b"}: not exactly one matcher; expected one of prefix, glob or regex"#,
     ),
     (
         r#"{"rate_limit_exempt": {"path": {"prefix": "api"}}}"#,
@@ -311,7 +311,7 @@
     ),
     (
         r#"{"rate_limit_trusted_hops": 256}"#,
-        "rate_limit_trusted_hops: 256: not so many; expected a whole number from 0 to 255",
+        "rate_limit_trusted_hops: 256: out of range; expected a whole number from 0 to 255",
     ),
     (
         r#"{"rate_limit_trusted_hops": -1}"#,
@@ -339,7 +339,7 @@
     ),
     (
         r#"{"rate_limit_ipv6_prefix": 0}"#,
-        "rate_limit_ipv6_prefix: 0: not so many; expected whole bits from 1 to 128",
+        "rate_limit_ipv6_prefix: 0: out of range; expected whole bits from 1 to 128",
     ),
     (
         r#"{"rate_limit_ipv6_prefix": 56.5}"#,
@@ -412,7 +412,7 @@
     ),
     (
         r#"{"rate_limit_exempt": {"cookie": {"sid": ["hunter2", {"prefix": "hun", "glob": "hunter*"}]}}}"#,
-        r#"rate_limit_exempt.cookie.sid[1]: an object: not one matcher; expected one of prefix, glob or regex"#,
+        r#"rate_limit_exempt.cookie.sid[1]: an object: not exactly one matcher; expected one of prefix, glob or regex"#,
     ),
     (
         r#"{"rate_limit_rules": [{"when": {"header": {"authorization": "Bearer hunter2"}}, "name": "a", "limits": "1/day; 1s/day"}]}"#,
@@ -504,7 +504,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/a", "block": {}}}]}"#,
-        r#"rate_limit_rules[0].action: {"rewrite": "/a", "block": {}}: not one action; expected "block", {"block": {…}} or {"rewrite": "/path"}"#,
+        r#"rate_limit_rules[0].action: {"rewrite": "/a", "block": {}}: not exactly one action; expected "block", {"block": {…}} or {"rewrite": "/path"}"#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"block": {"status": 200}}}]}"#,

@@ -21,11 +21,11 @@
     ),
     (
         r#"{"rate_limit_country": {}}"#,
-        r#"rate_limit_country: {}: not one source; expected {"header": name} or {"database": path}"#,
+        r#"rate_limit_country: {}: not exactly one source; expected {"header": name} or {"database": path}"#,
     ),
     (
         r#"{"rate_limit_country": {"header": "a", "database": "b"}}"#,
-        r#"rate_limit_country: {"header": "a", "database": "b"}: not one source; expected {"header": name} or {"database": path}"#,
+        r#"rate_limit_country: {"header": "a", "database": "b"}: not exactly one source; expected {"header": name} or {"database": path}"#,
     ),
     (
         r#"{"rate_limit_country": {"file": "b"}}"#,

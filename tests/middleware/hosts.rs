@@ -156,7 +156,7 @@ async fn a_single_file_answers_for_every_host_and_tells_its_own_apart() {
         { "name": "below", "when": { "host": "*.example" }, "key": "site", "limits": "3 per hour" },
         { "name": "rest", "otherwise": true, "key": "host", "limits": "5 per hour" } ] }"#;
     let world = World::new();
-    let read = config::Configuration::of_text(file, &config::Options::default()).expect("a site file");
+    let read = config::Configuration::from_text(file, &config::Options::default()).expect("a site file");
     let budget = TimeBudget::of_sites(std::sync::Arc::new(Sites::new(read.loaded, world.engine())));
     let server = serve(move || {
         actix_web::App::new().wrap(budget.clone()).default_service(actix_web::web::to(async || "hello"))

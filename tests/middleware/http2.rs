@@ -169,7 +169,7 @@ async fn the_authority_of_http2_is_its_host() {
     let world = World::new();
     let here = crate::harness::site("a.example", r#"{"rate_limit": "11s per hour"}"#);
     let fallback = crate::harness::site("*", r#"{"rate_limit": "33s per hour"}"#);
-    let mut loaded = Loaded::of_site(fallback);
+    let mut loaded = Loaded::from_site(fallback);
     loaded.sites = vec![("a.example".to_owned(), here)];
     let budget = timebudget::TimeBudget::of_sites(Arc::new(timebudget::Sites::new(loaded, world.engine())));
     let server =

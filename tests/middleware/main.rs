@@ -25,6 +25,7 @@ mod identity;
 mod limits;
 mod nested_headers;
 mod nesting;
+mod observer;
 mod panics;
 mod parameters;
 mod pauses;

@@ -12,7 +12,7 @@ use timebudget::{Budget, Limiter, Sites, TimeBudget};
 use crate::harness::{World, site};
 
 fn loaded(limit: u32) -> Loaded {
-    Loaded::of_site(site("*", &format!(r#"{{"rate_limit": "{limit}s per hour"}}"#)))
+    Loaded::from_site(site("*", &format!(r#"{{"rate_limit": "{limit}s per hour"}}"#)))
 }
 
 fn in_force(sites: &Sites) -> Weak<Limiter> {

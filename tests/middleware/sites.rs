@@ -16,7 +16,7 @@ fn loaded(limits: [u32; 3]) -> Loaded {
     };
     let [a, b, fallback] = limits.map(file);
     let named = |name: &str, file| (name.to_owned(), site(name, file));
-    let mut loaded = Loaded::of_site(site("*", &fallback));
+    let mut loaded = Loaded::from_site(site("*", &fallback));
     loaded.sites = vec![named("a.example", &a), named("b.example", &b)];
     loaded
 }

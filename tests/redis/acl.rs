@@ -1,6 +1,6 @@
 //! The list of what a user needs to be allowed, as docs/redis.md has it: complete, and nothing too much.
 
-use timebudget::Component;
+use timebudget::{AccountFilter, Amount, Component};
 
 use crate::cluster::Cluster;
 use crate::journal;
@@ -119,8 +119,8 @@ async fn a_user_who_lacks_any_one_of_them_is_told_so_at_the_start() {
     let all = of_page("timebudget");
     let commands: Vec<_> = all.iter().filter(|word| word.starts_with('+')).collect();
     assert!(commands.len() > 8, "{commands:?}");
-    let in_clusters = ["+ping", "+cluster|slots"];
-    for lacking in commands.into_iter().filter(|command| !in_clusters.contains(command)) {
+    let elsewhere = ["+ping", "+cluster|slots", "+scan"];
+    for lacking in commands.into_iter().filter(|command| !elsewhere.contains(command)) {
         let rest: Vec<_> = all.iter().filter(|word| *word != lacking).copied().collect();
         make(&server, &rest);
         let before = journal::lines().len();
@@ -132,6 +132,24 @@ async fn a_user_who_lacks_any_one_of_them_is_told_so_at_the_start() {
         until(lacking, async || journal::lines()[before..].iter().any(is_said)).await;
         drop(process);
     }
+}
+
+/// Who was allowed what an earlier release needed goes on as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_scan_lists_no_accounts_and_does_all_else() {
+    let server = Server::start();
+    let may: Vec<_> = of_page("timebudget").into_iter().filter(|word| *word != "+scan").collect();
+    make(&server, &may);
+    let uri = format!("redis://shop:word@127.0.0.1:{}/", server.port);
+    keeps_the_promises(&uri, &server).await;
+    was_denied_nothing(&server);
+    let process = Process::new(&uri, "9 per hour").asking();
+    assert!(process.serve().await);
+    let accounts = process.engine.accounts();
+    let fault = accounts.list(&AccountFilter::new()).await.unwrap_err().to_string();
+    assert!(fault.contains("the user may not call scan; docs/redis.md lists"), "{fault}");
+    let granted = accounts.of("site", "budget", ()).unwrap().grant(Amount::Requests(5)).await.unwrap();
+    assert_eq!(granted[0].credit, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

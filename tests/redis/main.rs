@@ -2,6 +2,7 @@
 
 #[path = "../store/acceptance.rs"]
 mod acceptance;
+mod accounts;
 mod acl;
 mod app;
 mod asking;

@@ -39,10 +39,12 @@ mod one_server {
     use super::over_one_server;
     use crate::{acceptance, desk};
     crate::acceptance!(over_one_server());
+    crate::acceptance_of_accounts!(over_one_server());
 }
 
 mod a_cluster {
     use super::over_a_cluster;
     use crate::{acceptance, desk};
     crate::acceptance!(over_a_cluster());
+    crate::acceptance_of_accounts!(over_a_cluster());
 }

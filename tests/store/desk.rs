@@ -112,7 +112,6 @@ impl<S: Store> Desk<S> {
     }
 
     /// The accounts of books that have spent most.
-    #[allow(dead_code, reason = "until the Redis store promises it, too")]
     pub(crate) fn list(&self, books: &[Book], most: usize) -> Vec<Listed> {
         answer(self.store.list(books, most, self.now()))
     }

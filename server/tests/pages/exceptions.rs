@@ -100,6 +100,17 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         instead: "./dev help | grep -q '^./dev bench peers '",
         reason: ENTRANCE,
     },
+    Exception {
+        command: "./dev instructions",
+        instead: "./dev help | grep -q '^./dev instructions '",
+        reason: ENTRANCE,
+    },
+    Exception {
+        command: "./dev instructions rewrite",
+        instead: "./dev help | grep -q 'dev instructions rewrite'",
+        reason: ENTRANCE,
+    },
+    Exception { command: "./dev api", instead: "./dev help | grep -q '^./dev api '", reason: ENTRANCE },
     Exception { command: "./dev chaos", instead: "./dev help | grep -q '^./dev chaos '", reason: ENTRANCE },
     Exception { command: "./dev fuzz", instead: "./dev help | grep -q '^./dev fuzz '", reason: ENTRANCE },
 ];

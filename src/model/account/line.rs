@@ -16,13 +16,14 @@ pub(crate) const FROZEN_AFTER: Micros = Micros(3_000_000);
 /// A ledger's two lines at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// What has been charged, in the limit's unit.
-    pub spent: u64,
+    /// What has been charged less what was granted, in the limit's unit: below 0 where that is more. The sum of all lines of an
+    /// account is what counts.
+    pub net: i64,
     /// What the running requests are still expected to cost, in microseconds.
     pub held: u64,
     /// What the paused requests are still expected to cost, in microseconds.
     pub waiting: u64,
-    /// By how many microseconds per microsecond `spent` and `held` rise.
+    /// By how many microseconds per microsecond `net` and `held` rise.
     pub running: u32,
     /// Admitted requests that have not been settled.
     pub admitted: u32,
@@ -32,7 +33,7 @@ impl Line {
     /// A ledger's lines at a tick.
     pub(crate) fn of(ledger: &Ledger, at: Tick) -> Self {
         Self {
-            spent: ledger.spent(at),
+            net: ledger.net(at),
             held: ledger.hold(at, Micros(u64::MAX)),
             waiting: ledger.waiting,
             running: ledger.running,
@@ -63,7 +64,7 @@ pub(crate) struct Others {
 impl Others {
     /// Before anything was read.
     pub(crate) const UNKNOWN: Self = Self {
-        line: Line { spent: 0, held: 0, waiting: 0, running: 0, admitted: 0 },
+        line: Line { net: 0, held: 0, waiting: 0, running: 0, admitted: 0 },
         read_at: Tick(i64::MIN / 2),
     };
 
@@ -73,8 +74,9 @@ impl Others {
     pub(crate) fn at(&self, at: Tick) -> Line {
         let age = at.since(self.read_at).0.min(FROZEN_AFTER.0);
         let risen = u64::from(self.line.running).saturating_mul(age);
-        let Line { spent, held, .. } = self.line;
-        Line { spent: spent.saturating_add(risen), held: held.saturating_add(risen), ..self.line }
+        let Line { net, held, .. } = self.line;
+        let net = net.saturating_add_unsigned(risen);
+        Line { net, held: held.saturating_add(risen), ..self.line }
     }
 }
 
@@ -128,9 +130,9 @@ mod tests {
 
     #[test]
     fn others_are_predicted_for_three_seconds() {
-        let line = Line { spent: 100, running: 2, admitted: 2, ..Line::default() };
+        let line = Line { net: 100, running: 2, admitted: 2, ..Line::default() };
         let others = Others { line, read_at: Tick(1_000) };
-        let spent = [1_050, 900, 9_001_000].map(|at| others.at(Tick(at)).spent);
+        let spent = [1_050, 900, 9_001_000].map(|at| others.at(Tick(at)).net);
         assert_eq!(spent, [100 + 2 * 50, 100, 100 + 2 * 3_000_000]);
     }
 

@@ -52,7 +52,8 @@ impl Site {
         found
     }
 
-    /// What one part of the site asks of another, or of its clients, in vain. `say` says that nobody tells what is needed.
+    /// What a part of the site needs and the others do not provide: trusted proxies, knowledge of clients, tiers. `say` is the
+    /// message where nobody tells what has to be known of clients.
     pub(crate) fn check_references(
         &self,
         told_by_code: bool,
@@ -72,7 +73,7 @@ impl Site {
         }
     }
 
-    /// What code is told of rules that there are not: those of files may be about others.
+    /// What code is told of names of rules that do not exist. It is only suspect, since tiers of a file may be about rules of other budgets.
     pub(crate) fn suspect_terms(&self) -> Vec<Finding> {
         let found = self.tiers.check_terms(&self.rules.iter().collect::<Vec<_>>(), &[]);
         found.into_iter().map(|(about, mistake)| self.finding(&about, mistake.doubtful())).collect()
@@ -118,7 +119,7 @@ impl Site {
         rules.chain(exempt).chain(tables.map(|(key, _, need)| (About::Table(key), vec![need]))).collect()
     }
 
-    /// Names of tiers that there are not, in the order of what they stand at.
+    /// Names of tiers that do not exist, in the order of the parts that have them.
     fn unknown_tiers(&self) -> Vec<(About<'_>, Mistake)> {
         let Tiers { groups, users, api_keys, .. } = &self.tiers;
         let groups = groups.iter().map(|(name, tier)| (About::Group(name), tier));
@@ -272,7 +273,7 @@ impl Site {
         self.hosts.iter().map(Host::as_str).chain([self.name.as_str()]).collect()
     }
 
-    /// The rules that ask for a host in vain, where the site is the only one.
+    /// The rules that ask for a host which the site does not have, where it is the only site.
     pub(crate) fn check_hosts(&self) -> Vec<Finding> {
         let names = self.names_of_hosts();
         let in_vain = self.rules.iter().filter(|rule| asks_in_vain(&rule.when, &names));

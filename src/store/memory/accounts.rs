@@ -15,7 +15,7 @@ use crate::store::{Book, Charge, Listed, Relief};
 
 impl Memory {
     /// Goes through the tables of the books' calendars once, with one shard locked at a time.
-    pub(super) fn list_now(&self, books: &[Book], most: usize, now: Now) -> Vec<Listed> {
+    pub(in crate::store) fn list_now(&self, books: &[Book], most: usize, now: Now) -> Vec<Listed> {
         let marks = marks_by_calendar(books);
         let mut largest: Vec<_> = books.iter().map(|_| Largest::new(most)).collect();
         for (position, shard) in self.shards.iter().enumerate() {
@@ -31,7 +31,7 @@ impl Memory {
         largest.into_iter().flat_map(Largest::in_order).collect()
     }
 
-    pub(super) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
+    pub(in crate::store) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, now);
         let at = table.find(key.salted(book.salt));
@@ -40,7 +40,7 @@ impl Memory {
     }
 
     /// An account that does not exist is made if it is granted something, be there room or not: people grant, not clients.
-    pub(super) fn relieve_now(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Listed {
+    pub(in crate::store) fn relieve_now(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, now);
         let tick = table.at(now);

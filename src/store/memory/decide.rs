@@ -16,8 +16,8 @@ use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
 pub(in crate::store) struct Beside {
     /// What the others have spent.
     pub(in crate::store) spent: u64,
-    /// What their account takes of the claim's quota.
-    pub(in crate::store) taken: u64,
+    /// What their account takes of the claim's quota; below 0 where more was granted there than has been charged.
+    pub(in crate::store) taken: i64,
     /// How many clients they have counted.
     pub(in crate::store) clients: u64,
     /// What they have spent of the client's share.
@@ -59,7 +59,7 @@ impl<L: Locked> Visit<'_, L> {
         let table = self.table(book, key);
         let mut seat = table.seat(key.salted(book.salt)).ok()?;
         claim.standing = standing(charge, table, &seat.ledger, now);
-        if fits(claim, quota.saturating_sub(taken)) {
+        if fits(claim, quota.saturating_add_signed(taken.saturating_neg())) {
             charge_whole(charge, &mut seat.ledger, table.at(now));
             table.keep(&seat);
             let (at, sequence) = (seat.at as u32, table.in_force.sequence);
@@ -133,7 +133,8 @@ impl<L: Locked> Visit<'_, L> {
             let seat = table.seat(key.salted(book.salt));
             let (at, ledger) = seat.map_or_else(|at| (at, Ledger::default()), |seat| (seat.at, seat.ledger));
             claim.standing = standing(claim.ask.charge, table, &ledger, now);
-            claim.standing.refuses = !fits(claim, claim.ask.quota.saturating_sub(taken));
+            let quota = claim.ask.quota.saturating_add_signed(taken.saturating_neg());
+            claim.standing.refuses = !fits(claim, quota);
             claim.run.at = at as u32;
             weighed.newcomers += usize::from(seat.is_err());
             if claim.ask.client.is_some() {

@@ -30,9 +30,9 @@ use parking_lot::{Mutex, RwLock};
 pub(in crate::store) use self::decide::Beside;
 use self::entries::Entry;
 use self::locked::{Many, common_shard};
-#[cfg(feature = "redis")]
-pub(in crate::store) use self::overflow::account;
 use self::overflow::{Overflow, is_shared};
+#[cfg(feature = "redis")]
+pub(in crate::store) use self::overflow::{account, of_last_words};
 use self::shard::Shard;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Seat, Table};

@@ -42,6 +42,12 @@ pub(super) fn shared(key: KeyHash) -> KeyHash {
     KeyHash([shard, one & !(u32::MAX / SHARED), shard, 0])
 }
 
+/// The key of an account, be it shared or not, of which a store knows the last three words.
+pub(in crate::store) fn of_last_words([a, b, c]: [u32; 3]) -> KeyHash {
+    let shared = KeyHash([b, a, b, c]);
+    if is_shared(shared) { shared } else { KeyHash([a, a, b, c]) }
+}
+
 /// Whether a key is one of those.
 #[inline]
 pub(super) fn is_shared(key: KeyHash) -> bool {

@@ -8,6 +8,7 @@
 //!
 //! | layer | knows |
 //! |---|---|
+//! | `accounts` | those who look after accounts: what they list, read, grant and reset |
 //! | `task` | tokio: tells the desk what happens, and does what it says |
 //! | `link` | the client: connections, and the scripts over them |
 //! | `desk` | what goes to the servers and when, and what is done when they fail; no I/O |
@@ -17,6 +18,7 @@
 //! | `uri`, `settings`, `topology`, `tls` | what the URI says |
 //! | `trouble` | what can go wrong |
 
+mod accounts;
 mod connect;
 mod desk;
 mod ledger;
@@ -38,16 +40,19 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use self::accounts::Keeper;
 use self::desk::{Candidate, Event};
 use self::ledger::Ledgers;
+use self::script::canonical;
 use self::settings::Settings;
 use self::task::Inbox;
 use self::tls::TlsFiles;
 pub(in crate::store) use self::uri::RedisUri;
-use crate::model::{Learned, Micros, Now};
+use crate::model::{KeyHash, Learned, Micros, Now};
 use crate::store::uri::error::UriFault;
 use crate::store::{
-    Asking, Book, BookSpec, Census, Claim, Fault, Mode, Progress, Reading, Settlement, Store, Verdict,
+    Answering, Asking, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Reading, Relief,
+    Settlement, Store, Verdict,
 };
 
 /// How long the first connection is waited for, unless requests wait longer for an answer. A store that has none by
@@ -92,6 +97,10 @@ impl Redis {
         Ok(())
     }
 
+    fn keeper(&self) -> Keeper {
+        Keeper::new(&self.ledgers, self.inbox.get())
+    }
+
     fn flush(&self) -> Result<(), Fault> {
         let (done, is_done) = mpsc::channel();
         let asked = self.inbox.get().is_some_and(|inbox| inbox.tell(Event::Flush(done)));
@@ -121,6 +130,7 @@ impl Store for Redis {
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        name(claims);
         self.ledgers.admit(claims, mode, self.ledgers.agreed(now))
     }
 
@@ -150,6 +160,7 @@ impl Store for Redis {
     }
 
     fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
+        name(claims);
         self.ledgers.look(claims, progress, self.ledgers.agreed(now));
     }
 
@@ -174,6 +185,18 @@ impl Store for Redis {
     fn census(&self) -> Census {
         Census { degraded: self.ledgers.degraded(), ..self.ledgers.memory.census() }
     }
+
+    fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
+        Box::pin(self.keeper().list(books.to_vec(), most, self.ledgers.agreed(now)))
+    }
+
+    fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
+        Box::pin(self.keeper().read(book, key, self.ledgers.agreed(now)))
+    }
+
+    fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
+        Box::pin(self.keeper().relieve(book, key, relief, self.ledgers.agreed(now)))
+    }
 }
 
 impl Drop for Redis {
@@ -189,6 +212,14 @@ impl Drop for Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis").field("settings", &self.ledgers.settings).finish_non_exhaustive()
+    }
+}
+
+/// Gives keys the form that the accounts' names tell: so an account that is found by its name is the one of its client.
+fn name(claims: &mut [Claim]) {
+    for claim in claims {
+        claim.ask.key = canonical(claim.ask.key);
+        claim.ask.client = claim.ask.client.map(canonical);
     }
 }
 

@@ -7,11 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::desk::{Candidate, Command, Desk, Event, Greeting, Queue};
 use super::ledger::Ledgers;
 use super::link::Link;
-use super::script::beat;
+use super::script::{Account, Names, beat};
 use super::trouble::Trouble;
 use crate::model::Tick;
 
@@ -27,6 +28,8 @@ enum Letter {
     Event(Event),
     /// Somebody waits in the queue.
     Look,
+    /// Somebody wants to know which accounts the servers have.
+    Scan(Names, oneshot::Sender<Result<Vec<Account>, Trouble>>),
     /// A connection was made, and has answered its first beat.
     Linked(Link, Tick, beat::Reply),
     /// End.
@@ -34,6 +37,7 @@ enum Letter {
 }
 
 /// The way to the desk, for whoever has something to tell it.
+#[derive(Clone)]
 pub(super) struct Inbox {
     letters: UnboundedSender<Letter>,
     queue: Arc<Queue>,
@@ -51,6 +55,13 @@ impl Inbox {
     /// Tells the desk; says whether it will hear of it.
     pub(super) fn tell(&self, event: Event) -> bool {
         self.letters.send(Letter::Event(event)).is_ok()
+    }
+
+    /// Asks which accounts of some names the servers have.
+    pub(super) async fn scan(&self, names: Names) -> Result<Vec<Account>, Trouble> {
+        let (reply, found) = oneshot::channel();
+        let _ = self.letters.send(Letter::Scan(names, reply));
+        found.await.unwrap_or(Err(Trouble::Gone))
     }
 
     /// Ends the task.
@@ -107,6 +118,7 @@ impl Task<'_> {
                 match letter {
                     Letter::Event(event) => events.push(event),
                     Letter::Look => (),
+                    Letter::Scan(names, reply) => self.scan(names, reply),
                     Letter::Linked(link, sent_at, reply) => {
                         self.link = Some(link);
                         events.push(Event::Linked(sent_at, Ok(reply)));
@@ -150,6 +162,16 @@ impl Task<'_> {
             }
             // The desk calls over a connection only.
             (Command::Exchange(..) | Command::Beat(..), None) => {}
+        }
+    }
+
+    fn scan(&self, names: Names, reply: oneshot::Sender<Result<Vec<Account>, Trouble>>) {
+        // Without a connection it is dropped, and with that answered.
+        if let Some(mut link) = self.link.clone() {
+            tokio::spawn(async move {
+                // Who has stopped waiting does not want to know.
+                let _ = reply.send(link.scan(&names).await);
+            });
         }
     }
 

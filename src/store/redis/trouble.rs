@@ -108,7 +108,7 @@ impl fmt::Display for Trouble {
 }
 
 /// What a user needs to be allowed to call, as docs/redis.md lists it.
-const NEEDED: [&str; 13] = [
+const NEEDED: [&str; 14] = [
     "evalsha",
     "eval",
     "time",
@@ -122,6 +122,7 @@ const NEEDED: [&str; 13] = [
     "ping",
     "cluster",
     "sentinel",
+    "scan",
 ];
 
 /// The command that the server has denied, if its message names one that is needed.

@@ -27,7 +27,8 @@ impl Bench {
         let name = format!("timebudget-bench-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).expect("a directory");
-        let bench = Self { files: Files::of_dir(&dir, &Options::default()), dir, sites: None, server: None };
+        let bench =
+            Self { files: Files::from_dir(&dir, &Options::default()), dir, sites: None, server: None };
         files.iter().for_each(|(name, text)| bench.write(name, text));
         bench
     }

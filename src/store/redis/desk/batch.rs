@@ -22,7 +22,9 @@ impl Desk {
             for candidate in std::mem::take(&mut self.waiting) {
                 candidate.decide_degraded(self.now);
             }
+            self.errands.clear();
         }
+        self.run_errands();
         while !self.waiting.is_empty() {
             let batch = self.take_batch();
             if batch.is_empty() {
@@ -52,7 +54,7 @@ impl Desk {
 
     /// Takes the candidates of one call; an account that an earlier candidate waits for is not given to a later one.
     fn take_batch(&mut self) -> Vec<Candidate> {
-        let mut wanted: HashSet<Account> = HashSet::new();
+        let mut wanted: HashSet<Account> = self.errands_accounts().collect();
         let mut batch = Vec::new();
         for candidate in std::mem::take(&mut self.waiting) {
             if candidate.is_forgotten() {
@@ -91,7 +93,9 @@ impl Desk {
     /// When the first of those that wait has waited in vain.
     pub(super) fn first_due(&self) -> Option<Tick> {
         let asked = self.calls.values().flat_map(|call| &call.candidates).flatten();
-        self.waiting.iter().chain(asked).map(|candidate| candidate.due).min()
+        let candidates = self.waiting.iter().chain(asked).map(|candidate| candidate.due);
+        let under_way = self.calls.values().filter_map(|call| call.errand.as_ref());
+        candidates.chain(self.errands.iter().chain(under_way).map(|errand| errand.due)).min()
     }
 
     /// Decides without the server over those who have waited until their deadline.
@@ -110,6 +114,7 @@ impl Desk {
         for candidate in late {
             candidate.decide_degraded(self.now);
         }
+        self.drop_late_errands();
         self.note_late_calls();
     }
 }

@@ -1,7 +1,8 @@
 //! Calls of the exchange: what is sent, and what follows from what comes back.
 
-use super::{Candidate, Command, Desk};
+use super::{Candidate, Command, Desk, Errand};
 use crate::model::{KeyHash, Others, Tick};
+use crate::store::Relief;
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::{self, Answer, Own};
@@ -11,7 +12,7 @@ use crate::store::redis::trouble::Trouble;
 /// A call that is under way.
 pub(super) struct Call {
     /// This process's lines in it.
-    sent: Vec<Own>,
+    pub(super) sent: Vec<Own>,
     pub(super) sent_at: Tick,
     /// How often something had been returned then.
     returns: i64,
@@ -19,6 +20,10 @@ pub(super) struct Call {
     gives_back: bool,
     /// Those that have waited in vain are gone.
     pub(super) candidates: Vec<Option<Candidate>>,
+    /// What is wanted of the accounts, unless it was waited for in vain.
+    pub(super) errand: Option<Errand>,
+    /// What the first account is relieved of.
+    pub(super) relief: Option<Relief>,
     /// How many parts the claims of each candidate have.
     parts: Vec<usize>,
 }
@@ -39,15 +44,25 @@ impl Call {
 impl Desk {
     /// Calls the exchange, with this process's lines of the accounts and with the candidates.
     pub(super) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
+        self.call(accounts, candidates, None);
+    }
+
+    /// Does the same, and with what else is wanted of the accounts.
+    pub(super) fn call(&mut self, accounts: &[Account], candidates: Vec<Candidate>, errand: Option<Errand>) {
+        let relief = errand.as_ref().and_then(|errand| errand.relief);
         let number = self.ledgers.take_numbers(accounts.len());
         let (sent, gives_back) = self.take_lines(accounts);
         let questions: Vec<_> = candidates.iter().map(|candidate| candidate.question(accounts)).collect();
         let prefix = &self.ledgers.settings.prefix;
-        let arguments = exchange::arguments(prefix, self.ledgers.process, number, &sent, &questions);
-        let parts = questions.into_iter().map(|question| question.parts.len()).collect();
+        let arguments = exchange::arguments(prefix, self.ledgers.process, number, &sent, &questions, relief);
+        let parts =
+            questions.into_iter().map(|question| question.parts.len()).chain(relief.map(|_| 1)).collect();
+        // What is granted is told as what is returned is.
+        let gives_back = gives_back || relief.is_some();
         let (sent_at, returns) = (self.now.tick, self.ledgers.returns());
         let candidates = candidates.into_iter().map(Some).collect();
-        self.calls.insert(number, Call { sent, sent_at, returns, gives_back, candidates, parts });
+        let call = Call { sent, sent_at, returns, gives_back, candidates, errand, relief, parts };
+        self.calls.insert(number, call);
         self.commands.push(Command::Exchange(number, arguments));
     }
 
@@ -86,21 +101,21 @@ impl Desk {
         (lines, gives_back)
     }
 
-    fn conclude(&mut self, call: Call, answer: Answer) {
+    fn conclude(&mut self, mut call: Call, answer: Answer) {
         if self.now.tick.since(call.sent_at).0 <= self.ledgers.settings.deadline.as_micros() as u64 {
             self.health.note_answered(call.server(&self.ledgers));
         }
         self.health.has_returned |= call.gives_back;
         let read_at = Tick(call.sent_at.0 + (self.now.tick.0 - call.sent_at.0) / 2);
         let mut has_lost = false;
-        for (own, (before, line)) in call.sent.iter().zip(answer.accounts) {
+        for (own, (before, line)) in call.sent.iter().zip(answer.accounts.iter().copied()) {
             let others = Others { line, read_at };
             has_lost |= self.ledgers.hear(own, before, others, call.returns, self.now);
         }
         if has_lost {
             self.tell_again();
         }
-        let mut has_strayed = false;
+        let mut has_strayed = self.conclude_errand(&mut call, &answer);
         for (candidate, decided) in call.candidates.into_iter().zip(answer.verdicts) {
             match (candidate, decided.admitted) {
                 (Some(candidate), Some(admitted)) => {

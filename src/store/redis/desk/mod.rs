@@ -10,6 +10,7 @@
 mod batch;
 mod calls;
 mod candidate;
+mod errand;
 mod flush;
 mod health;
 mod queue;
@@ -22,6 +23,7 @@ use self::calls::Call;
 #[cfg(test)]
 pub(crate) use self::candidate::Answered;
 pub(crate) use self::candidate::Candidate;
+pub(crate) use self::errand::{Awaited, Errand};
 use self::flush::Flush;
 use self::health::Health;
 pub(crate) use self::queue::Queue;
@@ -42,6 +44,8 @@ pub(crate) enum Event {
     Beaten(Tick, Result<beat::Reply, Trouble>),
     /// A connection has been made, and was sent a first beat at that tick; or none could be made.
     Linked(Tick, Result<beat::Reply, Trouble>),
+    /// Somebody wants something of accounts.
+    Errand(Errand),
     /// Publish what is not published yet, and say when it is.
     Flush(mpsc::Sender<Result<(), Fault>>),
 }
@@ -75,6 +79,8 @@ pub(crate) struct Desk {
     /// The requests that have not been looked at, and the accounts of the calls under way.
     queue: Arc<Queue>,
     waiting: VecDeque<Candidate>,
+    /// What is wanted of accounts, and waits until they are not busy.
+    errands: Vec<Errand>,
     /// The calls under way, by number.
     calls: HashMap<u64, Call>,
     /// Those who wait until lines are stored.
@@ -104,6 +110,7 @@ impl Desk {
             health: Health::new(seed, has_returned, started),
             queue,
             waiting: VecDeque::new(),
+            errands: Vec::new(),
             calls: HashMap::new(),
             flushes: Vec::new(),
             looked_at: now.tick,
@@ -150,6 +157,7 @@ impl Desk {
             Event::Answered(number, answer) => self.finish(number, answer),
             Event::Beaten(sent_at, reply) => self.hear_beat(sent_at, reply),
             Event::Linked(sent_at, reply) => self.hear_of_link(sent_at, reply),
+            Event::Errand(errand) => self.errands.push(errand),
             Event::Flush(done) => self.flush(done),
         }
     }

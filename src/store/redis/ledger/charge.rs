@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::Ledgers;
 use crate::model::Now;
+use crate::store::memory::account;
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Outcome;
 use crate::store::{Charge, Claim, Part, Progress, Run, Settlement, Store as _, Verdict};
@@ -137,12 +138,17 @@ impl Ledgers {
     /// Adds what is known of the others' lines to where an account stands.
     pub(super) fn add_others(&self, claim: &mut Claim, now: Now) {
         let others = self.others(claim, Part::Whole, now);
+        let account = account(claim, Part::Whole);
         let Claim { ask, standing, .. } = claim;
         standing.admitted = standing.admitted.saturating_add(others.admitted);
         match ask.charge {
             Charge::Place => standing.spent = standing.spent.saturating_add(u64::from(others.admitted)),
             Charge::Time { .. } | Charge::Requests { .. } => {
-                standing.spent = standing.spent.saturating_add(others.spent);
+                let is_granted_here = || self.memory.line(account.0, account.1, now).0.net.min(0);
+                // Where nothing seems to be spent here, more may have been granted here than that.
+                let granted = if standing.spent == 0 && others.net > 0 { is_granted_here() } else { 0 };
+                let beside = others.net.saturating_add(granted);
+                standing.spent = standing.spent.saturating_add_signed(beside);
                 standing.hold = standing.hold.saturating_add(others.hold(standing.left));
                 standing.waiting = standing.waiting.saturating_add(others.waiting);
                 standing.running = standing.running.saturating_add(others.running);

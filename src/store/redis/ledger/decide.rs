@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::Ledgers;
 use super::peers::Ceiling;
 use crate::model::{FROZEN_AFTER, Line, Micros, Now, Others, equal_share};
-use crate::store::memory::Beside;
+use crate::store::memory::{Beside, account};
 use crate::store::redis::script::Account;
 use crate::store::redis::settings::{OnFault, Settings, SyncMode};
 use crate::store::{Charge, Claim, Counts, Fault, Mode, Part, Progress, Verdict};
@@ -53,6 +53,7 @@ impl Ledgers {
     ) -> Result<Verdict, Fault> {
         self.degraded.fetch_add(1, Relaxed);
         self.look(claims, Progress::default(), now);
+        claims.iter_mut().for_each(|claim| claim.run.is_degraded = true);
         match self.settings.on_fault {
             OnFault::Local => Ok(self.decide(claims, mode, now, Some(self.outages.load(Relaxed)))),
             OnFault::Allow => Ok(self.decide(claims, Mode::Force, now, None)),
@@ -109,62 +110,87 @@ impl Ledgers {
     }
 
     /// What the account of a claim that was weighed has certainly spent: all that is spent here, and what the others had
-    /// spent when they were heard, but for what their requests then may have seemed to run on after they had ended.
+    /// spent when they were heard, but for what their requests then may have seemed to run on after they had ended. If
+    /// anybody has returned or granted anything since, nothing is certain.
     fn settled(&self, claim: &Claim, now: Now) -> u64 {
         let account = Account::of(claim, Part::Whole);
         let (known, is_certain) = self.peers.others_for_sure(account, claim, self.returns());
         let now_known = known.at(now.tick);
-        // Saturating, for others may have been heard in the meantime.
-        let less = |known: u64| claim.standing.spent.saturating_sub(known);
         match claim.ask.charge {
-            Charge::Place => less(now_known.admitted.into()),
-            Charge::Time { .. } | Charge::Requests { .. } => {
+            // Saturating, for others may have been heard in the meantime.
+            Charge::Place => claim.standing.spent.saturating_sub(now_known.admitted.into()),
+            Charge::Time { .. } | Charge::Requests { .. } if is_certain => {
+                let since = now_known.net.saturating_sub(known.line.net).max(0).unsigned_abs();
                 let risen = u64::from(known.line.running).saturating_mul(FROZEN_AFTER.0);
-                let certain = if is_certain { known.line.spent.saturating_sub(risen) } else { 0 };
-                less(now_known.spent).saturating_add(certain)
+                claim.standing.spent.saturating_sub(since).saturating_sub(risen)
             }
+            Charge::Time { .. } | Charge::Requests { .. } => 0,
         }
     }
 
     /// What the others' lines are to the accounts of a claim that was weighed.
     fn beside(&self, claim: &Claim, now: Now, outage: Option<u64>) -> Beside {
         let others = self.others(claim, Part::Whole, now);
-        let taken = claim.ask.quota - self.own_quota(claim, &others, outage);
-        let beside = Beside { spent: others.spent, taken, ..Beside::default() };
+        let credit = self.own_credit(claim, &others, now);
+        let taken = self.taken(claim, &others, credit, outage).saturating_sub(credit);
+        let spent = at_least_0(others.net.saturating_sub(credit));
+        let beside = Beside { spent, taken, ..Beside::default() };
         if claim.ask.client.is_none() {
             return beside;
         }
         let share = self.others(claim, Part::Share, now);
-        let clients = self.others(claim, Part::Clients, now).spent;
-        Beside { clients, share: share.spent, knows_client: !share.is_empty(), ..beside }
+        let clients = at_least_0(self.others(claim, Part::Clients, now).net);
+        Beside { clients, share: at_least_0(share.net), knows_client: !share.is_empty(), ..beside }
     }
 
-    /// What this process may come to, at most the quota.
-    fn own_quota(&self, claim: &Claim, others: &Line, outage: Option<u64>) -> u64 {
-        let quota = claim.ask.quota;
-        let left = quota.saturating_sub(charged(claim, others));
-        let Some(outage) = outage else { return left };
-        let own = claim.standing.spent.saturating_add(claim.standing.hold);
-        let own = own.saturating_sub(charged(claim, others));
-        let share = equal_share(left.saturating_sub(own), self.processes());
-        let drawn = Ceiling { outage, quota, most: own.saturating_add(share) };
-        let account = Account::of(claim, Part::Whole);
-        self.peers.with(account, claim.standing.window.start, |known| {
-            let kept = known.ceiling.filter(|kept| kept.outage == outage && kept.quota == quota);
-            known.ceiling.insert(kept.unwrap_or(drawn)).most.min(left)
-        })
+    /// What was granted here beyond what has been charged here: to the memory store that is nothing that was spent, but it
+    /// makes up for what others have.
+    fn own_credit(&self, claim: &Claim, others: &Line, now: Now) -> i64 {
+        let is_spent_here = i128::from(claim.standing.spent) > i128::from(others.net.max(0));
+        if is_spent_here || claim.ask.charge == Charge::Place {
+            return 0;
+        }
+        let (book, key) = account(claim, Part::Whole);
+        self.memory.line(book, key, now).0.net.min(0).saturating_neg()
     }
+
+    /// What the others take of a claim's quota: what they have charged, and without a server their shares.
+    fn taken(&self, claim: &Claim, others: &Line, credit: i64, outage: Option<u64>) -> i64 {
+        let (charged, quota) = (charged(claim, others), at_most(claim.ask.quota));
+        let Some(outage) = outage else { return charged };
+        let known = at_most(claim.standing.spent.saturating_add(claim.standing.hold));
+        let own = if credit > 0 { credit.saturating_neg() } else { known.saturating_sub(charged) };
+        let left = quota.saturating_sub(charged).saturating_sub(own);
+        let share = at_most(equal_share(at_least_0(left), self.processes()));
+        let drawn = Ceiling { outage, quota: claim.ask.quota, most: own.saturating_add(share) };
+        let account = Account::of(claim, Part::Whole);
+        let most = self.peers.with(account, claim.standing.window.start, |known| {
+            let is_drawn = |kept: &Ceiling| kept.outage == outage && kept.quota == claim.ask.quota;
+            known.ceiling.insert(known.ceiling.filter(is_drawn).unwrap_or(drawn)).most
+        });
+        charged.max(quota.saturating_sub(most))
+    }
+}
+
+/// A number as one that may be below 0.
+fn at_most(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that means nothing below 0.
+fn at_least_0(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
 
 /// How much later than each sync the others may be read: by the pace at which it is looked for lines to publish, and a
 /// round trip on a busy machine.
 const READ_AFTER: Micros = Micros(100_000);
 
-/// What the others' lines take of a claim's quota.
-fn charged(claim: &Claim, others: &Line) -> u64 {
+/// What the others' lines take of a claim's quota; below 0 where they were granted more than they were charged.
+fn charged(claim: &Claim, others: &Line) -> i64 {
     match claim.ask.charge {
-        Charge::Time { .. } => others.spent.saturating_add(others.hold(claim.standing.left)),
-        Charge::Requests { .. } => others.spent,
-        Charge::Place => u64::from(others.admitted),
+        Charge::Time { .. } => others.net.saturating_add_unsigned(others.hold(claim.standing.left)),
+        Charge::Requests { .. } => others.net,
+        Charge::Place => i64::from(others.admitted),
     }
 }

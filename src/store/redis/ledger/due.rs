@@ -93,7 +93,8 @@ impl Ledgers {
 
     fn pace(&self, entry: &Entry, own: &Line, now: Now) -> Micros {
         let others = entry.others.at(now.tick);
-        let left = entry.quota.saturating_sub(own.spent.saturating_add(others.spent));
+        let spent = own.net.saturating_add(others.net);
+        let left = entry.quota.saturating_add_signed(spent.saturating_neg());
         // Load that is spread evenly rises everywhere at once: the others run as many as this process, until heard of.
         let running =
             own.running.saturating_add(others.running).max(own.running.saturating_mul(self.processes()));

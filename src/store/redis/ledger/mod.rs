@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::R
 pub(crate) use self::due::Due;
 pub(crate) use self::due::Stance;
 use self::peers::Peers;
-use crate::model::{Line, Now, Others, Tick, UnixMicros};
+use crate::model::{KeyHash, Line, Now, Others, Tick, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::redis::script::exchange::{Before, Own};
-use crate::store::redis::script::{Account, is_windowed};
+use crate::store::redis::script::{Account, canonical, is_windowed};
 use crate::store::redis::settings::Settings;
-use crate::store::{Book, Claim, Part, Reading, Store as _};
+use crate::store::{Book, Claim, Listed, Part, Reading, Relief, Store as _};
 
 /// The server's clock has not been read yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -255,6 +255,54 @@ impl Ledgers {
     }
 
     /// Puts the accounts of a claim on the list, of which all have changed or none.
+    /// Takes off this process's line what the server has taken off it, unless the window has ended since.
+    pub(crate) fn relieve(&self, sent: &Own, amount: u64, now: Now) {
+        let Own { account, window, .. } = *sent;
+        if amount > 0 && is_windowed(window) && self.memory.window(account.book, now).window.start == window {
+            self.memory.relieve_now(account.book, account.key, Relief::Grant(amount), now);
+            self.peers.touch(account, window, now.tick, false);
+        }
+    }
+
+    /// Where an account stands, as far as is known here.
+    pub(crate) fn listed(&self, account: Account, now: Now) -> Listed {
+        let mut listed = self.memory.read_now(account.book, account.key, now);
+        let (window, left) = (listed.standing.window.start, listed.standing.left);
+        let others = self.peers.with(account, window, |known| known.others).at(now.tick);
+        let standing = &mut listed.standing;
+        standing.admitted = standing.admitted.saturating_add(others.admitted);
+        if is_windowed(window) {
+            listed.net = listed.net.saturating_add(others.net);
+            standing.hold = standing.hold.saturating_add(others.hold(left));
+            standing.waiting = standing.waiting.saturating_add(others.waiting);
+        } else {
+            listed.net = listed.net.saturating_add(others.admitted.into());
+        }
+        standing.spent = u64::try_from(listed.net).unwrap_or(0);
+        listed
+    }
+
+    /// Whether the accounts of a book have windows.
+    pub(crate) fn is_windowed(&self, book: Book, now: Now) -> bool {
+        is_windowed(self.memory.window(book, now).window.start)
+    }
+
+    /// The books, each with the start of its window in force.
+    pub(crate) fn windows(&self, books: &[Book], now: Now) -> Vec<(Book, UnixMicros)> {
+        books.iter().map(|book| (*book, self.memory.window(*book, now).window.start)).collect()
+    }
+
+    /// The accounts of this process that have spent most: of each book so many.
+    pub(crate) fn largest(&self, books: &[Book], most: usize, now: Now) -> Vec<Account> {
+        let listed = self.memory.list_now(books, most, now);
+        listed.into_iter().map(|listed| self.account(listed.book, canonical(listed.key))).collect()
+    }
+
+    /// An account by its book and its key; where it lies with one that many share, that is known by those who share it.
+    pub(crate) fn account(&self, book: Book, key: KeyHash) -> Account {
+        self.peers.named(book, key).unwrap_or(Account { book, key, home: key })
+    }
+
     fn touch(&self, claim: &Claim, now: Now, changed: bool) {
         for account in Account::of_claim(claim) {
             self.peers.touch(account, claim.standing.window.start, now.tick, changed);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use crate::model::{Others, Tick, UnixMicros};
+use crate::model::{KeyHash, Others, Tick, UnixMicros};
 use crate::store::redis::script::Account;
 use crate::store::redis::script::exchange::Before;
 use crate::store::{Book, Claim};
@@ -47,8 +47,8 @@ pub(crate) struct Ceiling {
     /// Which outage it was drawn in.
     pub(crate) outage: u64,
     pub(crate) quota: u64,
-    /// The most that this process's own spend and hold may come to.
-    pub(crate) most: u64,
+    /// The most that this process's own spend and hold may come to; below 0 where it was granted more than that.
+    pub(crate) most: i64,
 }
 
 impl Entry {
@@ -95,6 +95,17 @@ impl Peers {
             entry.quota = claim.ask.quota;
             (entry.others, entry.returns == returns)
         })
+    }
+
+    /// The account of a book that has this key.
+    pub(crate) fn named(&self, book: Book, key: KeyHash) -> Option<Account> {
+        let shard = self.shards[key.shard_word() as usize % SHARDS].lock();
+        let own = Account { book, key, home: key };
+        // Mostly it is its own home, and found at once.
+        if shard.contains_key(&own) {
+            return Some(own);
+        }
+        shard.keys().find(|account| account.book == book && account.key == key).copied()
     }
 
     /// Puts an account on the list; one whose line has changed since it was stored is published soon.

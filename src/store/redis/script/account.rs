@@ -2,7 +2,7 @@
 
 use super::{Arguments, FORMAT};
 use crate::model::{KeyHash, UnixMicros};
-use crate::store::memory::account;
+use crate::store::memory::{account, of_last_words};
 use crate::store::{Book, Claim, Part};
 
 /// An account, in whatever window.
@@ -56,16 +56,38 @@ impl Account {
     }
 }
 
+/// A key as it follows from an account's name, which tells the last three of its words: the first one only chooses where
+/// this process keeps it.
+pub(crate) fn canonical(key: KeyHash) -> KeyHash {
+    let KeyHash([_, words @ ..]) = key;
+    of_last_words(words)
+}
+
 /// Whether an account has windows: that of a cap on running requests has none.
 pub(crate) const fn is_windowed(window: UnixMicros) -> bool {
     window.0 != i64::MIN
 }
 
-/// The words' bits in base 64 (RFC 4648, section 5), from the right.
+/// The digits of base 64 (RFC 4648, section 5).
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// How many digits so many words have.
+pub(super) const fn digits(words: usize) -> usize {
+    (32 * words).div_ceil(6)
+}
+
+/// The words that a text of base 64 stands for, if it does.
+pub(super) fn read_text<const WORDS: usize>(text: &[u8]) -> Option<[u32; WORDS]> {
+    let digit = |digit: &u8| DIGITS.iter().position(|known| known == digit);
+    let bits = text.iter().try_fold(0_u128, |bits, next| Some((bits << 6) | digit(next)? as u128))?;
+    let word = |at: usize| (bits >> (32 * (WORDS - 1 - at))) as u32;
+    (text.len() == digits(WORDS)).then(|| std::array::from_fn(word))
+}
+
+/// The words' bits in base 64, from the right.
 fn push_text(name: &mut Vec<u8>, words: &[u32]) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let bits = words.iter().fold(0_u128, |bits, word| (bits << 32) | u128::from(*word));
-    for place in (0..(32 * words.len()).div_ceil(6)).rev() {
+    for place in (0..digits(words.len())).rev() {
         name.push(DIGITS[(bits >> (6 * place)) as usize & 63]);
     }
 }

@@ -2,7 +2,7 @@
 --
 -- KEYS     one account each: a hash of "e", the window's end by this server's clock in microseconds, and of one line
 --             per process, packed: its number, when it was stored, spent, running, held, admitted, waiting (which
---             lines of older versions lack).
+--             lines of older versions lack). What was granted is taken off what was spent, which may so be below 0.
 -- ARGV     1  this process
 --          2  numbers, packed as one array:
 --             how long a line goes on after it was stored, in microseconds
@@ -13,7 +13,8 @@
 --                                     account kind quota amount rule counts shadow
 --               kind    0 time, amount is what it is expected to cost; 1 requests, amount is the cost; 2 a place;
 --                       of an account that clients share, and that stands before these two claims: the number of its
---                       clients, 3 of time, 4 of requests; and what this client has spent of it, 5 of time, 6 of requests
+--                       clients, 3 of time, 4 of requests; and what this client has spent of it, 5 of time, 6 of requests;
+--                       7 grants the amount, 8 forgets what all have spent: both are taken off this process's line
 --               counts  0 served, 1 all, 2 refusals
 -- Returns  numbers, packed as one array:
 --          this server's clock in microseconds,
@@ -31,6 +32,7 @@
 
 local TIME, REQUESTS, PLACE = 0, 1, 2
 local CLIENTS_OF_TIME, CLIENTS_OF_REQUESTS, SHARE_OF_TIME, SHARE_OF_REQUESTS = 3, 4, 5, 6
+local GRANT, RESET = 7, 8
 local SERVED, ALL, REFUSALS = 0, 1, 2
 local OLDER, NEWER, UNKNOWN = 0, 1, 2
 -- How long an account without a window is kept: who runs something there says so once a second, and after three seconds of
@@ -101,7 +103,7 @@ local function read(key, from)
       add(account, name, fields[at + 1])
     end
   end
-  account.exists = #fields > (account.ends and 2 or 0) or account.own_spent > 0 or account.own_admitted > 0
+  account.exists = #fields > (account.ends and 2 or 0) or account.own_spent ~= 0 or account.own_admitted > 0
   if account.ends then
     account.left = min(account.left, max(account.ends - now, 0))
   end
@@ -136,8 +138,9 @@ end
 
 local function fits(claim)
   local a, kind, quota = accounts[asked[claim]], asked[claim + KIND], asked[claim + QUOTA]
+  local spent = max(a.spent + a.own_spent, 0)
   if kind == TIME then
-    local spent, hold = a.spent + a.own_spent, a.held + a.own_held
+    local hold = a.held + a.own_held
     if a.left >= 0 then
       hold = min(hold, (a.running + a.own_running) * a.left)
     end
@@ -147,17 +150,25 @@ local function fits(claim)
     return spent + hold + min(a.waiting + a.own_waiting, most) < quota
   end
   if kind == REQUESTS then
-    return a.spent + a.own_spent + max(asked[claim + AMOUNT], 1) <= quota
+    return spent + max(asked[claim + AMOUNT], 1) <= quota
   end
   if kind == PLACE then
     return a.admitted + a.own_admitted < quota
   end
-  return kind == CLIENTS_OF_TIME or kind == CLIENTS_OF_REQUESTS or is_fair(claim)
+  return (kind ~= SHARE_OF_TIME and kind ~= SHARE_OF_REQUESTS) or is_fair(claim)
 end
 
 local function charge(claim)
   local a, kind = accounts[asked[claim]], asked[claim + KIND]
   a.exists = true
+  if kind == GRANT then
+    a.own_spent = a.own_spent - asked[claim + AMOUNT]
+    return
+  end
+  if kind == RESET then
+    a.own_spent = a.own_spent - max(a.own_spent + a.spent, 0)
+    return
+  end
   if kind ~= TIME and kind ~= PLACE and kind ~= SHARE_OF_TIME then
     a.own_spent = a.own_spent + asked[claim + AMOUNT]
     return

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::account::is_windowed;
 use super::{Account, Arguments};
 use crate::model::{FROZEN_AFTER, Line, Micros, UnixMicros};
-use crate::store::{Ask, Charge, Claim, Counts, Part};
+use crate::store::{Ask, Charge, Claim, Counts, Part, Relief};
 
 /// The script's text.
 pub(crate) const SCRIPT: &str = include_str!("exchange.lua");
@@ -71,24 +71,29 @@ pub(crate) struct Outcome {
     pub(crate) is_new: bool,
 }
 
-/// Writes a call: this process's lines, numbered from `first_number` on, and the requests.
+/// Writes a call: this process's lines, numbered from `first_number` on, the requests, and what the first account is to be
+/// relieved of; that is answered as a request with one part is.
 pub(crate) fn arguments(
     prefix: &str,
     process: [u8; 8],
     first_number: u64,
     lines: &[Own],
     questions: &[Question<'_>],
+    relief: Option<Relief>,
 ) -> Arguments {
     let mut arguments = Arguments::default();
     arguments.push_bytes(&process);
     arguments.push(FROZEN_AFTER.0);
     arguments.push(GRACE_MS);
-    arguments.push(questions.len() as u64);
+    arguments.push(questions.len() as u64 + u64::from(relief.is_some()));
     for (own, number) in lines.iter().zip(first_number..) {
         push_line(prefix, own, number, &mut arguments);
     }
     for question in questions {
         push_question(question, &mut arguments);
+    }
+    if let Some(relief) = relief {
+        push_relief(relief, &mut arguments);
     }
     arguments
 }
@@ -114,13 +119,13 @@ fn read_account(numbers: &mut impl Iterator<Item = i64>) -> Option<(Before, Line
         2 => Before::None,
         _ => return None,
     };
-    let spent = u64::try_from(numbers.next()?).ok()?;
+    let net = numbers.next()?;
     let running = u32::try_from(numbers.next()?).ok()?;
     let held = u64::try_from(numbers.next()?).ok()?;
     let admitted = u32::try_from(numbers.next()?).ok()?;
     let waiting = u64::try_from(numbers.next()?).ok()?;
     let _left = numbers.next()?;
-    Some((before, Line { spent, held, waiting, running, admitted }))
+    Some((before, Line { net, held, waiting, running, admitted }))
 }
 
 fn read_verdict(numbers: &mut impl Iterator<Item = i64>, parts: usize) -> Option<Decided> {
@@ -155,8 +160,8 @@ fn push_line(prefix: &str, own: &Own, number: u64, arguments: &mut Arguments) {
     } else {
         arguments.push(-1);
     }
-    let Line { spent, held, waiting, running, admitted } = own.line;
-    arguments.push(spent);
+    let Line { net, held, waiting, running, admitted } = own.line;
+    arguments.push(net);
     arguments.push(running);
     arguments.push(held);
     arguments.push(admitted);
@@ -180,6 +185,17 @@ fn push_question(question: &Question<'_>, arguments: &mut Arguments) {
             Counts::Refusals => 2,
         });
         arguments.push(u8::from(shadow));
+    }
+}
+
+fn push_relief(relief: Relief, arguments: &mut Arguments) {
+    let (kind, amount) = match relief {
+        Relief::Grant(amount) => (7, amount),
+        Relief::Reset => (8, 0),
+    };
+    // It is forced, has one part, which is about the first account, and counts as what is served does.
+    for number in [1, 1, 1, kind, 0, amount, 0, 0, 0] {
+        arguments.push(number);
     }
 }
 

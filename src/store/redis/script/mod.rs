@@ -7,10 +7,12 @@ mod account;
 mod arguments;
 pub(crate) mod beat;
 pub(crate) mod exchange;
+mod names;
 pub(crate) mod probe;
 
-pub(crate) use self::account::{Account, is_windowed};
+pub(crate) use self::account::{Account, canonical, is_windowed};
 pub(crate) use self::arguments::{Arguments, unpack};
+pub(crate) use self::names::Names;
 
 /// The version of what is stored, part of every key.
 const FORMAT: u8 = 1;

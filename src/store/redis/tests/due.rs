@@ -38,7 +38,7 @@ fn what_was_spent_before_the_servers_clock_was_known_is_published() {
     ledgers.heal(now);
     let due = ledgers.due_lines(ledgers.agreed(at(7)), 10, |_| Stance::Free);
     assert_eq!(due.len(), 1);
-    assert_eq!(ledgers.own(due[0], now).line.spent, 1);
+    assert_eq!(ledgers.own(due[0], now).line.net, 1);
 }
 
 /// The line was read, and then the change that was not in it was taken to be sent.

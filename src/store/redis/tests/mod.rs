@@ -1,5 +1,6 @@
 //! Tests that need no server: on a model of one, by clocks that they move.
 
+mod accounts;
 mod certain;
 mod contact;
 mod counting;

@@ -63,6 +63,8 @@ const PLACE: i64 = 2;
 const CLIENTS: [i64; 2] = [3, 4];
 const SHARE_OF_TIME: i64 = 5;
 const SHARES: [i64; 2] = [SHARE_OF_TIME, 6];
+const GRANT: i64 = 7;
+const RESET: i64 = 8;
 const OF_REQUESTS: [i64; 3] = [REQUESTS, 4, 6];
 const DEAD_AFTER: i64 = 60_000_000;
 const SERVED: i64 = 0;
@@ -114,7 +116,7 @@ impl Model {
         let (number, left) = (take(), take());
         let (spent, running, held, admitted, waiting) = (take(), take(), take(), take(), take());
         let own = Stored { number, at: now, spent, running, held, admitted, waiting };
-        let (exists, dead) = (spent > 0 || admitted > 0, Vec::new());
+        let (exists, dead) = (spent != 0 || admitted > 0, Vec::new());
         let mut account = Open { key, left, own, others: NOTHING, state: UNKNOWN, exists, dead };
         for (other, line) in self.accounts.get(key).into_iter().flatten() {
             account.exists = true;
@@ -148,7 +150,7 @@ impl Model {
 
 impl Open<'_> {
     fn fits(&self, kind: i64, quota: i64, amount: i64) -> bool {
-        let spent = self.others.spent + self.own.spent;
+        let spent = (self.others.spent + self.own.spent).max(0);
         let admitted = self.others.admitted + self.own.admitted;
         let running = self.others.running + self.own.running;
         let hold = self.others.held + self.own.held;
@@ -168,6 +170,10 @@ impl Open<'_> {
 
     fn charge(&mut self, kind: i64, amount: i64) {
         self.exists = true;
+        if kind == GRANT || kind == RESET {
+            self.own.spent -= if kind == GRANT { amount } else { self.spent().max(0) };
+            return;
+        }
         if ![0, PLACE, SHARE_OF_TIME].contains(&kind) {
             self.own.spent += amount;
             return;

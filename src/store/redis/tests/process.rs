@@ -98,7 +98,7 @@ impl Process {
         let (own, _) = self.ledgers.take_line(self.account(), now);
         let number = self.ledgers.take_numbers(1);
         let prefix = &self.ledgers.settings.prefix;
-        let arguments = exchange::arguments(prefix, self.ledgers.process, number, &[own], questions);
+        let arguments = exchange::arguments(prefix, self.ledgers.process, number, &[own], questions, None);
         (arguments, own)
     }
 

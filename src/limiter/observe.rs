@@ -1,0 +1,382 @@
+//! Observers: what is told of each decision, and of each settlement.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+
+use crate::limiter::accounts::AccountId;
+use crate::limiter::report::with_quota;
+use crate::limiter::{Engine, Limiter};
+use crate::model::{Counts, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
+use crate::store::{Charge, Claim, Fault, Settlement};
+
+/// What is told of each decision and of each settlement, as they are made: for metrics, logs, and whoever keeps accounts of
+/// accounts.
+///
+/// It is set by [`Engine::observe`](crate::Engine::observe) or by the [builder](crate::BudgetBuilder::observe). Nothing
+/// is told of requests that are exempt, since nothing is decided over them.
+///
+/// It is called by the thread that decides, without any lock held, within the request: it is to be quick, and to wait for
+/// nothing. It must not panic, for requests are settled also while a panic of the application goes on.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// use timebudget::{Event, Observe, TimeBudget};
+///
+/// /// How often anybody was refused, in shadow or not, and what all have cost.
+/// #[derive(Default)]
+/// struct Totals { refused: AtomicU64, micros: AtomicU64 }
+///
+/// impl Observe for Totals {
+///     fn refused(&self, event: &Event<'_>) {
+///         self.refused.fetch_add(1, Relaxed);
+///     }
+///
+///     fn settled(&self, event: &Event<'_>) {
+///         self.micros.fetch_add(event.used().0, Relaxed);
+///     }
+/// }
+///
+/// let totals = Arc::new(Totals::default());
+/// let rule = TimeBudget::rule("site", "600s per hour");
+/// let budget = TimeBudget::builder().rule(rule).observe(Arc::clone(&totals)).build()?;
+/// # let _ = budget;
+/// # Ok::<(), timebudget::RuleError>(())
+/// ```
+pub trait Observe: Send + Sync + 'static {
+    /// A request, or a block of code, is admitted: its time runs.
+    fn admitted(&self, event: &Event<'_>) {
+        let _ = event;
+    }
+
+    /// A request is refused, or would be if no rule were [in shadow](Event::is_shadow).
+    ///
+    /// In shadow it is told beside [`admitted`](Self::admitted), or beside the refusal by other rules.
+    fn refused(&self, event: &Event<'_>) {
+        let _ = event;
+    }
+
+    /// What a request is charged is final, of the limits that the event has: each is told once.
+    ///
+    /// That is mostly all of them, when the response's body has ended. Rules that charge up to the head, or that return what
+    /// they have charged for an answer, are told before the others.
+    fn settled(&self, event: &Event<'_>) {
+        let _ = event;
+    }
+
+    /// Nobody could decide over a request for a site: the store failed, or the site's rules are not known. It is answered
+    /// by 503.
+    fn failed(&self, site: &str, fault: &Fault) {
+        let _ = (site, fault);
+    }
+}
+
+impl<T: Observe + ?Sized> Observe for Arc<T> {
+    fn admitted(&self, event: &Event<'_>) {
+        (**self).admitted(event);
+    }
+
+    fn refused(&self, event: &Event<'_>) {
+        (**self).refused(event);
+    }
+
+    fn settled(&self, event: &Event<'_>) {
+        (**self).settled(event);
+    }
+
+    fn failed(&self, site: &str, fault: &Fault) {
+        (**self).failed(site, fault);
+    }
+}
+
+/// What has been decided over a request, or settled of it.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    pub(super) limiter: &'a Limiter,
+    pub(super) claims: &'a [Claim],
+    pub(super) settlement: Settlement,
+    pub(super) route: u32,
+    pub(super) now: Now,
+    pub(super) kind: Kind,
+    pub(super) is_cut: bool,
+    pub(super) what: What,
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Admitted,
+    Refused,
+    RefusedInShadow,
+    Settled,
+}
+
+/// What is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A request.
+    Request,
+    /// [A block of code](crate::Limiter::charge).
+    Block,
+    /// Work on a request's behalf that goes on [elsewhere](crate::Budget::detached).
+    Detached,
+}
+
+impl<'a> Event<'a> {
+    /// The site.
+    pub fn site(&self) -> &'a Site {
+        self.limiter.site()
+    }
+
+    /// The route that the request has reached, or before it has, probably will.
+    pub const fn route(&self) -> Route {
+        Route(self.route)
+    }
+
+    /// Whether it is a request, or something else that is charged.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> UnixMicros {
+        self.now.wall()
+    }
+
+    /// How long it has run, with what it was charged on top and without its pauses; 0 before it is settled.
+    pub fn used(&self) -> Micros {
+        let Settlement { cost, extra_micros, returned, .. } = self.settlement;
+        if returned { Micros::ZERO } else { Micros(cost.0.saturating_add_signed(extra_micros)) }
+    }
+
+    /// Of a refusal, whether only rules in shadow refuse, so that the request is not refused for it.
+    pub fn is_shadow(&self) -> bool {
+        self.what == What::RefusedInShadow
+    }
+
+    /// Of a settlement, whether the request was ended before its time, since [a budget was spent](crate::Rule::overrun).
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Whether it was decided without those who share the accounts, since they could not be asked.
+    pub fn is_degraded(&self) -> bool {
+        self.claims.iter().any(|claim| claim.run.is_degraded)
+    }
+
+    /// Of a refusal, the first limit that refuses, in the order of the rules.
+    pub fn refusing(&self) -> Option<ObservedLimit<'a>> {
+        self.limits().find(|limit| match self.what {
+            What::Refused => limit.claim.refuses(),
+            What::RefusedInShadow => limit.claim.ask.shadow && limit.claim.standing.refuses,
+            What::Admitted | What::Settled => false,
+        })
+    }
+
+    /// The limits: of a settlement those that are settled by it, else all that apply.
+    pub fn limits(&self) -> impl Iterator<Item = ObservedLimit<'a>> + use<'a> {
+        let event = *self;
+        event.claims.iter().map(move |claim| ObservedLimit { event, claim })
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("what", &self.what)
+            .field("site", &self.site().name)
+            .field("route", &self.route())
+            .field("kind", &self.kind)
+            .field("used", &self.used())
+            .field("limits", &self.limits().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// A limit in an event: whose account it is on, and where that stands now.
+#[derive(Clone, Copy)]
+pub struct ObservedLimit<'a> {
+    event: Event<'a>,
+    claim: &'a Claim,
+}
+
+impl<'a> ObservedLimit<'a> {
+    /// The rule.
+    pub fn rule(&self) -> &'a Rule {
+        self.event.limiter.rule_at(self.claim.ask.rule)
+    }
+
+    /// What tells a rule of a site from all others, of other sites too, for as long as the process runs: a number, so that it costs
+    /// little to count by.
+    pub fn rule_number(&self) -> u64 {
+        self.event.limiter.rule_number_at(self.claim.ask.rule)
+    }
+
+    /// The limit, as it is for this request.
+    pub fn limit(&self) -> Limit {
+        let limit = self.event.limiter.limit_of(self.claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
+        with_quota(limit, self.claim.ask.quota)
+    }
+
+    /// What it counts.
+    pub const fn unit(&self) -> Unit {
+        if self.claim.ask.is_timed() { Unit::Time } else { Unit::Requests }
+    }
+
+    /// What the request is charged, in the limit's unit: of a settlement what it has been, and before what is known
+    /// already, which is no time.
+    ///
+    /// A refused request is charged by rules alone that count refusals.
+    pub fn cost(&self) -> u64 {
+        let Settlement { cost: ran, extra_micros, extra_requests, returned, .. } = self.event.settlement;
+        match self.claim.ask.charge {
+            _ if !self.is_charged() => 0,
+            Charge::Time { .. } => ran.0.saturating_add_signed(extra_micros),
+            Charge::Requests { .. } if returned => 0,
+            Charge::Requests { cost } => cost.saturating_add(extra_requests),
+            Charge::Place => 1,
+        }
+    }
+
+    /// What the window grants.
+    pub const fn quota(&self) -> u64 {
+        self.claim.ask.quota
+    }
+
+    /// What is spent of it, by all requests.
+    pub const fn spent(&self) -> u64 {
+        self.claim.standing.spent
+    }
+
+    /// What is held for requests that run.
+    pub const fn held(&self) -> u64 {
+        self.claim.standing.hold
+    }
+
+    /// What is left of it after all that run; 0 where it refuses.
+    pub const fn remaining(&self) -> u64 {
+        self.claim.remaining()
+    }
+
+    /// How long the window lasts from now on.
+    pub const fn left(&self) -> Micros {
+        self.claim.standing.left
+    }
+
+    /// Whether it refuses, be it in shadow.
+    pub const fn refuses(&self) -> bool {
+        self.claim.standing.refuses
+    }
+
+    /// Whether its rule is in shadow.
+    pub const fn is_shadow(&self) -> bool {
+        self.claim.ask.shadow
+    }
+
+    /// Whose account it is on, as the store knows it: nobody's name.
+    pub const fn account(&self) -> AccountId {
+        AccountId(self.claim.ask.key)
+    }
+
+    #[inline]
+    fn is_charged(&self) -> bool {
+        match self.event.what {
+            What::Settled => true,
+            What::Admitted | What::RefusedInShadow => self.claim.run.is_on,
+            What::Refused => self.counts_refusal(),
+        }
+    }
+
+    fn counts_refusal(&self) -> bool {
+        let (rule, claims) = (self.claim.ask.rule, self.event.claims);
+        match self.claim.ask.counts {
+            _ if !matches!(self.claim.ask.charge, Charge::Requests { .. }) => false,
+            Counts::Served => false,
+            Counts::All => claims.iter().all(|claim| claim.ask.rule != rule || !claim.standing.refuses),
+            Counts::Refusals => claims.iter().any(|claim| claim.ask.rule != rule && claim.refuses()),
+        }
+    }
+}
+
+impl fmt::Debug for ObservedLimit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObservedLimit")
+            .field("rule", &self.rule().name)
+            .field("limit", &self.limit())
+            .field("cost", &self.cost())
+            .field("spent", &self.spent())
+            .field("refuses", &self.refuses())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A route of the application, by method and pattern: a number, so that it costs little to count by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Route(pub(crate) u32);
+
+impl Route {
+    /// The number: the same for a method and pattern in all processes.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The method and the pattern, `GET /users/{id}`; the method alone of requests that reach no pattern, and nothing
+    /// where nobody knows.
+    pub fn name(self) -> Option<Arc<str>> {
+        names().read().get(&self.0).cloned()
+    }
+}
+
+/// The names of routes, which an application has as many of as it has patterns.
+fn names() -> &'static RwLock<HashMap<u32, Arc<str>>> {
+    static NAMES: OnceLock<RwLock<HashMap<u32, Arc<str>>>> = OnceLock::new();
+    NAMES.get_or_init(RwLock::default)
+}
+
+/// Gives a route its name.
+pub(crate) fn name_route(number: u32, name: impl FnOnce() -> String) {
+    if !names().read().contains_key(&number) {
+        names().write().entry(number).or_insert_with(|| name().into());
+    }
+}
+
+/// All who are told.
+#[derive(Clone, Default)]
+pub(crate) struct Observers(pub(crate) Vec<Arc<dyn Observe>>);
+
+impl Observers {
+    /// The engine, whose decisions these are told of.
+    pub(crate) fn of(self, engine: Engine) -> Engine {
+        self.0.into_iter().fold(engine, Engine::observe)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        for observer in &self.0 {
+            match event.what {
+                What::Admitted => observer.admitted(event),
+                What::Refused | What::RefusedInShadow => observer.refused(event),
+                What::Settled => observer.settled(event),
+            }
+        }
+    }
+
+    pub(super) fn tell_of_fault(&self, site: &str, fault: &Fault) {
+        self.0.iter().for_each(|observer| observer.failed(site, fault));
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observers").field(&self.0.len()).finish()
+    }
+}
