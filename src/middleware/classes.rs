@@ -90,7 +90,7 @@ impl Classes {
 
     #[inline]
     fn known(&self, class: u64) -> Known {
-        self.known[class as usize % KNOWN].get()
+        self.known[seat(class)].get()
     }
 
     #[cold]
@@ -132,9 +132,15 @@ impl Classes {
             return known.route;
         }
         let route = named(request.method(), &reached(path.as_str(), &spans));
-        self.known[by as usize % KNOWN].set(Known { class: by, trace, route });
+        self.known[seat(by)].set(Known { class: by, trace, route });
         route
     }
+}
+
+/// Where a class is kept. Its lowest two bits say what kind it is of.
+#[inline]
+const fn seat(class: u64) -> usize {
+    (class >> 2) as usize % KNOWN
 }
 
 /// What the router has left in a path: the names of the resource's parameters, which lie at an address of its own; of one
