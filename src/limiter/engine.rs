@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -46,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
     /// Whom to wake when a budget is spent that cuts what runs.
-    pub(super) alarms: Alarms,
+    pub(crate) alarms: Alarms,
     /// What the hasher hashes with.
     secret: [u8; 16],
     /// By site and rule, so that a reload does not forget.
@@ -141,11 +140,11 @@ impl fmt::Debug for Engine {
 }
 
 impl Shared {
-    pub(super) fn observers(&self) -> Observers {
+    pub(crate) fn observers(&self) -> Observers {
         self.observers.lock().clone()
     }
 
-    pub(super) fn save(&self) -> Result<(), Fault> {
+    pub(crate) fn save(&self) -> Result<(), Fault> {
         self.store.save(&self.secret, &self.learned(), self.clock.now())
     }
 
@@ -198,8 +197,9 @@ impl OfRule {
     }
 }
 
-/// 128 bits from the standard library's source of hash keys, which the operating system seeds.
+/// 128 bits from the operating system; a machine that has none to give cannot keep accounts apart from forgers.
 fn random_secret() -> [u8; 16] {
-    let half = || RandomState::new().build_hasher().finish();
-    ((u128::from(half()) << 64) | u128::from(half())).to_le_bytes()
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret).expect("the operating system gives random bits");
+    secret
 }
