@@ -131,7 +131,7 @@ impl Pair {
         self.pause(which);
         if which < self.model.admitted.len() {
             let request = self.model.admitted.swap_remove(which);
-            self.ledger.leave(Micros(request.part(self.now)));
+            self.ledger.settle(Micros(request.part(self.now)));
             self.model.settled.push(request);
         }
     }

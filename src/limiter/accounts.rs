@@ -97,7 +97,7 @@ pub struct AccountStanding {
 /// It is written as 32 hexadecimal digits, and means something only where keys are hashed with the same secret: in one
 /// process, in those that share a Redis, or after a restart with a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AccountId(pub(super) KeyHash);
+pub struct AccountId(pub(crate) KeyHash);
 
 /// How much more is granted: server time, or requests. A [`Duration`] is time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,12 +171,11 @@ impl Accounts {
         let now = engine.clock.now();
         let rules = rules.into_iter().map(|of_rule| ListedRule::new(of_rule, filter, engine, now.wall()));
         let rules: Vec<_> = rules.collect();
-        let books: Vec<Book> =
-            rules.iter().flat_map(|rule| &rule.limits).map(|open| open.claim.ask.book).collect();
+        let books: Vec<Book> = rules.iter().flat_map(|rule| &rule.limits).map(|open| open.ask.book).collect();
         let positions = rules
             .iter()
             .enumerate()
-            .flat_map(|(at, rule)| rule.limits.iter().map(move |open| (open.claim.ask.book, at)));
+            .flat_map(|(at, rule)| rule.limits.iter().map(move |open| (open.ask.book, at)));
         let positions: HashMap<Book, usize> = positions.collect();
         let listed = engine.store.list(&books, filter.most, now).await?;
         let told = listed
@@ -300,7 +299,7 @@ impl ClientAccounts {
         let mut standings = Vec::new();
         for open in self.limits() {
             let (store, now) = (&self.engine.shared().store, self.engine.shared().clock.now());
-            let account = store.read(open.claim.ask.book, self.hash, now).await?;
+            let account = store.read(open.ask.book, self.hash, now).await?;
             standings.push(self.standing(open, &account));
         }
         Ok(standings)
@@ -347,7 +346,7 @@ impl ClientAccounts {
         for open in self.limits() {
             if open.limit.period().is_some() && is_wanted(&open.limit) {
                 let (store, now) = (&self.engine.shared().store, self.engine.shared().clock.now());
-                let account = store.relieve(open.claim.ask.book, self.hash, relief, now).await?;
+                let account = store.relieve(open.ask.book, self.hash, relief, now).await?;
                 standings.push(self.standing(open, &account));
             }
         }
@@ -388,9 +387,9 @@ impl ListedRule {
     }
 
     fn told(&self, account: &Listed, engine: &Arc<Shared>, at: UnixMicros) -> Option<AccountStanding> {
-        let open = *self.limits.iter().find(|open| open.claim.ask.book == account.book)?;
+        let open = *self.limits.iter().find(|open| open.ask.book == account.book)?;
         let name = self.names.get(&AccountId(account.key).words()).cloned();
-        let own = name.as_ref().and_then(|name| self.limit_of(name, open.claim.ask.book, engine, at));
+        let own = name.as_ref().and_then(|name| self.limit_of(name, open.ask.book, engine, at));
         Some(AccountStanding::new(&self.of_rule, own.unwrap_or(open), account, name))
     }
 
@@ -399,7 +398,7 @@ impl ListedRule {
         let source = self.of_rule.source(Some(&Key::from(name)), &Known::default(), at);
         let differs = source != self.stranger;
         let limits = if differs { self.of_rule.limits_of(source, engine) } else { Vec::new() };
-        limits.into_iter().find(|open| open.claim.ask.book == book)
+        limits.into_iter().find(|open| open.ask.book == book)
     }
 }
 

@@ -7,10 +7,10 @@ use crate::limiter::open_limits::OpenLimit;
 use crate::limiter::open_rule::{OpenKey, OpenRule};
 use crate::limiter::{Claims, Limiter};
 use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule};
-use crate::store::{Charge, Claim, Mode};
+use crate::store::{Charge, Mode};
 
 /// A request that is asked for, and its claims so far.
-pub(super) struct Asking<'a, 'c> {
+pub(crate) struct Asking<'a, 'c> {
     facts: &'a dyn Facts,
     /// Who asks, where limits depend on it.
     client: Option<&'a Client<'c>>,
@@ -21,7 +21,7 @@ pub(super) struct Asking<'a, 'c> {
 }
 
 impl<'a, 'c> Asking<'a, 'c> {
-    pub(super) const fn new(
+    pub(crate) const fn new(
         facts: &'a dyn Facts,
         client: Option<&'a Client<'c>>,
         mode: Mode,
@@ -40,7 +40,7 @@ impl Limiter {
     /// Claims what all rules that apply to a request ask for; says when that is, and the route if a rule depends on it.
     /// `None` if the request is exempt, which it may be if `spared`.
     #[inline]
-    pub(super) fn claims(
+    pub(crate) fn claims(
         &self,
         facts: &dyn Facts,
         mode: Mode,
@@ -75,13 +75,13 @@ impl Limiter {
     }
 
     #[inline]
-    pub(super) fn is_exempt(&self, facts: &dyn Facts) -> bool {
+    pub(crate) fn is_exempt(&self, facts: &dyn Facts) -> bool {
         self.site.exempt.as_ref().is_some_and(|exempt| exempt.matches(facts))
     }
 
     /// Claims what the rules ask for; returns the route if one depends on it, else 0.
     #[inline]
-    pub(super) fn ask(&self, mut asking: Asking<'_, '_>) -> u32 {
+    pub(crate) fn ask(&self, mut asking: Asking<'_, '_>) -> u32 {
         match &self.index {
             None => self.ask_rules(&mut asking, 0..self.rules.len()),
             Some(index) => {
@@ -174,7 +174,7 @@ impl Limiter {
     /// Claims a rule's own limits for a block of code: nothing exempts it, and no closure, which would look at a request
     /// that there is not, gives it other limits or another cost.
     #[cold]
-    pub(super) fn ask_for_block(&self, position: usize, key: KeyHash, mut asking: Asking<'_, '_>) {
+    pub(crate) fn ask_for_block(&self, position: usize, key: KeyHash, mut asking: Asking<'_, '_>) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let client = if open.is_fair { self.sharing_client(rule, key, asking.facts) } else { None };
         open.ask(open.limits_said(rule, None), key, client, None, &mut asking);
@@ -211,19 +211,18 @@ impl OpenRule {
     ) {
         for open in limits {
             // What is never refused is charged its time, and is not counted.
-            if asking.mode == Mode::Force && !open.claim.ask.is_timed() {
+            if asking.mode == Mode::Force && !open.ask.is_timed() {
                 continue;
             }
-            let charge = match open.claim.ask.charge {
-                Charge::Time { .. } => Charge::Time { expected: self.held(open.claim.ask.quota, asking) },
+            let charge = match open.ask.charge {
+                Charge::Time { .. } => Charge::Time { expected: self.held(open.ask.quota, asking) },
                 Charge::Requests { cost: own } => Charge::Requests { cost: cost.unwrap_or(own) },
                 Charge::Place => {
                     asking.route();
                     Charge::Place
                 }
             };
-            asking.claims.push(open.claim);
-            let Some(Claim { ask, .. }) = asking.claims.last_mut() else { continue };
+            let ask = &mut asking.claims.push(&open.ask).ask;
             (ask.key, ask.charge) = (key, charge);
             // Places are not shared out: who runs has one, however many others wait.
             ask.client = client.filter(|_| charge != Charge::Place);

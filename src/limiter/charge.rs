@@ -78,7 +78,7 @@ impl Limiter {
     }
 
     /// The claims of a block of code on the account of a key.
-    pub(super) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
+    pub(crate) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
         self.ask_for_block(position, key, Asking::new(&NoRequest, None, Mode::Decide, claims));
     }
 

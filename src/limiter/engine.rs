@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
     /// Whom to wake when a budget is spent that cuts what runs.
-    pub(super) alarms: Alarms,
+    pub(crate) alarms: Alarms,
     /// What the hasher hashes with.
     secret: [u8; 16],
     /// By site and rule, so that a reload does not forget.
@@ -141,11 +141,11 @@ impl fmt::Debug for Engine {
 }
 
 impl Shared {
-    pub(super) fn observers(&self) -> Observers {
+    pub(crate) fn observers(&self) -> Observers {
         self.observers.lock().clone()
     }
 
-    pub(super) fn save(&self) -> Result<(), Fault> {
+    pub(crate) fn save(&self) -> Result<(), Fault> {
         self.store.save(&self.secret, &self.learned(), self.clock.now())
     }
 

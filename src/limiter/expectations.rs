@@ -59,7 +59,7 @@ impl Expectations {
     }
 
     /// What was learned of all requests, and of each route.
-    pub(super) fn learned(&self) -> (Expectation, Vec<(u32, Expectation)>) {
+    pub(crate) fn learned(&self) -> (Expectation, Vec<(u32, Expectation)>) {
         let few = self.few.get().into_iter().flat_map(|places| places.iter());
         let more = self.more.get().into_iter().flat_map(|places| places.iter());
         let routes = few.chain(more).filter_map(Place::learned).collect();
@@ -67,7 +67,7 @@ impl Expectations {
     }
 
     /// Takes over what an earlier process has learned.
-    pub(super) fn take_over(&self, overall: Expectation, routes: &[(u32, Expectation)]) {
+    pub(crate) fn take_over(&self, overall: Expectation, routes: &[(u32, Expectation)]) {
         self.overall.store(overall.to_bits(), Relaxed);
         for (route, learned) in routes {
             self.place(*route).unwrap_or_else(|| self.take_place(*route)).set(*learned);

@@ -12,22 +12,22 @@ use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Verdict};
 /// What a request holds from admission to settlement.
 #[derive(Debug)]
 pub(crate) struct Holding {
-    pub(super) claims: Claims,
+    pub(crate) claims: Claims,
     /// The route of the request, where a claim of its depends on it.
-    pub(super) route: u32,
-    pub(super) meter: Meter,
-    pub(super) settlement: Settlement,
+    pub(crate) route: u32,
+    pub(crate) meter: Meter,
+    pub(crate) settlement: Settlement,
     /// When it was decided over, or last looked at.
-    pub(super) now: Now,
+    pub(crate) now: Now,
     is_settled: bool,
     is_waived: bool,
     /// Whether what it costs is what requests of its route are expected to cost.
-    pub(super) is_typical: bool,
+    pub(crate) is_typical: bool,
     /// Whether it was ended before its time.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
     kind: Kind,
     /// Whether a rule may end it before its time: not what is never refused.
-    pub(super) may_be_cut: bool,
+    pub(crate) may_be_cut: bool,
 }
 
 impl Holding {
@@ -88,7 +88,7 @@ impl Holding {
     }
 
     /// Decides over a block of code.
-    pub(super) fn admit_block(
+    pub(crate) fn admit_block(
         &mut self,
         limiter: &Limiter,
         position: usize,
@@ -129,7 +129,7 @@ impl Holding {
         now: Now,
     ) -> Decision {
         self.claims.clear();
-        self.claims.extend_from_slice(&claims);
+        self.claims.extend(&claims);
         self.begin(limiter, verdict, now)
     }
 
@@ -144,6 +144,9 @@ impl Holding {
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
+        if limiter.cuts && !self.may_be_cut {
+            self.tell_others(limiter);
+        }
         Decision::Admitted
     }
 
@@ -153,7 +156,7 @@ impl Holding {
         let mut detached = Self::vacant();
         (detached.is_typical, detached.kind) = (false, Kind::Detached);
         let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
-        detached.claims.extend(timed.map(Claim::anew));
+        detached.claims.extend(&timed.map(Claim::anew).collect::<Vec<_>>());
         detached.route = self.route;
         // A store that is told to admit asks nobody. One that cannot even count it leaves the work uncharged.
         let _ = detached.weigh(limiter, Mode::Force, limiter.now());
@@ -225,7 +228,7 @@ impl Holding {
     }
 
     /// Looks where the accounts of a request stand that runs; returns how it would end now.
-    pub(super) fn look(&mut self, limiter: &Limiter) -> Settlement {
+    pub(crate) fn look(&mut self, limiter: &Limiter) -> Settlement {
         self.now = limiter.now();
         if self.is_over() {
             return self.settlement;
@@ -264,7 +267,7 @@ impl Holding {
 
     /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
     pub(crate) fn give_back(&mut self, limiter: &Limiter, rules: &[u16]) {
-        for claim in &mut self.claims {
+        for claim in self.claims.iter_mut() {
             claim.run.returned |= rules.contains(&claim.ask.rule);
         }
         if !rules.is_empty() {
@@ -314,7 +317,7 @@ impl Holding {
         }
     }
 
-    pub(super) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
+    pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
         self.is_settled = true;
         if self.claims.is_empty() {
             return;
@@ -337,10 +340,20 @@ impl Holding {
     /// Settles where that is more than one call of the store.
     fn settle_apart(&mut self, limiter: &Limiter, now: Now) {
         if !self.is_waived && limiter.settles_by_rule {
-            return self.settle_rules(limiter, self.settlement, |_| true, now);
+            self.settle_rules(limiter, self.settlement, |_| true, now);
+            return self.tell_of_extra(limiter);
         }
         self.told(limiter, now).settle(&mut self.claims, &self.settlement);
         self.teach(limiter);
+        self.tell_of_extra(limiter);
+    }
+
+    /// Tells those whom a rule may cut that the request was charged more than it has run.
+    #[inline]
+    fn tell_of_extra(&self, limiter: &Limiter) {
+        if limiter.cuts && self.settlement.extra_micros > 1 {
+            self.tell_others(limiter);
+        }
     }
 
     /// Has the limiter learn what the request has cost.
@@ -420,13 +433,12 @@ impl Holding {
     }
 
     /// Whether its time runs.
-    #[allow(dead_code, reason = "for the middleware")]
     pub(crate) fn runs(&self) -> bool {
         self.meter.since.is_some() && !self.is_over()
     }
 
     /// Whether there is nothing to charge: no rule applies, or it is settled.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
     }
 }
@@ -472,7 +484,7 @@ const fn free(settlement: Settlement) -> Settlement {
 
 /// How long a request has run, without its pauses.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     /// When it began to run, or ran again; `None` while it is paused.
     since: Option<Tick>,
     /// How long it had run before that.
@@ -490,7 +502,7 @@ impl Meter {
     }
 
     /// How long the request has run.
-    pub(super) fn read(&self, at: Tick) -> Micros {
+    pub(crate) fn read(&self, at: Tick) -> Micros {
         let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
         Micros(self.before.0 + running.0)
     }

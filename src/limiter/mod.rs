@@ -2,10 +2,10 @@
 
 mod accounts;
 mod admission;
-#[allow(dead_code, reason = "for the middleware")]
 mod alarm;
 mod asking;
 mod charge;
+mod claims;
 mod client;
 mod engine;
 mod expectations;
@@ -15,7 +15,6 @@ mod holding;
 mod observe;
 mod open_limits;
 mod open_rule;
-#[allow(dead_code, reason = "for the middleware")]
 mod overrun;
 mod refusal;
 mod report;
@@ -34,9 +33,9 @@ pub use self::accounts::{
 };
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
-#[allow(unused_imports, reason = "for the middleware")]
 pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
+pub(crate) use self::claims::Claims;
 pub use self::client::Client;
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
@@ -56,8 +55,6 @@ use crate::model::{
     Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
 };
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
-
-pub(crate) type Claims = SmallVec<[Claim; 2]>;
 
 /// Positions of rules in their site.
 pub(crate) type Positions = SmallVec<[u16; 4]>;

@@ -97,19 +97,19 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
 /// What has been decided over a request, or settled of it.
 #[derive(Clone, Copy)]
 pub struct Event<'a> {
-    pub(super) limiter: &'a Limiter,
-    pub(super) claims: &'a [Claim],
-    pub(super) settlement: Settlement,
-    pub(super) route: u32,
-    pub(super) now: Now,
-    pub(super) kind: Kind,
-    pub(super) is_cut: bool,
-    pub(super) what: What,
+    pub(crate) limiter: &'a Limiter,
+    pub(crate) claims: &'a [Claim],
+    pub(crate) settlement: Settlement,
+    pub(crate) route: u32,
+    pub(crate) now: Now,
+    pub(crate) kind: Kind,
+    pub(crate) is_cut: bool,
+    pub(crate) what: What,
 }
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     Admitted,
     Refused,
     RefusedInShadow,
@@ -360,7 +360,7 @@ impl Observers {
         self.0.is_empty()
     }
 
-    pub(super) fn tell(&self, event: &Event<'_>) {
+    pub(crate) fn tell(&self, event: &Event<'_>) {
         for observer in &self.0 {
             match event.what {
                 What::Admitted => observer.admitted(event),
@@ -370,7 +370,7 @@ impl Observers {
         }
     }
 
-    pub(super) fn tell_of_fault(&self, site: &str, fault: &Fault) {
+    pub(crate) fn tell_of_fault(&self, site: &str, fault: &Fault) {
         self.0.iter().for_each(|observer| observer.failed(site, fault));
     }
 }

@@ -7,17 +7,17 @@ use parking_lot::RwLock;
 
 use crate::limiter::engine::Shared;
 use crate::model::{Cost, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, Tiers, Unit, Zone};
-use crate::store::{Ask, Book, BookSpec, Charge, Claim, Tally};
+use crate::store::{Ask, Book, BookSpec, Charge, Tally};
 
 /// Limits with their books open.
-pub(super) type OpenLimits = Vec<OpenLimit>;
+pub(crate) type OpenLimits = Vec<OpenLimit>;
 
 /// A limit with its book open.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OpenLimit {
-    pub(super) limit: Limit,
-    /// Every request's claim on it, but for the key, and for time as if nothing were expected.
-    pub(super) claim: Claim,
+pub(crate) struct OpenLimit {
+    pub(crate) limit: Limit,
+    /// What it asks of every request, of no key, and of time as if nothing were expected.
+    pub(crate) ask: Ask,
 }
 
 /// The limits of a rule, for those whom it says them for and for those who have others.
@@ -25,7 +25,7 @@ pub(super) struct OpenLimit {
 /// An account is known by the rule, unit and period of its limit but not by its quota. So a tier's multiple of a limit
 /// draws on the account of the limit itself: whoever changes the tier takes along what was spent.
 #[derive(Debug)]
-pub(super) struct LimitsBySource {
+pub(crate) struct LimitsBySource {
     own: OpenLimits,
     /// By the tier's position; empty where nobody's limits differ.
     of_tiers: Vec<OpenLimits>,
@@ -35,7 +35,7 @@ pub(super) struct LimitsBySource {
 
 impl LimitsBySource {
     /// Opens the books of all limits that a rule may have.
-    pub(super) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
+    pub(crate) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
         let of = |source| tiers.limits(rule, source).iter().map(&open).collect();
         let about = |at: &usize| tiers.source(rule, None, &[*at]) == Source::Override(*at);
         let overrides = (0..tiers.overrides().len()).filter(about);
@@ -48,7 +48,7 @@ impl LimitsBySource {
 
     /// The limits from a source.
     #[inline]
-    pub(super) fn of(&self, source: Source) -> &OpenLimits {
+    pub(crate) fn of(&self, source: Source) -> &OpenLimits {
         match source {
             Source::Rule => &self.own,
             Source::Tier(at) => &self.of_tiers[at],
@@ -60,20 +60,20 @@ impl LimitsBySource {
     }
 
     /// The limit that a book is of, with the quota of those whom the rule says it for, if it does.
-    pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
+    pub(crate) fn limit_of(&self, book: Book) -> Option<Limit> {
         // Nearly all are the rule's own; a chain through the others costs a refusal more than the search.
-        let own = self.own.iter().find(|open| open.claim.ask.book == book);
+        let own = self.own.iter().find(|open| open.ask.book == book);
         own.or_else(|| self.of_others(book)).map(|open| open.limit)
     }
 
     #[cold]
     fn of_others(&self, book: Book) -> Option<&OpenLimit> {
         let of_overrides = self.of_overrides.iter().map(|(_, limits)| limits);
-        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.claim.ask.book == book)
+        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.ask.book == book)
     }
 
     /// How many limits the rule has for those for whom it has most.
-    pub(super) fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));
         others.map(Vec::len).fold(self.own.len(), usize::max)
     }
@@ -83,7 +83,7 @@ impl LimitsBySource {
 /// what was spent.
 ///
 /// A book stays open as long as the limiter lives. So the periods of the limits that a closure gives are to be few.
-pub(super) struct Books {
+pub(crate) struct Books {
     engine: Arc<Shared>,
     site: String,
     rule: String,
@@ -94,7 +94,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
+    pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
         // What a closure says is put in for each request.
         let cost = if let Cost::Fixed(cost) = rule.cost { cost } else { 1 };
         let ask = Ask::new(NO_BOOK, NO_KEY, 0, Charge::Requests { cost });
@@ -109,19 +109,19 @@ impl Books {
     }
 
     /// A limit with its book open.
-    pub(super) fn of(&self, limit: &Limit) -> OpenLimit {
+    pub(crate) fn of(&self, limit: &Limit) -> OpenLimit {
         let known = self.open.read().iter().find(|open| is_one_book(&open.limit, limit)).copied();
         let open = known.unwrap_or_else(|| self.open(limit));
-        OpenLimit { limit: *limit, claim: Claim::of(Ask { quota: limit.quota(), ..open.claim.ask }) }
+        OpenLimit { limit: *limit, ask: Ask { quota: limit.quota(), ..open.ask } }
     }
 
     /// The limit that has a book, with the quota of whoever met it first.
-    pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
-        self.open.read().iter().find(|open| open.claim.ask.book == book).map(|open| open.limit)
+    pub(crate) fn limit_of(&self, book: Book) -> Option<Limit> {
+        self.open.read().iter().find(|open| open.ask.book == book).map(|open| open.limit)
     }
 
     /// The limits whose books are open.
-    pub(super) fn all(&self) -> Vec<OpenLimit> {
+    pub(crate) fn all(&self) -> Vec<OpenLimit> {
         self.open.read().clone()
     }
 
@@ -135,7 +135,7 @@ impl Books {
         let (site, rule, zone) = (self.site.as_str(), self.rule.as_str(), &self.zone);
         let spec = BookSpec { site, rule, tally, period: limit.period(), zone };
         let ask = Ask { book: self.engine.store.open(&spec), charge, ..self.ask };
-        let open = OpenLimit { limit: *limit, claim: Claim::of(ask) };
+        let open = OpenLimit { limit: *limit, ask };
         self.open.write().push(open);
         open
     }
@@ -154,7 +154,7 @@ impl fmt::Debug for Books {
 }
 
 /// Limits as a closure gives them, within the bounds of a site file.
-pub(super) fn bounded(limits: &LimitSet) -> LimitSet {
+pub(crate) fn bounded(limits: &LimitSet) -> LimitSet {
     let bound = |limit: &Limit| match *limit {
         Limit::Time { quota, period } => Limit::Time { quota: quota.min(Micros::MAX_QUOTA), period },
         Limit::Requests { quota, period } => Limit::Requests { quota: quota.min(Cost::MOST), period },

@@ -15,31 +15,31 @@ use crate::store::Book;
 
 /// A rule with its books open.
 #[derive(Debug)]
-pub(super) struct OpenRule {
-    pub(super) name: Arc<str>,
+pub(crate) struct OpenRule {
+    pub(crate) name: Arc<str>,
     /// What tells it from the rules of all sites, for observers.
-    pub(super) number: u64,
-    pub(super) limits: LimitsBySource,
+    pub(crate) number: u64,
+    pub(crate) limits: LimitsBySource,
     /// The books of limits that a closure gives.
-    pub(super) computed: Option<Arc<Books>>,
-    pub(super) expectations: Arc<Expectations>,
-    pub(super) key: OpenKey,
-    pub(super) hold: Hold,
+    pub(crate) computed: Option<Arc<Books>>,
+    pub(crate) expectations: Arc<Expectations>,
+    pub(crate) key: OpenKey,
+    pub(crate) hold: Hold,
     /// Whether it has no condition.
-    pub(super) applies_always: bool,
+    pub(crate) applies_always: bool,
     /// Whether rules that apply otherwise give way to it.
-    pub(super) displaces: bool,
+    pub(crate) displaces: bool,
     /// Whether code gives some requests other limits, or none.
-    pub(super) limits_differ: bool,
+    pub(crate) limits_differ: bool,
     /// Whether a closure says what a request costs.
-    pub(super) cost_differs: bool,
+    pub(crate) cost_differs: bool,
     /// Whether none of the clients that share an account may spend more than its share.
-    pub(super) is_fair: bool,
+    pub(crate) is_fair: bool,
 }
 
 /// How the key of a request is found.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum OpenKey {
+pub(crate) enum OpenKey {
     /// It is the same for all.
     Constant(KeyHash),
     /// It is the client's address, a part of this kind.
@@ -61,7 +61,7 @@ impl OpenKey {
 
 impl OpenRule {
     /// The rule at a position of its site.
-    pub(super) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
+    pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
         let books = Books::new(rule, position, site, engine);
         Self {
             name: Arc::from(rule.name.as_str()),
@@ -80,13 +80,13 @@ impl OpenRule {
     }
 
     #[inline]
-    pub(super) fn is_about(&self, rule: &Rule, facts: &dyn Facts) -> bool {
+    pub(crate) fn is_about(&self, rule: &Rule, facts: &dyn Facts) -> bool {
         self.applies_always || rule.when.matches(facts)
     }
 
     /// The limits that hold for a request: none for an exempt one, and those that a closure gives in place of others.
     #[cold]
-    pub(super) fn limits_of(
+    pub(crate) fn limits_of(
         &self,
         rule: &Rule,
         facts: &dyn Facts,
@@ -104,18 +104,18 @@ impl OpenRule {
 
     /// The limits that the rule, or a client's tier, says.
     #[inline]
-    pub(super) fn limits_said(&self, rule: &Rule, client: Option<&Client<'_>>) -> &[OpenLimit] {
+    pub(crate) fn limits_said(&self, rule: &Rule, client: Option<&Client<'_>>) -> &[OpenLimit] {
         self.limits.of(client.map_or(Source::Rule, |client| client.source(rule)))
     }
 
     /// The limit that a book is of.
-    pub(super) fn limit_of(&self, book: Book) -> Option<Limit> {
+    pub(crate) fn limit_of(&self, book: Book) -> Option<Limit> {
         self.limits.limit_of(book).or_else(|| self.computed.as_ref()?.limit_of(book))
     }
 
     /// What a request on a route is expected to cost of a quota.
     #[inline]
-    pub(super) fn expected(&self, route: u32, quota: Micros) -> Micros {
+    pub(crate) fn expected(&self, route: u32, quota: Micros) -> Micros {
         self.expectations.expected(route).unwrap_or_else(|| of_unknown(quota))
     }
 }

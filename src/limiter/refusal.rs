@@ -91,8 +91,8 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// What a holding was refused for that was just weighed.
-    pub(super) fn new(limiter: &Limiter, holding: &Holding) -> Self {
-        let claims = holding.claims.as_slice();
+    pub(crate) fn new(limiter: &Limiter, holding: &Holding) -> Self {
+        let claims = &*holding.claims;
         let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, holding.route));
         let refusing = || claims.iter().enumerate().filter(|(_, claim)| claim.refuses());
         // The first of those that refuse for the longest. The store refuses only where a claim does; if none did, the first
@@ -106,7 +106,7 @@ impl Refused {
     }
 
     /// Where the limit stands that refuses for the longest.
-    pub(super) fn tightest<'a>(&self, claims: &'a [Claim], now: &'a Now) -> Tightest<'a> {
+    pub(crate) fn tightest<'a>(&self, claims: &'a [Claim], now: &'a Now) -> Tightest<'a> {
         let tightest = Tightest::at(&claims[usize::from(self.longest)], &Settlement::default(), now);
         // Windows end no earlier than that.
         if self.cause == Cause::Crowded { tightest.not_before(self.retry_after_secs) } else { tightest }
@@ -176,7 +176,7 @@ const fn plural(count: u64) -> &'static str {
 /// How long to wait until a claim that refuses would be admitted.
 ///
 /// `expected` is what a request of its route is expected to cost.
-pub(super) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
+pub(crate) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
     if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
         return reset;

@@ -42,7 +42,7 @@ pub(crate) struct Tightest<'a> {
 impl<'a> Tightest<'a> {
     /// The limit with the smallest share remaining, or of equal ones that with the longest window.
     #[inline]
-    pub(super) fn of(
+    pub(crate) fn of(
         claims: &'a [Claim],
         settlement: impl Fn(&Claim) -> Settlement,
         now: &'a Now,
@@ -55,12 +55,12 @@ impl<'a> Tightest<'a> {
     }
 
     #[inline]
-    pub(super) const fn at(claim: &'a Claim, settlement: &Settlement, now: &'a Now) -> Self {
+    pub(crate) const fn at(claim: &'a Claim, settlement: &Settlement, now: &'a Now) -> Self {
         Self { claim, used: used(claim, settlement), now, not_before_secs: 0 }
     }
 
     /// With a reset that is not earlier than in so many seconds: of a cap, which has no window, clients go by either.
-    pub(super) const fn not_before(self, not_before_secs: u64) -> Self {
+    pub(crate) const fn not_before(self, not_before_secs: u64) -> Self {
         Self { not_before_secs, ..self }
     }
 
@@ -159,7 +159,7 @@ pub struct LimitReport {
 
 impl LimitReport {
     /// Where the limit of a claim stands; `None` for a claim of another limiter's.
-    pub(super) fn of(limiter: &Limiter, stands: &Tightest<'_>) -> Option<Self> {
+    pub(crate) fn of(limiter: &Limiter, stands: &Tightest<'_>) -> Option<Self> {
         let claim = stands.claim;
         Some(Self {
             rule: limiter.shared_rule_name(claim.ask.rule),
@@ -172,7 +172,7 @@ impl LimitReport {
 }
 
 /// The limit with what it grants this request: accounts are known without it.
-pub(super) fn with_quota(limit: Limit, quota: u64) -> Limit {
+pub(crate) fn with_quota(limit: Limit, quota: u64) -> Limit {
     match limit {
         Limit::Time { period, .. } => Limit::Time { quota: Micros(quota), period },
         Limit::Requests { period, .. } => Limit::Requests { quota, period },

@@ -13,14 +13,14 @@ use crate::model::{
 
 /// A site's rules in force, and the books that its closures have opened.
 #[derive(Debug)]
-pub(super) struct Roster {
+pub(crate) struct Roster {
     site: Arc<Site>,
     /// For each rule its books for limits that a closure gives.
     computed: Vec<Option<Arc<Books>>>,
 }
 
 impl Roster {
-    pub(super) fn new(site: &Arc<Site>, computed: Vec<Option<Arc<Books>>>) -> Self {
+    pub(crate) fn new(site: &Arc<Site>, computed: Vec<Option<Arc<Books>>>) -> Self {
         Self { site: Arc::clone(site), computed }
     }
 }
@@ -31,7 +31,7 @@ pub(crate) struct Rosters(Mutex<BTreeMap<String, Vec<Weak<Roster>>>>);
 
 impl Rosters {
     /// Notes a site's rules for as long as their limiter lives.
-    pub(super) fn enlist(&self, roster: Roster) -> Arc<Roster> {
+    pub(crate) fn enlist(&self, roster: Roster) -> Arc<Roster> {
         let roster = Arc::new(roster);
         let mut all = self.0.lock();
         let of_site = all.entry(roster.site.name.clone()).or_default();
@@ -41,7 +41,7 @@ impl Rosters {
     }
 
     /// The rules in force, in the order of their sites' names; of two of the same name the one that was made last.
-    pub(super) fn rules(&self, site: Option<&str>, rule: Option<&str>) -> Vec<OfRule> {
+    pub(crate) fn rules(&self, site: Option<&str>, rule: Option<&str>) -> Vec<OfRule> {
         let rosters = self.in_force(site);
         let mut found = Vec::<OfRule>::new();
         for roster in rosters {
@@ -67,34 +67,34 @@ impl Rosters {
 
 /// One rule in force.
 #[derive(Clone, Debug)]
-pub(super) struct OfRule {
+pub(crate) struct OfRule {
     roster: Arc<Roster>,
     position: usize,
 }
 
 impl OfRule {
-    pub(super) fn site(&self) -> &Site {
+    pub(crate) fn site(&self) -> &Site {
         &self.roster.site
     }
 
-    pub(super) fn rule(&self) -> &Rule {
+    pub(crate) fn rule(&self) -> &Rule {
         &self.roster.site.rules[self.position]
     }
 
     /// What tells the rule's accounts apart: where each method has its own, that comes last.
-    pub(super) fn key_spec(&self) -> KeySpec {
+    pub(crate) fn key_spec(&self) -> KeySpec {
         let Rule { key, per_method, .. } = self.rule();
         KeySpec(key.0.iter().cloned().chain(per_method.then_some(Component::Method)).collect())
     }
 
     /// The hash of a key; `None` if the rule's keys are of other parts.
-    pub(super) fn hash(&self, key: &Key, engine: &Shared) -> Option<KeyHash> {
+    pub(crate) fn hash(&self, key: &Key, engine: &Shared) -> Option<KeyHash> {
         let bytes = self.key_spec().bytes_of(key, self.site().addresses.ipv6_prefix)?;
         Some(engine.hasher.hash(bytes.as_slice()))
     }
 
     /// Every limit that somebody may have of the rule with its book, of a unit and period one: where `first` says one, that.
-    pub(super) fn limits(&self, first: Source, engine: &Arc<Shared>) -> Vec<OpenLimit> {
+    pub(crate) fn limits(&self, first: Source, engine: &Arc<Shared>) -> Vec<OpenLimit> {
         let tiers = &self.site().tiers;
         let overrides = (0..tiers.overrides().len()).map(Source::Override);
         let others = (0..tiers.tiers().len()).map(Source::Tier).chain(overrides);
@@ -107,7 +107,7 @@ impl OfRule {
     }
 
     /// The limits that hold for a client, with their books.
-    pub(super) fn limits_of(&self, source: Source, engine: &Arc<Shared>) -> Vec<OpenLimit> {
+    pub(crate) fn limits_of(&self, source: Source, engine: &Arc<Shared>) -> Vec<OpenLimit> {
         self.open(self.site().tiers.limits(self.rule(), source).into_owned(), engine)
     }
 
@@ -117,7 +117,7 @@ impl OfRule {
         let computed = self.roster.computed[self.position].as_ref();
         let all = limits.into_iter().map(|limit| books.of(&limit));
         for limit in all.chain(computed.map_or_else(Vec::new, |books| books.all())) {
-            if open.iter().all(|known| known.claim.ask.book != limit.claim.ask.book) {
+            if open.iter().all(|known| known.ask.book != limit.ask.book) {
                 open.push(limit);
             }
         }
@@ -125,7 +125,7 @@ impl OfRule {
     }
 
     /// Whose limits hold for the client of a key, by what the key and `client` tell.
-    pub(super) fn source(&self, key: Option<&Key>, client: &Known, at: UnixMicros) -> Source {
+    pub(crate) fn source(&self, key: Option<&Key>, client: &Known, at: UnixMicros) -> Source {
         let tiers = &self.site().tiers;
         let of_key = |part| key.and_then(|key| self.value(key, &part)).and_then(text);
         let user = client.identity.as_ref().map(|who| who.user.clone()).or_else(|| of_key(Component::User));
@@ -153,7 +153,7 @@ fn text(value: &KeyValue) -> Option<String> {
 
 /// What is known of a client besides its key.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known {
-    pub(super) identity: Option<Identity>,
-    pub(super) tier: Option<String>,
+pub(crate) struct Known {
+    pub(crate) identity: Option<Identity>,
+    pub(crate) tier: Option<String>,
 }

@@ -12,18 +12,18 @@ use crate::model::{
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
-    pub(super) ip: Option<IpAddr>,
-    pub(super) header: Option<&'static str>,
-    pub(super) route: Option<&'static str>,
-    pub(super) user: Option<&'static str>,
-    pub(super) preflight: bool,
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) header: Option<&'static str>,
+    pub(crate) route: Option<&'static str>,
+    pub(crate) user: Option<&'static str>,
+    pub(crate) preflight: bool,
 }
 
 /// A request with nothing special about it.
-pub(super) const PLAIN: Request =
+pub(crate) const PLAIN: Request =
     Request { method: "GET", path: "/a", ip: None, header: None, route: None, user: None, preflight: false };
 
 impl Facts for Request {
@@ -57,12 +57,12 @@ impl Facts for Request {
 }
 
 /// The header that all requests have or have not.
-pub(super) fn header() -> Component {
+pub(crate) fn header() -> Component {
     Component::Header("x-plan".to_owned())
 }
 
 /// A rule for the whole site.
-pub(super) fn rule(name: &str, rates: &str) -> Rule {
+pub(crate) fn rule(name: &str, rates: &str) -> Rule {
     Rule::new(name, Component::Site, limits(rates))
 }
 
@@ -70,7 +70,7 @@ fn limits(rates: &str) -> LimitSet {
     parse_rates(rates).expect("a rate string").into()
 }
 
-pub(super) fn any_request() -> impl Strategy<Value = Request> {
+pub(crate) fn any_request() -> impl Strategy<Value = Request> {
     let ip = prop::option::of(prop::sample::select(vec!["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"]));
     let texts = (
         prop::sample::select(vec!["GET", "HEAD", "POST", "FOO"]),
@@ -87,7 +87,7 @@ pub(super) fn any_request() -> impl Strategy<Value = Request> {
 }
 
 /// A site of one to five rules, with tiers or without.
-pub(super) fn any_site() -> impl Strategy<Value = Site> {
+pub(crate) fn any_site() -> impl Strategy<Value = Site> {
     let exempt = prop::option::weighted(0.1, any_condition());
     let tiers = prop::bool::weighted(0.6).prop_map(|has| if has { tiers() } else { Tiers::default() });
     (prop::collection::vec(any_rule(), 1..6), exempt, tiers).prop_map(|(rules, exempt, tiers)| {

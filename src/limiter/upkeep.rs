@@ -31,7 +31,7 @@ struct Keeping {
 }
 
 /// Keeps an engine until it ends.
-pub(super) fn begin(engine: &Arc<Shared>) {
+pub(crate) fn begin(engine: &Arc<Shared>) {
     let mut kept = KEPT.lock();
     kept.engines.push(Keeping { engine: Arc::downgrade(engine), round: 0, was_saved: true });
     if kept.has_thread {

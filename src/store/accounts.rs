@@ -41,6 +41,6 @@ pub enum Relief {
 }
 
 /// What a store answers that keeps no accounts of its own.
-pub(super) fn unsupported<T: Send + 'static>() -> Answering<T> {
+pub(crate) fn unsupported<T: Send + 'static>() -> Answering<T> {
     Box::pin(ready(Err(Fault("this store cannot say which accounts it has".to_owned()))))
 }

@@ -68,7 +68,7 @@ impl Calendar {
 
     /// The window in force, moved to where the wall clock sees it: still the same one, in its number and its beginning.
     #[cfg(feature = "redis")]
-    pub(in crate::store) fn realigned(&self, now: Now) -> InForce {
+    pub(crate) fn realigned(&self, now: Now) -> InForce {
         let mut in_force = self.in_force.lock();
         let seen = self.begin(now, None);
         let moved = in_force.map_or(seen, |current| InForce {

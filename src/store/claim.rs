@@ -140,6 +140,10 @@ impl Ask {
 }
 
 impl Claim {
+    /// The place of a claim.
+    pub(crate) const NONE: Self =
+        Self::new(Book { calendar: 0, salt: [0; 3] }, KeyHash([0; 4]), 0, Charge::Place);
+
     /// A claim of the first rule on the account of `key` in `book`, counting what is served.
     pub const fn new(book: Book, key: KeyHash, quota: u64, charge: Charge) -> Self {
         Self::of(Ask::new(book, key, quota, charge))

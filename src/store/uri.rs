@@ -1,10 +1,10 @@
 //! Stores by their URIs.
 
-pub(in crate::store) mod error;
+pub(crate) mod error;
 mod memory;
-pub(in crate::store) mod parameter;
+pub(crate) mod parameter;
 #[cfg(feature = "redis")]
-pub(in crate::store) mod parts;
+pub(crate) mod parts;
 
 use std::fmt;
 

@@ -36,7 +36,8 @@ impl Expectation {
     ///
     /// A cost of 0 counts as 1 µs and one above [`Micros::MAX_QUOTA`] as that, so the squares cannot overflow.
     pub fn record(&mut self, cost: Micros) {
-        let cost = self.tempered(cost.0.clamp(1, Micros::MAX_QUOTA.0) as f64);
+        // Signed, as processors convert numbers.
+        let cost = self.tempered(cost.0.clamp(1, Micros::MAX_QUOTA.0) as i64 as f64);
         self.costs = (MEMORY * f64::from(self.costs) + cost) as f32;
         self.squares = (MEMORY * f64::from(self.squares) + cost * cost) as f32;
     }
@@ -46,7 +47,7 @@ impl Expectation {
     /// Exact to six digits: the sums are in single precision.
     pub fn expected(self) -> Micros {
         // To the nearest: a ratio is never below 0, and rounding by a call would cost more than the division.
-        Micros((self.ratio() + 0.5) as u64)
+        Micros((self.ratio() + 0.5) as i64 as u64)
     }
 
     /// The state as one word, for an atomic; [`Expectation::UNKNOWN`] is 0.
@@ -71,7 +72,8 @@ impl Expectation {
         if self == Self::UNKNOWN {
             return cost;
         }
-        cost.min(LARGEST_SURPRISE * self.ratio())
+        let most = LARGEST_SURPRISE * self.ratio();
+        if cost < most { cost } else { most }
     }
 
     /// Microseconds expected; 0 if nothing is known.

@@ -12,11 +12,11 @@
 //! start at t     base -= t    held += expected - t                      running += 1    admitted += 1
 //! pause at t     base += t    held += t - part       waiting += part    running -= 1
 //! resume at t    base -= t    held += part - t       waiting -= part    running += 1
-//! leave                                              waiting -= part                    admitted -= 1
+//! settle                                             waiting -= part                    admitted -= 1
 //! window's edge  base = -running · edge
 //! ```
 //!
-//! A request that ends while it runs is paused and leaves.
+//! A request that ends while it runs is paused and settled.
 //!
 //! Products of a count and a tick may leave the range of `i64` on their way, so all arithmetic on lines wraps;
 //! a value is exact as long as it is itself below 2^63 µs, which is 292 thousand years.
@@ -39,7 +39,7 @@ use crate::model::time::{Micros, Tick};
 /// account.start(Tick(1_500), Micros(0));
 /// assert_eq!(account.spent(Tick(2_000)), 1_000 + 500);
 /// account.pause(Tick(2_000), Micros(1_000));
-/// account.leave(Micros(1_000));
+/// account.settle(Micros(1_000));
 /// assert_eq!(account.spent(Tick(2_500)), 1_000 + 1_000);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Ledger {
 
     /// Ends a request that was paused with the same part.
     #[inline]
-    pub fn leave(&mut self, part: Micros) {
+    pub fn settle(&mut self, part: Micros) {
         self.waiting = self.waiting.wrapping_sub(part.0);
         self.admitted -= 1;
     }
@@ -265,9 +265,9 @@ mod tests {
         account.start(Tick(5), Micros(70));
         account.start(Tick(6), Micros(0));
         account.pause(Tick(10), Micros(75));
-        account.leave(Micros(75));
+        account.settle(Micros(75));
         account.pause(Tick(20), Micros(14));
-        account.leave(Micros(14));
+        account.settle(Micros(14));
         assert_eq!(account, Ledger { base: 19, ..Ledger::default() });
     }
 }

@@ -4,9 +4,9 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::Memory;
-use super::entries::Entry;
 use super::locked::shard_of;
 use super::overflow::is_shared;
+use super::rows::Row;
 use super::settle::standing;
 use super::shard::Shard;
 use super::table::Table;
@@ -15,7 +15,7 @@ use crate::store::{Book, Charge, Listed, Relief};
 
 impl Memory {
     /// Goes through the tables of the books' calendars once, with one shard locked at a time.
-    pub(in crate::store) fn list_now(&self, books: &[Book], most: usize, now: Now) -> Vec<Listed> {
+    pub(crate) fn list_now(&self, books: &[Book], most: usize, now: Now) -> Vec<Listed> {
         let marks = marks_by_calendar(books);
         let mut largest: Vec<_> = books.iter().map(|_| Largest::new(most)).collect();
         for (position, shard) in self.shards.iter().enumerate() {
@@ -31,7 +31,7 @@ impl Memory {
         largest.into_iter().flat_map(Largest::in_order).collect()
     }
 
-    pub(in crate::store) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
+    pub(crate) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, now);
         let at = table.find(key.salted(book.salt));
@@ -40,7 +40,7 @@ impl Memory {
     }
 
     /// An account that does not exist is made if it is granted something, be there room or not: people grant, not clients.
-    pub(in crate::store) fn relieve_now(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Listed {
+    pub(crate) fn relieve_now(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, now);
         let tick = table.at(now);
@@ -75,7 +75,7 @@ impl Shard {
 fn marks_by_calendar(books: &[Book]) -> BTreeMap<usize, Vec<(u32, usize)>> {
     let mut marks = BTreeMap::<_, Vec<_>>::new();
     for (at, book) in books.iter().enumerate() {
-        marks.entry(book.calendar as usize).or_default().push((Entry::mark(book.salt), at));
+        marks.entry(book.calendar as usize).or_default().push((Row::mark(book.salt), at));
     }
     marks.values_mut().for_each(|marks| marks.sort_unstable());
     marks

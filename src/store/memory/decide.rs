@@ -13,17 +13,17 @@ use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
 
 /// What the accounts of a claim are elsewhere, where other processes draw on them as well.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::store) struct Beside {
+pub(crate) struct Beside {
     /// What the others have spent.
-    pub(in crate::store) spent: u64,
+    pub(crate) spent: u64,
     /// What their account takes of the claim's quota; below 0 where more was granted there than has been charged.
-    pub(in crate::store) taken: i64,
+    pub(crate) taken: i64,
     /// How many clients they have counted.
-    pub(in crate::store) clients: u64,
+    pub(crate) clients: u64,
     /// What they have spent of the client's share.
-    pub(in crate::store) share: u64,
+    pub(crate) share: u64,
     /// Whether they know the client.
-    pub(in crate::store) knows_client: bool,
+    pub(crate) knows_client: bool,
 }
 
 /// What the standings of all claims come to.
@@ -38,7 +38,7 @@ struct Weighed {
 impl<L: Locked> Visit<'_, L> {
     /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
     #[inline]
-    pub(super) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+    pub(crate) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
         if let [claim] = claims
             && let Some(verdict) = self.decide_alone(claim, mode)
         {
@@ -87,7 +87,7 @@ impl<L: Locked> Visit<'_, L> {
 
     /// Charges claims that somebody else has decided over.
     #[cfg(feature = "redis")]
-    pub(super) fn charge_decided(&mut self, claims: &mut [Claim]) {
+    pub(crate) fn charge_decided(&mut self, claims: &mut [Claim]) {
         let mut newcomers = 0;
         for claim in &*claims {
             newcomers += claim.ask.parts().iter().filter(|part| !self.exists(claim, **part)).count();
@@ -100,7 +100,7 @@ impl<L: Locked> Visit<'_, L> {
 
     /// Sends each claim on an account that does not exist to one that newcomers share.
     #[cold]
-    pub(super) fn send_newcomers_aside(&mut self, claims: &mut [Claim]) {
+    pub(crate) fn send_newcomers_aside(&mut self, claims: &mut [Claim]) {
         let mut edges: SmallVec<[UnixMicros; 4]> = SmallVec::new();
         for claim in claims {
             for part in claim.ask.parts() {

@@ -14,7 +14,7 @@ use crate::model::KeyHash;
 use crate::store::Claim;
 
 /// Every shard that a key of the decision lies in.
-pub(super) trait Locked {
+pub(crate) trait Locked {
     /// The shard of a key of this decision.
     fn shard(&mut self, key: KeyHash) -> &mut Shard;
 }
@@ -28,11 +28,11 @@ impl Locked for MutexGuard<'_, Shard> {
 }
 
 /// Several shards, each with its position, in the order of positions.
-pub(super) struct Many<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); 8]>);
+pub(crate) struct Many<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); 8]>);
 
 impl<'a> Many<'a> {
     /// Locks the shards of all claims, in the shards' order, so that two decisions never wait for each other.
-    pub(super) fn lock(shards: &'a [Mutex<Shard>], claims: &[Claim]) -> Self {
+    pub(crate) fn lock(shards: &'a [Mutex<Shard>], claims: &[Claim]) -> Self {
         let keys = claims.iter().flat_map(|claim| iter::once(claim.ask.key).chain(claim.ask.client));
         let mut wanted: SmallVec<[usize; 8]> = keys.map(shard_of).collect();
         wanted.sort_unstable();
@@ -51,7 +51,7 @@ impl Locked for Many<'_> {
 
 /// The shard that all claims lie in; `None` if there may be several.
 #[inline]
-pub(super) fn common_shard(claims: &[Claim]) -> Option<usize> {
+pub(crate) fn common_shard(claims: &[Claim]) -> Option<usize> {
     let (first, others) = claims.split_first()?;
     let shard = shard_of(first.ask.key);
     let is_alone = first.ask.client.is_none();
@@ -60,6 +60,6 @@ pub(super) fn common_shard(claims: &[Claim]) -> Option<usize> {
 }
 
 #[inline]
-pub(super) fn shard_of(key: KeyHash) -> usize {
+pub(crate) fn shard_of(key: KeyHash) -> usize {
     key.shard_word() as usize % SHARDS
 }

@@ -5,11 +5,11 @@
 
 mod accounts;
 mod decide;
-mod entries;
 mod locked;
 mod overflow;
 #[cfg(feature = "redis")]
 mod peek;
+mod rows;
 mod settle;
 mod shard;
 mod snapshot;
@@ -27,12 +27,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use parking_lot::{Mutex, RwLock};
 
 #[cfg(feature = "redis")]
-pub(in crate::store) use self::decide::Beside;
-use self::entries::Entry;
+pub(crate) use self::decide::Beside;
 use self::locked::{Many, common_shard};
 use self::overflow::{Overflow, is_shared};
 #[cfg(feature = "redis")]
-pub(in crate::store) use self::overflow::{account, of_last_words};
+pub(crate) use self::overflow::{account, of_last_words};
+use self::rows::Row;
 use self::shard::Shard;
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Seat, Table};
@@ -84,13 +84,19 @@ macro_rules! locked {
                 let mut $visit = Visit { store: $store, shards: &mut shard, now: $now, beside: &[] };
                 $act
             }
-            None => {
+            None => apart(|| {
                 let mut shards = Many::lock(&$store.shards, $claims);
                 let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
                 $act
-            }
+            }),
         }
     };
+}
+
+/// Does what few requests need where the others' way does not become longer by it.
+#[inline(never)]
+fn apart<T>(act: impl FnOnce() -> T) -> T {
+    act()
 }
 
 impl Memory {
@@ -141,7 +147,7 @@ impl Memory {
     ///
     /// For a store that has to know which account is charged before it decides.
     #[cfg(feature = "redis")]
-    pub(in crate::store) fn send_newcomers_aside(&self, claims: &mut [Claim], now: Now) {
+    pub(crate) fn send_newcomers_aside(&self, claims: &mut [Claim], now: Now) {
         let accounts: usize = claims.iter().map(|claim| claim.ask.parts().len()).sum();
         if self.accounts.load(Relaxed) + accounts > self.max_accounts {
             locked!(self, claims, now, |visit| visit.send_newcomers_aside(claims));
@@ -151,7 +157,7 @@ impl Memory {
     /// Decides as [`Store::admit`] does, over accounts that other processes draw on as well: `beside` says what they are
     /// there.
     #[cfg(feature = "redis")]
-    pub(in crate::store) fn admit_beside(
+    pub(crate) fn admit_beside(
         &self,
         claims: &mut [Claim],
         mode: Mode,
@@ -166,7 +172,7 @@ impl Memory {
 
     /// Charges claims that somebody else has decided over.
     #[cfg(feature = "redis")]
-    pub(in crate::store) fn charge_decided(&self, claims: &mut [Claim], now: Now) {
+    pub(crate) fn charge_decided(&self, claims: &mut [Claim], now: Now) {
         locked!(self, claims, now, |visit| visit.charge_decided(claims));
     }
 
@@ -174,7 +180,7 @@ impl Memory {
     fn insert(&self, table: &mut Table, vacant: usize, book: Book, key: KeyHash) -> Seat {
         let is_shared = is_shared(key);
         self.count_of(is_shared).fetch_add(1, Relaxed);
-        table.insert_near(vacant, key.salted(book.salt), Entry::mark(book.salt), is_shared)
+        table.insert_near(vacant, key.salted(book.salt), Row::mark(book.salt), is_shared)
     }
 
     /// Removes an account.

@@ -16,14 +16,14 @@ use crate::store::{Book, Claim, Part};
 const SHARED: u32 = 64;
 
 /// How many they share in all.
-pub(super) const SHARED_IN_ALL: usize = SHARED as usize * SHARDS;
+pub(crate) const SHARED_IN_ALL: usize = SHARED as usize * SHARDS;
 
 /// How long nothing more is said of caps, which have no windows, in microseconds: an hour.
 const UNWINDOWED: i64 = 3_600_000_000;
 
 /// The book and the key of an account that a claim is about: its own, or the one that newcomers share.
 #[inline]
-pub(in crate::store) fn account(claim: &Claim, part: Part) -> (Book, KeyHash) {
+pub(crate) fn account(claim: &Claim, part: Part) -> (Book, KeyHash) {
     let (book, own) = (claim.ask.book, claim.ask.key);
     let (book, key) = match part {
         Part::Whole => (book, own),
@@ -36,28 +36,28 @@ pub(in crate::store) fn account(claim: &Claim, part: Part) -> (Book, KeyHash) {
 /// The key of the account that a newcomer shares. Only by one chance in 2^96 is it that of a client.
 ///
 /// It names the shard twice, for some stores know an account by the last three words alone.
-pub(super) fn shared(key: KeyHash) -> KeyHash {
+pub(crate) fn shared(key: KeyHash) -> KeyHash {
     let (shard, [_, one, ..]) = (shard_of(key) as u32, key.0);
     // At the top of its word, where tables look for an account's place.
     KeyHash([shard, one & !(u32::MAX / SHARED), shard, 0])
 }
 
 /// The key of an account, be it shared or not, of which a store knows the last three words.
-pub(in crate::store) fn of_last_words([a, b, c]: [u32; 3]) -> KeyHash {
+pub(crate) fn of_last_words([a, b, c]: [u32; 3]) -> KeyHash {
     let shared = KeyHash([b, a, b, c]);
     if is_shared(shared) { shared } else { KeyHash([a, a, b, c]) }
 }
 
 /// Whether a key is one of those.
 #[inline]
-pub(super) fn is_shared(key: KeyHash) -> bool {
+pub(crate) fn is_shared(key: KeyHash) -> bool {
     let KeyHash([shard, one, again, none]) = key;
     none == 0 && shard == again && (shard as usize) < SHARDS && one & (u32::MAX / SHARED) == 0
 }
 
 /// What is known of newcomers without room.
 #[derive(Debug)]
-pub(super) struct Overflow {
+pub(crate) struct Overflow {
     decisions: AtomicU64,
     /// Until when nothing is said of it, by the even clock.
     silent_until: AtomicI64,
@@ -71,12 +71,12 @@ impl Default for Overflow {
 
 impl Overflow {
     /// Decisions that fell on a shared account.
-    pub(super) fn decisions(&self) -> u64 {
+    pub(crate) fn decisions(&self) -> u64 {
         self.decisions.load(Relaxed)
     }
 
     /// Counts a decision that falls on accounts whose windows end at `edges`; says so once a window.
-    pub(super) fn note(&self, max_accounts: usize, edges: impl Iterator<Item = UnixMicros>, now: Now) {
+    pub(crate) fn note(&self, max_accounts: usize, edges: impl Iterator<Item = UnixMicros>, now: Now) {
         self.decisions.fetch_add(1, Relaxed);
         if self.is_news(edges, now) {
             log::warn!(

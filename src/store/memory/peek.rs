@@ -8,12 +8,12 @@ use crate::store::calendar::InForce;
 
 impl Memory {
     /// How many accounts there is room for.
-    pub(in crate::store) const fn max_accounts(&self) -> usize {
+    pub(crate) const fn max_accounts(&self) -> usize {
         self.max_accounts
     }
 
     /// An account's lines now, empty if there is no such account, and the window they belong to.
-    pub(in crate::store) fn line(&self, book: Book, key: KeyHash, now: Now) -> (Line, InForce) {
+    pub(crate) fn line(&self, book: Book, key: KeyHash, now: Now) -> (Line, InForce) {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = Shard::table(&mut shard, self, book.calendar as usize, now);
         let at = table.find(key.salted(book.salt));
@@ -22,14 +22,14 @@ impl Memory {
     }
 
     /// The window that is in force for a book.
-    pub(in crate::store) fn window(&self, book: Book, now: Now) -> InForce {
+    pub(crate) fn window(&self, book: Book, now: Now) -> InForce {
         self.calendars.read().all[book.calendar as usize].in_force(now)
     }
 
     /// Moves the windows in force to where the wall clock sees them, with all that was spent in them.
     ///
     /// For a store that learns what time it is only after it has begun.
-    pub(in crate::store) fn realign(&self, now: Now) {
+    pub(crate) fn realign(&self, now: Now) {
         // Nobody waits for a shard who holds the calendars: who holds a shard may wait for them (`Shard::renew`), and a
         // writer between the two would keep both waiting. A table that is begun in between begins where its calendar is.
         let windows: Vec<_> =

@@ -9,15 +9,15 @@ use crate::store::calendar::InForce;
 use crate::store::{Charge, Claim, Part, Progress, Run, Settlement, Standing};
 
 impl<L: Locked> Visit<'_, L> {
-    pub(super) fn pause(&mut self, claims: &mut [Claim], cost: Micros) {
+    pub(crate) fn pause(&mut self, claims: &mut [Claim], cost: Micros) {
         self.each_timed(claims, Progress { cost, paused: false }, Ledger::pause);
     }
 
-    pub(super) fn resume(&mut self, claims: &mut [Claim], cost: Micros) {
+    pub(crate) fn resume(&mut self, claims: &mut [Claim], cost: Micros) {
         self.each_timed(claims, Progress { cost, paused: true }, Ledger::resume);
     }
 
-    pub(super) fn look(&mut self, claims: &mut [Claim], progress: Progress) {
+    pub(crate) fn look(&mut self, claims: &mut [Claim], progress: Progress) {
         let now = self.now;
         for claim in claims {
             let (book, key) = account(claim, Part::Whole);
@@ -26,24 +26,29 @@ impl<L: Locked> Visit<'_, L> {
             let mut ledger = seat.map_or_else(|_| Ledger::default(), |seat| seat.ledger);
             if let (Charge::Time { expected }, true) = (claim.ask.charge, claim.run.is_on) {
                 // Where it would stand if the request ended now.
-                leave(&mut ledger, table.at(now), expected, progress);
+                settle_line(&mut ledger, table.at(now), expected, progress);
             }
             claim.standing = standing(claim.ask.charge, table, &ledger, now);
         }
     }
 
-    pub(super) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
+    pub(crate) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
         for claim in claims.iter_mut().filter(|claim| claim.run.is_on) {
             claim.standing = self.settle_part(claim, Part::Whole, claim.run.at, settlement);
             if claim.ask.client.is_some() {
-                self.settle_part(claim, Part::Share, claim.run.share_at, settlement);
+                self.settle_share(claim, settlement);
             }
             claim.run.is_on = false;
         }
     }
 
+    #[cold]
+    fn settle_share(&mut self, claim: &Claim, settlement: &Settlement) {
+        self.settle_part(claim, Part::Share, claim.run.share_at, settlement);
+    }
+
     /// Ends a request on one account, which was last seen at a place; returns where that stands.
-    #[inline]
+    #[inline(always)]
     fn settle_part(&mut self, claim: &Claim, part: Part, near: u32, settlement: &Settlement) -> Standing {
         let (store, now, charge) = (self.store, self.now, claim.ask.charge);
         let (book, key) = account(claim, part);
@@ -103,7 +108,7 @@ impl<L: Locked> Visit<'_, L> {
 
 /// Where an account stands.
 #[inline]
-pub(super) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {
+pub(crate) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {
     let at = table.at(now);
     let left = table.in_force.left(now);
     let spent = match charge {
@@ -136,7 +141,7 @@ fn settle_time(
     let tick = table.at(now);
     let Settlement { cost, paused, extra_micros, .. } = *settlement;
     let progress = Progress { cost, paused };
-    leave(ledger, tick, expected, progress);
+    settle_line(ledger, tick, expected, progress);
     if extra_micros >= 0 {
         ledger.add(extra_micros);
     } else {
@@ -162,12 +167,12 @@ fn seen(run: &Run, table: &Table, progress: Progress, tick: Tick) -> Run {
 
 /// Takes a request that has come so far out of its account: what it has spent stays.
 #[inline]
-fn leave(ledger: &mut Ledger, tick: Tick, expected: Micros, progress: Progress) {
+fn settle_line(ledger: &mut Ledger, tick: Tick, expected: Micros, progress: Progress) {
     let held = held(expected, progress.cost);
     if !progress.paused {
         ledger.pause(tick, held);
     }
-    ledger.leave(held);
+    ledger.settle(held);
 }
 
 /// What a request holds, or would hold if it ran.

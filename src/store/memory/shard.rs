@@ -11,17 +11,17 @@ use crate::store::calendar::Calendar;
 /// The accounts of some keys. Aligned, so that two locks never share a cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-pub(super) struct Shard {
+pub(crate) struct Shard {
     /// Each at the position of its calendar.
-    pub(super) tables: Vec<Table>,
+    pub(crate) tables: Vec<Table>,
     /// What a snapshot said of calendars that have no table here yet.
-    pub(super) unclaimed: Vec<Section>,
+    pub(crate) unclaimed: Vec<Section>,
 }
 
 impl Shard {
     /// The table of a calendar, with the window that is in force.
     #[inline]
-    pub(super) fn table(&mut self, store: &Memory, calendar: usize, now: Now) -> &mut Table {
+    pub(crate) fn table(&mut self, store: &Memory, calendar: usize, now: Now) -> &mut Table {
         if self.tables.get(calendar).is_none_or(|table| now.utc >= table.in_force.edge) {
             self.renew(store, calendar, now);
         }
@@ -30,18 +30,18 @@ impl Shard {
 
     /// Brings every table to the window in force, and what a snapshot said into its table; gives back room that is not
     /// needed any more.
-    pub(super) fn tidy(&mut self, store: &Memory, now: Now) {
+    pub(crate) fn tidy(&mut self, store: &Memory, now: Now) {
         let claimed = self.unclaimed.iter().filter_map(|section| store.calendars.read().position_of(section));
         let tables = claimed.map(|position| position + 1).max().unwrap_or(0).max(self.tables.len());
         for calendar in 0..tables {
             let shrunk = self.table(store, calendar, now).shrink();
-            shrunk.into_iter().for_each(|entries| store.retire(entries));
+            shrunk.into_iter().for_each(|rows| store.retire(rows));
         }
         self.unclaimed.retain(|section| section.window.contains(now.wall()));
     }
 
     /// What a snapshot is to say of this shard.
-    pub(super) fn sections(&mut self, shard: usize, store: &Memory, now: Now) -> Vec<Section> {
+    pub(crate) fn sections(&mut self, shard: usize, store: &Memory, now: Now) -> Vec<Section> {
         self.tidy(store, now);
         let calendars = store.calendars.read();
         let tables = self.tables.iter().zip(&calendars.all);

@@ -18,7 +18,7 @@ pub struct UriError {
 
 /// The part of a URI that is wrong, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store) struct UriFault {
+pub(crate) struct UriFault {
     part: String,
     what: String,
 }
@@ -53,11 +53,11 @@ const FOREIGN: [(&str, Option<&str>); 10] = [
 const TELLS_NOTHING: usize = 3;
 
 impl UriFault {
-    pub(in crate::store) fn new(part: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(crate) fn new(part: impl Into<String>, what: impl Into<String>) -> Self {
         Self { part: part.into(), what: what.into() }
     }
 
-    pub(in crate::store) fn of(self, uri: &str) -> UriError {
+    pub(crate) fn of(self, uri: &str) -> UriError {
         UriError { scheme: shown_scheme(uri), fault: self }
     }
 }
@@ -77,7 +77,7 @@ impl fmt::Display for UriFault {
 }
 
 /// A text whose scheme no store has.
-pub(super) fn no_such_store(text: &str) -> UriFault {
+pub(crate) fn no_such_store(text: &str) -> UriFault {
     const EXPECTED: &str = "memory:// or redis://…";
     let meant = text.split_once("://").and_then(|(scheme, _)| {
         let foreign = FOREIGN.iter().find(|(known, _)| *known == scheme);
@@ -89,7 +89,7 @@ pub(super) fn no_such_store(text: &str) -> UriFault {
 
 /// A scheme that begins as those of Redis do, and is none of them.
 #[cfg(feature = "redis")]
-pub(in crate::store) fn no_such_scheme(scheme: &str) -> UriFault {
+pub(crate) fn no_such_scheme(scheme: &str) -> UriFault {
     no_such_store(&format!("{scheme}://"))
 }
 
@@ -104,7 +104,7 @@ fn shown_scheme(uri: &str) -> String {
 }
 
 /// What may be a piece of a password as a message has it: its first three characters.
-pub(in crate::store) fn beginning(text: &str) -> String {
+pub(crate) fn beginning(text: &str) -> String {
     match text.char_indices().nth(TELLS_NOTHING) {
         Some((end, _)) => excerpt(&format!("{}…", &text[..end])),
         None => excerpt(text),

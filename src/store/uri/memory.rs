@@ -10,7 +10,7 @@ use crate::store::memory::Memory;
 
 /// What a URI says of a memory store.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct MemoryUri {
+pub(crate) struct MemoryUri {
     /// All behind the scheme, as it was written.
     text: String,
     snapshot: Option<String>,
@@ -23,7 +23,7 @@ const NAMES: [&str; 2] = [MAX_ACCOUNTS, SNAPSHOT];
 
 impl MemoryUri {
     /// The URI with this text behind its scheme.
-    pub(super) fn parse(rest: &str) -> Result<Self, UriFault> {
+    pub(crate) fn parse(rest: &str) -> Result<Self, UriFault> {
         let mut uri = Self { text: rest.to_owned(), ..Self::default() };
         if rest.is_empty() {
             return Ok(uri);
@@ -48,7 +48,7 @@ impl MemoryUri {
     }
 
     /// The store.
-    pub(super) fn open(&self) -> Result<Box<dyn Store>, UriFault> {
+    pub(crate) fn open(&self) -> Result<Box<dyn Store>, UriFault> {
         let store = Memory::new(self.max_accounts.unwrap_or(Memory::DEFAULT_MAX_ACCOUNTS));
         let Some(file) = &self.snapshot else { return Ok(Box::new(store)) };
         let store = store.with_snapshot(file);

@@ -21,11 +21,7 @@ pub(crate) fn is_prefix(text: &str) -> bool {
 
 /// The meaning of a word out of several.
 #[cfg(feature = "redis")]
-pub(in crate::store) fn one_of<T: Copy>(
-    name: &str,
-    value: &str,
-    choices: &[(&str, T)],
-) -> Result<T, UriFault> {
+pub(crate) fn one_of<T: Copy>(name: &str, value: &str, choices: &[(&str, T)]) -> Result<T, UriFault> {
     let chosen = choices.iter().find(|(choice, _)| *choice == value);
     chosen.map(|(_, meaning)| *meaning).ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
@@ -38,7 +34,7 @@ pub(in crate::store) fn one_of<T: Copy>(
 
 /// A span of time with its unit, within bounds.
 #[cfg(feature = "redis")]
-pub(in crate::store) fn duration(
+pub(crate) fn duration(
     name: &str,
     value: &str,
     least: Duration,
@@ -60,7 +56,7 @@ pub(in crate::store) fn duration(
 }
 
 /// How many accounts a process holds at most.
-pub(in crate::store) fn max_accounts(name: &str, value: &str) -> Result<usize, UriFault> {
+pub(crate) fn max_accounts(name: &str, value: &str) -> Result<usize, UriFault> {
     let is_number = value.bytes().all(|digit| digit.is_ascii_digit());
     let number = value.parse().ok().filter(|number| is_number && (1..=MOST_ACCOUNTS).contains(number));
     number.ok_or_else(|| {
@@ -71,7 +67,7 @@ pub(in crate::store) fn max_accounts(name: &str, value: &str) -> Result<usize, U
 
 /// A text that is not empty.
 #[cfg(feature = "redis")]
-pub(in crate::store) fn text(name: &str, value: String) -> Result<String, UriFault> {
+pub(crate) fn text(name: &str, value: String) -> Result<String, UriFault> {
     match value.is_empty() {
         true => Err(UriFault::new(name, "empty; expected a text")),
         false => Ok(value),
@@ -83,7 +79,7 @@ pub(in crate::store) fn text(name: &str, value: String) -> Result<String, UriFau
 /// # Errors
 ///
 /// An unknown name, of which the beginning is shown: it may be a piece of a password.
-pub(in crate::store) fn known_name(name: &str, known: &[&'static str]) -> Result<&'static str, UriFault> {
+pub(crate) fn known_name(name: &str, known: &[&'static str]) -> Result<&'static str, UriFault> {
     if let Some(known) = known.iter().find(|known| **known == name) {
         return Ok(known);
     }
@@ -95,6 +91,6 @@ pub(in crate::store) fn known_name(name: &str, known: &[&'static str]) -> Result
 }
 
 /// What is wrong with a parameter that stands in a URI a second time.
-pub(in crate::store) fn twice(name: &str) -> UriFault {
+pub(crate) fn twice(name: &str) -> UriFault {
     UriFault::new(name, "said twice; expected once")
 }

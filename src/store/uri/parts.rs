@@ -6,20 +6,20 @@ use super::error::UriFault;
 ///
 /// What stands before the last `@` is the user and the password, so that an `@` or a `/` in a password need not be
 /// encoded. A `?` or a `#` there must be: without that nobody could tell a password from parameters.
-pub(in crate::store) struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// The user and the password, with a colon between them; empty where there is neither.
-    pub(in crate::store) login: &'a str,
+    pub(crate) login: &'a str,
     /// All up to the parameters: hosts and a path.
-    pub(in crate::store) place: &'a str,
+    pub(crate) place: &'a str,
     /// Names and values in their order; a parameter without `=` has no value.
-    pub(in crate::store) parameters: Vec<(&'a str, &'a str)>,
+    pub(crate) parameters: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Parts<'a> {
     /// # Errors
     ///
     /// A `?` or a `#` before the last `@`, or a `#` in the place.
-    pub(in crate::store) fn new(rest: &'a str) -> Result<Self, UriFault> {
+    pub(crate) fn new(rest: &'a str) -> Result<Self, UriFault> {
         let (login, tail) = rest.rsplit_once('@').unwrap_or(("", rest));
         let (place, parameters) = tail.split_once('?').unwrap_or((tail, ""));
         if login.contains(['?', '#']) || place.contains('#') {
@@ -35,7 +35,7 @@ impl<'a> Parts<'a> {
 }
 
 /// Percent-decoded (RFC 3986, section 2.1); `part` is what messages call the text.
-pub(in crate::store) fn decoded(part: &str, text: &str) -> Result<String, UriFault> {
+pub(crate) fn decoded(part: &str, text: &str) -> Result<String, UriFault> {
     const EXPECTED: &str =
         "a % that two hexadecimal digits of UTF-8 do not follow; expected %25 for a % itself";
     let broken = || UriFault::new(part, EXPECTED);

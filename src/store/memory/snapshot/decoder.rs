@@ -10,19 +10,19 @@ use super::encoder::{LEARNED, MAGIC, SECTION, VERSION};
 use super::section::{Account, NOBODYS, Section};
 use crate::model::{Expectation, Learned, Period, UnixMicros, Window};
 use crate::store::memory::SHARDS;
-use crate::store::memory::entries::VACANT;
+use crate::store::memory::rows::VACANT;
 
 /// What a snapshot says.
-pub(super) struct Contents {
+pub(crate) struct Contents {
     /// What keys were hashed with.
-    pub(super) secret: [u8; 16],
-    pub(super) sections: Vec<Section>,
-    pub(super) learned: Vec<Learned>,
+    pub(crate) secret: [u8; 16],
+    pub(crate) sections: Vec<Section>,
+    pub(crate) learned: Vec<Learned>,
 }
 
 /// Why a snapshot is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(crate) enum Unreadable {
     /// It does not begin as one.
     Foreign,
     /// It is of a version that this program does not read.
@@ -33,7 +33,7 @@ pub(super) enum Unfit {
     Old,
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Foreign => f.write_str("not a snapshot of accounts"),
@@ -51,14 +51,14 @@ impl fmt::Display for Unfit {
 /// # Errors
 ///
 /// Why it is not trusted.
-pub(super) fn decode(bytes: &[u8]) -> Result<Contents, Unfit> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Contents, Unreadable> {
     let mut rest = Bytes(bytes);
     if rest.take() != Some(MAGIC) {
-        return Err(Unfit::Foreign);
+        return Err(Unreadable::Foreign);
     }
-    match rest.word().ok_or(Unfit::Damaged)? {
-        version @ OLDEST..=VERSION => contents(bytes, version).ok_or(Unfit::Damaged),
-        other => Err(Unfit::Version(other)),
+    match rest.word().ok_or(Unreadable::Damaged)? {
+        version @ OLDEST..=VERSION => contents(bytes, version).ok_or(Unreadable::Damaged),
+        other => Err(Unreadable::Version(other)),
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
         bytes
     }
 
-    fn unfit(bytes: &[u8]) -> Option<Unfit> {
+    fn unfit(bytes: &[u8]) -> Option<Unreadable> {
         decode(bytes).err()
     }
 
@@ -227,8 +227,8 @@ mod tests {
         for len in 0..bytes.len() {
             assert!(unfit(&bytes[..len]).is_some(), "{len} bytes");
         }
-        assert_eq!(unfit(&[bytes.as_slice(), b"\0"].concat()), Some(Unfit::Damaged));
-        assert_eq!(unfit(&[bytes.as_slice(), &bytes].concat()), Some(Unfit::Damaged));
+        assert_eq!(unfit(&[bytes.as_slice(), b"\0"].concat()), Some(Unreadable::Damaged));
+        assert_eq!(unfit(&[bytes.as_slice(), &bytes].concat()), Some(Unreadable::Damaged));
     }
 
     /// The bytes of a section as they were before accounts had marks.
@@ -264,21 +264,21 @@ mod tests {
     fn another_version_is_named() {
         let mut bytes = encoded(&sections());
         bytes[MAGIC.len()] = 4;
-        assert_eq!(unfit(&bytes), Some(Unfit::Version(4)));
-        assert_eq!(Unfit::Version(4).to_string(), "a snapshot of version 4; expected version 1 to 3");
+        assert_eq!(unfit(&bytes), Some(Unreadable::Version(4)));
+        assert_eq!(Unreadable::Version(4).to_string(), "a snapshot of version 4; expected version 1 to 3");
     }
 
     #[test]
     fn a_file_of_somebody_else_is_told_from_a_damaged_snapshot() {
         for bytes in [b"".as_slice(), b"{}", &[0; 500]] {
-            assert_eq!(unfit(bytes), Some(Unfit::Foreign));
+            assert_eq!(unfit(bytes), Some(Unreadable::Foreign));
         }
     }
 
     #[test]
     fn nonsense_with_a_checksum_that_holds_is_damaged() {
         let wrong: [fn(&mut Section); 2] = [|section| section.shard = SHARDS, |section| section.zone.clear()];
-        for (spoil, expected) in wrong.into_iter().zip([Some(Unfit::Damaged), None]) {
+        for (spoil, expected) in wrong.into_iter().zip([Some(Unreadable::Damaged), None]) {
             let mut sections = sections();
             spoil(&mut sections[0]);
             assert_eq!(unfit(&encoded(&sections)), expected);

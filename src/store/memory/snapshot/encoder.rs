@@ -25,28 +25,28 @@ use crate::model::{Learned, Period, UnixMicros};
 use crate::store::memory::SHARDS;
 
 /// Its last two bytes are changed by whoever takes the file for text.
-pub(super) const MAGIC: [u8; 16] = *b"timebudget acc\r\n";
+pub(crate) const MAGIC: [u8; 16] = *b"timebudget acc\r\n";
 
 /// To be raised whenever a shard, an account's hash or a byte of the format means something else.
-pub(super) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 3;
 const _: () = assert!(SHARDS == 1024, "accounts in other shards are another version");
 
 /// What a part begins with.
-pub(super) const SECTION: u8 = 1;
-pub(super) const LEARNED: u8 = 2;
+pub(crate) const SECTION: u8 = 1;
+pub(crate) const LEARNED: u8 = 2;
 
 /// An account's bytes.
 const ACCOUNT: usize = 24;
 
 /// Writes a snapshot, section by section, so that it is never in memory as a whole.
-pub(super) struct Encoder<W> {
+pub(crate) struct Encoder<W> {
     out: W,
     checksum: SipHasher13,
 }
 
 impl<W: Write> Encoder<W> {
     /// Begins a snapshot.
-    pub(super) fn begin(out: W, secret: &[u8; 16]) -> io::Result<Self> {
+    pub(crate) fn begin(out: W, secret: &[u8; 16]) -> io::Result<Self> {
         let mut encoder = Self { out, checksum: SipHasher13::new() };
         encoder.put(&MAGIC)?;
         encoder.put(&VERSION.to_le_bytes())?;
@@ -55,17 +55,17 @@ impl<W: Write> Encoder<W> {
     }
 
     /// Appends a section.
-    pub(super) fn section(&mut self, section: &Section) -> io::Result<()> {
+    pub(crate) fn section(&mut self, section: &Section) -> io::Result<()> {
         self.put(&section_bytes(section))
     }
 
     /// Appends what was learned of a rule.
-    pub(super) fn learned(&mut self, learned: &Learned) -> io::Result<()> {
+    pub(crate) fn learned(&mut self, learned: &Learned) -> io::Result<()> {
         self.put(&learned_bytes(learned))
     }
 
     /// Ends the snapshot; without it, what has been written is damaged.
-    pub(super) fn end(mut self) -> io::Result<()> {
+    pub(crate) fn end(mut self) -> io::Result<()> {
         self.out.write_all(&self.checksum.finish().to_le_bytes())
     }
 
@@ -76,7 +76,7 @@ impl<W: Write> Encoder<W> {
 }
 
 /// A section with the byte before it.
-pub(super) fn section_bytes(section: &Section) -> Vec<u8> {
+pub(crate) fn section_bytes(section: &Section) -> Vec<u8> {
     let Section { shard, zone, period, window, accounts } = section;
     let (kind, count) = period_parts(*period);
     let mut bytes = Vec::with_capacity(64 + zone.len() + accounts.len() * ACCOUNT);

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file's bytes; `None` if there is none.
-pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read.map(Some),
@@ -14,14 +14,14 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 /// Finds out whether the file could be replaced, by beginning and giving up.
-pub(super) fn try_replacing(path: &Path) -> io::Result<()> {
+pub(crate) fn try_replacing(path: &Path) -> io::Result<()> {
     let new = beside(path, ".new");
     create(&new)?;
     fs::remove_file(new)
 }
 
 /// Replaces the file by what `write` writes, so that whoever reads it, also after a crash, finds the old or the new one.
-pub(super) fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let new = beside(path, ".new");
     let file = create(&new)?;
     let replaced = write(&file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
@@ -33,7 +33,7 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) 
 }
 
 /// Moves the file out of the way and returns its new place, where the one that was moved there before is lost.
-pub(super) fn move_aside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = beside(path, ".refused");
     fs::rename(path, &aside)?;
     Ok(aside)

@@ -17,13 +17,13 @@ use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 
-use self::decoder::{Contents, Unfit, decode};
+use self::decoder::{Contents, Unreadable, decode};
 use self::encoder::Encoder;
-pub(super) use self::section::{Account, Section};
+pub(crate) use self::section::{Account, Section};
 use crate::model::{Learned, Now};
 
 /// Where a store's accounts are written, and what was found there.
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     path: PathBuf,
     /// What was read, until a clock says what of it lasts.
     found: Mutex<Option<Contents>>,
@@ -40,7 +40,7 @@ impl Snapshot {
     /// # Errors
     ///
     /// The file cannot be read, replaced or moved aside; the text names it.
-    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
         file::try_replacing(&path).map_err(|error| told(&path, "cannot be written", &error))?;
         let bytes = file::read(&path).map_err(|error| told(&path, "cannot be read", &error))?;
         let found = match bytes.as_deref().map(decode).transpose() {
@@ -63,7 +63,7 @@ impl Snapshot {
     ///
     /// A snapshot that says something, but of no such window, is old, and moved aside: only what requests cost is taken
     /// from it.
-    pub(super) fn take_in_force(&self, now: Now) -> Vec<Section> {
+    pub(crate) fn take_in_force(&self, now: Now) -> Vec<Section> {
         let Some(found) = self.found.lock().take() else { return Vec::new() };
         let Contents { secret, mut sections, learned } = found;
         *self.learned.lock() = learned;
@@ -71,7 +71,7 @@ impl Snapshot {
         sections.retain(|section| section.window.contains(now.wall()));
         if sections.is_empty() && !was_empty {
             // No account is taken from it, wherever it lies.
-            refuse(&self.path, Unfit::Old).unwrap_or_else(|error| log::error!("{error}"));
+            refuse(&self.path, Unreadable::Old).unwrap_or_else(|error| log::error!("{error}"));
         } else {
             self.secret.get_or_init(|| secret);
         }
@@ -79,12 +79,12 @@ impl Snapshot {
     }
 
     /// What the keys of the accounts in force are hashed with.
-    pub(super) fn secret(&self) -> Option<[u8; 16]> {
+    pub(crate) fn secret(&self) -> Option<[u8; 16]> {
         self.secret.get().copied()
     }
 
     /// What was learned of what requests cost, the first time that it is asked.
-    pub(super) fn take_learned(&self) -> Vec<Learned> {
+    pub(crate) fn take_learned(&self) -> Vec<Learned> {
         std::mem::take(&mut *self.learned.lock())
     }
 
@@ -93,7 +93,7 @@ impl Snapshot {
     /// # Errors
     ///
     /// The file is as it was; the text names it.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         secret: &[u8; 16],
         learned: &[Learned],
@@ -121,7 +121,7 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-fn refuse(path: &Path, unfit: Unfit) -> io::Result<()> {
+fn refuse(path: &Path, unfit: Unreadable) -> io::Result<()> {
     let aside = file::move_aside(path).map_err(|error| told(path, "cannot be moved aside", &error))?;
     let (path, aside) = (path.display(), aside.display());
     log::warn!("{path}: {unfit}; moved to {aside}, and all accounts begin with nothing spent");

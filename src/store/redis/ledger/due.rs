@@ -1,7 +1,7 @@
 //! Which lines are to be published, and when.
 
 use super::Ledgers;
-use super::peers::Entry;
+use super::peers::Known;
 use crate::model::{Line, Micros, Now, Window, pace};
 use crate::store::redis::script::Account;
 use crate::store::redis::settings::SyncMode;
@@ -91,7 +91,7 @@ impl Ledgers {
         if now.tick.since(entry.sent_at) >= span { Due::Now } else { Due::Later }
     }
 
-    fn pace(&self, entry: &Entry, own: &Line, now: Now) -> Micros {
+    fn pace(&self, entry: &Known, own: &Line, now: Now) -> Micros {
         let others = entry.others.at(now.tick);
         let spent = own.net.saturating_add(others.net);
         let left = entry.quota.saturating_add_signed(spent.saturating_neg());
@@ -103,7 +103,7 @@ impl Ledgers {
 }
 
 /// Whether others may wait for a place that has become free here.
-fn is_scarce_place(entry: &Entry, own: &Line) -> bool {
+fn is_scarce_place(entry: &Known, own: &Line) -> bool {
     let taken = u64::from(own.admitted) + u64::from(entry.others.line.admitted);
     entry.window == Window::ALL_TIME.start && taken + 1 >= entry.quota
 }

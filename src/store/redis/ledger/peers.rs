@@ -18,7 +18,7 @@ const NEVER: Tick = Tick(i64::MIN / 2);
 
 /// What is known of one account.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct Known {
     /// The start of the window that all this is about.
     pub(crate) window: UnixMicros,
     pub(crate) others: Others,
@@ -51,7 +51,7 @@ pub(crate) struct Ceiling {
     pub(crate) most: i64,
 }
 
-impl Entry {
+impl Known {
     const fn new(window: UnixMicros) -> Self {
         Self {
             window,
@@ -72,7 +72,7 @@ impl Entry {
 /// All accounts that this process has shared, with what is known of them.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    shards: Box<[Mutex<HashMap<Account, Entry, RandomState>>]>,
+    shards: Box<[Mutex<HashMap<Account, Known, RandomState>>]>,
     /// The accounts that run or have changed, or whose others are to be heard.
     active: Mutex<Vec<Account>>,
 }
@@ -136,12 +136,12 @@ impl Peers {
     ///
     /// But not that something is to be published: about a window's edge one thread may see the old window after another
     /// has charged the new one.
-    pub(crate) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Entry) -> T) -> T {
+    pub(crate) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Known) -> T) -> T {
         let mut shard = self.shard(account).lock();
-        let entry = shard.entry(account).or_insert_with(|| Entry::new(window));
+        let entry = shard.entry(account).or_insert_with(|| Known::new(window));
         if entry.window != window {
-            let Entry { listed, changed_at, returned, .. } = *entry;
-            *entry = Entry { listed, changed_at, returned, ..Entry::new(window) };
+            let Known { listed, changed_at, returned, .. } = *entry;
+            *entry = Known { listed, changed_at, returned, ..Known::new(window) };
         }
         f(entry)
     }
@@ -165,7 +165,7 @@ impl Peers {
         returns: i64,
     ) -> bool {
         let mut shard = self.shard(account).lock();
-        let entry = shard.entry(account).or_insert_with(|| Entry::new(window));
+        let entry = shard.entry(account).or_insert_with(|| Known::new(window));
         if entry.window != window {
             return false;
         }
@@ -199,7 +199,7 @@ impl Peers {
     ///
     /// The list is held meanwhile, so that nobody finds it short; a request waits for that only where it puts an account on
     /// it.
-    pub(crate) fn unlist_all(&self, mut is_over: impl FnMut(&Account, &Entry) -> bool) {
+    pub(crate) fn unlist_all(&self, mut is_over: impl FnMut(&Account, &Known) -> bool) {
         self.active.lock().retain(|account| {
             let mut shard = self.shard(*account).lock();
             let Some(entry) = shard.get_mut(account) else { return false };
@@ -246,7 +246,7 @@ impl Peers {
     }
 
     /// Forgets the accounts that are not on the list, but those that are to be kept, and gives their memory back.
-    pub(crate) fn sweep(&self, mut keep: impl FnMut(&Account, &Entry) -> bool) {
+    pub(crate) fn sweep(&self, mut keep: impl FnMut(&Account, &Known) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.lock();
             shard.retain(|account, entry| entry.listed || keep(account, entry));
@@ -260,7 +260,7 @@ impl Peers {
         }
     }
 
-    fn shard(&self, account: Account) -> &Mutex<HashMap<Account, Entry, RandomState>> {
+    fn shard(&self, account: Account) -> &Mutex<HashMap<Account, Known, RandomState>> {
         &self.shards[account.key.shard_word() as usize % SHARDS]
     }
 }
