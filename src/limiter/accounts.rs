@@ -79,12 +79,11 @@ impl Accounts {
         let now = engine.clock.now();
         let rules = rules.into_iter().map(|of_rule| ListedRule::new(of_rule, filter, engine, now.wall()));
         let rules: Vec<_> = rules.collect();
-        let books: Vec<Book> =
-            rules.iter().flat_map(|rule| &rule.limits).map(|open| open.claim.ask.book).collect();
+        let books: Vec<Book> = rules.iter().flat_map(|rule| &rule.limits).map(|open| open.ask.book).collect();
         let positions = rules
             .iter()
             .enumerate()
-            .flat_map(|(at, rule)| rule.limits.iter().map(move |open| (open.claim.ask.book, at)));
+            .flat_map(|(at, rule)| rule.limits.iter().map(move |open| (open.ask.book, at)));
         let positions: HashMap<Book, usize> = positions.collect();
         let listed = engine.store.list(&books, filter.most, now).await?;
         let told = listed
@@ -198,9 +197,9 @@ impl ListedRule {
     }
 
     fn told(&self, account: &Listed, engine: &Arc<Shared>, at: UnixMicros) -> Option<AccountStanding> {
-        let open = *self.limits.iter().find(|open| open.claim.ask.book == account.book)?;
+        let open = *self.limits.iter().find(|open| open.ask.book == account.book)?;
         let name = self.names.get(&AccountId(account.key).words()).cloned();
-        let own = name.as_ref().and_then(|name| self.limit_of(name, open.claim.ask.book, engine, at));
+        let own = name.as_ref().and_then(|name| self.limit_of(name, open.ask.book, engine, at));
         Some(AccountStanding::new(&self.of_rule, own.unwrap_or(open), account, name))
     }
 
@@ -209,6 +208,6 @@ impl ListedRule {
         let source = self.of_rule.source(Some(&Key::from(name)), &Known::default(), at);
         let differs = source != self.stranger;
         let limits = if differs { self.of_rule.limits_of(source, engine) } else { Vec::new() };
-        limits.into_iter().find(|open| open.claim.ask.book == book)
+        limits.into_iter().find(|open| open.ask.book == book)
     }
 }

@@ -63,7 +63,7 @@ impl ClientAccounts {
         let mut standings = Vec::new();
         for open in self.limits() {
             let (store, now) = (&self.engine.shared().store, self.engine.shared().clock.now());
-            let account = store.read(open.claim.ask.book, self.hash, now).await?;
+            let account = store.read(open.ask.book, self.hash, now).await?;
             standings.push(self.standing(open, &account));
         }
         Ok(standings)
@@ -110,7 +110,7 @@ impl ClientAccounts {
         for open in self.limits() {
             if open.limit.period().is_some() && is_wanted(&open.limit) {
                 let (store, now) = (&self.engine.shared().store, self.engine.shared().clock.now());
-                let account = store.relieve(open.claim.ask.book, self.hash, relief, now).await?;
+                let account = store.relieve(open.ask.book, self.hash, relief, now).await?;
                 standings.push(self.standing(open, &account));
             }
         }
