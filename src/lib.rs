@@ -42,6 +42,7 @@
 //!   WebSockets
 //! - [The site file](https://github.com/timebudget/timebudget/blob/main/docs/site-file.md), and [what is said of mistakes in one](https://github.com/timebudget/timebudget/blob/main/docs/mistakes.md)
 //! - [How time is accounted](https://github.com/timebudget/timebudget/blob/main/docs/accounting.md), and [when windows begin](https://github.com/timebudget/timebudget/blob/main/docs/windows.md)
+//! - [Hard budgets](https://github.com/timebudget/timebudget/blob/main/docs/hard-budgets.md): what runs is ended when its budget is spent
 //! - [Looking after accounts](https://github.com/timebudget/timebudget/blob/main/docs/accounts.md)
 //! - [Many processes, one budget: Redis](https://github.com/timebudget/timebudget/blob/main/docs/redis.md)
 //! - [In front and behind](https://github.com/timebudget/timebudget/blob/main/docs/in-front-and-behind.md): proxies, health checks, CORS, and what clients do with a refusal
@@ -80,7 +81,7 @@ pub use limiter::{
     Pending, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
-    Budget, BudgetBody, BudgetBuilder, BudgetService, Detached, IntoStatus, LimitedError, Limits,
+    Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus, LimitedError, Limits,
     RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
     path, prefix, route_parameter,
 };

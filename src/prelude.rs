@@ -20,5 +20,6 @@ pub use crate::middleware::{
     normal_path, path, prefix, route_parameter,
 };
 pub use crate::model::{
-    Component, Condition, Counts, Hold, Identity, Key, KeyValue, Limit, Micros, Missing, Period, Site, Until,
+    Component, Condition, Counts, Hold, Identity, Key, KeyValue, Limit, Micros, Missing, Overrun, Period,
+    Site, Until,
 };

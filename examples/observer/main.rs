@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! cargo run --example observer
-//! curl localhost:8080/users/17; curl localhost:8080/users/4711; curl localhost:8080/export
+//! curl localhost:8080/users/17
+//! curl localhost:8080/users/4711
+//! curl localhost:8080/export
 //! curl localhost:8080/counts
 //! ```
 

@@ -8,6 +8,8 @@
 //! - Who ends or stops makes it flatter, so that all timers ring early; but takes its own along. So it wakes one other who
 //!   runs, unless that one's timer is earlier, to set it anew.
 //! - Who is woken early sets its timer anew.
+//! - Whoever has no timer, and makes the line steeper or higher, wakes one who runs: detached work, a block of code, a preflight, and
+//!   who is charged more than it has run.
 //!
 //! The line of other processes is looked at again as often as something is heard of them.
 
@@ -41,6 +43,19 @@ pub(crate) struct Alarms {
 struct Runner {
     waker: Waker,
     rings_at: Tick,
+}
+
+impl Alarms {
+    /// Wakes two who run on an account, to set their timers anew: one of them may be about to end, which tells of it.
+    pub(super) fn tell(&self, account: Account) {
+        let all = self.runners.lock();
+        let two = |runners: &BTreeMap<_, Runner>| {
+            [runners.values().next().cloned(), runners.values().next_back().cloned()]
+        };
+        let runners = all.get(&account).map(two);
+        drop(all);
+        runners.into_iter().flatten().flatten().for_each(|runner| runner.waker.wake());
+    }
 }
 
 /// What wakes one request when it is to be cut.
@@ -307,6 +322,30 @@ mod tests {
         assert!(!street.spent(&mut only));
         street.pass(10);
         assert!(only.was_woken() && street.is_cut(&mut only));
+    }
+
+    /// Detached work makes the line steeper, and has no timer.
+    #[test]
+    fn who_cannot_be_cut_has_another_set_its_timer_anew() {
+        let street = Street::new();
+        let mut first = street.walker();
+        street.pass(10);
+        let mut detached = first.holding.detached(&street.limiter);
+        assert!(first.was_woken() && !street.is_cut(&mut first));
+        street.pass(25);
+        assert!(first.was_woken() && street.is_cut(&mut first));
+        detached.settle(&street.limiter);
+    }
+
+    #[test]
+    fn who_is_charged_more_than_it_has_run_does_as_well() {
+        let street = Street::new();
+        let (mut first, mut second) = (street.walker(), street.walker());
+        first.holding.charge(Micros::from_secs(30));
+        street.leaves(first);
+        assert!(second.was_woken() && !street.is_cut(&mut second));
+        street.pass(30);
+        assert!(second.was_woken() && street.is_cut(&mut second));
     }
 
     #[test]

@@ -144,6 +144,9 @@ impl Holding {
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
+        if limiter.cuts && !self.may_be_cut {
+            self.tell_others(limiter);
+        }
         Decision::Admitted
     }
 
@@ -332,15 +335,26 @@ impl Holding {
         }
         limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
         self.teach(limiter);
+        self.tell_of_extra(limiter);
     }
 
     /// Settles where that is more than one call of the store.
     fn settle_apart(&mut self, limiter: &Limiter, now: Now) {
         if !self.is_waived && limiter.settles_by_rule {
-            return self.settle_rules(limiter, self.settlement, |_| true, now);
+            self.settle_rules(limiter, self.settlement, |_| true, now);
+            return self.tell_of_extra(limiter);
         }
         self.told(limiter, now).settle(&mut self.claims, &self.settlement);
         self.teach(limiter);
+        self.tell_of_extra(limiter);
+    }
+
+    /// Tells those whom a rule may cut that the request was charged more than it has run.
+    #[inline]
+    fn tell_of_extra(&self, limiter: &Limiter) {
+        if limiter.cuts && self.settlement.extra_micros > 1 {
+            self.tell_others(limiter);
+        }
     }
 
     /// Has the limiter learn what the request has cost.
@@ -420,7 +434,6 @@ impl Holding {
     }
 
     /// Whether its time runs.
-    #[allow(dead_code, reason = "for the middleware")]
     pub(crate) fn runs(&self) -> bool {
         self.meter.since.is_some() && !self.is_over()
     }

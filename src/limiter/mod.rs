@@ -2,7 +2,6 @@
 
 mod accounts;
 mod admission;
-#[allow(dead_code, reason = "for the middleware")]
 mod alarm;
 mod asking;
 mod charge;
@@ -16,7 +15,6 @@ mod holding;
 mod observe;
 mod open_limits;
 mod open_rule;
-#[allow(dead_code, reason = "for the middleware")]
 mod overrun;
 mod refusal;
 mod report;
@@ -35,7 +33,6 @@ pub use self::accounts::{
 };
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
-#[allow(unused_imports, reason = "for the middleware")]
 pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub(crate) use self::claims::Claims;

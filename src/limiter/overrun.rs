@@ -57,6 +57,14 @@ impl Holding {
         })
     }
 
+    /// Tells those who have timers that the line of an account has become steeper or higher, by somebody who has none.
+    #[cold]
+    pub(super) fn tell_others(&self, limiter: &Limiter) {
+        for claim in self.claims.iter().filter(|claim| claim.ask.is_timed()) {
+            limiter.engine.alarms.tell((claim.ask.book, claim.ask.key));
+        }
+    }
+
     /// What wakes the request when it is to be cut; `None` if no rule may cut it.
     pub(crate) fn alarm(&self, limiter: &Limiter) -> Option<Alarm> {
         if !self.may_be_cut {

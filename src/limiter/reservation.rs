@@ -18,7 +18,10 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    pub(crate) const fn new(limiter: Arc<Limiter>, holding: Holding) -> Self {
+    pub(crate) fn new(limiter: Arc<Limiter>, holding: Holding) -> Self {
+        if limiter.cuts {
+            holding.tell_others(&limiter);
+        }
         Self { limiter, holding }
     }
 
@@ -39,6 +42,9 @@ impl Reservation {
     /// Lets the time run again. Without effect on a request that runs.
     pub fn resume(&mut self) {
         self.holding.resume(&self.limiter);
+        if self.limiter.cuts {
+            self.holding.tell_others(&self.limiter);
+        }
     }
 
     /// Charges so much on top of the time that the request takes, for work that is done elsewhere.

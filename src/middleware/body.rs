@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use crate::middleware::cut::cut;
 use crate::middleware::running::{Guard, Running};
 
 pin_project! {
@@ -33,7 +34,9 @@ pin_project! {
         /// A body that was complete with its head: the request is settled.
         Complete { bytes: Bytes, size: BodySize },
         /// A body that is still to be made.
-        Streaming { #[pin] body: B, guard: Guard },
+        Streaming { #[pin] body: B, guard: Option<Guard> },
+        /// A body that has broken off.
+        Broken,
         /// A body that no budget has to do with.
         Passing { #[pin] body: B },
         /// The body that the application has made for a refusal.
@@ -48,7 +51,7 @@ impl<B> BudgetBody<B> {
     }
 
     pub(super) const fn streaming(body: B, guard: Guard) -> Self {
-        Self { body: Body::Streaming { body, guard } }
+        Self { body: Body::Streaming { body, guard: Some(guard) } }
     }
 
     pub(super) const fn passing(body: B) -> Self {
@@ -68,26 +71,26 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
             Body::Complete { size, .. } => *size,
             Body::Streaming { body, .. } | Body::Passing { body } => body.size(),
             Body::Own { body } => body.size(),
+            Body::Broken => BodySize::Stream,
         }
     }
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        match self.project().body.project() {
+        let mut state = self.project().body;
+        match state.as_mut().project() {
             BodyProjection::Complete { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
             BodyProjection::Complete { bytes, .. } => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
             BodyProjection::Passing { body } => body.poll_next(cx).map_err(Into::into),
             BodyProjection::Own { body } => body.poll_next(cx),
+            BodyProjection::Broken => Poll::Ready(Some(Err("the body has broken off".into()))),
             BodyProjection::Streaming { body, guard } => {
-                guard.enter();
-                let Poll::Ready(chunk) = body.poll_next(cx) else {
-                    guard.leave();
-                    return Poll::Pending;
+                let polled = poll_stream(body, guard, cx);
+                let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
+                    return polled;
                 };
-                match chunk {
-                    Some(_) => guard.pause(),
-                    None => guard.settle(),
-                }
-                Poll::Ready(chunk.map(|chunk| chunk.map_err(Into::into)))
+                // What the body has is dropped here, where it waits.
+                state.set(Body::Broken);
+                Poll::Ready(Some(Err(cut.into())))
             }
         }
     }
@@ -99,10 +102,33 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
             Body::Passing { body } => body.try_into_bytes().map_err(Self::passing),
             Body::Own { body } => body.try_into_bytes().map_err(Self::own),
             Body::Streaming { body, guard } => {
-                body.try_into_bytes().map_err(|body| Self::streaming(body, guard))
+                body.try_into_bytes().map_err(|body| Self { body: Body::Streaming { body, guard } })
             }
+            Body::Broken => Err(Self { body: Body::Broken }),
         }
     }
+}
+
+/// Lets the body go on, and with it the request's time, unless the client is waited for.
+fn poll_stream<B: MessageBody>(
+    body: Pin<&mut B>,
+    guard: &mut Option<Guard>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, Box<dyn StdError>>>> {
+    let Some(running) = guard else { return Poll::Pending };
+    running.enter();
+    if running.is_spent() {
+        return Poll::Pending;
+    }
+    let Poll::Ready(chunk) = body.poll_next(cx) else {
+        running.leave();
+        return Poll::Pending;
+    };
+    match chunk {
+        Some(_) => running.rest(),
+        None => running.settle(),
+    }
+    Poll::Ready(chunk.map(|chunk| chunk.map_err(Into::into)))
 }
 
 /// A request's body that tells when its reader has to wait for the client.

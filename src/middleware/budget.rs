@@ -10,6 +10,7 @@ use std::future::{Ready, ready};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -54,6 +55,27 @@ impl Budget {
     /// How long this request has run.
     pub fn used(&self) -> Micros {
         self.0.as_ref().map_or(Micros::ZERO, |running| running.holding().used(running.site()))
+    }
+
+    /// How long this request can go on, at the pace at which its budgets are spent now, until the first of them is spent; 0
+    /// where one is. `None` if none of its limits is of time.
+    ///
+    /// To hand on to what works for it, such as a database. It is a forecast: less where others begin meanwhile, and more
+    /// where they end. A window that ends first leaves the rest to the next one, which grants its quota anew. What becomes of
+    /// the request then, its rule's [`Overrun`](crate::Overrun) says; under several budgets it is the least of theirs.
+    ///
+    /// ```
+    /// use timebudget::Budget;
+    ///
+    /// /// What the statements of a transaction may take, for Postgres; 0 would be no timeout at all.
+    /// fn statement_timeout(budget: &Budget) -> Option<String> {
+    ///     let left = budget.time_left()?.as_millis().max(1);
+    ///     Some(format!("SET LOCAL statement_timeout = {left}"))
+    /// }
+    /// # let _ = statement_timeout;
+    /// ```
+    pub fn time_left(&self) -> Option<Duration> {
+        self.0.as_ref()?.time_left().map(Duration::from)
     }
 
     /// Charges time that is spent elsewhere on this request's behalf, when the request ends.

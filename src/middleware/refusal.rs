@@ -39,7 +39,7 @@ pub(super) fn response<B>(
     refused: &Refused,
 ) -> HttpResponse<BudgetBody<B>> {
     let mut response = match running.site().hooks() {
-        None => usual_response(request, running, refused, None),
+        None => in_form(running, refused, form_for(request), None),
         Some(hooks) => response_by(hooks, request, running, refused),
     };
     running.write_refused(response.headers_mut(), refused);
@@ -57,7 +57,7 @@ fn response_by<B>(
     let refusal = running.refusal(refused);
     match hooks.response(request, &refusal) {
         Some(own) => own_response(own, &refusal),
-        None => usual_response(request, running, refused, hooks.message(request, &refusal)),
+        None => in_form(running, refused, form_for(request), hooks.message(request, &refusal)),
     }
 }
 
@@ -75,11 +75,12 @@ fn own_response<B>(own: HttpResponse, refusal: &Refusal) -> HttpResponse<BudgetB
     response
 }
 
+/// The answer by the rule, in a form, and with a message of its own if there is one.
 #[inline(always)]
-fn usual_response<B>(
-    request: &ServiceRequest,
+pub(super) fn in_form<B>(
     running: &Running,
     refused: &Refused,
+    form: Form,
     message: Option<String>,
 ) -> HttpResponse<BudgetBody<B>> {
     let site = running.site();
@@ -90,7 +91,6 @@ fn usual_response<B>(
     };
     let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
-    let form = form_for(request);
     let limit = running.holding().refusing_limit(site, refused);
     let write = || body(&running.refusal(refused), block, status, form);
     let (mut body, retry_after) = site.last_refusal().told(refused, limit, form, write);
@@ -131,7 +131,7 @@ fn answer<B>(
 
 /// The first form that the client accepts, by its own ranking.
 #[inline]
-fn form_for(request: &ServiceRequest) -> Form {
+pub(super) fn form_for(request: &ServiceRequest) -> Form {
     let accepted = request.headers().get(ACCEPT);
     if accepted.is_none_or(|value| value == "*/*") {
         return Form::Problem;

@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use crate::limiter::{Decision, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, watch_payload};
 use crate::middleware::budget::{current, during};
+use crate::middleware::cut::cut;
 use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};
@@ -126,6 +127,9 @@ where
     S: Service<ServiceRequest>,
 {
     watch_payload(&mut request, &guard);
+    if guard.site().cuts {
+        guard.may_be_cut(&request);
+    }
     let future = during(&guard, || service.call(request));
     BudgetFuture::running(future, guard)
 }
@@ -251,7 +255,15 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::Running { future, guard } => return poll_handler(future, guard, cx),
+                StateProjection::Running { future, guard } => {
+                    let polled = poll_handler(future, guard, cx);
+                    let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
+                        return polled;
+                    };
+                    // What the handler has is dropped here, where it waits.
+                    state.set(State::Answered { response: None });
+                    return Poll::Ready(Err(cut.into()));
+                }
                 StateProjection::Answered { response } => {
                     return response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
@@ -282,7 +294,12 @@ where
 {
     // Polled after its end, which no caller may do.
     let Some(running) = guard.as_ref() else { return Poll::Pending };
+    let was_with_client = running.is_with_client();
     running.enter();
+    // Whether its client has come back, the handler has to see.
+    if !was_with_client && running.is_spent() {
+        return Poll::Pending;
+    }
     let Poll::Ready(answer) = during(running, || future.poll(cx)) else {
         running.leave();
         return Poll::Pending;
@@ -321,7 +338,7 @@ fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Bud
             guard.write_headers(&mut head.headers, report.as_ref());
             guard.holding().head_left(guard.site());
             // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
-            guard.pause();
+            guard.rest();
             BudgetBody::streaming(body, guard)
         }
     }

@@ -13,6 +13,7 @@ use actix_web::dev::ResponseHead;
 use crate::limiter::{Decision, Holding, LimitReport, Question, Refusal, Refused, Report};
 use crate::middleware::classes::Class;
 use crate::middleware::closures::HeadAnswer;
+use crate::middleware::cut::Deadline;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::standing::{Inner, Rewritten};
 use crate::middleware::worker::WorkerSite;
@@ -40,6 +41,8 @@ pub(super) struct Running {
     pub(super) inner: RefCell<Option<Box<Inner>>>,
     /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
     pub(super) rewritten: RefCell<Option<Box<Rewritten>>>,
+    /// What ends it, if a rule may; most rules let finish what runs.
+    pub(super) deadline: RefCell<Option<Box<Deadline>>>,
     /// The budget around this one.
     pub(super) outer: Option<Rc<Running>>,
 }
@@ -86,6 +89,10 @@ impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
         self.0.settle();
+        if self.0.site.cuts {
+            // Even if somebody keeps the request: it is nobody's to end any more.
+            self.0.deadline.take();
+        }
         // Who still holds the request, such as a handler's `Budget`, drops its place.
         let Some(running) = Rc::get_mut(&mut self.0) else { return };
         let site = running.vacate();
@@ -104,6 +111,7 @@ impl Running {
             is_paused: Cell::new(false),
             inner: RefCell::new(None),
             rewritten: RefCell::new(None),
+            deadline: RefCell::new(None),
             outer: None,
         }
     }
@@ -205,6 +213,11 @@ impl Running {
         self.waits_for_client.set(waits);
     }
 
+    /// Whether the client is waited for since the last poll.
+    pub(super) const fn is_with_client(&self) -> bool {
+        self.is_with_client.get()
+    }
+
     /// Begins a poll of the handler, or of the body that it has made.
     #[inline]
     pub(super) fn enter(&self) {
@@ -244,12 +257,13 @@ impl Running {
         for running in self.and_around().filter(|running| running.is_paused.take()) {
             if !running.is_with_client.get() {
                 running.holding().resume(&running.site);
+                running.runs_again();
             }
         }
     }
 
     /// This one and those around it.
-    fn and_around(&self) -> impl Iterator<Item = &Self> {
+    pub(super) fn and_around(&self) -> impl Iterator<Item = &Self> {
         iter::successors(Some(self), |running| running.outer.as_deref())
     }
 

@@ -174,13 +174,21 @@ impl Running {
         self.site().wire().is_enabled() && self.holding().limits_something()
     }
 
+    /// Tells the budget around this one, if there is any, what it tells the client whom it refuses.
+    #[cold]
+    pub(super) fn tells_of(&self, refused: &Refused) {
+        if let Some(nearest) = &self.outer {
+            let report = Report::from(self.holding().refused(refused));
+            nearest.hear(Inner::refused(self.site(), &report, self.site().wire().is_standard()));
+        }
+    }
+
     /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or
     /// whoever is refused inside could still drain what all share outside.
     #[inline]
     pub(super) fn refuses(&self, refused: &Refused) {
         if let Some(nearest) = &self.outer {
-            let report = Report::from(self.holding().refused(refused));
-            nearest.hear(Inner::refused(self.site(), &report, self.site().wire().is_standard()));
+            self.tells_of(refused);
             for outer in iter::successors(Some(nearest), |inner| inner.outer.as_ref()) {
                 outer.holding().waive(outer.site());
             }

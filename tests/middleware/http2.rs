@@ -5,6 +5,7 @@ use actix_web::{App, HttpResponse};
 use futures_util::{StreamExt as _, stream};
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
+use timebudget::{Component, Overrun, TimeBudget};
 use tokio::net::TcpStream;
 
 use crate::harness::{Event, Gate, Listening, SECOND, World, secs, serve_h2c, soon};
@@ -171,7 +172,7 @@ async fn the_authority_of_http2_is_its_host() {
     let fallback = crate::harness::site("*", r#"{"rate_limit": "33s per hour"}"#);
     let mut loaded = Loaded::from_site(fallback);
     loaded.sites = vec![("a.example".to_owned(), here)];
-    let budget = timebudget::TimeBudget::of_sites(Arc::new(timebudget::Sites::new(loaded, world.engine())));
+    let budget = TimeBudget::of_sites(Arc::new(timebudget::Sites::new(loaded, world.engine())));
     let server =
         serve_h2c(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));
     let answer = soon(ask(&mut connect(&server).await, "GET", "/", true).0).await.expect("an answer");
@@ -201,4 +202,34 @@ async fn rules_see_the_same_of_a_request_of_http2() {
         let (answer, _) = sender.send_request(request.body(()).expect("a request"), true).expect("it stands");
         assert_eq!(soon(answer).await.expect("an answer").status(), status, "{path} {cookies:?}");
     }
+}
+
+#[actix_web::test]
+async fn a_body_that_has_begun_is_reset_when_its_budget_is_spent() {
+    let (world, gate) = (World::new(), Gate::new());
+    let rule = TimeBudget::rule("hard", "60s per hour").key(Component::Site).overrun(Overrun::Cut);
+    let (budget, stops_at) = (world.build(rule), gate.clone());
+    let server = serve_h2c(move || {
+        let gate = stops_at.clone();
+        App::new().wrap(budget.clone()).app_data(Data::new(gate)).default_service(web::to(endless))
+    });
+    let mut sender = connect(&server).await;
+    let (response, _) = ask(&mut sender, "GET", "/", true);
+    let mut response = soon(response).await.expect("a response");
+    assert_eq!(response.status(), 200);
+    gate.arrivals(1).await;
+    world.advance(secs(60));
+    let ended = soon(response.body_mut().data()).await.expect("no orderly end");
+    assert!(ended.is_err(), "{ended:?}");
+    let (refused, _) = ask(&mut sender, "GET", "/", true);
+    assert_eq!(soon(refused).await.expect("a response").status(), 429);
+    world.assert_settled_at(60 * SECOND);
+}
+
+async fn endless(gate: Data<Gate>) -> HttpResponse {
+    let wait = stream::once(async move {
+        gate.pass().await;
+        Ok::<_, std::io::Error>(Bytes::from_static(b"never"))
+    });
+    HttpResponse::Ok().streaming(Box::pin(wait))
 }

@@ -16,6 +16,7 @@ mod extractor;
 mod fair;
 mod flask_limiter;
 mod forms;
+mod hard_budgets;
 mod harness;
 mod headers;
 mod hostile;
