@@ -120,7 +120,7 @@ fn database(value: &Value<'_>) -> Option<CountrySource> {
 
 /// The header that `rate_limit_api_key_header` names: a list of one place, more shortly.
 pub(crate) fn api_key_header(value: &Value<'_>) -> Option<Vec<KeySource>> {
-    header_name(value, API_KEY).map(|name| vec![KeySource::of_header(&name)])
+    header_name(value, API_KEY).map(|name| vec![KeySource::from_header(&name)])
 }
 
 /// The places that `rate_limit_api_key_from` lists.

@@ -163,7 +163,7 @@ impl Limiter {
     #[inline(always)]
     fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
         let client = if open.is_fair { self.sharing_client(rule, key, asking.facts) } else { None };
-        let cost = open.cost_differs.then(|| rule.cost.of(asking.facts));
+        let cost = open.cost_differs.then(|| rule.cost.amount(asking.facts));
         if open.limits_differ {
             let limits = open.limits_of(rule, asking.facts, asking.client);
             return open.ask(&limits, key, client, cost, asking);

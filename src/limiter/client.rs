@@ -72,7 +72,7 @@ impl<'a> Client<'a> {
         self.facts.identity().or_else(|| {
             let headers = self.site.clients.identity.as_ref()?;
             let groups = headers.groups.as_ref().map(|name| self.facts.told_by_proxy(name));
-            Identity::of_lines(&self.facts.told_by_proxy(&headers.user), &groups.unwrap_or_default())
+            Identity::from_lines(&self.facts.told_by_proxy(&headers.user), &groups.unwrap_or_default())
         })
     }
 
@@ -82,7 +82,7 @@ impl<'a> Client<'a> {
         if known.is_empty() {
             return None;
         }
-        sources.iter().find_map(|source| known.get(&KeyDigest::of(source.read(self.facts)?)))
+        sources.iter().find_map(|source| known.get(&KeyDigest::from_key(source.read(self.facts)?)))
     }
 
     fn tier_position(&self) -> Option<usize> {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -198,8 +197,9 @@ impl OfRule {
     }
 }
 
-/// 128 bits from the standard library's source of hash keys, which the operating system seeds.
+/// 128 bits from the operating system; a machine that has none to give cannot keep accounts apart from forgers.
 fn random_secret() -> [u8; 16] {
-    let half = || RandomState::new().build_hasher().finish();
-    ((u128::from(half()) << 64) | u128::from(half())).to_le_bytes()
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret).expect("the operating system gives random bits");
+    secret
 }

@@ -335,6 +335,7 @@ impl Holding {
         }
         limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
         self.teach(limiter);
+        self.tell_of_extra(limiter);
     }
 
     /// Settles where that is more than one call of the store.

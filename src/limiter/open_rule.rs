@@ -95,7 +95,7 @@ impl OpenRule {
         if rule.is_exempt(facts) {
             return Cow::Borrowed(&[]);
         }
-        let computed = rule.limits_by.as_ref().and_then(|limits| limits.of(facts));
+        let computed = rule.limits_by.as_ref().and_then(|limits| limits.compute(facts));
         match (&self.computed, computed) {
             (Some(books), Some(limits)) => bounded(&limits).iter().map(|limit| books.of(limit)).collect(),
             _ => Cow::Borrowed(self.limits_said(rule, client)),

@@ -85,14 +85,14 @@ pub(super) fn decoded(path: &str) -> String {
 pub fn of_request<T: Default + 'static>(
     compute: impl Fn(&ServiceRequest) -> T + Send + Sync + 'static,
 ) -> Computed<T> {
-    Computed::of_request(T::default, compute)
+    Computed::from_request(T::default, compute)
 }
 
 /// What a closure says a request costs; 1 for requests of another framework.
 pub(super) fn cost_of_request(
     compute: impl Fn(&ServiceRequest) -> u64 + Send + Sync + 'static,
 ) -> Computed<u64> {
-    Computed::of_request(|| 1, compute)
+    Computed::from_request(|| 1, compute)
 }
 
 /// Requests that a scope of this pattern takes; plainly all, where it takes all.

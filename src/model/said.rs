@@ -16,7 +16,7 @@ pub struct Mistake {
     fault: String,
 }
 
-/// How bad a mistake is.
+/// How bad a mistake is: whether a site is loaded, or a budget built, in spite of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Weight {
@@ -52,7 +52,7 @@ impl Mistake {
         Self { weight: Weight::Suspect, ..self }
     }
 
-    /// How bad it is.
+    /// How bad it is: see [`is_wrong`](Self::is_wrong).
     pub const fn weight(&self) -> Weight {
         self.weight
     }
@@ -62,7 +62,7 @@ impl Mistake {
         self.weight == Weight::Wrong
     }
 
-    /// The value that is to blame, if one is.
+    /// The value that is to blame, if one is: a text in quotation marks, cut where it is long.
     pub fn found(&self) -> Option<&str> {
         self.found.as_deref()
     }

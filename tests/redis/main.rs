@@ -20,6 +20,7 @@ mod desk;
 mod exact;
 mod fair;
 mod faults;
+mod hard;
 mod journal;
 mod jumps;
 mod moved;

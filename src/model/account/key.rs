@@ -123,11 +123,11 @@ pub(crate) type Salt = [u32; 3];
 pub(crate) type AccountHash = [u32; 3];
 
 impl KeyHash {
-    const fn of(low: u64, high: u64) -> Self {
+    const fn from_halves(low: u64, high: u64) -> Self {
         Self([low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32])
     }
 
-    /// The account of this key in the book with this salt.
+    /// The account of this key in the book with this salt: 96 of the bits, mixed with the book's.
     pub const fn salted(self, salt: Salt) -> AccountHash {
         let [_, a, b, c] = self.0;
         [a ^ salt[0], b ^ salt[1], c ^ salt[2]]
@@ -156,7 +156,7 @@ impl KeyHasher {
     /// The hash of a key.
     pub fn hash(&self, bytes: &[u8]) -> KeyHash {
         let (low, high) = self.any.hash(bytes).as_u64();
-        KeyHash::of(low, high)
+        KeyHash::from_halves(low, high)
     }
 
     /// The hash of a key that is one [address](KeyBytes::address) and no more, as most are.
@@ -218,7 +218,7 @@ impl Sip {
         let sip = Self(self.0, self.1, self.2 ^ 0xee, self.3).round().round().round();
         let low = sip.sum();
         let sip = Self(sip.0, sip.1 ^ 0xdd, sip.2, sip.3).round().round().round();
-        KeyHash::of(low, sip.sum())
+        KeyHash::from_halves(low, sip.sum())
     }
 
     #[inline]

@@ -6,6 +6,10 @@ use std::ops::Deref;
 use crate::model::time::{Micros, Period, Unit};
 
 /// A quota per period in a unit, or a cap on running requests.
+///
+/// It is written as a [rate string](crate::parse_rates), parsed from one of a single part, or made by
+/// [`requests`](Self::requests), [`time`](Self::time) and [`concurrent`](Self::concurrent). Windows are fixed: a new one
+/// begins at its boundary with the whole quota, and nothing is carried over from the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -23,7 +27,7 @@ pub enum Limit {
         /// The window's length.
         period: Period,
     },
-    /// At most `cap` admitted requests that have not ended.
+    /// At most `cap` admitted requests that have not ended, with their bodies and while their clients are waited for.
     Concurrent {
         /// The largest number of requests side by side.
         cap: u32,
@@ -66,7 +70,7 @@ impl Limit {
         }
     }
 
-    /// What one window grants, in the limit's unit.
+    /// What one window grants, in the limit's unit: microseconds or requests; of a cap, the requests side by side.
     pub const fn quota(&self) -> u64 {
         match self {
             Self::Time { quota, .. } => quota.0,
@@ -75,7 +79,7 @@ impl Limit {
         }
     }
 
-    /// Whether it counts requests in windows.
+    /// Whether it counts requests in windows, as neither limits of time nor caps do.
     pub const fn counts_requests(&self) -> bool {
         matches!(self, Self::Requests { .. })
     }
@@ -131,7 +135,7 @@ impl Quota {
     }
 }
 
-/// A factor of quotas, in millionths.
+/// A factor of quotas, in millionths: whole numbers, so that every process comes to the same quota.
 ///
 /// # Examples
 ///
@@ -163,7 +167,7 @@ impl Multiplier {
     }
 
     /// The limit with its quota, or its cap, times the factor; the account stays the same.
-    pub fn of(self, limit: &Limit) -> Limit {
+    pub fn apply(self, limit: &Limit) -> Limit {
         match *limit {
             Limit::Time { quota, period } => Limit::Time { quota: Micros(self.times(quota.0)), period },
             Limit::Requests { quota, period } => Limit::Requests { quota: self.times(quota), period },
@@ -300,13 +304,13 @@ mod multiplier_tests {
         assert_eq!(Multiplier(1).times(1), 1);
         assert_eq!(Multiplier(u64::MAX).times(u64::MAX), 1 << 53);
         assert_eq!(
-            Multiplier(u64::MAX).of(&Limit::Concurrent { cap: 2 }),
+            Multiplier(u64::MAX).apply(&Limit::Concurrent { cap: 2 }),
             Limit::Concurrent { cap: u32::MAX }
         );
     }
 
     #[test]
     fn a_quota_of_nothing_stays_nothing() {
-        assert_eq!(Multiplier(9_000_000).of(&Limit::Concurrent { cap: 0 }), Limit::Concurrent { cap: 0 });
+        assert_eq!(Multiplier(9_000_000).apply(&Limit::Concurrent { cap: 0 }), Limit::Concurrent { cap: 0 });
     }
 }

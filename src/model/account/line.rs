@@ -31,7 +31,7 @@ pub(crate) struct Line {
 
 impl Line {
     /// A ledger's lines at a tick.
-    pub(crate) fn of(ledger: &Ledger, at: Tick) -> Self {
+    pub(crate) fn new(ledger: &Ledger, at: Tick) -> Self {
         Self {
             net: ledger.net(at),
             held: ledger.hold(at, Micros(u64::MAX)),
@@ -111,9 +111,9 @@ mod tests {
         ledger.start(Tick(250), Micros(0));
         ledger.start(Tick(250), Micros(40));
         ledger.pause(Tick(260), Micros(50));
-        let others = Others { line: Line::of(&ledger, Tick(300)), read_at: Tick(9_000) };
+        let others = Others { line: Line::new(&ledger, Tick(300)), read_at: Tick(9_000) };
         let there = others.at(Tick(9_500));
-        assert_eq!(there, Line::of(&ledger, Tick(800)));
+        assert_eq!(there, Line::new(&ledger, Tick(800)));
     }
 
     #[test]

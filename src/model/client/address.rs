@@ -9,7 +9,8 @@ use crate::model::said::Mistake;
 
 /// How a client's address is found, and how much of it tells clients apart.
 ///
-/// By default no proxy is trusted, so that the client's address is the peer's: a header can be sent by anybody.
+/// By default no proxy is trusted, so that the client's address is the peer's: a header can be sent by anybody. Behind a
+/// proxy that nobody trusts all clients therefore share one account; the log says so at the first refusals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPolicy {
     /// The peers whose header is believed.

@@ -77,7 +77,7 @@ impl Host {
         }
     }
 
-    /// The host in its one form.
+    /// The host in its one form: ASCII, in lower case, without a port and without a final dot.
     pub fn as_str(&self) -> &str {
         &self.0
     }

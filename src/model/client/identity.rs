@@ -48,11 +48,11 @@ impl Identity {
     /// ```
     /// use timebudget::Identity;
     /// let alice = Identity::new("alice").in_groups(["staff", "vips"]);
-    /// assert_eq!(Identity::of_lines(&[" alice ".into()], &["staff,,".into(), "vips".into()]), Some(alice));
-    /// assert_eq!(Identity::of_lines(&["alice".into(), "mallory".into()], &[]), None);
-    /// assert_eq!(Identity::of_lines(&["".into()], &["vips".into()]), None);
+    /// assert_eq!(Identity::from_lines(&[" alice ".into()], &["staff,,".into(), "vips".into()]), Some(alice));
+    /// assert_eq!(Identity::from_lines(&["alice".into(), "mallory".into()], &[]), None);
+    /// assert_eq!(Identity::from_lines(&["".into()], &["vips".into()]), None);
     /// ```
-    pub fn of_lines(users: &[Cow<'_, str>], groups: &[Cow<'_, str>]) -> Option<Self> {
+    pub fn from_lines(users: &[Cow<'_, str>], groups: &[Cow<'_, str>]) -> Option<Self> {
         let [user, others @ ..] = users else { return None };
         let user = user.trim();
         if user.is_empty() || others.iter().any(|other| other.trim() != user) {
@@ -70,12 +70,14 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// The headers in which a trusted proxy tells who a client is.
+/// The headers in which a trusted proxy tells who a client is, such as `X-Auth-Request-User` of oauth2-proxy.
+///
+/// A proxy that does not itself remove them from what clients send lets everybody be whoever they like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// The header of the user's name.
     pub user: String,
-    /// The header of the user's groups, if there is one.
+    /// The header of the user's groups, if there is one: names separated by commas, over as many lines as there are.
     pub groups: Option<String>,
 }
 
@@ -86,15 +88,15 @@ pub struct IdentityHeaders {
 /// ```
 /// use timebudget::KeyDigest;
 /// let written = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
-/// assert_eq!(KeyDigest::parse(&format!("sha256:{written}")), Some(KeyDigest::of("secret")));
+/// assert_eq!(KeyDigest::parse(&format!("sha256:{written}")), Some(KeyDigest::from_key("secret")));
 /// assert_eq!(KeyDigest::parse("secret"), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
-    /// The digest of a key, which need not be text.
-    pub fn of(key: impl AsRef<[u8]>) -> Self {
+    /// The digest of a key, which need not be text: to put into a site file, or to look a key up by.
+    pub fn from_key(key: impl AsRef<[u8]>) -> Self {
         Self(Sha256::digest(key.as_ref()).into())
     }
 

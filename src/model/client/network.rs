@@ -83,7 +83,7 @@ impl NetworkFault {
 }
 
 impl Network {
-    /// Whether an address lies in the network.
+    /// Whether an address lies in the network, in whichever form it is written.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = canonical(address);
         address.is_ipv4() == self.first.is_ipv4() && cut(address, self.prefix) == self.first

@@ -48,6 +48,8 @@ impl fmt::Debug for Country {
 }
 
 /// Who knows in which country, or in which region, a client is.
+///
+/// A header is believed of trusted proxies alone. Where it names nothing that can be a country, the client's is unknown.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CountrySource {
@@ -69,6 +71,28 @@ impl PartialEq for CountrySource {
 }
 
 /// A database of the countries that addresses are in.
+///
+/// The feature `geo` brings one that reads files in MaxMind's format. It is asked at most once for each decision, while the
+/// request waits, and so should answer from memory.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::IpAddr;
+/// use timebudget::{Countries, Country};
+///
+/// #[derive(Debug)]
+/// struct Office;
+///
+/// impl Countries for Office {
+///     fn country(&self, address: IpAddr) -> Option<Country> {
+///         Country::new("FR").filter(|_| address.is_loopback())
+///     }
+/// }
+///
+/// assert_eq!(Office.country([127, 0, 0, 1].into()), Country::new("FR"));
+/// assert!(!Office.tells_regions());
+/// ```
 pub trait Countries: fmt::Debug + Send + Sync {
     /// The country that an address is in; `None` if nobody knows.
     fn country(&self, address: IpAddr) -> Option<Country>;

@@ -6,16 +6,56 @@ use crate::model::condition::facts::{Computed, Facts, Method};
 use crate::model::condition::text::Text;
 
 /// Which requests a rule or an exemption is about.
+///
+/// Conditions see a request in one normal form, so that another spelling is no way around them: the path decoded and its
+/// slashes merged, HEAD as GET, the host as the configured name that was asked for. What a request lacks fulfils nothing:
+/// [`User`](Self::User) does not hold for somebody unknown, and so its [`Not`](Self::Not) does.
+///
+/// What clients can send twice (headers, cookies, parameters) is looked at as a whole: one value that matches is enough, or
+/// a client could hide the one behind the other.
+///
+/// In a site file a condition is an object; in Rust it is made of these, or by [`path`](crate::path),
+/// [`prefix`](crate::prefix) and [`condition_by`](crate::condition_by).
+///
+/// # Examples
+///
+/// Writes to `/api`, but for those of the operators' own network:
+///
+/// ```
+/// use timebudget::{Condition, Facts, Method, Text};
+///
+/// let writes = ["POST", "PUT", "DELETE"].into_iter().filter_map(Method::new).collect();
+/// let inside = Condition::Ip(vec!["10.0.0.0/8".parse()?]);
+/// let condition = Condition::All(vec![
+///     Condition::Path(Text::Below("/api".into())),
+///     Condition::Method(writes),
+///     Condition::Not(Box::new(inside)),
+/// ]);
+/// # struct Request(&'static str, &'static str, [u8; 4]);
+/// # impl Facts for Request {
+/// #     fn method(&self) -> &str { self.0 }
+/// #     fn path(&self) -> &str { self.1 }
+/// #     fn ip(&self) -> Option<std::net::IpAddr> { Some(self.2.into()) }
+/// # }
+/// assert!(condition.matches(&Request("POST", "/api/users", [192, 0, 2, 7])));
+/// assert!(!condition.matches(&Request("POST", "/api/users", [10, 0, 0, 1])));
+/// assert!(!condition.matches(&Request("GET", "/api/users", [192, 0, 2, 7])));
+/// # Ok::<(), timebudget::NetworkFault>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
-    /// Requests whose path matches.
+    /// Requests whose path matches. Text that ends in a slash matches as a folder does: see [`Text::matches_path`].
     Path(Text),
     /// Requests of one of these methods.
     Method(Vec<Method>),
     /// Requests that ask for a configured name or wildcard that matches.
+    ///
+    /// It is the name as the configuration has it, in ASCII and without a port; what a client invents is never seen.
     Host(Text),
-    /// Requests of clients in one of these networks.
+    /// Requests of clients in one of these networks, by the address that trusted proxies tell, or else the peer's.
+    ///
+    /// A client without an address, on a Unix socket, is in no network.
     Ip(Vec<Network>),
     /// Requests with a header of this name, and of such a value where one is wanted; of several, any.
     Header(String, Option<Text>),
@@ -23,19 +63,21 @@ pub enum Condition {
     Cookie(String, Option<Text>),
     /// Requests with a parameter of this name in their query, and of such a value where one is wanted; of several, any.
     Query(String, Option<Text>),
-    /// Requests of users with such a name.
+    /// Requests of users with such a name. Somebody has to tell who clients are: trusted proxies, or the application.
     User(Text),
     /// Requests of users in a group with such a name.
     Group(Text),
-    /// Requests of clients in a tier with such a name.
+    /// Requests of clients in a tier with such a name; everybody else is in the [default tier](crate::DEFAULT_TIER) where there is one.
     Tier(Text),
     /// Requests of clients who are known to be in one of these countries.
+    ///
+    /// Of whom it is not known, neither this nor the same of all other countries holds.
     Country(Vec<Country>),
     /// Requests of clients who are known to be in one of these regions.
     Region(Vec<Region>),
     /// Requests of clients of whom it is known who they are, or else of all others.
     Authenticated(bool),
-    /// Requests of which a closure says so.
+    /// Requests of which a closure says so. It is called for each request that the other parts leave in doubt.
     Computed(Computed<bool>),
     /// Requests that all of these hold for; every request if there are none.
     All(Vec<Condition>),
@@ -46,15 +88,19 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// The condition that every request fulfils.
+    /// The condition that every request fulfils: that of a rule which says none.
     pub const ALWAYS: Self = Self::All(Vec::new());
 
-    /// Whether every request fulfils the condition.
+    /// Whether it is the condition of a rule which says none.
+    ///
+    /// Another may hold for every request, too, such as one for all paths below the root.
     pub fn is_always(&self) -> bool {
         *self == Self::ALWAYS
     }
 
     /// Whether a request fulfils the condition.
+    ///
+    /// Parts are looked at in their order, and no further than it takes: what is quickly told stands best in front.
     pub fn matches(&self, facts: &dyn Facts) -> bool {
         match self {
             Self::Path(text) => text.matches_path(facts.path(), facts.paths()),
@@ -69,10 +115,10 @@ impl Condition {
             Self::User(text) => is_such(facts.user(), text),
             Self::Group(text) => facts.groups().iter().any(|group| text.matches(group)),
             Self::Tier(text) => is_such(facts.tier(), text),
-            Self::Region(some) => facts.region().is_some_and(|region| some.contains(&region)),
-            Self::Country(some) => facts.country().is_some_and(|country| some.contains(&country)),
+            Self::Region(regions) => facts.region().is_some_and(|region| regions.contains(&region)),
+            Self::Country(countries) => facts.country().is_some_and(|country| countries.contains(&country)),
             Self::Authenticated(wanted) => facts.is_authenticated() == *wanted,
-            Self::Computed(computed) => computed.of(facts),
+            Self::Computed(computed) => computed.compute(facts),
             Self::All(parts) => parts.iter().all(|part| part.matches(facts)),
             Self::Any(parts) => parts.iter().any(|part| part.matches(facts)),
             Self::Not(part) => !part.matches(facts),

@@ -14,14 +14,48 @@ use crate::model::condition::decoded::Paths;
 pub(crate) const NO_ROUTE: u32 = u32::MAX;
 
 /// What rules may see of a request, whatever framework brought it.
+///
+/// The middleware tells it of actix's requests. Whoever decides without a framework, with
+/// [`Limiter::admit`](crate::Limiter::admit), implements it: a method, a path and an address are enough, and all else is
+/// absent. It is asked only for what the rules of the site need, and may be asked more than once for the same.
+///
+/// A fact that a client can spell in several ways must come in one: see each of them. Rules that count by a fact which a
+/// client chooses freely limit nobody.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::IpAddr;
+/// use timebudget::{Condition, Facts, Text};
+///
+/// struct Call { path: String, from: IpAddr }
+///
+/// impl Facts for Call {
+///     fn method(&self) -> &str {
+///         "POST"
+///     }
+///
+///     fn path(&self) -> &str {
+///         &self.path
+///     }
+///
+///     fn ip(&self) -> Option<IpAddr> {
+///         Some(self.from)
+///     }
+/// }
+///
+/// let call = Call { path: "/rpc/report".into(), from: [192, 0, 2, 7].into() };
+/// assert!(Condition::Path(Text::Below("/rpc".into())).matches(&call));
+/// assert!(call.user().is_none() && !call.is_authenticated());
+/// ```
 pub trait Facts {
-    /// The request's method as the client sent it.
+    /// The request's method as the client sent it, to the letter: `get` is a method, but not GET.
     fn method(&self) -> &str;
 
     /// The path in the form in which rules see it, without the query; see [`Paths::form`].
     fn path(&self) -> &str;
 
-    /// Which paths are one.
+    /// Which paths are one: whether the path has been brought into [normal form](Paths::Normal), as it is by default.
     fn paths(&self) -> Paths {
         Paths::Normal
     }
@@ -70,7 +104,9 @@ pub trait Facts {
         self.query(name).is_some_and(|value| is_wanted(&value))
     }
 
-    /// The pattern of the route that the request will reach, as the application wrote it.
+    /// The pattern of the route that the request will reach, as the application wrote it: `/users/{id}`.
+    ///
+    /// `None` where no route is reached, so that all such requests are one to a key.
     fn pattern(&self) -> Option<Cow<'_, str>> {
         None
     }
@@ -109,12 +145,12 @@ pub trait Facts {
         None
     }
 
-    /// The country that the client is in.
+    /// The country that the client is in; `None` if nobody knows.
     fn country(&self) -> Option<Country> {
         None
     }
 
-    /// The region that the client is in.
+    /// The region that the client is in, such as a state; `None` if nobody knows.
     fn region(&self) -> Option<Region> {
         None
     }
@@ -179,13 +215,13 @@ pub struct Computed<T>(Arc<Closure<T>>);
 type Closure<T> = dyn Fn(&dyn Facts) -> T + Send + Sync;
 
 impl<T> Computed<T> {
-    /// What the closure returns.
+    /// What the closure returns; it runs in the worker that serves the request, and should not block.
     pub fn new(compute: impl Fn(&dyn Facts) -> T + Send + Sync + 'static) -> Self {
         Self(Arc::new(compute))
     }
 
     /// What a closure over a framework's own request returns; `absent` where the facts are not of such a request.
-    pub fn of_request<R: Any>(
+    pub fn from_request<R: Any>(
         absent: impl Fn() -> T + Send + Sync + 'static,
         compute: impl Fn(&R) -> T + Send + Sync + 'static,
     ) -> Self {
@@ -195,8 +231,8 @@ impl<T> Computed<T> {
         })
     }
 
-    /// The value for a request.
-    pub fn of(&self, facts: &dyn Facts) -> T {
+    /// The value for a request: what the closure returns, called anew each time.
+    pub fn compute(&self, facts: &dyn Facts) -> T {
         (self.0)(facts)
     }
 

@@ -376,10 +376,10 @@ mod tests {
             1 => Just(Condition::Method(Method::new("GET").into_iter().collect())),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {
-            let some = || prop::collection::vec(inner.clone(), 0..3);
+            let parts = || prop::collection::vec(inner.clone(), 0..3);
             prop_oneof![
-                some().prop_map(Condition::All),
-                some().prop_map(Condition::Any),
+                parts().prop_map(Condition::All),
+                parts().prop_map(Condition::Any),
                 inner.prop_map(|part| Condition::Not(Box::new(part))),
             ]
         })

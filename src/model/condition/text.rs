@@ -10,7 +10,22 @@ use smallvec::SmallVec;
 
 use crate::model::condition::decoded::Paths;
 
-/// A set of texts.
+/// A set of texts, such as the paths that a condition is about.
+///
+/// To a glob a slash is a place where `*` stops in a path, and a character like any other in all other texts; that is
+/// why there are [`matches`](Self::matches) and [`matches_path`](Self::matches_path). Texts are compared to the letter: hosts
+/// and names of headers are in lower case by the time that they are asked about.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Glob, Pattern, Text};
+/// let plans = Text::AnyOf(vec![Text::Equal("free".into()), Text::Prefix("trial-".into())]);
+/// assert!(plans.matches("free") && plans.matches("trial-2026") && !plans.matches("gold"));
+/// let versions = Text::Regex(Pattern::new("^v[0-9]+$")?);
+/// assert!(versions.matches("v12") && !versions.matches("v12-beta"));
+/// # Ok::<(), timebudget::PatternError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Text {
@@ -20,11 +35,11 @@ pub enum Text {
     ///
     /// `/api` holds `/api` and `/api/x` but not `/apiary`; `/api/` holds `/api/x` but not `/api`.
     Below(String),
-    /// Every text that begins so.
+    /// Every text that begins so, whatever follows: `/api` is also the beginning of `/apiary`.
     Prefix(String),
     /// Every text that the glob matches.
     Glob(Glob),
-    /// Every text that the regular expression is found in.
+    /// Every text that the regular expression is found in: anywhere, unless it begins with `^` and ends with `$`.
     Regex(Pattern),
     /// Every text that one of these matches; none if there are none.
     AnyOf(Vec<Text>),
@@ -110,56 +125,37 @@ fn is_below(prefix: &[u8], path: &[u8]) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || prefix.ends_with(b"/") || rest.starts_with(b"/"))
 }
 
-/// The most characters that a glob has: one bit each, and one for the end.
-const MAX_LENGTH: usize = 127;
+/// The most characters that a glob has: what is longer is a mistake.
+const LONGEST_GLOB: usize = 127;
 
 /// A pattern: in a path `*` is any run of characters but `/`, `**` any run at all, `?` any character but `/`; in another text,
 /// such as a header, a slash is a character like any other.
 ///
 /// The whole path or text must match. A wildcard may stand for nothing, so `/a/**` matches `/a/` and `/a/b/c` but not `/a`.
-/// Matching a path takes time in proportion to its length, whatever the client chose it to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Matching takes time in proportion to the length of the text, whatever the client chose it to be. What is no UTF-8 is
+/// a replacement character to it.
+#[derive(Clone, Debug)]
 pub struct Glob {
-    steps: Vec<Step>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Exactly(char),
-    /// `?`
-    One,
-    /// `*`
-    Run,
-    /// `**`
-    LongRun,
-}
-
-impl fmt::Display for Glob {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.steps.iter().try_for_each(|step| match step {
-            Step::Exactly(letter) => write!(f, "{letter}"),
-            Step::One => f.write_str("?"),
-            Step::Run => f.write_str("*"),
-            Step::LongRun => f.write_str("**"),
-        })
-    }
+    text: String,
+    /// To paths, whose slashes wildcards stop at.
+    of_paths: Regex,
+    /// To other texts.
+    of_texts: Regex,
 }
 
 impl Glob {
     /// The glob that a text is; `None` if it is longer than 127 characters.
+    ///
+    /// There is no other mistake: whatever is no wildcard stands for itself, brackets and backslashes too.
     pub fn new(text: &str) -> Option<Self> {
-        let mut steps = Vec::new();
-        for letter in text.chars() {
-            match (letter, steps.last()) {
-                ('*', Some(Step::Run)) => replace_last(&mut steps, Step::LongRun),
-                // A third star adds nothing to two.
-                ('*', Some(Step::LongRun)) => {}
-                ('*', _) => steps.push(Step::Run),
-                ('?', _) => steps.push(Step::One),
-                _ => steps.push(Step::Exactly(letter)),
-            }
+        if text.chars().count() > LONGEST_GLOB {
+            return None;
         }
-        (text.chars().count() <= MAX_LENGTH).then_some(Self { steps })
+        // So short a pattern, of such parts, is never too large.
+        let compiled = |pattern: String| RegexBuilder::new(&pattern).build().ok();
+        let of_paths = compiled(regex_of(text, "[^/]", "(?-u:[^/])*"))?;
+        let of_texts = compiled(regex_of(text, "(?s:.)", ANYTHING))?;
+        Some(Self { text: text.to_owned(), of_paths, of_texts })
     }
 
     /// Whether the whole of a path matches.
@@ -177,68 +173,65 @@ impl Glob {
     }
 
     pub(crate) fn matches_path(&self, path: &[u8]) -> bool {
-        self.matches_where(path, |letter| letter != Some('/'))
+        self.of_paths.is_match(String::from_utf8_lossy(path).as_bytes())
     }
 
     /// Whether the whole of a text matches that is no path.
     pub(crate) fn matches_text(&self, text: &[u8]) -> bool {
-        self.matches_where(text, |_| true)
-    }
-
-    /// Whether the whole of a text matches; `is_free` says which characters `*` and `?` stand for.
-    fn matches_where(&self, text: &[u8], is_free: fn(Option<char>) -> bool) -> bool {
-        // Bit i: the text so far can be matched by the first i steps.
-        let mut reached = self.past_empty_runs(1);
-        for chunk in text.utf8_chunks() {
-            // A byte that is no text is a character of its own, and no glob names it.
-            let (letters, others) = (chunk.valid().chars().map(Some), chunk.invalid().iter().map(|_| None));
-            for letter in letters.chain(others) {
-                reached = self.past_empty_runs(self.after(reached, letter, is_free(letter)));
-            }
-        }
-        reached >> self.steps.len() & 1 == 1
+        self.of_texts.is_match(String::from_utf8_lossy(text).as_bytes())
     }
 
     /// Whether a path can match that ends in a slash.
     pub(crate) fn can_end_in_slash(&self) -> bool {
-        let last = self.steps.iter().rev().find(|step| **step != Step::Run);
-        matches!(last, Some(Step::Exactly('/') | Step::LongRun))
+        // One star at the end may stand for nothing.
+        let bare = self.text.trim_end_matches('*');
+        bare.ends_with('/') || self.text.len() - bare.len() >= 2
     }
 
     /// What every path begins with that matches.
     pub(crate) fn literal_prefix(&self) -> String {
-        let exact = |step: &Step| if let Step::Exactly(letter) = step { Some(*letter) } else { None };
-        self.steps.iter().map_while(exact).collect()
-    }
-
-    fn after(&self, reached: u128, letter: Option<char>, is_free: bool) -> u128 {
-        let mut next = 0;
-        for (i, step) in self.steps.iter().enumerate() {
-            let here = reached & 1 << i;
-            next |= match step {
-                Step::Exactly(wanted) if Some(*wanted) == letter => here << 1,
-                Step::One if is_free => here << 1,
-                Step::Run if is_free => here,
-                Step::LongRun => here,
-                _ => 0,
-            };
-        }
-        next
-    }
-
-    fn past_empty_runs(&self, mut reached: u128) -> u128 {
-        for (i, step) in self.steps.iter().enumerate() {
-            if matches!(step, Step::Run | Step::LongRun) {
-                reached |= (reached & 1 << i) << 1;
-            }
-        }
-        reached
+        self.text.split(WILDCARDS).next().unwrap_or_default().to_owned()
     }
 }
 
-fn replace_last(steps: &mut [Step], step: Step) {
-    if let Some(last) = steps.last_mut() {
-        *last = step;
+const WILDCARDS: [char; 2] = ['*', '?'];
+
+/// The regular expression of any run of characters.
+const ANYTHING: &str = "(?s-u:.)*";
+
+/// The regular expression of a glob, in which `?` and `*` are what is given for them.
+fn regex_of(glob: &str, one: &str, run: &str) -> String {
+    let mut pattern = String::from("^");
+    let mut rest = glob;
+    while let Some(at) = rest.find(WILDCARDS) {
+        let behind = &rest[at..];
+        pattern.push_str(&regex::escape(&rest[..at]));
+        rest = behind.trim_start_matches('*');
+        pattern.push_str(match behind.len() - rest.len() {
+            0 => one,
+            1 => run,
+            _ => ANYTHING,
+        });
+        if rest.len() == behind.len() {
+            rest = &rest[1..];
+        }
+    }
+    pattern.push_str(&regex::escape(rest));
+    pattern.push('$');
+    pattern
+}
+
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Glob {}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 
@@ -287,7 +280,7 @@ impl Pattern {
         regex.map(Self).map_err(PatternError)
     }
 
-    /// The pattern as it was written.
+    /// The pattern as it was written, without what [`in_any_case`](Self::in_any_case) adds to it.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }

@@ -37,8 +37,8 @@ impl Display for Condition {
             Self::User(text) => write!(f, "user {text}"),
             Self::Group(text) => write!(f, "group {text}"),
             Self::Tier(text) => write!(f, "tier {text}"),
-            Self::Country(some) => one_or_listed(f, "country", some),
-            Self::Region(some) => one_or_listed(f, "region", some),
+            Self::Country(countries) => one_or_listed(f, "country", countries),
+            Self::Region(regions) => one_or_listed(f, "region", regions),
             Self::Authenticated(wanted) => write!(f, "authenticated {wanted}"),
             Self::Computed(_) => f.write_str("what code says"),
             Self::All(parts) if parts.is_empty() => f.write_str("every request"),
@@ -90,7 +90,9 @@ fn listed<T: Display>(f: &mut Formatter<'_>, items: &[T]) -> fmt::Result {
     f.write_str("]")
 }
 
-/// What a request has where a condition looks.
+/// What a request has where a condition looks, for people to read.
+///
+/// Displays as the text in quotation marks, or `none`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// Nothing.
@@ -140,7 +142,10 @@ impl Condition {
         }
     }
 
-    /// What a request has where this part looks; `None` for a part that is made of parts.
+    /// What a request has where this part looks; `None` for a part that is made of parts, or that only code can tell.
+    ///
+    /// Of a header, a cookie or a parameter that comes several times it is the one that keys are made of. What may be a
+    /// credential is shortened to its first letters, and what is no text is written as `\\xE9`.
     pub fn found(&self, facts: &dyn Facts) -> Option<Found> {
         let value = match self {
             Self::Path(_) => Some(facts.path().to_owned()),

@@ -6,12 +6,16 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What happens to a request that a rule refuses.
+///
+/// Whatever it is, the request is charged nothing, and the answer says when to come back (`Retry-After`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// It is answered in place of the application.
+    /// It is answered in place of the application, whose handlers never see it.
     Block(Block),
-    /// It is served this path's page in place of its own, by the same application.
+    /// It is served this path's page in place of its own, by the same application: such as a page that says to wait.
+    ///
+    /// The rules are not asked again for it. It has no query, and is written as in a URL.
     Rewrite(String),
 }
 
@@ -34,7 +38,7 @@ impl Default for Action {
 pub struct Block {
     /// Another status than 429, from 400 to 599.
     pub status: Option<u16>,
-    /// What the answer says instead of which budget is spent.
+    /// What the answer says instead of which budget is spent: a sentence for people, in plain text.
     pub message: Option<String>,
     /// The whole body, whatever form the client asks for.
     pub body: Option<String>,
@@ -42,11 +46,13 @@ pub struct Block {
     pub content_type: Option<String>,
 }
 
-/// A set of status codes.
+/// A set of status codes, such as those of the answers that a rule charges.
+///
+/// Displays as in a site file: `404, 5xx`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statuses(pub Vec<StatusSet>);
 
-/// One status, or a class of them.
+/// One status, or a class of them: `404`, or `4xx`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusSet {
     /// All statuses with this first digit, as `4xx`.
@@ -112,7 +118,7 @@ pub enum ChargeWhen {
 }
 
 impl ChargeWhen {
-    /// Whether an answer is charged.
+    /// Whether an answer is charged; what is not is given back when the request ends.
     ///
     /// # Examples
     ///

@@ -8,6 +8,23 @@ use crate::model::condition::{Computed, Facts};
 use crate::model::said::separated;
 
 /// What an account is keyed by: the values of these facts, in this order.
+///
+/// Requests with the same values share an account, and their quota. Every component multiplies the accounts that there can
+/// be, so a key of what clients choose freely gives each client as many as it likes: see
+/// [`can_be_rotated`](Self::can_be_rotated). Values are hashed with a secret before they become an account; they stand in no
+/// log.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Component, KeySpec};
+/// let by_client = KeySpec::from(Component::Ip);
+/// let by_tenant_and_route = KeySpec::from([Component::Header("x-tenant".into()), Component::Route]);
+/// assert_eq!(by_tenant_and_route.to_string(), "header:x-tenant + route");
+/// assert!(!by_client.can_be_rotated() && !by_tenant_and_route.can_be_rotated());
+/// assert!(KeySpec::from(Component::Cookie("session".into())).can_be_rotated());
+/// assert!(KeySpec::from(Component::Site).is_constant());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeySpec(pub Vec<Component>);
 
@@ -29,15 +46,16 @@ impl<const N: usize> From<[Component; N]> for KeySpec {
 pub enum Component {
     /// The site: one account for all its requests.
     Site,
-    /// The client's address.
+    /// The client's address: of IPv6 as many bits as the site's
+    /// [`ipv6_prefix`](crate::AddressPolicy::ipv6_prefix) says, since one customer has at least a /64.
     Ip,
     /// The configured name or wildcard that the request asks for.
     Host,
     /// The method; HEAD is GET, and all methods that no standard knows are one.
     Method,
-    /// The path, in the form in which rules see it.
+    /// The path, in the form in which rules see it: each `/users/7` has an account of its own.
     Path,
-    /// The pattern of the route.
+    /// The pattern of the route: all of `/users/{id}` share one. Requests that reach no route are one.
     Route,
     /// The value of a header; of several, the first.
     Header(String),
@@ -45,7 +63,7 @@ pub enum Component {
     Cookie(String),
     /// The value of a parameter of the query; of several, the last.
     Query(String),
-    /// The user who asks.
+    /// The user who asks, as trusted proxies or the application tell it.
     User,
     /// The API key that the client has sent, if it is known.
     ApiKey,
@@ -62,12 +80,15 @@ pub enum Component {
 }
 
 /// What stands in for a component that a request does not have. An empty value is none.
+///
+/// A stand-in is marked as such in the key, so that nobody can send a header whose value is somebody else's address, and
+/// spend what is theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
-    /// Another component; requests that lack it too share one account.
+    /// Another component; requests that lack it too share one account. By default it is the client's address.
     Use(Component),
-    /// The rule does not apply to the request.
+    /// The rule does not apply to the request: whoever leaves the header out is not limited by it.
     Skip,
 }
 
@@ -169,7 +190,7 @@ impl Component {
                 return !groups.is_empty();
             }
             Self::Computed(computed) => {
-                let value = computed.of(facts);
+                let value = computed.compute(facts);
                 return value.and_then(|value| self.write_own(&value, kind, ipv6_prefix, bytes)).is_some();
             }
         }

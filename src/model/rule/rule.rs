@@ -10,6 +10,15 @@ use std::fmt;
 
 /// Which requests are limited, whose account they are charged to, and how much it may spend.
 ///
+/// All rules of a site that match a request apply to it, and it is served only if all of them admit it. What is refused
+/// leaves no trace in any account, unless [`counts`](Self::counts) says otherwise.
+///
+/// An account is known by its site, rule, unit, period, key and window, never by its quota. So a new quota under the same
+/// name meets what has been spent; a rule that is renamed begins anew.
+///
+/// Site files and [`TimeBudget::rule`](crate::TimeBudget::rule) make rules, too, and say what is wrong with them. Whoever
+/// makes one by hand asks [`check`](Self::check).
+///
 /// # Examples
 ///
 /// ```
@@ -25,25 +34,25 @@ pub struct Rule {
     pub name: String,
     /// Which requests.
     pub when: Condition,
-    /// Whether it applies only where no rule does that displaces it.
+    /// Whether it applies only where no rule does that [displaces](Self::displaces) it: a budget for all that is left.
     pub otherwise: bool,
-    /// Whether rules that apply otherwise give way to it.
+    /// Whether rules that apply [otherwise](Self::otherwise) give way to it, for the requests that it applies to.
     pub displaces: bool,
-    /// Whose account.
+    /// Whose account: requests with the same key draw on the same quota.
     pub key: KeySpec,
     /// What stands in for a component of the key that a request does not have.
     pub missing: Missing,
-    /// Whether each method has an account of its own.
+    /// Whether each method has an account of its own; HEAD shares that of GET.
     pub per_method: bool,
     /// Requests that it applies to, so that others give way to it, but neither refuses nor counts.
     pub exempt_when: Option<Condition>,
-    /// How much.
+    /// How much, in each window; all limits have to admit the request. A quota of 0 refuses every request.
     pub limits: LimitSet,
     /// Limits in place of `limits`, where a closure gives some; none at all if it gives an empty list.
     pub limits_by: Option<Computed<Option<LimitSet>>>,
-    /// Which requests are counted.
+    /// Which requests are counted: only those that are served, unless it says more.
     pub counts: Counts,
-    /// Requests that one request is charged.
+    /// What one request is charged of limits that count requests. Of time it is charged what it takes.
     pub cost: Cost,
     /// The answers that are charged; for others the reservation is returned. A request without an answer is charged.
     pub charge_when: Option<ChargeWhen>,
@@ -51,18 +60,28 @@ pub struct Rule {
     pub until: Until,
     /// What tells clients apart that share an account, if none of them may spend more than its share once little is left.
     pub fair: Option<KeySpec>,
-    /// What a running request holds of a time limit until it ends.
+    /// What a running request holds of a time limit until it ends, in microseconds that others cannot spend meanwhile.
     pub hold: Hold,
     /// What becomes of requests that run when a budget of time is spent.
     pub overrun: Overrun,
-    /// Whether the rule decides and counts, but never refuses.
+    /// Whether the rule decides and counts, but never refuses: to try a limit out, and to see whom it would meet.
     pub shadow: bool,
     /// What happens to a request that the rule refuses.
     pub action: Action,
 }
 
 impl Rule {
-    /// A rule for every request, whose other fields have their defaults.
+    /// A rule for every request, whose other fields have their defaults: those of a site file that does not say them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, Limit, Missing, Period, Rule};
+    /// let hourly = Limit::requests(50).per(Period::HOUR);
+    /// let rule = Rule::new("search", [Component::User, Component::Method], [hourly, Limit::concurrent(2)]);
+    /// assert_eq!(rule.missing, Missing::Use(Component::Ip));
+    /// assert!(rule.check().is_empty());
+    /// ```
     pub fn new(name: impl Into<String>, key: impl Into<KeySpec>, limits: impl Into<LimitSet>) -> Self {
         Self {
             name: name.into(),
@@ -87,7 +106,7 @@ impl Rule {
         }
     }
 
-    /// Whether a request to this answer is given back what it was charged.
+    /// Whether a request with this answer is given back what it was charged; never, where the rule charges all answers.
     pub fn returns(&self, answer: &dyn Answer) -> bool {
         self.charge_when.as_ref().is_some_and(|charged| !charged.charges(answer))
     }
@@ -111,9 +130,11 @@ pub enum Counts {
     /// Those that are served.
     #[default]
     Served,
-    /// Those that the rule itself would let pass, whatever others decide.
+    /// Those that the rule itself would let pass, whatever others decide: whoever is refused elsewhere spends here.
     All,
-    /// Those that other rules refuse.
+    /// Those that other rules refuse: for bans of whoever is refused too often.
+    ///
+    /// Such a rule has limits of requests only, for what is refused takes no time.
     Refusals,
 }
 
@@ -121,7 +142,7 @@ pub enum Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Until {
-    /// Until the last chunk of the response's body.
+    /// Until the last chunk of the response's body has been taken; while the client is waited for, it does not run.
     Body,
     /// Until the response's head leaves, as for streams of events.
     Head,
@@ -131,11 +152,11 @@ pub enum Until {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hold {
-    /// What requests of its rule and route have taken of late.
+    /// What requests of its rule and route have taken of late, weighted by their length.
     Auto,
-    /// Nothing.
+    /// Nothing: as many as come at once are admitted while anything is left, and may overspend it together.
     Off,
-    /// Always this.
+    /// Always this, in microseconds of server time.
     Fixed(Micros),
 }
 
@@ -167,7 +188,7 @@ impl Cost {
     /// The most that a request is charged, 2^53: what the largest quota grants.
     pub const MOST: u64 = 1 << 53;
 
-    /// What a request is charged.
+    /// What a request is charged: a number of requests, at most [`Cost::MOST`].
     ///
     /// # Examples
     ///
@@ -182,11 +203,11 @@ impl Cost {
     /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
     /// # }
     /// let endless = Cost::Computed(Computed::new(|_| u64::MAX));
-    /// assert_eq!(endless.of(&Request), Cost::MOST);
-    /// assert_eq!(Cost::from(2).of(&Request), 2);
+    /// assert_eq!(endless.amount(&Request), Cost::MOST);
+    /// assert_eq!(Cost::from(2).amount(&Request), 2);
     /// ```
     #[inline]
-    pub fn of(&self, facts: &dyn Facts) -> u64 {
+    pub fn amount(&self, facts: &dyn Facts) -> u64 {
         match self {
             Self::Fixed(cost) => *cost,
             Self::Computed(computed) => Self::computed(computed, facts),
@@ -195,7 +216,7 @@ impl Cost {
 
     #[cold]
     fn computed(computed: &Computed<u64>, facts: &dyn Facts) -> u64 {
-        computed.of(facts).min(Self::MOST)
+        computed.compute(facts).min(Self::MOST)
     }
 }
 

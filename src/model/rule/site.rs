@@ -13,6 +13,24 @@ use crate::model::said::nearest;
 use crate::model::time::Zone;
 
 /// One configured host: a time zone and its rules.
+///
+/// A site file describes one, and so does [`TimeBudget::builder`](crate::TimeBudget::builder); this is what both make. Its
+/// [`name`](Self::name) is part of every account: two sites of one name on one engine share their accounts.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use timebudget::{Component, Limit, Period, Rule, Site, tzdata};
+/// let daily = Limit::requests(1_000).per(Period::DAY);
+/// let site = Site {
+///     zone: Arc::new(tzdata::zone("Europe/Paris")?),
+///     rules: vec![Rule::new("daily", Component::Ip, daily)],
+///     ..Site::unlimited("shop.example")
+/// };
+/// assert!(site.check(false).is_empty());
+/// # Ok::<(), tzdata::UnknownZone>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
     /// The name that its accounts bear.
@@ -24,9 +42,9 @@ pub struct Site {
     pub zone: Arc<Zone>,
     /// The rules in their order; all that match apply.
     pub rules: Vec<Rule>,
-    /// Requests that are not decided, charged or given headers.
+    /// Requests that are not decided, charged or given headers, as if there were no budget at all.
     pub exempt: Option<Condition>,
-    /// Which paths are one.
+    /// Which paths are one to its rules: whether slashes at the end and repeated ones tell paths apart.
     pub paths: Paths,
     /// How a client's address is found.
     pub addresses: AddressPolicy,
@@ -39,6 +57,9 @@ pub struct Site {
 }
 
 /// How it is known who clients are, and where.
+///
+/// Headers are believed of trusted proxies alone: see [`AddressPolicy`]. Anybody else could write what they like into them.
+/// What the application's own code tells, by [`identify`](crate::TimeBudget::identify), goes before them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientPolicy {
     /// The headers in which trusted proxies tell who they are.
@@ -92,7 +113,7 @@ impl Site {
         self
     }
 
-    /// The site that an empty site file describes: UTC, and no limit.
+    /// The site that an empty site file describes: UTC, and no limit; every other field has its default.
     pub fn unlimited(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -139,7 +160,7 @@ pub const EXPOSED_HEADERS: [&str; 9] = [
 /// `Retry-After` is on every refusal, whatever this says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderPolicy {
-    /// Whether there are any.
+    /// Whether there are any on answers. Refusals have `Retry-After` all the same.
     pub enabled: bool,
     /// How the window's end is written.
     pub reset: ResetStyle,
@@ -191,7 +212,7 @@ impl HeaderPolicy {
     }
 }
 
-/// How the window's end is written.
+/// How the window's end is written in the reset field; `Retry-After` is in seconds from now whatever this says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResetStyle {
@@ -208,11 +229,11 @@ pub enum ResetStyle {
 pub struct HeaderNames {
     /// What the window grants.
     pub limit: String,
-    /// What is left of it.
+    /// What is left of it, less what others who run are expected to take.
     pub remaining: String,
     /// When the window ends.
     pub reset: String,
-    /// What this request was charged.
+    /// What this request was charged: of time, up to the moment at which its head leaves.
     pub used: String,
 }
 
@@ -271,14 +292,30 @@ impl KeySource {
     }
 
     /// The source that a header is; `Authorization` has bearer tokens.
-    pub fn of_header(name: &str) -> Self {
+    pub fn from_header(name: &str) -> Self {
         match name.eq_ignore_ascii_case(AUTHORIZATION) {
             true => Self::Bearer,
             false => Self::Header(name.to_owned()),
         }
     }
 
-    /// What a request has there, if it has something.
+    /// What a request has there, if it has something: the key without the scheme and the spaces around it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Facts, KeySource};
+    /// # struct Request(&'static [u8]);
+    /// # impl Facts for Request {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn path(&self) -> &str { "/" }
+    /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
+    /// #     fn header(&self, name: &str) -> Option<&[u8]> { (name == "authorization").then_some(self.0) }
+    /// # }
+    /// let request = Request(b"Bearer s3cret");
+    /// assert_eq!(KeySource::Bearer.read(&request).as_deref(), Some(&b"s3cret"[..]));
+    /// assert_eq!(KeySource::Token.read(&request), None);
+    /// ```
     pub fn read<'a>(&self, facts: &'a dyn Facts) -> Option<Cow<'a, [u8]>> {
         let found = match self {
             Self::Header(name) => facts.header(name).map(<[u8]>::trim_ascii).map(Cow::Borrowed),

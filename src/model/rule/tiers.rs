@@ -14,6 +14,11 @@ pub const DEFAULT_TIER: &str = "default";
 
 /// Who may spend more or less than a rule says, and how much.
 ///
+/// A client is in the tier of its API key, else in the one that its user is assigned, else in the highest of its groups',
+/// else in the [default tier](DEFAULT_TIER) where there is one. What that tier says of a rule takes the place of the rule's
+/// limits, and an override of the user's own goes before it. The accounts stay the same, so who is moved to another tier
+/// keeps what was spent.
+///
 /// Tiers and overrides are known by their positions: see [`Source`].
 ///
 /// # Examples
@@ -41,12 +46,23 @@ pub struct Tiers {
     pub api_keys: HashMap<KeyDigest, ApiKey>,
 }
 
-/// A class of clients.
+/// A class of clients, such as those who pay for a plan.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Component, Multiplier, Rule, Source, Tier, Tiers, parse_rates};
+/// let gold = Tier { multiplier: Multiplier(3_000_000), ..Tier::new("gold") };
+/// let plans = Tiers::new([gold], []);
+/// let rule = Rule::new("search", Component::User, parse_rates("50 per hour")?);
+/// assert_eq!(*plans.limits(&rule, Source::Tier(0)), parse_rates("150 per hour")?);
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tier {
     /// The name.
     pub name: String,
-    /// How much more than others they may spend.
+    /// How much more than others they may spend: a factor of each quota, in millionths.
     pub multiplier: Multiplier,
     /// Of the tiers of a user's groups the one with the highest priority counts, of equal ones the first by name.
     pub priority: u64,
@@ -63,7 +79,9 @@ pub struct Assignment {
     pub term: Term,
 }
 
-/// Limits of a single user for a time.
+/// Limits of a single user for a time: a raise for a day of moving data, or a brake.
+///
+/// It takes the place of the rule's limits and of whatever the user's tier says of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// The user's name.
@@ -74,7 +92,7 @@ pub struct Override {
     pub limits: LimitSet,
     /// While it lasts.
     pub term: Term,
-    /// Why, for people to read.
+    /// Why, for people to read: `timebudget explain` shows it, and clients never see it.
     pub reason: Option<String>,
 }
 
@@ -119,12 +137,12 @@ impl Tiers {
         &self.overrides
     }
 
-    /// Whether some clients may spend something else than the rules say.
+    /// Whether some clients may spend something else than the rules say, so that limits have to be looked up by client.
     pub fn change_limits(&self) -> bool {
         !self.tiers.is_empty() || !self.overrides.is_empty()
     }
 
-    /// The position of a tier.
+    /// The position of a tier by its name, which is compared to the letter; `None` if there is no such tier.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.tiers.binary_search_by(|tier| tier.name.as_str().cmp(name)).ok()
     }
@@ -146,7 +164,7 @@ impl Tiers {
         of_key().or_else(of_user).or_else(|| self.highest(groups)).or_else(|| self.position(DEFAULT_TIER))
     }
 
-    /// The positions of the overrides of a user that hold at an instant.
+    /// The positions of the overrides of a user that hold at an instant of the wall clock, in their order.
     pub fn overrides_of(&self, user: &str, at: UnixMicros) -> impl Iterator<Item = usize> {
         let first = self.by_user.partition_point(|position| self.overrides[*position].user.as_str() < user);
         let later = self.by_user[first..].iter().copied();
@@ -173,7 +191,7 @@ impl Tiers {
             Source::Override(at) => self.overrides[at].limits_for(rule),
             Source::Tier(at) => match self.tiers[at].limits.get(&rule.name) {
                 Some(own) => Cow::Borrowed(own),
-                None => rule.limits.iter().map(|limit| self.tiers[at].multiplier.of(limit)).collect(),
+                None => rule.limits.iter().map(|limit| self.tiers[at].multiplier.apply(limit)).collect(),
             },
         }
     }

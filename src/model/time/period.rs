@@ -23,6 +23,8 @@ const FARTHEST_MONTH: i64 = 30_000 * 12;
 ///
 /// An hour is `Seconds(3600)` and a day `Seconds(86400)`: both follow the site's clock, as every period does. So a
 /// day that the clocks shorten or lengthen is still one period.
+///
+/// Displays as in a rate string: `hour`, `90 seconds`, `3 months`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Period {
@@ -82,7 +84,7 @@ impl Period {
         Self::of_seconds(count, DAY_SECS)
     }
 
-    /// So many weeks; `None` for 0.
+    /// So many weeks, each from Monday; `None` for 0.
     pub const fn weeks(count: u32) -> Option<Self> {
         match NonZeroU32::new(count) {
             Some(count) => Some(Self::Weeks(count)),
@@ -90,7 +92,16 @@ impl Period {
         }
     }
 
-    /// So many calendar months; `None` for 0.
+    /// So many calendar months, counted from January 1970, so that three are a quarter; `None` for 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Period, UnixMicros, Window, Zone};
+    /// let quarter = Period::months(3).expect("more than none");
+    /// let window = Window::containing(&Zone::utc(), quarter, UnixMicros::from_secs(1_743_328_800));
+    /// assert_eq!(window.start, UnixMicros::from_secs(1_735_689_600)); // 2025-01-01
+    /// ```
     pub const fn months(count: u32) -> Option<Self> {
         match NonZeroU32::new(count) {
             Some(count) => Some(Self::Months(count)),
@@ -98,7 +109,7 @@ impl Period {
         }
     }
 
-    /// So many calendar years; `None` for 0.
+    /// So many calendar years, counted from 1970; `None` for 0.
     pub const fn years(count: u32) -> Option<Self> {
         match NonZeroU32::new(count) {
             Some(count) => Some(Self::Years(count)),

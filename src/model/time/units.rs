@@ -85,6 +85,18 @@ impl fmt::Display for Micros {
 }
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX time).
+///
+/// Instants before 1970 are below zero. It holds 292 thousand years to either side; windows are computed of the years -9999
+/// to 9999.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::UnixMicros;
+/// let noon = UnixMicros::from_secs(1_743_328_800);
+/// assert_eq!(noon.plus(-1).secs(), 1_743_328_799);
+/// assert_eq!(UnixMicros(-1).secs(), -1);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMicros(pub i64);
 
@@ -94,12 +106,12 @@ impl UnixMicros {
         Self(secs.saturating_mul(1_000_000))
     }
 
-    /// The whole second that this instant lies in.
+    /// The whole second that this instant lies in, rounded down, before 1970 too.
     pub const fn secs(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The instant `span` later; saturates.
+    /// The instant so many microseconds later, or earlier where they are below zero; saturates.
     pub const fn plus(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
     }
@@ -107,7 +119,16 @@ impl UnixMicros {
 
 /// A reading of the monotonic clock: microseconds since an origin of the process's own.
 ///
-/// Two ticks of one process can be subtracted; a tick means nothing to another process.
+/// Two ticks of one process can be subtracted; a tick means nothing to another process. It does not stand still where
+/// somebody sets the wall clock, and may while the machine sleeps.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Micros, Tick};
+/// assert_eq!(Tick(1_500).since(Tick(1_000)), Micros(500));
+/// assert_eq!(Tick(1_000).since(Tick(1_500)), Micros::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tick(pub i64);
 
@@ -120,6 +141,8 @@ impl Tick {
 }
 
 /// What a limit counts.
+///
+/// Requests that run, which caps limit, are requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {

@@ -7,6 +7,16 @@ use crate::model::time::zone::{EARLIEST_SECS, LATEST_SECS, Zone};
 /// One concrete interval `[start, end)` of a period.
 ///
 /// A window is known by its `start` alone: local labels such as "02:00" come twice when clocks are set back.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Micros, Period, UnixMicros, Window, Zone};
+/// let hour = Window::containing(&Zone::utc(), Period::HOUR, UnixMicros::from_secs(1_743_328_801));
+/// assert_eq!(hour.start, UnixMicros::from_secs(1_743_328_800));
+/// assert!(hour.contains(hour.start) && !hour.contains(hour.end));
+/// assert_eq!(hour.length(), Micros::from_secs(3_600));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The first instant inside.

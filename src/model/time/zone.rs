@@ -90,7 +90,7 @@ impl Zone {
         Self { name: name.into(), source, first_offset, transitions, reached }
     }
 
-    /// UTC: no offset, no transitions.
+    /// UTC: no offset, no transitions; the zone of a site that names none.
     pub fn utc() -> Self {
         Self::new("UTC", ZoneSource::Utc, 0, [])
     }
@@ -118,7 +118,7 @@ impl Zone {
         self.offset_of(self.stretch_at(secs))
     }
 
-    /// The transitions after an instant, earliest first.
+    /// The transitions after an instant, earliest first; the one at the instant itself has happened.
     pub fn transitions_after(&self, at: UnixMicros) -> impl Iterator<Item = Transition> + '_ {
         self.transitions[self.stretch_at(at.secs())..].iter().copied()
     }

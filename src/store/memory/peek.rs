@@ -18,7 +18,7 @@ impl Memory {
         let table = Shard::table(&mut shard, self, book.calendar as usize, now);
         let at = table.find(key.salted(book.salt));
         let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
-        (Line::of(&ledger, table.at(now)), table.in_force)
+        (Line::new(&ledger, table.at(now)), table.in_force)
     }
 
     /// The window that is in force for a book.

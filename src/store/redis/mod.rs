@@ -34,7 +34,6 @@ mod trouble;
 mod uri;
 
 use std::fmt;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
@@ -223,7 +222,7 @@ fn name(claims: &mut [Claim]) {
     }
 }
 
-/// 64 bits that need not be secret, from the standard library's source of hash keys.
+/// 64 bits that tell this process from others, from the operating system.
 fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
+    getrandom::u64().expect("the operating system gives random bits")
 }
