@@ -9,7 +9,7 @@
 //! Where parameters are words, each makes another shape. Such routes are found by less of the path: by its first segment
 //! and how many there are, or by their number alone.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::ops::Range;
 
@@ -37,8 +37,6 @@ pub(super) struct Class(u64);
 #[derive(Debug)]
 pub(super) struct Classes {
     known: Box<[Cell<Known>]>,
-    /// The last request's: many servers are asked for one thing mostly.
-    last: RefCell<Last>,
     left_to_ask: Cell<u16>,
     /// Whether any request has reached a pattern. Where none does, one service answers all.
     has_patterns: Cell<bool>,
@@ -53,25 +51,12 @@ struct Known {
     route: u32,
 }
 
-/// A path and its class.
-#[derive(Debug, Default)]
-struct Last {
-    method: u8,
-    path: String,
-    class: Class,
-}
-
 impl Default for Classes {
     fn default() -> Self {
         let known = (0..KNOWN).map(|_| Cell::default()).collect();
         // A request that reaches no pattern is not asked what it is called.
         METHODS.iter().for_each(|method| name_route(unmatched(method), || method.to_string()));
-        Self {
-            known,
-            last: RefCell::default(),
-            left_to_ask: Cell::new(ASKED),
-            has_patterns: Cell::new(false),
-        }
+        Self { known, left_to_ask: Cell::new(ASKED), has_patterns: Cell::new(false) }
     }
 }
 
@@ -79,20 +64,10 @@ impl Classes {
     /// The class of a request, and the route that it will probably reach.
     #[inline]
     pub(super) fn of(&self, request: &ServiceRequest, paths: Paths) -> (Class, u32) {
-        let class = self.class(known_method(request.method()), request.match_info().as_str());
+        let class = Class(shape::of(known_method(request.method()), request.match_info().as_str()));
         let known = self.known(class.0);
         let route = if known.class == class.0 { known.route } else { self.guess(request, paths) };
         (class, route)
-    }
-
-    #[inline]
-    fn class(&self, method: u8, path: &str) -> Class {
-        let mut last = self.last.borrow_mut();
-        if last.path != path || last.method != method {
-            path.clone_into(&mut last.path);
-            (last.method, last.class) = (method, Class(shape::of(method, path)));
-        }
-        last.class
     }
 
     /// The route that a request has reached, of which its class learns.
@@ -101,8 +76,12 @@ impl Classes {
         if class.0 == 0 {
             return None;
         }
-        let (path, known) = (request.match_info(), self.known(class.0));
-        let trace = trace(path);
+        let known = self.known(class.0);
+        // One path reaches one route, however often.
+        if known.class == class.0 && shape::is_exact(class.0) {
+            return Some(known.route);
+        }
+        let trace = trace(request.match_info());
         match known.class == class.0 && known.trace == trace {
             true => Some(known.route),
             false => Some(self.learn(class, trace, request)),
@@ -111,7 +90,7 @@ impl Classes {
 
     #[inline]
     fn known(&self, class: u64) -> Known {
-        self.known[class as usize % KNOWN].get()
+        self.known[seat(class)].get()
     }
 
     #[cold]
@@ -153,9 +132,15 @@ impl Classes {
             return known.route;
         }
         let route = named(request.method(), &reached(path.as_str(), &spans));
-        self.known[by as usize % KNOWN].set(Known { class: by, trace, route });
+        self.known[seat(by)].set(Known { class: by, trace, route });
         route
     }
+}
+
+/// Where a class is kept. Its lowest two bits say what kind it is of.
+#[inline]
+const fn seat(class: u64) -> usize {
+    (class >> 2) as usize % KNOWN
 }
 
 /// What the router has left in a path: the names of the resource's parameters, which lie at an address of its own; of one
@@ -165,11 +150,11 @@ fn trace(path: &Path<Url>) -> u64 {
     if !path.unprocessed().is_empty() {
         return 0;
     }
-    let names = path.iter().map(|(name, _)| name.as_ptr().addr() as u64);
-    match path.segment_count() {
-        0 => hash(path.as_str()) | 1,
-        count => names.fold(count as u64, |trace, name| trace.rotate_left(7) ^ name),
+    if path.is_empty() {
+        return hash(path.as_str()) | 1;
     }
+    let names = path.iter().map(|(name, _)| name.as_ptr().addr() as u64);
+    names.fold(1, |trace, name| trace.rotate_left(7) ^ name)
 }
 
 fn hash(text: &str) -> u64 {

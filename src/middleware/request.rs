@@ -300,25 +300,35 @@ where
     if !was_with_client && running.is_spent() {
         return Poll::Pending;
     }
-    let Poll::Ready(answer) = during(running, || future.poll(cx)) else {
-        running.leave();
-        return Poll::Pending;
-    };
-    let Some(guard) = guard.take() else { return Poll::Pending };
-    Poll::Ready(match answer {
-        Ok(response) => Ok(depart(response, guard)),
-        Err(error) => Err(LimitedError::wrap(error, &guard)),
-    })
+    match during(running, || future.poll(cx)) {
+        Poll::Pending => {
+            running.leave();
+            Poll::Pending
+        }
+        Poll::Ready(Ok(response)) => {
+            let Some(guard) = guard.take() else { return Poll::Pending };
+            Poll::Ready(Ok(depart(response, guard)))
+        }
+        Poll::Ready(Err(error)) => {
+            let Some(guard) = guard.take() else { return Poll::Pending };
+            Poll::Ready(Err(LimitedError::wrap(error, &guard)))
+        }
+    }
 }
 
 /// The head leaves: what is complete is settled, and headers are written.
+///
+/// In parts, and not by `map_body`: a response is large, and each step would move it whole.
 #[inline(always)]
 fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
     guard.reached(response.request());
     if guard.site().judges_answers {
         guard.answered(response.response().head());
     }
-    response.map_body(|head, body| settle(head, body, guard))
+    let (request, response) = response.into_parts();
+    let (mut response, body) = response.into_parts();
+    let body = settle(response.head_mut(), body, guard);
+    ServiceResponse::new(request, response.set_body(body))
 }
 
 #[inline(always)]

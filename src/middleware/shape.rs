@@ -1,7 +1,7 @@
 //! The shape of a path: what paths of one route have in common, as far as one can see without knowing the routes.
 
 /// How much of a path is looked at, so that a long one costs no more than others.
-const LOOKED_AT: usize = 64;
+const LOOKED_AT: usize = 63;
 
 /// A segment that is longer is rather a parameter than a name.
 const LONGEST_NAME: usize = 24;
@@ -17,14 +17,23 @@ const SEVENS: u64 = 0x7f * ONES;
 const EIGHTS: u64 = 0x80 * ONES;
 
 /// A path with zeros behind, so that each word of it can be read whole.
-type Text = [u8; LOOKED_AT + 8];
+type Text = [u8; LOOKED_AT + 9];
 
 /// The shape of a path, of a method that has this number; never 0.
 #[inline(always)]
 pub(super) fn of(method: u8, path: &str) -> u64 {
-    let mut shape = u64::from(method);
-    each_segment(path, |segment| shape = mixed(shape, segment));
-    shape | 1
+    let (mut shape, mut is_exact) = (u64::from(method), path.len() <= LOOKED_AT);
+    each_segment(path, |segment| {
+        shape = mixed(shape, segment);
+        is_exact &= segment != ANY;
+    });
+    shape << 2 | u64::from(is_exact) << 1 | 1
+}
+
+/// Whether a shape is of one path alone.
+#[inline]
+pub(super) const fn is_exact(shape: u64) -> bool {
+    shape & 2 != 0
 }
 
 /// What is left of the shape if one looks at less: at the first segment and how many there are, or at their number alone.
@@ -52,7 +61,7 @@ fn each_segment(path: &str, mut each: impl FnMut(u64)) {
     let path = path.as_bytes();
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let length = path.len().min(LOOKED_AT);
-    let mut text = [0; LOOKED_AT + 8];
+    let mut text = [0; LOOKED_AT + 9];
     text[..length].copy_from_slice(&path[..length]);
     let (slashes, digits) = marks(&text, length);
     let (mut slashes, mut begin) = (slashes, 0);
@@ -107,17 +116,17 @@ const fn gathered(eighths: u64) -> u64 {
 #[inline(always)]
 fn segment(text: &Text, begin: usize, end: usize, digits: u64) -> u64 {
     let length = end - begin;
-    let below = |bit: usize| 1_u64.checked_shl(bit as u32).unwrap_or(0).wrapping_sub(1);
-    if digits & below(end) & !below(begin) != 0 || length > LONGEST_NAME {
+    // Both are less than the bits of a word, since so much of a path is looked at.
+    if (digits >> begin) & !(u64::MAX << length) != 0 || length > LONGEST_NAME {
         return ANY;
     }
     let (mut hash, mut at) = (length as u64, begin);
-    while at < end {
-        let beyond = 8_usize.saturating_sub(end - at) as u32 * 8;
-        hash = mixed(hash, word(text, at) << beyond);
+    while at + 8 < end {
+        hash = mixed(hash, word(text, at));
         at += 8;
     }
-    hash
+    // What is left, from 1 to 8 bytes, or nothing of an empty one.
+    if at < end { mixed(hash, word(text, at) << (8 * (at + 8 - end))) } else { hash }
 }
 
 #[inline(always)]
@@ -143,6 +152,14 @@ mod tests {
         assert_ne!(shape("/users/17"), shape("/users/17/"));
         assert_ne!(shape("/users"), shape("/users/"));
         assert_ne!(of(1, "/a"), of(2, "/a"));
+    }
+
+    #[test]
+    fn a_shape_of_names_alone_is_of_one_path() {
+        for (path, expected) in [("/", true), ("/users/me", true), ("/users/7", false), ("/v1", false)] {
+            assert_eq!(is_exact(of(1, path)), expected, "{path}");
+        }
+        assert!(!is_exact(of(1, &"/abcdefg".repeat(20))));
     }
 
     #[test]
