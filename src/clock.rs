@@ -12,11 +12,17 @@ use parking_lot::Mutex;
 use crate::model::{Now, Tick, UnixMicros};
 
 /// Where a limiter takes its time from.
+///
+/// There are two in this crate: [`SystemClock`] for the machine's own, and [`ManualClock`] for tests. Whoever writes a third
+/// keeps two promises: ticks never fall, and [`Now::utc`] runs evenly, at the pace of the ticks. Steps of the wall
+/// clock belong into [`Now::step`], so that a window in force neither ends early nor begins again.
+///
+/// It is read once for each decision and once for each settlement, by every worker at once.
 pub trait Clock: Send + Sync + 'static {
     /// Both clocks: asked once when a request arrives.
     fn now(&self) -> Now;
 
-    /// The monotonic clock alone.
+    /// The monotonic clock alone: how long something took. It may be cheaper to read than both.
     fn tick(&self) -> Tick {
         self.now().tick
     }
@@ -58,7 +64,7 @@ const STEP: i64 = 250_000;
 /// What an oscillator may drift: 500 µs a second, the most that `adjtimex` slews.
 const DRIFT_PER_SECOND: i64 = 500;
 
-/// The machine's clocks.
+/// The machine's clocks; what an engine has unless it is given others.
 ///
 /// Durations come from the processor's time-stamp counter where it runs at a constant rate, else from
 /// `CLOCK_MONOTONIC`. The wall clock is read once a second and told apart into drift, which [`Now::utc`] follows, and
@@ -170,6 +176,9 @@ pub(crate) fn wall_clock() -> UnixMicros {
 }
 
 /// A clock that stands until it is moved: for tests, also those of applications.
+///
+/// Give an engine an `Arc` of it, and keep another to move it by. Windows end, and reservations grow, only when it is moved,
+/// so that a test of a daily budget takes no time and never fails at midnight.
 ///
 /// # Examples
 ///

@@ -15,6 +15,26 @@ const KINDS: [&str; 3] = ["country", "city", "enterprise"];
 const KINDS_WITH_REGIONS: [&str; 2] = ["city", "enterprise"];
 
 /// A database of countries, read into memory as a whole.
+///
+/// Databases of countries, of cities and MaxMind's Enterprise tell countries, and the latter two regions as well. It is not
+/// read again when the file changes: open it anew, and give the site the new one.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use timebudget::geo::CountryDatabase;
+/// use timebudget::{ClientPolicy, CountrySource, Site};
+///
+/// let database = CountryDatabase::open("GeoLite2-Country.mmdb")?;
+/// let country = Some(CountrySource::Database(Arc::new(database)));
+/// let site = Site {
+///     clients: ClientPolicy { country, ..ClientPolicy::default() },
+///     ..Site::unlimited("shop.example")
+/// };
+/// # let _ = site;
+/// # Ok::<(), timebudget::geo::DatabaseError>(())
+/// ```
 pub struct CountryDatabase(Reader<Vec<u8>>);
 
 impl CountryDatabase {

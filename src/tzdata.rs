@@ -12,7 +12,9 @@ mod machine;
 /// 1900-01-01T00:00:00Z, where lists of transitions begin.
 const FIRST_SECS: i64 = -2_208_988_800;
 
-/// A name that no tz database at hand knows.
+/// A name that no tz database at hand knows, and the known one that is most like it.
+///
+/// Displays as `"Asia/Kolkatta": no such time zone; did you mean "Asia/Kolkata"?`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?}: no such time zone; {}", self.meant_or_expected())]
 pub struct UnknownZone {

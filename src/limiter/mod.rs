@@ -223,6 +223,7 @@ impl Limiter {
     }
 
     /// What tells the rule at a position from those of other sites.
+    #[inline]
     pub(crate) fn rule_number_at(&self, position: u16) -> u64 {
         self.rules[usize::from(position)].number
     }
