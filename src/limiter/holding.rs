@@ -398,15 +398,16 @@ impl Holding {
         let told = self.told(limiter, self.now);
         let is_admitted = verdict == Verdict::Admitted;
         let what = if is_admitted { What::Admitted } else { What::Refused };
-        limiter.observers.tell(&told.event(&self.claims, Settlement::default(), what));
+        limiter.observers.tell(&told.event(&self.claims, &Settlement::NONE, what));
         if limiter.has_shadow && self.claims.iter().any(|claim| claim.ask.shadow && claim.standing.refuses) {
-            limiter.observers.tell(&told.event(&self.claims, Settlement::default(), What::RefusedInShadow));
+            limiter.observers.tell(&told.event(&self.claims, &Settlement::NONE, What::RefusedInShadow));
             if is_admitted {
                 limiter.log_shadows(&self.claims);
             }
         }
     }
 
+    #[inline]
     const fn told<'a>(&self, limiter: &'a Limiter, now: Now) -> Told<'a> {
         Told { limiter, now, route: self.route, kind: self.kind, is_cut: self.is_cut }
     }
@@ -455,25 +456,36 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     /// Settles claims, and tells of those that run until then.
+    #[inline]
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement) {
-        let Self { limiter, now, .. } = *self;
-        if limiter.observers.is_empty() {
-            return limiter.engine.store.settle(claims, settlement, now);
+        if self.limiter.observers.is_empty() {
+            return self.limiter.engine.store.settle(claims, settlement, self.now);
+        }
+        // Most requests have one claim.
+        if claims.len() == 1 {
+            return self.settle_alike(claims, settlement);
         }
         for claims in claims.chunk_by_mut(|one, other| one.run.is_on == other.run.is_on) {
-            if claims[0].run.is_on {
-                limiter.engine.store.settle(claims, settlement, now);
-                limiter.observers.tell(&self.event(claims, *settlement, What::Settled));
-            }
+            self.settle_alike(claims, settlement);
         }
     }
 
-    const fn event<'e>(&self, claims: &'e [Claim], settlement: Settlement, what: What) -> Event<'e>
+    /// The same, of claims all of which run, or none.
+    #[inline]
+    fn settle_alike(&self, claims: &mut [Claim], settlement: &Settlement) {
+        if claims[0].run.is_on {
+            self.limiter.engine.store.settle(claims, settlement, self.now);
+            self.limiter.observers.tell(&self.event(claims, settlement, What::Settled));
+        }
+    }
+
+    #[inline]
+    const fn event<'e>(&'e self, claims: &'e [Claim], settlement: &'e Settlement, what: What) -> Event<'e>
     where
         'a: 'e,
     {
-        let Self { limiter, now, route, kind, is_cut } = *self;
-        Event { limiter, claims, settlement, route, now, kind, is_cut, what }
+        let Self { limiter, now, route, kind, is_cut } = self;
+        Event { limiter, claims, settlement, route: *route, now, kind: *kind, is_cut: *is_cut, what }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
-use crate::limiter::accounts::AccountId;
+use crate::limiter::account::AccountId;
 use crate::limiter::report::with_quota;
 use crate::limiter::{Engine, Limiter};
 use crate::model::{Counts, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
@@ -95,13 +95,12 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
 }
 
 /// What has been decided over a request, or settled of it.
-#[derive(Clone, Copy)]
 pub struct Event<'a> {
     pub(crate) limiter: &'a Limiter,
     pub(crate) claims: &'a [Claim],
-    pub(crate) settlement: Settlement,
+    pub(crate) settlement: &'a Settlement,
     pub(crate) route: u32,
-    pub(crate) now: Now,
+    pub(crate) now: &'a Now,
     pub(crate) kind: Kind,
     pub(crate) is_cut: bool,
     pub(crate) what: What,
@@ -135,11 +134,13 @@ impl<'a> Event<'a> {
     }
 
     /// The route that the request has reached, or before it has, probably will.
+    #[inline]
     pub const fn route(&self) -> Route {
         Route(self.route)
     }
 
     /// Whether it is a request, or something else that is charged.
+    #[inline]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
@@ -150,12 +151,14 @@ impl<'a> Event<'a> {
     }
 
     /// How long it has run, with what it was charged on top and without its pauses; 0 before it is settled.
+    #[inline]
     pub fn used(&self) -> Micros {
-        let Settlement { cost, extra_micros, returned, .. } = self.settlement;
+        let Settlement { cost, extra_micros, returned, .. } = *self.settlement;
         if returned { Micros::ZERO } else { Micros(cost.0.saturating_add_signed(extra_micros)) }
     }
 
     /// Of a refusal, whether only rules in shadow refuse, so that the request is not refused for it.
+    #[inline]
     pub fn is_shadow(&self) -> bool {
         self.what == What::RefusedInShadow
     }
@@ -171,7 +174,7 @@ impl<'a> Event<'a> {
     }
 
     /// Of a refusal, the first limit that refuses, in the order of the rules.
-    pub fn refusing(&self) -> Option<ObservedLimit<'a>> {
+    pub fn refusing(&self) -> Option<ObservedLimit<'_>> {
         self.limits().find(|limit| match self.what {
             What::Refused => limit.claim.refuses(),
             What::RefusedInShadow => limit.claim.ask.shadow && limit.claim.standing.refuses,
@@ -180,9 +183,9 @@ impl<'a> Event<'a> {
     }
 
     /// The limits: of a settlement those that are settled by it, else all that apply.
-    pub fn limits(&self) -> impl Iterator<Item = ObservedLimit<'a>> + use<'a> {
-        let event = *self;
-        event.claims.iter().map(move |claim| ObservedLimit { event, claim })
+    #[inline]
+    pub fn limits(&self) -> impl Iterator<Item = ObservedLimit<'_>> {
+        self.claims.iter().map(|claim| ObservedLimit { event: self, claim })
     }
 }
 
@@ -202,7 +205,7 @@ impl fmt::Debug for Event<'_> {
 /// A limit in an event: whose account it is on, and where that stands now.
 #[derive(Clone, Copy)]
 pub struct ObservedLimit<'a> {
-    event: Event<'a>,
+    event: &'a Event<'a>,
     claim: &'a Claim,
 }
 
@@ -214,6 +217,7 @@ impl<'a> ObservedLimit<'a> {
 
     /// What tells a rule of a site from all others, of other sites too, for as long as the process runs: a number, so that it costs
     /// little to count by.
+    #[inline]
     pub fn rule_number(&self) -> u64 {
         self.event.limiter.rule_number_at(self.claim.ask.rule)
     }
@@ -225,6 +229,7 @@ impl<'a> ObservedLimit<'a> {
     }
 
     /// What it counts.
+    #[inline]
     pub const fn unit(&self) -> Unit {
         if self.claim.ask.is_timed() { Unit::Time } else { Unit::Requests }
     }
@@ -233,8 +238,9 @@ impl<'a> ObservedLimit<'a> {
     /// already, which is no time.
     ///
     /// A refused request is charged by rules alone that count refusals.
+    #[inline]
     pub fn cost(&self) -> u64 {
-        let Settlement { cost: ran, extra_micros, extra_requests, returned, .. } = self.event.settlement;
+        let Settlement { cost: ran, extra_micros, extra_requests, returned, .. } = *self.event.settlement;
         match self.claim.ask.charge {
             _ if !self.is_charged() => 0,
             Charge::Time { .. } => ran.0.saturating_add_signed(extra_micros),
@@ -322,6 +328,7 @@ pub struct Route(pub(crate) u32);
 
 impl Route {
     /// The number: the same for a method and pattern in all processes.
+    #[inline]
     pub const fn number(self) -> u32 {
         self.0
     }
@@ -360,6 +367,7 @@ impl Observers {
         self.0.is_empty()
     }
 
+    #[inline]
     pub(crate) fn tell(&self, event: &Event<'_>) {
         for observer in &self.0 {
             match event.what {

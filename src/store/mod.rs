@@ -275,6 +275,10 @@ pub struct Settlement {
 }
 
 impl Settlement {
+    /// That of a request of which nothing is settled yet.
+    pub(crate) const NONE: Self =
+        Self { cost: Micros::ZERO, paused: false, extra_micros: 0, extra_requests: 0, returned: false };
+
     /// A served request costs at least a microsecond.
     pub(crate) const fn charge_something(&mut self) {
         if self.cost.0 == 0 && self.extra_micros == 0 {
