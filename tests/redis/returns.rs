@@ -25,7 +25,7 @@ async fn a_request_that_is_returned_elsewhere_can_be_made_by_who_knew_the_accoun
 async fn time_that_is_returned_elsewhere_can_be_spent_by_who_knew_the_account_as_spent() {
     for mode in ["mode=exact", "mode=batched&sync=100ms"] {
         let server = Server::start();
-        let uri = server.uri(&format!("{mode}"));
+        let uri = server.uri(mode);
         let (one, other) =
             (Process::new(&uri, "100ms per day").asking(), Process::new(&uri, "100ms per day").asking());
         let mut waived = one.admit().await.unwrap();

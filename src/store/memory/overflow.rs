@@ -43,6 +43,7 @@ pub(crate) fn shared(key: KeyHash) -> KeyHash {
 }
 
 /// The key of an account, be it shared or not, of which a store knows the last three words.
+#[cfg(feature = "redis")]
 pub(crate) fn of_last_words([a, b, c]: [u32; 3]) -> KeyHash {
     let shared = KeyHash([b, a, b, c]);
     if is_shared(shared) { shared } else { KeyHash([a, a, b, c]) }

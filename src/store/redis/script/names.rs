@@ -20,7 +20,12 @@ impl Names {
 
     /// What all names begin with, for the command that looks for them.
     pub(crate) fn pattern(&self) -> String {
-        format!("{}*", self.prefix)
+        let mut pattern = String::with_capacity(self.prefix.len() + 1);
+        for letter in self.prefix.chars() {
+            pattern.extend("*?[]^\\".contains(letter).then_some('\\'));
+            pattern.push(letter);
+        }
+        pattern + "*"
     }
 
     /// The account of a name, if it is of one of the books.
@@ -79,6 +84,11 @@ mod tests {
                 "of another book"
             );
         }
+    }
+
+    #[test]
+    fn a_prefix_means_itself_whatever_is_in_it() {
+        assert_eq!(Names::new("a[b]*", Vec::new()).pattern(), r"a\[b\]\*1:{*");
     }
 
     #[test]
