@@ -27,7 +27,8 @@ pub(crate) fn check() -> ExitCode {
         for (at, traffic) in Traffic::ALL.into_iter().enumerate() {
             let (kept, found) = (kept.added[at], measured.added[at]);
             let verdict = verdict(kept, found);
-            println!("| {} | {traffic} | {kept:.0} | {found:.0} | {verdict} |", measured.subject);
+            let (kept, found) = (instructions::figure(kept), instructions::figure(found));
+            println!("| {} | {traffic} | {kept} | {found} | {verdict} |", measured.subject);
             risen += u32::from(verdict == RISEN);
         }
     }
@@ -49,7 +50,8 @@ pub(crate) fn rewrite() -> ExitCode {
 
 const RISEN: &str = "RISEN";
 
-fn verdict(kept: f64, found: f64) -> &'static str {
+fn verdict(kept: Option<f64>, found: Option<f64>) -> &'static str {
+    let (Some(kept), Some(found)) = (kept, found) else { return "" };
     if found > kept * (1.0 + TOLERANCE) {
         RISEN
     } else if found < kept * (1.0 - TOLERANCE) {
@@ -74,13 +76,13 @@ fn subjects(rows: &[Row]) -> Vec<&str> {
 fn read(line: &str) -> Row {
     let mut words = line.split_whitespace();
     let subject = words.next().unwrap_or_default().to_owned();
-    let figures: Vec<f64> = words.filter_map(|word| word.parse().ok()).collect();
+    let figures: Vec<Option<f64>> = words.map(|word| word.parse().ok()).collect();
     let added =
         figures.try_into().unwrap_or_else(|_| panic!("{line:?}: expected a subject and three figures"));
     Row { subject, added, bare: 0.0 }
 }
 
 fn line(row: &Row) -> String {
-    let [one, many, refused] = row.added;
-    format!("{:24}{one:6.0}{many:6.0}{refused:6.0}\n", row.subject)
+    let [one, many, refused] = row.added.map(instructions::figure);
+    format!("{:24}{one:>6}{many:>6}{refused:>6}\n", row.subject)
 }

@@ -12,8 +12,9 @@ const MANY: u64 = 40_000;
 /// What a subject adds to the bare app that is asked for the same.
 pub(crate) struct Row {
     pub(crate) subject: String,
-    /// With each kind of traffic.
-    pub(crate) added: [f64; 3],
+    /// With each kind of traffic; none where the bare app does what the subject never comes to: a refused request is not routed,
+    /// and to route one among patterns takes longer than to refuse it.
+    pub(crate) added: [Option<f64>; 3],
     /// The bare app's own.
     pub(crate) bare: f64,
 }
@@ -23,8 +24,9 @@ pub(crate) fn print(subjects: &[&str]) {
     println!("instructions that a request adds to the bare app's (callgrind, in process)\n");
     println!("| subject | one account | every request a new one | refused | the bare app's |");
     println!("|---|---:|---:|---:|---:|");
-    for Row { subject, added: [one, many, refused], bare } in rows(subjects) {
-        println!("| {subject} | {one:.0} | {many:.0} | {refused:.0} | {bare:.0} |");
+    for Row { subject, added, bare } in rows(subjects) {
+        let [one, many, refused] = added.map(figure);
+        println!("| {subject} | {one} | {many} | {refused} | {bare:.0} |");
     }
 }
 
@@ -32,11 +34,19 @@ pub(crate) fn print(subjects: &[&str]) {
 pub(crate) fn rows(subjects: &[&str]) -> Vec<Row> {
     let mut bares = Bares::default();
     let row = |subject: &&str| {
-        let bare = bares.per_request(Target::of(subject));
-        let added = Traffic::ALL.map(|traffic| per_request(subject, traffic) - bare);
+        let target = Target::of(subject);
+        let bare = bares.per_request(target);
+        let makes_sense = |traffic| traffic != Traffic::Refused || target == Target::Page;
+        let added =
+            Traffic::ALL.map(|traffic| makes_sense(traffic).then(|| per_request(subject, traffic) - bare));
         Row { subject: (*subject).to_owned(), added, bare }
     };
     subjects.iter().map(row).collect()
+}
+
+/// A figure as tables show it.
+pub(crate) fn figure(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.0}"))
 }
 
 /// The bare apps that have been measured, each once.

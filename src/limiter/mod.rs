@@ -1,5 +1,6 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
+mod account;
 mod accounts;
 mod admission;
 mod alarm;
@@ -7,6 +8,7 @@ mod asking;
 mod charge;
 mod claims;
 mod client;
+mod client_accounts;
 mod engine;
 mod expectations;
 mod explain;
@@ -28,15 +30,15 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use self::accounts::{
-    AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Amount, ClientAccounts, NoAccountId,
-};
+pub use self::account::{AccountError, AccountId, AccountStanding, NoAccountId};
+pub use self::accounts::{AccountFilter, Accounts};
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
 pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub(crate) use self::claims::Claims;
 pub use self::client::Client;
+pub use self::client_accounts::{Amount, ClientAccounts};
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
 pub(crate) use self::holding::Holding;

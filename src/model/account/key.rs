@@ -258,7 +258,7 @@ impl std::fmt::Debug for KeyHasher {
 /// # Examples
 ///
 /// ```
-/// use Ipv4Addr;
+/// use std::net::Ipv4Addr;
 /// use timebudget::KeyValue;
 ///
 /// assert_eq!(KeyValue::from(42), KeyValue::from("42"));
