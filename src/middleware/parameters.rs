@@ -51,8 +51,11 @@ pub fn route_parameter(request: &ServiceRequest, name: &str) -> Option<String> {
 #[derive(Debug)]
 pub(super) struct Parameters {
     hasher: FixedState,
-    known: RefCell<Box<[(u64, Option<Rc<ResourceDef>>)]>>,
+    known: RefCell<Box<[Known]>>,
 }
+
+/// A path, by its hash, and the pattern of its route if that has parameters.
+type Known = (u64, Option<Rc<ResourceDef>>);
 
 impl Default for Parameters {
     fn default() -> Self {
