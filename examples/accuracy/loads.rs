@@ -27,7 +27,7 @@ pub(crate) fn rows() -> Vec<Row> {
         rows.push((format!("(d) exponential 2 s, half are {name} slowly"), "0.97–1.05", stalling(stall)));
     }
     let steady = rows.iter().filter(|(.., load)| load.again);
-    let hard: Vec<_> = steady.map(|row| cut(row)).collect();
+    let hard: Vec<_> = steady.map(cut).collect();
     rows.extend(hard);
     rows
 }

@@ -47,7 +47,7 @@ mod on_unix {
             Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
         }
 
-        pub(super) async fn next(&mut self) {
+        pub(crate) async fn next(&mut self) {
             tokio::select! {
                 _ = self.terminate.recv() => {}
                 _ = self.interrupt.recv() => {}
@@ -91,7 +91,7 @@ mod elsewhere {
             Ok(Self)
         }
 
-        pub(super) async fn next(&mut self) {
+        pub(crate) async fn next(&mut self) {
             if tokio::signal::ctrl_c().await.is_err() {
                 future::pending::<()>().await;
             }

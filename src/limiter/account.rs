@@ -80,7 +80,7 @@ pub enum AccountError {
 }
 
 impl AccountStanding {
-    pub(super) fn new(of_rule: &OfRule, open: OpenLimit, account: &Listed, name: Option<String>) -> Self {
+    pub(crate) fn new(of_rule: &OfRule, open: OpenLimit, account: &Listed, name: Option<String>) -> Self {
         let Listed { net, standing, is_shared, .. } = *account;
         let quota = open.limit.quota();
         let spent = u64::try_from(net).unwrap_or(0);
@@ -106,7 +106,7 @@ impl AccountStanding {
 
 impl AccountId {
     /// The words that tell accounts apart: the first one says only where a store looks for it.
-    pub(super) const fn words(self) -> [u32; 3] {
+    pub(crate) const fn words(self) -> [u32; 3] {
         let KeyHash([_, a, b, c]) = self.0;
         [a, b, c]
     }

@@ -47,7 +47,7 @@ struct Runner {
 
 impl Alarms {
     /// Wakes two who run on an account, to set their timers anew: one of them may be about to end, which tells of it.
-    pub(super) fn tell(&self, account: Account) {
+    pub(crate) fn tell(&self, account: Account) {
         let all = self.runners.lock();
         let two = |runners: &BTreeMap<_, Runner>| {
             [runners.values().next().cloned(), runners.values().next_back().cloned()]

@@ -30,7 +30,7 @@ pub struct ClientAccounts {
 }
 
 impl ClientAccounts {
-    pub(super) fn new(engine: Engine, of_rule: OfRule, key: Option<Key>, hash: KeyHash) -> Self {
+    pub(crate) fn new(engine: Engine, of_rule: OfRule, key: Option<Key>, hash: KeyHash) -> Self {
         Self { engine, of_rule, key, hash, known: Known::default(), period: None }
     }
 

@@ -59,7 +59,7 @@ impl Holding {
 
     /// Tells those who have timers that the line of an account has become steeper or higher, by somebody who has none.
     #[cold]
-    pub(super) fn tell_others(&self, limiter: &Limiter) {
+    pub(crate) fn tell_others(&self, limiter: &Limiter) {
         for claim in self.claims.iter().filter(|claim| claim.ask.is_timed()) {
             limiter.engine.alarms.tell((claim.ask.book, claim.ask.key));
         }

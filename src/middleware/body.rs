@@ -46,19 +46,19 @@ pin_project! {
 
 impl<B> BudgetBody<B> {
     /// `size` says whether an empty body is one.
-    pub(super) const fn complete(bytes: Bytes, size: BodySize) -> Self {
+    pub(crate) const fn complete(bytes: Bytes, size: BodySize) -> Self {
         Self { body: Body::Complete { bytes, size } }
     }
 
-    pub(super) const fn streaming(body: B, guard: Guard) -> Self {
+    pub(crate) const fn streaming(body: B, guard: Guard) -> Self {
         Self { body: Body::Streaming { body, guard: Some(guard) } }
     }
 
-    pub(super) const fn passing(body: B) -> Self {
+    pub(crate) const fn passing(body: B) -> Self {
         Self { body: Body::Passing { body } }
     }
 
-    pub(super) const fn own(body: BoxBody) -> Self {
+    pub(crate) const fn own(body: BoxBody) -> Self {
         Self { body: Body::Own { body } }
     }
 }
@@ -142,7 +142,7 @@ struct WatchedPayload {
 /// A connection gives a payload to all that it may have to wait for: also to a CONNECT, to an upgrade to WebSocket that
 /// the handler may decline, and to every request of HTTP/2, where a GET may go on as well.
 #[inline]
-pub(super) fn watch_payload(request: &mut ServiceRequest, running: &Rc<Running>) {
+pub(crate) fn watch_payload(request: &mut ServiceRequest, running: &Rc<Running>) {
     // Looked at before it is taken, which most requests need not be.
     if !matches!(request.parts().1, Payload::None) && !is_bodiless(request) {
         wrap_payload(request, running);

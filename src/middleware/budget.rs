@@ -188,14 +188,14 @@ thread_local! {
 
 /// Works on a request, and then goes back to the one that was worked on before, also if the work panics.
 #[inline]
-pub(super) fn during<T>(running: &Rc<Running>, work: impl FnOnce() -> T) -> T {
+pub(crate) fn during<T>(running: &Rc<Running>, work: impl FnOnce() -> T) -> T {
     let _before = Before(replace(Some(Rc::clone(running))));
     work()
 }
 
 /// The request that is worked on: the innermost one, where budgets are nested.
 #[inline]
-pub(super) fn current() -> Option<Rc<Running>> {
+pub(crate) fn current() -> Option<Rc<Running>> {
     let running = replace(None);
     let found = running.clone();
     replace(running);

@@ -8,26 +8,26 @@ use crate::model::Finding;
 
 /// Where a budget was built, and what was suspect about it then.
 #[derive(Debug)]
-pub(super) struct Built {
+pub(crate) struct Built {
     /// The line that built it.
-    pub(super) at: &'static Location<'static>,
+    pub(crate) at: &'static Location<'static>,
     /// The thread that built it.
-    pub(super) by: Thread,
+    pub(crate) by: Thread,
     /// What only the builder saw.
-    pub(super) warnings: Vec<Finding>,
+    pub(crate) warnings: Vec<Finding>,
     /// Whether its rules were loaded from files, whose warnings the loader has told.
-    pub(super) is_loaded: bool,
-    pub(super) told: Once,
+    pub(crate) is_loaded: bool,
+    pub(crate) told: Once,
     /// Whether it was seen to charge a request twice.
-    pub(super) is_doubled: AtomicBool,
+    pub(crate) is_doubled: AtomicBool,
 }
 
 /// A thread, by the address of what each has of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Thread(usize);
+pub(crate) struct Thread(usize);
 
 impl Thread {
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         thread_local!(static OWN: u8 = const { 0 });
         Self(OWN.with(|own| std::ptr::from_ref(own).addr()))
     }
@@ -35,7 +35,7 @@ impl Thread {
 
 impl Built {
     /// A budget of code.
-    pub(super) fn by_code(at: &'static Location<'static>, warnings: Vec<Finding>) -> Self {
+    pub(crate) fn by_code(at: &'static Location<'static>, warnings: Vec<Finding>) -> Self {
         Self {
             at,
             by: Thread::current(),
@@ -47,7 +47,7 @@ impl Built {
     }
 
     /// A budget of files.
-    pub(super) fn by_files(at: &'static Location<'static>) -> Self {
+    pub(crate) fn by_files(at: &'static Location<'static>) -> Self {
         Self { is_loaded: true, ..Self::by_code(at, Vec::new()) }
     }
 }

@@ -52,7 +52,7 @@ const NO_SERVER: &str = "localhost:8080";
 ///
 /// What was built once and cloned, or built several times by one line of `main`, was built by no worker.
 #[cold]
-pub(super) fn meet(built: &Built, sites: &Sites, request: &ServiceRequest) {
+pub(crate) fn meet(built: &Built, sites: &Sites, request: &ServiceRequest) {
     let worker = Thread::current();
     let Some(server) = Server::of(request).filter(|_| built.by == worker) else { return };
     let engine = sites.engine();

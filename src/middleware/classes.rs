@@ -31,11 +31,11 @@ const ASKED: u16 = 256;
 
 /// The class of a request, by the shape of its path: 0 for one whose route nobody has asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Class(u64);
+pub(crate) struct Class(u64);
 
 /// The classes that a worker has met.
 #[derive(Debug)]
-pub(super) struct Classes {
+pub(crate) struct Classes {
     known: Box<[Cell<Known>]>,
     left_to_ask: Cell<u16>,
     /// Whether any request has reached a pattern. Where none does, one service answers all.
@@ -63,7 +63,7 @@ impl Default for Classes {
 impl Classes {
     /// The class of a request, and the route that it will probably reach.
     #[inline]
-    pub(super) fn of(&self, request: &ServiceRequest, paths: Paths) -> (Class, u32) {
+    pub(crate) fn of(&self, request: &ServiceRequest, paths: Paths) -> (Class, u32) {
         let class = Class(shape::of(known_method(request.method()), request.match_info().as_str()));
         let known = self.known(class.0);
         let route = if known.class == class.0 { known.route } else { self.guess(request, paths) };
@@ -72,7 +72,7 @@ impl Classes {
 
     /// The route that a request has reached, of which its class learns.
     #[inline]
-    pub(super) fn reached(&self, class: Class, request: &HttpRequest) -> Option<u32> {
+    pub(crate) fn reached(&self, class: Class, request: &HttpRequest) -> Option<u32> {
         if class.0 == 0 {
             return None;
         }

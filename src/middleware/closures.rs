@@ -62,7 +62,7 @@ pub fn prefix(path: &str) -> Condition {
 }
 
 /// A path as rules see it.
-pub(super) fn decoded(path: &str) -> String {
+pub(crate) fn decoded(path: &str) -> String {
     Paths::Exact.form(path, EscapedSlash::Stays).into_owned()
 }
 
@@ -89,14 +89,14 @@ pub fn of_request<T: Default + 'static>(
 }
 
 /// What a closure says a request costs; 1 for requests of another framework.
-pub(super) fn cost_of_request(
+pub(crate) fn cost_of_request(
     compute: impl Fn(&ServiceRequest) -> u64 + Send + Sync + 'static,
 ) -> Computed<u64> {
     Computed::from_request(|| 1, compute)
 }
 
 /// Requests that a scope of this pattern takes; plainly all, where it takes all.
-pub(super) fn under_scope(pattern: &str) -> Condition {
+pub(crate) fn under_scope(pattern: &str) -> Condition {
     let scope = ResourceDef::root_prefix(pattern.trim_end_matches('/'));
     if ["/", "/a.path/that/no/scope/would/name"].into_iter().all(|path| scope.is_match(path)) {
         return Condition::ALWAYS;
@@ -106,12 +106,12 @@ pub(super) fn under_scope(pattern: &str) -> Condition {
 }
 
 /// Charges the answers of which a closure says so; all of another framework.
-pub(super) fn judge(is_charged: impl Fn(&ResponseHead) -> bool + Send + Sync + 'static) -> Judge {
+pub(crate) fn judge(is_charged: impl Fn(&ResponseHead) -> bool + Send + Sync + 'static) -> Judge {
     Judge::new(move |answer| answer.head().and_then(|head| head.downcast_ref()).is_none_or(&is_charged))
 }
 
 /// The head of an actix response as rules see it.
-pub(super) struct HeadAnswer<'a>(pub(super) &'a ResponseHead);
+pub(crate) struct HeadAnswer<'a>(pub(crate) &'a ResponseHead);
 
 impl Answer for HeadAnswer<'_> {
     fn status(&self) -> u16 {

@@ -21,7 +21,7 @@ use crate::model::Micros;
 
 /// What is kept of a request that may be cut.
 #[derive(Debug)]
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     alarm: Alarm,
     /// Who polls it.
     waker: Option<Waker>,
@@ -32,7 +32,7 @@ pub(super) struct Deadline {
 impl Running {
     /// From now on the request is ended when a budget of its is spent whose rule cuts what runs.
     #[cold]
-    pub(super) fn may_be_cut(&self, request: &ServiceRequest) {
+    pub(crate) fn may_be_cut(&self, request: &ServiceRequest) {
         let alarm = self.holding().alarm(self.site());
         let form = || refusal::form_for(request);
         let deadline = alarm.map(|alarm| Box::new(Deadline { alarm, waker: None, form: form() }));
@@ -41,7 +41,7 @@ impl Running {
 
     /// Whether the request is to be ended before it goes on.
     #[inline]
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.site().cuts && self.has_spent()
     }
 
@@ -69,7 +69,7 @@ impl Running {
     }
 
     /// Ends a poll of a body that has yielded a chunk: the client is waited for, and nothing runs that could be ended.
-    pub(super) fn rest(&self) {
+    pub(crate) fn rest(&self) {
         self.pause();
         if self.site().cuts
             && let Some(deadline) = &mut *self.deadline.borrow_mut()
@@ -79,14 +79,14 @@ impl Running {
     }
 
     /// Has it polled, since its time runs again: its end is to be watched anew.
-    pub(super) fn runs_again(&self) {
+    pub(crate) fn runs_again(&self) {
         if let Some(waker) = self.deadline.borrow().as_ref().and_then(|deadline| deadline.waker.as_ref()) {
             waker.wake_by_ref();
         }
     }
 
     /// How long it can go on, at the present pace, until the first budget is spent: of this one and those around it.
-    pub(super) fn time_left(&self) -> Option<Micros> {
+    pub(crate) fn time_left(&self) -> Option<Micros> {
         let all = self.and_around();
         all.filter_map(|running| running.holding().time_left(running.site())).min()
     }
@@ -107,7 +107,7 @@ impl Running {
 
 /// Ends a request that has yielded nothing, if it is to be ended; its guard is taken then.
 #[inline]
-pub(super) fn cut(guard: &mut Option<Guard>, cx: &mut Context<'_>) -> Option<CutOff> {
+pub(crate) fn cut(guard: &mut Option<Guard>, cx: &mut Context<'_>) -> Option<CutOff> {
     let guard = guard.take_if(|guard| guard.site().cuts && guard.poll_spent(cx).is_ready())?;
     Some(guard.cut())
 }

@@ -15,7 +15,7 @@ use crate::model::Micros;
 pub struct Detached(Option<Reservation>);
 
 impl Detached {
-    pub(super) fn of(reservation: Option<Reservation>) -> Self {
+    pub(crate) fn of(reservation: Option<Reservation>) -> Self {
         Self(reservation.filter(Reservation::takes_charges))
     }
 

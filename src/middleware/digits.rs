@@ -40,7 +40,7 @@ const fn groups() -> [u8; GROUP * SMALL as usize] {
 
 /// Where the digits of large numbers are written.
 #[derive(Debug, Default)]
-pub(super) struct Digits {
+pub(crate) struct Digits {
     room: BytesMut,
     /// The last large number, and how many digits it has at the end of `text`.
     last: u64,
@@ -51,7 +51,7 @@ pub(super) struct Digits {
 impl Digits {
     /// A number as a value.
     #[inline]
-    pub(super) fn of(&mut self, number: u64) -> HeaderValue {
+    pub(crate) fn of(&mut self, number: u64) -> HeaderValue {
         if number < SMALL { small(number) } else { self.large(number) }
     }
 
@@ -82,7 +82,7 @@ impl Digits {
 
 /// The last value of a field that mostly repeats.
 #[derive(Debug)]
-pub(super) struct Repeated(RefCell<(u64, HeaderValue)>);
+pub(crate) struct Repeated(RefCell<(u64, HeaderValue)>);
 
 impl Default for Repeated {
     fn default() -> Self {
@@ -92,7 +92,7 @@ impl Default for Repeated {
 
 impl Repeated {
     #[inline]
-    pub(super) fn of(&self, number: u64) -> HeaderValue {
+    pub(crate) fn of(&self, number: u64) -> HeaderValue {
         let mut last = self.0.borrow_mut();
         if last.0 != number {
             *last = (number, HeaderValue::from(number));

@@ -9,7 +9,7 @@ use crate::middleware::running::Running;
 
 /// Looks whether a budget around this one charges the same account for the request.
 #[cold]
-pub(super) fn compare(built: &Built, running: &Running) {
+pub(crate) fn compare(built: &Built, running: &Running) {
     if built.is_doubled.load(Relaxed) {
         return;
     }

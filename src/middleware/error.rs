@@ -22,7 +22,7 @@ pub struct LimitedError {
 
 impl LimitedError {
     /// Ends the request with an error; one to which there is nothing to say stays as it is.
-    pub(super) fn wrap(error: Error, running: &Rc<Running>) -> Error {
+    pub(crate) fn wrap(error: Error, running: &Rc<Running>) -> Error {
         if running.site().judges_answers {
             running.answered(error.error_response().head());
         }

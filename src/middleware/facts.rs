@@ -17,7 +17,7 @@ use crate::middleware::worker::{WorkerSite, answering};
 use crate::model::{Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
 
 /// A request as rules see it.
-pub(super) struct RequestFacts<'a> {
+pub(crate) struct RequestFacts<'a> {
     request: &'a ServiceRequest,
     of: &'a WorkerSite,
     site: &'a Site,
@@ -27,13 +27,13 @@ pub(super) struct RequestFacts<'a> {
 }
 
 impl<'a> RequestFacts<'a> {
-    pub(super) fn new(request: &'a ServiceRequest, of: &'a WorkerSite) -> Self {
+    pub(crate) fn new(request: &'a ServiceRequest, of: &'a WorkerSite) -> Self {
         let (ip, route, path) = (Cell::new(None), Cell::new(None), OnceCell::new());
         Self { request, of, site: of.site(), ip, route, path }
     }
 
     /// The request's class, if any rule has asked for its route.
-    pub(super) fn class(&self) -> Class {
+    pub(crate) fn class(&self) -> Class {
         self.route.get().map_or_else(Class::default, |(class, _)| class)
     }
 

@@ -17,52 +17,52 @@ type Respond = Arc<dyn Fn(&ServiceRequest, &Refusal) -> HttpResponse + Send + Sy
 
 /// The closures of a budget.
 #[derive(Clone, Default)]
-pub(super) struct Hooks {
+pub(crate) struct Hooks {
     /// Who the client is.
-    pub(super) identity: Option<Identify>,
+    pub(crate) identity: Option<Identify>,
     /// For the refusals of every rule.
-    pub(super) of_all: OnRefusal,
+    pub(crate) of_all: OnRefusal,
     /// For those of the rule of this name; these come first.
-    pub(super) of_rule: HashMap<String, OnRefusal>,
+    pub(crate) of_rule: HashMap<String, OnRefusal>,
     /// Requests of scopes inside that the budget leaves alone.
-    pub(super) except: Vec<Condition>,
+    pub(crate) except: Vec<Condition>,
 }
 
 /// What is done when a request is refused.
 #[derive(Clone, Default)]
-pub(super) struct OnRefusal {
-    pub(super) told: Option<Told>,
-    pub(super) message: Option<Message>,
-    pub(super) respond: Option<Respond>,
+pub(crate) struct OnRefusal {
+    pub(crate) told: Option<Told>,
+    pub(crate) message: Option<Message>,
+    pub(crate) respond: Option<Respond>,
 }
 
 impl Hooks {
-    pub(super) fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         let Self { identity, of_all, of_rule, except } = self;
         identity.is_none() && of_all.is_none() && of_rule.is_empty() && except.is_empty()
     }
 
     /// The scope inside for which the budget leaves a request alone, if it does.
     #[inline]
-    pub(super) fn excepted(&self, facts: &dyn Facts) -> Option<&Condition> {
+    pub(crate) fn excepted(&self, facts: &dyn Facts) -> Option<&Condition> {
         self.except.iter().find(|scope| scope.matches(facts))
     }
 
     /// Tells those who want to know that a request is refused.
-    pub(super) fn tell(&self, request: &ServiceRequest, refusal: &Refusal) {
+    pub(crate) fn tell(&self, request: &ServiceRequest, refusal: &Refusal) {
         for told in self.of(refusal).filter_map(|hooks| hooks.told.as_ref()) {
             told(request, refusal);
         }
     }
 
     /// The message for a refused client, where a closure writes it.
-    pub(super) fn message(&self, request: &ServiceRequest, refusal: &Refusal) -> Option<String> {
+    pub(crate) fn message(&self, request: &ServiceRequest, refusal: &Refusal) -> Option<String> {
         let message = self.of(refusal).find_map(|hooks| hooks.message.as_ref())?;
         Some(message(request, refusal))
     }
 
     /// The answer to a refused request, where a closure makes it.
-    pub(super) fn response(&self, request: &ServiceRequest, refusal: &Refusal) -> Option<HttpResponse> {
+    pub(crate) fn response(&self, request: &ServiceRequest, refusal: &Refusal) -> Option<HttpResponse> {
         let respond = self.of(refusal).find_map(|hooks| hooks.respond.as_ref())?;
         Some(respond(request, refusal))
     }
@@ -73,7 +73,7 @@ impl Hooks {
 }
 
 impl OnRefusal {
-    pub(super) const fn is_none(&self) -> bool {
+    pub(crate) const fn is_none(&self) -> bool {
         self.told.is_none() && self.message.is_none() && self.respond.is_none()
     }
 }

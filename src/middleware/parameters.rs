@@ -49,7 +49,7 @@ pub fn route_parameter(request: &ServiceRequest, name: &str) -> Option<String> {
 
 /// The patterns of paths whose route has parameters. To find one costs a walk through the application's resources.
 #[derive(Debug)]
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     hasher: FixedState,
     known: RefCell<Box<[Known]>>,
 }
@@ -70,7 +70,7 @@ impl Parameters {
     ///
     /// Nothing is done for a budget around a resource, whose requests have been routed.
     #[cold]
-    pub(super) fn show(&self, request: &mut ServiceRequest, paths: Paths) -> Option<Box<Path<Url>>> {
+    pub(crate) fn show(&self, request: &mut ServiceRequest, paths: Paths) -> Option<Box<Path<Url>>> {
         if request.match_info().unprocessed().is_empty() {
             return None;
         }
@@ -109,7 +109,7 @@ impl Parameters {
 
 /// Puts back what the router is to find: a path without parameters.
 #[inline]
-pub(super) fn put_back(request: &mut ServiceRequest, unrouted: Option<Box<Path<Url>>>) {
+pub(crate) fn put_back(request: &mut ServiceRequest, unrouted: Option<Box<Path<Url>>>) {
     if let Some(unrouted) = unrouted {
         *request.match_info_mut() = *unrouted;
     }

@@ -24,7 +24,7 @@ const PLAIN: HeaderValue = Form::Plain.content_type();
 
 /// Tells the application that a request is refused, if it wants to know.
 #[inline]
-pub(super) fn tell(running: &Running, request: &ServiceRequest, refused: &Refused) {
+pub(crate) fn tell(running: &Running, request: &ServiceRequest, refused: &Refused) {
     if let Some(hooks) = running.site().hooks() {
         hooks.tell(request, &running.refusal(refused));
     }
@@ -33,7 +33,7 @@ pub(super) fn tell(running: &Running, request: &ServiceRequest, refused: &Refuse
 /// The answer to a refused request: when to come back, and a body in the form that the client asks for, unless its rule
 /// has a body of its own.
 #[inline]
-pub(super) fn response<B>(
+pub(crate) fn response<B>(
     request: &ServiceRequest,
     running: &Running,
     refused: &Refused,
@@ -77,7 +77,7 @@ fn own_response<B>(own: HttpResponse, refusal: &Refusal) -> HttpResponse<BudgetB
 
 /// The answer by the rule, in a form, and with a message of its own if there is one.
 #[inline(always)]
-pub(super) fn in_form<B>(
+pub(crate) fn in_form<B>(
     running: &Running,
     refused: &Refused,
     form: Form,
@@ -106,7 +106,7 @@ pub(super) fn in_form<B>(
 }
 
 /// The answer where nobody can decide: the store has failed and is told to refuse then, or the site's file is wrong.
-pub(super) fn of_fault<B>(request: &ServiceRequest) -> HttpResponse<BudgetBody<B>> {
+pub(crate) fn of_fault<B>(request: &ServiceRequest) -> HttpResponse<BudgetBody<B>> {
     let form = form_for(request);
     let body = Bytes::from_static(form.of_fault().as_bytes());
     let content_type = form.content_type();
@@ -131,7 +131,7 @@ fn answer<B>(
 
 /// The first form that the client accepts, by its own ranking.
 #[inline]
-pub(super) fn form_for(request: &ServiceRequest) -> Form {
+pub(crate) fn form_for(request: &ServiceRequest) -> Form {
     let accepted = request.headers().get(ACCEPT);
     if accepted.is_none_or(|value| value == "*/*") {
         return Form::Problem;

@@ -33,7 +33,7 @@ pub struct BudgetService<S> {
 }
 
 impl<S> BudgetService<S> {
-    pub(super) fn new(service: S, worker: Worker) -> Self {
+    pub(crate) fn new(service: S, worker: Worker) -> Self {
         Self { service: Rc::new(service), worker }
     }
 }

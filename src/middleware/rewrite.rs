@@ -16,7 +16,7 @@ use crate::model::Action;
 ///
 /// Under a scope or a resource, the router has gone part of the way already, and does not turn round.
 #[inline]
-pub(super) fn target<'a>(
+pub(crate) fn target<'a>(
     site: &'a WorkerSite,
     refused: &Refused,
     request: &ServiceRequest,
@@ -33,7 +33,7 @@ pub(super) fn target<'a>(
 ///
 /// What it asks of the page, be it a part or whether it has changed, is not asked of the target; and a body that was
 /// meant for the page is left unread.
-pub(super) fn rewrite(request: &mut ServiceRequest, target: &str) -> Option<()> {
+pub(crate) fn rewrite(request: &mut ServiceRequest, target: &str) -> Option<()> {
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
     let uri = Uri::from_parts(parts).ok()?;

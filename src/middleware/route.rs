@@ -31,7 +31,7 @@ pub fn normal_path(request: &ServiceRequest) -> Cow<'_, str> {
 }
 
 /// The path of a request in the form in which a site's rules see it.
-pub(super) fn path(request: &ServiceRequest, paths: Paths) -> Cow<'_, str> {
+pub(crate) fn path(request: &ServiceRequest, paths: Paths) -> Cow<'_, str> {
     // Unlike `ServiceRequest::path`, decoded as the router decodes it.
     let path = request.match_info().as_str();
     let form = paths.form(path, EscapedSlash::IsSlash);
@@ -43,7 +43,7 @@ pub(super) fn path(request: &ServiceRequest, paths: Paths) -> Cow<'_, str> {
 ///
 /// Where paths that differ by slashes are one, so are their routes: with `NormalizePath` inside of the budget, the router
 /// has not yet seen the path that it will match.
-pub(super) fn pattern(request: &ServiceRequest, paths: Paths) -> Option<String> {
+pub(crate) fn pattern(request: &ServiceRequest, paths: Paths) -> Option<String> {
     let path = request.match_info().as_str();
     let normal = paths.slashes(path);
     // A request that is routed already knows its route better than its path tells it, but it looks at the path as it was

@@ -59,7 +59,7 @@ pub struct RuleBuilder {
 }
 
 impl RuleBuilder {
-    pub(super) fn new(name: &str, limits: Limits) -> Self {
+    pub(crate) fn new(name: &str, limits: Limits) -> Self {
         Self {
             rule: Rule::new(name, Component::Site, Vec::new()),
             limits,

@@ -24,7 +24,7 @@ const KEPT: usize = 256;
 
 /// A request that runs under a budget.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(crate) struct Running {
     /// Nobody's, in a place that is kept.
     site: WorkerSite,
     /// Never borrowed across user code.
@@ -38,27 +38,27 @@ pub(super) struct Running {
     /// Whether the handler has stopped its time, since it waits for something that costs nothing.
     is_paused: Cell<bool>,
     /// What the budgets inside this one have told the client; few requests have any.
-    pub(super) inner: RefCell<Option<Box<Inner>>>,
+    pub(crate) inner: RefCell<Option<Box<Inner>>>,
     /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
-    pub(super) rewritten: RefCell<Option<Box<Rewritten>>>,
+    pub(crate) rewritten: RefCell<Option<Box<Rewritten>>>,
     /// What ends it, if a rule may; most rules let finish what runs.
-    pub(super) deadline: RefCell<Option<Box<Deadline>>>,
+    pub(crate) deadline: RefCell<Option<Box<Deadline>>>,
     /// The budget around this one.
-    pub(super) outer: Option<Rc<Running>>,
+    pub(crate) outer: Option<Rc<Running>>,
 }
 
 /// The places that a worker keeps.
 #[derive(Debug, Default)]
-pub(super) struct Places(RefCell<Vec<Rc<Running>>>);
+pub(crate) struct Places(RefCell<Vec<Rc<Running>>>);
 
 /// A request's place, which ends the request when it is dropped, whoever else still knows of it.
 #[derive(Debug)]
-pub(super) struct Guard(Rc<Running>);
+pub(crate) struct Guard(Rc<Running>);
 
 impl Places {
     /// A place for a request that is yet to be admitted, inside of `outer`.
     #[inline(always)]
-    pub(super) fn take(&self, site: WorkerSite, outer: Option<Rc<Running>>) -> Guard {
+    pub(crate) fn take(&self, site: WorkerSite, outer: Option<Rc<Running>>) -> Guard {
         let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Rc::new(Running::nobodys()));
         // A place that is kept has no other owner.
         if let Some(running) = Rc::get_mut(&mut place) {
@@ -131,19 +131,19 @@ impl Running {
     }
 
     #[inline(always)]
-    pub(super) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
+    pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
         let decided = self.holding().admit(&self.site, facts);
         self.class.set(facts.class());
         decided
     }
 
     /// All that is to be said of why it is refused.
-    pub(super) fn refusal(&self, refused: &Refused) -> Refusal {
+    pub(crate) fn refusal(&self, refused: &Refused) -> Refusal {
         self.holding().refusal(&self.site, refused)
     }
 
     /// Charges the request its time, though it was refused, since it is served another page.
-    pub(super) fn admit_rewritten(
+    pub(crate) fn admit_rewritten(
         &self,
         facts: &RequestFacts<'_>,
         refused: &Refused,
@@ -158,12 +158,12 @@ impl Running {
 
     /// Whether a budget is around this one.
     #[inline]
-    pub(super) const fn is_inside(&self) -> bool {
+    pub(crate) const fn is_inside(&self) -> bool {
         self.outer.is_some()
     }
 
     /// The rule on an account of which the request has a claim by a budget around this one, too.
-    pub(super) fn rule_charged_twice(&self) -> Option<&str> {
+    pub(crate) fn rule_charged_twice(&self) -> Option<&str> {
         let own = self.holding();
         let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
         let twice = outer
@@ -174,17 +174,17 @@ impl Running {
     }
 
     /// Whether the request was refused, and is served another page.
-    pub(super) fn is_rewritten(&self) -> bool {
+    pub(crate) fn is_rewritten(&self) -> bool {
         self.rewritten.borrow().is_some()
     }
 
     /// Whether a budget around this one has refused the request and has it served another page.
-    pub(super) fn is_inside_of_rewritten(&self) -> bool {
+    pub(crate) fn is_inside_of_rewritten(&self) -> bool {
         iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref()).any(|outer| outer.is_rewritten())
     }
 
     /// Waits until the store has asked others.
-    pub(super) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
+    pub(crate) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
         let Question { asking, now } = question;
         let answer = asking.await.map_err(|fault| self.site.failed(fault))?;
         Ok(self.holding().conclude(&self.site, answer, now))
@@ -192,35 +192,35 @@ impl Running {
 
     /// What the request holds. Not to be kept across user code, which may ask for it, too.
     #[inline]
-    pub(super) fn holding(&self) -> RefMut<'_, Holding> {
+    pub(crate) fn holding(&self) -> RefMut<'_, Holding> {
         self.holding.borrow_mut()
     }
 
-    pub(super) const fn site(&self) -> &WorkerSite {
+    pub(crate) const fn site(&self) -> &WorkerSite {
         &self.site
     }
 
     /// Hears which request was answered, of whose route its class learns.
     #[inline]
-    pub(super) fn reached(&self, request: &HttpRequest) {
+    pub(crate) fn reached(&self, request: &HttpRequest) {
         let class = self.class.get();
         if let Some(route) = self.site.common().classes.reached(class, request) {
             self.holding().reached(route);
         }
     }
 
-    pub(super) fn waits_for_client(&self, waits: bool) {
+    pub(crate) fn waits_for_client(&self, waits: bool) {
         self.waits_for_client.set(waits);
     }
 
     /// Whether the client is waited for since the last poll.
-    pub(super) const fn is_with_client(&self) -> bool {
+    pub(crate) const fn is_with_client(&self) -> bool {
         self.is_with_client.get()
     }
 
     /// Begins a poll of the handler, or of the body that it has made.
     #[inline]
-    pub(super) fn enter(&self) {
+    pub(crate) fn enter(&self) {
         self.waits_for_client.set(false);
         self.is_with_client.set(false);
         if !self.is_paused.get() {
@@ -232,20 +232,20 @@ impl Running {
     ///
     /// Only here can it be known that it waits for its client: a handler that asked for the request's body may have
     /// gone on to work on something else.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         if self.waits_for_client.get() {
             self.pause();
         }
     }
 
     /// Ends a poll after which the client is waited for.
-    pub(super) fn pause(&self) {
+    pub(crate) fn pause(&self) {
         self.is_with_client.set(true);
         self.holding().pause(&self.site);
     }
 
     /// Stops the time, also under the budgets around this one, until the handler says that it is to run on.
-    pub(super) fn pause_for_handler(&self) {
+    pub(crate) fn pause_for_handler(&self) {
         for running in self.and_around() {
             running.is_paused.set(true);
             running.holding().pause(&running.site);
@@ -253,7 +253,7 @@ impl Running {
     }
 
     /// Lets the time run again that the handler has stopped: at once, or where the client is waited for, with the next poll.
-    pub(super) fn resume_for_handler(&self) {
+    pub(crate) fn resume_for_handler(&self) {
         for running in self.and_around().filter(|running| running.is_paused.take()) {
             if !running.is_with_client.get() {
                 running.holding().resume(&running.site);
@@ -263,12 +263,12 @@ impl Running {
     }
 
     /// This one and those around it.
-    pub(super) fn and_around(&self) -> impl Iterator<Item = &Self> {
+    pub(crate) fn and_around(&self) -> impl Iterator<Item = &Self> {
         iter::successors(Some(self), |running| running.outer.as_deref())
     }
 
     #[cold]
-    pub(super) fn answered(&self, head: &ResponseHead) {
+    pub(crate) fn answered(&self, head: &ResponseHead) {
         // Rules may ask the application's code, which may ask for this request's budget.
         let rules = self.holding().rules();
         let returned = self.site.returning(rules, &HeadAnswer(head));
@@ -276,7 +276,7 @@ impl Running {
     }
 
     /// Where each limit stands, of this budget and those around it, of the outermost first.
-    pub(super) fn limits_of_all(&self) -> Vec<LimitReport> {
+    pub(crate) fn limits_of_all(&self) -> Vec<LimitReport> {
         let mut limits = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.limits_of_all());
         limits.extend(self.holding().limits(&self.site));
         limits
@@ -284,7 +284,7 @@ impl Running {
 
     /// Ends the request; a second time does nothing.
     #[inline]
-    pub(super) fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.holding().settle(&self.site);
     }
 }

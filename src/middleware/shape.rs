@@ -21,7 +21,7 @@ type Text = [u8; LOOKED_AT + 9];
 
 /// The shape of a path, of a method that has this number; never 0.
 #[inline(always)]
-pub(super) fn of(method: u8, path: &str) -> u64 {
+pub(crate) fn of(method: u8, path: &str) -> u64 {
     let (mut shape, mut is_exact) = (u64::from(method), path.len() <= LOOKED_AT);
     each_segment(path, |segment| {
         shape = mixed(shape, segment);
@@ -32,13 +32,13 @@ pub(super) fn of(method: u8, path: &str) -> u64 {
 
 /// Whether a shape is of one path alone.
 #[inline]
-pub(super) const fn is_exact(shape: u64) -> bool {
+pub(crate) const fn is_exact(shape: u64) -> bool {
     shape & 2 != 0
 }
 
 /// What is left of the shape if one looks at less: at the first segment and how many there are, or at their number alone.
 #[cold]
-pub(super) fn less_of(method: u8, path: &str) -> [u64; 2] {
+pub(crate) fn less_of(method: u8, path: &str) -> [u64; 2] {
     let (mut first, mut count) = (None, 0);
     each_segment(path, |segment| {
         first.get_or_insert(segment);
@@ -49,7 +49,7 @@ pub(super) fn less_of(method: u8, path: &str) -> [u64; 2] {
 }
 
 /// Whether all segments of a part of a path are of the kind that stands for any other.
-pub(super) fn is_alike(part: &str) -> bool {
+pub(crate) fn is_alike(part: &str) -> bool {
     let is_any =
         |segment: &str| segment.len() > LONGEST_NAME || segment.bytes().any(|letter| letter.is_ascii_digit());
     !part.is_empty() && part.split('/').all(is_any)

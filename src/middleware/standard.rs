@@ -19,14 +19,14 @@ const LARGEST: u64 = 999_999_999_999_999;
 
 /// Both fields of one budget.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Standard {
+pub(crate) struct Standard {
     policy: String,
     limit: String,
 }
 
 impl Standard {
     /// What is told of limits that have admitted a request.
-    pub(super) fn of_served<'a>(limits: impl Iterator<Item = AppliedLimit<'a>>) -> Self {
+    pub(crate) fn of_served<'a>(limits: impl Iterator<Item = AppliedLimit<'a>>) -> Self {
         Self::of(limits, |_| true)
     }
 
@@ -35,7 +35,7 @@ impl Standard {
     ///
     /// `Retry-After` should not name an earlier time than a limit beside it (the draft's "Server Behavior"), and who is
     /// refused by the hour need not wait for the day.
-    pub(super) fn of_refused<'a>(limits: impl Iterator<Item = AppliedLimit<'a>>) -> Self {
+    pub(crate) fn of_refused<'a>(limits: impl Iterator<Item = AppliedLimit<'a>>) -> Self {
         Self::of(limits, |limit| limit.refuses)
     }
 
@@ -56,7 +56,7 @@ impl Standard {
     }
 
     /// Writes the fields beside those of budgets inside, or in place of what the handler has written.
-    pub(super) fn write(&self, headers: &mut HeaderMap, is_beside: bool) {
+    pub(crate) fn write(&self, headers: &mut HeaderMap, is_beside: bool) {
         for (name, text) in [(POLICY, &self.policy), (LIMIT, &self.limit)] {
             if !is_beside {
                 headers.remove(&name);

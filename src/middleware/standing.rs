@@ -12,30 +12,30 @@ use crate::middleware::worker::WorkerSite;
 
 /// What is told of a refused request that is served another page.
 #[derive(Debug)]
-pub(super) struct Rewritten {
-    pub(super) report: Report,
-    pub(super) standard: Option<Standard>,
+pub(crate) struct Rewritten {
+    pub(crate) report: Report,
+    pub(crate) standard: Option<Standard>,
 }
 
 /// What a budget inside of another has told the client.
 #[derive(Debug)]
-pub(super) struct Inner {
+pub(crate) struct Inner {
     /// Whether it has refused the request.
-    pub(super) is_refusal: bool,
+    pub(crate) is_refusal: bool,
     /// Where its tightest limit stands.
     report: Report,
     /// The rule of that limit.
     rule: RuleName,
     /// Whether it has written the fields of the draft.
-    pub(super) standard: bool,
+    pub(crate) standard: bool,
     /// By whose spelling the fields are found.
-    pub(super) site: WorkerSite,
+    pub(crate) site: WorkerSite,
 }
 
 impl Running {
     /// Ends the request and writes where the client stands then.
     #[inline]
-    pub(super) fn settle_with_headers(&self, headers: &mut HeaderMap) {
+    pub(crate) fn settle_with_headers(&self, headers: &mut HeaderMap) {
         let (site, wire) = (self.site(), self.site().wire());
         if !self.speaks_alone() {
             return self.settle_among_others(headers);
@@ -67,7 +67,7 @@ impl Running {
     }
 
     /// Writes where the client stands: the tightest of this budget's limits and of those inside.
-    pub(super) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap, report: Option<&Report>) {
         if let (Some(told), Some(outer)) = (self.tell(headers, report), &self.outer) {
             outer.hear(told);
         }
@@ -75,7 +75,7 @@ impl Running {
 
     /// Writes where the client stands whom this budget refuses.
     #[inline]
-    pub(super) fn write_refused(&self, headers: &mut HeaderMap, refused: &Refused) {
+    pub(crate) fn write_refused(&self, headers: &mut HeaderMap, refused: &Refused) {
         let wire = self.site().wire();
         if !wire.is_enabled() {
             return;
@@ -105,7 +105,7 @@ impl Running {
         outer.into_iter().any(|outer| outer.holding().limits_something())
     }
 
-    pub(super) fn refused_standard(&self) -> Option<Standard> {
+    pub(crate) fn refused_standard(&self) -> Option<Standard> {
         let is_standard = self.site().wire().is_standard();
         is_standard.then(|| Standard::of_refused(self.holding().applied(self.site())))
     }
@@ -170,13 +170,13 @@ impl Running {
     }
 
     /// Whether it tells clients where they stand.
-    pub(super) fn speaks(&self) -> bool {
+    pub(crate) fn speaks(&self) -> bool {
         self.site().wire().is_enabled() && self.holding().limits_something()
     }
 
     /// Tells the budget around this one, if there is any, what it tells the client whom it refuses.
     #[cold]
-    pub(super) fn tells_of(&self, refused: &Refused) {
+    pub(crate) fn tells_of(&self, refused: &Refused) {
         if let Some(nearest) = &self.outer {
             let report = Report::from(self.holding().refused(refused));
             nearest.hear(Inner::refused(self.site(), &report, self.site().wire().is_standard()));
@@ -186,7 +186,7 @@ impl Running {
     /// Tells the budgets around this one, if there are any, that it refuses: a refused request costs nothing, or
     /// whoever is refused inside could still drain what all share outside.
     #[inline]
-    pub(super) fn refuses(&self, refused: &Refused) {
+    pub(crate) fn refuses(&self, refused: &Refused) {
         if let Some(nearest) = &self.outer {
             self.tells_of(refused);
             for outer in iter::successors(Some(nearest), |inner| inner.outer.as_ref()) {
@@ -197,17 +197,17 @@ impl Running {
 }
 
 impl Inner {
-    pub(super) fn served(site: &WorkerSite, report: &Report, standard: bool) -> Self {
+    pub(crate) fn served(site: &WorkerSite, report: &Report, standard: bool) -> Self {
         let (site, rule) = (site.clone(), site.rule_name(report.rule));
         Self { is_refusal: false, report: report.clone(), rule, standard, site }
     }
 
-    pub(super) fn refused(site: &WorkerSite, report: &Report, standard: bool) -> Self {
+    pub(crate) fn refused(site: &WorkerSite, report: &Report, standard: bool) -> Self {
         Self { is_refusal: true, ..Self::served(site, report, standard) }
     }
 
     /// The tighter of the two as the outer one tells it: in its spelling, by which whoever is around it finds the fields.
-    pub(super) fn or_tighter(self, outer: Self) -> Self {
+    pub(crate) fn or_tighter(self, outer: Self) -> Self {
         match self.is_tighter_than(&outer) {
             true => Self { is_refusal: self.is_refusal, report: self.report, rule: self.rule, ..outer },
             false => outer,

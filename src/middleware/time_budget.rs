@@ -27,8 +27,8 @@ use crate::sites::{Reloader, Sites, Watcher};
 /// Two that are built apart share nothing.
 #[derive(Clone, Debug)]
 pub struct TimeBudget {
-    pub(super) sites: Arc<Sites>,
-    pub(super) hooks: Arc<Hooks>,
+    pub(crate) sites: Arc<Sites>,
+    pub(crate) hooks: Arc<Hooks>,
     built: Arc<Built>,
     /// Where its rules are from files.
     reloader: Option<Arc<Reloader>>,
@@ -44,7 +44,7 @@ impl TimeBudget {
     /// What is wrong with the rate string.
     #[track_caller]
     pub fn per_site(limits: impl Into<Limits>) -> Result<Self, RateError> {
-        Self::keyed(Component::Site, limits.into())
+        Self::keyed(Component::Site, &limits.into())
     }
 
     /// A budget for each client address, as a [rate string](crate::parse_rates), in UTC.
@@ -54,7 +54,7 @@ impl TimeBudget {
     /// What is wrong with the rate string.
     #[track_caller]
     pub fn per_ip(limits: impl Into<Limits>) -> Result<Self, RateError> {
-        Self::keyed(Component::Ip, limits.into())
+        Self::keyed(Component::Ip, &limits.into())
     }
 
     /// The rules of one site for every host, on an engine that may be shared.
@@ -76,12 +76,12 @@ impl TimeBudget {
         Self::new(sites, Hooks::default(), Built::by_files(Location::caller()))
     }
 
-    pub(super) fn new(sites: Arc<Sites>, hooks: Hooks, built: Built) -> Self {
+    pub(crate) fn new(sites: Arc<Sites>, hooks: Hooks, built: Built) -> Self {
         Self { sites, hooks: Arc::new(hooks), built: Arc::new(built), reloader: None, watcher: None }
     }
 
     /// The same, whose rules are from files.
-    pub(super) fn kept_by(self, reloader: Arc<Reloader>, watcher: Option<Watcher>) -> Self {
+    pub(crate) fn kept_by(self, reloader: Arc<Reloader>, watcher: Option<Watcher>) -> Self {
         Self { reloader: Some(reloader), watcher, ..self }
     }
 
@@ -257,7 +257,7 @@ impl TimeBudget {
     }
 
     #[track_caller]
-    fn keyed(component: Component, limits: Limits) -> Result<Self, RateError> {
+    fn keyed(component: Component, limits: &Limits) -> Result<Self, RateError> {
         let rule = Rule::new("budget", component, limits.read()?);
         let site = Site { rules: vec![rule], ..Site::unlimited("*") };
         Ok(Self::of_site(site, Engine::in_memory()))

@@ -12,7 +12,7 @@ use crate::model::{Block, Limit};
 
 /// The forms of a refusal, the one for clients without a wish first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Problem,
     Html,
     Plain,
@@ -20,7 +20,7 @@ pub(super) enum Form {
 
 /// What the last client was told that was refused. The next one is mostly told the same, since waits are in seconds.
 #[derive(Debug, Default)]
-pub(super) struct LastRefusal(RefCell<Option<Told>>);
+pub(crate) struct LastRefusal(RefCell<Option<Told>>);
 
 #[derive(Debug)]
 struct Told {
@@ -34,7 +34,7 @@ struct Told {
 impl LastRefusal {
     /// The body and the `Retry-After` of a refusal by a limit; who writes it asks for all that is to be said.
     #[inline]
-    pub(super) fn told(
+    pub(crate) fn told(
         &self,
         refused: &Refused,
         limit: Limit,
@@ -57,7 +57,7 @@ impl LastRefusal {
 }
 
 /// The body of a refusal, by its rule or in its form.
-pub(super) fn body(refusal: &Refusal, block: &Block, status: StatusCode, form: Form) -> Bytes {
+pub(crate) fn body(refusal: &Refusal, block: &Block, status: StatusCode, form: Form) -> Bytes {
     match &block.body {
         Some(own) => Bytes::from(own.clone()),
         None => Bytes::from(form.write(refusal, block, status)),
@@ -65,7 +65,7 @@ pub(super) fn body(refusal: &Refusal, block: &Block, status: StatusCode, form: F
 }
 
 /// The body of a refusal with a message of its own.
-pub(super) fn with_message(
+pub(crate) fn with_message(
     refusal: &Refusal,
     message: String,
     block: &Block,
@@ -79,7 +79,7 @@ pub(super) fn with_message(
 impl Form {
     /// The form's media type.
     #[inline]
-    pub(super) const fn content_type(self) -> HeaderValue {
+    pub(crate) const fn content_type(self) -> HeaderValue {
         // Constants, for to look through a text whether a field can hold it takes longer than all else here.
         const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
         const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -92,7 +92,7 @@ impl Form {
     }
 
     /// What is said where nobody can decide. The client learns nothing of the store, nor of a file that is wrong.
-    pub(super) const fn of_fault(self) -> &'static str {
+    pub(crate) const fn of_fault(self) -> &'static str {
         match self {
             Self::Problem => concat!(
                 r#"{"type":"about:blank","status":503,"title":"Service Unavailable","detail":"#,

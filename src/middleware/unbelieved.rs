@@ -25,7 +25,7 @@ static SAID: Once = Once::new();
 /// Logs, once in a process, that a request was refused as its peer's which somebody at a private address forwarded, where
 /// nobody is believed who says so.
 #[inline]
-pub(super) fn hint(request: &ServiceRequest, site: &WorkerSite, refused: &Refused) {
+pub(crate) fn hint(request: &ServiceRequest, site: &WorkerSite, refused: &Refused) {
     let left = LOOKS_LEFT.get();
     if left > 0 {
         LOOKS_LEFT.set(left - 1);

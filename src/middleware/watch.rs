@@ -87,7 +87,7 @@ impl Watch {
 
 /// Shows a request to the watch, if there is one.
 #[inline]
-pub(super) fn see(running: &Rc<Running>) {
+pub(crate) fn see(running: &Rc<Running>) {
     if IS_WATCHED.get() {
         show(running);
     }

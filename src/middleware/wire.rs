@@ -10,7 +10,7 @@ use crate::model::{HeaderNames, HeaderPolicy, ResetStyle, Unit};
 
 /// The header fields of one site in one worker.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     enabled: bool,
     /// Whether there are the fields of the draft, too.
     standard: bool,
@@ -31,7 +31,7 @@ const USUAL: [HeaderName; 4] = [
 
 /// What is said of one limit.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(crate) struct Said {
     limit: u64,
     remaining: u64,
     reset: u64,
@@ -43,10 +43,10 @@ pub(super) struct Said {
 }
 
 /// A rule's name as a value; `None` of one that no field can hold, which is left out.
-pub(super) type RuleName = Option<HeaderValue>;
+pub(crate) type RuleName = Option<HeaderValue>;
 
 impl Wire {
-    pub(super) fn new(policy: &HeaderPolicy) -> Self {
+    pub(crate) fn new(policy: &HeaderPolicy) -> Self {
         let HeaderPolicy { enabled, reset: reset_style, names, standard } = policy;
         Self {
             enabled: *enabled,
@@ -58,18 +58,18 @@ impl Wire {
         }
     }
 
-    pub(super) const fn is_enabled(&self) -> bool {
+    pub(crate) const fn is_enabled(&self) -> bool {
         self.enabled
     }
 
     /// Whether there are the fields of the draft, too.
-    pub(super) const fn is_standard(&self) -> bool {
+    pub(crate) const fn is_standard(&self) -> bool {
         self.standard
     }
 
     /// What is said of where a limit stands.
     #[inline]
-    pub(super) fn said(&self, stands: &Tightest<'_>, rule: Option<RuleName>, served: bool) -> Said {
+    pub(crate) fn said(&self, stands: &Tightest<'_>, rule: Option<RuleName>, served: bool) -> Said {
         let reset = match self.reset_style {
             ResetStyle::Seconds => stands.reset_secs(),
             ResetStyle::Unix => stands.reset_unix_secs(),
@@ -79,7 +79,7 @@ impl Wire {
     }
 
     /// The same, where it was reported before.
-    pub(super) fn said_of(&self, report: &Report, rule: Option<RuleName>, served: bool) -> Said {
+    pub(crate) fn said_of(&self, report: &Report, rule: Option<RuleName>, served: bool) -> Said {
         let reset = match self.reset_style {
             ResetStyle::Seconds => report.reset_secs,
             ResetStyle::Unix => report.reset_unix_secs,
@@ -90,7 +90,7 @@ impl Wire {
 
     /// Writes where a client stands.
     #[inline]
-    pub(super) fn write(&self, headers: &mut HeaderMap, said: &Said) {
+    pub(crate) fn write(&self, headers: &mut HeaderMap, said: &Said) {
         if !self.enabled {
             return;
         }
@@ -128,7 +128,7 @@ impl Wire {
     }
 
     /// Removes what an inner budget, or the handler, has written.
-    pub(super) fn remove(&self, headers: &mut HeaderMap) {
+    pub(crate) fn remove(&self, headers: &mut HeaderMap) {
         let usual = USUAL;
         let names = self.names.as_deref().unwrap_or(&usual);
         for name in names.iter().chain([&RESOURCE, &UNIT]) {

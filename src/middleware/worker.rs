@@ -23,19 +23,19 @@ use crate::sites::{Answering, Sites, Table, ToldBy};
 
 /// One worker's view of the sites.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     sites: Arc<Sites>,
     seen: Cell<u64>,
     view: RefCell<View>,
     common: Rc<Common>,
-    pub(super) built: Arc<Built>,
+    pub(crate) built: Arc<Built>,
 }
 
 /// What the sites of a worker have in common.
 #[derive(Debug, Default)]
-pub(super) struct Common {
-    pub(super) classes: Classes,
-    pub(super) parameters: Parameters,
+pub(crate) struct Common {
+    pub(crate) classes: Classes,
+    pub(crate) parameters: Parameters,
     places: Places,
 }
 
@@ -57,7 +57,7 @@ struct View {
 
 /// A site in one worker: cheap to clone, without a word that other workers write.
 #[derive(Clone, Debug, Default)]
-pub(super) struct WorkerSite(Option<Rc<Parts>>);
+pub(crate) struct WorkerSite(Option<Rc<Parts>>);
 
 #[derive(Debug)]
 struct Parts {
@@ -85,11 +85,11 @@ impl Deref for WorkerSite {
 
 impl WorkerSite {
     /// That of a place which no request has taken.
-    pub(super) const fn nobodys() -> Self {
+    pub(crate) const fn nobodys() -> Self {
         Self(None)
     }
 
-    pub(super) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>, common: &Rc<Common>) -> Self {
+    pub(crate) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>, common: &Rc<Common>) -> Self {
         let wire = Wire::new(&answering.limiter.site().headers);
         let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
         let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
@@ -114,52 +114,52 @@ impl WorkerSite {
 
     /// What a worker knows of requests, whatever site they are for.
     #[inline]
-    pub(super) fn common(&self) -> &Common {
+    pub(crate) fn common(&self) -> &Common {
         &self.parts().common
     }
 
-    pub(super) fn places(&self) -> &Places {
+    pub(crate) fn places(&self) -> &Places {
         &self.parts().common.places
     }
 
     /// The configured name or wildcard that the request asked for.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.parts().answering.host
     }
 
-    pub(super) fn limiter(&self) -> &Arc<Limiter> {
+    pub(crate) fn limiter(&self) -> &Arc<Limiter> {
         &self.parts().limiter
     }
 
-    pub(super) fn wire(&self) -> &Wire {
+    pub(crate) fn wire(&self) -> &Wire {
         &self.parts().wire
     }
 
     /// What the application does in its own way, if it does anything.
     #[inline]
-    pub(super) fn hooks(&self) -> Option<&Hooks> {
+    pub(crate) fn hooks(&self) -> Option<&Hooks> {
         self.parts().hooks.as_deref()
     }
 
     #[inline]
-    pub(super) fn is_computed(&self) -> bool {
+    pub(crate) fn is_computed(&self) -> bool {
         self.parts().is_computed
     }
 
     /// The name of the rule at a position, as a value.
-    pub(super) fn rule_name(&self, position: u16) -> RuleName {
+    pub(crate) fn rule_name(&self, position: u16) -> RuleName {
         let mut known = self.parts().rule_names.borrow_mut();
         let name = || HeaderValue::from_str(self.rule_name_at(position)).ok();
         known.entry(position).or_insert_with(name).clone()
     }
 
-    pub(super) fn last_refusal(&self) -> &LastRefusal {
+    pub(crate) fn last_refusal(&self) -> &LastRefusal {
         &self.parts().last_refusal
     }
 }
 
 impl Worker {
-    pub(super) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>, built: Arc<Built>) -> Self {
+    pub(crate) fn new(sites: Arc<Sites>, hooks: Arc<Hooks>, built: Arc<Built>) -> Self {
         let seen = Cell::new(NEVER);
         let common = Rc::default();
         let view = RefCell::new(View::new(sites.table(), hooks, &common));
@@ -168,7 +168,7 @@ impl Worker {
 
     /// A place for a request to the site that answers for it, inside of another budget's request or of none.
     #[inline]
-    pub(super) fn place(&self, request: &ServiceRequest, outer: Option<Rc<Running>>) -> Guard {
+    pub(crate) fn place(&self, request: &ServiceRequest, outer: Option<Rc<Running>>) -> Guard {
         self.common.places.take(self.site(request), outer)
     }
 
@@ -219,7 +219,7 @@ impl View {
 }
 
 /// What answers for a request.
-pub(super) fn answering<'a>(table: &'a Table, request: &ServiceRequest) -> &'a Arc<Answering> {
+pub(crate) fn answering<'a>(table: &'a Table, request: &ServiceRequest) -> &'a Arc<Answering> {
     let host = host(request);
     let told = table.told_by.as_ref().and_then(|told_by| told(told_by, request));
     let told = told.and_then(|name| table.told(name, host));

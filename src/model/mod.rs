@@ -22,7 +22,7 @@ pub(crate) mod time {
 
 /// Who and where clients are, and the names by which they ask.
 pub(crate) mod client {
-    pub(super) mod address;
+    pub(crate) mod address;
     pub(crate) mod host;
     mod identity;
     mod network;
@@ -65,7 +65,7 @@ pub(crate) mod condition {
         reason = "the room is named after what it is about, and so is its main file"
     )]
     mod condition;
-    pub(super) mod decoded;
+    pub(crate) mod decoded;
     mod facts;
     mod index;
     mod text;
@@ -84,15 +84,15 @@ pub(crate) mod condition {
 /// Rules and the sites that they make, and what is wrong with either.
 pub(crate) mod rule {
     mod answer;
-    pub(super) mod check;
+    pub(crate) mod check;
     mod key;
     #[expect(
         clippy::module_inception,
         reason = "the room is named after what it is about, and so is its main file"
     )]
     mod rule;
-    pub(super) mod site;
-    pub(super) mod site_check;
+    pub(crate) mod site;
+    pub(crate) mod site_check;
     mod tiers;
 
     pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};

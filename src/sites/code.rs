@@ -70,7 +70,7 @@ impl Code {
         site.paths = self.paths.filter(|_| unsaid("rate_limit_paths")).unwrap_or(site.paths);
         let hops = self.hops.filter(|_| unsaid("rate_limit_trusted_hops"));
         site.addresses.trusted_hops = hops.unwrap_or(site.addresses.trusted_hops);
-        site.addresses.trusted_proxies.extend(self.proxies.iter().cloned());
+        site.addresses.trusted_proxies.extend(self.proxies.iter().copied());
         if !self.exempt.is_empty() {
             let exempt = site.exempt.take().into_iter().chain(self.exempt.iter().cloned());
             site.exempt = Some(Condition::Any(exempt.collect()));

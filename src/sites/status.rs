@@ -18,7 +18,7 @@ pub struct Wrong {
 
 impl Wrong {
     /// Those that are wrong now, each since it was last right.
-    pub(super) fn since(wrong: Vec<WrongSite>, before: &[Self], now: UnixMicros) -> Vec<Self> {
+    pub(crate) fn since(wrong: Vec<WrongSite>, before: &[Self], now: UnixMicros) -> Vec<Self> {
         let since = |site: &str| before.iter().find(|one| one.site == site).map_or(now, |one| one.since);
         let now_wrong = wrong.into_iter().map(|WrongSite { site, meanwhile, errors }| Self {
             since: since(&site),

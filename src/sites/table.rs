@@ -21,7 +21,7 @@ pub(crate) struct Table {
     below: HashMap<String, Arc<Answering>>,
     fallback: Arc<Answering>,
     pub(crate) told_by: Option<ToldBy>,
-    pub(super) wrong: Vec<Wrong>,
+    pub(crate) wrong: Vec<Wrong>,
 }
 
 /// A host, and the limiter that answers for it.
@@ -41,7 +41,7 @@ pub(crate) struct ToldBy {
 
 impl Table {
     /// The limiters of a configuration. Of those in force before, the ones whose site has not changed go on.
-    pub(super) fn new(loaded: Loaded, before: Option<&Self>, engine: &Engine) -> Self {
+    pub(crate) fn new(loaded: Loaded, before: Option<&Self>, engine: &Engine) -> Self {
         let Loaded { sites, default_site, fallback, site_header, wrong, .. } = loaded;
         let wrong_before = before.map_or(&[][..], |before| &before.wrong);
         let wrong = Wrong::since(wrong, wrong_before, engine.shared().clock.now().wall());

@@ -13,14 +13,14 @@ const END_SECS: i64 = 4_102_444_800;
 const STEP_SECS: i64 = 3 * 86_400;
 
 /// The zone of a name, if the built-in data knows it.
-pub(super) fn zone(name: &str) -> Option<Zone> {
+pub(crate) fn zone(name: &str) -> Option<Zone> {
     let tz: Tz = name.parse().ok()?;
     let source = ZoneSource::BuiltIn { version: IANA_TZDB_VERSION };
     Some(Zone::new(name, source, offset(tz, FIRST_SECS), transitions(tz)))
 }
 
 /// The names of the built-in zones, in no order.
-pub(super) fn names() -> impl Iterator<Item = String> {
+pub(crate) fn names() -> impl Iterator<Item = String> {
     TZ_VARIANTS.iter().map(|tz| tz.name().to_owned())
 }
 

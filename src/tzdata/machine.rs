@@ -17,12 +17,12 @@ const END_SECS: i64 = 7_258_118_400;
 const USUAL_DIRECTORIES: [&str; 3] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
 
 /// The zone of a valid name, if the machine has a database that knows it.
-pub(super) fn zone(name: &str) -> Option<Zone> {
+pub(crate) fn zone(name: &str) -> Option<Zone> {
     zone_in(&directory()?, name)
 }
 
 /// The names of the machine's zones, in no order; none where there is no database.
-pub(super) fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     directory().map(|directory| names_in(&directory)).unwrap_or_default()
 }
 

@@ -201,7 +201,7 @@ async fn a_request_that_waits_for_what_is_held_is_not_told_of_a_spent_share() {
 #[actix_web::test]
 async fn a_rule_in_rust_is_fair_among_whom_its_closure_tells_apart() {
     let world = World::new();
-    let who = component_by(|request| Some(request.query_string()).map(KeyValue::from));
+    let who = component_by(|request| Some(KeyValue::from(request.query_string())));
     let rule = TimeBudget::rule("a", "5 per hour").key(Component::Site).fair(who);
     let budget = world.build(rule);
     let server = serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));

@@ -24,7 +24,7 @@ async fn what_runs_elsewhere_makes_the_line_steeper() {
         let there = other.admit().await.unwrap();
         let half = Some(Micros::from_secs(500));
         until("it is heard of", async || here.cut_in() <= half).await;
-        assert_eq!(here.time_left().map(|left| left.secs_rounded_up()).max(Some(500)), Some(500), "{mode}");
+        assert_eq!(here.time_left().map(Micros::secs_rounded_up).max(Some(500)), Some(500), "{mode}");
         drop(there);
     }
 }
@@ -41,7 +41,7 @@ async fn two_applications_end_what_they_run_when_their_budget_is_spent() {
             TimeBudget::of_site(site, engine())
         };
         let app = async || {
-            let forever = web::to(|| future::pending::<&str>());
+            let forever = web::to(future::pending::<&str>);
             test::init_service(App::new().wrap(budget()).default_service(forever)).await
         };
         let (one, other) = (app().await, app().await);

@@ -6,16 +6,16 @@ use crate::model::wording::ONE_ACCOUNT;
 use crate::model::{Action, Block, Condition, Finding, KeySpec, Limit, LimitSet, Mistake, Rule, default_key};
 
 /// A rule with what its builder has to say of it; what is wrong with it as a rule is yet to be asked.
-pub(in crate::middleware) struct Finished {
+pub(crate) struct Finished {
     /// `None` if it has no limits or no key, which has been found then.
-    pub(in crate::middleware) rule: Option<Rule>,
-    pub(in crate::middleware) hooks: OnRefusal,
-    pub(in crate::middleware) found: Vec<Finding>,
+    pub(crate) rule: Option<Rule>,
+    pub(crate) hooks: OnRefusal,
+    pub(crate) found: Vec<Finding>,
 }
 
 impl RuleBuilder {
     /// The rule, and what is done in the application's own way when it refuses.
-    pub(in crate::middleware) fn finish(self) -> Finished {
+    pub(crate) fn finish(self) -> Finished {
         let Self { mut rule, limits, key, when, exempt, block, mut faults, hooks } = self;
         rule.when = if when.is_empty() { Condition::ALWAYS } else { Condition::All(when) };
         rule.exempt_when = (!exempt.is_empty()).then_some(Condition::Any(exempt));

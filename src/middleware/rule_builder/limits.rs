@@ -26,7 +26,7 @@ enum Said {
 }
 
 impl Limits {
-    pub(in crate::middleware) fn read(&self) -> Result<Vec<Limit>, RateError> {
+    pub(crate) fn read(&self) -> Result<Vec<Limit>, RateError> {
         match &self.0 {
             Said::Text(rates) => parse_rates(rates),
             Said::Typed(limits) => Ok(limits.clone()),

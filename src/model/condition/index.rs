@@ -14,7 +14,7 @@ use crate::model::condition::facts::Facts;
 use crate::model::condition::text::Text;
 
 /// Positions of rules, ascending, each once.
-pub(super) type Candidates = SmallVec<[u16; 32]>;
+pub(crate) type Candidates = SmallVec<[u16; 32]>;
 
 /// The index of a site's conditions: a request pays for those that it can fulfil, not for all that there are.
 ///

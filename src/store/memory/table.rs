@@ -13,7 +13,7 @@ use crate::store::calendar::InForce;
 const FEW: usize = 64;
 
 /// How many rows are few enough to be doubled.
-const SMALL: usize = 512;
+const SMALL: usize = 64;
 
 /// The end of the list of free slots.
 const NONE: u32 = u32::MAX;

@@ -18,19 +18,19 @@ const READ_AT_ONCE: usize = 64;
 const CALLS_AT_ONCE: usize = 16;
 
 /// Whoever looks after the accounts of a store.
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     ledgers: Arc<Ledgers>,
     inbox: Option<Inbox>,
 }
 
 impl Keeper {
     /// Without an inbox the store has not begun.
-    pub(super) fn new(ledgers: &Arc<Ledgers>, inbox: Option<&Inbox>) -> Self {
+    pub(crate) fn new(ledgers: &Arc<Ledgers>, inbox: Option<&Inbox>) -> Self {
         Self { ledgers: Arc::clone(ledgers), inbox: inbox.cloned() }
     }
 
     /// Those that have spent most, of each book so many; of a million keys at most.
-    pub(super) async fn list(self, books: Vec<Book>, most: usize, now: Now) -> Result<Vec<Listed>, Fault> {
+    pub(crate) async fn list(self, books: Vec<Book>, most: usize, now: Now) -> Result<Vec<Listed>, Fault> {
         let accounts = self.found(&books, most, now).await?;
         let parts = self.parts(&accounts);
         for parts in parts.chunks(CALLS_AT_ONCE) {
@@ -47,14 +47,14 @@ impl Keeper {
     }
 
     /// Where an account stands.
-    pub(super) async fn read(self, book: Book, key: KeyHash, now: Now) -> Result<Listed, Fault> {
+    pub(crate) async fn read(self, book: Book, key: KeyHash, now: Now) -> Result<Listed, Fault> {
         let account = self.ledgers.account(book, canonical(key));
         self.send(Errand::read(&self.ledgers, vec![account]))?.done().await?;
         Ok(self.ledgers.listed(account, now))
     }
 
     /// Relieves an account, for all processes.
-    pub(super) async fn relieve(
+    pub(crate) async fn relieve(
         self,
         book: Book,
         key: KeyHash,

@@ -24,13 +24,13 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 /// A connection; a clone is the same one.
 #[derive(Clone)]
-pub(super) enum Connection {
+pub(crate) enum Connection {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
 
 /// Connects; through sentinels, to the server that they call the master now.
-pub(super) async fn connect(settings: &Settings) -> Result<Connection, Trouble> {
+pub(crate) async fn connect(settings: &Settings) -> Result<Connection, Trouble> {
     let certificates = match &settings.tls {
         None => None,
         Some(files) => {

@@ -21,7 +21,7 @@ const MOST_FOUND: usize = 100_000;
 
 /// A connection, with the scripts that are called over it; a clone is the same connection.
 #[derive(Clone)]
-pub(super) struct Link {
+pub(crate) struct Link {
     connection: Connection,
     scripts: Arc<Scripts>,
 }
@@ -33,14 +33,14 @@ struct Scripts {
 
 impl Link {
     /// Connects; through sentinels, to the server that they call the master now.
-    pub(super) async fn open(settings: &Settings) -> Result<Self, Trouble> {
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Trouble> {
         let connection = connect(settings).await?;
         let scripts = Scripts { exchange: Script::new(exchange::SCRIPT), beat: Script::new(beat::SCRIPT) };
         Ok(Self { connection, scripts: Arc::new(scripts) })
     }
 
     /// Calls the exchange.
-    pub(super) async fn exchange(&mut self, arguments: &Arguments) -> Result<Vec<i64>, Trouble> {
+    pub(crate) async fn exchange(&mut self, arguments: &Arguments) -> Result<Vec<i64>, Trouble> {
         let scripts = Arc::clone(&self.scripts);
         match self.call(&scripts.exchange, exchange::SCRIPT, arguments).await {
             Ok(Value::BulkString(packed)) => unpack(&packed).ok_or(Trouble::Nonsense),
@@ -50,7 +50,7 @@ impl Link {
     }
 
     /// Calls the beat.
-    pub(super) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
+    pub(crate) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
         let scripts = Arc::clone(&self.scripts);
         read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
     }
@@ -58,7 +58,7 @@ impl Link {
     /// The accounts of these names: of a server, or of all masters of a cluster.
     ///
     /// Of a server that has more keys than a million, those that it came to first.
-    pub(super) async fn scan(&mut self, names: &Names) -> Result<Vec<Account>, Trouble> {
+    pub(crate) async fn scan(&mut self, names: &Names) -> Result<Vec<Account>, Trouble> {
         let mut found = Vec::new();
         for node in self.nodes().await? {
             let mut cursor = "0".to_owned();
@@ -114,7 +114,7 @@ impl Link {
 
     /// Calls the probe, by its text: the other scripts are only where the server does not know them, and a user who may not
     /// would be found out then.
-    pub(super) async fn probe(&mut self, arguments: &Arguments) -> Result<probe::Reply, Trouble> {
+    pub(crate) async fn probe(&mut self, arguments: &Arguments) -> Result<probe::Reply, Trouble> {
         read(self.send(&command("EVAL", probe::SCRIPT, arguments)).await)
     }
 
@@ -138,7 +138,7 @@ impl Link {
 }
 
 /// The command that runs a script.
-pub(super) fn command(verb: &str, script: &str, arguments: &Arguments) -> Cmd {
+pub(crate) fn command(verb: &str, script: &str, arguments: &Arguments) -> Cmd {
     let mut command = redis::cmd(verb);
     command.arg(script).arg(arguments.keys().len());
     for text in arguments.keys().chain(arguments.texts()) {

@@ -46,7 +46,7 @@ use self::script::canonical;
 use self::settings::Settings;
 use self::task::Inbox;
 use self::tls::TlsFiles;
-pub(in crate::store) use self::uri::RedisUri;
+pub(crate) use self::uri::RedisUri;
 use crate::model::{KeyHash, Learned, Micros, Now};
 use crate::store::uri::error::UriFault;
 use crate::store::{
@@ -77,7 +77,7 @@ impl Redis {
     /// # Errors
     ///
     /// A certificate or a key that cannot be read.
-    pub(in crate::store) fn new(uri: &RedisUri) -> Result<Self, UriFault> {
+    pub(crate) fn new(uri: &RedisUri) -> Result<Self, UriFault> {
         let settings = uri.settings().clone();
         settings.tls.as_ref().map_or(Ok(()), TlsFiles::check)?;
         Ok(Self::with(settings))

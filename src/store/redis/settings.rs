@@ -13,35 +13,35 @@ use crate::store::uri::parts::decoded;
 
 /// Where the servers are and how they are spoken to.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Settings {
-    pub(super) topology: Topology,
+pub(crate) struct Settings {
+    pub(crate) topology: Topology,
     /// The files of a connection through TLS; `None` if it is not encrypted.
-    pub(super) tls: Option<TlsFiles>,
-    pub(super) login: Login,
-    pub(super) sentinel_login: Login,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) login: Login,
+    pub(crate) sentinel_login: Login,
     /// The database behind a socket; the other topologies have their own.
-    pub(super) socket_database: Option<i64>,
-    pub(super) mode: SyncMode,
+    pub(crate) socket_database: Option<i64>,
+    pub(crate) mode: SyncMode,
     /// How often lines are published and read in batched mode.
-    pub(super) sync: Duration,
+    pub(crate) sync: Duration,
     /// How long a request waits for an answer.
-    pub(super) deadline: Duration,
-    pub(super) prefix: String,
-    pub(super) on_fault: OnFault,
+    pub(crate) deadline: Duration,
+    pub(crate) prefix: String,
+    pub(crate) on_fault: OnFault,
     /// How many accounts this process holds at most.
-    pub(super) max_accounts: usize,
+    pub(crate) max_accounts: usize,
     secret: Option<String>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Login {
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
+pub(crate) struct Login {
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
 }
 
 /// How time limits are shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SyncMode {
+pub(crate) enum SyncMode {
     /// Every admission asks.
     Exact,
     /// Lines are exchanged between requests.
@@ -50,7 +50,7 @@ pub(super) enum SyncMode {
 
 /// What is decided while the server cannot be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnFault {
+pub(crate) enum OnFault {
     /// What the last known lines and an equal share of the rest allow.
     Local,
     /// Everything is admitted, and charged.
@@ -68,7 +68,7 @@ const QUICKEST_SYNC: Duration = Duration::from_millis(10);
 const LONGEST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The parameters that there are.
-pub(super) const PARAMETERS: &[&str] = &[
+pub(crate) const PARAMETERS: &[&str] = &[
     "mode",
     "sync",
     "deadline",
@@ -88,7 +88,7 @@ const DATABASE: &str = "db";
 
 impl Settings {
     /// What a URI says without parameters.
-    pub(super) fn new(scheme: &str, topology: Topology, login: &str) -> Result<Self, UriFault> {
+    pub(crate) fn new(scheme: &str, topology: Topology, login: &str) -> Result<Self, UriFault> {
         Ok(Self {
             topology,
             tls: scheme.starts_with("rediss").then(TlsFiles::default),
@@ -107,13 +107,13 @@ impl Settings {
 
     /// The settings of a URI that is sound.
     #[cfg(test)]
-    pub(super) fn of_text(uri: &str) -> Self {
+    pub(crate) fn of_text(uri: &str) -> Self {
         let (scheme, rest) = uri.split_once("://").unwrap();
         super::uri::RedisUri::parse(scheme, rest).ok().unwrap().settings().clone()
     }
 
     /// Takes a parameter that is one of [`PARAMETERS`].
-    pub(super) fn set(&mut self, name: &str, value: String) -> Result<(), UriFault> {
+    pub(crate) fn set(&mut self, name: &str, value: String) -> Result<(), UriFault> {
         match name {
             "mode" => {
                 let choices = [("exact", SyncMode::Exact), ("batched", SyncMode::Batched)];
@@ -150,7 +150,7 @@ impl Settings {
     /// # Errors
     ///
     /// Parameters that do not fit together.
-    pub(super) fn check(&self) -> Result<(), UriFault> {
+    pub(crate) fn check(&self) -> Result<(), UriFault> {
         let is_sentinel = matches!(self.topology, Topology::Sentinel { .. });
         if !is_sentinel && self.sentinel_login != Login::default() {
             let name = if self.sentinel_login.user.is_some() { "sentinel_user" } else { "sentinel_password" };
@@ -166,7 +166,7 @@ impl Settings {
     ///
     /// Without a secret the server's password stands in for it, and without that nothing does: then whoever knows the
     /// prefix can tell which account a key has.
-    pub(super) fn hash_secret(&self) -> [u8; 16] {
+    pub(crate) fn hash_secret(&self) -> [u8; 16] {
         let secret = self.secret.as_ref().or(self.login.password.as_ref());
         let mut text = self.prefix.clone().into_bytes();
         text.push(0);
@@ -192,7 +192,7 @@ impl Login {
         Ok(Self { user: given("user", user)?, password: given("password", password)? })
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.user.is_none() && self.password.is_none()
     }
 }

@@ -38,14 +38,14 @@ enum Letter {
 
 /// The way to the desk, for whoever has something to tell it.
 #[derive(Clone)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     letters: UnboundedSender<Letter>,
     queue: Arc<Queue>,
 }
 
 impl Inbox {
     /// Has the desk decide over a request.
-    pub(super) fn ask(&self, candidate: Candidate) {
+    pub(crate) fn ask(&self, candidate: Candidate) {
         if self.queue.bring(candidate) {
             // A task that has ended has closed the queue before.
             let _ = self.letters.send(Letter::Look);
@@ -53,26 +53,26 @@ impl Inbox {
     }
 
     /// Tells the desk; says whether it will hear of it.
-    pub(super) fn tell(&self, event: Event) -> bool {
+    pub(crate) fn tell(&self, event: Event) -> bool {
         self.letters.send(Letter::Event(event)).is_ok()
     }
 
     /// Asks which accounts of some names the servers have.
-    pub(super) async fn scan(&self, names: Names) -> Result<Vec<Account>, Trouble> {
+    pub(crate) async fn scan(&self, names: Names) -> Result<Vec<Account>, Trouble> {
         let (reply, found) = oneshot::channel();
         let _ = self.letters.send(Letter::Scan(names, reply));
         found.await.unwrap_or(Err(Trouble::Gone))
     }
 
     /// Ends the task.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         // Where the task has ended, there is nothing to do.
         let _ = self.letters.send(Letter::Stop);
     }
 }
 
 /// Starts the task; `started` is told once it is known whether the server answers.
-pub(super) fn start(ledgers: Arc<Ledgers>, seed: u64, started: mpsc::Sender<()>) -> std::io::Result<Inbox> {
+pub(crate) fn start(ledgers: Arc<Ledgers>, seed: u64, started: mpsc::Sender<()>) -> std::io::Result<Inbox> {
     let (inbox, mut letters) = unbounded_channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (own, queue) = (inbox.clone(), Arc::<Queue>::default());

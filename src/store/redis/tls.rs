@@ -11,14 +11,14 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::store::uri::error::UriFault;
 
-pub(super) const CA: &str = "ca";
-pub(super) const CERT: &str = "cert";
-pub(super) const KEY: &str = "key";
+pub(crate) const CA: &str = "ca";
+pub(crate) const CERT: &str = "cert";
+pub(crate) const KEY: &str = "key";
 
 /// The files of a connection through TLS. They are read whenever one is made, so that a renewed certificate counts from
 /// the next connection on.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct TlsFiles {
+pub(crate) struct TlsFiles {
     /// Certificates of authorities, in the place of those that the system trusts.
     ca: Option<PathBuf>,
     /// This process's certificate, and those between it and the authority.
@@ -29,7 +29,7 @@ pub(super) struct TlsFiles {
 
 impl TlsFiles {
     /// Takes a file by the name of its parameter.
-    pub(super) fn set(&mut self, name: &str, file: String) {
+    pub(crate) fn set(&mut self, name: &str, file: String) {
         let place = match name {
             CA => &mut self.ca,
             CERT => &mut self.cert,
@@ -41,7 +41,7 @@ impl TlsFiles {
     /// # Errors
     ///
     /// A certificate without its key, or a key without its certificate.
-    pub(super) fn check_pair(&self) -> Result<(), UriFault> {
+    pub(crate) fn check_pair(&self) -> Result<(), UriFault> {
         match (&self.cert, &self.key) {
             (Some(_), None) => {
                 Err(UriFault::new(CERT, "a certificate without its key; expected key=FILE too"))
@@ -58,7 +58,7 @@ impl TlsFiles {
     /// # Errors
     ///
     /// A file that cannot be read.
-    pub(super) fn read(&self) -> Result<Option<TlsCertificates>, UriFault> {
+    pub(crate) fn read(&self) -> Result<Option<TlsCertificates>, UriFault> {
         let root_cert = self.ca.as_deref().map(|file| bytes(CA, file)).transpose()?;
         let client_tls = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
@@ -73,7 +73,7 @@ impl TlsFiles {
     /// # Errors
     ///
     /// A file that cannot be read or holds something else, or a key that is not the certificate's.
-    pub(super) fn check(&self) -> Result<(), UriFault> {
+    pub(crate) fn check(&self) -> Result<(), UriFault> {
         let Some(TlsCertificates { client_tls, root_cert }) = self.read()? else { return Ok(()) };
         let mut authorities = RootCertStore::empty();
         for certificate in root_cert.map_or_else(|| Ok(Vec::new()), |pem| certificates(CA, &pem))? {
@@ -94,7 +94,7 @@ impl TlsFiles {
 }
 
 /// Chooses what to encrypt with, unless another part of the program has: then that is used.
-pub(super) fn choose_provider() {
+pub(crate) fn choose_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

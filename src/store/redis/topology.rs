@@ -8,7 +8,7 @@ use crate::store::uri::parts::decoded;
 
 /// Where the servers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Topology {
+pub(crate) enum Topology {
     /// One server, behind a host's port.
     Single(Node, i64),
     /// One server, behind a socket of this machine.
@@ -24,9 +24,9 @@ pub(super) enum Topology {
 
 /// A host, an IPv6 address without its brackets, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Node {
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 const PORT: u16 = 6379;
@@ -34,7 +34,7 @@ const SENTINEL_PORT: u16 = 26379;
 
 impl Topology {
     /// The scheme by its known name, and what stands behind it and behind the password.
-    pub(super) fn parse(scheme: &str, place: &str) -> Result<(&'static str, Self), UriFault> {
+    pub(crate) fn parse(scheme: &str, place: &str) -> Result<(&'static str, Self), UriFault> {
         let (hosts, path) = place.split_once('/').unwrap_or((place, ""));
         let cluster = || {
             no_path(path)?;
@@ -52,7 +52,7 @@ impl Topology {
         })
     }
 
-    pub(super) const fn is_cluster(&self) -> bool {
+    pub(crate) const fn is_cluster(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
 }

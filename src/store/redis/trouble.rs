@@ -10,7 +10,7 @@ use rustls::CertificateError;
 
 /// Why a server could not be asked. Its text names no key, no address and no password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// No connection, or it broke.
     Gone,
     /// No answer in time.
@@ -40,7 +40,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    pub(super) fn of(error: &RedisError) -> Self {
+    pub(crate) fn of(error: &RedisError) -> Self {
         if let Some(trouble) = of_tls(error) {
             return trouble;
         }
@@ -55,7 +55,7 @@ impl Trouble {
     }
 
     /// Whether only the accounts of this call are concerned, and not the server.
-    pub(super) const fn is_local(&self) -> bool {
+    pub(crate) const fn is_local(&self) -> bool {
         matches!(self, Self::Foreign)
     }
 

@@ -10,7 +10,7 @@ use crate::store::uri::parts::{Parts, decoded};
 
 /// The URI of one server, of sentinels or of a cluster.
 #[derive(Clone, PartialEq, Eq)]
-pub(in crate::store) struct RedisUri {
+pub(crate) struct RedisUri {
     scheme: &'static str,
     settings: Settings,
     /// What may be shown of the parameters, in their order.
@@ -37,7 +37,7 @@ const PREFIX: &str = "prefix";
 
 impl RedisUri {
     /// The URI with this scheme and text.
-    pub(in crate::store) fn parse(scheme: &str, rest: &str) -> Result<Self, UriFault> {
+    pub(crate) fn parse(scheme: &str, rest: &str) -> Result<Self, UriFault> {
         let parts = Parts::new(rest)?;
         let (scheme, topology) = Topology::parse(scheme, parts.place)?;
         let mut uri =
@@ -54,21 +54,21 @@ impl RedisUri {
         Ok(uri)
     }
 
-    pub(in crate::store) const fn scheme(&self) -> &'static str {
+    pub(crate) const fn scheme(&self) -> &'static str {
         self.scheme
     }
 
-    pub(super) const fn settings(&self) -> &Settings {
+    pub(crate) const fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// Whether the URI says what all keys begin with.
-    pub(in crate::store) fn has_prefix(&self) -> bool {
+    pub(crate) fn has_prefix(&self) -> bool {
         self.shown.iter().any(|shown| shown.name == PREFIX)
     }
 
     /// The URI with another prefix of its keys.
-    pub(in crate::store) fn with_prefix(mut self, prefix: &str) -> Self {
+    pub(crate) fn with_prefix(mut self, prefix: &str) -> Self {
         prefix.clone_into(&mut self.settings.prefix);
         self.shown.retain(|shown| shown.name != PREFIX);
         self.shown.push(Shown::new(PREFIX, &prefix.replace('%', "%25").replace('&', "%26")));

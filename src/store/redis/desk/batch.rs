@@ -17,7 +17,7 @@ const MOST_LINES: usize = 1_024;
 
 impl Desk {
     /// Sends what waits for no account that is busy.
-    pub(super) fn dispatch(&mut self) {
+    pub(crate) fn dispatch(&mut self) {
         if !self.is_linked {
             for candidate in std::mem::take(&mut self.waiting) {
                 candidate.decide_degraded(self.now);
@@ -76,7 +76,7 @@ impl Desk {
     }
 
     /// Publishes the lines that are due.
-    pub(super) fn publish_due(&mut self) {
+    pub(crate) fn publish_due(&mut self) {
         let stance = |account| match () {
             () if self.queue.is_busy(account) => Stance::Busy,
             () if self.is_avoided(account) => Stance::Busy,
@@ -91,7 +91,7 @@ impl Desk {
     }
 
     /// When the first of those that wait has waited in vain.
-    pub(super) fn first_due(&self) -> Option<Tick> {
+    pub(crate) fn first_due(&self) -> Option<Tick> {
         let asked = self.calls.values().flat_map(|call| &call.candidates).flatten();
         let candidates = self.waiting.iter().chain(asked).map(|candidate| candidate.due);
         let under_way = self.calls.values().filter_map(|call| call.errand.as_ref());
@@ -99,7 +99,7 @@ impl Desk {
     }
 
     /// Decides without the server over those who have waited until their deadline.
-    pub(super) fn give_up_on_late(&mut self) {
+    pub(crate) fn give_up_on_late(&mut self) {
         let now = self.now.tick;
         if self.first_due().is_none_or(|due| due > now) {
             return;

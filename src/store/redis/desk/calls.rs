@@ -10,45 +10,45 @@ use crate::store::redis::settings::SyncMode;
 use crate::store::redis::trouble::Trouble;
 
 /// A call that is under way.
-pub(super) struct Call {
+pub(crate) struct Call {
     /// This process's lines in it.
-    pub(super) sent: Vec<Own>,
-    pub(super) sent_at: Tick,
+    pub(crate) sent: Vec<Own>,
+    pub(crate) sent_at: Tick,
     /// How often something had been returned then.
     returns: i64,
     /// Whether one of the lines says less than the server may have told others.
     gives_back: bool,
     /// Those that have waited in vain are gone.
-    pub(super) candidates: Vec<Option<Candidate>>,
+    pub(crate) candidates: Vec<Option<Candidate>>,
     /// What is wanted of the accounts, unless it was waited for in vain.
-    pub(super) errand: Option<Errand>,
+    pub(crate) errand: Option<Errand>,
     /// What the first account is relieved of.
-    pub(super) relief: Option<Relief>,
+    pub(crate) relief: Option<Relief>,
     /// How many parts the claims of each candidate have.
     parts: Vec<usize>,
 }
 
 impl Call {
     /// The accounts whose lines are in it.
-    pub(super) fn accounts(&self) -> impl Iterator<Item = Account> {
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = Account> {
         self.sent.iter().map(|own| own.account)
     }
 
     /// What tells the server that was called from others: in a cluster, whose parts are not known here, the home of the
     /// accounts.
-    pub(super) fn server(&self, ledgers: &Ledgers) -> Option<KeyHash> {
+    pub(crate) fn server(&self, ledgers: &Ledgers) -> Option<KeyHash> {
         self.sent.first().filter(|_| ledgers.is_clustered()).map(|own| own.account.home)
     }
 }
 
 impl Desk {
     /// Calls the exchange, with this process's lines of the accounts and with the candidates.
-    pub(super) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
+    pub(crate) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
         self.call(accounts, candidates, None);
     }
 
     /// Does the same, and with what else is wanted of the accounts.
-    pub(super) fn call(&mut self, accounts: &[Account], candidates: Vec<Candidate>, errand: Option<Errand>) {
+    pub(crate) fn call(&mut self, accounts: &[Account], candidates: Vec<Candidate>, errand: Option<Errand>) {
         let relief = errand.as_ref().and_then(|errand| errand.relief);
         let number = self.ledgers.take_numbers(accounts.len());
         let (sent, gives_back) = self.take_lines(accounts);
@@ -66,7 +66,7 @@ impl Desk {
         self.commands.push(Command::Exchange(number, arguments));
     }
 
-    pub(super) fn finish(&mut self, number: u64, answer: Result<Vec<i64>, Trouble>) {
+    pub(crate) fn finish(&mut self, number: u64, answer: Result<Vec<i64>, Trouble>) {
         // Calls over a connection that was given up are forgotten.
         let Some(call) = self.calls.remove(&number) else { return };
         self.queue.end(call.accounts());
@@ -81,7 +81,7 @@ impl Desk {
     }
 
     /// Decides without the server over those whose calls are under way, and forgets the calls.
-    pub(super) fn forget_calls(&mut self) {
+    pub(crate) fn forget_calls(&mut self) {
         self.queue.end_all();
         for (_, call) in std::mem::take(&mut self.calls) {
             self.abandon(call);

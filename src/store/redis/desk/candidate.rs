@@ -22,7 +22,7 @@ pub(crate) struct Candidate {
     /// When it arrived.
     now: Now,
     /// Until when it waits.
-    pub(super) due: Tick,
+    pub(crate) due: Tick,
     claims: Vec<Claim>,
     /// The homes that are to be asked about one by one, the next one last; empty if all are asked about at once.
     homes: SmallVec<[KeyHash; 2]>,
@@ -55,17 +55,17 @@ impl Candidate {
     }
 
     /// The accounts that are to be asked about next.
-    pub(super) fn accounts(&self) -> impl Iterator<Item = Account> {
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = Account> {
         Account::all(&self.claims).filter(|account| self.asks(*account))
     }
 
     /// The home that is asked about next, where they are asked about one by one.
-    pub(super) fn home(&self) -> Option<KeyHash> {
+    pub(crate) fn home(&self) -> Option<KeyHash> {
         self.homes.last().copied()
     }
 
     /// What the server is asked next, where these accounts' lines are sent with it.
-    pub(super) fn question(&self, accounts: &[Account]) -> Question<'_> {
+    pub(crate) fn question(&self, accounts: &[Account]) -> Question<'_> {
         let position = |account| accounts.iter().position(|sent| *sent == account);
         let asked = self.claims.iter().filter(|claim| self.asks(Account::of(claim, Part::Whole)));
         // Those of the candidate are among the accounts; 0 would make the script fail, and harm nothing.
@@ -76,12 +76,12 @@ impl Candidate {
     }
 
     /// Whether nobody waits for the decision any more.
-    pub(super) fn is_forgotten(&self) -> bool {
+    pub(crate) fn is_forgotten(&self) -> bool {
         self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     /// Decides here, if an answer that somebody else has waited for says enough by now; else it is returned.
-    pub(super) fn decide_if_known(mut self) -> Option<Self> {
+    pub(crate) fn decide_if_known(mut self) -> Option<Self> {
         let is_begun = self.claims.iter().any(|claim| claim.run.is_on);
         if is_begun || self.is_forgotten() {
             return Some(self);
@@ -96,12 +96,12 @@ impl Candidate {
     }
 
     /// Decides without the server.
-    pub(super) fn decide_degraded(mut self, now: Now) {
+    pub(crate) fn decide_degraded(mut self, now: Now) {
         self.settle_degraded(now);
     }
 
     /// Does as the server has decided; returned if there is another one to ask.
-    pub(super) fn conclude(mut self, admitted: bool, outcomes: &[Outcome], now: Now) -> Option<Self> {
+    pub(crate) fn conclude(mut self, admitted: bool, outcomes: &[Outcome], now: Now) -> Option<Self> {
         let verdict = if admitted { Verdict::Admitted } else { Verdict::Refused };
         let asked: SmallVec<[usize; 4]> = self.asked().collect();
         self.ledgers.conclude(&mut self.claims, &asked, verdict, outcomes, self.now);

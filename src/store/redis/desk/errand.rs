@@ -14,11 +14,11 @@ use crate::store::{Fault, Relief};
 /// What somebody wants of accounts who looks after them. One that is dropped has failed.
 pub(crate) struct Errand {
     /// Those that are asked about, in one call: at most as many as share one, and in a cluster of one home.
-    pub(super) accounts: Vec<Account>,
+    pub(crate) accounts: Vec<Account>,
     /// What the first of them is to be relieved of.
-    pub(super) relief: Option<Relief>,
+    pub(crate) relief: Option<Relief>,
     /// Until when it waits.
-    pub(super) due: Tick,
+    pub(crate) due: Tick,
     reply: oneshot::Sender<()>,
 }
 
@@ -54,7 +54,7 @@ impl Awaited {
 
 impl Desk {
     /// Sends the errands whose accounts are not busy, before the requests that wait for those.
-    pub(super) fn run_errands(&mut self) {
+    pub(crate) fn run_errands(&mut self) {
         for errand in std::mem::take(&mut self.errands) {
             let busy = |account: &Account| self.queue.is_busy(*account);
             if errand.accounts.iter().any(|account| self.is_avoided(*account)) {
@@ -69,12 +69,12 @@ impl Desk {
     }
 
     /// The accounts that errands wait for.
-    pub(super) fn errands_accounts(&self) -> impl Iterator<Item = Account> {
+    pub(crate) fn errands_accounts(&self) -> impl Iterator<Item = Account> {
         self.errands.iter().flat_map(|errand| &errand.accounts).copied()
     }
 
     /// Does here what the server has done; says whether nobody waits any more who would.
-    pub(super) fn conclude_errand(&mut self, call: &mut Call, answer: &Answer) -> bool {
+    pub(crate) fn conclude_errand(&mut self, call: &mut Call, answer: &Answer) -> bool {
         let Some(errand) = call.errand.take() else { return call.relief.is_some() };
         let is_done =
             call.relief.is_none() || answer.verdicts.last().is_some_and(|told| told.admitted == Some(true));
@@ -97,7 +97,7 @@ impl Desk {
     }
 
     /// Drops the errands that have waited in vain.
-    pub(super) fn drop_late_errands(&mut self) {
+    pub(crate) fn drop_late_errands(&mut self) {
         let now = self.now.tick;
         self.errands.retain(|errand| errand.due > now);
         let late: SmallVec<[Errand; 4]> = self

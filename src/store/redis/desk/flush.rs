@@ -10,7 +10,7 @@ use crate::store::redis::script::Account;
 use crate::store::redis::trouble::Trouble;
 
 /// Somebody who waits until the lines of some accounts are on the server, as they were when the waiting began or later.
-pub(super) struct Flush {
+pub(crate) struct Flush {
     /// The accounts whose lines are still to be sent, or were and are not answered.
     left: HashSet<Account>,
     /// The calls that were under way when the waiting began: other accounts' lines are in them.
@@ -50,7 +50,7 @@ impl Flush {
 
 impl Desk {
     /// Begins to publish every line that the server does not have as it is here, be it due or not.
-    pub(super) fn flush(&mut self, done: mpsc::Sender<Result<(), Fault>>) {
+    pub(crate) fn flush(&mut self, done: mpsc::Sender<Result<(), Fault>>) {
         let left: HashSet<_> = self.ledgers.unpublished(self.now).into_iter().collect();
         let under_way = self.calls.keys().copied().collect();
         self.flushes.push(Flush { left, under_way, from: self.ledgers.next_number(), trouble: None, done });
@@ -62,12 +62,12 @@ impl Desk {
     }
 
     /// Whether somebody waits for an account's line.
-    pub(super) fn is_flushed(&self, account: Account) -> bool {
+    pub(crate) fn is_flushed(&self, account: Account) -> bool {
         self.flushes.iter().any(|flush| flush.left.contains(&account))
     }
 
     /// Notes what became of a call whose first line had that number.
-    pub(super) fn note_flushed(&mut self, number: u64, call: &Call, trouble: Option<&Trouble>) {
+    pub(crate) fn note_flushed(&mut self, number: u64, call: &Call, trouble: Option<&Trouble>) {
         for flush in &mut self.flushes {
             flush.hear(number, call, trouble);
         }
@@ -75,7 +75,7 @@ impl Desk {
     }
 
     /// Nothing more is stored for now.
-    pub(super) fn fail_flushes(&mut self, trouble: &Trouble) {
+    pub(crate) fn fail_flushes(&mut self, trouble: &Trouble) {
         for flush in self.flushes.iter_mut().filter(|flush| !flush.is_over()) {
             flush.left.clear();
             flush.under_way.clear();

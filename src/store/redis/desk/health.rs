@@ -36,7 +36,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What is known of the server's health.
-pub(super) struct Health {
+pub(crate) struct Health {
     /// How long to wait before the next connection, give or take a half.
     pause: Duration,
     /// The server's last era; empty before the first.
@@ -49,7 +49,7 @@ pub(super) struct Health {
     /// Servers of which calls were late, by the home of a cluster's accounts.
     misses: HashMap<Option<KeyHash>, Misses>,
     /// Whether something was returned, and is stored, that no beat has told of.
-    pub(super) has_returned: bool,
+    pub(crate) has_returned: bool,
     /// Whether the beat that is under way tells of something returned.
     tells_returned: bool,
     /// What was logged last, until it is over.
@@ -94,7 +94,7 @@ impl Heard {
 }
 
 impl Health {
-    pub(super) fn new(seed: u64, has_returned: bool, started: mpsc::Sender<()>) -> Self {
+    pub(crate) fn new(seed: u64, has_returned: bool, started: mpsc::Sender<()>) -> Self {
         Self {
             pause: Duration::ZERO,
             era: Vec::new(),
@@ -122,7 +122,7 @@ impl Health {
     }
 
     /// Notes that a call was answered in time.
-    pub(super) fn note_answered(&mut self, server: Option<KeyHash>) {
+    pub(crate) fn note_answered(&mut self, server: Option<KeyHash>) {
         if !self.misses.is_empty() {
             self.misses.remove(&server);
         }
@@ -171,7 +171,7 @@ impl Health {
 
 impl Desk {
     /// Has a connection made, in place of one that there may be.
-    pub(super) fn connect(&mut self) {
+    pub(crate) fn connect(&mut self) {
         let pause = self.health.next_pause();
         let (prefix, process) = (&self.ledgers.settings.prefix, self.ledgers.process);
         let probe = probe::arguments(prefix, process, self.ledgers.is_clustered());
@@ -179,7 +179,7 @@ impl Desk {
         self.commands.push(Command::Connect(pause, greeting));
     }
 
-    pub(super) fn hear_of_link(&mut self, sent_at: Tick, reply: Result<beat::Reply, Trouble>) {
+    pub(crate) fn hear_of_link(&mut self, sent_at: Tick, reply: Result<beat::Reply, Trouble>) {
         match reply.and_then(|reply| beat::answer(reply).ok_or(Trouble::Nonsense)) {
             Ok(beat) => self.heal(Heard::new(beat, sent_at, self.now)),
             Err(trouble) => self.lose(&trouble),
@@ -199,7 +199,7 @@ impl Desk {
     }
 
     /// Asks no more until the server answers again; who waits is decided over without it.
-    pub(super) fn lose(&mut self, trouble: &Trouble) {
+    pub(crate) fn lose(&mut self, trouble: &Trouble) {
         self.log_once(trouble);
         self.ledgers.degrade();
         self.is_linked = false;
@@ -211,7 +211,7 @@ impl Desk {
         self.connect();
     }
 
-    pub(super) fn log_once(&mut self, trouble: &Trouble) {
+    pub(crate) fn log_once(&mut self, trouble: &Trouble) {
         if self.health.logged.as_ref() != Some(trouble) {
             log::warn!("redis: {trouble}; on_store_fault says what is decided until it answers");
             self.health.lengthen_calm(self.now.tick);
@@ -229,7 +229,7 @@ impl Desk {
     }
 
     /// Notes which calls have not been answered within the deadline, when somebody has waited for one in vain.
-    pub(super) fn note_late_calls(&mut self) {
+    pub(crate) fn note_late_calls(&mut self) {
         let (now, deadline) = (self.now.tick, Micros::from(self.ledgers.settings.deadline));
         let is_late = |call: &Call| now.since(call.sent_at) >= deadline;
         let late: Vec<u64> = self.calls.iter().filter(|(_, call)| is_late(call)).map(|(at, _)| *at).collect();
@@ -259,18 +259,18 @@ impl Desk {
     }
 
     /// Decides about these accounts without their server for a while; about others it goes on asking.
-    pub(super) fn avoid(&mut self, accounts: impl Iterator<Item = Account>) {
+    pub(crate) fn avoid(&mut self, accounts: impl Iterator<Item = Account>) {
         let span = AVOID_FOR.0 + self.health.random() % AVOID_FOR.0;
         let until = Tick(self.now.tick.0 + span as i64);
         self.health.avoided.extend(accounts.map(|account| (account.home, until)));
     }
 
-    pub(super) fn is_avoided(&self, account: Account) -> bool {
+    pub(crate) fn is_avoided(&self, account: Account) -> bool {
         self.health.avoided.contains_key(&account.home)
     }
 
     /// Beats, if it is time to.
-    pub(super) fn beat(&mut self) {
+    pub(crate) fn beat(&mut self) {
         let now = self.now.tick;
         let was_avoiding = !self.health.avoided.is_empty();
         self.health.avoided.retain(|_, until| now < *until);
@@ -293,7 +293,7 @@ impl Desk {
         beat::arguments(&self.ledgers.settings.prefix, self.ledgers.process, era, returned)
     }
 
-    pub(super) fn hear_beat(&mut self, sent_at: Tick, reply: Result<beat::Reply, Trouble>) {
+    pub(crate) fn hear_beat(&mut self, sent_at: Tick, reply: Result<beat::Reply, Trouble>) {
         if !self.health.beating || sent_at != self.health.beat_at {
             return; // Of a connection that was given up.
         }
@@ -326,7 +326,7 @@ impl Desk {
     }
 
     /// Publishes everything once more, since the server has lost what it knew.
-    pub(super) fn tell_again(&mut self) {
+    pub(crate) fn tell_again(&mut self) {
         if self.now.tick.since(self.health.told_again_at) >= BEAT_EVERY {
             log::warn!("redis: it has lost what it knew; this process tells it again what it knows itself");
         }

@@ -47,7 +47,7 @@ impl Queue {
     }
 
     /// Takes those who wait.
-    pub(super) fn take(&self) -> Vec<Candidate> {
+    pub(crate) fn take(&self) -> Vec<Candidate> {
         std::mem::take(&mut self.waiting.lock().candidates)
     }
 
@@ -57,22 +57,22 @@ impl Queue {
         drop(self.take());
     }
 
-    pub(super) fn is_busy(&self, account: Account) -> bool {
+    pub(crate) fn is_busy(&self, account: Account) -> bool {
         self.busy.lock().contains(&account)
     }
 
-    pub(super) fn begin(&self, account: Account) {
+    pub(crate) fn begin(&self, account: Account) {
         self.busy.lock().insert(account);
     }
 
-    pub(super) fn end(&self, accounts: impl Iterator<Item = Account>) {
+    pub(crate) fn end(&self, accounts: impl Iterator<Item = Account>) {
         let mut busy = self.busy.lock();
         for account in accounts {
             busy.remove(&account);
         }
     }
 
-    pub(super) fn end_all(&self) {
+    pub(crate) fn end_all(&self) {
         self.busy.lock().clear();
     }
 }

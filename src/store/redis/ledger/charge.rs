@@ -136,7 +136,7 @@ impl Ledgers {
     }
 
     /// Adds what is known of the others' lines to where an account stands.
-    pub(super) fn add_others(&self, claim: &mut Claim, now: Now) {
+    pub(crate) fn add_others(&self, claim: &mut Claim, now: Now) {
         let others = self.others(claim, Part::Whole, now);
         let account = account(claim, Part::Whole);
         let Claim { ask, standing, .. } = claim;

@@ -37,7 +37,7 @@ impl Account {
     /// hash where that is another, and the window's start.
     ///
     /// Accounts of one home share the tag, and with it the slot of a cluster.
-    pub(super) fn push_name(&self, prefix: &str, window: UnixMicros, arguments: &mut Arguments) {
+    pub(crate) fn push_name(&self, prefix: &str, window: UnixMicros, arguments: &mut Arguments) {
         let mut name = Vec::with_capacity(prefix.len() + 48);
         name.extend_from_slice(prefix.as_bytes());
         name.extend_from_slice(&[b'0' + FORMAT, b':', b'{']);
@@ -72,12 +72,12 @@ pub(crate) const fn is_windowed(window: UnixMicros) -> bool {
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// How many digits so many words have.
-pub(super) const fn digits(words: usize) -> usize {
+pub(crate) const fn digits(words: usize) -> usize {
     (32 * words).div_ceil(6)
 }
 
 /// The words that a text of base 64 stands for, if it does.
-pub(super) fn read_text<const WORDS: usize>(text: &[u8]) -> Option<[u32; WORDS]> {
+pub(crate) fn read_text<const WORDS: usize>(text: &[u8]) -> Option<[u32; WORDS]> {
     let digit = |digit: &u8| DIGITS.iter().position(|known| known == digit);
     let bits = text.iter().try_fold(0_u128, |bits, next| Some((bits << 6) | digit(next)? as u128))?;
     let word = |at: usize| (bits >> (32 * (WORDS - 1 - at))) as u32;
