@@ -74,7 +74,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: RELEASE,
     },
     Exception {
-        command: "cargo bench -p timebudget --features redis --bench redis [calls|latency|throughput|deadline|bytes]",
+        command: "cargo bench -p timebudget --features redis --bench redis [calls|latency|throughput|deadline|bytes|caps]",
         instead: "cargo check -p timebudget --features redis --bench redis",
         reason: MEASURES,
     },
