@@ -1,4 +1,4 @@
-//! The guides, whose snippets are compiled and run by `cargo test`.
+//! The guides, whose snippets are compiled and run with the other tests of the workspace.
 //!
 //! A page shows no line that is there for the compiler alone: `build.rs` puts those around each snippet.
 
