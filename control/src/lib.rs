@@ -1,0 +1,1 @@
+//! Run-time control for [`timebudget`]: what people see and change while the limiter runs.
