@@ -62,7 +62,7 @@ impl Admission {
 #[must_use = "nothing is decided until it is awaited"]
 pub struct Pending {
     reservation: Reservation,
-    question: Question,
+    question: Box<Question>,
 }
 
 impl Pending {
@@ -101,5 +101,6 @@ pub(crate) enum Decision {
     Exempt,
     Admitted,
     Refused(Refused),
-    Open(Question),
+    /// Boxed, since few stores ask, and a decision is moved.
+    Open(Box<Question>),
 }

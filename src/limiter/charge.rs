@@ -65,7 +65,8 @@ impl Limiter {
         let mut reservation = Reservation::new(Arc::clone(self), Holding::vacant());
         let (limiter, holding) = reservation.parts();
         let decision = match holding.admit_block(limiter, position, key)? {
-            Decision::Open(Question { asking, now }) => {
+            Decision::Open(question) => {
+                let Question { asking, now } = *question;
                 let answer = asking.await.map_err(|fault| limiter.failed(fault))?;
                 holding.conclude(limiter, answer, now)
             }

@@ -105,7 +105,7 @@ impl Holding {
         match limiter.decide(&mut self.claims, mode, now).map_err(|fault| limiter.failed(fault))? {
             Verdict::Open => {
                 let asking = limiter.engine.store.ask(&self.claims, mode, now);
-                Ok(Decision::Open(Question { asking, now }))
+                Ok(Decision::Open(Box::new(Question { asking, now })))
             }
             verdict => Ok(self.begin(limiter, verdict, now)),
         }

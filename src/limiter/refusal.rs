@@ -7,7 +7,7 @@ use crate::limiter::holding::Holding;
 use crate::limiter::report::Tightest;
 use crate::limiter::{Limiter, Report};
 use crate::model::{Limit, Micros, Now};
-use crate::store::{Charge, Claim, Settlement, Standing};
+use crate::store::{Book, Charge, Claim, Settlement, Standing};
 
 /// A decision not to serve a request.
 ///
@@ -115,8 +115,15 @@ impl Refused {
 
 impl Holding {
     /// The limit that refuses for the longest, as it is for this request.
-    pub(crate) fn refusing_limit(&self, limiter: &Limiter, refused: &Refused) -> Limit {
+    fn refusing_limit(&self, limiter: &Limiter, refused: &Refused) -> Limit {
         limiter.granted(&self.claims[usize::from(refused.longest)])
+    }
+
+    /// What tells that limit from others, at less cost: its book, and what it grants this request.
+    #[inline]
+    pub(crate) fn refusing_book(&self, refused: &Refused) -> (Book, u64) {
+        let ask = &self.claims[usize::from(refused.longest)].ask;
+        (ask.book, ask.quota)
     }
 
     /// All that is to be said of a refusal.

@@ -20,10 +20,14 @@ use crate::middleware::running::{Guard, Running};
 
 pin_project! {
     /// The body of a response under a budget: its time runs while a chunk is made, and stops while the client takes it.
+    ///
+    /// No larger than it must be: a response is moved some times on its way.
     #[derive(Debug)]
     pub struct BudgetBody<B> {
         #[pin]
         body: Body<B>,
+        // Of a body that is still to be made.
+        guard: Option<Guard>,
     }
 }
 
@@ -32,34 +36,42 @@ pin_project! {
     #[derive(Debug)]
     enum Body<B> {
         /// A body that was complete with its head: the request is settled.
-        Complete { bytes: Bytes, size: BodySize },
-        /// A body that is still to be made.
-        Streaming { #[pin] body: B, guard: Option<Guard> },
+        Complete { bytes: Bytes },
+        /// No body, which is less than an empty one.
+        Nothing,
         /// A body that has broken off.
         Broken,
-        /// A body that no budget has to do with.
-        Passing { #[pin] body: B },
-        /// The body that the application has made for a refusal.
-        Own { #[pin] body: BoxBody },
+        /// A body that runs under the guard, if there is one; else no budget has to do with it.
+        Made { #[pin] body: B },
+        /// The body that the application has made for a refusal, where it is not complete.
+        Own { body: Box<BoxBody> },
     }
 }
 
 impl<B> BudgetBody<B> {
+    const fn of(body: Body<B>, guard: Option<Guard>) -> Self {
+        Self { body, guard }
+    }
+
     /// `size` says whether an empty body is one.
-    pub(crate) const fn complete(bytes: Bytes, size: BodySize) -> Self {
-        Self { body: Body::Complete { bytes, size } }
+    pub(crate) fn complete(bytes: Bytes, size: BodySize) -> Self {
+        Self::of(if size == BodySize::None { Body::Nothing } else { Body::Complete { bytes } }, None)
     }
 
     pub(crate) const fn streaming(body: B, guard: Guard) -> Self {
-        Self { body: Body::Streaming { body, guard: Some(guard) } }
+        Self::of(Body::Made { body }, Some(guard))
     }
 
     pub(crate) const fn passing(body: B) -> Self {
-        Self { body: Body::Passing { body } }
+        Self::of(Body::Made { body }, None)
     }
 
-    pub(crate) const fn own(body: BoxBody) -> Self {
-        Self { body: Body::Own { body } }
+    pub(crate) fn own(body: BoxBody) -> Self {
+        let size = body.size();
+        match body.try_into_bytes() {
+            Ok(bytes) => Self::complete(bytes, size),
+            Err(body) => Self::of(Body::Own { body: Box::new(body) }, None),
+        }
     }
 }
 
@@ -68,43 +80,58 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
 
     fn size(&self) -> BodySize {
         match &self.body {
-            Body::Complete { size, .. } => *size,
-            Body::Streaming { body, .. } | Body::Passing { body } => body.size(),
+            Body::Complete { bytes } => bytes.size(),
+            Body::Nothing => BodySize::None,
+            Body::Made { body } => body.size(),
             Body::Own { body } => body.size(),
             Body::Broken => BodySize::Stream,
         }
     }
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let mut state = self.project().body;
-        match state.as_mut().project() {
-            BodyProjection::Complete { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
-            BodyProjection::Complete { bytes, .. } => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
-            BodyProjection::Passing { body } => body.poll_next(cx).map_err(Into::into),
-            BodyProjection::Own { body } => body.poll_next(cx),
-            BodyProjection::Broken => Poll::Ready(Some(Err("the body has broken off".into()))),
-            BodyProjection::Streaming { body, guard } => {
-                let polled = poll_stream(body, guard, cx);
-                let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
-                    return polled;
-                };
-                // What the body has is dropped here, where it waits.
-                state.set(Body::Broken);
-                Poll::Ready(Some(Err(cut.into())))
-            }
+        let mut this = self.project();
+        match this.body.as_mut().project() {
+            BodyProjection::Complete { bytes } if bytes.is_empty() => Poll::Ready(None),
+            BodyProjection::Complete { bytes } => Poll::Ready(Some(Ok(std::mem::take(bytes)))),
+            _ => poll_other(this.body, this.guard, cx),
         }
     }
 
     /// A complete body stays one: whoever boxes it would otherwise make a stream of it.
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        match self.body {
-            Body::Complete { bytes, .. } => Ok(bytes),
-            Body::Passing { body } => body.try_into_bytes().map_err(Self::passing),
-            Body::Own { body } => body.try_into_bytes().map_err(Self::own),
-            Body::Streaming { body, guard } => {
-                body.try_into_bytes().map_err(|body| Self { body: Body::Streaming { body, guard } })
+        let Self { body, guard } = self;
+        match body {
+            Body::Complete { bytes } => Ok(bytes),
+            Body::Nothing => Ok(Bytes::new()),
+            Body::Made { body } => {
+                body.try_into_bytes().map_err(|body| Self::of(Body::Made { body }, guard))
             }
-            Body::Broken => Err(Self { body: Body::Broken }),
+            body @ (Body::Own { .. } | Body::Broken) => Err(Self::of(body, guard)),
+        }
+    }
+}
+
+/// Lets a body go on that is not complete.
+#[inline(never)]
+fn poll_other<B: MessageBody>(
+    mut state: Pin<&mut Body<B>>,
+    guard: &mut Option<Guard>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, Box<dyn StdError>>>> {
+    match state.as_mut().project() {
+        BodyProjection::Complete { .. } | BodyProjection::Nothing => Poll::Ready(None),
+        BodyProjection::Own { body } => body.as_pin_mut().poll_next(cx),
+        BodyProjection::Broken => Poll::Ready(Some(Err("the body has broken off".into()))),
+        BodyProjection::Made { body } if guard.is_none() => body.poll_next(cx).map_err(Into::into),
+        BodyProjection::Made { body } => {
+            let polled = poll_stream(body, guard, cx);
+            let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
+                return polled;
+            };
+            // What the body has is dropped here, where it waits.
+            state.set(Body::Broken);
+            Poll::Ready(Some(Err(cut.into())))
         }
     }
 }

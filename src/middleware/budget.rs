@@ -17,7 +17,7 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::limiter::{LimitReport, Report, Reservation};
 use crate::middleware::detached::Detached;
-use crate::middleware::running::Running;
+use crate::middleware::running::{Guard, Running};
 use crate::model::Micros;
 
 /// The budget that a handler runs under: an extractor that never fails.
@@ -183,34 +183,41 @@ impl FromRequest for Budget {
 thread_local! {
     /// Without a destructor, for which each access would ask whether it is registered. It is empty whenever nothing is
     /// worked on, so that there is nothing to drop when the thread ends.
-    static CURRENT: Cell<Option<ManuallyDrop<Rc<Running>>>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<ManuallyDrop<Guard>>> = const { Cell::new(None) };
 }
 
 /// Works on a request, and then goes back to the one that was worked on before, also if the work panics.
+///
+/// Meanwhile its guard lies where the work finds it, which costs less than to count one more owner.
 #[inline]
-pub(crate) fn during<T>(running: &Rc<Running>, work: impl FnOnce() -> T) -> T {
-    let _before = Before(replace(Some(Rc::clone(running))));
+pub(crate) fn during<T>(guard: &mut Option<Guard>, work: impl FnOnce() -> T) -> T {
+    let _back = Back { before: replace(guard.take()), guard };
     work()
 }
 
 /// The request that is worked on: the innermost one, where budgets are nested.
 #[inline]
 pub(crate) fn current() -> Option<Rc<Running>> {
-    let running = replace(None);
-    let found = running.clone();
-    replace(running);
+    let guard = replace(None);
+    let found = guard.as_deref().map(Rc::clone);
+    replace(guard);
     found
 }
 
 #[inline]
-fn replace(running: Option<Rc<Running>>) -> Option<Rc<Running>> {
-    CURRENT.replace(running.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner)
+fn replace(guard: Option<Guard>) -> Option<Guard> {
+    CURRENT.replace(guard.map(ManuallyDrop::new)).map(ManuallyDrop::into_inner)
 }
 
-struct Before(Option<Rc<Running>>);
+/// Puts back the guards of the request that was worked on and of the one before.
+struct Back<'a> {
+    guard: &'a mut Option<Guard>,
+    before: Option<Guard>,
+}
 
-impl Drop for Before {
+impl Drop for Back<'_> {
+    #[inline]
     fn drop(&mut self) {
-        drop(replace(self.0.take()));
+        *self.guard = replace(self.before.take());
     }
 }

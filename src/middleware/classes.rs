@@ -38,6 +38,8 @@ pub(crate) struct Class(u64);
 pub(crate) struct Classes {
     known: Box<[Cell<Known>]>,
     left_to_ask: Cell<u16>,
+    /// By the method's number, the route of what reaches no pattern.
+    unmatched: [u32; METHODS.len() + 1],
     /// Whether any request has reached a pattern. Where none does, one service answers all.
     has_patterns: Cell<bool>,
 }
@@ -54,11 +56,13 @@ struct Known {
 impl Default for Classes {
     fn default() -> Self {
         let known = (0..KNOWN).map(|_| Cell::default()).collect();
-        // A request that reaches no pattern is not asked what it is called.
-        METHODS.iter().for_each(|method| name_route(unmatched(method), || method.to_string()));
-        // Of all methods that HTTP does not know.
-        name_route(number_of(0, ""), || "?".to_owned());
-        Self { known, left_to_ask: Cell::new(ASKED), has_patterns: Cell::new(false) }
+        let unmatched = std::array::from_fn(|method| number(method as u8, ""));
+        // A request that reaches no pattern is not asked what it is called. The first is of all methods that HTTP does not know.
+        name_route(unmatched[0], || "?".to_owned());
+        METHODS.iter().for_each(|method| {
+            name_route(unmatched[usize::from(known_method(method))], || method.to_string());
+        });
+        Self { known, left_to_ask: Cell::new(ASKED), unmatched, has_patterns: Cell::new(false) }
     }
 }
 
@@ -72,21 +76,24 @@ impl Classes {
         (class, route)
     }
 
-    /// The route that a request has reached, of which its class learns.
+    /// The route that a request of this class has reached, of which the class learns.
     #[inline]
-    pub(crate) fn reached(&self, class: Class, request: &HttpRequest) -> Option<u32> {
-        if class.0 == 0 {
-            return None;
-        }
+    pub(crate) fn reached(&self, class: Class, request: &HttpRequest) -> u32 {
         let known = self.known(class.0);
         // One path reaches one route, however often.
         if known.class == class.0 && shape::is_exact(class.0) {
-            return Some(known.route);
+            return known.route;
         }
+        self.found(class, known, request)
+    }
+
+    /// The same, where it has to be looked what the router has found.
+    #[inline(never)]
+    fn found(&self, class: Class, known: Known, request: &HttpRequest) -> u32 {
         let trace = trace(request.match_info());
         match known.class == class.0 && known.trace == trace {
-            true => Some(known.route),
-            false => Some(self.learn(class, trace, request)),
+            true => known.route,
+            false => self.learn(class, trace, request),
         }
     }
 
@@ -110,7 +117,12 @@ impl Classes {
             let pattern = route::pattern(request, paths).unwrap_or_default();
             return named(request.method(), &plain(&pattern));
         }
-        if self.has_patterns.get() { NOBODY_KNOWS } else { unmatched(request.method()) }
+        if self.has_patterns.get() { NOBODY_KNOWS } else { self.unmatched(request.method()) }
+    }
+
+    /// The route of all that reaches no pattern.
+    fn unmatched(&self, method: &Method) -> u32 {
+        self.unmatched[usize::from(known_method(method))]
     }
 
     /// Finds out which route a request has reached, and keeps it by as much of the look as tells it.
@@ -119,7 +131,7 @@ impl Classes {
         let path = request.match_info();
         if !path.unprocessed().is_empty() {
             // Of all that reaches no pattern nothing is kept: it has as many shapes as strangers can think of.
-            return unmatched(request.method());
+            return self.unmatched(request.method());
         }
         self.has_patterns.set(true);
         let spans = spans(path);
@@ -213,12 +225,8 @@ fn plain(pattern: &str) -> String {
     plain
 }
 
-/// A route's number. A method does not cost what another one on the same pattern costs.
-fn number(method: &Method, pattern: &str) -> u32 {
-    number_of(known_method(method), pattern)
-}
-
-fn number_of(method: u8, pattern: &str) -> u32 {
+/// A route's number, by that of its method. A method does not cost what another one on the same pattern costs.
+fn number(method: u8, pattern: &str) -> u32 {
     let mut hasher = FixedState::default().build_hasher();
     hasher.write_u8(method);
     hasher.write(pattern.as_bytes());
@@ -227,17 +235,12 @@ fn number_of(method: u8, pattern: &str) -> u32 {
 
 /// A route's number, whose name whoever asks for it is told.
 fn named(method: &Method, pattern: &str) -> u32 {
-    let number = number(method, pattern);
+    let number = number(known_method(method), pattern);
     name_route(number, || match known_method(method) {
         0 => format!("? {pattern}"),
         _ => format!("{method} {pattern}"),
     });
     number
-}
-
-/// The number of all that reaches no pattern.
-fn unmatched(method: &Method) -> u32 {
-    number(method, "")
 }
 
 /// The methods that HTTP knows.
@@ -305,7 +308,7 @@ mod tests {
     fn serve(classes: &Classes, patterns: &[&str], uri: &str) -> (u32, u32) {
         let request = TestRequest::with_uri(uri).to_srv_request();
         let (class, expected) = classes.of(&request, Paths::Normal);
-        let reached = classes.reached(class, routed(patterns, uri).request()).unwrap();
+        let reached = classes.reached(class, routed(patterns, uri).request());
         (expected, reached)
     }
 
@@ -366,7 +369,7 @@ mod tests {
         let before = known();
         for at in 0..100 {
             let (expected, reached) = serve(&classes, ROUTES, &format!("/nothing/is/here/{at}/at/all"));
-            assert_eq!((expected, reached), (NOBODY_KNOWS, unmatched(&Method::GET)));
+            assert_eq!((expected, reached), (NOBODY_KNOWS, classes.unmatched(&Method::GET)));
         }
         assert_eq!(known(), before);
     }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::limiter::{Alarm, Refusal};
 use crate::middleware::refusal;
-use crate::middleware::running::{Guard, Running};
+use crate::middleware::running::{Guard, Running, Seldom};
 use crate::middleware::told::Form;
 use crate::model::Micros;
 
@@ -34,20 +34,21 @@ impl Running {
     #[cold]
     pub(crate) fn may_be_cut(&self, request: &ServiceRequest) {
         let alarm = self.holding().alarm(self.site());
-        let form = || refusal::form_for(request);
-        let deadline = alarm.map(|alarm| Box::new(Deadline { alarm, waker: None, form: form() }));
-        *self.deadline.borrow_mut() = deadline;
+        if let Some(alarm) = alarm {
+            let deadline = Deadline { alarm, waker: None, form: refusal::form_for(request) };
+            *self.to_have_seldom().deadline.borrow_mut() = Some(deadline);
+        }
     }
 
     /// Whether the request is to be ended before it goes on.
     #[inline]
     pub(crate) fn is_spent(&self) -> bool {
-        self.site().cuts && self.has_spent()
+        self.seldom().is_some_and(|seldom| self.has_spent(seldom))
     }
 
     #[cold]
-    fn has_spent(&self) -> bool {
-        self.deadline.borrow().is_some() && self.cut_in() == Some(Micros::ZERO)
+    fn has_spent(&self, seldom: &Seldom) -> bool {
+        seldom.deadline.borrow().is_some() && self.cut_in() == Some(Micros::ZERO)
     }
 
     /// How long it may run on; `None` while it does not run, or if nothing ends it.
@@ -58,8 +59,8 @@ impl Running {
 
     /// Ready if the request is to be ended, after a poll that has yielded nothing; else it is polled again by then.
     #[cold]
-    fn poll_spent(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut *self.deadline.borrow_mut() {
+    fn poll_spent(&self, seldom: &Seldom, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut *seldom.deadline.borrow_mut() {
             Some(deadline) => {
                 deadline.waker = Some(cx.waker().clone());
                 deadline.alarm.poll(cx, || self.cut_in())
@@ -71,8 +72,8 @@ impl Running {
     /// Ends a poll of a body that has yielded a chunk: the client is waited for, and nothing runs that could be ended.
     pub(crate) fn rest(&self) {
         self.pause();
-        if self.site().cuts
-            && let Some(deadline) = &mut *self.deadline.borrow_mut()
+        if let Some(seldom) = self.seldom()
+            && let Some(deadline) = &mut *seldom.deadline.borrow_mut()
         {
             let _ = deadline.alarm.rest();
         }
@@ -80,7 +81,8 @@ impl Running {
 
     /// Has it polled, since its time runs again: its end is to be watched anew.
     pub(crate) fn runs_again(&self) {
-        if let Some(waker) = self.deadline.borrow().as_ref().and_then(|deadline| deadline.waker.as_ref()) {
+        let Some(seldom) = self.seldom() else { return };
+        if let Some(waker) = seldom.deadline.borrow().as_ref().and_then(|deadline| deadline.waker.as_ref()) {
             waker.wake_by_ref();
         }
     }
@@ -96,7 +98,8 @@ impl Running {
     fn cut(&self) -> CutOff {
         let refused = self.holding().cut(self.site());
         self.tells_of(&refused);
-        let form = self.deadline.take().map_or(Form::Problem, |deadline| deadline.form);
+        let deadline = self.seldom().and_then(|seldom| seldom.deadline.take());
+        let form = deadline.map_or(Form::Problem, |deadline| deadline.form);
         let mut response = refusal::in_form::<BoxBody>(self, &refused, form, None);
         self.write_refused(response.headers_mut(), &refused);
         let (status, headers) = (response.status(), response.headers().clone());
@@ -108,7 +111,10 @@ impl Running {
 /// Ends a request that has yielded nothing, if it is to be ended; its guard is taken then.
 #[inline]
 pub(crate) fn cut(guard: &mut Option<Guard>, cx: &mut Context<'_>) -> Option<CutOff> {
-    let guard = guard.take_if(|guard| guard.site().cuts && guard.poll_spent(cx).is_ready())?;
+    let guard = guard.take_if(|guard| {
+        let seldom = guard.seldom();
+        seldom.is_some_and(|seldom| guard.poll_spent(seldom, cx).is_ready())
+    })?;
     Some(guard.cut())
 }
 

@@ -4,10 +4,8 @@
 //! in; of large ones, which mostly begin like the one before, only the last digits are written anew, and the values are
 //! cut from one buffer.
 
-use std::cell::RefCell;
-
 use actix_web::http::header::HeaderValue;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 /// How many numbers are in the table: those of up to four digits.
 const SMALL: u64 = 10_000;
@@ -60,8 +58,11 @@ impl Digits {
         if self.room.capacity() < MOST {
             self.room.reserve(ROOM);
         }
-        self.room.extend_from_slice(&self.text[MOST - self.length..]);
-        value(self.room.split().freeze(), number)
+        // So many bytes are copied in a few steps, and no loop, however long the number is.
+        self.room.extend_from_slice(&self.text);
+        let mut digits = self.room.split().freeze();
+        digits.advance(MOST - self.length);
+        value(digits, number)
     }
 
     /// Writes the digits that differ from those of the number before.
@@ -82,22 +83,30 @@ impl Digits {
 
 /// The last value of a field that mostly repeats.
 #[derive(Debug)]
-pub(crate) struct Repeated(RefCell<(u64, HeaderValue)>);
+pub(crate) struct Repeated {
+    number: u64,
+    value: HeaderValue,
+}
 
 impl Default for Repeated {
     fn default() -> Self {
-        Self(RefCell::new((0, HeaderValue::from_static("0"))))
+        Self { number: 0, value: small(0) }
     }
 }
 
 impl Repeated {
     #[inline]
-    pub(crate) fn of(&self, number: u64) -> HeaderValue {
-        let mut last = self.0.borrow_mut();
-        if last.0 != number {
-            *last = (number, HeaderValue::from(number));
+    pub(crate) fn of(&mut self, number: u64) -> HeaderValue {
+        if self.number != number {
+            *self = Self::new(number);
         }
-        last.1.clone()
+        self.value.clone()
+    }
+
+    #[cold]
+    fn new(number: u64) -> Self {
+        let value = if number < SMALL { small(number) } else { HeaderValue::from(number) };
+        Self { number, value }
     }
 }
 

@@ -22,19 +22,19 @@ pub(crate) struct RequestFacts<'a> {
     of: &'a WorkerSite,
     site: &'a Site,
     ip: Cell<Option<IpAddr>>,
-    route: Cell<Option<(Class, u32)>>,
+    class: Cell<Class>,
     path: OnceCell<Cow<'a, str>>,
 }
 
 impl<'a> RequestFacts<'a> {
     pub(crate) fn new(request: &'a ServiceRequest, of: &'a WorkerSite) -> Self {
-        let (ip, route, path) = (Cell::new(None), Cell::new(None), OnceCell::new());
-        Self { request, of, site: of.site(), ip, route, path }
+        let (ip, class, path) = (Cell::new(None), Cell::default(), OnceCell::new());
+        Self { request, of, site: of.site(), ip, class, path }
     }
 
     /// The request's class, if any rule has asked for its route.
-    pub(crate) fn class(&self) -> Class {
-        self.route.get().map_or_else(Class::default, |(class, _)| class)
+    pub(crate) const fn class(&self) -> Class {
+        self.class.get()
     }
 
     fn peer(&self) -> Option<IpAddr> {
@@ -127,9 +127,9 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn route(&self) -> u32 {
-        let of_class = || self.of.common().classes.of(self.request, self.site.paths);
-        let (class, route) = self.route.get().unwrap_or_else(of_class);
-        self.route.set(Some((class, route)));
+        // Who asks keeps the answer.
+        let (class, route) = self.of.common().classes.of(self.request, self.site.paths);
+        self.class.set(class);
         route
     }
 }

@@ -20,7 +20,7 @@ use crate::middleware::cut::cut;
 use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};
-use crate::middleware::worker::Worker;
+use crate::middleware::worker::{Worker, WorkerSite};
 use crate::middleware::{doubles, parameters, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
@@ -68,14 +68,23 @@ where
 /// Asks the rules that are about the request, and charges their accounts if all admit it.
 #[inline(always)]
 fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Fault> {
-    let site = running.site();
-    // Closures are shown its parameters, which the router has yet to find.
+    with_facts(request, running.site(), |facts| {
+        let is_exempt = running.is_inside_of_rewritten()
+            || running.site().hooks().is_some_and(|hooks| hooks.excepted(facts).is_some());
+        if is_exempt { Ok(Decision::Exempt) } else { running.admit(facts) }
+    })
+}
+
+/// Decides by what rules may see of a request. Closures are shown its parameters, which the router has yet to find.
+#[inline(always)]
+fn with_facts<T>(
+    request: &mut ServiceRequest,
+    site: &WorkerSite,
+    decide: impl FnOnce(&RequestFacts<'_>) -> T,
+) -> T {
     let unrouted =
         if site.is_computed() { site.common().parameters.show(request, site.site().paths) } else { None };
-    let facts = RequestFacts::new(request, site);
-    let is_exempt = running.is_inside_of_rewritten()
-        || site.hooks().is_some_and(|hooks| hooks.excepted(&facts).is_some());
-    let decided = if is_exempt { Ok(Decision::Exempt) } else { running.admit(&facts) };
+    let decided = decide(&RequestFacts::new(request, site));
     parameters::put_back(request, unrouted);
     decided
 }
@@ -105,7 +114,7 @@ where
 #[cold]
 fn wait<S, B>(
     service: Rc<S>,
-    question: Question,
+    question: Box<Question>,
     guard: Guard,
     request: ServiceRequest,
 ) -> BudgetFuture<S::Future, B>
@@ -130,7 +139,8 @@ where
     if guard.site().cuts {
         guard.may_be_cut(&request);
     }
-    let future = during(&guard, || service.call(request));
+    let mut guard = Some(guard);
+    let future = during(&mut guard, || service.call(request));
     BudgetFuture::running(future, guard)
 }
 
@@ -154,8 +164,7 @@ where
     guard.refuses(refused);
     refusal::tell(&guard, &request, refused);
     unbelieved::hint(&request, guard.site(), refused);
-    let response = refusal::response(&request, &guard, refused);
-    BudgetFuture::answered(request.into_response(response))
+    BudgetFuture::answered(request, Answer::Refused { refused: *refused, guard })
 }
 
 /// Serves a refused request the page of another path in place of its own.
@@ -171,14 +180,7 @@ where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
-    let site = guard.site();
-    let unrouted = if site.is_computed() {
-        site.common().parameters.show(&mut request, site.site().paths)
-    } else {
-        None
-    };
-    let decided = guard.admit_rewritten(&RequestFacts::new(&request, site), refused);
-    parameters::put_back(&mut request, unrouted);
+    let decided = with_facts(&mut request, guard.site(), |facts| guard.admit_rewritten(facts, refused));
     if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
         return fault(request);
     }
@@ -197,8 +199,7 @@ where
 /// Answers a request of which nobody knows whether it may be served.
 #[cold]
 fn fault<F, B>(request: ServiceRequest) -> BudgetFuture<F, B> {
-    let response = refusal::of_fault(&request);
-    BudgetFuture::answered(request.into_response(response))
+    BudgetFuture::answered(request, Answer::Fault)
 }
 
 pin_project! {
@@ -210,6 +211,7 @@ pin_project! {
 }
 
 pin_project! {
+    /// No larger than it must be, for it is moved: a response is made where it is asked for.
     #[project = StateProjection]
     enum State<F, B> {
         /// The handler runs. The guard is taken when it has answered.
@@ -218,17 +220,39 @@ pin_project! {
         Exempt { #[pin] future: F },
         /// The store asks others whether the request may run.
         Waiting { decided: Waiting<F, B> },
-        /// The answer was there before any handler was asked.
-        Answered { response: Option<ServiceResponse<BudgetBody<B>>> },
+        /// The request is answered without any handler.
+        Answered { request: Option<ServiceRequest>, answer: Answer },
+        /// There is nothing to be answered any more.
+        Over,
     }
 }
 
 /// What becomes of a request once the store has asked others.
 type Waiting<F, B> = Pin<Box<dyn Future<Output = BudgetFuture<F, B>>>>;
 
+/// What a request is answered that does not run.
+#[derive(Debug)]
+enum Answer {
+    Refused { refused: Refused, guard: Guard },
+    /// Nobody knows whether it may be served.
+    Fault,
+}
+
+impl Answer {
+    #[inline]
+    fn to<B>(&self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
+        let response = match self {
+            Self::Refused { refused, guard } => refusal::response(&request, guard, refused),
+            Self::Fault => refusal::of_fault(&request),
+        };
+        // Not by `into_response`, which would move it twice more.
+        ServiceResponse::new(request.into_parts().0, response)
+    }
+}
+
 impl<F, B> BudgetFuture<F, B> {
-    const fn running(future: F, guard: Guard) -> Self {
-        Self { state: State::Running { future, guard: Some(guard) } }
+    const fn running(future: F, guard: Option<Guard>) -> Self {
+        Self { state: State::Running { future, guard } }
     }
 
     const fn exempt(future: F) -> Self {
@@ -239,8 +263,8 @@ impl<F, B> BudgetFuture<F, B> {
         Self { state: State::Waiting { decided } }
     }
 
-    const fn answered(response: ServiceResponse<BudgetBody<B>>) -> Self {
-        Self { state: State::Answered { response: Some(response) } }
+    const fn answered(request: ServiceRequest, answer: Answer) -> Self {
+        Self { state: State::Answered { request: Some(request), answer } }
     }
 }
 
@@ -251,47 +275,73 @@ where
 {
     type Output = Result<ServiceResponse<BudgetBody<B>>, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProjection::Running { future, guard } => {
-                    let polled = poll_handler(future, guard, cx);
-                    let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
-                        return polled;
-                    };
-                    // What the handler has is dropped here, where it waits.
-                    state.set(State::Answered { response: None });
-                    return Poll::Ready(Err(cut.into()));
-                }
-                StateProjection::Answered { response } => {
-                    return response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
-                }
-                StateProjection::Exempt { future } => {
-                    let passing =
-                        |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
-                    return future.poll(cx).map_ok(passing);
-                }
-                StateProjection::Waiting { decided } => {
-                    let next = ready!(decided.as_mut().poll(cx));
-                    state.set(next.state);
-                }
-            }
-        }
+        poll(self.project().state, cx)
     }
 }
 
-/// Lets the handler go on, and with it the request's time, unless it waits for its client.
-#[inline(always)]
-fn poll_handler<F, B>(
-    future: Pin<&mut F>,
-    guard: &mut Option<Guard>,
+#[inline]
+fn poll<F, B>(
+    mut state: Pin<&mut State<F, B>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<ServiceResponse<BudgetBody<B>>, Error>>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody,
 {
+    let StateProjection::Running { future, guard } = state.as_mut().project() else {
+        return poll_other(state, cx);
+    };
+    if let Poll::Ready(answered) = poll_handler(future, guard, cx) {
+        let Some(guard) = guard.take() else { return Poll::Pending };
+        return Poll::Ready(match answered {
+            Ok(response) => Ok(depart(response, guard)),
+            Err(error) => Err(LimitedError::wrap(error, &guard)),
+        });
+    }
+    let Some(cut) = cut(guard, cx) else { return Poll::Pending };
+    // What the handler has is dropped here, where it waits.
+    state.set(State::Over);
+    Poll::Ready(Err(cut.into()))
+}
+
+/// The same, of what does not run, or not yet.
+#[inline(never)]
+fn poll_other<F, B>(
+    mut state: Pin<&mut State<F, B>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ServiceResponse<BudgetBody<B>>, Error>>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    match state.as_mut().project() {
+        StateProjection::Answered { request, answer } => {
+            let Some(request) = request.take() else { return Poll::Pending };
+            Poll::Ready(Ok(answer.to(request)))
+        }
+        StateProjection::Exempt { future } => {
+            let passing =
+                |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
+            future.poll(cx).map_ok(passing)
+        }
+        StateProjection::Waiting { decided } => {
+            let next = ready!(decided.as_mut().poll(cx));
+            state.set(next.state);
+            poll(state, cx)
+        }
+        StateProjection::Running { .. } | StateProjection::Over => Poll::Pending,
+    }
+}
+
+/// Lets the handler go on, and with it the request's time, unless it waits for its client.
+#[inline(always)]
+fn poll_handler<F: Future>(
+    future: Pin<&mut F>,
+    guard: &mut Option<Guard>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
     // Polled after its end, which no caller may do.
     let Some(running) = guard.as_ref() else { return Poll::Pending };
     let was_with_client = running.is_with_client();
@@ -300,20 +350,13 @@ where
     if !was_with_client && running.is_spent() {
         return Poll::Pending;
     }
-    match during(running, || future.poll(cx)) {
-        Poll::Pending => {
-            running.leave();
-            Poll::Pending
-        }
-        Poll::Ready(Ok(response)) => {
-            let Some(guard) = guard.take() else { return Poll::Pending };
-            Poll::Ready(Ok(depart(response, guard)))
-        }
-        Poll::Ready(Err(error)) => {
-            let Some(guard) = guard.take() else { return Poll::Pending };
-            Poll::Ready(Err(LimitedError::wrap(error, &guard)))
-        }
+    let polled = during(guard, || future.poll(cx));
+    if polled.is_pending()
+        && let Some(running) = guard
+    {
+        running.leave();
     }
+    polled
 }
 
 /// The head leaves: what is complete is settled, and headers are written.
@@ -321,12 +364,12 @@ where
 /// In parts, and not by `map_body`: a response is large, and each step would move it whole.
 #[inline(always)]
 fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
-    guard.reached(response.request());
-    if guard.site().judges_answers {
-        guard.answered(response.response().head());
-    }
     let (request, response) = response.into_parts();
     let (mut response, body) = response.into_parts();
+    guard.reached(&request);
+    if guard.site().judges_answers {
+        guard.answered(response.head());
+    }
     let body = settle(response.head_mut(), body, guard);
     ServiceResponse::new(request, response.set_body(body))
 }

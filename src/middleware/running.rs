@@ -2,7 +2,7 @@
 //!
 //! Places are kept by the worker and used again, so that a request allocates none.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::iter;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -25,8 +25,8 @@ const KEPT: usize = 256;
 /// A request that runs under a budget.
 #[derive(Debug)]
 pub(crate) struct Running {
-    /// Nobody's, in a place that is kept.
-    site: WorkerSite,
+    /// None in a place that is kept.
+    site: Option<WorkerSite>,
     /// Never borrowed across user code.
     holding: RefCell<Holding>,
     /// By what it is known which route the request would reach.
@@ -37,14 +37,21 @@ pub(crate) struct Running {
     is_with_client: Cell<bool>,
     /// Whether the handler has stopped its time, since it waits for something that costs nothing.
     is_paused: Cell<bool>,
-    /// What the budgets inside this one have told the client; few requests have any.
-    pub(crate) inner: RefCell<Option<Box<Inner>>>,
-    /// Why it was refused, if it is served another page; few are, and so it takes no room in the others.
-    pub(crate) rewritten: RefCell<Option<Box<Rewritten>>>,
-    /// What ends it, if a rule may; most rules let finish what runs.
-    pub(crate) deadline: RefCell<Option<Box<Deadline>>>,
+    /// What few requests have.
+    seldom: OnceCell<Box<Seldom>>,
     /// The budget around this one.
     pub(crate) outer: Option<Rc<Running>>,
+}
+
+/// What few requests have: it takes no room in the others, which only look whether there is any of it.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom {
+    /// What the budgets inside this one have told the client.
+    pub(crate) inner: RefCell<Option<Inner>>,
+    /// Why it was refused, if it is served another page.
+    pub(crate) rewritten: RefCell<Option<Rewritten>>,
+    /// What ends it, if a rule may; most rules let finish what runs.
+    pub(crate) deadline: RefCell<Option<Deadline>>,
 }
 
 /// The places that a worker keeps.
@@ -62,7 +69,7 @@ impl Places {
         let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Rc::new(Running::nobodys()));
         // A place that is kept has no other owner.
         if let Some(running) = Rc::get_mut(&mut place) {
-            (running.site, running.outer) = (site, outer);
+            (running.site, running.outer) = (Some(site), outer);
         }
         Guard(place)
     }
@@ -89,57 +96,57 @@ impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
         self.0.settle();
-        if self.0.site.cuts {
+        if let Some(seldom) = self.0.seldom() {
             // Even if somebody keeps the request: it is nobody's to end any more.
-            self.0.deadline.take();
+            seldom.deadline.take();
         }
         // Who still holds the request, such as a handler's `Budget`, drops its place.
         let Some(running) = Rc::get_mut(&mut self.0) else { return };
-        let site = running.vacate();
-        site.places().keep(Rc::clone(&self.0));
+        if let Some(site) = running.vacate() {
+            site.places().keep(Rc::clone(&self.0));
+        }
     }
 }
 
 impl Running {
     fn nobodys() -> Self {
         Self {
-            site: WorkerSite::nobodys(),
+            site: None,
             holding: RefCell::new(Holding::vacant()),
             class: Cell::default(),
             waits_for_client: Cell::new(false),
             is_with_client: Cell::new(false),
             is_paused: Cell::new(false),
-            inner: RefCell::new(None),
-            rewritten: RefCell::new(None),
-            deadline: RefCell::new(None),
+            seldom: OnceCell::new(),
             outer: None,
         }
     }
 
     /// Leaves the place, and returns the site that it was of.
     #[inline]
-    fn vacate(&mut self) -> WorkerSite {
+    fn vacate(&mut self) -> Option<WorkerSite> {
         self.holding.get_mut().clear();
         self.class.set(Class::default());
         self.waits_for_client.set(false);
         self.is_with_client.set(false);
         self.is_paused.set(false);
-        *self.inner.get_mut() = None;
-        *self.rewritten.get_mut() = None;
+        if self.seldom.get().is_some() {
+            self.seldom = OnceCell::new();
+        }
         self.outer = None;
-        std::mem::take(&mut self.site)
+        self.site.take()
     }
 
     #[inline(always)]
     pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
-        let decided = self.holding().admit(&self.site, facts);
+        let decided = self.holding().admit(self.site(), facts);
         self.class.set(facts.class());
         decided
     }
 
     /// All that is to be said of why it is refused.
     pub(crate) fn refusal(&self, refused: &Refused) -> Refusal {
-        self.holding().refusal(&self.site, refused)
+        self.holding().refusal(self.site(), refused)
     }
 
     /// Charges the request its time, though it was refused, since it is served another page.
@@ -150,10 +157,10 @@ impl Running {
     ) -> Result<Decision, Fault> {
         let report = Report::from(self.holding().refused(refused));
         let rewritten = Rewritten { report, standard: self.refused_standard() };
-        *self.rewritten.borrow_mut() = Some(Box::new(rewritten));
+        *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
         // It will not reach the route that it looks like.
         self.class.set(Class::default());
-        self.holding().admit_rewritten(&self.site, facts)
+        self.holding().admit_rewritten(self.site(), facts)
     }
 
     /// Whether a budget is around this one.
@@ -168,26 +175,26 @@ impl Running {
         let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
         let twice = outer
             .into_iter()
-            .filter(|outer| self.site.shares_accounts_with(&outer.site))
+            .filter(|outer| self.site().shares_accounts_with(outer.site()))
             .find_map(|outer| own.shared_with(&outer.holding()));
-        twice.map(|rule| self.site.rule_name_at(rule))
+        twice.map(|rule| self.site().rule_name_at(rule))
     }
 
     /// Whether the request was refused, and is served another page.
     pub(crate) fn is_rewritten(&self) -> bool {
-        self.rewritten.borrow().is_some()
+        self.seldom().is_some_and(|seldom| seldom.rewritten.borrow().is_some())
     }
 
     /// Whether a budget around this one has refused the request and has it served another page.
     pub(crate) fn is_inside_of_rewritten(&self) -> bool {
-        iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref()).any(|outer| outer.is_rewritten())
+        self.outer.as_ref().is_some_and(|outer| outer.and_around().any(Self::is_rewritten))
     }
 
     /// Waits until the store has asked others.
-    pub(crate) async fn conclude(&self, question: Question) -> Result<Decision, Fault> {
-        let Question { asking, now } = question;
-        let answer = asking.await.map_err(|fault| self.site.failed(fault))?;
-        Ok(self.holding().conclude(&self.site, answer, now))
+    pub(crate) async fn conclude(&self, question: Box<Question>) -> Result<Decision, Fault> {
+        let Question { asking, now } = *question;
+        let answer = asking.await.map_err(|fault| self.site().failed(fault))?;
+        Ok(self.holding().conclude(self.site(), answer, now))
     }
 
     /// What the request holds. Not to be kept across user code, which may ask for it, too.
@@ -196,15 +203,30 @@ impl Running {
         self.holding.borrow_mut()
     }
 
+    /// What few requests have, if it has any of it.
+    #[inline]
+    pub(crate) fn seldom(&self) -> Option<&Seldom> {
+        self.seldom.get().map(|seldom| &**seldom)
+    }
+
+    /// The same, of one that is to have some of it.
+    #[cold]
+    pub(crate) fn to_have_seldom(&self) -> &Seldom {
+        self.seldom.get_or_init(Box::default)
+    }
+
+    /// The site that answers for it. A place that no request has taken is asked nothing.
+    #[inline]
     pub(crate) const fn site(&self) -> &WorkerSite {
-        &self.site
+        self.site.as_ref().expect("a request has a site")
     }
 
     /// Hears which request was answered, of whose route its class learns.
     #[inline]
     pub(crate) fn reached(&self, request: &HttpRequest) {
         let class = self.class.get();
-        if let Some(route) = self.site.common().classes.reached(class, request) {
+        if class != Class::default() {
+            let route = self.site().common().classes.reached(class, request);
             self.holding().reached(route);
         }
     }
@@ -222,9 +244,8 @@ impl Running {
     #[inline]
     pub(crate) fn enter(&self) {
         self.waits_for_client.set(false);
-        self.is_with_client.set(false);
-        if !self.is_paused.get() {
-            self.holding().resume(&self.site);
+        if self.is_with_client.take() && !self.is_paused.get() {
+            self.holding().resume(self.site());
         }
     }
 
@@ -241,14 +262,14 @@ impl Running {
     /// Ends a poll after which the client is waited for.
     pub(crate) fn pause(&self) {
         self.is_with_client.set(true);
-        self.holding().pause(&self.site);
+        self.holding().pause(self.site());
     }
 
     /// Stops the time, also under the budgets around this one, until the handler says that it is to run on.
     pub(crate) fn pause_for_handler(&self) {
         for running in self.and_around() {
             running.is_paused.set(true);
-            running.holding().pause(&running.site);
+            running.holding().pause(running.site());
         }
     }
 
@@ -256,7 +277,7 @@ impl Running {
     pub(crate) fn resume_for_handler(&self) {
         for running in self.and_around().filter(|running| running.is_paused.take()) {
             if !running.is_with_client.get() {
-                running.holding().resume(&running.site);
+                running.holding().resume(running.site());
                 running.runs_again();
             }
         }
@@ -271,20 +292,20 @@ impl Running {
     pub(crate) fn answered(&self, head: &ResponseHead) {
         // Rules may ask the application's code, which may ask for this request's budget.
         let rules = self.holding().rules();
-        let returned = self.site.returning(rules, &HeadAnswer(head));
-        self.holding().give_back(&self.site, &returned);
+        let returned = self.site().returning(rules, &HeadAnswer(head));
+        self.holding().give_back(self.site(), &returned);
     }
 
     /// Where each limit stands, of this budget and those around it, of the outermost first.
     pub(crate) fn limits_of_all(&self) -> Vec<LimitReport> {
         let mut limits = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.limits_of_all());
-        limits.extend(self.holding().limits(&self.site));
+        limits.extend(self.holding().limits(self.site()));
         limits
     }
 
     /// Ends the request; a second time does nothing.
     #[inline]
     pub(crate) fn settle(&self) {
-        self.holding().settle(&self.site);
+        self.holding().settle(self.site());
     }
 }

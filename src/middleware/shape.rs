@@ -27,7 +27,7 @@ pub(crate) fn of(method: u8, path: &str) -> u64 {
         shape = mixed(shape, segment);
         is_exact &= segment != ANY;
     });
-    shape << 2 | u64::from(is_exact) << 1 | 1
+    spread(shape) << 2 | u64::from(is_exact) << 1 | 1
 }
 
 /// Whether a shape is of one path alone.
@@ -45,7 +45,7 @@ pub(crate) fn less_of(method: u8, path: &str) -> [u64; 2] {
         count += 1;
     });
     let by_count = mixed(mixed(u64::from(method), count), FACTOR);
-    [mixed(by_count, first.unwrap_or_default()) | 1, by_count | 1]
+    [spread(mixed(by_count, first.unwrap_or_default())) | 1, spread(by_count) | 1]
 }
 
 /// Whether all segments of a part of a path are of the kind that stands for any other.
@@ -61,6 +61,9 @@ fn each_segment(path: &str, mut each: impl FnMut(u64)) {
     let path = path.as_bytes();
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let length = path.len().min(LOOKED_AT);
+    if length == 0 {
+        return each(0);
+    }
     let mut text = [0; LOOKED_AT + 9];
     text[..length].copy_from_slice(&path[..length]);
     let (slashes, digits) = marks(&text, length);
@@ -87,9 +90,12 @@ fn marks(text: &Text, length: usize) -> (u64, u64) {
     (slashes, digits)
 }
 
+/// Eight bytes from a place in what is looked at.
 #[inline(always)]
 fn word(text: &Text, at: usize) -> u64 {
-    text.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes)
+    // The remainder changes nothing but that no place has to be checked.
+    let at = at % (LOOKED_AT + 1);
+    text[at..at + 8].try_into().map_or(0, u64::from_le_bytes)
 }
 
 /// The eighth bit of each byte that is a slash.
@@ -131,8 +137,13 @@ fn segment(text: &Text, begin: usize, end: usize, digits: u64) -> u64 {
 
 #[inline(always)]
 const fn mixed(hash: u64, word: u64) -> u64 {
-    let product = (hash.rotate_left(25) ^ word).wrapping_mul(FACTOR);
-    product ^ (product >> 29)
+    (hash.rotate_left(25) ^ word).wrapping_mul(FACTOR)
+}
+
+/// A hash whose lowest bits are as good as its highest.
+#[inline(always)]
+const fn spread(hash: u64) -> u64 {
+    hash ^ (hash >> 32)
 }
 
 #[cfg(test)]

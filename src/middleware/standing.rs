@@ -5,7 +5,7 @@ use std::iter;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 
 use crate::limiter::{Refused, Report};
-use crate::middleware::running::Running;
+use crate::middleware::running::{Running, Seldom};
 use crate::middleware::standard::Standard;
 use crate::middleware::wire::RuleName;
 use crate::middleware::worker::WorkerSite;
@@ -54,10 +54,8 @@ impl Running {
     /// Whether nobody else has told, or will tell, the client of this request.
     #[inline]
     fn speaks_alone(&self) -> bool {
-        self.outer.is_none()
-            && !self.site().wire().is_standard()
-            && self.inner.borrow().is_none()
-            && !self.is_rewritten()
+        let is_told = |seldom: &Seldom| seldom.inner.borrow().is_some() || seldom.rewritten.borrow().is_some();
+        self.outer.is_none() && !self.site().wire().is_standard() && !self.seldom().is_some_and(is_told)
     }
 
     #[cold]
@@ -121,11 +119,13 @@ impl Running {
 
     /// The tightest that the client has been told of so far; `None` if this budget says nothing.
     fn tell(&self, headers: &mut HeaderMap, report: Option<&Report>) -> Option<Inner> {
-        if let Some(refusal) = &*self.rewritten.borrow() {
+        if let Some(seldom) = self.seldom()
+            && let Some(refusal) = &*seldom.rewritten.borrow()
+        {
             return Some(self.tell_of_rewritten(headers, refusal));
         }
         let report = report.filter(|_| self.site().wire().is_enabled())?;
-        let Some(inner) = self.inner.take() else {
+        let Some(inner) = self.seldom().and_then(|seldom| seldom.inner.take()) else {
             self.write_standard(headers, None);
             let wire = self.site().wire();
             wire.write(headers, &wire.said_of(report, self.rule_to_name(report.rule), true));
@@ -133,7 +133,7 @@ impl Running {
             self.outer.as_ref()?;
             return Some(Inner::served(self.site(), report, self.site().wire().is_standard()));
         };
-        Some(self.tell_beside(headers, report, *inner))
+        Some(self.tell_beside(headers, report, inner))
     }
 
     /// Tells the tighter of this budget's limits and those inside, in one set of fields and in this budget's spelling.
@@ -165,7 +165,7 @@ impl Running {
     fn hear(&self, inner: Inner) {
         match &self.outer {
             Some(outer) if !self.speaks() => outer.hear(inner),
-            _ => *self.inner.borrow_mut() = Some(Box::new(inner)),
+            _ => *self.to_have_seldom().inner.borrow_mut() = Some(inner),
         }
     }
 

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::limiter::{Refusal, Refused};
-use crate::model::{Block, Limit};
+use crate::model::Block;
+use crate::store::Book;
 
 /// The forms of a refusal, the one for clients without a wish first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,8 @@ pub(crate) struct LastRefusal(RefCell<Option<Told>>);
 #[derive(Debug)]
 struct Told {
     refused: Refused,
-    limit: Limit,
+    /// The limit's book, and what it grants.
+    limit: (Book, u64),
     form: Form,
     body: Bytes,
     retry_after: HeaderValue,
@@ -37,7 +39,7 @@ impl LastRefusal {
     pub(crate) fn told(
         &self,
         refused: &Refused,
-        limit: Limit,
+        limit: (Book, u64),
         form: Form,
         write: impl FnOnce() -> Bytes,
     ) -> (Bytes, HeaderValue) {

@@ -17,17 +17,29 @@ pub(crate) struct Wire {
     reset_style: ResetStyle,
     /// The names of the four fields; `None` where they are the usual ones, which are cheaper as constants.
     names: Option<Box<[HeaderName; 4]>>,
-    limit_value: Repeated,
-    digits: RefCell<Digits>,
+    values: RefCell<Values>,
 }
 
-/// The names of the four fields: limit, remaining, reset and used.
-const USUAL: [HeaderName; 4] = [
-    HeaderName::from_static("x-ratelimit-limit"),
-    HeaderName::from_static("x-ratelimit-remaining"),
-    HeaderName::from_static("x-ratelimit-reset"),
-    HeaderName::from_static("x-ratelimit-used"),
-];
+/// Makes the fields' values.
+#[derive(Debug, Default)]
+struct Values {
+    /// Clients mostly have one limit.
+    limit: Repeated,
+    /// Windows end at one moment, which is so many seconds away for a second.
+    reset: Repeated,
+    digits: Digits,
+}
+
+/// The fields.
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    Limit,
+    Remaining,
+    Reset,
+    Used,
+}
+
+const ALL: [Field; 4] = [Field::Limit, Field::Remaining, Field::Reset, Field::Used];
 
 /// What is said of one limit.
 #[derive(Debug)]
@@ -53,8 +65,7 @@ impl Wire {
             standard: *enabled && standard.is_some(),
             reset_style: *reset_style,
             names: (*names != HeaderNames::default()).then(|| Box::new(own_names(names))),
-            limit_value: Repeated::default(),
-            digits: RefCell::default(),
+            values: RefCell::default(),
         }
     }
 
@@ -106,33 +117,46 @@ impl Wire {
     /// Appends the fields, and returns how many they are.
     #[inline]
     fn append(&self, headers: &mut HeaderMap, said: &Said) -> usize {
-        match &self.names {
-            None => self.append_named(headers, said, USUAL),
-            Some(own) => self.append_named(headers, said, (**own).clone()),
+        let mut values = self.values.borrow_mut();
+        headers.append(self.name(Field::Limit), values.limit.of(said.limit));
+        headers.append(self.name(Field::Remaining), values.digits.of(said.remaining));
+        headers.append(self.name(Field::Reset), values.reset.of(said.reset));
+        if let Some(cost) = said.used {
+            headers.append(self.name(Field::Used), values.digits.of(cost));
         }
+        3 + usize::from(said.used.is_some())
+            + said.rule.as_ref().map_or(0, |rule| append_resource(headers, rule, said.unit))
     }
 
     #[inline(always)]
-    fn append_named(&self, headers: &mut HeaderMap, said: &Said, names: [HeaderName; 4]) -> usize {
-        let Said { unit, ref rule, .. } = *said;
-        let mut digits = self.digits.borrow_mut();
-        let [limit, remaining, reset, used] = names;
-        headers.append(limit, self.limit_value.of(said.limit));
-        headers.append(remaining, digits.of(said.remaining));
-        headers.append(reset, digits.of(said.reset));
-        if let Some(cost) = said.used {
-            headers.append(used, digits.of(cost));
+    fn name(&self, field: Field) -> HeaderName {
+        match &self.names {
+            None => field.usual_name(),
+            Some(own) => own[field as usize].clone(),
         }
-        3 + usize::from(said.used.is_some())
-            + rule.as_ref().map_or(0, |rule| append_resource(headers, rule, unit))
     }
 
     /// Removes what an inner budget, or the handler, has written.
     pub(crate) fn remove(&self, headers: &mut HeaderMap) {
-        let usual = USUAL;
-        let names = self.names.as_deref().unwrap_or(&usual);
-        for name in names.iter().chain([&RESOURCE, &UNIT]) {
+        for name in ALL.map(|field| self.name(field)).iter().chain([&RESOURCE, &UNIT]) {
             headers.remove(name);
+        }
+    }
+}
+
+impl Field {
+    /// Constants, which cost less than what is looked up and copied.
+    #[inline(always)]
+    const fn usual_name(self) -> HeaderName {
+        const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+        const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+        const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+        const USED: HeaderName = HeaderName::from_static("x-ratelimit-used");
+        match self {
+            Self::Limit => LIMIT,
+            Self::Remaining => REMAINING,
+            Self::Reset => RESET,
+            Self::Used => USED,
         }
     }
 }
@@ -141,7 +165,15 @@ const RESOURCE: HeaderName = HeaderName::from_static("x-ratelimit-resource");
 const UNIT: HeaderName = HeaderName::from_static("x-ratelimit-unit");
 
 fn append_resource(headers: &mut HeaderMap, rule: &RuleName, unit: Unit) -> usize {
-    headers.append(UNIT, HeaderValue::from_static(unit.header_name()));
+    const TIME: HeaderValue = HeaderValue::from_static(Unit::Time.header_name());
+    const REQUESTS: HeaderValue = HeaderValue::from_static(Unit::Requests.header_name());
+    headers.append(
+        UNIT,
+        match unit {
+            Unit::Time => TIME,
+            Unit::Requests => REQUESTS,
+        },
+    );
     let Some(rule) = rule else { return 1 };
     headers.append(RESOURCE, rule.clone());
     2
@@ -149,13 +181,8 @@ fn append_resource(headers: &mut HeaderMap, rule: &RuleName, unit: Unit) -> usiz
 
 fn own_names(names: &HeaderNames) -> [HeaderName; 4] {
     let HeaderNames { limit, remaining, reset, used } = names;
-    let [usual_limit, usual_remaining, usual_reset, usual_used] = USUAL;
-    [
-        field_name(limit, usual_limit),
-        field_name(remaining, usual_remaining),
-        field_name(reset, usual_reset),
-        field_name(used, usual_used),
-    ]
+    let named = [(limit, Field::Limit), (remaining, Field::Remaining), (reset, Field::Reset), (used, Field::Used)];
+    named.map(|(name, field)| field_name(name, field.usual_name()))
 }
 
 /// A field's name; one that is no token, which a site file cannot hold, gives way to the usual one.

@@ -1,6 +1,6 @@
 //! What one worker keeps for itself, so that a request touches nothing that other workers write.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderValue};
-use foldhash::HashMap as FastMap;
 
 use crate::limiter::Limiter;
 use crate::middleware::built::Built;
@@ -56,8 +55,8 @@ struct View {
 }
 
 /// A site in one worker: cheap to clone, without a word that other workers write.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WorkerSite(Option<Rc<Parts>>);
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerSite(Rc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
@@ -70,8 +69,8 @@ struct Parts {
     is_computed: bool,
     wire: Wire,
     last_refusal: LastRefusal,
-    /// The names of rules as values, of those that clients have been told of.
-    rule_names: RefCell<FastMap<u16, RuleName>>,
+    /// The names of rules as values, once a client has been told of one.
+    rule_names: OnceCell<Box<[RuleName]>>,
     common: Rc<Common>,
 }
 
@@ -79,82 +78,72 @@ impl Deref for WorkerSite {
     type Target = Limiter;
 
     fn deref(&self) -> &Limiter {
-        &self.parts().limiter
+        &self.0.limiter
     }
 }
 
 impl WorkerSite {
-    /// That of a place which no request has taken.
-    pub(crate) const fn nobodys() -> Self {
-        Self(None)
-    }
-
     pub(crate) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>, common: &Rc<Common>) -> Self {
         let wire = Wire::new(&answering.limiter.site().headers);
         let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
         let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
         let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
-        Self(Some(Rc::new(Parts {
+        Self(Rc::new(Parts {
             answering,
             limiter,
             hooks,
             is_computed,
             wire,
             last_refusal: LastRefusal::default(),
-            rule_names: RefCell::default(),
+            rule_names: OnceCell::new(),
             common: Rc::clone(common),
-        })))
-    }
-
-    /// A place that no request has taken is asked nothing.
-    #[inline]
-    fn parts(&self) -> &Parts {
-        self.0.as_deref().expect("a request has a site")
+        }))
     }
 
     /// What a worker knows of requests, whatever site they are for.
     #[inline]
     pub(crate) fn common(&self) -> &Common {
-        &self.parts().common
+        &self.0.common
     }
 
     pub(crate) fn places(&self) -> &Places {
-        &self.parts().common.places
+        &self.0.common.places
     }
 
     /// The configured name or wildcard that the request asked for.
     pub(crate) fn host(&self) -> &str {
-        &self.parts().answering.host
+        &self.0.answering.host
     }
 
     pub(crate) fn limiter(&self) -> &Arc<Limiter> {
-        &self.parts().limiter
+        &self.0.limiter
     }
 
     pub(crate) fn wire(&self) -> &Wire {
-        &self.parts().wire
+        &self.0.wire
     }
 
     /// What the application does in its own way, if it does anything.
     #[inline]
     pub(crate) fn hooks(&self) -> Option<&Hooks> {
-        self.parts().hooks.as_deref()
+        self.0.hooks.as_deref()
     }
 
     #[inline]
     pub(crate) fn is_computed(&self) -> bool {
-        self.parts().is_computed
+        self.0.is_computed
     }
 
     /// The name of the rule at a position, as a value.
     pub(crate) fn rule_name(&self, position: u16) -> RuleName {
-        let mut known = self.parts().rule_names.borrow_mut();
-        let name = || HeaderValue::from_str(self.rule_name_at(position)).ok();
-        known.entry(position).or_insert_with(name).clone()
+        let names = || self.site().rules.iter().map(|rule| HeaderValue::from_str(&rule.name).ok()).collect();
+        let names = self.0.rule_names.get_or_init(names);
+        // Every limit that is told of is one of a rule's.
+        names.get(usize::from(position)).cloned().flatten()
     }
 
     pub(crate) fn last_refusal(&self) -> &LastRefusal {
-        &self.parts().last_refusal
+        &self.0.last_refusal
     }
 }
 
@@ -209,7 +198,7 @@ impl View {
     #[inline(never)]
     fn site_by_host(&mut self, request: &ServiceRequest) -> WorkerSite {
         let answering = answering(&self.table, request);
-        if !Arc::ptr_eq(answering, &self.last.parts().answering) {
+        if !Arc::ptr_eq(answering, &self.last.0.answering) {
             let new = || WorkerSite::new(answering, &self.hooks, &self.common);
             let known = self.others.entry(Arc::as_ptr(answering)).or_insert_with(new);
             self.last = known.clone();
