@@ -104,9 +104,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
         match body {
             Body::Complete { bytes } => Ok(bytes),
             Body::Nothing => Ok(Bytes::new()),
-            Body::Made { body } => {
-                body.try_into_bytes().map_err(|body| Self::of(Body::Made { body }, guard))
-            }
+            Body::Made { body } => body.try_into_bytes().map_err(|body| Self::of(Body::Made { body }, guard)),
             body @ (Body::Own { .. } | Body::Broken) => Err(Self::of(body, guard)),
         }
     }

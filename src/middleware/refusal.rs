@@ -32,7 +32,9 @@ pub(crate) fn tell(running: &Running, request: &ServiceRequest, refused: &Refuse
 
 /// The answer to a refused request: when to come back, and a body in the form that the client asks for, unless its rule
 /// has a body of its own.
-#[inline]
+///
+/// Inlined with all that makes it, for a response that is returned is moved.
+#[inline(always)]
 pub(crate) fn response<B>(
     request: &ServiceRequest,
     running: &Running,
@@ -113,7 +115,7 @@ pub(crate) fn of_fault<B>(request: &ServiceRequest) -> HttpResponse<BudgetBody<B
     answer(StatusCode::SERVICE_UNAVAILABLE, content_type, body, HeaderValue::from_static("1"))
 }
 
-#[inline]
+#[inline(always)]
 fn answer<B>(
     status: StatusCode,
     content_type: HeaderValue,

@@ -233,13 +233,16 @@ type Waiting<F, B> = Pin<Box<dyn Future<Output = BudgetFuture<F, B>>>>;
 /// What a request is answered that does not run.
 #[derive(Debug)]
 enum Answer {
-    Refused { refused: Refused, guard: Guard },
+    Refused {
+        refused: Refused,
+        guard: Guard,
+    },
     /// Nobody knows whether it may be served.
     Fault,
 }
 
 impl Answer {
-    #[inline]
+    #[inline(always)]
     fn to<B>(&self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
         let response = match self {
             Self::Refused { refused, guard } => refusal::response(&request, guard, refused),
@@ -281,6 +284,7 @@ where
     }
 }
 
+/// Lets the handler go on, and with it the request's time, unless it waits for its client.
 #[inline]
 fn poll<F, B>(
     mut state: Pin<&mut State<F, B>>,
@@ -293,12 +297,20 @@ where
     let StateProjection::Running { future, guard } = state.as_mut().project() else {
         return poll_other(state, cx);
     };
-    if let Poll::Ready(answered) = poll_handler(future, guard, cx) {
-        let Some(guard) = guard.take() else { return Poll::Pending };
-        return Poll::Ready(match answered {
-            Ok(response) => Ok(depart(response, guard)),
-            Err(error) => Err(LimitedError::wrap(error, &guard)),
-        });
+    // Polled after its end, which no caller may do.
+    let Some(running) = guard.as_ref() else { return Poll::Pending };
+    if running.enter_handler() {
+        // Looked at where it lies: to hand it on would move it.
+        if let Poll::Ready(answered) = during(guard, || future.poll(cx)) {
+            let Some(guard) = guard.take() else { return Poll::Pending };
+            return Poll::Ready(match answered {
+                Ok(response) => Ok(depart(response, guard)),
+                Err(error) => Err(LimitedError::wrap(error, &guard)),
+            });
+        }
+        if let Some(running) = guard {
+            running.leave();
+        }
     }
     let Some(cut) = cut(guard, cx) else { return Poll::Pending };
     // What the handler has is dropped here, where it waits.
@@ -333,30 +345,6 @@ where
         }
         StateProjection::Running { .. } | StateProjection::Over => Poll::Pending,
     }
-}
-
-/// Lets the handler go on, and with it the request's time, unless it waits for its client.
-#[inline(always)]
-fn poll_handler<F: Future>(
-    future: Pin<&mut F>,
-    guard: &mut Option<Guard>,
-    cx: &mut Context<'_>,
-) -> Poll<F::Output> {
-    // Polled after its end, which no caller may do.
-    let Some(running) = guard.as_ref() else { return Poll::Pending };
-    let was_with_client = running.is_with_client();
-    running.enter();
-    // Whether its client has come back, the handler has to see.
-    if !was_with_client && running.is_spent() {
-        return Poll::Pending;
-    }
-    let polled = during(guard, || future.poll(cx));
-    if polled.is_pending()
-        && let Some(running) = guard
-    {
-        running.leave();
-    }
-    polled
 }
 
 /// The head leaves: what is complete is settled, and headers are written.

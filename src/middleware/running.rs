@@ -95,15 +95,14 @@ impl Drop for Guard {
     /// Lets go of the site and of the budgets around: a place that is kept must not keep a limiter that a reload has replaced.
     #[inline]
     fn drop(&mut self) {
-        self.0.settle();
-        if let Some(seldom) = self.0.seldom() {
-            // Even if somebody keeps the request: it is nobody's to end any more.
-            seldom.deadline.take();
-        }
-        // Who still holds the request, such as a handler's `Budget`, drops its place.
-        let Some(running) = Rc::get_mut(&mut self.0) else { return };
-        if let Some(site) = running.vacate() {
-            site.places().keep(Rc::clone(&self.0));
+        match Rc::get_mut(&mut self.0) {
+            Some(running) => {
+                if let Some(site) = running.vacate() {
+                    site.places().keep(Rc::clone(&self.0));
+                }
+            }
+            // Who still holds the request, such as a handler's `Budget`, drops its place.
+            None => self.0.end(),
         }
     }
 }
@@ -122,10 +121,13 @@ impl Running {
         }
     }
 
-    /// Leaves the place, and returns the site that it was of.
+    /// Ends the request, and leaves the place; returns the site that it was of.
     #[inline]
     fn vacate(&mut self) -> Option<WorkerSite> {
-        self.holding.get_mut().clear();
+        let site = self.site.take()?;
+        let holding = self.holding.get_mut();
+        holding.settle(&site);
+        holding.clear();
         self.class.set(Class::default());
         self.waits_for_client.set(false);
         self.is_with_client.set(false);
@@ -134,7 +136,16 @@ impl Running {
             self.seldom = OnceCell::new();
         }
         self.outer = None;
-        self.site.take()
+        Some(site)
+    }
+
+    /// Ends the request that somebody keeps: it is nobody's to be cut any more.
+    #[inline(never)]
+    fn end(&self) {
+        self.settle();
+        if let Some(seldom) = self.seldom() {
+            seldom.deadline.take();
+        }
     }
 
     #[inline(always)]
@@ -235,18 +246,29 @@ impl Running {
         self.waits_for_client.set(waits);
     }
 
-    /// Whether the client is waited for since the last poll.
-    pub(crate) const fn is_with_client(&self) -> bool {
-        self.is_with_client.get()
+    /// Begins a poll of the handler, or of the body that it has made; says whether the client was waited for.
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> bool {
+        self.waits_for_client.set(false);
+        let was_with_client = self.is_with_client.take();
+        if was_with_client {
+            self.come_back();
+        }
+        was_with_client
     }
 
-    /// Begins a poll of the handler, or of the body that it has made.
-    #[inline]
-    pub(crate) fn enter(&self) {
-        self.waits_for_client.set(false);
-        if self.is_with_client.take() && !self.is_paused.get() {
+    #[inline(never)]
+    fn come_back(&self) {
+        if !self.is_paused.get() {
             self.holding().resume(self.site());
         }
+    }
+
+    /// Begins a poll of the handler; says whether it may go on, which it may not if its budget is spent.
+    #[inline(always)]
+    pub(crate) fn enter_handler(&self) -> bool {
+        // Whether its client has come back, the handler has to see.
+        self.enter() || !self.is_spent()
     }
 
     /// Ends a poll that has yielded nothing.

@@ -54,7 +54,8 @@ impl Running {
     /// Whether nobody else has told, or will tell, the client of this request.
     #[inline]
     fn speaks_alone(&self) -> bool {
-        let is_told = |seldom: &Seldom| seldom.inner.borrow().is_some() || seldom.rewritten.borrow().is_some();
+        let is_told =
+            |seldom: &Seldom| seldom.inner.borrow().is_some() || seldom.rewritten.borrow().is_some();
         self.outer.is_none() && !self.site().wire().is_standard() && !self.seldom().is_some_and(is_told)
     }
 

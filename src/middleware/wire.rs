@@ -181,7 +181,8 @@ fn append_resource(headers: &mut HeaderMap, rule: &RuleName, unit: Unit) -> usiz
 
 fn own_names(names: &HeaderNames) -> [HeaderName; 4] {
     let HeaderNames { limit, remaining, reset, used } = names;
-    let named = [(limit, Field::Limit), (remaining, Field::Remaining), (reset, Field::Reset), (used, Field::Used)];
+    let named =
+        [(limit, Field::Limit), (remaining, Field::Remaining), (reset, Field::Reset), (used, Field::Used)];
     named.map(|(name, field)| field_name(name, field.usual_name()))
 }
 
