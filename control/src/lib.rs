@@ -7,6 +7,9 @@ pub mod audit;
 mod control;
 mod db;
 mod follow;
+// The scope of the API mounts them.
+#[allow(dead_code, reason = "mounted by the scope of the API")]
+mod pages;
 pub mod thing;
 
 pub use control::{

@@ -218,9 +218,9 @@ fn clients(fields: &Fields<'_>) -> Option<Tiers> {
     Some(said)
 }
 
-/// The file that a key stands in.
+/// The file that a key stands in; what stands in none stands in code.
 fn file_of(key: &str, origins: &Origins) -> Origin {
-    Origin::File(origins.get(&format!("rate_limit_{key}")).map_or_else(|| Arc::from(""), Arc::clone))
+    origins.get(&format!("rate_limit_{key}")).map_or(Origin::Code, |file| Origin::File(Arc::clone(file)))
 }
 
 /// Whether files override the same.

@@ -17,7 +17,8 @@ use crate::store::StoreUri;
 
 /// What keeps the rules in force like those of their files, and joins them with those of code.
 ///
-/// Made by [`BudgetBuilder::build`](crate::BudgetBuilder::build), where there are files.
+/// Made by [`BudgetBuilder::build`](crate::BudgetBuilder::build), where there are files or a
+/// [layer](crate::BudgetBuilder::layer).
 #[derive(Debug)]
 pub struct Reloader {
     sites: Arc<Sites>,
