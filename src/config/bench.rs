@@ -103,7 +103,7 @@ impl<'a> Bench<'a> {
         let shadowed =
             sites.iter().flat_map(|site| site.now.layered.shadowed.clone()).chain(shadowed).collect();
         let alone = || environment.said.entries_of_site(common).into_iter();
-        let alone = || alone().chain(self.options.layer.entries_of(ANY_HOST)).collect();
+        let alone = || alone().chain(self.options.layer.entries_of(ANY_HOST, false)).collect();
         let alone = default_site.is_none().then(alone);
         let entries = sites.iter().map(|site| (site.name.clone(), Arc::clone(&site.now.entries)));
         let entries = entries.chain(alone.map(|alone| (ANY_HOST.to_owned(), alone))).collect();

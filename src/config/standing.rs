@@ -140,8 +140,8 @@ impl Below<'_> {
         let own = &made_of.own;
         let claims: Vec<_> = own.said.claims().cloned().collect();
         let said = self.options.environment.said.clone().or(own.said.clone());
-        let entries = said.entries_of_site(self.said).into_iter().chain(self.options.layer.entries_of(name));
-        let entries = entries.collect();
+        let of_layer = self.options.layer.entries_of(name, said.unpublished_hosts().next().is_some());
+        let entries = said.entries_of_site(self.said).into_iter().chain(of_layer).collect();
         let (layered, Findings { errors, warnings }) =
             self.report.apart(|| site_of(said, self.said, name, self.options, self.report));
         let errors: Vec<_> = own.findings.errors.iter().cloned().chain(errors).collect();
