@@ -1,0 +1,42 @@
+//! What can go wrong with a database, in words without its password.
+
+use sqlx::Error;
+
+use crate::db::Database;
+
+/// Why a question was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// It cannot be asked, or cannot write: it may heal by itself.
+    #[error("{0}")]
+    Down(String),
+    /// It is of a newer version of this program.
+    #[error(
+        "its schema is of version {found}, and this program knows {known} at most; start a newer version"
+    )]
+    Newer { found: i64, known: i64 },
+    /// It holds another history than the one that is in force.
+    #[error("{0}")]
+    Lost(String),
+}
+
+impl Database {
+    /// What an error says, without the password.
+    pub(crate) fn trouble(&self, error: &Error) -> Trouble {
+        let text = match error {
+            Error::Database(error) => format!("the database says: {}", error.message()),
+            Error::PoolTimedOut => self.silence(),
+            Error::Io(error) => format!("the database cannot be reached: {error}"),
+            other => format!("the database cannot be asked: {other}"),
+        };
+        Trouble::Down(match &self.uri().password {
+            Some(password) => text.replace(password.as_str(), "…"),
+            None => text,
+        })
+    }
+
+    /// What is said where nothing was heard.
+    pub(crate) fn silence(&self) -> String {
+        format!("the database has not answered within {} ms", self.patience().as_millis())
+    }
+}

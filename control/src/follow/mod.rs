@@ -1,0 +1,11 @@
+//! A node's side: what is in force here, kept like what the database holds.
+
+mod feed;
+mod health;
+mod node;
+mod write;
+
+pub use health::Health;
+pub(crate) use health::Standing;
+pub(crate) use node::{Node, Place};
+pub(crate) use write::{Order, Outcome};

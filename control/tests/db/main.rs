@@ -1,0 +1,5 @@
+//! What control promises of its database: one suite, held to on SQLite and on PostgreSQL.
+
+mod changes;
+mod postgres;
+mod world;
