@@ -13,8 +13,8 @@ use timebudget::config::Layer;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::audit::{Draft, Entry, Filter, Page, Verified};
-use crate::db::{Database, Trouble, Uri};
-use crate::follow::{Health, Node, Order, Outcome};
+use crate::db::{Database, Engine, Trouble, Uri};
+use crate::follow::{Health, Node, Order, Outcome, listen};
 use crate::thing::{Change, Decided, Member, Role, Secret, Thing, Time, Written, Wrong, digest_of};
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
@@ -382,7 +382,11 @@ impl Control {
 
     fn spawn_following(&self) {
         let runtime = self.0.runtime.as_ref().expect("it is there until the last handle is dropped");
-        runtime.spawn(Arc::clone(&self.0.node).follow());
+        let node = &self.0.node;
+        if node.database.engine() == Engine::Postgres {
+            runtime.spawn(listen(node.database.clone(), Arc::clone(&node.poke)));
+        }
+        runtime.spawn(Arc::clone(node).follow());
     }
 
     /// Sees to it that a new database has an owner.

@@ -81,7 +81,7 @@ impl Node {
             let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
             let news = News { things: vec![(kind, name, after.clone(), revision)] };
             let place = Place { id: state.id, history: entry.digest.clone() };
-            tokio::task::block_in_place(|| self.take(news, place));
+            tokio::task::block_in_place(|| self.take(news, place, revision));
             Ok(Outcome::Made { before, after, entry })
         })
         .await
