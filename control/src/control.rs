@@ -38,7 +38,7 @@ pub use options::Options;
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let control = Control::open(Options::new(uri)).await?;
 /// let site = r#"{ "rate_limit": "600s per hour" }"#;
-/// let budget = TimeBudget::builder().site_text(site).identify(|_| None).build()?;
+/// let budget = TimeBudget::builder().site_text(site).layer(control.layer()).identify(|_| None).build()?;
 /// control.govern(&budget)?;
 ///
 /// let gold = Tier::parse("gold", r#"{ "multiplier": 3 }"#).expect("it is right");
@@ -152,10 +152,10 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// The budget was built without files, or what its files say is wrong.
+    /// The budget was built without a [layer](Self::layer), or what its files say is wrong.
     pub fn govern(&self, budget: &TimeBudget) -> Result<(), NotGoverned> {
-        let reloader =
-            budget.reloader().ok_or_else(|| NotGoverned("the budget has no site files".to_owned()))?;
+        const NONE: &str = "the budget was built without a layer; expected Control::layer in its builder";
+        let reloader = budget.reloader().ok_or_else(|| NotGoverned(NONE.to_owned()))?;
         self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))
     }
 

@@ -18,14 +18,14 @@ impl Node {
     /// Follows the database; ends with the runtime.
     pub(crate) async fn follow(self: Arc<Self>) {
         loop {
-            tokio::task::block_in_place(|| self.keep_copy());
+            self.apart(|node| node.keep_copy()).await;
             tokio::select! {
                 () = self.poke.notified() => {}
                 () = tokio::time::sleep(self.ends().map_or(EVERY, |ends| ends.min(EVERY))) => {}
             }
             if self.ends().is_some_and(|ends| ends.is_zero()) {
                 let _turn = self.turn.lock().await;
-                tokio::task::block_in_place(|| self.put_in_force());
+                self.apart(|node| node.put_in_force()).await;
             }
             match self.look().await {
                 Ok(()) => self.up(),
@@ -40,7 +40,7 @@ impl Node {
     }
 
     /// Looks once whether the database has something new, and takes it.
-    async fn look(&self) -> Result<(), Trouble> {
+    async fn look(self: &Arc<Self>) -> Result<(), Trouble> {
         if !self.is_migrated.load(Relaxed) {
             return self.look_for_the_first_time().await;
         }
@@ -57,7 +57,7 @@ impl Node {
     }
 
     /// The same after a start without the database, whose schema may be of an older version, or nowhere.
-    async fn look_for_the_first_time(&self) -> Result<(), Trouble> {
+    async fn look_for_the_first_time(self: &Arc<Self>) -> Result<(), Trouble> {
         let own = self.decided().revision();
         if self.database.is_empty().await? {
             return Err(lost("is empty", own, 0));
@@ -78,7 +78,7 @@ impl Node {
     ///
     /// The database cannot be asked, or what it holds does not continue what is in force here.
     pub(crate) async fn catch_up(
-        &self,
+        self: &Arc<Self>,
         connection: &mut AnyConnection,
         state: &State,
     ) -> Result<(), Trouble> {
@@ -91,7 +91,7 @@ impl Node {
         let revision = news.revision().unwrap_or(own);
         let history = self.database.within(read::digest_of_revision(connection, revision)).await?;
         let place = Place { id: state.id.clone(), history: history.unwrap_or_default() };
-        tokio::task::block_in_place(|| self.take(news, place, revision));
+        self.apart(move |node| node.take(news, place, revision)).await;
         Ok(())
     }
 

@@ -63,6 +63,21 @@ impl Node {
         }
     }
 
+    /// Does what takes a while on a thread for that, and waits for it.
+    ///
+    /// Where the runtime ends meanwhile, nobody is left who would wait.
+    pub(crate) async fn apart<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let node = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(&node)).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     pub(crate) fn now(&self) -> Time {
         Time::from_timestamp_micros(self.clock.now().wall().0).unwrap_or_default()
     }

@@ -1,6 +1,8 @@
 //! The start: from the database, else from the last good copy.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::db::Trouble;
 use crate::follow::copy::{self, Copy};
@@ -12,7 +14,7 @@ impl Node {
     /// # Errors
     ///
     /// The database is of a newer version; or it cannot be asked, and there is no copy.
-    pub(crate) async fn start(&self) -> Result<(), Trouble> {
+    pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Trouble> {
         let copy = self.copy.as_deref().and_then(readable);
         let trouble = match self.start_from_database(copy.as_ref()).await {
             Ok(()) => return Ok(()),
@@ -29,14 +31,14 @@ impl Node {
         Ok(())
     }
 
-    async fn start_from_database(&self, copy: Option<&Copy>) -> Result<(), Trouble> {
+    async fn start_from_database(self: &Arc<Self>, copy: Option<&Copy>) -> Result<(), Trouble> {
         if let Some(copy) = copy
             && self.database.is_empty().await?
         {
             return Err(lost("is empty", copy.revision, 0));
         }
         self.database.migrate().await?;
-        self.is_migrated.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.is_migrated.store(true, Relaxed);
         let mut link = self.database.within(self.database.link()).await?;
         if let Some(copy) = copy {
             let state = self.database.state().await?;
@@ -70,7 +72,7 @@ fn readable(file: &Path) -> Option<Copy> {
 impl Node {
     /// Writes the last good copy, if something has changed since it was written.
     pub(crate) fn keep_copy(&self) {
-        let Some(file) = &self.copy else { return };
+        let Some(file) = self.copy.as_ref().filter(|_| self.health().is_up()) else { return };
         let (text, at) = {
             // Both of one moment: whoever brings them forward has both locks.
             let decided = self.decided();
