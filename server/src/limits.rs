@@ -4,10 +4,10 @@ use timebudget::config::{Configuration, Environment, Loaded, WrongSite};
 use timebudget::{ChargeWhen, Cost, Host, Limit, Missing, Rule, Site};
 
 use crate::args::SourceArgs;
-use crate::failure::Failure;
 use crate::output;
+use crate::output::Failure;
+use crate::output::aligned;
 use crate::source::Source;
-use crate::table::aligned;
 
 /// Prints the rules of each site in their order.
 ///
