@@ -74,6 +74,8 @@ pub(crate) mod condition {
     pub use self::condition::Condition;
     pub(crate) use self::condition::{is_certain, is_contradiction};
     pub use self::decoded::{EscapedSlash, Paths, cookie_values, query_value, query_values};
+    #[cfg(test)]
+    pub(crate) use self::facts::tests::Asked;
     pub use self::facts::{Computed, Facts, Method};
     pub(crate) use self::facts::{NO_ROUTE, is_token};
     pub use self::index::RuleIndex;
@@ -83,7 +85,6 @@ pub(crate) mod condition {
 
 /// Rules and the sites that they make, and what is wrong with either.
 pub(crate) mod rule {
-    mod answer;
     pub(crate) mod check;
     mod key;
     #[expect(
@@ -95,10 +96,12 @@ pub(crate) mod rule {
     pub(crate) mod site_check;
     mod tiers;
 
-    pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
-    pub use self::rule::{Cost, Counts, Hold, Overrun, Rule, Until};
+    pub use self::rule::{
+        Action, Answer, Block, ChargeWhen, Cost, Counts, Hold, Judge, Overrun, Rule, StatusSet, Statuses,
+        Until,
+    };
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
         StandardHeaders,

@@ -27,6 +27,7 @@ use std::hash::Hasher as _;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 
+use foldhash::fast::RandomState;
 use siphasher::sip::SipHasher13;
 
 use super::section::{Account, Section};
@@ -56,12 +57,12 @@ pub(crate) struct Encoder<W> {
 }
 
 /// The numbers of the marks that have been written.
-type Books = HashMap<u32, usize>;
+type Books = HashMap<u32, usize, RandomState>;
 
 impl<W: Write> Encoder<W> {
     /// Begins a snapshot.
     pub(crate) fn begin(out: W, secret: &[u8; 16]) -> io::Result<Self> {
-        let mut encoder = Self { out, checksum: SipHasher13::new(), books: Books::new() };
+        let mut encoder = Self { out, checksum: SipHasher13::new(), books: Books::default() };
         encoder.put(&MAGIC)?;
         encoder.put(&VERSION.to_le_bytes())?;
         encoder.put(secret)?;
@@ -70,8 +71,8 @@ impl<W: Write> Encoder<W> {
 
     /// Appends a section; its accounts are put in the order of their books.
     pub(crate) fn section(&mut self, mut section: Section) -> io::Result<()> {
-        // Those of a book stay in the order of their rows, as a table takes them over best.
-        section.accounts.sort_by_key(|account| account.mark);
+        // Those of a book stay in the order of their rows. Keys apart are sorted faster than accounts of 24 bytes.
+        section.accounts.sort_by_cached_key(|account| account.mark);
         let bytes = section_bytes(&section, &mut self.books);
         self.put(&bytes)
     }
