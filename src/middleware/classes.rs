@@ -77,7 +77,7 @@ impl Classes {
     }
 
     /// The route that a request of this class has reached, of which the class learns.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reached(&self, class: Class, request: &HttpRequest) -> u32 {
         let known = self.known(class.0);
         // One path reaches one route, however often.

@@ -300,13 +300,17 @@ where
     // Polled after its end, which no caller may do.
     let Some(running) = guard.as_ref() else { return Poll::Pending };
     if running.enter_handler() {
-        // Looked at where it lies: to hand it on would move it.
-        if let Poll::Ready(answered) = during(guard, || future.poll(cx)) {
-            let Some(guard) = guard.take() else { return Poll::Pending };
-            return Poll::Ready(match answered {
-                Ok(response) => Ok(depart(response, guard)),
-                Err(error) => Err(LimitedError::wrap(error, &guard)),
-            });
+        // Taken apart where it lies: to hand it on would move it.
+        match during(guard, || future.poll(cx)) {
+            Poll::Ready(Ok(response)) => {
+                let Some(guard) = guard.take() else { return Poll::Pending };
+                return Poll::Ready(Ok(depart(response, guard)));
+            }
+            Poll::Ready(Err(error)) => {
+                let Some(guard) = guard.take() else { return Poll::Pending };
+                return Poll::Ready(Err(LimitedError::wrap(error, &guard)));
+            }
+            Poll::Pending => {}
         }
         if let Some(running) = guard {
             running.leave();

@@ -233,7 +233,7 @@ impl Running {
     }
 
     /// Hears which request was answered, of whose route its class learns.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reached(&self, request: &HttpRequest) {
         let class = self.class.get();
         if class != Class::default() {
