@@ -100,8 +100,7 @@ impl Running {
         self.tells_of(&refused);
         let deadline = self.seldom().and_then(|seldom| seldom.deadline.take());
         let form = deadline.map_or(Form::Problem, |deadline| deadline.form);
-        let mut response = refusal::in_form::<BoxBody>(self, &refused, form, None);
-        self.write_refused(response.headers_mut(), &refused);
+        let response = refusal::of_cut(self, &refused, form);
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().try_into_bytes().unwrap_or_default();
         CutOff { refusal: self.refusal(&refused), status, headers, body }

@@ -1,11 +1,11 @@
 //! What a client reads that is not served.
 
 use actix_web::HttpResponse;
-use actix_web::body::MessageBody as _;
-use actix_web::dev::ServiceRequest;
+use actix_web::body::{BoxBody, MessageBody as _};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT, Accept, CACHE_CONTROL, CONTENT_TYPE, Header as _, HeaderValue, Quality, RETRY_AFTER,
+    ACCEPT, Accept, CACHE_CONTROL, CONTENT_TYPE, Header as _, HeaderMap, HeaderValue, Quality, RETRY_AFTER,
 };
 use actix_web::mime::Mime;
 use bytes::Bytes;
@@ -30,36 +30,46 @@ pub(crate) fn tell(running: &Running, request: &ServiceRequest, refused: &Refuse
     }
 }
 
-/// The answer to a refused request: when to come back, and a body in the form that the client asks for, unless its rule
-/// has a body of its own.
-///
-/// Inlined with all that makes it, for a response that is returned is moved.
-#[inline(always)]
-pub(crate) fn response<B>(
-    request: &ServiceRequest,
-    running: &Running,
-    refused: &Refused,
-) -> HttpResponse<BudgetBody<B>> {
-    let mut response = match running.site().hooks() {
-        None => in_form(running, refused, form_for(request), None),
-        Some(hooks) => response_by(hooks, request, running, refused),
-    };
-    running.write_refused(response.headers_mut(), refused);
-    response
+/// What a client is told by a rule, or where nobody can decide.
+struct Reply {
+    status: StatusCode,
+    content_type: HeaderValue,
+    body: Bytes,
+    retry_after: HeaderValue,
 }
 
-/// The answer where the application has closures, which may make it or its message.
-#[cold]
-fn response_by<B>(
-    hooks: &Hooks,
-    request: &ServiceRequest,
+/// Answers a refused request: when to come back, and a body in the form that the client asks for, unless its rule has a
+/// body of its own.
+#[inline(always)]
+pub(crate) fn answer<B>(
+    request: ServiceRequest,
     running: &Running,
     refused: &Refused,
-) -> HttpResponse<BudgetBody<B>> {
+) -> ServiceResponse<BudgetBody<B>> {
+    let site = running.site();
+    let mut answered = match site.hooks() {
+        None => reply(running, refused, form_for(&request), None).to(request),
+        Some(hooks) => answer_by(hooks, request, running, refused),
+    };
+    running.write_refused(answered.headers_mut(), refused);
+    answered
+}
+
+/// The same where the application has closures, which may make the answer or its message.
+#[cold]
+fn answer_by<B>(
+    hooks: &Hooks,
+    request: ServiceRequest,
+    running: &Running,
+    refused: &Refused,
+) -> ServiceResponse<BudgetBody<B>> {
     let refusal = running.refusal(refused);
-    match hooks.response(request, &refusal) {
-        Some(own) => own_response(own, &refusal),
-        None => in_form(running, refused, form_for(request), hooks.message(request, &refusal)),
+    match hooks.response(&request, &refusal) {
+        Some(own) => request.into_response(own_response(own, &refusal)),
+        None => {
+            let message = hooks.message(&request, &refusal);
+            reply(running, refused, form_for(&request), message).to(request)
+        }
     }
 }
 
@@ -77,14 +87,28 @@ fn own_response<B>(own: HttpResponse, refusal: &Refusal) -> HttpResponse<BudgetB
     response
 }
 
-/// The answer by the rule, in a form, and with a message of its own if there is one.
+/// The answer to who is cut, in a form.
+#[cold]
+pub(crate) fn of_cut(running: &Running, refused: &Refused, form: Form) -> HttpResponse {
+    let Reply { status, content_type, body, retry_after } = reply(running, refused, form, None);
+    let mut response = HttpResponse::with_body(status, BoxBody::new(body));
+    write(response.headers_mut(), content_type, retry_after);
+    running.write_refused(response.headers_mut(), refused);
+    response
+}
+
+/// Answers where nobody can decide: the store has failed and is told to refuse then, or the site's file is wrong.
+#[cold]
+pub(crate) fn of_fault<B>(request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
+    let form = form_for(&request);
+    let body = Bytes::from_static(form.of_fault().as_bytes());
+    let (status, retry_after) = (StatusCode::SERVICE_UNAVAILABLE, HeaderValue::from_static("1"));
+    Reply { status, content_type: form.content_type(), body, retry_after }.to(request)
+}
+
+/// What is told by the rule, in a form, and with a message of its own if there is one.
 #[inline(always)]
-pub(crate) fn in_form<B>(
-    running: &Running,
-    refused: &Refused,
-    form: Form,
-    message: Option<String>,
-) -> HttpResponse<BudgetBody<B>> {
+fn reply(running: &Running, refused: &Refused, form: Form, message: Option<String>) -> Reply {
     let site = running.site();
     let block = match &site.rule_at(refused.rule).action {
         Action::Block(block) => block,
@@ -104,31 +128,29 @@ pub(crate) fn in_form<B>(
         (Some(_), Some(own)) => HeaderValue::from_str(own).unwrap_or(PLAIN),
         (Some(_), None) => PLAIN,
     };
-    answer(status, content_type, body, retry_after)
+    Reply { status, content_type, body, retry_after }
 }
 
-/// The answer where nobody can decide: the store has failed and is told to refuse then, or the site's file is wrong.
-pub(crate) fn of_fault<B>(request: &ServiceRequest) -> HttpResponse<BudgetBody<B>> {
-    let form = form_for(request);
-    let body = Bytes::from_static(form.of_fault().as_bytes());
-    let content_type = form.content_type();
-    answer(StatusCode::SERVICE_UNAVAILABLE, content_type, body, HeaderValue::from_static("1"))
+impl Reply {
+    /// Answers a request.
+    ///
+    /// The fields are written where the response lies in the end: to hand it on would move it.
+    #[inline(always)]
+    fn to<B>(self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
+        let Self { status, content_type, body, retry_after } = self;
+        let size = body.size();
+        let response = HttpResponse::with_body(status, BudgetBody::complete(body, size));
+        let mut answered = ServiceResponse::new(request.into_parts().0, response);
+        write(answered.headers_mut(), content_type, retry_after);
+        answered
+    }
 }
 
 #[inline(always)]
-fn answer<B>(
-    status: StatusCode,
-    content_type: HeaderValue,
-    body: Bytes,
-    retry_after: HeaderValue,
-) -> HttpResponse<BudgetBody<B>> {
-    let size = body.size();
-    let mut response = HttpResponse::with_body(status, BudgetBody::complete(body, size));
-    let headers = response.headers_mut();
+fn write(headers: &mut HeaderMap, content_type: HeaderValue, retry_after: HeaderValue) {
     headers.append(CONTENT_TYPE, content_type);
     headers.append(CACHE_CONTROL, NO_STORE);
     headers.append(RETRY_AFTER, retry_after);
-    response
 }
 
 /// The first form that the client accepts, by its own ranking.

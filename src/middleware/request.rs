@@ -244,12 +244,10 @@ enum Answer {
 impl Answer {
     #[inline(always)]
     fn to<B>(&self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
-        let response = match self {
-            Self::Refused { refused, guard } => refusal::response(&request, guard, refused),
-            Self::Fault => refusal::of_fault(&request),
-        };
-        // Not by `into_response`, which would move it twice more.
-        ServiceResponse::new(request.into_parts().0, response)
+        match self {
+            Self::Refused { refused, guard } => refusal::answer(request, guard, refused),
+            Self::Fault => refusal::of_fault(request),
+        }
     }
 }
 
