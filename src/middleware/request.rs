@@ -7,10 +7,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ResponseHead, Service, ServiceRequest, ServiceResponse, forward_ready};
 use actix_web::http::StatusCode;
+use actix_web::{Error, HttpRequest, HttpResponse};
 use pin_project_lite::pin_project;
 
 use crate::limiter::{Decision, Question, Refused, Report};
@@ -301,8 +301,10 @@ where
         // Taken apart where it lies: to hand it on would move it.
         match during(guard, || future.poll(cx)) {
             Poll::Ready(Ok(response)) => {
+                let (request, response) = response.into_parts();
+                let (response, body) = response.into_parts();
                 let Some(guard) = guard.take() else { return Poll::Pending };
-                return Poll::Ready(Ok(depart(response, guard)));
+                return Poll::Ready(Ok(depart(request, response, body, guard)));
             }
             Poll::Ready(Err(error)) => {
                 let Some(guard) = guard.take() else { return Poll::Pending };
@@ -353,9 +355,12 @@ where
 ///
 /// In parts, and not by `map_body`: a response is large, and each step would move it whole.
 #[inline(always)]
-fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
-    let (request, response) = response.into_parts();
-    let (mut response, body) = response.into_parts();
+fn depart<B: MessageBody>(
+    request: HttpRequest,
+    mut response: HttpResponse<()>,
+    body: B,
+    guard: Guard,
+) -> ServiceResponse<BudgetBody<B>> {
     guard.reached(&request);
     if guard.site().judges_answers {
         guard.answered(response.head());
