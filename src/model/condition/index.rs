@@ -45,7 +45,7 @@ impl RuleIndex {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::internals::RuleIndex;
+    /// use timebudget::RuleIndex;
     /// use timebudget::{Condition, Text};
     /// # use timebudget::Facts;
     /// # struct Get(&'static str);
