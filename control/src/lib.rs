@@ -1,1 +1,4 @@
 //! Run-time control for [`timebudget`]: what people see and change while the limiter runs.
+
+#[doc(hidden)]
+pub mod live;
