@@ -20,13 +20,17 @@ use stats::{Random, median};
 const ACCOUNTS: u64 = 1_000_000;
 const DECISIONS: usize = 2_000_000;
 const ROUNDS: usize = 9;
+/// Rules whose accounts lie mixed in one calendar.
+const BOOKS: usize = 100;
+/// What a decision charges at most: 100 s.
+const MOST_MICROS: u64 = 100_000_000;
 const SECRET: [u8; 16] = [7; 16];
 
 fn main() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("accounts");
     let now = SystemClock::new().now();
     let store = opened(&file, now);
-    let subject = Subject { book: book(&store), hasher: KeyHasher::new(SECRET), store, now };
+    let subject = Subject { books: books(&store), hasher: KeyHasher::new(SECRET), store, now };
     (0..ACCOUNTS).for_each(|account| subject.decide(account));
     println!("| a snapshot of a million accounts | |\n|---|---:|");
     measure_file(&subject.store, &file, now);
@@ -46,7 +50,7 @@ fn measure_file(store: &Memory, file: &Path, now: Now) {
     println!("| read | {:.0} ms |", middle(|| timed(|| opened(file, now))));
     let claiming = || {
         let again = opened(file, now);
-        book(&again);
+        books(&again);
         timed(|| again.tidy(now))
     };
     println!("| given to its tables, by the first round of tidying | {:.0} ms |", middle(claiming));
@@ -80,14 +84,23 @@ fn opened(file: &Path, now: Now) -> Memory {
     store
 }
 
-fn book(store: &Memory) -> Book {
-    store.open(&BookSpec {
-        site: "bench",
-        rule: "bench",
-        tally: Tally::Charged(Unit::Time),
-        period: Some(Period::YEAR),
-        zone: &Arc::new(Zone::utc()),
-    })
+fn books(store: &Memory) -> Vec<Book> {
+    let zone = Arc::new(Zone::utc());
+    let book = |rule: usize| {
+        store.open(&BookSpec {
+            site: "bench",
+            rule: &rule.to_string(),
+            tally: Tally::Charged(Unit::Time),
+            period: Some(Period::YEAR),
+            zone: &zone,
+        })
+    };
+    (0..BOOKS).map(book).collect()
+}
+
+/// What a decision about an account charges: any number of microseconds, so that their sizes are those of real ones.
+fn spent(account: u64) -> i64 {
+    (account.wrapping_mul(0x9e37_79b9_7f4a_7c15) % MOST_MICROS) as i64
 }
 
 fn timed<T>(act: impl FnOnce() -> T) -> Duration {
@@ -105,7 +118,7 @@ fn middle(mut measure: impl FnMut() -> Duration) -> f64 {
 /// A million accounts of a store with a snapshot.
 struct Subject {
     store: Memory,
-    book: Book,
+    books: Vec<Book>,
     hasher: KeyHasher,
     now: Now,
 }
@@ -114,10 +127,11 @@ impl Subject {
     fn decide(&self, account: u64) {
         let key: KeyHash = self.hasher.hash(&account.to_le_bytes());
         let charge = Charge::Time { expected: Micros::ZERO };
-        let mut claims = [Claim::new(self.book, key, Micros::MAX_QUOTA.0, charge)];
+        let book = self.books[account as usize % BOOKS];
+        let mut claims = [Claim::new(book, key, Micros::MAX_QUOTA.0, charge)];
         let _ = self.store.admit(&mut claims, Mode::Decide, self.now);
         // Its cost is added, since the clock that the store sees stands.
-        let settlement = Settlement { extra_micros: 9, ..Settlement::default() };
+        let settlement = Settlement { extra_micros: spent(account), ..Settlement::default() };
         self.store.settle(&mut claims, &settlement, self.now);
     }
 

@@ -2,12 +2,17 @@
 //!
 //! A [`Zone`] lists the clock changes of the years 1900 to 2199, or to 2099 if it is built in, and no others; before
 //! and after, the nearest offset holds. Nothing is cached: callers keep their zones.
+//!
+//! The machine's database is asked first, because countries change their laws and machines are kept current, while what
+//! chrono-tz builds into the program is as old as its release. It is there for machines that have no database, and a zone
+//! says which of the two it is by ([`Zone::source`]).
 
-use crate::model::Zone;
-use crate::model::nearest;
-
-mod built_in;
 mod machine;
+
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::{IANA_TZDB_VERSION, TZ_VARIANTS, Tz};
+
+use crate::model::{Transition, Zone, ZoneSource, nearest};
 
 /// 1900-01-01T00:00:00Z, where lists of transitions begin.
 const FIRST_SECS: i64 = -2_208_988_800;
@@ -67,7 +72,7 @@ pub fn zone(name: &str) -> Result<Zone, UnknownZone> {
         return Ok(Zone::utc());
     }
     let known = Some(name).filter(|name| is_zone_name(name));
-    let found = known.and_then(|name| machine::zone(name).or_else(|| built_in::zone(name)));
+    let found = known.and_then(|name| machine::zone(name).or_else(|| built_in_zone(name)));
     found.ok_or_else(|| UnknownZone::among(name, &names()))
 }
 
@@ -78,13 +83,13 @@ pub fn zone(name: &str) -> Result<Zone, UnknownZone> {
 /// [`UnknownZone`] if the built-in database does not know the name.
 pub fn zone_built_in(name: &str) -> Result<Zone, UnknownZone> {
     let known = Some(name).filter(|name| is_zone_name(name));
-    let found = known.and_then(built_in::zone);
-    found.ok_or_else(|| UnknownZone::among(name, &sorted(built_in::names())))
+    let found = known.and_then(built_in_zone);
+    found.ok_or_else(|| UnknownZone::among(name, &sorted(built_in_names())))
 }
 
 /// Every name that [`zone`] knows, sorted.
 pub fn names() -> Vec<String> {
-    sorted(machine::names().into_iter().chain(built_in::names()))
+    sorted(machine::names().into_iter().chain(built_in_names()))
 }
 
 fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
@@ -106,10 +111,65 @@ fn is_zone_name(name: &str) -> bool {
     name.split('/').all(is_part) && !["localtime", "posixrules", "Factory", "posix", "right"].contains(&first)
 }
 
+/// 2100-01-01T00:00:00Z, after which chrono-tz 0.10 lists no clock change.
+const BUILT_IN_END_SECS: i64 = 4_102_444_800;
+
+/// Three days: less than any offset since 1900 has lasted before the one before it came back.
+const STEP_SECS: i64 = 3 * 86_400;
+
+/// The zone of a name, if the built-in data knows it.
+fn built_in_zone(name: &str) -> Option<Zone> {
+    let tz: Tz = name.parse().ok()?;
+    let source = ZoneSource::BuiltIn { version: IANA_TZDB_VERSION };
+    Some(Zone::new(name, source, offset(tz, FIRST_SECS), transitions(tz)))
+}
+
+/// The names of the built-in zones, in no order.
+fn built_in_names() -> impl Iterator<Item = String> {
+    TZ_VARIANTS.iter().map(|tz| tz.name().to_owned())
+}
+
+/// The zone's clock changes; chrono-tz answers for an instant but lists none, so they are stepped over and bisected.
+fn transitions(tz: Tz) -> Vec<Transition> {
+    let mut found = Vec::new();
+    let mut secs = FIRST_SECS;
+    let mut before = offset(tz, secs);
+    while secs < BUILT_IN_END_SECS {
+        let next = secs + STEP_SECS;
+        if offset(tz, next) == before {
+            secs = next;
+        } else {
+            secs = first_change(tz, secs, next);
+            before = offset(tz, secs);
+            found.push(Transition { at: secs, offset: before });
+        }
+    }
+    found
+}
+
+/// The first second after `from` with another offset; `until` has one.
+fn first_change(tz: Tz, mut from: i64, mut until: i64) -> i64 {
+    let before = offset(tz, from);
+    while until - from > 1 {
+        let middle = i64::midpoint(from, until);
+        if offset(tz, middle) == before {
+            from = middle;
+        } else {
+            until = middle;
+        }
+    }
+    until
+}
+
+fn offset(tz: Tz, secs: i64) -> i32 {
+    // chrono knows every second of these years, so the default is never taken.
+    let utc = DateTime::from_timestamp(secs, 0).unwrap_or_default().naive_utc();
+    tz.offset_from_utc_datetime(&utc).fix().local_minus_utc()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ZoneSource;
 
     #[test]
     fn utc_needs_no_database() {
@@ -145,7 +205,7 @@ mod tests {
     #[test]
     fn the_built_in_data_says_its_release() {
         let paris = zone_built_in("Europe/Paris");
-        let version = chrono_tz::IANA_TZDB_VERSION;
+        let version = IANA_TZDB_VERSION;
         assert_eq!(paris.map(|zone| zone.source().clone()), Ok(ZoneSource::BuiltIn { version }));
     }
 

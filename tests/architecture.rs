@@ -171,7 +171,7 @@ fn quoted(cell: &str) -> Vec<&str> {
 
 /// The layers of the Redis store, the lowest first.
 const REDIS_LAYERS: &[&str] =
-    &["topology", "tls", "settings", "uri", "trouble", "script", "ledger", "desk", "connect", "link", "task"];
+    &["topology", "settings", "trouble", "script", "ledger", "desk", "link", "task", "accounts"];
 
 /// The layers of the Redis store that a source names, by `redis::` or, beside them, by `super::`.
 fn used_layers(text: &str, is_beside: bool) -> impl Iterator<Item = usize> {

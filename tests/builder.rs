@@ -8,8 +8,10 @@ use std::{env, process, thread};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse, web};
-use timebudget::config::{Environment, Layer, Ruleset};
-use timebudget::{HeaderPolicy, Limit, Period, RuleBuilder, TimeBudget, condition_by, path};
+use timebudget::config::{Environment, Layer, Origin, Ruleset};
+use timebudget::{
+    Component, HeaderPolicy, Limit, Period, Rule, RuleBuilder, Site, TimeBudget, condition_by, path,
+};
 
 /// A file of its own for each test, gone with it.
 struct File(PathBuf);
@@ -244,4 +246,53 @@ async fn a_layer_is_put_in_force_below_files_and_code_and_keeps_what_was_spent()
     assert_eq!(ask(&budget, TestRequest::default()).await.0, 429, "the new quota meets the old spend");
     reloader.set_layer(Layer::default()).unwrap();
     assert_eq!(names(&budget), ["site-wide", "login"]);
+}
+
+fn plans(rules: &str) -> Layer {
+    Layer::new("database").with_rules([Ruleset::parse("ruleset plans", rules).unwrap()])
+}
+
+#[test]
+fn a_layer_lies_below_files_from_the_beginning() {
+    let file = File::of("a.example", r#"{"rate_limit": "7 per hour"}"#);
+    let dir = file.0.parent().unwrap().join("sites");
+    fs::create_dir_all(dir.join("a.example")).unwrap();
+    fs::copy(&file.0, dir.join("a.example/site_config.json")).unwrap();
+    let layer = plans(r#"[{"name": "plan", "limits": "2 per day"}]"#);
+    let budget = TimeBudget::builder().sites(&dir).layer(layer).build().unwrap();
+    let rules = |host| budget.sites().limiter(Some(host)).site().rules.len();
+    assert_eq!((rules("a.example"), rules("other.example")), (2, 1));
+}
+
+#[actix_web::test]
+async fn a_layer_without_files_lies_below_code_and_is_replaced() {
+    let site = Site {
+        rules: vec![Rule::new("own", Component::Site, Limit::requests(9).per(Period::DAY))],
+        ..Site::unlimited("shop")
+    };
+    let layer = plans(
+        r#"[{"name": "plan", "key": "site", "limits": "2 per day"}, {"name": "login", "limits": "1 per day"}]"#,
+    );
+    let budget =
+        TimeBudget::builder().site(site).rule(rule("login", "5 per hour")).layer(layer).build().unwrap();
+    assert_eq!(names(&budget), ["own", "plan", "login"]);
+    assert_eq!(budget.limiter().site().name, "shop");
+    assert_eq!(ask(&budget, TestRequest::default()).await, (200, "2".to_owned()));
+
+    let reloader = budget.reloader().unwrap();
+    assert_eq!(
+        reloader.draft(plans(r#"[{"name": "login", "limits": "1 per day"}]"#)).unwrap().shadowed[0].by,
+        Origin::Code
+    );
+    reloader.set_layer(plans(r#"[{"name": "plan", "key": "site", "limits": "1 per day"}]"#)).unwrap();
+    assert_eq!(ask(&budget, TestRequest::default()).await.0, 429, "the new quota meets the old spend");
+    reloader.set_layer(Layer::default()).unwrap();
+    assert_eq!(names(&budget), ["own", "login"]);
+}
+
+#[test]
+fn a_layer_that_does_not_fit_the_code_is_an_error_with_its_place() {
+    let layer = Layer::parse("database", r#"{"groups": {"vips": "gold"}}"#).unwrap();
+    let error = TimeBudget::builder().layer(layer).build().unwrap_err().to_string();
+    assert_eq!(error, "database: groups.vips: \"gold\": no such tier; there is none");
 }

@@ -1,4 +1,5 @@
 //! Run-time control for [`timebudget`]: what people see and change while the limiter runs.
 
-#[doc(hidden)]
-pub mod live;
+// The scope of the API mounts them.
+#[allow(dead_code, reason = "mounted by the scope of the API")]
+mod pages;

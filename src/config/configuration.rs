@@ -5,17 +5,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::bench::Bench;
-use crate::config::directory::{around, below};
-use crate::config::disk::{Remembered, text, unreadable};
-use crate::config::entry::{Entry, Origin};
+use crate::config::bench::{Bench, Past};
+use crate::config::disk::{Remembered, around, below, text, unreadable};
 use crate::config::keys::{DEFAULT_SITE, ON_ERROR, SITE_HEADER, STORE, Scope};
 use crate::config::layer::{Layer, Layered, Shadowed};
-use crate::config::references::{site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
+use crate::config::references::{layered, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Errors, Problem, Report};
-use crate::config::said::Said;
-use crate::config::standing::Past;
+use crate::config::said::{Entry, Origin, Said};
 use crate::config::{ANY_HOST, Environment, Loaded, Options, SITE_FILE};
+use crate::model::{Condition, Site};
 use crate::store::StoreUri;
 
 /// What all layers of a configuration say together, and who said it.
@@ -88,6 +86,22 @@ impl Configuration {
         (!errors.problems().is_empty()).then_some(errors)
     }
 
+    /// A site that code describes, with what lies below it.
+    fn from_site(site: Site, options: &Options) -> Result<Self, Errors> {
+        let (report, layer, none) = (options.report(), &options.layer, Said::default());
+        let is_off = options.environment.said.enabled.get() == Some(&false);
+        let exempt = if is_off { Some(Condition::ALWAYS) } else { site.exempt.clone() };
+        let sites = vec![(site.name.clone(), layer.entries_of(&site.name).collect())];
+        let layered = layered(Site { exempt, ..site }, options, &report);
+        suspect_hosts_of_layer(layer, &layered.site.names_of_hosts(), &report);
+        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &report);
+        let (store, process) = process(&none, &options.environment, &report);
+        let warnings = report.close()?;
+        let Layered { site, shadowed, .. } = layered;
+        let loaded = Loaded { warnings, ..Loaded::from_site(site) };
+        Ok(Self { loaded, store, process, sites, unmet, shadowed })
+    }
+
     fn from_one(said: Said, options: &Options, report: Report) -> Result<Self, Errors> {
         let (none, layer) = (Said::default(), &options.layer);
         let said = options.environment.said.clone().or(said);
@@ -143,6 +157,7 @@ pub struct Files {
 
 #[derive(Clone, Debug)]
 enum Place {
+    Code(Box<Site>),
     Text(String),
     File(PathBuf),
     Directory(PathBuf),
@@ -164,6 +179,13 @@ impl Files {
         Self::at(Place::Text(text.into()), options)
     }
 
+    /// A site that code describes, where files could be: below it lies a layer all the same.
+    ///
+    /// What is wrong with the site itself is not asked here: see [`Site::check`].
+    pub fn from_site(site: Site, options: &Options) -> Self {
+        Self::at(Place::Code(Box::new(site)), options)
+    }
+
     /// The configuration as it is now.
     ///
     /// What is wrong with sites is in [`Loaded::wrong`](crate::config::Loaded::wrong). It is taken for granted that what
@@ -176,6 +198,7 @@ impl Files {
     pub fn read(&mut self) -> Result<Configuration, Errors> {
         let Self { place, options, remembered, past } = self;
         match place {
+            Place::Code(site) => Configuration::from_site((**site).clone(), options),
             Place::Text(text) => Configuration::from_text(text, options),
             Place::File(path) => {
                 remembered.reads += 1;
@@ -230,13 +253,13 @@ impl Files {
         self.remembered.reads
     }
 
-    /// The directories in which a change can change what is read, for those who watch them; none of a text.
+    /// The directories in which a change can change what is read, for those who watch them; none of a text or a site.
     ///
     /// Never the files themselves: editors and Kubernetes replace a file by renaming another one over it, which
     /// whoever watches the old file does not see. Where a file is a link, that is its target's directory too.
     pub fn directories(&self) -> BTreeSet<PathBuf> {
         match &self.place {
-            Place::Text(_) => BTreeSet::new(),
+            Place::Code(_) | Place::Text(_) => BTreeSet::new(),
             Place::File(file) => around(file),
             Place::Directory(directory) => below(directory),
         }
@@ -248,9 +271,10 @@ impl Files {
 }
 
 impl fmt::Display for Files {
-    /// Writes the path; of a text what messages call it.
+    /// Writes the path; of a text what messages call it, of a site its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
+            Place::Code(site) => f.write_str(&site.name),
             Place::Text(_) => f.write_str(SITE_FILE),
             Place::File(path) | Place::Directory(path) => path.display().fmt(f),
         }

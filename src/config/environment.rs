@@ -2,13 +2,12 @@
 
 use std::ffi::OsString;
 
-use crate::config::entry::{Entry, Origin};
 use crate::config::json::Json;
 use crate::config::keys::Setting;
-use crate::config::limits::rate_limit;
 use crate::config::reader::{Value, listed};
 use crate::config::report::{Findings, Page, Report};
-use crate::config::said::Said;
+use crate::config::rules::rate_limit;
+use crate::config::said::{Entry, Origin, Said};
 use crate::model::{excerpt, nearest, quoted};
 use crate::store::StoreUri;
 use crate::store::uri::{PREFIX_EXPECTED, is_prefix};

@@ -4,17 +4,15 @@
 use std::sync::Arc;
 
 use crate::config::clients::{
-    api_key_from, api_key_header, country, forwarded_header, identity, ipv6_prefix, region, trusted_hops,
-    trusted_proxies,
+    api_key_from, api_key_header, country, forwarded_header, header_name, identity, ipv6_prefix, policy,
+    region, trusted_hops, trusted_proxies,
 };
 use crate::config::condition::exemption;
-use crate::config::entry::Origin;
-use crate::config::headers::{header_name, policy};
 use crate::config::hosts::{Claimed, hosts};
 use crate::config::json::Json;
-use crate::config::limits::rate_limit;
 use crate::config::reader::Value;
-use crate::config::rules::rules;
+use crate::config::rules::{rate_limit, rules};
+use crate::config::said::Origin;
 use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
 use crate::model::{
     ApiKey, Assignment, Condition, CountrySource, HeaderPolicy, IdentityHeaders, KeyDigest, KeySource,

@@ -5,13 +5,13 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::config::directory::site_name;
-use crate::config::entry::{Entry, Origin};
+use crate::config::disk::site_name;
 use crate::config::json::Json;
 use crate::config::reader::{Fields, Value};
 use crate::config::references::Origins;
 use crate::config::report::{Errors, Problem, Report};
 use crate::config::ruleset::{Ruleset, whole};
+use crate::config::said::{Entry, Origin};
 use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
 use crate::model::{About, Override, Rule, Site, Tiers, quoted};
 
@@ -218,9 +218,9 @@ fn clients(fields: &Fields<'_>) -> Option<Tiers> {
     Some(said)
 }
 
-/// The file that a key stands in.
+/// The file that a key stands in; what stands in none stands in code.
 fn file_of(key: &str, origins: &Origins) -> Origin {
-    Origin::File(origins.get(&format!("rate_limit_{key}")).map_or_else(|| Arc::from(""), Arc::clone))
+    origins.get(&format!("rate_limit_{key}")).map_or(Origin::Code, |file| Origin::File(Arc::clone(file)))
 }
 
 /// Whether files override the same.

@@ -7,26 +7,18 @@ mod bench;
 mod clients;
 mod condition;
 mod configuration;
-mod directory;
 mod disk;
-mod document;
-mod entry;
 mod environment;
-mod headers;
 mod hosts;
 mod json;
-mod key;
 mod keys;
 mod layer;
-mod limits;
-mod number;
 mod reader;
 mod references;
 mod report;
 mod rules;
 mod ruleset;
 mod said;
-mod standing;
 mod tiers;
 
 use std::path::Path;
@@ -39,11 +31,11 @@ use crate::config::said::Said;
 use crate::model::Site;
 
 pub use crate::config::configuration::{Configuration, Files};
-pub use crate::config::entry::{Entry, Origin};
 pub use crate::config::environment::Environment;
 pub use crate::config::layer::{Layer, Shadowed};
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};
 pub use crate::config::ruleset::Ruleset;
+pub use crate::config::said::{Entry, Origin};
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
 const ANY_HOST: &str = "*";

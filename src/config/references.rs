@@ -13,7 +13,9 @@ use crate::config::reader::member_place;
 use crate::config::report::{Page, Problem, Report};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
-use crate::model::{About, Condition, Mistake, Need, Rule, asks_in_vain, namesakes, out_of_reach, quoted};
+use crate::model::{
+    About, Condition, Mistake, Need, Rule, Site, asks_in_vain, namesakes, out_of_reach, quoted,
+};
 
 /// The site that a file, the common one below it, and the layer below both describe; the report has what does not fit
 /// together.
@@ -27,6 +29,16 @@ pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, r
         references.check_terms(&file, &layered.site.rules.iter().collect::<Vec<_>>());
         references.check_rules_of_layer();
     }
+    layered
+}
+
+/// The same of a site that stands in no file, and of which code says whether it is right.
+pub(crate) fn layered(site: Site, options: &Options, report: &Report) -> Layered {
+    let origins = Origins::new();
+    let layered = options.layer.add_to(site, &origins, &options.rules_in_code);
+    let references = References { layered: &layered, origins: &origins, options, report };
+    references.check();
+    references.check_rules_of_layer();
     layered
 }
 

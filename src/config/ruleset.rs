@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::config::document::Document;
-use crate::config::entry::{Entry, Origin};
-use crate::config::json::Json;
+use crate::config::json::{Document, Json};
 use crate::config::reader::Value;
 use crate::config::report::{Errors, Page, Problem, Report};
 use crate::config::rules::rules;
+use crate::config::said::{Entry, Origin};
 use crate::model::{Condition, Rule};
 
 /// Rules in the format of `rate_limit_rules` that stand in no site file, such as those that people keep in a database.

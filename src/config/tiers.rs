@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::config::json::Json;
-use crate::config::limits::{RATE, limits};
-use crate::config::number::{multiplier, term, whole};
-use crate::config::reader::Value;
+use crate::config::reader::{Value, multiplier, term, whole};
+use crate::config::rules::{RATE, limits};
 use crate::model::{ApiKey, Assignment, KeyDigest, LimitSet, Multiplier, Override, Tier};
 
 const TIERS: &str = "an object of tiers by name";

@@ -333,8 +333,8 @@ impl Route {
         self.0
     }
 
-    /// The method and the pattern, `GET /users/{id}`; the method alone of requests that reach no pattern, and nothing
-    /// where nobody knows.
+    /// The method and the pattern, `GET /users/{id}`; the method alone of requests that reach no pattern, with `?` for methods
+    /// that HTTP does not know, and nothing where nobody knows.
     pub fn name(self) -> Option<Arc<str>> {
         names().read().get(&self.0).cloned()
     }

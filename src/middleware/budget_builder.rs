@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::dev::ServiceRequest;
 
 use crate::clock::SystemClock;
-use crate::config::{Configuration, Environment, Errors, Files, Options};
+use crate::config::{Configuration, Environment, Errors, Files, Layer, Options};
 use crate::limiter::{Engine, Observe, Observers};
 use crate::middleware::built::Built;
 use crate::middleware::hooks::{Hooks, OnRefusal};
@@ -66,6 +66,7 @@ pub struct BudgetBuilder {
     hooks: Hooks,
     observers: Observers,
     files: Option<Place>,
+    layer: Option<Layer>,
     environment: Environment,
     every: Option<Duration>,
     found: Vec<Finding>,
@@ -73,6 +74,7 @@ pub struct BudgetBuilder {
 
 #[derive(Clone, Debug)]
 enum Place {
+    Code(Box<Site>),
     Directory(PathBuf),
     File(PathBuf),
     Text(String),
@@ -245,6 +247,31 @@ impl BudgetBuilder {
         self.files(Place::Text(text.into()))
     }
 
+    /// What is said in another place than code and files, and lies below both: rules, tiers, users and API keys that people
+    /// change while the budget is in force. By default nothing.
+    ///
+    /// [`Reloader::set_layer`] replaces it, with files and without: a budget that is given a layer, be it an empty one, has a
+    /// [reloader](TimeBudget::reloader). Where there are no files, the layer's rules come after those of the
+    /// [site](Self::site), and before those of [`rule`](Self::rule); where a name is code's, code's rule holds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// use timebudget::config::{Layer, Ruleset};
+    ///
+    /// let budget = TimeBudget::builder().layer(Layer::new("database")).build()?;
+    /// let plans = Ruleset::parse("ruleset plans", r#"[{ "name": "export", "limits": "60s per hour" }]"#)?;
+    /// let reloader = budget.reloader().expect("a budget with a layer has one");
+    /// reloader.set_layer(Layer::new("database").with_rules([plans]))?;
+    /// assert_eq!(budget.limiter().site().rules[0].name, "export");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn layer(mut self, layer: Layer) -> Self {
+        self.layer = Some(layer);
+        self
+    }
+
     /// What stands above the files, such as the environment of the process; nothing by default.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = environment;
@@ -273,9 +300,13 @@ impl BudgetBuilder {
         let at = Location::caller();
         let of_rule = take_rules(std::mem::take(&mut self.rules), &mut self.code, &mut self.found);
         self.hooks.of_rule = of_rule;
-        match self.files.take() {
-            None => self.build_of_code(at),
-            Some(place) => self.build_of_files(&place, at),
+        match (self.files.take(), &self.layer) {
+            (None, None) => self.build_of_code(at),
+            (None, Some(_)) => {
+                let site = self.site.take().unwrap_or_else(any_host);
+                self.build_of_files(&Place::Code(Box::new(site)), at)
+            }
+            (Some(place), _) => self.build_of_files(&place, at),
         }
     }
 
@@ -298,8 +329,12 @@ impl BudgetBuilder {
     ) -> Result<TimeBudget, RuleError> {
         self.code.name = self.name_beside(place);
         // The rules of code are right or wrong by themselves, whatever the files say.
-        self.found.extend(self.code.of_site(any_host()).check(true));
-        let mut files = place.open(&self.options());
+        let own = self.code.of_site(place.site());
+        self.found.extend(own.check(true));
+        if let Place::Code(_) = place {
+            self.found.extend(own.check_hosts());
+        }
+        let mut files = place.open(&self.options(place));
         let read = match (files.read(), RuleError::of(self.found.iter().cloned())) {
             (Ok(read), Ok(())) => read,
             (Ok(_), Err(error)) => return Err(error),
@@ -317,13 +352,15 @@ impl BudgetBuilder {
         Ok(budget.kept_by(reloader, watcher))
     }
 
-    fn options(&self) -> Options {
-        Options {
-            identity_in_code: self.hooks.identity.is_some(),
+    fn options(&self, place: &Place) -> Options {
+        let options = Options {
+            // Whether code tells who clients are is known when it has had the occasion.
+            identity_in_code: self.hooks.identity.is_some() || matches!(place, Place::Code(_)),
             rules_in_code: self.code.rules.iter().map(|rule| rule.name.clone()).collect(),
             environment: self.environment.clone(),
             ..Options::default()
-        }
+        };
+        options.with_layer(self.layer.clone().unwrap_or_default())
     }
 
     /// The name of the site of a file: all that code can say of it.
@@ -352,8 +389,14 @@ impl BudgetBuilder {
 }
 
 impl Place {
+    /// The site that lies below what code says.
+    fn site(&self) -> Site {
+        if let Self::Code(site) = self { (**site).clone() } else { any_host() }
+    }
+
     fn open(&self, options: &Options) -> Files {
         match self {
+            Self::Code(site) => Files::from_site((**site).clone(), options),
             Self::Directory(directory) => Files::from_dir(directory, options),
             Self::File(file) => Files::from_file(file, options),
             Self::Text(text) => Files::from_text(text, options),

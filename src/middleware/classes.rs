@@ -56,6 +56,8 @@ impl Default for Classes {
         let known = (0..KNOWN).map(|_| Cell::default()).collect();
         // A request that reaches no pattern is not asked what it is called.
         METHODS.iter().for_each(|method| name_route(unmatched(method), || method.to_string()));
+        // Of all methods that HTTP does not know.
+        name_route(number_of(0, ""), || "?".to_owned());
         Self { known, left_to_ask: Cell::new(ASKED), has_patterns: Cell::new(false) }
     }
 }
@@ -213,8 +215,12 @@ fn plain(pattern: &str) -> String {
 
 /// A route's number. A method does not cost what another one on the same pattern costs.
 fn number(method: &Method, pattern: &str) -> u32 {
+    number_of(known_method(method), pattern)
+}
+
+fn number_of(method: u8, pattern: &str) -> u32 {
     let mut hasher = FixedState::default().build_hasher();
-    hasher.write_u8(known_method(method));
+    hasher.write_u8(method);
     hasher.write(pattern.as_bytes());
     hasher.finish() as u32 & (NOBODY_KNOWS - 1)
 }

@@ -181,7 +181,7 @@ impl TimeBudget {
         self.reloader.as_ref().map_or(Ok(()), |reloader| reloader.reload())
     }
 
-    /// What reads the files of the rules again, if there are any.
+    /// What reads the files of the rules again and replaces the [layer](crate::BudgetBuilder::layer) below them, if there is either.
     pub const fn reloader(&self) -> Option<&Arc<Reloader>> {
         self.reloader.as_ref()
     }

@@ -83,7 +83,6 @@ pub(crate) mod condition {
 
 /// Rules and the sites that they make, and what is wrong with either.
 pub(crate) mod rule {
-    mod answer;
     pub(crate) mod check;
     mod key;
     #[expect(
@@ -95,10 +94,12 @@ pub(crate) mod rule {
     pub(crate) mod site_check;
     mod tiers;
 
-    pub use self::answer::{Action, Answer, Block, ChargeWhen, Judge, StatusSet, Statuses};
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
-    pub use self::rule::{Cost, Counts, Hold, Overrun, Rule, Until};
+    pub use self::rule::{
+        Action, Answer, Block, ChargeWhen, Cost, Counts, Hold, Judge, Overrun, Rule, StatusSet, Statuses,
+        Until,
+    };
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
         StandardHeaders,

@@ -1,23 +1,28 @@
-//! Reloading: new rules for sites in force, or the old ones if the new are wrong.
+//! Reloading: new rules for sites in force, or the old ones if the new are wrong; and what code says beside the files.
+//!
+//! What code says of all sites is joined with what is read each time, so that a reload cannot lose it. Where a site's files say the
+//! same thing, they are right: what is in them is seen by those who look after the site.
+//!
+//! A reload that fails changes nothing. It is logged once, with every mistake, and not again until the files say something else.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use parking_lot::Mutex;
 
-use crate::config::{Configuration, Errors, Files, Layer, Loaded, Problem, WrongSite};
+use crate::config::{Configuration, Entry, Errors, Files, Layer, Loaded, Origin, Problem, WrongSite};
+use crate::model::{Condition, HeaderPolicy, Paths, Proxy, Rule, Site, Zone};
 use crate::sites::Sites;
-use crate::sites::code::Code;
 use crate::store::StoreUri;
 
 /// What keeps the rules in force like those of their files, and joins them with those of code.
 ///
-/// Made by [`BudgetBuilder::build`](crate::BudgetBuilder::build), where there are files.
+/// Made by [`BudgetBuilder::build`](crate::BudgetBuilder::build), where there are files or a
+/// [layer](crate::BudgetBuilder::layer).
 #[derive(Debug)]
 pub struct Reloader {
     sites: Arc<Sites>,
@@ -264,6 +269,97 @@ fn tell_of_healed(wrong: &[WrongSite], loaded: &Loaded) {
     for healed in wrong.iter().filter(|wrong| is_right(&wrong.site)) {
         log::info!("{}: right again; its rules are in force", healed.site);
     }
+}
+
+/// What code says of a site, or of all those that files describe.
+///
+/// Where a site's files say the same thing, they are right: what is in them is seen by those who look after the site.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Code {
+    /// What the site of a single file is called.
+    pub(crate) name: Option<String>,
+    pub(crate) zone: Option<Arc<Zone>>,
+    pub(crate) headers: Option<HeaderPolicy>,
+    pub(crate) paths: Option<Paths>,
+    pub(crate) hops: Option<u8>,
+    /// Beside those of the files.
+    pub(crate) proxies: Vec<Proxy>,
+    /// The same.
+    pub(crate) exempt: Vec<Condition>,
+    /// After those of the files.
+    pub(crate) rules: Vec<Rule>,
+}
+
+impl Code {
+    /// The site with what code says of it.
+    pub(crate) fn of_site(&self, mut site: Site) -> Site {
+        site.rules.extend(self.rules.iter().cloned());
+        self.settings(site, |_| false)
+    }
+
+    /// The sites of files with what code says of them.
+    pub(crate) fn of_files(&self, read: &Configuration) -> Loaded {
+        let mut loaded = read.loaded.clone();
+        for (name, site) in &mut loaded.sites {
+            *site = self.of_file(site, said_of(read, name));
+        }
+        loaded.fallback = self.of_file(&loaded.fallback, said_of(read, ANY_HOST));
+        if let Some(name) = &self.name {
+            loaded.fallback.name.clone_from(name);
+        }
+        loaded
+    }
+
+    /// The names of rules that a site's files have as well: those of the files hold.
+    pub(crate) fn shadowed<'a>(&'a self, loaded: &'a Loaded) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let sites = loaded.sites.iter().map(|(_, site)| site).chain([&loaded.fallback]);
+        sites.flat_map(|site| {
+            let names = self.rules.iter().map(|rule| rule.name.as_str());
+            names.filter(|name| has_rule(site, name)).map(|name| (site.name.as_str(), name))
+        })
+    }
+
+    fn of_file(&self, site: &Site, said: &[Entry]) -> Site {
+        let mut joined = site.clone();
+        joined.rules.extend(self.rules.iter().filter(|rule| !has_rule(site, &rule.name)).cloned());
+        self.settings(joined, |key| said.iter().any(|entry| is_said(entry, key)))
+    }
+
+    fn settings(&self, mut site: Site, is_said: impl Fn(&str) -> bool) -> Site {
+        let unsaid = |key| !is_said(key);
+        if let Some(zone) = self.zone.as_ref().filter(|_| unsaid("time_zone")) {
+            site.zone = Arc::clone(zone);
+        }
+        if let Some(headers) = self.headers.as_ref().filter(|_| unsaid("rate_limit_headers")) {
+            site.headers = headers.clone();
+        }
+        site.paths = self.paths.filter(|_| unsaid("rate_limit_paths")).unwrap_or(site.paths);
+        let hops = self.hops.filter(|_| unsaid("rate_limit_trusted_hops"));
+        site.addresses.trusted_hops = hops.unwrap_or(site.addresses.trusted_hops);
+        site.addresses.trusted_proxies.extend(self.proxies.iter().copied());
+        if !self.exempt.is_empty() {
+            let exempt = site.exempt.take().into_iter().chain(self.exempt.iter().cloned());
+            site.exempt = Some(Condition::Any(exempt.collect()));
+        }
+        site
+    }
+}
+
+/// What a configuration calls hosts that have no site of their own.
+const ANY_HOST: &str = "*";
+
+fn said_of<'a>(read: &'a Configuration, name: &str) -> &'a [Entry] {
+    let of_site = read.sites.iter().find(|(other, _)| other == name);
+    of_site.map_or(&[], |(_, entries)| entries)
+}
+
+fn is_said(entry: &Entry, key: &str) -> bool {
+    let is_of = entry.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    is_of && entry.origin != Origin::Default
+}
+
+fn has_rule(site: &Site, name: &str) -> bool {
+    site.rules.iter().any(|rule| rule.name == name)
 }
 
 #[cfg(test)]

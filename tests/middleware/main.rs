@@ -35,6 +35,7 @@ mod places;
 mod random_bytes;
 mod refusals;
 mod refusals_own;
+mod reports;
 mod rewrites;
 mod rules;
 mod rules_counting;

@@ -2,9 +2,10 @@
 
 use crate::model::account::{Limit, RateFault};
 use crate::model::condition::{Condition, Text, is_certain, is_contradiction, is_token};
-use crate::model::rule::answer::{Action, Block, ChargeWhen, StatusSet, Statuses};
 use crate::model::rule::key::{Component, KeySpec, Missing};
-use crate::model::rule::rule::{Cost, Counts, Hold, Overrun, Rule};
+use crate::model::rule::rule::{
+    Action, Block, ChargeWhen, Cost, Counts, Hold, Overrun, Rule, StatusSet, Statuses,
+};
 use crate::model::said::Mistake;
 use crate::model::time::{Micros, Unit};
 

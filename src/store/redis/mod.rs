@@ -10,16 +10,14 @@
 //! |---|---|
 //! | `accounts` | those who look after accounts: what they list, read, grant and reset |
 //! | `task` | tokio: tells the desk what happens, and does what it says |
-//! | `link` | the client: connections, and the scripts over them |
+//! | `link` | the client: connections to one server, behind sentinels or in a cluster, and the scripts over them |
 //! | `desk` | what goes to the servers and when, and what is done when they fail; no I/O |
 //! | `ledger` | this process's lines, the others' lines, and every decision that is made here |
 //! | `script` | what the servers run: texts, arguments, answers |
-//! | `connect` | where the servers are: one, behind sentinels or in a cluster; with TLS or without |
-//! | `uri`, `settings`, `topology`, `tls` | what the URI says |
+//! | `settings`, `topology` | what the URI says: how servers are spoken to, where they are, and their certificates |
 //! | `trouble` | what can go wrong |
 
 mod accounts;
-mod connect;
 mod desk;
 mod ledger;
 mod link;
@@ -28,10 +26,8 @@ mod settings;
 mod task;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod topology;
 mod trouble;
-mod uri;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, mpsc};
@@ -43,12 +39,12 @@ use self::accounts::Keeper;
 use self::desk::{Candidate, Event};
 use self::ledger::Ledgers;
 use self::script::canonical;
+pub(crate) use self::settings::RedisUri;
 use self::settings::Settings;
 use self::task::Inbox;
-use self::tls::TlsFiles;
-pub(crate) use self::uri::RedisUri;
+use self::topology::TlsFiles;
 use crate::model::{KeyHash, Learned, Micros, Now};
-use crate::store::uri::error::UriFault;
+use crate::store::uri::parameter::UriFault;
 use crate::store::{
     Answering, Asking, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Reading, Relief,
     Settlement, Store, Verdict,

@@ -1,15 +1,23 @@
-//! What a store's URI says.
+//! What the URI of servers says: how they are spoken to, and what is decided while they do not answer.
+//!
+//! A [`RedisUri`] is parsed once and keeps two things apart: the [`Settings`], which the store works by and which hold secrets,
+//! and what may be shown of the text. A URI is shown in three places, to whoever runs the program, in errors and in logs, and in
+//! none of them does a password stand: a login is `…@`, and in logs no free text is left at all, because where an `&` was
+//! forgotten a secret is the end of the value before it.
+//!
+//! Each parameter has bounds that are checked here, so that nothing below asks again: `sync` is 10 ms to 1 s, `deadline` 10 s
+//! at most, a prefix 1 to 64 printable characters without braces.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::tls::{CA, CERT, KEY, TlsFiles};
-use super::topology::Topology;
 use crate::model::KeyHasher;
 use crate::store::memory::Memory;
-use crate::store::uri::error::{UriFault, beginning};
-use crate::store::uri::parameter::{PREFIX_EXPECTED, duration, is_prefix, max_accounts, one_of, text};
-use crate::store::uri::parts::decoded;
+use crate::store::redis::topology::{CA, CERT, KEY, TlsFiles, Topology};
+use crate::store::uri::parameter::{
+    PREFIX_EXPECTED, Parts, UriFault, beginning, decoded, duration, is_prefix, known_name, max_accounts,
+    one_of, text, twice,
+};
 
 /// Where the servers are and how they are spoken to.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,7 +117,7 @@ impl Settings {
     #[cfg(test)]
     pub(crate) fn of_text(uri: &str) -> Self {
         let (scheme, rest) = uri.split_once("://").unwrap();
-        super::uri::RedisUri::parse(scheme, rest).ok().unwrap().settings().clone()
+        RedisUri::parse(scheme, rest).ok().unwrap().settings().clone()
     }
 
     /// Takes a parameter that is one of [`PARAMETERS`].
@@ -224,4 +232,111 @@ fn prefix(value: String) -> Result<String, UriFault> {
 fn database(value: &str) -> Result<i64, UriFault> {
     let number = value.parse::<u16>().map(i64::from);
     number.map_err(|_| UriFault::new(DATABASE, "expected a number such as 0"))
+}
+
+/// The URI of one server, of sentinels or of a cluster.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RedisUri {
+    scheme: &'static str,
+    settings: Settings,
+    /// What may be shown of the parameters, in their order.
+    shown: Vec<Shown>,
+}
+
+/// A parameter as it may be shown.
+#[derive(Clone, PartialEq, Eq)]
+struct Shown {
+    name: &'static str,
+    /// To who runs the program.
+    value: String,
+    /// In logs.
+    in_logs: String,
+}
+
+/// Parameters whose sound values hold no free text.
+const CLOSED: [&str; 6] = ["mode", "sync", "deadline", "on_store_fault", "max_accounts", "db"];
+
+/// Parameters whose values are a secret, or half of one.
+const SECRET: [&str; 3] = ["secret", "sentinel_user", "sentinel_password"];
+
+const PREFIX: &str = "prefix";
+
+impl RedisUri {
+    /// The URI with this scheme and text.
+    pub(crate) fn parse(scheme: &str, rest: &str) -> Result<Self, UriFault> {
+        let parts = Parts::new(rest)?;
+        let (scheme, topology) = Topology::parse(scheme, parts.place)?;
+        let mut uri =
+            Self { scheme, settings: Settings::new(scheme, topology, parts.login)?, shown: Vec::new() };
+        for (name, value) in parts.parameters {
+            let name = known_name(name, PARAMETERS)?;
+            if uri.shown.iter().any(|shown| shown.name == name) {
+                return Err(twice(name));
+            }
+            uri.settings.set(name, decoded(name, value)?)?;
+            uri.shown.push(Shown::new(name, value));
+        }
+        uri.settings.check()?;
+        Ok(uri)
+    }
+
+    pub(crate) const fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the URI says what all keys begin with.
+    pub(crate) fn has_prefix(&self) -> bool {
+        self.shown.iter().any(|shown| shown.name == PREFIX)
+    }
+
+    /// The URI with another prefix of its keys.
+    pub(crate) fn with_prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.settings.prefix);
+        self.shown.retain(|shown| shown.name != PREFIX);
+        self.shown.push(Shown::new(PREFIX, &prefix.replace('%', "%25").replace('&', "%26")));
+        self
+    }
+}
+
+impl Shown {
+    fn new(name: &'static str, value: &str) -> Self {
+        let hidden = || "…".to_owned();
+        let is_closed = CLOSED.contains(&name);
+        // A forgotten & makes of a secret the end of the text before it.
+        let is_plain = !SECRET.contains(&name) && !value.contains('=');
+        Self {
+            name,
+            value: if is_closed || is_plain { value.to_owned() } else { hidden() },
+            in_logs: if is_closed { value.to_owned() } else { hidden() },
+        }
+    }
+}
+
+impl fmt::Display for RedisUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let login = if self.settings.login.is_empty() { "" } else { "…@" };
+        write!(f, "{}://{login}{}", self.scheme, self.settings.topology)?;
+        parameters(f, self.shown.iter().map(|shown| (shown.name, &*shown.value)))
+    }
+}
+
+impl fmt::Debug for RedisUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://…", self.scheme)?;
+        parameters(f, self.shown.iter().map(|shown| (shown.name, &*shown.in_logs)))
+    }
+}
+
+fn parameters<'a>(
+    f: &mut fmt::Formatter<'_>,
+    shown: impl Iterator<Item = (&'static str, &'a str)>,
+) -> fmt::Result {
+    for (at, (name, value)) in shown.enumerate() {
+        write!(f, "{}{name}={value}", if at == 0 { '?' } else { '&' })?;
+    }
+    Ok(())
 }

@@ -8,7 +8,8 @@ use siphasher::sip::SipHasher13;
 
 use super::encoder::{LEARNED, MAGIC, SECTION, VERSION};
 use super::section::{Account, NOBODYS, Section};
-use crate::model::{Expectation, Learned, Period, UnixMicros, Window};
+use super::varint;
+use crate::model::{AccountHash, Expectation, Learned, Period, UnixMicros, Window};
 use crate::store::memory::SHARDS;
 use crate::store::memory::rows::VACANT;
 
@@ -66,6 +67,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Contents, Unreadable> {
 const OLDEST: u32 = 1;
 /// The oldest version in which accounts are marked.
 const MARKED: u32 = 3;
+/// The oldest version in which they stand by book.
+const BY_BOOK: u32 = 4;
+/// An account takes as many bytes or more: so much room is made for accounts at most, however many are announced.
+const LEAST: usize = 13;
 
 fn contents(bytes: &[u8], version: u32) -> Option<Contents> {
     let (summed, checksum) = bytes.split_last_chunk()?;
@@ -76,9 +81,10 @@ fn contents(bytes: &[u8], version: u32) -> Option<Contents> {
     }
     let mut rest = Bytes(summed.get(MAGIC.len() + size_of_val(&VERSION)..)?);
     let mut contents = Contents { secret: rest.take()?, sections: Vec::new(), learned: Vec::new() };
+    let mut marks = Vec::new();
     while !rest.0.is_empty() {
         match if version == OLDEST { [SECTION] } else { rest.take()? } {
-            [SECTION] => contents.sections.push(rest.section(version)?),
+            [SECTION] => contents.sections.push(rest.section(version, &mut marks)?),
             [LEARNED] => contents.learned.push(rest.learned()?),
             _ => return None,
         }
@@ -109,14 +115,41 @@ impl Bytes<'_> {
         self.take().map(i64::from_le_bytes).map(UnixMicros)
     }
 
-    fn section(&mut self, version: u32) -> Option<Section> {
+    /// `marks` are those of the books that have been met, by number.
+    fn section(&mut self, version: u32, marks: &mut Vec<u32>) -> Option<Section> {
         let shard = usize::try_from(self.word()?).ok().filter(|shard| *shard < SHARDS)?;
         let [kind] = self.take()?;
         let period = period_of(kind, self.word()?)?;
         let window = Window { start: self.instant()?, end: self.instant()? };
         let zone = self.text()?;
-        let accounts = (0..self.word()?).map(|_| self.account(version)).collect::<Option<_>>()?;
+        let accounts = if version < BY_BOOK { self.mixed(version)? } else { self.books(marks)? };
         Some(Section { shard, zone, period, window, accounts })
+    }
+
+    fn books(&mut self, marks: &mut Vec<u32>) -> Option<Vec<Account>> {
+        let mut accounts = Vec::new();
+        for _ in 0..varint::take::<u64>(&mut self.0)? {
+            self.book(marks, &mut accounts)?;
+        }
+        Some(accounts)
+    }
+
+    fn book(&mut self, marks: &mut Vec<u32>, accounts: &mut Vec<Account>) -> Option<()> {
+        let number: usize = varint::take(&mut self.0)?;
+        if number == marks.len() {
+            marks.push(self.mark()?);
+        }
+        let (mark, count): (_, usize) = (*marks.get(number)?, varint::take(&mut self.0)?);
+        accounts.reserve(count.min(self.0.len() / LEAST));
+        for _ in 0..count {
+            accounts.push(Account { hash: self.hash()?, mark, spent: varint::take(&mut self.0)? });
+        }
+        Some(())
+    }
+
+    /// The accounts of a version in which they did not stand by book.
+    fn mixed(&mut self, version: u32) -> Option<Vec<Account>> {
+        (0..self.word()?).map(|_| self.account(version)).collect()
     }
 
     fn learned(&mut self) -> Option<Learned> {
@@ -137,151 +170,17 @@ impl Bytes<'_> {
     }
 
     fn account(&mut self, version: u32) -> Option<Account> {
-        let hash = [self.word()?, self.word()?, self.word()?];
-        // What is no mark would be taken for a slot.
-        let mark = if version < MARKED {
-            NOBODYS
-        } else {
-            self.word().filter(|mark| (NOBODYS..VACANT).contains(mark))?
-        };
+        let hash = self.hash()?;
+        let mark = if version < MARKED { NOBODYS } else { self.mark()? };
         Some(Account { hash, mark, spent: i64::from_le_bytes(self.take()?) })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::super::encoder::{Encoder, section_bytes};
-    use super::*;
-
-    use crate::model::Micros;
-
-    const SECRET: [u8; 16] = *b"sixteen secrets!";
-
-    fn account(hash: [u32; 3], spent: i64) -> Account {
-        Account { hash, mark: NOBODYS + hash[0], spent }
+    fn hash(&mut self) -> Option<AccountHash> {
+        Some([self.word()?, self.word()?, self.word()?])
     }
 
-    fn sections() -> Vec<Section> {
-        let window = Window { start: UnixMicros(-5), end: UnixMicros(i64::MAX) };
-        let accounts = vec![account([1, 2, 3], 7), account([4, 5, 6], -8)];
-        let section = |shard, zone: &str, period| Section {
-            shard,
-            zone: zone.to_owned(),
-            period,
-            window,
-            accounts: accounts.clone(),
-        };
-        let counts = [Period::DAY, Period::WEEK, Period::MONTH, Period::YEAR];
-        (0..).zip(counts).map(|(shard, period)| section(shard, "Asia/Kathmandu", period)).collect()
-    }
-
-    fn learned() -> Vec<Learned> {
-        let after = |costs: &[u64]| {
-            let mut expectation = Expectation::UNKNOWN;
-            costs.iter().for_each(|cost| expectation.record(Micros(*cost)));
-            expectation
-        };
-        let of = |rule: &str, routes| Learned {
-            site: "a.example".into(),
-            rule: rule.into(),
-            overall: after(&[5, 700]),
-            routes,
-        };
-        vec![of("one", vec![]), of("other", vec![(7, after(&[1])), (u32::MAX, after(&[u64::MAX; 90]))])]
-    }
-
-    fn encoded(sections: &[Section]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut encoder = Encoder::begin(&mut bytes, &SECRET).unwrap();
-        learned().iter().for_each(|learned| encoder.learned(learned).unwrap());
-        sections.iter().for_each(|section| encoder.section(section).unwrap());
-        encoder.end().unwrap();
-        bytes
-    }
-
-    fn unfit(bytes: &[u8]) -> Option<Unreadable> {
-        decode(bytes).err()
-    }
-
-    #[test]
-    fn what_was_written_is_read() {
-        for sections in [Vec::new(), sections()] {
-            let contents = decode(&encoded(&sections)).ok().unwrap();
-            assert_eq!((contents.secret, contents.sections, contents.learned), (SECRET, sections, learned()));
-        }
-    }
-
-    #[test]
-    fn any_changed_bit_is_noticed() {
-        let bytes = encoded(&sections());
-        for (at, bit) in (0..bytes.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
-            let mut changed = bytes.clone();
-            changed[at] ^= 1 << bit;
-            assert!(unfit(&changed).is_some(), "bit {bit} of byte {at}");
-        }
-    }
-
-    #[test]
-    fn any_cut_and_any_appendix_is_noticed() {
-        let bytes = encoded(&sections());
-        for len in 0..bytes.len() {
-            assert!(unfit(&bytes[..len]).is_some(), "{len} bytes");
-        }
-        assert_eq!(unfit(&[bytes.as_slice(), b"\0"].concat()), Some(Unreadable::Damaged));
-        assert_eq!(unfit(&[bytes.as_slice(), &bytes].concat()), Some(Unreadable::Damaged));
-    }
-
-    /// The bytes of a section as they were before accounts had marks.
-    fn unmarked_bytes(section: &Section) -> Vec<u8> {
-        let mut bytes = section_bytes(&Section { accounts: Vec::new(), ..section.clone() });
-        bytes.truncate(bytes.len() - size_of::<u32>());
-        bytes.extend((section.accounts.len() as u32).to_le_bytes());
-        for Account { hash, spent, .. } in &section.accounts {
-            hash.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
-            bytes.extend(spent.to_le_bytes());
-        }
-        bytes
-    }
-
-    /// A process that is upgraded finds what the older one has left.
-    #[test]
-    fn versions_1_and_2_are_read() {
-        let mut expected = sections();
-        let accounts = expected.iter_mut().flat_map(|section| &mut section.accounts);
-        accounts.for_each(|account| account.mark = NOBODYS);
-        for (version, left_out) in [(1_u32, 1), (2, 0)] {
-            let sections: Vec<_> =
-                expected.iter().flat_map(|section| unmarked_bytes(section).split_off(left_out)).collect();
-            let summed = [MAGIC.as_slice(), &version.to_le_bytes(), &SECRET, &sections].concat();
-            let mut sum = SipHasher13::new();
-            sum.write(&summed);
-            let contents = decode(&[summed.as_slice(), &sum.finish().to_le_bytes()].concat()).ok().unwrap();
-            assert_eq!((contents.secret, contents.sections), (SECRET, expected.clone()), "version {version}");
-        }
-    }
-
-    #[test]
-    fn another_version_is_named() {
-        let mut bytes = encoded(&sections());
-        bytes[MAGIC.len()] = 4;
-        assert_eq!(unfit(&bytes), Some(Unreadable::Version(4)));
-        assert_eq!(Unreadable::Version(4).to_string(), "a snapshot of version 4; expected version 1 to 3");
-    }
-
-    #[test]
-    fn a_file_of_somebody_else_is_told_from_a_damaged_snapshot() {
-        for bytes in [b"".as_slice(), b"{}", &[0; 500]] {
-            assert_eq!(unfit(bytes), Some(Unreadable::Foreign));
-        }
-    }
-
-    #[test]
-    fn nonsense_with_a_checksum_that_holds_is_damaged() {
-        let wrong: [fn(&mut Section); 2] = [|section| section.shard = SHARDS, |section| section.zone.clear()];
-        for (spoil, expected) in wrong.into_iter().zip([Some(Unreadable::Damaged), None]) {
-            let mut sections = sections();
-            spoil(&mut sections[0]);
-            assert_eq!(unfit(&encoded(&sections)), expected);
-        }
+    /// What is no mark would be taken for a slot.
+    fn mark(&mut self) -> Option<u32> {
+        self.word().filter(|mark| (NOBODYS..VACANT).contains(mark))
     }
 }

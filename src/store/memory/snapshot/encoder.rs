@@ -5,22 +5,33 @@
 //! part     = 1 (u8) section | 2 (u8) learned
 //! learned  = length (u32)  site  length (u32)  rule  overall (u64)  number of routes (u32)  (route (u32)  cost (u64))*
 //! section  = shard (u32)  period kind (u8)  period count (u32)  window start, end (i64, µs since 1970)
-//!            name length (u32)  zone name  number of accounts (u32)  account*
-//! account  = hash (3 × u32)  mark (u32)  spent less granted (i64)
+//!            name length (u32)  zone name  number of books (varint)  book*
+//! book     = number (varint)  mark (u32), if the number is new  number of accounts (varint)  account*
+//! account  = hash (3 × u32)  spent less granted (zigzag varint)
 //! ```
 //!
-//! Version 1 had sections only, without the byte before them, and up to version 2 accounts had no mark. Both are still read.
+//! A section's accounts stand by book. Books are numbered from 0 on in the order in which the snapshot comes upon them, so that a
+//! mark is written once. A million accounts that have spent up to 100 s take 16.2 bytes each if they are of a hundred books, and
+//! 18.6 of 3,000, whose accounts mostly lie alone; in version 3 they took 24.
 //!
-//! All numbers are little-endian. The checksum is SipHash-1-3 of every byte before it, which also covers the length:
+//! Versions 1 to 3 are still read. They had the number of all accounts, and then each with 8 bytes of what it had spent; in
+//! version 3 its mark stood before these, and before that accounts had none. Version 1 had sections only, without the byte
+//! before them.
+//!
+//! A varint has seven bits in each byte, the lowest first, and the eighth bit in all but the last. All other numbers are
+//! little-endian. The checksum is SipHash-1-3 of every byte before it, which also covers the length:
 //! a file that was cut, or went on, has another.
 
+use std::collections::HashMap;
 use std::hash::Hasher as _;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 
+use foldhash::fast::RandomState;
 use siphasher::sip::SipHasher13;
 
 use super::section::{Account, Section};
+use super::varint;
 use crate::model::{Learned, Period, UnixMicros};
 use crate::store::memory::SHARDS;
 
@@ -28,35 +39,42 @@ use crate::store::memory::SHARDS;
 pub(crate) const MAGIC: [u8; 16] = *b"timebudget acc\r\n";
 
 /// To be raised whenever a shard, an account's hash or a byte of the format means something else.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 const _: () = assert!(SHARDS == 1024, "accounts in other shards are another version");
 
 /// What a part begins with.
 pub(crate) const SECTION: u8 = 1;
 pub(crate) const LEARNED: u8 = 2;
 
-/// An account's bytes.
-const ACCOUNT: usize = 24;
+/// The bytes of most accounts, or more.
+const ACCOUNT: usize = 18;
 
 /// Writes a snapshot, section by section, so that it is never in memory as a whole.
 pub(crate) struct Encoder<W> {
     out: W,
     checksum: SipHasher13,
+    books: Books,
 }
+
+/// The numbers of the marks that have been written.
+type Books = HashMap<u32, usize, RandomState>;
 
 impl<W: Write> Encoder<W> {
     /// Begins a snapshot.
     pub(crate) fn begin(out: W, secret: &[u8; 16]) -> io::Result<Self> {
-        let mut encoder = Self { out, checksum: SipHasher13::new() };
+        let mut encoder = Self { out, checksum: SipHasher13::new(), books: Books::default() };
         encoder.put(&MAGIC)?;
         encoder.put(&VERSION.to_le_bytes())?;
         encoder.put(secret)?;
         Ok(encoder)
     }
 
-    /// Appends a section.
-    pub(crate) fn section(&mut self, section: &Section) -> io::Result<()> {
-        self.put(&section_bytes(section))
+    /// Appends a section; its accounts are put in the order of their books.
+    pub(crate) fn section(&mut self, mut section: Section) -> io::Result<()> {
+        // Those of a book stay in the order of their rows. Keys apart are sorted faster than accounts of 24 bytes.
+        section.accounts.sort_by_cached_key(|account| account.mark);
+        let bytes = section_bytes(&section, &mut self.books);
+        self.put(&bytes)
     }
 
     /// Appends what was learned of a rule.
@@ -75,23 +93,42 @@ impl<W: Write> Encoder<W> {
     }
 }
 
-/// A section with the byte before it.
-pub(crate) fn section_bytes(section: &Section) -> Vec<u8> {
-    let Section { shard, zone, period, window, accounts } = section;
+/// A section with the byte before it; its accounts stand by book.
+fn section_bytes(section: &Section, known: &mut Books) -> Vec<u8> {
+    let accounts = &section.accounts;
+    let mut bytes = Vec::with_capacity(64 + section.zone.len() + accounts.len() * ACCOUNT);
+    head(section, &mut bytes);
+    let books = || accounts.chunk_by(|one, next| one.mark == next.mark);
+    varint::put(books().count(), &mut bytes);
+    books().for_each(|accounts| book(accounts, known, &mut bytes));
+    bytes
+}
+
+/// What stands in a section before its books; in versions before, the same stood before its accounts.
+pub(crate) fn head(section: &Section, bytes: &mut Vec<u8>) {
+    let Section { shard, zone, period, window, .. } = section;
     let (kind, count) = period_parts(*period);
-    let mut bytes = Vec::with_capacity(64 + zone.len() + accounts.len() * ACCOUNT);
     bytes.push(SECTION);
     bytes.extend((*shard as u32).to_le_bytes());
     bytes.push(kind);
     bytes.extend(count.get().to_le_bytes());
     bytes.extend([window.start, window.end].map(|UnixMicros(at)| at.to_le_bytes()).concat());
-    text(zone, &mut bytes);
-    bytes.extend((accounts.len() as u32).to_le_bytes());
-    for Account { hash, mark, spent } in accounts {
-        hash.iter().chain([mark]).for_each(|word| bytes.extend(word.to_le_bytes()));
-        bytes.extend(spent.to_le_bytes());
+    text(zone, bytes);
+}
+
+fn book(accounts: &[Account], known: &mut Books, bytes: &mut Vec<u8>) {
+    let Some(Account { mark, .. }) = accounts.first() else { return };
+    let next = known.len();
+    let number = *known.entry(*mark).or_insert(next);
+    varint::put(number, bytes);
+    if number == next {
+        bytes.extend(mark.to_le_bytes());
     }
-    bytes
+    varint::put(accounts.len(), bytes);
+    for Account { hash, spent, .. } in accounts {
+        bytes.extend(hash.map(u32::to_le_bytes).as_flattened());
+        varint::put(*spent, bytes);
+    }
 }
 
 fn learned_bytes(learned: &Learned) -> Vec<u8> {

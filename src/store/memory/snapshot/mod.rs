@@ -9,6 +9,9 @@ mod decoder;
 mod encoder;
 mod file;
 mod section;
+#[cfg(test)]
+mod tests;
+mod varint;
 
 use std::fmt;
 use std::io;
@@ -106,7 +109,7 @@ impl Snapshot {
                 encoder.learned(learned)?;
             }
             for section in sections {
-                encoder.section(&section)?;
+                encoder.section(section)?;
             }
             encoder.end()
         });

@@ -19,7 +19,7 @@ pub(crate) struct Section {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) hash: AccountHash,
-    /// What its table's entry says of its book; [`NOBODYS`] in a snapshot of an older version.
+    /// What its table's entry says of its book; [`NOBODYS`] in a snapshot of a version before marks.
     pub(crate) mark: u32,
     pub(crate) spent: i64,
 }

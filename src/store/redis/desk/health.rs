@@ -1,4 +1,14 @@
 //! Whether the server answers, and whether it still is what it was.
+//!
+//! Once a second a *beat* asks for four things: the server's clock, by which all processes cut their windows; its era, another one
+//! when it has lost its data; how many processes there are, for equal shares without it; and how often something was returned.
+//!
+//! There are two kinds of trouble. *The connection is lost*, or nothing is answered any more: then every decision is made here until
+//! a new connection has answered its first beat, which is tried after 50 ms and then at most every 2 s. *One of a cluster's servers
+//! does not answer*: then only its accounts are decided here, for a quarter to half a second at a time, and all others are asked
+//! about as before.
+//!
+//! What is logged is logged once until it is over, however often it happens.
 
 use std::collections::HashMap;
 use std::sync::mpsc;
@@ -8,7 +18,7 @@ use super::calls::Call;
 use super::{Command, Desk, Greeting};
 use crate::model::{KeyHash, Micros, Now, Tick};
 use crate::store::redis::script::beat::{self, Beat};
-use crate::store::redis::script::{Account, Arguments, probe};
+use crate::store::redis::script::{Account, Arguments};
 use crate::store::redis::trouble::Trouble;
 
 const BEAT_EVERY: Micros = Micros(1_000_000);
@@ -174,7 +184,7 @@ impl Desk {
     pub(crate) fn connect(&mut self) {
         let pause = self.health.next_pause();
         let (prefix, process) = (&self.ledgers.settings.prefix, self.ledgers.process);
-        let probe = probe::arguments(prefix, process, self.ledgers.is_clustered());
+        let probe = beat::probe_arguments(prefix, process, self.ledgers.is_clustered());
         let greeting = Greeting { probe, beat: self.beat_arguments(false) };
         self.commands.push(Command::Connect(pause, greeting));
     }

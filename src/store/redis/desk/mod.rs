@@ -7,13 +7,10 @@
 //! line, wait for the answer and then share the next call. So this process's lines reach the server in order, and its
 //! requests are decided one after another however many arrive at once.
 
-mod batch;
 mod calls;
 mod candidate;
 mod errand;
-mod flush;
 mod health;
-mod queue;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, mpsc};
@@ -22,11 +19,10 @@ use std::time::Duration;
 use self::calls::Call;
 #[cfg(test)]
 pub(crate) use self::candidate::Answered;
-pub(crate) use self::candidate::Candidate;
+pub(crate) use self::candidate::{Candidate, Queue};
+use self::errand::Flush;
 pub(crate) use self::errand::{Awaited, Errand};
-use self::flush::Flush;
 use self::health::Health;
-pub(crate) use self::queue::Queue;
 use crate::model::{Micros, Now, Tick};
 use crate::store::Fault;
 use crate::store::redis::ledger::Ledgers;

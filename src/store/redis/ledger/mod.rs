@@ -1,9 +1,7 @@
 //! What the requests' threads and the desk share: this process's lines, what is known of the others' lines and of the
 //! server, and every decision that is made here.
 
-mod charge;
 mod decide;
-mod due;
 mod peers;
 
 use std::collections::HashMap;
@@ -11,9 +9,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 #[cfg(test)]
-pub(crate) use self::due::Due;
-pub(crate) use self::due::Stance;
+pub(crate) use self::peers::Due;
 use self::peers::Peers;
+pub(crate) use self::peers::Stance;
 use crate::model::{KeyHash, Line, Now, Others, Tick, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::redis::script::exchange::{Before, Own};

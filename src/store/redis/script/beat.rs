@@ -1,8 +1,13 @@
-//! The beat: whether the server still is what it was, what time it is there, and who else is.
+//! The two small scripts: the beat, and the probe that comes before the first one.
+//!
+//! The beat is called once a second. It tells whether the server still is what it was, what time it is there, and who else is.
+//!
+//! The probe is called once per connection, by its text. It reads and writes as the exchange will: without it a process that may
+//! beat and not exchange, for want of a permission, would heal with each connection and fail with each request.
 
-use super::{Arguments, FORMAT};
+use crate::store::redis::script::{Arguments, FORMAT};
 
-/// The script's text.
+/// The text of the beat.
 pub(crate) const SCRIPT: &str = include_str!("beat.lua");
 
 /// After how many microseconds of silence a process counts no more for equal shares.
@@ -41,4 +46,21 @@ pub(crate) fn answer((clock, era, processes, returns): Reply) -> Option<Beat> {
     // A clock before 1970 or after 2100 is none.
     let is_clock = (0..4_102_444_800_000_000).contains(&clock);
     is_clock.then_some(Beat { clock, era, processes, returns })
+}
+
+/// The text of the probe.
+pub(crate) const PROBE: &str = include_str!("probe.lua");
+
+/// What the probe answers, as the connection hands it over.
+pub(crate) type ProbeReply = i64;
+
+/// Writes a call of the probe; in a cluster a script sees the keys of one hash tag only.
+pub(crate) fn probe_arguments(prefix: &str, process: [u8; 8], is_clustered: bool) -> Arguments {
+    let tags = if is_clustered { &["probe"][..] } else { &["probe", "another"] };
+    let mut arguments = Arguments::default();
+    for tag in tags {
+        arguments.push_key(format!("{prefix}{FORMAT}:{{{tag}}}").as_bytes());
+    }
+    arguments.push_bytes(&process);
+    arguments
 }

@@ -1,4 +1,12 @@
-//! The exchange: stores lines of this process, decides over requests, and tells the others' lines.
+//! The exchange: the script that stores lines of this process, decides over requests, and tells the others' lines.
+//!
+//! All three happen in one step on the server, so what is decided is decided by the lines that are told. Lines are absolute and
+//! numbered: one with a smaller number than the stored one changes nothing, so a call that is lost, doubled or late does no harm.
+//!
+//! Numbers are sent in one array: how long a silent process's line goes on rising, for how long accounts are kept after their
+//! window, how many requests there are, a line for each account, and each request with its claims. The answer is one array, too: the
+//! server's clock, for each account which line was there before and the sum of the others', and for each request the verdict and a
+//! few bits for each part of its claims. [`answer`] reads nothing that is longer or shorter than that.
 
 use smallvec::SmallVec;
 

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::model::Model;
-use super::process::{Process, START};
-use crate::model::of_unknown;
-use crate::model::{Expectation, Micros};
+use super::world::{Process, START};
+use crate::model::{Expectation, Micros, of_unknown};
 use crate::store::Verdict;
 
 const QUOTA: u64 = 600_000_000;

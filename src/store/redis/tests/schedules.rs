@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use proptest::prelude::*;
 
 use super::model::Model;
-use super::process::{Process, QUOTA, START};
+use super::world::{Process, QUOTA, START};
 use crate::model::{FROZEN_AFTER, Micros};
 use crate::store::redis::script::Arguments;
 use crate::store::{Progress, Verdict};

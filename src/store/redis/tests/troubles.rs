@@ -1,16 +1,22 @@
-//! What goes wrong between a process and its servers, without either.
+//! What goes wrong between a process and its servers, without either; and the thread that speaks to them, when it breaks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
-use super::world::{Weather, World};
-use crate::model::{KeyHash, Period, Unit, Zone};
+use crate::model::{KeyHash, Micros, Now, Period, Tick, Unit, UnixMicros, Zone};
+use crate::store::redis::Redis;
 use crate::store::redis::desk::{Candidate, Event};
+use crate::store::redis::settings::Settings;
+use crate::store::redis::tests::world::{QUOTA, Weather, World};
 use crate::store::redis::trouble::Trouble;
-use crate::store::{Ask, BookSpec, Charge, Claim, Mode, Settlement, Store as _, Tally, Verdict};
+use crate::store::{Ask, BookSpec, Charge, Claim, Fault, Mode, Settlement, Store as _, Tally, Verdict};
 
 const DEADLINE: i64 = 20_000;
 const URI: &str = "redis://model?deadline=20ms";
@@ -285,4 +291,51 @@ fn lines_of_the_dead_leave_a_cap_after_a_minute() {
     world.clock.fetch_add(61_000_000, Relaxed);
     serve(&mut world, 0, 1);
     assert_eq!(lines(&world), [1]);
+}
+
+/// Eighty clients that sent the head of a request and stalled held the whole budget, for as long as they liked.
+#[test]
+fn however_many_requests_wait_elsewhere_they_hold_a_tenth_of_the_quota() {
+    for uri in ["redis://model", "redis://model?mode=batched"] {
+        let mut world = World::new(uri, 2);
+        let mut stalled = Vec::new();
+        for _ in 0..15 {
+            let mut claims = vec![world.peers[0].process.claim(QUOTA, Micros(1_000_000))];
+            assert_eq!(world.admit(0, &mut claims), Ok(Verdict::Admitted));
+            let ledgers = &world.peers[0].process.ledgers;
+            ledgers.memory.pause(&mut claims, Micros::ZERO, ledgers.now());
+            ledgers.touch_timed(&claims, ledgers.now());
+            stalled.push(claims);
+        }
+        world.pass(1_000_000);
+        let mut claims = vec![world.peers[1].process.claim(QUOTA, Micros::ZERO)];
+        assert_eq!(world.admit(1, &mut claims), Ok(Verdict::Admitted), "{uri}");
+        let (left, standing) = (claims[0].remaining(), claims[0].standing);
+        assert_eq!((standing.spent, standing.hold, standing.waiting), (0, 0, 15_000_000), "{uri}");
+        assert!(left >= QUOTA * 9 / 10, "{left} µs left of {QUOTA}, {uri}");
+    }
+}
+
+/// It must begin again: else all that needs a call was 503 until the program was started anew.
+#[test]
+fn a_task_that_panics_begins_again() {
+    let store = Redis::with(Settings::of_text("redis://127.0.0.1:1"));
+    let breaks = Arc::new(AtomicBool::new(false));
+    let (ticks, breaking) = (AtomicI64::new(0), Arc::clone(&breaks));
+    store.begin(Box::new(move || {
+        let is_task = thread::current().name() == Some("timebudget-redis");
+        assert!(!(is_task && breaking.swap(false, Ordering::SeqCst)), "the clock breaks, as the test wants");
+        let passed = ticks.fetch_add(1_000, Ordering::SeqCst);
+        Now { tick: Tick(passed), utc: UnixMicros(passed), step: 0 }
+    }));
+    breaks.store(true, Ordering::SeqCst);
+    while breaks.load(Ordering::SeqCst) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let zone = Arc::new(Zone::utc());
+    let spec = BookSpec { site: "site", rule: "cap", tally: Tally::Running, period: None, zone: &zone };
+    let mut claims = [Claim::new(store.open(&spec), KeyHash([1; 4]), 1, Charge::Place)];
+    store.admit(&mut claims, Mode::Force, store.ledgers.now()).unwrap();
+    let Fault(text) = store.flush().expect_err("there is no server");
+    assert!(text.contains("no connection"), "the desk has answered: {text}");
 }
