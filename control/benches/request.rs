@@ -31,9 +31,11 @@ fn start(subject: &str, task: Task) -> bool {
     let rules = vec![Rule::new("budget", Component::Ip, vec![Limit::Time { quota, period: hour }])];
     let recorder = Arc::new(timebudget_control::live::recorder::Recorder::new(|| {}));
     let engine = Engine::in_memory().observe(Arc::clone(&recorder));
-    std::thread::spawn(move || loop {
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        drop(recorder.take());
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            drop(recorder.take());
+        }
     });
     let budget = TimeBudget::of_site(Site { rules, ..Site::unlimited("bench") }, engine);
     task.run(move || App::new().wrap(budget.clone()).service(task.hello()));

@@ -136,7 +136,8 @@ impl Holding {
     #[inline]
     fn begin(&mut self, limiter: &Limiter, verdict: Verdict, now: Now) -> Decision {
         self.now = now;
-        if limiter.is_seen {
+        let is_seen = if verdict == Verdict::Admitted { limiter.admissions_seen } else { limiter.is_seen };
+        if is_seen {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {

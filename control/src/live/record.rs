@@ -13,12 +13,13 @@ pub(crate) struct Record {
     pub(crate) rule: u64,
     pub(crate) account: AccountId,
     pub(crate) at: UnixMicros,
-    /// How long the request ran.
+    /// How long the request ran, with what it was charged on top.
     pub(crate) micros: u64,
-    /// What it cost: microseconds if the rule limits time, else requests.
-    pub(crate) cost: u64,
+    /// How many requests it counts as.
+    pub(crate) requests: u32,
     pub(crate) route: Route,
     pub(crate) outcome: Outcome,
+    /// What the rule limits: time, if one of its limits does.
     pub(crate) unit: Unit,
 }
 
@@ -84,25 +85,32 @@ impl RuleNames {
 }
 
 impl Record {
-    /// Of a request that has ended: what a rule has charged it, by the first of its limits.
-    #[inline]
-    pub(crate) fn settled(event: &Event<'_>, limit: &ObservedLimit<'_>, rule: u64) -> Self {
+    /// Of what a rule has charged a request, by one of its limits.
+    #[inline(always)]
+    pub(crate) fn of(event: &Event<'_>, limit: &ObservedLimit<'_>, rule: u64, outcome: Outcome) -> Self {
+        let unit = limit.unit();
+        let requests = match unit {
+            Unit::Time => 1,
+            Unit::Requests => u32::try_from(limit.cost()).unwrap_or(u32::MAX),
+        };
         Self {
             rule,
             account: limit.account(),
             at: event.at(),
             micros: event.used().0,
-            cost: limit.cost(),
+            requests,
             route: event.route(),
-            outcome: if event.is_cut() { Outcome::Cut } else { Outcome::Served },
-            unit: limit.unit(),
+            outcome,
+            unit,
         }
     }
 
-    /// Of a request that is refused by a limit.
-    pub(crate) fn refused(event: &Event<'_>, limit: &ObservedLimit<'_>, rule: u64) -> Self {
-        let outcome = if event.is_shadow() { Outcome::Shadow } else { Outcome::Refused };
-        Self { micros: 0, cost: 0, outcome, ..Self::settled(event, limit, rule) }
+    /// What it cost: microseconds if the rule limits time, else requests.
+    pub(crate) const fn cost(&self) -> u64 {
+        match self.unit {
+            Unit::Time => self.micros,
+            Unit::Requests => self.requests as u64,
+        }
     }
 }
 

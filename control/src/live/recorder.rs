@@ -75,7 +75,7 @@ pub(crate) struct Noted {
 impl Recorder {
     /// How many books there are: more than workers, mostly.
     const BOOKS: usize = 32;
-    /// How many records a book holds: at 72 bytes, a megabyte and a bit.
+    /// How many records a book holds: at 56 bytes, nearly a megabyte.
     const LINES: usize = 16_384;
     /// How many accounts near their end a book holds.
     const NEARS: usize = 1_024;
@@ -129,34 +129,38 @@ impl Recorder {
         self.books[thread() % Self::BOOKS].0.lock()
     }
 
-    /// Has the name of a limit's rule known.
+    /// What is done where a rule is new, or a book is new, half full or full; whether there is room for one more record.
     #[cold]
-    fn learn(&self, lines: &mut Lines, event: &Event<'_>, limit: &ObservedLimit<'_>) {
-        self.names.learn(event, limit);
-        lines.known.note(limit.rule_number());
-    }
-
-    /// What is done where a book is new, half full, or full.
-    #[cold]
-    fn make_room(&self, lines: &mut Lines, record: Record) {
-        if lines.records.capacity() == 0 {
-            lines.records.reserve_exact(Self::LINES / 2);
-        } else if lines.records.capacity() < Self::LINES {
-            lines.records.reserve_exact(Self::LINES - lines.records.len());
-            self.wake();
-        } else {
-            self.wake();
-            return lines.lost.add(Lost::of(&record));
+    fn make_ready(&self, lines: &mut Lines, event: &Event<'_>, limit: &ObservedLimit<'_>) -> bool {
+        let rule = limit.rule_number();
+        if !lines.known.knows(rule) {
+            self.names.learn(event, limit);
+            lines.known.note(rule);
         }
-        lines.records.push(record);
+        if lines.has_room() {
+            return true;
+        }
+        if lines.records.capacity() >= Self::LINES {
+            self.wake();
+            return false;
+        }
+        if lines.records.capacity() > 0 {
+            self.wake();
+        }
+        let half = if lines.records.capacity() == 0 { Self::LINES / 2 } else { Self::LINES };
+        lines.records.reserve_exact(half - lines.records.len());
+        true
     }
 
-    #[inline]
-    fn note(&self, lines: &mut Lines, record: Record) {
-        if lines.records.len() < lines.records.capacity() {
-            lines.records.push(record);
+    /// Notes what a limit's rule has charged.
+    #[inline(always)]
+    fn note(&self, lines: &mut Lines, event: &Event<'_>, limit: &ObservedLimit<'_>, outcome: Outcome) {
+        let rule = limit.rule_number();
+        let is_ready = lines.has_room() && lines.known.knows(rule);
+        if is_ready || self.make_ready(lines, event, limit) {
+            lines.records.push(Record::of(event, limit, rule, outcome));
         } else {
-            self.make_room(lines, record);
+            lines.lost.add(Lost::of(&Record::of(event, limit, rule, outcome)));
         }
     }
 
@@ -169,34 +173,31 @@ impl Recorder {
 }
 
 impl Observe for Recorder {
+    fn hears_admissions(&self) -> bool {
+        false
+    }
+
     fn refused(&self, event: &Event<'_>) {
-        let Some(limit) = event.refusing() else { return };
-        let lines = &mut *self.book();
-        let rule = limit.rule_number();
-        if !lines.known.knows(rule) {
-            self.learn(lines, event, &limit);
+        if let Some(limit) = event.refusing() {
+            let outcome = if event.is_shadow() { Outcome::Shadow } else { Outcome::Refused };
+            self.note(&mut self.book(), event, &limit, outcome);
         }
-        self.note(lines, Record::refused(event, &limit, rule));
     }
 
     fn settled(&self, event: &Event<'_>) {
         let lines = &mut *self.book();
+        let outcome = if event.is_cut() { Outcome::Cut } else { Outcome::Served };
         let mut last = None;
         for limit in event.limits() {
             if Near::is_near(&limit) {
                 Self::note_near(lines, event, &limit);
             }
-            let rule = limit.rule_number();
             // Once for each rule, however many limits it has.
-            if last == Some(rule) {
+            if last.replace(limit.rule_number()) == Some(limit.rule_number()) {
                 lines.prefer_time(&limit);
-                continue;
+            } else {
+                self.note(lines, event, &limit, outcome);
             }
-            last = Some(rule);
-            if !lines.known.knows(rule) {
-                self.learn(lines, event, &limit);
-            }
-            self.note(lines, Record::settled(event, &limit, rule));
         }
     }
 
@@ -249,13 +250,18 @@ impl Known {
 }
 
 impl Lines {
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.records.len() < self.records.capacity()
+    }
+
     /// Notes the cost of a rule's last record in time, where a limit of its counts that.
     #[inline]
     fn prefer_time(&mut self, limit: &ObservedLimit<'_>) {
         if limit.unit() == Unit::Time
             && let Some(record) = self.records.last_mut().filter(|record| record.unit != Unit::Time)
         {
-            (record.unit, record.cost) = (Unit::Time, limit.cost());
+            record.unit = Unit::Time;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use timebudget::{AccountId, Route, Unit, UnixMicros};
+use timebudget::{Route, UnixMicros};
 
 use crate::live::record::{Outcome, Record, RuleName};
 use crate::live::recorder::Lost;
@@ -199,7 +199,7 @@ impl Spending {
     fn of(record: &Record) -> Self {
         match record.outcome {
             Outcome::Refused => Self { refused: 1, ..Self::default() },
-            _ => Self { cost: record.cost, requests: 1, micros: record.micros, refused: 0 },
+            _ => Self { cost: record.cost(), requests: 1, micros: record.micros, refused: 0 },
         }
     }
 }
