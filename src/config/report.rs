@@ -144,6 +144,24 @@ impl Problem {
     pub(crate) fn new(file: &str, place: &str, found: Option<String>, fault: impl fmt::Display) -> Self {
         Self { file: file.to_owned(), place: place.to_owned(), found, fault: fault.to_string() }
     }
+
+    /// The file, or what stands in its place, such as a [layer](crate::config::Layer)'s name.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The JSON path in it, `rate_limit_rules[2].limits`; empty for all of it.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What was found there, if a value is to blame, what is wrong with it, and what was expected; without the place.
+    pub fn message(&self) -> String {
+        match &self.found {
+            Some(found) => format!("{found}: {}", self.fault),
+            None => self.fault.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -20,12 +20,14 @@ export function table({ caption, hidden = true, columns, rows, key, sort, more, 
       <caption class=${hidden ? "hidden-text" : ""}>${caption}</caption>
       <thead role="rowgroup"><tr role="row">${shown.map((column) => head(column, sort))}</tr></thead>
       <tbody role="rowgroup">${repeat(sorted, key, (row) => html`
-        <tr role="row">${shown.map((column) => html`<td role="cell" class="${column.number ? "number" : ""} ${column.wide ? "wide" : ""}" data-label=${column.label}>${column.cell(row)}</td>`)}</tr>
+        <tr role="row">${shown.map((column) => html`<td role="cell" class=${kind(column)} data-label=${column.label}><div class="cell">${column.cell(row)}</div></td>`)}</tr>
         ${below(after?.(row), shown.length)}`)}</tbody>
     </table>
     ${next ? html`<div class="more"><button class="small" ?disabled=${busy} @click=${more}>Show more</button></div>` : nothing}
   </div>`;
 }
+
+const kind = (column) => (column.number ? "number" : column.label === "" ? "actions" : column.wide ? "wide" : "");
 
 const below = (content, columns) => (content ? html`<tr role="row"><td role="cell" class="wide" colspan=${columns}>${content}</td></tr>` : nothing);
 

@@ -1,0 +1,176 @@
+//! Connections, and the time within which they answer.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
+
+use crate::db::{Engine, Trouble, Uri};
+
+/// A database that may be asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Database {
+    uri: Arc<Uri>,
+    patience: Duration,
+    connections: Arc<Mutex<Connections>>,
+}
+
+/// Connections, and the file that they are of.
+#[derive(Debug)]
+struct Connections {
+    pool: AnyPool,
+    file: Option<FileId>,
+}
+
+/// A file, whatever its name: its device and its number there.
+type FileId = (u64, u64);
+
+/// Readers and a writer of one node.
+const CONNECTIONS: u32 = 5;
+
+impl Database {
+    /// A database that is asked for a connection when it is needed, and given up after `patience`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read as a place.
+    pub(crate) fn new(uri: Uri, patience: Duration) -> Result<Self, Trouble> {
+        sqlx::any::install_default_drivers();
+        let pool = pool(&uri, patience).map_err(|_| Trouble::Down("no database".to_owned()))?;
+        let connections = Arc::new(Mutex::new(Connections { pool, file: None }));
+        Ok(Self { uri: Arc::new(uri), patience, connections })
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        self.uri.engine
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Waits for an answer no longer than the patience lasts.
+    pub(crate) async fn within<T>(
+        &self,
+        question: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Trouble> {
+        match tokio::time::timeout(self.patience, question).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.trouble(&error)),
+            Err(_) => Err(Trouble::Down(self.silence())),
+        }
+    }
+
+    /// A connection of one's own.
+    pub(crate) async fn link(&self) -> Result<Link, sqlx::Error> {
+        let pool = self.pool()?;
+        let link = Link(Some(pool.acquire().await?));
+        if let Some(path) = &self.uri.file {
+            let mut connections = self.connections.lock();
+            connections.file = connections.file.or_else(|| file_id(path));
+        }
+        Ok(link)
+    }
+
+    /// The connections of the file that is there now. Those of a file that was removed, or that another one was put in the
+    /// place of, would go on as if nothing had happened, and what is written there is lost.
+    fn pool(&self) -> Result<AnyPool, sqlx::Error> {
+        let mut connections = self.connections.lock();
+        let (Some(path), Some(known)) = (&self.uri.file, connections.file) else {
+            return Ok(connections.pool.clone());
+        };
+        match file_id(path) {
+            Some(found) if found == known => {}
+            Some(found) => {
+                *connections = Connections { pool: pool(&self.uri, self.patience)?, file: Some(found) }
+            }
+            None => return Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotFound, "its file is gone"))),
+        }
+        Ok(connections.pool.clone())
+    }
+}
+
+fn pool(uri: &Uri, patience: Duration) -> Result<AnyPool, sqlx::Error> {
+    // What is asked may hold names of clients.
+    let options = uri.url.parse::<AnyConnectOptions>()?.disable_statement_logging();
+    let setup = setup(uri.engine, patience);
+    let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(patience);
+    let pool = pool.after_connect(move |connection, _| {
+        let setup = setup.clone();
+        Box::pin(async move { connection.execute(sqlx::raw_sql(&setup)).await.map(drop) })
+    });
+    Ok(pool.connect_lazy_with(options))
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// A connection while it is used.
+///
+/// It is closed when it is dropped, for nobody knows what it still waits for, unless it was [kept](Self::keep).
+pub(crate) struct Link(Option<PoolConnection<Any>>);
+
+impl Link {
+    /// Gives it back, for the next to use.
+    pub(crate) fn keep(mut self) {
+        drop(self.0.take());
+    }
+
+    /// Gives it back, and hands on what was answered on it.
+    pub(crate) fn kept<T>(self, answer: T) -> T {
+        self.keep();
+        answer
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Deref for Link {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        self.0.as_deref().expect("a link that is used was not kept yet")
+    }
+}
+
+impl DerefMut for Link {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        self.0.as_deref_mut().expect("a link that is used was not kept yet")
+    }
+}
+
+/// What a connection is told first.
+///
+/// Whoever waits in the database gives up before who waits for it does, and says why.
+fn setup(engine: Engine, patience: Duration) -> String {
+    let millis = patience.as_millis() * 3 / 4;
+    match engine {
+        // FULL: what was answered for survives a loss of power.
+        Engine::Sqlite => format!(
+            "PRAGMA busy_timeout = {millis}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
+        ),
+        Engine::Postgres => format!(
+            "SET application_name = 'timebudget'; SET statement_timeout = {millis}; SET lock_timeout = {millis}; \
+             SET idle_in_transaction_session_timeout = 10000; SET client_min_messages = warning"
+        ),
+    }
+}

@@ -1,0 +1,18 @@
+//! The database: SQLite or PostgreSQL, by the same SQL.
+//!
+//! Every question has a time within which it is answered or given up, and with it the connection it was asked on: a server
+//! that is frozen holds nobody.
+
+mod commit;
+mod database;
+mod migrate;
+pub(crate) mod read;
+mod sessions;
+mod trouble;
+mod uri;
+
+pub(crate) use commit::{Answered, CHANNEL, Commit};
+pub(crate) use database::Database;
+pub(crate) use read::{News, State};
+pub(crate) use trouble::Trouble;
+pub(crate) use uri::{Engine, Uri};

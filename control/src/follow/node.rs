@@ -1,0 +1,168 @@
+//! What is in force on this node.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use timebudget::config::{Errors, Layer};
+use timebudget::{Clock, Reloader};
+use tokio::sync::Notify;
+
+use crate::db::{Database, News, Trouble};
+use crate::follow::{Health, Standing};
+use crate::thing::{Decided, Kind, Time};
+
+/// What is in force here, and where it comes from.
+pub(crate) struct Node {
+    pub(crate) database: Database,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The file of the last good copy.
+    pub(crate) copy: Option<PathBuf>,
+    pub(crate) decided: RwLock<Decided>,
+    /// Where in which database's history it stands.
+    place: Mutex<Place>,
+    /// Held by whoever brings `decided` forward: a change, or what follows others' changes.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    governed: Mutex<Vec<Weak<Reloader>>>,
+    standing: Mutex<Standing>,
+    /// Told when somebody else has changed something.
+    pub(crate) poke: Arc<Notify>,
+    /// Whether the schema is known to be this program's.
+    pub(crate) is_migrated: AtomicBool,
+    /// What the copy holds.
+    pub(crate) copied: Mutex<Option<(u64, Place)>>,
+    /// When what is in force was put there: keys may have ended since.
+    layered: Mutex<Time>,
+}
+
+/// A place in a database's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which database.
+    pub(crate) id: String,
+    /// The digest of the row of its audit that made the revision.
+    pub(crate) history: String,
+}
+
+impl Node {
+    pub(crate) fn new(database: Database, clock: Arc<dyn Clock>, copy: Option<PathBuf>) -> Self {
+        Self {
+            database,
+            clock,
+            copy,
+            decided: RwLock::default(),
+            place: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            governed: Mutex::default(),
+            standing: Mutex::default(),
+            poke: Arc::default(),
+            is_migrated: AtomicBool::new(false),
+            copied: Mutex::default(),
+            layered: Mutex::default(),
+        }
+    }
+
+    /// Does what takes a while on a thread for that, and waits for it.
+    ///
+    /// Where the runtime ends meanwhile, nobody is left who would wait.
+    pub(crate) async fn apart<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let node = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(&node)).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        Time::from_timestamp_micros(self.clock.now().wall().0).unwrap_or_default()
+    }
+
+    pub(crate) fn decided(&self) -> RwLockReadGuard<'_, Decided> {
+        self.decided.read()
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.place.lock().clone()
+    }
+
+    /// What has been decided, as the library takes it.
+    pub(crate) fn layer(&self) -> Result<Layer, Errors> {
+        let now = self.now();
+        *self.layered.lock() = now;
+        self.decided().to_layer(now)
+    }
+
+    /// When the next API key ends of those that were known when what is in force was put there.
+    pub(crate) fn next_end(&self) -> Option<Time> {
+        let layered = *self.layered.lock();
+        self.decided().next_end_of_key(layered)
+    }
+
+    /// Puts in force on a budget what has been decided, from now on.
+    pub(crate) fn govern(&self, reloader: &Arc<Reloader>) -> Result<(), Errors> {
+        self.governed.lock().push(Arc::downgrade(reloader));
+        reloader.set_layer(self.layer()?)
+    }
+
+    /// The budgets that are governed and still there.
+    pub(crate) fn governed(&self) -> Vec<Arc<Reloader>> {
+        let mut governed = self.governed.lock();
+        governed.retain(|reloader| reloader.strong_count() > 0);
+        governed.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Applies what was decided, all of it at once, and puts it in force; it leads to a revision.
+    pub(crate) fn take(&self, news: News, place: Place, revision: u64) {
+        let is_layered = news.things.iter().any(|(kind, ..)| *kind != Kind::Member);
+        {
+            let mut decided = self.decided.write();
+            for (kind, name, thing, revision) in news.things {
+                decided.apply(kind, &name, thing, revision);
+            }
+            decided.reach(revision);
+            *self.place.lock() = place;
+        }
+        if is_layered {
+            self.put_in_force();
+        }
+    }
+
+    /// Puts in force what has been decided, as it is now: keys end with the time.
+    pub(crate) fn put_in_force(&self) {
+        let layer = match self.layer() {
+            Ok(layer) => layer,
+            Err(errors) => {
+                log::error!(
+                    "control: what the database holds does not fit; the rules in force stay\n{errors}"
+                );
+                return;
+            }
+        };
+        for reloader in self.governed() {
+            // What is wrong with files is told by the log, and changes nothing here.
+            let _ = reloader.set_layer(layer.clone());
+        }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.standing.lock().health().clone()
+    }
+
+    pub(crate) fn up(&self) {
+        self.standing.lock().up();
+    }
+
+    /// Notes why the database could not be asked.
+    pub(crate) fn note(&self, trouble: &Trouble) {
+        let (mut standing, now) = (self.standing.lock(), self.now());
+        match trouble {
+            Trouble::Lost(why) => standing.lost(now, why),
+            Trouble::Down(_) | Trouble::Newer { .. } => standing.down(now, &trouble.to_string()),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A change: checked, stored, and in force here before anybody is told that it is.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use timebudget::config::Errors;
+
+use crate::audit::{Draft, Entry};
+use crate::db::{Answered, Commit, News, Trouble};
+use crate::follow::{Health, Node, Place};
+use crate::thing::{Change, Held, Kind, LAYER, Refused, Thing, Written, Wrong};
+
+/// A change that somebody wants made.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) change: Change,
+    pub(crate) actor: String,
+    pub(crate) address: Option<String>,
+    pub(crate) reason: Option<String>,
+    /// What must hold of what is there.
+    pub(crate) condition: crate::control::IfMatch,
+    /// The digests of an idempotency key and of the body that came with it.
+    pub(crate) idempotency: Option<(String, String)>,
+}
+
+/// What became of an order.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Made {
+        before: Option<Thing>,
+        after: Option<Thing>,
+        entry: Entry,
+    },
+    /// It was made before, under the same idempotency key.
+    Repeated(Answered),
+    /// The key was used with another body.
+    OtherBody,
+    Refused(Refused),
+    Stale(u64),
+    Missing,
+    Exists,
+}
+
+/// For how long an idempotency key is remembered.
+const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+
+impl Node {
+    /// Makes a change.
+    pub(crate) async fn change(self: &Arc<Self>, order: Order) -> Result<Outcome, Trouble> {
+        self.in_turn(async {
+            let mut writing = self.database.write().await?;
+            let state = writing.state().clone();
+            self.catch_up(writing.connection(), &state).await?;
+            let now = self.now();
+            if let Some((key, body)) = &order.idempotency {
+                if let Some(answered) = writing.answered(key, now - REMEMBERED).await? {
+                    writing.give_up().await;
+                    let is_same = answered.body == *body;
+                    return Ok(if is_same { Outcome::Repeated(answered) } else { Outcome::OtherBody });
+                }
+            }
+            let (order, before, checked) = self.apart(move |node| node.checked(order)).await;
+            if let Err(outcome) = checked {
+                writing.give_up().await;
+                return Ok(outcome);
+            }
+            let revision = state.revision + 1;
+            let Order { change, actor, address, reason, idempotency, .. } = order;
+            let audit = Draft {
+                at: now,
+                actor,
+                address,
+                what: change.to_string(),
+                action: change.action(before.is_some()).to_owned(),
+                before: before.as_ref().map(|thing| Written::of_text(&thing.shown())),
+                after: change.after.as_ref().map(|thing| Written::of_text(&thing.shown())),
+                reason,
+                revision: Some(revision),
+            };
+            let Change { kind, name, after, .. } = change;
+            let thing = Some((kind, name.clone(), after.clone()));
+            let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
+            let news = News { things: vec![(kind, name, after.clone(), revision)] };
+            let place = Place { id: state.id, history: entry.digest.clone() };
+            self.apart(move |node| node.take(news, place, revision)).await;
+            Ok(Outcome::Made { before, after, entry })
+        })
+        .await
+    }
+
+    /// Writes a row of the audit of something that is no thing's change.
+    pub(crate) async fn record(self: &Arc<Self>, audit: Draft) -> Result<Entry, Trouble> {
+        self.in_turn(async {
+            let mut writing = self.database.write().await?;
+            let state = writing.state().clone();
+            self.catch_up(writing.connection(), &state).await?;
+            writing.commit(Commit { thing: None, audit, idempotency: None }).await
+        })
+        .await
+    }
+
+    /// Waits for the turn, unless the database is known to be down, and notes how it was found.
+    async fn in_turn<T>(&self, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+        self.must_be_up()?;
+        let turn = tokio::time::timeout(self.database.patience(), self.turn.lock()).await;
+        let _turn =
+            turn.map_err(|_| Trouble::Down("too many changes wait for each other; try again".to_owned()))?;
+        // Whoever had the turn before may have found out.
+        self.must_be_up()?;
+        let done = work.await;
+        if let Err(trouble) = &done {
+            self.note(trouble);
+        }
+        done
+    }
+
+    /// # Errors
+    ///
+    /// The database is known to be down: nobody waits to find it out again.
+    pub(crate) fn must_be_up(&self) -> Result<(), Trouble> {
+        match self.health() {
+            Health::Up => Ok(()),
+            Health::Down { why, .. } => Err(Trouble::Down(why)),
+            Health::Lost { why, .. } => Err(Trouble::Lost(why)),
+        }
+    }
+
+    /// An order, what there is before it, and whether it can be carried out.
+    fn checked(&self, order: Order) -> (Order, Option<Thing>, Result<(), Outcome>) {
+        let before = self.decided().thing(order.change.kind, &order.change.name);
+        let checked = self.check(&order, before.as_ref());
+        (order, before.map(|held| held.thing), checked)
+    }
+
+    fn check(&self, order: &Order, before: Option<&Held<Thing>>) -> Result<(), Outcome> {
+        order.condition.check(before, &order.change)?;
+        self.decided().check(&order.change).map_err(Outcome::Refused)?;
+        self.draft(&order.change).map_err(|wrong| Outcome::Refused(Refused::Wrong(wrong)))
+    }
+
+    /// Checks a change against the whole configuration of each budget.
+    pub(crate) fn draft(&self, change: &Change) -> Result<(), Vec<Wrong>> {
+        if change.kind == Kind::Member {
+            return Ok(());
+        }
+        let mut decided = self.decided().clone();
+        let revision = decided.revision() + 1;
+        decided.apply(change.kind, &change.name, change.after.clone(), revision);
+        let layer = decided.to_layer(self.now()).map_err(|errors| wrong(&errors, change))?;
+        for reloader in self.governed() {
+            reloader.draft(layer.clone()).map_err(|errors| wrong(&errors, change))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the library says of a layer, with the places of the body that would change it.
+fn wrong(errors: &Errors, change: &Change) -> Vec<Wrong> {
+    let front = match change.kind {
+        Kind::Tier | Kind::Group | Kind::User => format!("{}.{}", change.kind.path(), change.name),
+        _ => String::new(),
+    };
+    let ruleset = format!("ruleset {}", change.name);
+    let of = |problem: &timebudget::config::Problem| {
+        let is_ruleset = change.kind == Kind::Ruleset && problem.file() == ruleset;
+        let in_body = problem
+            .place()
+            .strip_prefix(front.as_str())
+            .filter(|_| problem.file() == LAYER && !front.is_empty());
+        match in_body {
+            Some(rest) => Wrong::new(rest.trim_start_matches('.'), problem.message()),
+            None if is_ruleset => Wrong::new(problem.place(), problem.message()),
+            None => Wrong::new("", problem.to_string()),
+        }
+    };
+    errors.problems().iter().map(of).collect()
+}

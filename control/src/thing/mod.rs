@@ -1,0 +1,45 @@
+//! What people decide: parsed types that cannot be wrong, a file each, and all of them together at one revision. Pure.
+//!
+//! Each type has two forms of JSON. `parse` reads a body that somebody sent, with every mistake at once; `Serialize` and
+//! `Deserialize` are the form that the database keeps. [`Thing::shown`] is what may be shown: it has no digest.
+
+mod assignment;
+mod change;
+mod check;
+mod decided;
+mod effective;
+mod fields;
+mod group;
+mod key;
+mod member;
+mod name;
+mod override_;
+mod policy;
+mod ruleset;
+mod secret;
+mod tier;
+mod to_layer;
+mod user;
+mod written;
+
+pub use assignment::{Assignment, Own};
+pub use change::{Change, Kind, Thing};
+pub use check::Refused;
+pub use decided::{Decided, Held};
+pub use effective::Effective;
+pub use fields::Wrong;
+pub use group::Group;
+pub use key::{Key, Retiring};
+pub use member::{Member, Role};
+pub use override_::Override;
+pub use policy::Policy;
+pub use ruleset::Ruleset;
+pub(crate) use secret::hex;
+pub use secret::{Secret, digest_of};
+pub use tier::Tier;
+pub(crate) use to_layer::LAYER;
+pub use user::User;
+pub use written::Written;
+
+/// A moment, as everywhere in JSON: RFC 3339 in UTC.
+pub type Time = chrono::DateTime<chrono::Utc>;
