@@ -8,14 +8,14 @@
 mod harness;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use actix_web::App;
 use harness::command::{self, Subjects};
+use harness::ours;
 use harness::task::Task;
 use harness::traffic::Traffic;
-use harness::{ours, stats as _};
 use timebudget::{Component, Engine, Limit, Micros, Period, Rule, Site, TimeBudget};
+use timebudget_control::{Control, Options};
 
 fn main() -> ExitCode {
     let names = [ours::SUBJECTS, &["timebudget-control"]].concat();
@@ -26,17 +26,13 @@ fn start(subject: &str, task: Task) -> bool {
     if subject != "timebudget-control" {
         return ours::start(subject, task);
     }
+    let directory = tempfile::tempdir().expect("a directory of one's own");
+    let options = Options::new(format!("sqlite://{}/timebudget.db", directory.path().display()));
+    let control = actix_web::rt::System::new().block_on(Control::open(options)).expect("a new database");
     let quota = if task.traffic == Traffic::Refused { Micros::ZERO } else { Micros::MAX_QUOTA };
     let hour = Period::hours(1).expect("one is no zero");
     let rules = vec![Rule::new("budget", Component::Ip, vec![Limit::Time { quota, period: hour }])];
-    let recorder = Arc::new(timebudget_control::live::recorder::Recorder::new(|| {}));
-    let engine = Engine::in_memory().observe(Arc::clone(&recorder));
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(std::time::Duration::from_millis(200));
-            drop(recorder.take());
-        }
-    });
+    let engine = Engine::in_memory().observe(control.observer());
     let budget = TimeBudget::of_site(Site { rules, ..Site::unlimited("bench") }, engine);
     task.run(move || App::new().wrap(budget.clone()).service(task.hello()));
     true

@@ -7,6 +7,7 @@ pub mod audit;
 mod control;
 mod db;
 mod follow;
+mod live;
 // The scope of the API mounts them.
 #[allow(dead_code, reason = "mounted by the scope of the API")]
 mod pages;
@@ -17,3 +18,4 @@ pub use control::{
     Session, Unavailable,
 };
 pub use follow::Health;
+pub use live::Observer;

@@ -71,7 +71,11 @@ impl Budget {
             // What was spent in a minute is spent at its end.
             let end = UnixMicros((at.0 + 60_000_000).min(self.now.0));
             match points.last_mut() {
-                Some(last) if last.1 > 0 && (end.0 - self.window.start.0) / step == (last.0.0 - self.window.start.0) / step => {
+                Some(last)
+                    if last.1 > 0
+                        && (end.0 - self.window.start.0) / step
+                            == (last.0.0 - self.window.start.0) / step =>
+                {
                     *last = (end, sum);
                 }
                 _ => points.push((end, sum)),

@@ -21,8 +21,12 @@ use crate::thing::Time;
 /// What is seen on this node.
 pub(crate) struct Live {
     pub(crate) recorder: Recorder,
-    pub(crate) hub: Hub,
+    pub(crate) hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
+    /// What tells it from other nodes, and from this one before it was started anew.
+    pub(crate) name: String,
+    /// Held by whoever writes down what waits.
+    pub(crate) writing: tokio::sync::Mutex<()>,
     tally: Mutex<Tally>,
     told_of: Mutex<ToldOf>,
     waiting: Mutex<Waiting>,
@@ -48,6 +52,9 @@ pub(crate) struct Numbered {
 
 /// How often what was noted is taken.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// How many rows of what waits are written at once, or those of one minute, if they are more.
+const AT_ONCE: usize = 5_000;
 
 /// The most refusals that are told of in one round; of the others the number is.
 const REFUSALS: usize = 200;
@@ -78,10 +85,11 @@ struct NearLimit<'a> {
 
 impl Live {
     /// What is seen from now on, taken by a thread that ends with it.
-    pub(crate) fn begin(clock: Arc<dyn Clock>) -> Arc<Self> {
-        let live = Arc::new(Self::new(clock));
+    pub(crate) fn begin(clock: Arc<dyn Clock>, hub: Arc<Hub>) -> Arc<Self> {
+        let live = Arc::new(Self::of(clock, hub));
         let weak = Arc::downgrade(&live);
-        let spawned = thread::Builder::new().name("timebudget-live".to_owned()).spawn(move || take_turns(&weak));
+        let spawned =
+            thread::Builder::new().name("timebudget-live".to_owned()).spawn(move || take_turns(&weak));
         match spawned {
             Ok(spawned) => live.recorder.wakes(spawned.thread()),
             Err(error) => log::error!("control: no thread to count usage: {error}"),
@@ -89,10 +97,13 @@ impl Live {
         live
     }
 
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+    /// The same without a thread: whoever wants to see something makes [rounds](Self::round).
+    pub(crate) fn of(clock: Arc<dyn Clock>, hub: Arc<Hub>) -> Self {
         Self {
             recorder: Recorder::new(),
-            hub: Hub::new(),
+            hub,
+            name: Self::any_name(),
+            writing: tokio::sync::Mutex::default(),
             clock,
             tally: Mutex::default(),
             told_of: Mutex::default(),
@@ -190,7 +201,7 @@ impl Live {
         let mut waiting = self.waiting.lock();
         if waiting.first.is_none() && !waiting.rest.is_empty() {
             waiting.numbers += 1;
-            let (number, batch) = (waiting.numbers, std::mem::take(&mut waiting.rest));
+            let (number, batch) = (waiting.numbers, waiting.rest.take_first(AT_ONCE));
             waiting.first = Some(Arc::new(Numbered { number, batch }));
         }
         waiting.first.clone()
@@ -235,7 +246,7 @@ impl Near {
         let period = self.period?;
         Some(match self.unit {
             Unit::Time => Limit::Time { quota: Micros(self.quota), period },
-            Unit::Requests => Limit::Requests { quota: self.quota, period },
+            _ => Limit::Requests { quota: self.quota, period },
         })
     }
 }
@@ -261,7 +272,7 @@ fn take_turns(live: &Weak<Live>) {
 pub(crate) const fn unit(unit: Unit) -> &'static str {
     match unit {
         Unit::Time => "microseconds",
-        Unit::Requests => "requests",
+        _ => "requests",
     }
 }
 

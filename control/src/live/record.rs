@@ -91,7 +91,7 @@ impl Record {
         let unit = limit.unit();
         let requests = match unit {
             Unit::Time => 1,
-            Unit::Requests => u32::try_from(limit.cost()).unwrap_or(u32::MAX),
+            _ => u32::try_from(limit.cost()).unwrap_or(u32::MAX),
         };
         Self {
             rule,
@@ -109,7 +109,7 @@ impl Record {
     pub(crate) const fn cost(&self) -> u64 {
         match self.unit {
             Unit::Time => self.micros,
-            Unit::Requests => self.requests as u64,
+            _ => self.requests as u64,
         }
     }
 }

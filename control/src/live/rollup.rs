@@ -173,6 +173,27 @@ impl Batch {
         (minutes, self.fit_spenders(room.spenders))
     }
 
+    /// Takes the oldest of it: so many rows of usage and of spenders, or one whole minute or hour.
+    pub(crate) fn take_first(&mut self, most: usize) -> Self {
+        let mut first = Self::default();
+        let mut rows = 0;
+        for (from, into) in [(&mut self.minutes, &mut first.minutes), (&mut self.hours, &mut first.hours)] {
+            while let Some(oldest) =
+                from.first_entry().filter(|oldest| rows == 0 || rows + oldest.get().len() <= most)
+            {
+                rows += oldest.get().len();
+                let (at, taken) = oldest.remove_entry();
+                into.insert(at, taken);
+            }
+        }
+        while first.spenders.len() < most
+            && let Some((spender, spending)) = self.spenders.pop_first()
+        {
+            first.spenders.insert(spender, spending);
+        }
+        first
+    }
+
     fn fit_spenders(&mut self, room: usize) -> usize {
         if self.spenders.len() <= room {
             return 0;

@@ -55,7 +55,12 @@ impl Sketch {
     pub(crate) const CAPACITY: usize = 4_096;
 
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), heap: Vec::new(), positions: HashMap::new(), total: Spending::default() }
+        Self {
+            capacity: capacity.max(1),
+            heap: Vec::new(),
+            positions: HashMap::new(),
+            total: Spending::default(),
+        }
     }
 
     /// How many clients it knows.
@@ -292,7 +297,9 @@ mod tests {
     #[test]
     fn nothing_is_told_of_a_client_that_it_has_not_spent() {
         let mut sketch = Sketch::new(2);
-        [(1, 10), (2, 20), (3, 5)].into_iter().for_each(|(number, micros)| sketch.add(client(number), cost(micros)));
+        [(1, 10), (2, 20), (3, 5)]
+            .into_iter()
+            .for_each(|(number, micros)| sketch.add(client(number), cost(micros)));
         // The third took the place of the first, and none of what that has spent.
         assert_eq!(sketch.largest(9), [(client(2), cost(20)), (client(3), cost(5))]);
         sketch.add(client(4), cost(1));

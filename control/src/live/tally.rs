@@ -75,7 +75,7 @@ impl Tally {
     }
 
     fn spend(&mut self, hour: i64, record: &Record) {
-        // What is refused in shadow is told as served as well.
+        // Nothing is spent where a rule in shadow would have refused, and nobody is refused either.
         if record.outcome == Outcome::Shadow {
             return;
         }
@@ -131,7 +131,12 @@ impl Tally {
         for (hour, rules) in &mut self.hours {
             for (rule, sketch) in rules {
                 let RuleName { site, rule } = name(*rule).unwrap_or_else(RuleName::unknown);
-                let of = |client| Spender { hour: *hour, site: Arc::clone(&site), rule: Arc::clone(&rule), client };
+                let of = |client| Spender {
+                    hour: *hour,
+                    site: Arc::clone(&site),
+                    rule: Arc::clone(&rule),
+                    client,
+                };
                 let (largest, others) = sketch.take_news(LARGEST);
                 let largest = largest.into_iter().map(|(id, spending)| (of(id.to_string().into()), spending));
                 spenders.extend(largest);
@@ -203,4 +208,3 @@ impl Spending {
         }
     }
 }
-
