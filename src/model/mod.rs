@@ -32,7 +32,8 @@ pub(crate) mod client {
     pub use self::host::{Host, HostFault};
     pub(crate) use self::identity::Need;
     pub use self::identity::{ApiKey, Identity, IdentityHeaders, KeyDigest};
-    pub use self::network::{Network, NetworkFault, canonical};
+    pub(crate) use self::network::canonical;
+    pub use self::network::{Network, NetworkFault};
     pub use self::place::{Countries, Country, CountrySource, Region};
 }
 
@@ -74,6 +75,8 @@ pub(crate) mod condition {
     pub use self::condition::Condition;
     pub(crate) use self::condition::{is_certain, is_contradiction};
     pub use self::decoded::{EscapedSlash, Paths, cookie_values, query_value, query_values};
+    #[cfg(test)]
+    pub(crate) use self::facts::tests::Asked;
     pub use self::facts::{Computed, Facts, Method};
     pub(crate) use self::facts::{NO_ROUTE, is_token};
     pub use self::index::RuleIndex;
