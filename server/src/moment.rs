@@ -13,7 +13,7 @@ pub(crate) struct Local {
 
 impl Local {
     /// What the zone's clock shows so many seconds after 1970-01-01T00:00:00Z.
-    pub(crate) fn of(zone: &Zone, secs: i64) -> Self {
+    pub(crate) fn new(zone: &Zone, secs: i64) -> Self {
         Self { secs, offset: zone.offset_at(secs) }
     }
 }

@@ -34,7 +34,7 @@ impl fmt::Display for Rehearsal {
         let Explanation { zone, at, exempt, is_preflight, rules, .. } = &self.explanation;
         writeln!(f, "{}", self.request)?;
         writeln!(f, "  site  {} ({})", self.site, zone.name())?;
-        writeln!(f, "  now   {}, {}", Local::of(zone, at.secs()), Utc(at.secs()))?;
+        writeln!(f, "  now   {}, {}", Local::new(zone, at.secs()), Utc(at.secs()))?;
         if let Some(exempt) = exempt {
             writeln!(f, "exempt\n  {exempt}: no rule is asked, nothing is charged")?;
         } else if *is_preflight {
@@ -126,6 +126,6 @@ fn rows(limit: &ExplainedLimit, zone: &Zone) -> Vec<[String; 2]> {
     if *zone.source() == ZoneSource::Utc {
         return vec![[quota, utc]];
     }
-    let local = format!("{} until {}", Local::of(zone, start), Local::of(zone, end));
+    let local = format!("{} until {}", Local::new(zone, start), Local::new(zone, end));
     vec![[quota, local], [String::new(), utc]]
 }
