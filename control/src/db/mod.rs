@@ -12,7 +12,7 @@ mod trouble;
 mod uri;
 mod usage;
 
-pub(crate) use commit::{Answered, CHANNEL, Commit};
+pub(crate) use commit::{Answered, CHANNEL, Commit, Writing};
 pub(crate) use database::Database;
 pub(crate) use read::{News, State};
 pub(crate) use trouble::Trouble;
