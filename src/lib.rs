@@ -81,9 +81,9 @@ pub use limiter::{
     Pending, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
-    Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus, LimitedError, Limits,
-    RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
-    path, prefix, route_parameter,
+    Answered, Asked, Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus,
+    LimitedError, Limits, NotAsked, Rehearsal, RuleBuilder, RuleError, TimeBudget, Watch, Watched,
+    component_by, condition_by, normal_path, of_request, path, prefix, route_parameter,
 };
 pub use model::{
     Action, AddressPolicy, Answer, ApiKey, Assignment, Block, ChargeWhen, ClientPolicy, Component, Computed,
@@ -95,7 +95,7 @@ pub use model::{
     StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
     Zone, ZoneSource, parse_rates,
 };
-pub use sites::{Reloader, Sites, Watcher, Wrong};
+pub use sites::{Reloader, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};
 
 /// What this crate's own tests, benchmarks and fuzz targets look into. It may change with any release.
 #[doc(hidden)]

@@ -1,11 +1,11 @@
 //! `timebudget config`: the effective configuration, and who says what.
 
 use timebudget::config::{Configuration, Entry};
+use timebudget::explanation::aligned;
 
 use crate::args::ConfigArgs;
 use crate::failure::Failure;
 use crate::source::{self, Source};
-use crate::table::aligned;
 use crate::{limits, output};
 
 /// Prints every key with its origin and its value, site by site; keys that belong to others are not looked at.
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
 fn described(read: &Configuration) -> String {
     let mut text = format!("process\n{}", table(&read.process));
     for (host, entries) in &read.sites {
-        text += &format!("\n{}\n{}", limits::heading(host, &read.loaded), table(entries));
+        text += &format!("\n{}\n{}", read.loaded.called(host), table(entries));
     }
     text
 }

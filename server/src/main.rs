@@ -10,16 +10,13 @@ mod demo;
 mod explain;
 mod failure;
 mod limits;
-mod moment;
 mod output;
 mod ready;
-mod rehearsal;
 mod reload;
 mod serve;
 mod signals;
 mod source;
 mod steering;
-mod table;
 mod watch;
 mod zone;
 

@@ -1,9 +1,9 @@
 //! `timebudget zone`: what is known of a time zone.
 
+use timebudget::explanation::{Local, Span, Utc};
 use timebudget::{Clock, Period, SystemClock, Transition, UnixMicros, Window, Zone, tzdata};
 
 use crate::failure::Failure;
-use crate::moment::{Local, Span, Utc};
 use crate::output;
 
 /// How many clock changes to come are listed: two years of them, in most zones that have any.

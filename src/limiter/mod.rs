@@ -4,6 +4,7 @@ mod account;
 mod accounts;
 mod admission;
 mod alarm;
+mod aligned;
 mod asking;
 mod charge;
 mod claims;
@@ -14,6 +15,7 @@ mod expectations;
 mod explain;
 pub mod explanation;
 mod holding;
+mod moment;
 mod observe;
 mod open_limits;
 mod open_rule;
@@ -25,6 +27,7 @@ mod roster;
 #[cfg(test)]
 mod samples;
 mod upkeep;
+mod words;
 
 use std::sync::Arc;
 

@@ -2,8 +2,16 @@
 
 /// The rows, indented, with each column as wide as its widest cell; the last column takes what room it needs.
 ///
+/// # Examples
+///
+/// ```
+/// use timebudget::explanation::aligned;
+/// let rows = [["limits", "key"], ["9 per day", "ip"]].map(|row| row.map(str::to_owned));
+/// assert_eq!(aligned(&rows), "  limits     key\n  9 per day  ip\n");
+/// ```
+///
 /// A cell of several lines in the last column goes on below itself.
-pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
