@@ -5,7 +5,7 @@ use std::panic;
 use timebudget::{Asked, NotAsked};
 
 use crate::args::ExplainArgs;
-use crate::failure::Failure;
+use crate::output::Failure;
 
 /// The request that the arguments describe.
 ///

@@ -4,7 +4,7 @@ use timebudget::config::{Configuration, Entry};
 use timebudget::explanation::aligned;
 
 use crate::args::ConfigArgs;
-use crate::failure::Failure;
+use crate::output::Failure;
 use crate::source::{self, Source};
 use crate::{limits, output};
 

@@ -6,7 +6,7 @@ use timebudget::config::Environment;
 
 use crate::args::ExplainArgs;
 use crate::asked;
-use crate::failure::Failure;
+use crate::output::Failure;
 use crate::source::Source;
 use crate::{limits, output};
 

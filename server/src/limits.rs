@@ -5,8 +5,8 @@ use timebudget::explanation::aligned;
 use timebudget::{ChargeWhen, Cost, Limit, Missing, Rule, Site};
 
 use crate::args::SourceArgs;
-use crate::failure::Failure;
 use crate::output;
+use crate::output::Failure;
 use crate::source::Source;
 
 /// Prints the rules of each site in their order.

@@ -4,20 +4,15 @@
 mod args;
 mod asked;
 mod check;
-mod chunks;
 mod config;
 mod demo;
 mod explain;
-mod failure;
 mod limits;
 mod output;
-mod ready;
 mod reload;
 mod serve;
 mod signals;
 mod source;
-mod steering;
-mod watch;
 mod zone;
 
 use std::process::ExitCode;
@@ -26,7 +21,7 @@ use clap::Parser;
 use env_logger::Env;
 
 use crate::args::{Args, Command};
-use crate::failure::Failure;
+use crate::output::Failure;
 
 /// Everything at `info`, but for actix's account of how it starts, which `listening on` says in one line.
 const LOG_LEVELS: &str = "info,actix_server=warn,actix_http::h1::dispatcher=off";

@@ -3,8 +3,8 @@
 use timebudget::explanation::{Local, Span, Utc};
 use timebudget::{Clock, Period, SystemClock, Transition, UnixMicros, Window, Zone, tzdata};
 
-use crate::failure::Failure;
 use crate::output;
+use crate::output::Failure;
 
 /// How many clock changes to come are listed: two years of them, in most zones that have any.
 const TRANSITIONS: usize = 4;
