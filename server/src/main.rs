@@ -10,6 +10,7 @@ mod explain;
 mod limits;
 mod output;
 mod reload;
+mod remote;
 mod serve;
 mod signals;
 mod source;
@@ -43,5 +44,6 @@ fn run(args: &Args) -> Result<(), Failure> {
         Some(Command::Limits(args)) => limits::run(args),
         Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Zone { name }) => zone::run(name),
+        Some(Command::Remote(command)) => remote::run(command),
     }
 }
