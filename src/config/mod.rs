@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use crate::config::keys::Scope;
 use crate::config::references::{site_of, suspect_hosts, unmet_of_layer};
-use crate::config::report::{Findings, Report};
+use crate::config::report::{Findings, Inspection};
 use crate::config::said::Said;
 use crate::model::{Host, Site};
 
@@ -238,20 +238,20 @@ impl Options {
     ///
     /// All that is wrong with the text or the environment.
     pub fn parse_site(&self, name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
-        let report = self.report();
-        let page = report.page(SITE_FILE);
+        let inspection = self.inspection();
+        let page = inspection.page(SITE_FILE);
         let said = self.environment.said.clone().or(Said::read(text, Scope::Site, &page));
-        let layered = site_of(said, &Said::default(), name, self, &report);
+        let layered = site_of(said, &Said::default(), name, self, &inspection);
         let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
         suspect_hosts(layered.rules().0, exempt, &names, &page);
-        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), self, &report);
-        report.add(Findings { errors: unmet, warnings: Vec::new() });
-        let warnings = report.close()?;
+        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), self, &inspection);
+        inspection.add(Findings { errors: unmet, warnings: Vec::new() });
+        let warnings = inspection.close()?;
         Ok((layered.site, warnings))
     }
 
-    /// A report that begins with what was found in the environment.
-    fn report(&self) -> Report {
-        Report::beginning(self.environment.found.clone())
+    /// An inspection that begins with what was found in the environment.
+    fn inspection(&self) -> Inspection {
+        Inspection::beginning(self.environment.found.clone())
     }
 }

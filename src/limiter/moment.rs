@@ -13,7 +13,7 @@ use chrono::DateTime;
 /// use timebudget::explanation::{Local, Span, Utc};
 /// use timebudget::tzdata;
 /// let paris = tzdata::zone("Europe/Paris")?;
-/// assert_eq!(Local::of(&paris, 1_743_328_800).to_string(), "2025-03-30 12:00:00 +02:00");
+/// assert_eq!(Local::new(&paris, 1_743_328_800).to_string(), "2025-03-30 12:00:00 +02:00");
 /// assert_eq!(Utc(1_743_328_800).to_string(), "2025-03-30 10:00:00 UTC");
 /// assert_eq!(Span(5_400).to_string(), "1 h 30 min");
 /// # Ok::<(), tzdata::UnknownZone>(())
@@ -26,7 +26,7 @@ pub struct Local {
 
 impl Local {
     /// What the zone's clock shows so many seconds after 1970-01-01T00:00:00Z.
-    pub fn of(zone: &Zone, secs: i64) -> Self {
+    pub fn new(zone: &Zone, secs: i64) -> Self {
         Self { secs, offset: zone.offset_at(secs) }
     }
 }

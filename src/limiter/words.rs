@@ -13,7 +13,7 @@ impl Explanation {
     pub(crate) fn write(&self, site: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { zone, at, exempt, is_preflight, rules, .. } = self;
         writeln!(f, "  site  {site} ({})", zone.name())?;
-        writeln!(f, "  now   {}, {}", Local::of(zone, at.secs()), Utc(at.secs()))?;
+        writeln!(f, "  now   {}, {}", Local::new(zone, at.secs()), Utc(at.secs()))?;
         if let Some(exempt) = exempt {
             writeln!(f, "exempt\n  {exempt}: no rule is asked, nothing is charged")?;
         } else if *is_preflight {
@@ -99,6 +99,6 @@ fn rows(limit: &ExplainedLimit, zone: &Zone) -> Vec<[String; 2]> {
     if *zone.source() == ZoneSource::Utc {
         return vec![[quota, utc]];
     }
-    let local = format!("{} until {}", Local::of(zone, start), Local::of(zone, end));
+    let local = format!("{} until {}", Local::new(zone, start), Local::new(zone, end));
     vec![[quota, local], [String::new(), utc]]
 }
