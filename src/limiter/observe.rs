@@ -367,7 +367,7 @@ impl Observers {
         self.0.is_empty()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tell(&self, event: &Event<'_>) {
         for observer in &self.0 {
             match event.what {

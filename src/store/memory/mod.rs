@@ -224,6 +224,11 @@ impl Memory {
     }
 
     #[inline(never)]
+    fn decide_together(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Verdict {
+        locked!(self, claims, now, |visit| visit.decide(claims, mode))
+    }
+
+    #[inline(never)]
     fn settle_together(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
         one_by_one!(self, claims, now, |visit| visit.settle(claims, settlement));
     }
@@ -254,7 +259,7 @@ impl Store for Memory {
         {
             return Ok(verdict);
         }
-        Ok(locked!(self, claims, now, |visit| visit.decide(claims, mode)))
+        Ok(self.decide_together(claims, mode, now))
     }
 
     fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
