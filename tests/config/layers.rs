@@ -211,11 +211,10 @@ fn a_narrowed_ruleset_is_for_some_requests_of_its_rules() {
         r#"[{"name": "a", "limits": "1/day"}, {"name": "b", "when": {"method": "PUT"}, "limits": "1/day"}]"#;
     let below = timebudget::Condition::Path(timebudget::Text::Below("/preview".to_owned()));
     let narrowed = ruleset("previews", rules).narrowed(&below);
-    let applies = |path| {
-        narrowed.rules().iter().map(|rule| rule.when.matches(&Request("PUT", path))).collect::<Vec<_>>()
-    };
+    let applies =
+        |path| narrowed.rules().iter().map(|rule| rule.when.matches(&asked("PUT", path))).collect::<Vec<_>>();
     assert_eq!((applies("/preview/x"), applies("/")), (vec![true, true], vec![false, false]));
-    assert!(!narrowed.rules()[1].when.matches(&Request("GET", "/preview")));
+    assert!(!narrowed.rules()[1].when.matches(&asked("GET", "/preview")));
 }
 
 #[test]
