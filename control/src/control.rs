@@ -12,6 +12,7 @@ use timebudget::TimeBudget;
 use timebudget::config::Layer;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::api::Guesses;
 use crate::audit::{Draft, Entry, Filter, Page, Verified};
 use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
@@ -59,6 +60,7 @@ struct Inner {
     runtime: Option<Runtime>,
     options: Options,
     first_token: Option<String>,
+    guesses: Guesses,
 }
 
 /// What a change has done.
@@ -128,7 +130,8 @@ impl Control {
                 return Err(error);
             }
         };
-        let inner = Inner { node, runtime: Some(runtime), options, first_token: None };
+        let guesses = Guesses::new(Arc::clone(&node.clock));
+        let inner = Inner { node, runtime: Some(runtime), options, first_token: None, guesses };
         let control = Self(Arc::new(inner)).with_owner().await?;
         control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
@@ -345,6 +348,23 @@ impl Control {
     /// The same, with since when and why not.
     pub fn health(&self) -> Health {
         self.0.node.health()
+    }
+
+    /// # Errors
+    ///
+    /// The database is known to be down.
+    pub(crate) fn must_be_up(&self) -> Result<(), Unavailable> {
+        Ok(self.0.node.must_be_up()?)
+    }
+
+    /// The budget of wrong tokens.
+    pub(crate) fn guesses(&self) -> &Guesses {
+        &self.0.guesses
+    }
+
+    /// Whether pages are reached over HTTPS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.options.https
     }
 
     /// Asks the database something, unless it is known to be down.

@@ -12,6 +12,7 @@ mod moment;
 mod output;
 mod rehearsal;
 mod reload;
+mod remote;
 mod serve;
 mod signals;
 mod source;
@@ -45,5 +46,6 @@ fn run(args: &Args) -> Result<(), Failure> {
         Some(Command::Limits(args)) => limits::run(args),
         Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Zone { name }) => zone::run(name),
+        Some(Command::Remote(command)) => remote::run(command),
     }
 }

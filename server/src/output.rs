@@ -65,6 +65,11 @@ impl Failure {
         Self { status: WRONG, text: text.to_string() }
     }
 
+    /// What it says.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Prints the text and returns the exit status.
     pub(crate) fn report(&self) -> ExitCode {
         to_stderr(&format!("{}\n", self.text));
