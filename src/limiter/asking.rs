@@ -105,12 +105,20 @@ impl Limiter {
     /// Inlined with all below it: three calls would cost each request a hundred instructions.
     #[inline(always)]
     fn ask_rule_at(&self, at: usize, asking: &mut Asking<'_, '_>) {
-        let (rule, open) = (&self.site.rules[at], &self.rules[at]);
-        if open.is_about(rule, asking.facts)
-            && let Some(key) = self.key(rule, open, asking.facts)
-        {
-            self.ask_rule(rule, open, key, asking);
+        let open = &self.rules[at];
+        if !open.applies_always && !self.site.rules[at].when.matches(asking.facts) {
+            return;
         }
+        let ip = if let OpenKey::Address(_) = open.key { asking.facts.ip() } else { None };
+        let key = match (open.key, ip) {
+            (OpenKey::Constant(key), _) => key,
+            (OpenKey::Address(kind), Some(ip)) => self.key_of_address(kind, ip),
+            _ => match self.other_key(&self.site.rules[at], asking.facts) {
+                Some(key) => key,
+                None => return,
+            },
+        };
+        self.ask_rule(&self.site.rules[at], open, key, asking);
     }
 
     /// The same of all rules where some apply only if no other does. Each condition is evaluated once, and each key found once.

@@ -119,6 +119,7 @@ impl Memory {
 
 impl<L: Locked> Visit<'_, L> {
     /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    #[inline(always)]
     pub(crate) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
         let mut weighed = self.weigh(claims);
         if weighed.newcomers > 0 && !self.store.has_room_for(weighed.newcomers) {
@@ -129,7 +130,11 @@ impl<L: Locked> Visit<'_, L> {
             return self.conclude_over_full_accounts(claims, mode);
         }
         for claim in claims.iter_mut().filter(|claim| claim.ask.counts != Counts::Refusals) {
-            self.charge(claim);
+            if weighed.newcomers == 0 && claim.ask.client.is_none() {
+                self.charge_known(claim);
+            } else {
+                self.charge(claim);
+            }
         }
         Verdict::Admitted
     }
@@ -176,14 +181,14 @@ impl<L: Locked> Visit<'_, L> {
         let now = self.now;
         let mut weighed = Weighed::default();
         for (position, claim) in claims.iter_mut().enumerate() {
-            let taken = self.beside.get(position).map_or(0, |beside| beside.taken);
             let (book, key) = account(claim, Part::Whole);
             let table = self.table(book, key);
             let (at, row) = table.row_of(key.salted(book.salt));
             let is_new = row.slot == VACANT;
             let ledger = if is_new { Ledger::default() } else { table.seated(at, row).ledger };
             claim.standing = standing(claim.ask.charge, table, &ledger, &now);
-            let quota = claim.ask.quota.saturating_add_signed(taken.saturating_neg());
+            let quota =
+                if self.beside.is_empty() { claim.ask.quota } else { self.quota_here(claim, position) };
             claim.standing.refuses = !fits(claim, quota);
             claim.run.at = at as u32;
             weighed.newcomers += usize::from(is_new);
@@ -193,6 +198,13 @@ impl<L: Locked> Visit<'_, L> {
             weighed.refuses |= claim.standing.refuses;
         }
         weighed
+    }
+
+    /// What is left of a claim's quota to this process.
+    #[cold]
+    fn quota_here(&self, claim: &Claim, position: usize) -> u64 {
+        let taken = self.beside.get(position).map_or(0, |beside| beside.taken);
+        claim.ask.quota.saturating_add_signed(taken.saturating_neg())
     }
 
     /// Lets a client be refused who has had its share, and says whether it is seen for the first time in this window.
@@ -257,7 +269,18 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
-    #[inline]
+    /// Charges an account that was just weighed, where none has been made since then: it is where it was.
+    #[inline(always)]
+    fn charge_known(&mut self, claim: &mut Claim) {
+        let now = self.now;
+        let table = self.table(claim.ask.book, claim.ask.key);
+        let mut seat = table.seat_at(claim.run.at as usize);
+        charge_whole(claim.ask.charge, &mut seat.ledger, table.at(&now));
+        table.keep(&seat);
+        let run = &mut claim.run;
+        (run.is_on, run.sequence, run.earlier) = (true, table.in_force.sequence, Micros::ZERO);
+    }
+
     fn charge(&mut self, claim: &mut Claim) {
         let charge = claim.ask.charge;
         let (at, sequence) = self

@@ -4,6 +4,7 @@ use super::Memory;
 use super::locked::{Locked, shard_of};
 use super::overflow::account;
 use super::rows::VACANT;
+use super::shard::Shard;
 use super::table::Table;
 use super::visit::Visit;
 use crate::model::{KeyHash, Ledger, Micros, Now, Tick};
@@ -14,9 +15,15 @@ impl Memory {
     /// Ends a request with one claim, on one account.
     #[inline]
     pub(crate) fn settle_alone(&self, claim: &mut Claim, settlement: &Settlement, now: &Now) {
+        let mut shard = self.shards[shard_of(claim.ask.key)].lock();
+        self.settle_in(&mut shard, claim, settlement, now);
+    }
+
+    /// The same in the shard that the account lies in.
+    #[inline(always)]
+    pub(crate) fn settle_in(&self, shard: &mut Shard, claim: &mut Claim, settlement: &Settlement, now: &Now) {
         if std::mem::take(&mut claim.run.is_on) {
             let (book, key) = account(claim, Part::Whole);
-            let mut shard = self.shards[shard_of(key)].lock();
             let table = shard.table(self, book.calendar as usize, now);
             let near = claim.run.at;
             claim.standing = settle_account(self, table, (book, key, near), claim, settlement, now);
@@ -176,7 +183,8 @@ fn settle_time(
     let Settlement { cost, paused, extra_micros, .. } = *settlement;
     let progress = Progress { cost, paused };
     settle_line(ledger, tick, expected, progress);
-    let extra = if extra_micros >= 0 { extra_micros } else { returned(extra_micros, table, run, progress, tick) };
+    let extra =
+        if extra_micros >= 0 { extra_micros } else { returned(extra_micros, table, run, progress, tick) };
     ledger.add(extra);
 }
 

@@ -142,17 +142,23 @@ impl Table {
     }
 
     pub(crate) fn ledger(&self, at: usize) -> Ledger {
-        self.seated(at, self.rows.get(at)).ledger
+        self.seat_at(at).ledger
+    }
+
+    /// The account that a row holds.
+    #[inline(always)]
+    pub(crate) fn seat_at(&self, at: usize) -> Seat {
+        self.seated(at, self.rows.get(at))
     }
 
     /// Changes an account.
     pub(crate) fn change(&mut self, at: usize, change: impl FnOnce(&mut Ledger)) {
-        let mut seat = self.seated(at, self.rows.get(at));
+        let mut seat = self.seat_at(at);
         change(&mut seat.ledger);
         self.keep(&seat);
     }
 
-    /// The account that a row holds.
+    /// The same of a row that was read.
     #[inline(always)]
     pub(crate) fn seated(&self, at: usize, row: Row) -> Seat {
         let Row { slot, base, .. } = row;
