@@ -213,16 +213,18 @@ impl Limiter {
     }
 
     /// Learns what a request has cost.
+    #[inline]
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
-        if route == NO_ROUTE {
-            return;
+        match claims {
+            _ if route == NO_ROUTE => {}
+            [claim] if matches!(claim.ask.charge, Charge::Requests { .. }) => {}
+            [claim] => self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost),
+            claims => self.learn_of_several(claims, route, cost),
         }
-        if let [claim] = claims {
-            if !matches!(claim.ask.charge, Charge::Requests { .. }) {
-                self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost);
-            }
-            return;
-        }
+    }
+
+    #[inline(never)]
+    fn learn_of_several(&self, claims: &[Claim], route: u32, cost: Micros) {
         let mut learned = None;
         for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
             if learned != Some(claim.ask.rule) {

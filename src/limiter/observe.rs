@@ -394,7 +394,7 @@ impl Observers {
         self.0.iter().any(|observer| observer.hears_admissions())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tell(&self, event: &Event<'_>) {
         for observer in &self.0 {
             match event.what {
