@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::{Error, HttpRequest, HttpResponse};
 use pin_project_lite::pin_project;
 
-use crate::limiter::{Decision, Question, Refused, Report};
+use crate::limiter::{Decision, Prospect, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, watch_payload};
 use crate::middleware::budget::{current, during};
 use crate::middleware::cut::cut;
@@ -21,7 +21,7 @@ use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::{Worker, WorkerSite};
-use crate::middleware::{doubles, parameters, refusal, rewrite, unbelieved, watch};
+use crate::middleware::{doubles, parameters, prospect_page, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -52,6 +52,9 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         // The site that answers, and a place for the request.
         let guard = self.worker.place(&request, current());
+        if let Some(prospect) = prospect_page::asked(&guard, &request) {
+            return tell(prospect, request);
+        }
         let decided = decide(&mut request, &guard);
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&guard);
@@ -63,6 +66,15 @@ where
             decided => answer(&self.service, decided, guard, request),
         }
     }
+}
+
+/// Tells a client where it stands, which is read first.
+#[cold]
+fn tell<F: 'static, B: 'static>(prospect: Prospect, request: ServiceRequest) -> BudgetFuture<F, B> {
+    BudgetFuture::waiting(Box::pin(async {
+        let page = prospect_page::page(prospect).await;
+        BudgetFuture::answered(request, page.map_or(Answer::Fault, |page| Answer::Page(Box::new(page))))
+    }))
 }
 
 /// Asks the rules that are about the request, and charges their accounts if all admit it.
@@ -221,7 +233,7 @@ pin_project! {
         /// The store asks others whether the request may run.
         Waiting { decided: Waiting<F, B> },
         /// The request is answered without any handler.
-        Answered { request: Option<ServiceRequest>, answer: Answer },
+        Answered { answer: Option<(ServiceRequest, Answer)> },
         /// There is nothing to be answered any more.
         Over,
     }
@@ -237,15 +249,18 @@ enum Answer {
         refused: Refused,
         guard: Guard,
     },
+    /// A page of the budget's own.
+    Page(Box<HttpResponse>),
     /// Nobody knows whether it may be served.
     Fault,
 }
 
 impl Answer {
     #[inline(always)]
-    fn to<B>(&self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
+    fn to<B>(self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
         match self {
-            Self::Refused { refused, guard } => refusal::answer(request, guard, refused),
+            Self::Refused { refused, guard } => refusal::answer(request, &guard, &refused),
+            Self::Page(page) => request.into_response(page.map_body(|_, body| BudgetBody::own(body))),
             Self::Fault => refusal::of_fault(request),
         }
     }
@@ -265,7 +280,7 @@ impl<F, B> BudgetFuture<F, B> {
     }
 
     const fn answered(request: ServiceRequest, answer: Answer) -> Self {
-        Self { state: State::Answered { request: Some(request), answer } }
+        Self { state: State::Answered { answer: Some((request, answer)) } }
     }
 }
 
@@ -333,8 +348,8 @@ where
     B: MessageBody,
 {
     match state.as_mut().project() {
-        StateProjection::Answered { request, answer } => {
-            let Some(request) = request.take() else { return Poll::Pending };
+        StateProjection::Answered { answer } => {
+            let Some((request, answer)) = answer.take() else { return Poll::Pending };
             Poll::Ready(Ok(answer.to(request)))
         }
         StateProjection::Exempt { future } => {
