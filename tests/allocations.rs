@@ -152,9 +152,24 @@ where
     T::Future: 'static,
     B: MessageBody,
 {
+    of_requests_for(app, "/").await
+}
+
+async fn of_requests_for<T, B>(app: App<T>, path: &str) -> u64
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Future: 'static,
+    B: MessageBody,
+{
     let app = init_service(app).await;
     let answer = || {
-        let mut request = TestRequest::get().peer_addr(([192, 0, 2, 1], 80).into()).to_request();
+        let mut request = TestRequest::get().uri(path).peer_addr(([192, 0, 2, 1], 80).into()).to_request();
         request.take_payload();
         let answered = call_service(&app, request).now_or_never().expect("nothing is waited for");
         let _ = answered.into_body().try_into_bytes();
@@ -174,6 +189,19 @@ async fn nor_does_a_request_under_a_budget() {
     for rates in ["500s per hour", "9000 per hour", "500s per hour; 9000 per day"] {
         let budget = TimeBudget::per_ip(rates).unwrap();
         assert_eq!(of_requests(App::new().wrap(budget).service(hello())).await, bare, "{rates}");
+    }
+}
+
+/// Of which route they are is told by other parts of the path.
+#[actix_web::test]
+async fn nor_does_one_with_a_word_as_a_parameter_or_with_a_number() {
+    for (pattern, path) in
+        [("/posts/{slug}", "/posts/hello"), ("/{page}", "/about"), ("/users/{id}", "/users/7")]
+    {
+        let answer = || web::resource(pattern).to(async || "hello");
+        let bare = of_requests_for(App::new().service(answer()), path).await;
+        let budget = TimeBudget::per_ip("500s per hour").unwrap();
+        assert_eq!(of_requests_for(App::new().wrap(budget).service(answer()), path).await, bare, "{path}");
     }
 }
 

@@ -102,7 +102,7 @@ impl Classes {
         self.known[seat(class)].get()
     }
 
-    #[cold]
+    #[inline(never)]
     fn guess(&self, request: &ServiceRequest, paths: Paths) -> u32 {
         if self.has_patterns.get() {
             let less = shape::less_of(known_method(request.method()), request.match_info().as_str());
@@ -125,30 +125,44 @@ impl Classes {
         self.unmatched[usize::from(known_method(method))]
     }
 
-    /// Finds out which route a request has reached, and keeps it by as much of the look as tells it.
-    #[cold]
+    /// The route that a request has reached whose class does not know it: it is kept by as much of the look as tells it.
+    #[inline(never)]
     fn learn(&self, class: Class, trace: u64, request: &HttpRequest) -> u32 {
-        let path = request.match_info();
-        if !path.unprocessed().is_empty() {
+        if trace == UNTRACED {
             // Of all that reaches no pattern nothing is kept: it has as many shapes as strangers can think of.
             return self.unmatched(request.method());
         }
         self.has_patterns.set(true);
-        let spans = spans(path);
-        let [begin, count] = shape::less_of(known_method(request.method()), path.as_str());
-        let by = match spans.iter().all(|(_, span)| shape::is_alike(&path.as_str()[span.clone()])) {
-            true => class.0,
-            false if spans.first().is_none_or(|(_, span)| span.start > 1) => begin,
-            false => count,
-        };
+        let by = told_by(class, request);
         let known = self.known(by);
-        if known.class == by && known.trace == trace {
-            return known.route;
+        match known.class == by && known.trace == trace {
+            true => known.route,
+            false => self.keep(by, trace, request),
         }
-        let route = named(request.method(), &reached(path.as_str(), &spans));
+    }
+
+    #[cold]
+    fn keep(&self, by: u64, trace: u64, request: &HttpRequest) -> u32 {
+        let path = request.match_info();
+        let route = named(request.method(), &reached(path.as_str(), &spans(path)));
         self.known[seat(by)].set(Known { class: by, trace, route });
         route
     }
+}
+
+/// By what the route is told that a request has reached: by its shape, if all parameters are alike in it.
+fn told_by(class: Class, request: &HttpRequest) -> u64 {
+    let path = request.match_info();
+    let (mut are_alike, mut first) = (true, usize::MAX);
+    for (_, span) in places(path) {
+        first = first.min(span.start);
+        are_alike &= shape::is_alike(&path.as_str()[span]);
+    }
+    if are_alike {
+        return class.0;
+    }
+    let [begin, count] = shape::less_of(known_method(request.method()), path.as_str());
+    if first > 1 { begin } else { count }
 }
 
 /// Where a class is kept. Its lowest two bits say what kind it is of.
@@ -157,18 +171,24 @@ const fn seat(class: u64) -> usize {
     (class >> 2) as usize % KNOWN
 }
 
+/// The trace of a request that has reached no pattern.
+const UNTRACED: u64 = 0;
+
 /// What the router has left in a path: the names of the resource's parameters, which lie at an address of its own; of one
 /// without parameters the path.
-#[inline]
+#[inline(never)]
 fn trace(path: &Path<Url>) -> u64 {
     if !path.unprocessed().is_empty() {
-        return 0;
+        return UNTRACED;
     }
     if path.is_empty() {
         return hash(path.as_str()) | 1;
     }
-    let names = path.iter().map(|(name, _)| name.as_ptr().addr() as u64);
-    names.fold(1, |trace, name| trace.rotate_left(7) ^ name)
+    let mut trace = 1_u64;
+    for (name, _) in path.iter().take(path.segment_count()) {
+        trace = trace.rotate_left(7) ^ name.as_ptr().addr() as u64;
+    }
+    trace
 }
 
 fn hash(text: &str) -> u64 {
@@ -178,22 +198,26 @@ fn hash(text: &str) -> u64 {
 }
 
 /// The parameters that the router has found in a path: their names, and where they lie.
-fn spans(path: &Path<Url>) -> Vec<(String, Range<usize>)> {
+fn places(path: &Path<Url>) -> impl Iterator<Item = (&str, Range<usize>)> {
     let text = path.as_str();
     let begin = text.as_ptr().addr();
-    let spans = path.iter().filter_map(|(name, value)| {
+    path.iter().filter_map(move |(name, value)| {
         // What the application has added lies elsewhere.
         let at = value.as_ptr().addr().checked_sub(begin)?;
         let end = at.checked_add(value.len()).filter(|end| *end <= text.len())?;
-        Some((name.to_owned(), at..end))
-    });
-    let mut spans: Vec<_> = spans.collect();
+        Some((name, at..end))
+    })
+}
+
+/// The same in the order of the path.
+fn spans(path: &Path<Url>) -> Vec<(&str, Range<usize>)> {
+    let mut spans: Vec<_> = places(path).collect();
     spans.sort_by_key(|(_, span)| span.start);
     spans
 }
 
 /// The pattern that a path has reached, as far as the router has left it: without its parameters' expressions.
-fn reached(path: &str, spans: &[(String, Range<usize>)]) -> String {
+fn reached(path: &str, spans: &[(&str, Range<usize>)]) -> String {
     let (mut pattern, mut done) = (String::with_capacity(path.len()), 0);
     for (name, span) in spans {
         pattern.push_str(path.get(done..span.start).unwrap_or_default());

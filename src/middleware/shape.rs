@@ -37,7 +37,7 @@ pub(crate) const fn is_exact(shape: u64) -> bool {
 }
 
 /// What is left of the shape if one looks at less: at the first segment and how many there are, or at their number alone.
-#[cold]
+#[inline(never)]
 pub(crate) fn less_of(method: u8, path: &str) -> [u64; 2] {
     let (mut first, mut count) = (None, 0);
     each_segment(path, |segment| {
