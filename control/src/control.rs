@@ -3,11 +3,12 @@
 mod error;
 mod expect;
 mod options;
+mod seen;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLockReadGuard;
+use parking_lot::{Mutex, RwLockReadGuard};
 use timebudget::TimeBudget;
 use timebudget::config::Layer;
 use tokio::runtime::{Builder, Runtime};
@@ -22,6 +23,7 @@ use crate::thing::{Change, Decided, Member, Role, Secret, Thing, Time, Written, 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
 pub use options::Options;
+pub(crate) use seen::Granted;
 
 /// What people have decided, kept in force while the limiter runs. Cheap to clone; all clones are one.
 ///
@@ -58,6 +60,10 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     node: Arc<Node>,
     live: Arc<Live>,
+    /// Those of governed budgets.
+    engines: Mutex<Vec<timebudget::Engine>>,
+    /// The grants that were made lately, by idempotency key.
+    granted: Granted,
     /// Taken when it ends.
     runtime: Option<Runtime>,
     options: Options,
@@ -134,7 +140,9 @@ impl Control {
         };
         let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
-        let inner = Inner { node, live, runtime: Some(runtime), options, first_token: None, guesses };
+        let (engines, granted) = Default::default();
+        let runtime = Some(runtime);
+        let inner = Inner { node, live, engines, granted, runtime, options, first_token: None, guesses };
         let control = Self(Arc::new(inner)).with_owner().await?;
         control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
@@ -162,7 +170,12 @@ impl Control {
     pub fn govern(&self, budget: &TimeBudget) -> Result<(), NotGoverned> {
         const NONE: &str = "the budget was built without a layer; expected Control::layer in its builder";
         let reloader = budget.reloader().ok_or_else(|| NotGoverned(NONE.to_owned()))?;
-        self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))
+        self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))?;
+        let (mut engines, engine) = (self.0.engines.lock(), budget.engine());
+        if !engines.contains(&engine) {
+            engines.push(engine);
+        }
+        Ok(())
     }
 
     /// What notes who spends how much of what, for [`BudgetBuilder::observe`](timebudget::BudgetBuilder::observe): what the

@@ -6,7 +6,7 @@ use crate::limiter::account::{AccountError, AccountId, AccountStanding};
 use crate::limiter::engine::Engine;
 use crate::limiter::open_limits::OpenLimit;
 use crate::limiter::roster::{Known, OfRule};
-use crate::model::{Identity, Key, KeyHash, Limit, Micros, Period, Unit};
+use crate::model::{Identity, Key, KeyHash, Limit, Micros, Period, Site, Unit};
 use crate::store::{Listed, Relief};
 
 /// How much more is granted: server time, or requests. A [`Duration`] is time.
@@ -52,6 +52,11 @@ impl ClientAccounts {
     pub fn in_tier(mut self, tier: impl Into<String>) -> Self {
         self.known.tier = Some(tier.into());
         self
+    }
+
+    /// The site that the rule is of.
+    pub fn site(&self) -> &Site {
+        self.of_rule.site()
     }
 
     /// What the store knows the client by.

@@ -6,15 +6,18 @@
 //! A request meets, in this order: the guard of its row (who is it, may they, does it come from here), the handler's
 //! arguments, which are parsed where they are taken, and the handler, which is thin: parse, change, answer.
 
+mod accounts;
 mod address;
 mod answer;
 mod auth;
 mod body;
 mod caller;
 mod csrf;
+mod events;
 mod guard;
 mod guesses;
 mod openapi;
+mod overview;
 mod paging;
 mod parameters;
 mod problem;
@@ -25,6 +28,7 @@ mod scope;
 mod session;
 mod tag;
 mod tiers;
+mod usage;
 mod write;
 
 pub use caller::Visitor;

@@ -15,7 +15,7 @@ use crate::api::problem::{MEDIA_TYPE, Problem};
 use crate::api::roles::Needs;
 use crate::api::routes::{Row, table};
 use crate::api::session::COOKIE;
-use crate::api::{rulesets, session, tiers};
+use crate::api::{accounts, events, overview, rulesets, session, tiers, usage};
 
 /// What is derived; [`description`] adds what the table knows.
 #[derive(OpenApi)]
@@ -41,6 +41,12 @@ use crate::api::{rulesets, session, tiers};
         tiers::get,
         tiers::put,
         tiers::delete,
+        accounts::list,
+        accounts::grant,
+        accounts::reset,
+        usage::get,
+        overview::get,
+        events::get,
     )
 )]
 struct Derived;

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::{Route, web};
 
 use crate::api::roles::{NOBODY, Needs, OPERATOR, OWNER, VIEWER};
-use crate::api::{openapi, rulesets, session, tiers};
+use crate::api::{accounts, events, openapi, overview, rulesets, session, tiers, usage};
 
 /// A row of the table.
 pub(crate) struct Row {
@@ -47,5 +47,13 @@ pub(crate) fn table() -> Vec<Row> {
         GET    "/tiers/{name}"              VIEWER    tiers::get;
         PUT    "/tiers/{name}"              OWNER     tiers::put;
         DELETE "/tiers/{name}"              OWNER     tiers::delete;
+
+        GET    "/accounts"                  VIEWER    accounts::list;
+        POST   "/accounts/grant"            OPERATOR  accounts::grant;
+        POST   "/accounts/reset"            OPERATOR  accounts::reset;
+
+        GET    "/usage"                     VIEWER    usage::get;
+        GET    "/overview"                  VIEWER    overview::get;
+        GET    "/events"                    VIEWER    events::get;
     }
 }

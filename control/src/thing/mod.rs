@@ -28,7 +28,7 @@ pub use check::Refused;
 pub use decided::{Decided, Held};
 pub use effective::Effective;
 pub use fields::Wrong;
-pub(crate) use fields::nearest;
+pub(crate) use fields::{Fields, nearest};
 pub use group::Group;
 pub use key::{Key, Retiring};
 pub(crate) use member::token_of_body;
