@@ -1,0 +1,12 @@
+//! The pages, in a real browser, over the real application.
+
+mod browser;
+mod driver;
+mod editor;
+mod figures;
+mod keyboard;
+mod names;
+mod roles;
+mod tour;
+mod units;
+mod world;
