@@ -3,10 +3,12 @@
 //! `cargo bench -p timebudget --features redis --bench redis [calls|latency|throughput|deadline|bytes|caps]`; starts a
 //! redis-server of its own.
 
+#[path = "../tests/kit/asked.rs"]
+mod asked;
 #[path = "harness/client.rs"]
 #[expect(dead_code, reason = "the other benchmarks use more of it")]
 mod client;
-#[path = "../tests/redis/journal.rs"]
+#[path = "../tests/kit/journal.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod journal;
 #[path = "../tests/redis/process.rs"]

@@ -1,6 +1,8 @@
 //! A decision on accounts that exist allocates nothing, from admission to settlement.
 
-use std::net::IpAddr;
+#[path = "kit/asked.rs"]
+mod asked;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -15,8 +17,10 @@ use timebudget::internals::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
 use timebudget::{
-    Admission, Clock, Engine, Facts, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone, config,
+    Admission, Clock, Engine, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone, config,
 };
+
+use crate::asked::Asked;
 
 struct Bench {
     store: Memory,
@@ -111,26 +115,9 @@ fn nor_does_a_refusal() {
     assert_eq!(measure(refuse).count_total, 0);
 }
 
-/// The facts of a request that no rule of many is about, but for the last.
-struct Request;
-
-impl Facts for Request {
-    fn method(&self) -> &str {
-        "GET"
-    }
-
-    fn path(&self) -> &str {
-        "/api/users/7"
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, 7]))
-    }
-
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        (name == "authorization").then_some(b"Bearer none-of-theirs")
-    }
-}
+/// A request that no rule of many is about, but for the last.
+const REQUEST: Asked<'_> =
+    Asked { path: "/api/users/7", header: ("authorization", "Bearer none-of-theirs"), ..Asked::USUAL };
 
 #[test]
 fn nor_does_the_comparison_with_a_thousand_rules() {
@@ -147,7 +134,7 @@ fn nor_does_the_comparison_with_a_thousand_rules() {
     let text = format!(r#"{{ "rate_limit_rules": [{rules} {{ "name": "all", "limits": "9h per hour" }}] }}"#);
     let (site, _) = config::parse_site("site", &text).unwrap();
     let limiter = Arc::new(Limiter::new(site, &Engine::in_memory()));
-    let serve = || assert!(matches!(limiter.admit(&Request), Ok(Admission::Admitted(_))));
+    let serve = || assert!(matches!(limiter.admit(&REQUEST), Ok(Admission::Admitted(_))));
     serve();
     assert_eq!(measure(|| (0..100).for_each(|_| serve())).count_total, 0);
 }

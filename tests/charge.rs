@@ -1,5 +1,8 @@
 //! Blocks of code that are charged, with no request at hand.
 
+#[path = "kit/asked.rs"]
+mod asked;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +16,9 @@ use timebudget::{
     Admission, ChargeError, Engine, Key, Limiter, ManualClock, Micros, Now, Reservation, Site, UnixMicros,
     config, parse_rates,
 };
-use timebudget::{Component, Computed, Condition, Cost, Facts, LimitSet, Rule, Text};
+use timebudget::{Component, Computed, Condition, Cost, LimitSet, Rule, Text};
+
+use crate::asked::Asked;
 
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
 const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);
@@ -25,25 +30,9 @@ const RULES: &str = r#"{"rate_limit_rules": [
     {"name": "pair", "when": {"path": "/pair"}, "key": ["ip", "header:x-tenant"], "limits": "1 per hour"},
     {"name": "fair", "when": {"path": "/fair"}, "key": "header:x-tenant", "fair": true, "limits": "5 per hour"}]}"#;
 
-/// A request of this path from 192.0.2.7, by the tenant `acme`.
-struct Request(&'static str);
-
-impl Facts for Request {
-    fn method(&self) -> &str {
-        "GET"
-    }
-
-    fn path(&self) -> &str {
-        self.0
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, 7]))
-    }
-
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        (name == "x-tenant").then_some(b"acme")
-    }
+/// A request of this path, by the tenant `acme`.
+fn asked(path: &str) -> Asked<'_> {
+    Asked { path, header: ("x-tenant", "acme"), ..Asked::USUAL }
 }
 
 struct Desk {
@@ -69,7 +58,7 @@ impl Desk {
     }
 
     fn admit(&self, path: &'static str) -> Option<Reservation> {
-        admitted(self.limiter.admit(&Request(path)).unwrap())
+        admitted(self.limiter.admit(&asked(path)).unwrap())
     }
 
     /// A block that takes so many seconds; returns what remains then.

@@ -1,5 +1,8 @@
 //! What site files mean, and what is said about those that mean nothing.
 
+#[path = "kit/asked.rs"]
+mod asked;
+
 #[path = "config/clients.rs"]
 mod clients;
 #[path = "config/hosts.rs"]
@@ -10,13 +13,14 @@ mod layers;
 mod many_sites;
 
 use std::fs;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use proptest::prelude::*;
 use timebudget::config::{self, Loaded};
-use timebudget::{Component, Facts, HeaderPolicy, KeySpec, Limit, Micros, Period, ResetStyle, Rule, Site};
+use timebudget::{Component, HeaderPolicy, KeySpec, Limit, Micros, Period, ResetStyle, Rule, Site};
+
+use crate::asked::Asked;
 
 fn site(text: &str) -> Site {
     match config::parse_site("demo.example", text) {
@@ -162,25 +166,14 @@ fn headers_can_be_renamed_and_tell_the_time_as_unix_does() {
     assert!(!site(r#"{"rate_limit_headers": {"enabled": false}}"#).headers.enabled);
 }
 
-struct Request(&'static str, &'static str);
-
-impl Facts for Request {
-    fn method(&self) -> &str {
-        self.0
-    }
-
-    fn path(&self) -> &str {
-        self.1
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        None
-    }
+/// A request of this method for this path.
+fn asked<'a>(method: &'a str, path: &'a str) -> Asked<'a> {
+    Asked { method, path, ..Asked::USUAL }
 }
 
 fn exempts(condition: &str, method: &'static str, path: &'static str) -> bool {
     let exempt = site(&format!(r#"{{"rate_limit_exempt": {condition}}}"#)).exempt;
-    exempt.unwrap().matches(&Request(method, path))
+    exempt.unwrap().matches(&asked(method, path))
 }
 
 #[test]

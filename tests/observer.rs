@@ -1,6 +1,8 @@
 //! What observers are told.
 
-use std::net::IpAddr;
+#[path = "kit/asked.rs"]
+mod asked;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,30 +10,15 @@ use futures_util::FutureExt as _;
 use timebudget::store::Fault;
 use timebudget::store::memory::Memory;
 use timebudget::{
-    Admission, Condition, Counts, Engine, Event, Facts, Kind, Limiter, ManualClock, Observe, Reservation,
-    Rule, Site, Text, UnixMicros, Until, parse_rates,
+    Admission, Condition, Counts, Engine, Event, Kind, Limiter, ManualClock, Observe, Reservation, Rule,
+    Site, Text, UnixMicros, Until, parse_rates,
 };
 use timebudget::{Component, LimitSet};
 
+use crate::asked::Asked;
+
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
 const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);
-
-/// A request of this path from 192.0.2.7.
-struct Request(&'static str);
-
-impl Facts for Request {
-    fn method(&self) -> &str {
-        "GET"
-    }
-
-    fn path(&self) -> &str {
-        self.0
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, 7]))
-    }
-}
 
 /// Writes down what it is told, a line each.
 #[derive(Default)]
@@ -89,7 +76,7 @@ impl Desk {
     }
 
     fn admit(&self, path: &'static str) -> Option<Reservation> {
-        match self.limiter.admit(&Request(path)).unwrap() {
+        match self.limiter.admit(&Asked { path, ..Asked::USUAL }).unwrap() {
             Admission::Admitted(reservation) => Some(reservation),
             _ => None,
         }
@@ -206,7 +193,7 @@ fn blocks_of_code_are_told_and_exempt_requests_are_not() {
     let diary = Arc::new(Diary::default());
     let engine = Engine::in_memory().observe(Arc::clone(&diary));
     let limiter = Arc::new(Limiter::new(site, &engine));
-    assert!(matches!(limiter.admit(&Request("/health")), Ok(Admission::Exempt)));
+    assert!(matches!(limiter.admit(&Asked { path: "/health", ..Asked::USUAL }), Ok(Admission::Exempt)));
     assert_eq!(diary.0.lock().unwrap().len(), 0);
 }
 
@@ -227,7 +214,7 @@ fn one_account_has_one_key_and_a_rule_one_number() {
         Arc::new(Limiter::new(Site { rules: vec![rule], ..Site::unlimited(name) }, &engine))
     };
     for site in [site("one"), site("one"), site("other")] {
-        drop(site.admit(&Request("/")));
+        drop(site.admit(&Asked::USUAL));
     }
     let seen = keys.0.lock().unwrap();
     assert_eq!(seen[0], seen[1]);

@@ -1,34 +1,20 @@
 //! Reservations without any framework: what they charge, and what they return.
 
-use std::net::IpAddr;
+#[path = "kit/asked.rs"]
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use timebudget::store::memory::Memory;
-use timebudget::{
-    Admission, Engine, Facts, Limiter, ManualClock, Micros, Report, Reservation, UnixMicros, config,
-};
+use timebudget::{Admission, Engine, Limiter, ManualClock, Micros, Report, Reservation, UnixMicros, config};
+
+use crate::asked::Asked;
 
 /// 2023-11-14, 22:00:00 UTC: the beginning of an hour.
 const TEN_O_CLOCK: UnixMicros = UnixMicros::from_secs(1_699_999_200);
 
 const SECOND: u64 = 1_000_000;
-
-struct Get;
-
-impl Facts for Get {
-    fn method(&self) -> &str {
-        "GET"
-    }
-
-    fn path(&self) -> &str {
-        "/"
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        None
-    }
-}
 
 /// A site with 600 seconds an hour, at ten o'clock.
 struct Desk {
@@ -53,7 +39,7 @@ impl Desk {
     }
 
     fn admit(&self) -> Option<Reservation> {
-        match self.limiter.admit(&Get).unwrap() {
+        match self.limiter.admit(&Asked::USUAL).unwrap() {
             Admission::Admitted(reservation) => Some(reservation),
             Admission::Refused(_) | Admission::Exempt | Admission::Pending(_) => None,
         }
@@ -186,7 +172,7 @@ fn the_reset_of_a_refusal_is_never_before_its_retry_after() {
         running.clear();
         desk.clock.advance(Duration::from_millis(700));
         let refusal = loop {
-            match desk.limiter.admit(&Get).unwrap() {
+            match desk.limiter.admit(&Asked::USUAL).unwrap() {
                 Admission::Admitted(reservation) => running.push(reservation),
                 Admission::Refused(refusal) => break refusal,
                 Admission::Exempt | Admission::Pending(_) => unreachable!("memory decides at once"),
@@ -208,7 +194,7 @@ fn a_cap_that_refuses_says_when_room_is_expected_in_all_that_it_says() {
     let desk = Desk::of(r#"{"rate_limit": "1 concurrent"}"#);
     desk.run(4);
     let _running = desk.admit().unwrap();
-    let Ok(Admission::Refused(refusal)) = desk.limiter.admit(&Get) else { panic!("one runs") };
+    let Ok(Admission::Refused(refusal)) = desk.limiter.admit(&Asked::USUAL) else { panic!("one runs") };
     let Report { reset_secs, reset_unix_secs, .. } = refusal.report;
     assert_eq!(
         (refusal.retry_after_secs, reset_secs, reset_unix_secs),

@@ -1,7 +1,9 @@
 //! A restart of the whole limiter: keys hash as they did, and whoever had spent has spent.
 
+#[path = "kit/asked.rs"]
+mod asked;
+
 use std::fs;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -9,28 +11,13 @@ use std::time::Duration;
 
 use timebudget::store::memory::Memory;
 use timebudget::{
-    Admission, Component, Engine, Facts, Limiter, ManualClock, Reservation, Rule, Site, UnixMicros,
-    parse_rates,
+    Admission, Component, Engine, Limiter, ManualClock, Reservation, Rule, Site, UnixMicros, parse_rates,
 };
+
+use crate::asked::Asked;
 
 /// 2023-11-14 22:00 UTC.
 const START: UnixMicros = UnixMicros::from_secs(1_699_999_200);
-
-struct From(&'static str);
-
-impl Facts for From {
-    fn method(&self) -> &str {
-        "GET"
-    }
-
-    fn path(&self) -> &str {
-        "/"
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        self.0.parse().ok()
-    }
-}
 
 /// One request a day for each address, on an engine of its own with a snapshot.
 struct Process {
@@ -57,14 +44,17 @@ impl Process {
     }
 
     fn admit(&self) -> Option<Reservation> {
-        match self.limiter.admit(&From("192.0.2.1")) {
+        match self.limiter.admit(&Asked::USUAL) {
             Ok(Admission::Admitted(reservation)) => Some(reservation),
             _ => None,
         }
     }
 
     fn serves(&self, address: &'static str) -> bool {
-        matches!(self.limiter.admit(&From(address)), Ok(Admission::Admitted(_)))
+        matches!(
+            self.limiter.admit(&Asked { ip: address.parse().ok(), ..Asked::USUAL }),
+            Ok(Admission::Admitted(_))
+        )
     }
 }
 
@@ -96,7 +86,7 @@ fn an_address_that_was_served_is_not_served_again_that_day() {
 fn an_engine_that_is_dropped_saves() {
     let file = snapshot("dropped");
     let Process { engine, limiter } = Process::start(&file, START);
-    assert!(matches!(limiter.admit(&From("192.0.2.1")), Ok(Admission::Admitted(_))));
+    assert!(matches!(limiter.admit(&Asked::USUAL), Ok(Admission::Admitted(_))));
     drop(limiter);
     drop(engine);
     assert!(!Process::start(&file, later(Duration::from_secs(1))).serves("192.0.2.1"));

@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 46] = [
+const SOUND: [&str; 47] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -42,6 +42,7 @@ const SOUND: [&str; 46] = [
     r#"{"rate_limit_trusted_proxies": [], "rate_limit_forwarded_header": "Forwarded", "rate_limit_ipv6_prefix": 56}"#,
     r#"{"rate_limit_hosts": ["a.example", "*.Preview.example.", "münchen.example", "[::1]", "::1", "192.0.2.7", "my_site"],
         "domains": ["b.example", {"domain": "c.example", "ssl_certificate": "/x"}], "rate_limit_on_error": null}"#,
+    r#"{"rate_limit_unpublished_hosts": ["staging.example", "*.Preview.example."]}"#,
     r#"{"rate_limit_rules": []}"#,
     r#"{"rate_limit_rules": null}"#,
     r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "action": {"rewrite": "/rate_limit_page.html"}}]}"#,

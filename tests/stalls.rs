@@ -1,15 +1,18 @@
 //! Clients that stall: whatever they do, a budget that is hardly spent is there for the others.
 
-use std::net::IpAddr;
+#[path = "kit/asked.rs"]
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use timebudget::store::memory::Memory;
 use timebudget::{
-    Admission, Component, Engine, Facts, Limiter, ManualClock, Reservation, Rule, Site, UnixMicros,
-    parse_rates,
+    Admission, Component, Engine, Limiter, ManualClock, Reservation, Rule, Site, UnixMicros, parse_rates,
 };
+
+use crate::asked::Asked;
 
 const SECOND: u64 = 1_000_000;
 const QUOTA: u64 = 60 * SECOND;
@@ -34,22 +37,6 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..40usize).prop_map(Action::Leave),
         3 => (0..3 * SECOND).prop_map(Action::Pass),
     ]
-}
-
-struct Get;
-
-impl Facts for Get {
-    fn method(&self) -> &str {
-        "GET"
-    }
-
-    fn path(&self) -> &str {
-        "/"
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        None
-    }
 }
 
 /// A request that was admitted, and for how long it has run.
@@ -116,7 +103,7 @@ impl Street {
 
     fn start(&mut self) {
         let nothing_runs = !self.clients.iter().any(|client| client.runs);
-        match self.limiter.admit(&Get).unwrap() {
+        match self.limiter.admit(&Asked::USUAL).unwrap() {
             Admission::Admitted(reservation) => {
                 self.clients.push(Client { reservation, runs: true, ran: 0 });
             }

@@ -2,7 +2,10 @@
 //!
 //! A program of its own, since what is logged is shared by all of a program's tests.
 
-use std::sync::{Arc, Barrier, Mutex, Once};
+#[path = "kit/journal.rs"]
+mod journal;
+
+use std::sync::{Arc, Barrier};
 
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpServer, web};
@@ -11,37 +14,10 @@ use timebudget::{Component, Engine, TimeBudget};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-static INSTALLED: Once = Once::new();
-
-struct Journal;
-
-impl log::Log for Journal {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if record.level() == log::Level::Warn && record.target().starts_with("timebudget") {
-            LINES.lock().unwrap().push(record.args().to_string());
-        }
-    }
-
-    fn flush(&self) {}
-}
-
-/// Keeps what is logged.
-fn keep() {
-    INSTALLED.call_once(|| {
-        log::set_logger(&Journal).unwrap();
-        log::set_max_level(log::LevelFilter::Warn);
-    });
-}
-
 /// What was logged of the budget that a line of this file builds.
 fn told_of(line: u32) -> Vec<String> {
     let place = format!("tests/wrapping.rs:{line}:");
-    LINES.lock().unwrap().iter().filter(|told| told.contains(&place)).cloned().collect()
+    journal::lines().into_iter().filter(|told| told.starts_with("WARN") && told.contains(&place)).collect()
 }
 
 fn rule() -> RuleBuilder {
@@ -78,7 +54,7 @@ where
 /// Four workers admitted four times five, and nobody said so.
 #[actix_web::test]
 async fn a_budget_that_each_worker_builds_is_told_of_once_with_its_line() {
-    keep();
+    journal::keep();
     let line = line!() + 1;
     let in_the_factory = || rule().build().unwrap();
     assert_eq!(served(24, in_the_factory).await, 20);
@@ -90,7 +66,7 @@ async fn a_budget_that_each_worker_builds_is_told_of_once_with_its_line() {
 /// A server needs no system of actix's around it.
 #[tokio::test]
 async fn a_budget_that_each_worker_builds_is_told_of_under_tokio_too() {
-    keep();
+    journal::keep();
     let line = line!() + 1;
     let in_the_factory = || rule().build().unwrap();
     tokio::task::LocalSet::new().run_until(served(24, in_the_factory)).await;
@@ -99,7 +75,7 @@ async fn a_budget_that_each_worker_builds_is_told_of_under_tokio_too() {
 
 #[actix_web::test]
 async fn a_budget_that_is_cloned_into_workers_is_not_told_of() {
-    keep();
+    journal::keep();
     let line = line!() + 1;
     let built = || rule().build().unwrap();
     let shared = built();
@@ -114,7 +90,7 @@ async fn a_budget_that_is_cloned_into_workers_is_not_told_of() {
 
 #[actix_web::test]
 async fn budgets_of_each_worker_on_one_engine_are_not_told_of() {
-    keep();
+    journal::keep();
     let engine = Engine::in_memory();
     let line = line!() + 1;
     let in_the_factory = move || rule().engine(&engine).build().unwrap();
@@ -125,7 +101,7 @@ async fn budgets_of_each_worker_on_one_engine_are_not_told_of() {
 /// Tests build many applications at one line, at once and one after another.
 #[test]
 fn tests_that_build_many_applications_are_not_told_of() {
-    keep();
+    journal::keep();
     let line = line!() + 1;
     let build = || rule().build().unwrap();
     let all_at_once = Arc::new(Barrier::new(8));
@@ -162,7 +138,7 @@ async fn ask_within(outer: TimeBudget, inner: TimeBudget) {
 
 #[actix_web::test]
 async fn a_budget_that_is_wrapped_twice_is_told_of_once_with_its_line() {
-    keep();
+    journal::keep();
     let line = line!() + 1;
     let budget = rule().build().unwrap();
     ask_within(budget.clone(), budget).await;
@@ -176,7 +152,7 @@ async fn a_budget_that_is_wrapped_twice_is_told_of_once_with_its_line() {
 
 #[actix_web::test]
 async fn two_budgets_of_one_account_are_as_one_that_is_wrapped_twice() {
-    keep();
+    journal::keep();
     let engine = Engine::in_memory();
     let outer = rule().engine(&engine).build().unwrap();
     let line = line!() + 1;
@@ -187,7 +163,7 @@ async fn two_budgets_of_one_account_are_as_one_that_is_wrapped_twice() {
 
 #[actix_web::test]
 async fn budgets_within_budgets_are_not_told_of() {
-    keep();
+    journal::keep();
     let engine = Engine::in_memory();
     let first = line!();
     let one = TimeBudget::rule("one", "5 per hour").engine(&engine).build().unwrap();
@@ -205,7 +181,7 @@ async fn budgets_within_budgets_are_not_told_of() {
 
 #[actix_web::test]
 async fn what_is_suspect_about_a_budget_is_logged_once_when_it_is_wrapped() {
-    keep();
+    journal::keep();
     let line = line!() + 1;
     let budget = rule().cost(9).build().unwrap();
     for _ in 0..3 {

@@ -38,6 +38,23 @@ pub(crate) enum Job {
     Serve,
 }
 
+/// What an `App` is to actix: that which makes its service, for each worker one.
+pub(crate) trait AppFactory<B>:
+    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>
+{
+}
+
+impl<T, B> AppFactory<B> for T where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        >
+{
+}
+
 impl Task {
     /// The handler that every subject wraps.
     pub(crate) fn hello(self) -> Resource {
@@ -47,13 +64,7 @@ impl Task {
     /// Does the job with the app that `make` returns.
     pub(crate) fn run<T, B>(self, make: impl Fn() -> App<T> + Clone + Send + 'static)
     where
-        T: ServiceFactory<
-                ServiceRequest,
-                Config = (),
-                Response = ServiceResponse<B>,
-                Error = Error,
-                InitError = (),
-            > + 'static,
+        T: AppFactory<B> + 'static,
         T::Future: 'static,
         B: MessageBody + 'static,
     {
@@ -76,20 +87,9 @@ impl Task {
 ///
 /// They are set outside the limiter, and for the bare app too, so that many accounts need neither many
 /// connections nor a header that only some limiters can be keyed by.
-fn addressed<T, B>(
-    app: App<T>,
-    peer: impl Fn(u64) -> SocketAddr + Clone + 'static,
-) -> App<
-    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>,
->
+fn addressed<T, B>(app: App<T>, peer: impl Fn(u64) -> SocketAddr + Clone + 'static) -> App<impl AppFactory<B>>
 where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    T: AppFactory<B> + 'static,
     B: MessageBody + 'static,
 {
     let nth = Rc::new(Cell::new(0));
@@ -102,13 +102,7 @@ where
 /// Warms the app up, then sends `requests` through it where callgrind looks.
 fn push<T, B>(system: &SystemRunner, app: App<T>, target: Target, status: u16, requests: u64)
 where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    T: AppFactory<B> + 'static,
     T::Future: 'static,
     B: MessageBody + 'static,
 {
@@ -144,13 +138,7 @@ fn collected<F: Future>(system: &SystemRunner, future: F) -> F::Output {
 
 fn serve<T, B>(system: &SystemRunner, make: impl Fn() -> App<T> + Clone + Send + 'static)
 where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    T: AppFactory<B> + 'static,
     T::Future: 'static,
     B: MessageBody + 'static,
 {

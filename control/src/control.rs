@@ -13,8 +13,8 @@ use timebudget::config::Layer;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::audit::{Draft, Entry, Filter, Page, Verified};
-use crate::db::{Database, Trouble, Uri};
-use crate::follow::{Health, Node, Order, Outcome};
+use crate::db::{Database, Engine, Trouble, Uri};
+use crate::follow::{Health, Node, Order, Outcome, listen};
 use crate::thing::{Change, Decided, Member, Role, Secret, Thing, Time, Written, Wrong, digest_of};
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
@@ -38,7 +38,7 @@ pub use options::Options;
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let control = Control::open(Options::new(uri)).await?;
 /// let site = r#"{ "rate_limit": "600s per hour" }"#;
-/// let budget = TimeBudget::builder().site_text(site).identify(|_| None).build()?;
+/// let budget = TimeBudget::builder().site_text(site).layer(control.layer()).identify(|_| None).build()?;
 /// control.govern(&budget)?;
 ///
 /// let gold = Tier::parse("gold", r#"{ "multiplier": 3 }"#).expect("it is right");
@@ -152,10 +152,10 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// The budget was built without files, or what its files say is wrong.
+    /// The budget was built without a [layer](Self::layer), or what its files say is wrong.
     pub fn govern(&self, budget: &TimeBudget) -> Result<(), NotGoverned> {
-        let reloader =
-            budget.reloader().ok_or_else(|| NotGoverned("the budget has no site files".to_owned()))?;
+        const NONE: &str = "the budget was built without a layer; expected Control::layer in its builder";
+        let reloader = budget.reloader().ok_or_else(|| NotGoverned(NONE.to_owned()))?;
         self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))
     }
 
@@ -382,7 +382,11 @@ impl Control {
 
     fn spawn_following(&self) {
         let runtime = self.0.runtime.as_ref().expect("it is there until the last handle is dropped");
-        runtime.spawn(Arc::clone(&self.0.node).follow());
+        let node = &self.0.node;
+        if node.database.engine() == Engine::Postgres {
+            runtime.spawn(listen(node.database.clone(), Arc::clone(&node.poke)));
+        }
+        runtime.spawn(Arc::clone(node).follow());
     }
 
     /// Sees to it that a new database has an owner.

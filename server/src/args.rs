@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::remote::RemoteCommand;
+
 /// The whole command line; without a subcommand it is that of `serve`.
 #[derive(Debug, Parser)]
 #[command(name = "timebudget", version, about, args_conflicts_with_subcommands = true)]
@@ -37,6 +39,8 @@ pub(crate) enum Command {
         /// An IANA name such as Europe/Paris
         name: String,
     },
+    #[command(flatten)]
+    Remote(RemoteCommand),
 }
 
 /// Where the rules come from.

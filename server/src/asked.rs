@@ -10,7 +10,7 @@ use actix_web::http::{Method, Uri};
 use actix_web::test::TestRequest;
 
 use crate::args::ExplainArgs;
-use crate::failure::Failure;
+use crate::output::Failure;
 
 const HEADER: &str = "header; expected 'Name: value'";
 

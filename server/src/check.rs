@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use timebudget::config::{Environment, Loaded};
 
-use crate::failure::Failure;
 use crate::output;
+use crate::output::Failure;
 use crate::source::Source;
 
 /// Checks every file, and says `FILE: ok` of those without an error, and of which of them limit nothing.

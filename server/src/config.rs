@@ -3,9 +3,9 @@
 use timebudget::config::{Configuration, Entry};
 
 use crate::args::ConfigArgs;
-use crate::failure::Failure;
+use crate::output::Failure;
+use crate::output::aligned;
 use crate::source::{self, Source};
-use crate::table::aligned;
 use crate::{limits, output};
 
 /// Prints every key with its origin and its value, site by site; keys that belong to others are not looked at.

@@ -16,7 +16,7 @@ use timebudget::{Clock as _, Engine, ManualClock, Sites, SystemClock};
 
 use crate::args::ExplainArgs;
 use crate::asked::Asked;
-use crate::failure::Failure;
+use crate::output::Failure;
 use crate::rehearsal::{Answer, Rehearsal};
 use crate::source::Source;
 use crate::{limits, output};

@@ -4,10 +4,10 @@ use timebudget::config::{Configuration, Environment, Loaded, WrongSite};
 use timebudget::{ChargeWhen, Cost, Host, Limit, Missing, Rule, Site};
 
 use crate::args::SourceArgs;
-use crate::failure::Failure;
 use crate::output;
+use crate::output::Failure;
+use crate::output::aligned;
 use crate::source::Source;
-use crate::table::aligned;
 
 /// Prints the rules of each site in their order.
 ///
@@ -50,10 +50,14 @@ pub(crate) fn heading(name: &str, loaded: &Loaded) -> String {
     }
 }
 
-/// The hosts of a site besides that of its name.
-fn hosts<'a>(name: &str, loaded: &'a Loaded) -> &'a [Host] {
-    let found = loaded.sites.iter().find(|(other, _)| other == name);
-    found.map_or(&[], |(_, site)| &site.hosts)
+/// The hosts of a site besides that of its name; of a single file, which answers for every host, those that are not published.
+fn hosts(name: &str, loaded: &Loaded) -> Vec<String> {
+    let is_alone = loaded.sites.is_empty() && name == "*";
+    let found = loaded.sites.iter().find(|(other, _)| other == name).map(|(_, site)| site);
+    let Some(site) = found.or(is_alone.then_some(&loaded.fallback)) else { return Vec::new() };
+    let shown = site.hosts.iter().filter(|host| !is_alone || !site.is_published(host.as_str()));
+    let unpublished = |host: &Host| if site.is_published(host.as_str()) { "" } else { " (unpublished)" };
+    shown.map(|host| format!("{host}{}", unpublished(host))).collect()
 }
 
 fn wrong<'a>(name: &str, loaded: &'a Loaded) -> Option<&'a WrongSite> {

@@ -4,23 +4,18 @@
 mod args;
 mod asked;
 mod check;
-mod chunks;
 mod config;
 mod demo;
 mod explain;
-mod failure;
 mod limits;
 mod moment;
 mod output;
-mod ready;
 mod rehearsal;
 mod reload;
+mod remote;
 mod serve;
 mod signals;
 mod source;
-mod steering;
-mod table;
-mod watch;
 mod zone;
 
 use std::process::ExitCode;
@@ -29,7 +24,7 @@ use clap::Parser;
 use env_logger::Env;
 
 use crate::args::{Args, Command};
-use crate::failure::Failure;
+use crate::output::Failure;
 
 /// Everything at `info`, but for actix's account of how it starts, which `listening on` says in one line.
 const LOG_LEVELS: &str = "info,actix_server=warn,actix_http::h1::dispatcher=off";
@@ -51,5 +46,6 @@ fn run(args: &Args) -> Result<(), Failure> {
         Some(Command::Limits(args)) => limits::run(args),
         Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Zone { name }) => zone::run(name),
+        Some(Command::Remote(command)) => remote::run(command),
     }
 }

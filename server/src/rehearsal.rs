@@ -7,7 +7,7 @@ use timebudget::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart, Ter
 use timebudget::{Component, Window, Zone, ZoneSource};
 
 use crate::moment::{Local, Utc};
-use crate::table::aligned;
+use crate::output::aligned;
 
 /// A request, what the limiter makes of it, and the answer to it where nothing has been spent yet.
 pub(crate) struct Rehearsal {

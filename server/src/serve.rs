@@ -1,23 +1,18 @@
-//! `timebudget serve`: the demonstration app behind the time budgets of site files.
+//! `timebudget serve`: the demonstration app behind the time budgets of site files, and what is printed when it is ready.
 
-use std::fmt;
-use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
-use std::thread;
+use std::{fmt, io, thread};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::TimeBudget;
 
 use crate::args::ServeArgs;
-use crate::demo;
-use crate::failure::Failure;
-use crate::output;
-use crate::ready;
-use crate::reload;
+use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
+use crate::{demo, reload};
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
@@ -39,7 +34,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::reload_on_hangup(watcher).map_err(Failure::system)?;
         }
-        output::to_stdout(&ready::announcement(address, &source));
+        output::to_stdout(&announcement(address, &source));
         server.await.map_err(Failure::system)?;
         budget.engine().save().map_err(Failure::system)
     })
@@ -70,4 +65,25 @@ fn resolved(listen: &str) -> io::Result<SocketAddr> {
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// How wide the commands are, where the address is a usual one.
+const WIDTH: usize = 68;
+
+/// One line with the address, then commands to try.
+///
+/// What the example refuses and exempts is known, so only with it do the commands say so.
+pub(crate) fn announcement(address: SocketAddr, source: &Source) -> String {
+    let mut lines = vec![format!("listening on http://{address}"), "try:".to_owned()];
+    let mut suggest = |path: &str, why: &str| {
+        lines.push(format!("  {:WIDTH$}  # {why}", format!("curl -i 'http://{address}{path}'")));
+    };
+    suggest("/report?ms=250", "a quarter of a second, and where you stand");
+    if *source == Source::Example {
+        suggest("/report?ms=5000", "spends the minute's five seconds");
+        suggest("/report", "429 until the minute ends");
+        suggest("/health", "exempt: always served, without headers");
+    }
+    suggest("/stream?chunks=5&bytes=80&gap=500", "charged through the last chunk");
+    lines.join("\n") + "\n"
 }

@@ -8,7 +8,7 @@ use timebudget::store::StoreUri;
 use timebudget::{BudgetBuilder, TimeBudget};
 
 use crate::args::{SourceArgs, StoreArgs};
-use crate::failure::Failure;
+use crate::output::Failure;
 
 /// The rules that a server without a site file has, built in so that it runs from anywhere.
 const EXAMPLE: &str = include_str!("../../site_config.example.json");

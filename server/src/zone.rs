@@ -2,9 +2,9 @@
 
 use timebudget::{Clock, Period, SystemClock, Transition, UnixMicros, Window, Zone, tzdata};
 
-use crate::failure::Failure;
 use crate::moment::{Local, Span, Utc};
 use crate::output;
+use crate::output::Failure;
 
 /// How many clock changes to come are listed: two years of them, in most zones that have any.
 const TRANSITIONS: usize = 4;

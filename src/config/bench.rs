@@ -104,7 +104,7 @@ impl<'a> Bench<'a> {
         let shadowed =
             sites.iter().flat_map(|site| site.now.layered.shadowed.clone()).chain(shadowed).collect();
         let alone = || environment.said.entries_of_site(common).into_iter();
-        let alone = || alone().chain(self.options.layer.entries_of(ANY_HOST)).collect();
+        let alone = || alone().chain(self.options.layer.entries_of(ANY_HOST, false)).collect();
         let alone = default_site.is_none().then(alone);
         let entries = sites.iter().map(|site| (site.name.clone(), Arc::clone(&site.now.entries)));
         let entries = entries.chain(alone.map(|alone| (ANY_HOST.to_owned(), alone))).collect();
@@ -350,8 +350,8 @@ impl Below<'_> {
         let own = &made_of.own;
         let claims: Vec<_> = own.said.claims().cloned().collect();
         let said = self.options.environment.said.clone().or(own.said.clone());
-        let entries = said.entries_of_site(self.said).into_iter().chain(self.options.layer.entries_of(name));
-        let entries = entries.collect();
+        let of_layer = self.options.layer.entries_of(name, said.unpublished_hosts().next().is_some());
+        let entries = said.entries_of_site(self.said).into_iter().chain(of_layer).collect();
         let (layered, Findings { errors, warnings }) =
             self.report.apart(|| site_of(said, self.said, name, self.options, self.report));
         let errors: Vec<_> = own.findings.errors.iter().cloned().chain(errors).collect();

@@ -91,7 +91,8 @@ impl Configuration {
         let (report, layer, none) = (options.report(), &options.layer, Said::default());
         let is_off = options.environment.said.enabled.get() == Some(&false);
         let exempt = if is_off { Some(Condition::ALWAYS) } else { site.exempt.clone() };
-        let sites = vec![(site.name.clone(), layer.entries_of(&site.name).collect())];
+        let of_layer = layer.entries_of(&site.name, !site.unpublished_hosts.is_empty());
+        let sites = vec![(site.name.clone(), of_layer.into())];
         let layered = layered(Site { exempt, ..site }, options, &report);
         suspect_hosts_of_layer(layer, &layered.site.names_of_hosts(), &report);
         let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &report);
@@ -105,7 +106,8 @@ impl Configuration {
     fn from_one(said: Said, options: &Options, report: Report) -> Result<Self, Errors> {
         let (none, layer) = (Said::default(), &options.layer);
         let said = options.environment.said.clone().or(said);
-        let entries = said.entries_of_site(&none).into_iter().chain(layer.entries_of(ANY_HOST)).collect();
+        let of_layer = layer.entries_of(ANY_HOST, said.unpublished_hosts().next().is_some());
+        let entries = said.entries_of_site(&none).into_iter().chain(of_layer).collect();
         let (sites, file) = (vec![(ANY_HOST.to_owned(), entries)], Arc::clone(&said.file));
         let layered = site_of(said, &none, ANY_HOST, options, &report);
         let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());

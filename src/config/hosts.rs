@@ -26,13 +26,22 @@ pub(crate) struct Claimed {
 
 /// What `rate_limit_hosts` lists; an empty list adds nothing.
 pub(crate) fn hosts(value: &Value<'_>) -> Option<Vec<Claimed>> {
-    value.list_if_any(HOSTS, |item| {
-        let text = item.text(HOST)?;
-        match Host::parse(text) {
-            Ok(host) => Some(Claimed { host, place: item.place().to_owned(), text: text.to_owned() }),
-            Err(fault) => item.wrong(fault),
-        }
-    })
+    value.list_if_any(HOSTS, host)
+}
+
+/// What `rate_limit_unpublished_hosts` lists, each of which is a host of the site, too.
+pub(crate) fn unpublished_hosts(value: &Value<'_>) -> Option<Vec<Claimed>> {
+    const SOME: &str = "every host there is; expected those that are previews, such as \"*.preview.example\"";
+    let is_everything = |item: &Value<'_>| matches!(item.json(), Json::Text(text) if text == "*");
+    value.list_if_any(HOSTS, |item| if is_everything(item) { item.wrong(SOME) } else { host(item) })
+}
+
+fn host(item: &Value<'_>) -> Option<Claimed> {
+    let text = item.text(HOST)?;
+    match Host::parse(text) {
+        Ok(host) => Some(Claimed { host, place: item.place().to_owned(), text: text.to_owned() }),
+        Err(fault) => item.wrong(fault),
+    }
 }
 
 /// The names that bench's `domains` lists: texts, or objects with a `domain` and much that is bench's own.

@@ -8,7 +8,7 @@ use crate::config::clients::{
     region, trusted_hops, trusted_proxies,
 };
 use crate::config::condition::exemption;
-use crate::config::hosts::{Claimed, hosts};
+use crate::config::hosts::{Claimed, hosts, unpublished_hosts};
 use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::config::rules::{rate_limit, rules};
@@ -104,6 +104,7 @@ keys! {
     Anywhere "rate_limit_users" users: Vec<(String, Assignment)>, users, "{}";
     Anywhere "rate_limit_overrides" overrides: Vec<Override>, overrides, "[]";
     Site "rate_limit_hosts" hosts: Vec<Claimed>, hosts, "[]";
+    Site "rate_limit_unpublished_hosts" unpublished_hosts: Vec<Claimed>, unpublished_hosts, "[]";
     Common "rate_limit_store" store: (StoreUri, Origin), store, "null";
     Common "rate_limit_on_error" on_error: OnError, on_error, "null";
     Common "rate_limit_site_header" site_header: String, site_header, "null";

@@ -1,6 +1,6 @@
 //! A layer that stands in no file: what people decide while the limiter runs, below what the files say.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::config::report::{Errors, Problem, Report};
 use crate::config::ruleset::{Ruleset, whole};
 use crate::config::said::{Entry, Origin};
 use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
-use crate::model::{About, Override, Rule, Site, Tiers, quoted};
+use crate::model::{About, Condition, Override, Rule, Site, Tiers, quoted};
 
 /// What is said of sites in another place than their files, such as a database in which people decide while the limiter
 /// runs: rules, tiers, groups, users, overrides and API keys.
@@ -56,8 +56,55 @@ pub struct Layer {
     warnings: Vec<Problem>,
     /// What it says of clients, to be shown.
     entries: Vec<Entry>,
-    of_all: Vec<Ruleset>,
-    of_sites: BTreeMap<String, Vec<Ruleset>>,
+    of_all: Assigned,
+    of_sites: BTreeMap<String, Assigned>,
+}
+
+/// For which hosts of a site rules are: see [`Site::unpublished_hosts`].
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::{Configuration, Hosts, Layer, Options, Ruleset};
+///
+/// let rules = |name| Ruleset::parse(name, &format!(r#"[{{ "name": "{name}", "limits": "60s per hour" }}]"#));
+/// let layer = Layer::new("database")
+///     .with_rules_on(Hosts::Published, [rules("plans")?])
+///     .with_rules_on(Hosts::Unpublished, [rules("previews")?]);
+///
+/// let file = r#"{ "rate_limit_unpublished_hosts": ["*.preview.example"] }"#;
+/// let read = Configuration::from_text(file, &Options::default().with_layer(layer))?;
+/// let rules: Vec<_> = read.loaded.fallback.rules.iter().map(|rule| format!("{}: {}", rule.name, rule.when)).collect();
+/// assert_eq!(rules, [r#"plans: not (host "*.preview.example")"#, r#"previews: host "*.preview.example""#]);
+/// # Ok::<(), timebudget::config::Errors>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hosts {
+    /// Those that are published and those that are not.
+    All,
+    /// Those that `rate_limit_unpublished_hosts` does not name: of a site that names none, all.
+    Published,
+    /// Those that it names.
+    Unpublished,
+}
+
+/// The rulesets of a site's hosts; where there are none said, it has those for all sites.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Assigned {
+    published: Option<Arc<[Ruleset]>>,
+    unpublished: Option<Arc<[Ruleset]>>,
+}
+
+impl Assigned {
+    fn set(&mut self, hosts: Hosts, rulesets: Option<Arc<[Ruleset]>>) {
+        if hosts != Hosts::Unpublished {
+            self.published.clone_from(&rulesets);
+        }
+        if hosts != Hosts::Published {
+            self.unpublished = rulesets;
+        }
+    }
 }
 
 impl Layer {
@@ -85,16 +132,52 @@ impl Layer {
         Ok(Self { tiers: tiers.unwrap_or_default(), warnings, entries, ..Self::new(name) })
     }
 
-    /// The same with rules for all sites, those to come included, that have none of their own.
+    /// The same with rules for all hosts of all sites, those to come included, that have none of their own.
     #[must_use]
     pub fn with_rules(self, rulesets: impl IntoIterator<Item = Ruleset>) -> Self {
-        Self { of_all: rulesets.into_iter().collect(), ..self }
+        self.with_rules_on(Hosts::All, rulesets)
+    }
+
+    /// The same for published hosts alone, or for unpublished ones: see [`Hosts`].
+    ///
+    /// Rulesets of both that have a rule of one name are a mistake of every site with unpublished hosts, for accounts are
+    /// known by that name. One ruleset may stand for both.
+    #[must_use]
+    pub fn with_rules_on(mut self, hosts: Hosts, rulesets: impl IntoIterator<Item = Ruleset>) -> Self {
+        self.of_all.set(hosts, Some(rulesets.into_iter().collect()));
+        self
     }
 
     /// The same with rules for one site, by its name, in the place of those for all; `*` are hosts that have no site.
     #[must_use]
-    pub fn with_rules_of(mut self, site: &str, rulesets: impl IntoIterator<Item = Ruleset>) -> Self {
-        self.of_sites.insert(site_name(site), rulesets.into_iter().collect());
+    pub fn with_rules_of(self, site: &str, rulesets: impl IntoIterator<Item = Ruleset>) -> Self {
+        self.with_rules_of_on(site, Hosts::All, rulesets)
+    }
+
+    /// The same for its published hosts alone, or for its unpublished ones; the others have what they had. No rulesets are
+    /// no rules, whatever there is for all sites.
+    #[must_use]
+    pub fn with_rules_of_on(
+        mut self,
+        site: &str,
+        hosts: Hosts,
+        rulesets: impl IntoIterator<Item = Ruleset>,
+    ) -> Self {
+        let own = self.of_sites.entry(site_name(site)).or_default();
+        own.set(hosts, Some(rulesets.into_iter().collect()));
+        self
+    }
+
+    /// The same with a site's hosts under the rules for all sites again.
+    #[must_use]
+    pub fn without_rules_of(mut self, site: &str, hosts: Hosts) -> Self {
+        let site = site_name(site);
+        if let Some(own) = self.of_sites.get_mut(&site) {
+            own.set(hosts, None);
+            if *own == Assigned::default() {
+                self.of_sites.remove(&site);
+            }
+        }
         self
     }
 
@@ -103,9 +186,41 @@ impl Layer {
         &self.name
     }
 
-    /// The rulesets of a site.
-    pub fn rulesets_of(&self, site: &str) -> &[Ruleset] {
-        self.of_sites.get(site).unwrap_or(&self.of_all)
+    /// The rulesets of a site's hosts: of all hosts, those of published ones first, and each once.
+    pub fn rulesets_of(&self, site: &str, hosts: Hosts) -> Vec<Ruleset> {
+        let (published, unpublished) = self.assigned(site);
+        match hosts {
+            Hosts::Published => published.to_vec(),
+            Hosts::Unpublished => unpublished.to_vec(),
+            Hosts::All => {
+                let others = unpublished.iter().filter(|set| !published.contains(set));
+                published.iter().chain(others).cloned().collect()
+            }
+        }
+    }
+
+    /// The rulesets of a site's published hosts, and of its unpublished ones.
+    fn assigned(&self, site: &str) -> (&[Ruleset], &[Ruleset]) {
+        let own = self.of_sites.get(site);
+        let published = own.and_then(|own| own.published.as_ref()).or(self.of_all.published.as_ref());
+        let unpublished = own.and_then(|own| own.unpublished.as_ref()).or(self.of_all.unpublished.as_ref());
+        (published.map_or(&[], |sets| sets), unpublished.map_or(&[], |sets| sets))
+    }
+
+    /// The rulesets of a site, each for its hosts.
+    fn narrowed_for(&self, site: &Site) -> Vec<Ruleset> {
+        let Some(is_unpublished) = site.is_unpublished() else {
+            return self.assigned(&site.name).0.to_vec();
+        };
+        let (published, unpublished) = self.assigned(&site.name);
+        let is_published = Condition::Not(Box::new(is_unpublished.clone()));
+        let narrowed = |own: &Ruleset, others: &[Ruleset], hosts: &Condition| match others.contains(own) {
+            true => own.clone(),
+            false => own.clone().narrowed(hosts),
+        };
+        let own = published.iter().map(|set| narrowed(set, unpublished, &is_published));
+        let others = unpublished.iter().filter(|set| !published.contains(set));
+        own.chain(others.map(|set| narrowed(set, published, &is_unpublished))).collect()
     }
 
     /// What could be read but may not be meant, in what it says of clients.
@@ -118,15 +233,20 @@ impl Layer {
         self.rulesets().next().is_none() && self.tiers == Tiers::default()
     }
 
-    /// All rulesets.
+    /// All rulesets, each once.
     pub(crate) fn rulesets(&self) -> impl Iterator<Item = &Ruleset> {
-        self.of_all.iter().chain(self.of_sites.values().flatten())
+        let sets = [&self.of_all].into_iter().chain(self.of_sites.values());
+        let sets = sets.flat_map(|set| [&set.published, &set.unpublished]).flatten().flat_map(|sets| &**sets);
+        let mut known = HashSet::new();
+        sets.filter(move |set| known.insert(set.identity()))
     }
 
     /// What it says of a site, to be shown below what the files say.
-    pub(crate) fn entries_of(&self, site: &str) -> impl Iterator<Item = Entry> {
-        let rules = self.rulesets_of(site).iter().filter_map(Ruleset::entry);
-        rules.chain(&self.entries).cloned()
+    pub(crate) fn entries_of(&self, site: &str, has_unpublished: bool) -> Vec<Entry> {
+        let hosts = if has_unpublished { Hosts::All } else { Hosts::Published };
+        let rulesets = self.rulesets_of(site, hosts);
+        let rules = rulesets.iter().filter_map(Ruleset::entry);
+        rules.chain(&self.entries).cloned().collect()
     }
 
     /// A site of files with what the layer adds to it; the files' keys stand in `origins`, and code has rules of its own.
@@ -140,7 +260,7 @@ impl Layer {
     }
 
     fn add_rules_to(&self, layered: &mut Layered, origins: &Origins, rules_in_code: &[String]) {
-        for ruleset in self.rulesets_of(&layered.site.name) {
+        for ruleset in &self.narrowed_for(&layered.site) {
             for (at, rule) in ruleset.rules().iter().enumerate() {
                 if layered.rules().0.iter().any(|own| own.name == rule.name) {
                     layered.shadow("rules", &rule.name, ruleset.file(), file_of("rules", origins));

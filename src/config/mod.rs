@@ -32,7 +32,7 @@ use crate::model::Site;
 
 pub use crate::config::configuration::{Configuration, Files};
 pub use crate::config::environment::Environment;
-pub use crate::config::layer::{Layer, Shadowed};
+pub use crate::config::layer::{Hosts, Layer, Shadowed};
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};
 pub use crate::config::ruleset::Ruleset;
 pub use crate::config::said::{Entry, Origin};

@@ -13,13 +13,24 @@ use crate::model::{Condition, Rule};
 ///
 /// Each of them is right by itself, and no two have one name. Whether they fit a site is known when a
 /// [`Layer`](crate::config::Layer) adds them to it.
+///
+/// A clone costs nothing: it is the same ruleset.
+#[derive(Clone, Debug)]
+pub struct Ruleset(Arc<Said>);
+
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ruleset {
+struct Said {
     name: Arc<str>,
     rules: Vec<Rule>,
     warnings: Vec<Problem>,
     /// As they are shown.
     entry: Option<Entry>,
+}
+
+impl PartialEq for Ruleset {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
 }
 
 impl Ruleset {
@@ -57,13 +68,13 @@ impl Ruleset {
         });
         let name = Arc::clone(&page.file);
         let warnings = report.close()?;
-        Ok(Self { name, rules: rules.unwrap_or_default(), warnings, entry })
+        Ok(Self(Arc::new(Said { name, rules: rules.unwrap_or_default(), warnings, entry })))
     }
 
     /// The same rules, each for those of its requests that fulfil another condition, too, such as one on hosts.
     #[must_use]
     pub fn narrowed(mut self, to: &Condition) -> Self {
-        for rule in &mut self.rules {
+        for rule in &mut Arc::make_mut(&mut self.0).rules {
             rule.when = match rule.when.is_always() {
                 true => to.clone(),
                 false => Condition::All(vec![to.clone(), rule.when.clone()]),
@@ -74,27 +85,32 @@ impl Ruleset {
 
     /// What messages call it.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The rules, in their order.
     pub fn rules(&self) -> &[Rule] {
-        &self.rules
+        &self.0.rules
     }
 
     /// What could be read but may not be meant.
     pub fn warnings(&self) -> &[Problem] {
-        &self.warnings
+        &self.0.warnings
     }
 
     /// What it says, to be shown.
     pub(crate) fn entry(&self) -> Option<&Entry> {
-        self.entry.as_ref()
+        self.0.entry.as_ref()
+    }
+
+    /// What tells it from every other one that lives, but for its clones.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// The same, in the place of a file.
     pub(crate) fn file(&self) -> &Arc<str> {
-        &self.name
+        &self.0.name
     }
 }
 

@@ -18,8 +18,8 @@ use crate::config::reader::{TWICE, Value, unknown};
 use crate::config::references::Origins;
 use crate::config::report::Page;
 use crate::model::{
-    AddressPolicy, ClientPolicy, Condition, CountrySource, HeaderPolicy, KeySource, Site, Tiers, excerpt,
-    is_credential, shortened,
+    AddressPolicy, ClientPolicy, Condition, CountrySource, HeaderPolicy, Host, KeySource, Site, Tiers,
+    excerpt, is_credential, shortened,
 };
 
 /// What one file says. It is read alone, so a mistake is reported once however many sites it concerns.
@@ -84,8 +84,14 @@ impl Said {
     ///
     /// Overrides stand in the order of the file.
     pub(crate) fn into_site(self, name: &str) -> Site {
-        let hosts = self.claims().map(|claimed| claimed.host.clone()).collect();
-        let Keys { zone, budget, rules, headers, exempt, paths, hosts: _, .. } = self.keys;
+        let mut hosts = Vec::new();
+        for Claimed { host, .. } in self.claims() {
+            if !hosts.contains(host) {
+                hosts.push(host.clone());
+            }
+        }
+        let unpublished_hosts = self.unpublished_hosts().cloned().collect();
+        let Keys { zone, budget, rules, headers, exempt, paths, .. } = self.keys;
         let Keys { trusted_proxies, trusted_hops, forwarded_header, ipv6_prefix, .. } = self.keys;
         let Keys { identity, country, region, api_key_from, .. } = self.keys;
         let Keys { tiers, groups, users, overrides, api_keys, .. } = self.keys;
@@ -121,6 +127,7 @@ impl Said {
             tiers: all_tiers,
             name: default.name,
             hosts,
+            unpublished_hosts,
         }
     }
 
@@ -142,7 +149,13 @@ impl Said {
 
     /// The hosts that it claims for its site.
     pub(crate) fn claims(&self) -> impl Iterator<Item = &Claimed> {
-        self.keys.hosts.get().into_iter().flatten().chain(&self.domains)
+        let Keys { hosts, unpublished_hosts, .. } = &self.keys;
+        [hosts, unpublished_hosts].into_iter().filter_map(Setting::get).flatten().chain(&self.domains)
+    }
+
+    /// Those of them that are previews.
+    pub(crate) fn unpublished_hosts(&self) -> impl Iterator<Item = &Host> {
+        self.keys.unpublished_hosts.get().into_iter().flatten().map(|claimed| &claimed.host)
     }
 
     /// What this layer and the common one below it say of a site, each key once, with its origin.

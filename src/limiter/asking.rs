@@ -1,8 +1,11 @@
 //! What is asked for a request: the rules that apply to it, and its accounts.
 
+use std::net::IpAddr;
+
 use smallvec::SmallVec;
 
 use crate::limiter::client::Client;
+use crate::limiter::known_keys;
 use crate::limiter::open_limits::OpenLimit;
 use crate::limiter::open_rule::{OpenKey, OpenRule};
 use crate::limiter::{Claims, Limiter};
@@ -143,10 +146,19 @@ impl Limiter {
         match open.key {
             OpenKey::Constant(key) => Some(key),
             OpenKey::Address(kind) => match facts.ip() {
-                Some(ip) => Some(self.engine.hasher.hash_address(kind, ip, self.site.addresses.ipv6_prefix)),
+                Some(ip) => Some(self.key_of_address(kind, ip)),
                 None => self.other_key(rule, facts),
             },
             OpenKey::Other => self.other_key(rule, facts),
+        }
+    }
+
+    #[inline(always)]
+    fn key_of_address(&self, kind: u8, ip: IpAddr) -> KeyHash {
+        let hash = || self.engine.hasher.hash_address(kind, ip, self.site.addresses.ipv6_prefix);
+        match ip {
+            IpAddr::V4(v4) => known_keys::of_address(self.engine.number << 8 | u64::from(kind), v4, hash),
+            IpAddr::V6(_) => hash(),
         }
     }
 
@@ -162,6 +174,9 @@ impl Limiter {
     /// Claims what a rule's limits are for a request.
     #[inline(always)]
     fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
+        if open.is_plain {
+            return open.ask(open.limits_said(rule, asking.client), key, None, None, asking);
+        }
         let client = if open.is_fair { self.sharing_client(rule, key, asking.facts) } else { None };
         let cost = open.cost_differs.then(|| rule.cost.amount(asking.facts));
         if open.limits_differ {

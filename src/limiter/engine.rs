@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
+    /// What tells it from the other engines of the process; never 0.
+    pub(crate) number: u64,
     /// Whom to wake when a budget is spent that cuts what runs.
     pub(crate) alarms: Alarms,
     /// What the hasher hashes with.
@@ -55,6 +58,9 @@ pub(crate) struct Shared {
     /// Which rules are in force.
     pub(crate) rosters: Rosters,
 }
+
+/// The number of the engine that is made next.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
 impl Engine {
     /// An engine over a store and a clock.
@@ -76,6 +82,7 @@ impl Engine {
             clock,
             store,
             hasher,
+            number: NEXT_NUMBER.fetch_add(1, Relaxed),
             alarms: Alarms::default(),
             secret,
             expectations,

@@ -51,6 +51,7 @@ impl Expectations {
     }
 
     /// Learns from a request that has ended. Two that end at one instant may be learned from as one.
+    #[inline]
     pub(crate) fn record(&self, route: u32, cost: Micros) {
         self.place(route).unwrap_or_else(|| self.take_place(route)).record(cost);
         let mut overall = Expectation::from_bits(self.overall.load(Relaxed));

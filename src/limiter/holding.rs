@@ -283,7 +283,7 @@ impl Holding {
         let now = limiter.now();
         let Progress { cost, paused } = self.meter.progress(now.tick);
         let ending = free(Settlement { cost, paused, ..self.settlement });
-        let told = self.told(limiter, now);
+        let told = self.told(limiter, &now);
         let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
         for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
             if ends(&claims[0]) {
@@ -344,7 +344,7 @@ impl Holding {
             self.settle_rules(limiter, self.settlement, |_| true, now);
             return self.tell_of_extra(limiter);
         }
-        self.told(limiter, now).settle(&mut self.claims, &self.settlement);
+        self.told(limiter, &now).settle(&mut self.claims, &self.settlement);
         self.teach(limiter);
         self.tell_of_extra(limiter);
     }
@@ -374,7 +374,7 @@ impl Holding {
         ends: impl Fn(&Rule) -> bool,
         now: Now,
     ) {
-        let (is_waived, is_typical, told) = (self.is_waived, self.is_typical, self.told(limiter, now));
+        let (is_waived, is_typical, told) = (self.is_waived, self.is_typical, self.told(limiter, &now));
         for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
             let runs = claims.iter().any(|claim| claim.run.is_on);
             if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
@@ -394,21 +394,29 @@ impl Holding {
     }
 
     /// Tells the log and observers what was decided.
+    #[inline]
     fn tell_of_decision(&self, limiter: &Limiter, verdict: Verdict) {
-        let told = self.told(limiter, self.now);
-        let is_admitted = verdict == Verdict::Admitted;
-        let what = if is_admitted { What::Admitted } else { What::Refused };
+        let what = if verdict == Verdict::Admitted { What::Admitted } else { What::Refused };
+        let told = self.told(limiter, &self.now);
         limiter.observers.tell(&told.event(&self.claims, &Settlement::NONE, what));
-        if limiter.has_shadow && self.claims.iter().any(|claim| claim.ask.shadow && claim.standing.refuses) {
+        if limiter.has_shadow {
+            self.tell_of_shadows(limiter, what);
+        }
+    }
+
+    #[cold]
+    fn tell_of_shadows(&self, limiter: &Limiter, what: What) {
+        if self.claims.iter().any(|claim| claim.ask.shadow && claim.standing.refuses) {
+            let told = self.told(limiter, &self.now);
             limiter.observers.tell(&told.event(&self.claims, &Settlement::NONE, What::RefusedInShadow));
-            if is_admitted {
+            if what == What::Admitted {
                 limiter.log_shadows(&self.claims);
             }
         }
     }
 
     #[inline]
-    const fn told<'a>(&self, limiter: &'a Limiter, now: Now) -> Told<'a> {
+    const fn told<'a>(&self, limiter: &'a Limiter, now: &'a Now) -> Told<'a> {
         Told { limiter, now, route: self.route, kind: self.kind, is_cut: self.is_cut }
     }
 
@@ -448,7 +456,7 @@ impl Holding {
 /// What observers are told of a request, whatever happens to it.
 struct Told<'a> {
     limiter: &'a Limiter,
-    now: Now,
+    now: &'a Now,
     route: u32,
     kind: Kind,
     is_cut: bool,
@@ -459,7 +467,7 @@ impl<'a> Told<'a> {
     #[inline]
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement) {
         if self.limiter.observers.is_empty() {
-            return self.limiter.engine.store.settle(claims, settlement, self.now);
+            return self.limiter.engine.store.settle(claims, settlement, *self.now);
         }
         // Most requests have one claim.
         if claims.len() == 1 {
@@ -474,7 +482,7 @@ impl<'a> Told<'a> {
     #[inline]
     fn settle_alike(&self, claims: &mut [Claim], settlement: &Settlement) {
         if claims[0].run.is_on {
-            self.limiter.engine.store.settle(claims, settlement, self.now);
+            self.limiter.engine.store.settle(claims, settlement, *self.now);
             self.limiter.observers.tell(&self.event(claims, settlement, What::Settled));
         }
     }

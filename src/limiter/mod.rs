@@ -14,6 +14,7 @@ mod expectations;
 mod explain;
 pub mod explanation;
 mod holding;
+mod known_keys;
 mod observe;
 mod open_limits;
 mod open_rule;
@@ -206,6 +207,12 @@ impl Limiter {
     /// Learns what a request has cost.
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
         if route == NO_ROUTE {
+            return;
+        }
+        if let [claim] = claims {
+            if !matches!(claim.ask.charge, Charge::Requests { .. }) {
+                self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost);
+            }
             return;
         }
         let mut learned = None;

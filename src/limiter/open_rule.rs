@@ -29,6 +29,8 @@ pub(crate) struct OpenRule {
     pub(crate) applies_always: bool,
     /// Whether rules that apply otherwise give way to it.
     pub(crate) displaces: bool,
+    /// Whether none of the following is so: its limits are asked for as they are.
+    pub(crate) is_plain: bool,
     /// Whether code gives some requests other limits, or none.
     pub(crate) limits_differ: bool,
     /// Whether a closure says what a request costs.
@@ -63,6 +65,8 @@ impl OpenRule {
     /// The rule at a position of its site.
     pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
         let books = Books::new(rule, position, site, engine);
+        let limits_differ = rule.limits_by.is_some() || rule.exempt_when.is_some();
+        let (cost_differs, is_fair) = (matches!(rule.cost, Cost::Computed(_)), rule.fair.is_some());
         Self {
             name: Arc::from(rule.name.as_str()),
             number: FixedState::default().hash_one((&site.name, &rule.name)),
@@ -73,9 +77,10 @@ impl OpenRule {
             hold: rule.hold,
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
-            limits_differ: rule.limits_by.is_some() || rule.exempt_when.is_some(),
-            cost_differs: matches!(rule.cost, Cost::Computed(_)),
-            is_fair: rule.fair.is_some(),
+            is_plain: !limits_differ && !cost_differs && !is_fair,
+            limits_differ,
+            cost_differs,
+            is_fair,
         }
     }
 
@@ -105,7 +110,10 @@ impl OpenRule {
     /// The limits that the rule, or a client's tier, says.
     #[inline]
     pub(crate) fn limits_said(&self, rule: &Rule, client: Option<&Client<'_>>) -> &[OpenLimit] {
-        self.limits.of(client.map_or(Source::Rule, |client| client.source(rule)))
+        match client {
+            None => self.limits.of(Source::Rule),
+            Some(client) => self.limits.of(client.source(rule)),
+        }
     }
 
     /// The limit that a book is of.

@@ -94,6 +94,10 @@ impl Refused {
     pub(crate) fn new(limiter: &Limiter, holding: &Holding) -> Self {
         let claims = &*holding.claims;
         let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, holding.route));
+        if let [claim] = claims {
+            let (rule, cause) = (claim.ask.rule, Cause::of(claim));
+            return Self { rule, longest: 0, cause, retry_after_secs: wait(claim) };
+        }
         let refusing = || claims.iter().enumerate().filter(|(_, claim)| claim.refuses());
         // The first of those that refuse for the longest. The store refuses only where a claim does; if none did, the first
         // would be described.
@@ -176,6 +180,7 @@ const fn plural(count: u64) -> &'static str {
 /// How long to wait until a claim that refuses would be admitted.
 ///
 /// `expected` is what a request of its route is expected to cost.
+#[inline]
 pub(crate) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
     if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {

@@ -74,6 +74,8 @@ pub(crate) mod condition {
     pub use self::condition::Condition;
     pub(crate) use self::condition::{is_certain, is_contradiction};
     pub use self::decoded::{EscapedSlash, Paths, cookie_values, query_value, query_values};
+    #[cfg(test)]
+    pub(crate) use self::facts::tests::Asked;
     pub use self::facts::{Computed, Facts, Method};
     pub(crate) use self::facts::{NO_ROUTE, is_token};
     pub use self::index::RuleIndex;

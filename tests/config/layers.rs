@@ -1,6 +1,6 @@
 //! What is said in another place than the files: below them, checked with them, and shadowed by them.
 
-use config::{Configuration, Files, Layer, Options, Origin, Ruleset};
+use config::{Configuration, Files, Hosts, Layer, Options, Origin, Ruleset};
 
 use super::*;
 
@@ -211,11 +211,10 @@ fn a_narrowed_ruleset_is_for_some_requests_of_its_rules() {
         r#"[{"name": "a", "limits": "1/day"}, {"name": "b", "when": {"method": "PUT"}, "limits": "1/day"}]"#;
     let below = timebudget::Condition::Path(timebudget::Text::Below("/preview".to_owned()));
     let narrowed = ruleset("previews", rules).narrowed(&below);
-    let applies = |path| {
-        narrowed.rules().iter().map(|rule| rule.when.matches(&Request("PUT", path))).collect::<Vec<_>>()
-    };
+    let applies =
+        |path| narrowed.rules().iter().map(|rule| rule.when.matches(&asked("PUT", path))).collect::<Vec<_>>();
     assert_eq!((applies("/preview/x"), applies("/")), (vec![true, true], vec![false, false]));
-    assert!(!narrowed.rules()[1].when.matches(&Request("GET", "/preview")));
+    assert!(!narrowed.rules()[1].when.matches(&asked("GET", "/preview")));
 }
 
 #[test]
@@ -273,4 +272,52 @@ fn a_draft_is_told_its_own_mistakes_and_not_those_of_files() {
     let errors = files.draft(draft(r#"[{"name": "each", "key": "user", "limits": "1/day"}]"#)).unwrap_err();
     let untold = "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys";
     assert_eq!(errors.to_string(), format!("draft: rules[0]: \"each\": {untold}"));
+}
+
+fn conditions(site: &Site) -> Vec<String> {
+    site.rules.iter().map(|rule| format!("{}: {}", rule.name, rule.when)).collect()
+}
+
+#[test]
+fn published_and_unpublished_hosts_have_rulesets_of_their_own_and_a_site_without_previews_has_no_rules_for_them()
+ {
+    let previews = || ruleset("ruleset previews", r#"[{"name": "preview", "limits": "1 per day"}]"#);
+    let layer = Layer::new("database")
+        .with_rules_on(Hosts::Published, [plans(&["export"])])
+        .with_rules_on(Hosts::Unpublished, [previews()]);
+    let hosts = r#"{"rate_limit_hosts": ["shop.example", "7.preview.example"],
+        "rate_limit_unpublished_hosts": ["*.preview.example", "staging.example"]}"#;
+    let read = below(hosts, layer.clone());
+    let names: Vec<_> = read.loaded.fallback.hosts.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["shop.example", "7.preview.example", "*.preview.example", "staging.example"]);
+    let unpublished = r#"["7.preview.example", "*.preview.example", "staging.example"]"#;
+    assert_eq!(
+        conditions(&read.loaded.fallback),
+        [format!("export: not (host {unpublished})"), format!("preview: host {unpublished}")]
+    );
+    assert_eq!(conditions(&below("{}", layer.clone()).loaded.fallback), ["export: every request"]);
+
+    let of_site = |hosts| layer.clone().with_rules_of_on("*", hosts, []);
+    assert_eq!(names_of(&below(hosts, of_site(Hosts::Published))), ["preview"]);
+    assert_eq!(names_of(&below(hosts, of_site(Hosts::Unpublished))), ["export"]);
+    let again = of_site(Hosts::All).without_rules_of("*", Hosts::Published);
+    assert_eq!(names_of(&below(hosts, again.clone())), ["export"]);
+    assert_eq!(again.without_rules_of("*", Hosts::All), layer);
+}
+
+fn names_of(read: &Configuration) -> Vec<&str> {
+    names(&read.loaded.fallback)
+}
+
+#[test]
+fn a_ruleset_for_both_kinds_of_hosts_is_one_and_two_with_a_name_in_common_are_a_mistake() {
+    let hosts = r#"{"rate_limit_unpublished_hosts": ["*.preview.example"]}"#;
+    let both = Layer::new("database").with_rules([plans(&["export"])]);
+    assert_eq!(conditions(&below(hosts, both.clone()).loaded.fallback), ["export: every request"]);
+    let other = ruleset("ruleset previews", r#"[{"name": "export", "limits": "1 per day"}]"#);
+    let layer = both.with_rules_on(Hosts::Unpublished, [other]);
+    assert_eq!(
+        Configuration::from_text(hosts, &options(layer)).unwrap_err().to_string(),
+        "ruleset previews: rules[0]: \"export\": another ruleset of the site has a rule of this name; expected another"
+    );
 }

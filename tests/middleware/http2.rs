@@ -55,6 +55,15 @@ fn ask(
     sender.send_request(request.body(()).expect("a request"), is_end).expect("the connection stands")
 }
 
+/// A large answer, of which nothing has been read but its head; the connection stands as long as its sender is kept.
+async fn begun() -> (World, SendRequest<Bytes>, http::Response<h2::RecvStream>) {
+    let world = World::new();
+    let server = start(&world, &Gate::new());
+    let mut sender = connect(&server).await;
+    let answer = soon(ask(&mut sender, "GET", "/large", true).0).await.expect("an answer");
+    (world, sender, answer)
+}
+
 fn used(response: &http::Response<h2::RecvStream>) -> u64 {
     response.headers()["x-ratelimit-used"].to_str().expect("digits").parse().expect("a number")
 }
@@ -131,10 +140,7 @@ async fn a_slow_uploader_of_http2_is_not_charged_whatever_the_method() {
 
 #[actix_web::test]
 async fn a_slow_reader_of_http2_is_not_charged() {
-    let mut world = World::new();
-    let server = start(&world, &Gate::new());
-    let mut sender = connect(&server).await;
-    let answer = soon(ask(&mut sender, "GET", "/large", true).0).await.expect("an answer");
+    let (mut world, _sender, answer) = begun().await;
     // Its window of 64 KB is full.
     world.is_quiet().await;
     world.advance(secs(1_000));
@@ -152,10 +158,7 @@ async fn a_slow_reader_of_http2_is_not_charged() {
 
 #[actix_web::test]
 async fn a_stream_that_is_reset_within_its_body_is_settled() {
-    let mut world = World::new();
-    let server = start(&world, &Gate::new());
-    let mut sender = connect(&server).await;
-    let answer = soon(ask(&mut sender, "GET", "/large", true).0).await.expect("an answer");
+    let (mut world, _sender, answer) = begun().await;
     world.is_quiet().await;
     world.advance(secs(1_000));
     drop(answer);

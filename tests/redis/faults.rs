@@ -18,15 +18,21 @@ async fn seen_by_a_newcomer(server: &Server, rates: &str) -> u64 {
     report.limit - report.remaining - report.used
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_that_comes_back_empty_is_told_everything_again() {
-    let mut server = Server::start();
+/// Two processes that share a hundred requests a day, and have served twenty of them each.
+async fn two_that_have_served(server: &Server) -> (Process, Process) {
     let uri = server.uri("");
     let (one, other) = (Process::new(&uri, "100 per day"), Process::new(&uri, "100 per day"));
     for _ in 0..20 {
         assert!(one.serve().await);
         assert!(other.serve().await);
     }
+    (one, other)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_that_comes_back_empty_is_told_everything_again() {
+    let mut server = Server::start();
+    let (one, other) = two_that_have_served(&server).await;
     server.kill();
     one.served_degraded().await;
     server.restart();
@@ -96,12 +102,7 @@ async fn heard_of_each_other(server: &Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_cut_off_a_process_spends_its_share_of_what_was_left() {
     let mut server = Server::start();
-    let uri = server.uri("");
-    let (one, other) = (Process::new(&uri, "100 per day"), Process::new(&uri, "100 per day"));
-    for _ in 0..20 {
-        assert!(one.serve().await);
-        assert!(other.serve().await);
-    }
+    let (one, other) = two_that_have_served(&server).await;
     // Each has to have heard what the other spent last, and that there are two of them.
     let (asking, other_asking) = (one.clone().asking(), other.clone().asking());
     assert!(asking.serve().await && other_asking.serve().await && asking.serve().await);

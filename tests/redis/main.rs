@@ -5,6 +5,8 @@ mod acceptance;
 mod accounts;
 mod acl;
 mod app;
+#[path = "../kit/asked.rs"]
+mod asked;
 mod asking;
 mod batched;
 mod caps;
@@ -21,6 +23,7 @@ mod exact;
 mod fair;
 mod faults;
 mod hard;
+#[path = "../kit/journal.rs"]
 mod journal;
 mod jumps;
 mod moved;

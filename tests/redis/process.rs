@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use timebudget::{
-    Admission, Clock, Component, Engine, Facts, Limiter, Refusal, Reservation, Rule, Site, SystemClock,
-    parse_rates,
+    Admission, Clock, Component, Engine, Limiter, Refusal, Reservation, Rule, Site, SystemClock, parse_rates,
 };
+
+use crate::asked::Asked;
 
 /// A limiter with a store of its own.
 #[derive(Clone)]
@@ -76,7 +77,7 @@ impl Process {
     }
 
     async fn decided(&self, ip: IpAddr) -> Result<Reservation, Refusal> {
-        let admission = self.limiter.admit(&Request(ip)).unwrap();
+        let admission = self.limiter.admit(&Asked { ip: Some(ip), ..Asked::USUAL }).unwrap();
         let admission = match admission {
             Admission::Pending(pending) => pending.decided().await.unwrap(),
             decided => decided,
@@ -136,23 +137,7 @@ pub(crate) fn rule(name: &str, rates: &str, key: Component) -> Rule {
 }
 
 /// A request of somebody.
-pub(crate) const ANYBODY: Request = Request(IpAddr::V4(Ipv4Addr::LOCALHOST));
-
-pub(crate) struct Request(IpAddr);
-
-impl Facts for Request {
-    fn method(&self) -> &str {
-        "GET"
-    }
-
-    fn path(&self) -> &str {
-        "/"
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        Some(self.0)
-    }
-}
+pub(crate) const ANYBODY: Asked<'_> = Asked::USUAL;
 
 /// How long a test waits for what comes: at all it comes much sooner, on an idle machine.
 const LATE: Duration = Duration::from_secs(60);

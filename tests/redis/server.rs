@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::process::until;
+
 /// A server on a port of its own, that ends with the test.
 pub(crate) struct Server {
     child: Child,
@@ -26,6 +28,14 @@ static SERVERS: AtomicU32 = AtomicU32::new(0);
 impl Server {
     pub(crate) fn start() -> Self {
         Self::with(&[])
+    }
+
+    /// A replica that has all that its master has.
+    pub(crate) async fn replica_of(master: &Self) -> Self {
+        let replica = Self::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
+        let follows = || replica.cli(&["info", "replication"]).contains("master_link_status:up");
+        until("the replica follows", async || follows()).await;
+        replica
     }
 
     /// A sentinel that watches a master, which it calls shop.

@@ -6,11 +6,7 @@ use crate::server::Server;
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failover_the_new_master_is_told_what_the_old_one_knew() {
     let mut master = Server::start();
-    let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
-    until("the replica follows", async || {
-        replica.cli(&["info", "replication"]).contains("master_link_status:up")
-    })
-    .await;
+    let replica = Server::replica_of(&master).await;
     let sentinel = Server::sentinel(&master);
     let uri = format!("redis+sentinel://127.0.0.1:{}/shop", sentinel.port);
     let process = Process::new(&uri, "1000 per day");

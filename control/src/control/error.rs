@@ -96,7 +96,7 @@ pub enum OpenError {
     Threads(String),
 }
 
-/// A budget that was built without files, in which nothing can be put in force afterwards.
+/// A budget in which nothing can be put in force afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotGoverned(pub(crate) String);

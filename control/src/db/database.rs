@@ -1,8 +1,13 @@
 //! Connections, and the time within which they answer.
 
+use std::io;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
@@ -12,10 +17,20 @@ use crate::db::{Engine, Trouble, Uri};
 /// A database that may be asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
-    uri: Uri,
-    pool: AnyPool,
+    uri: Arc<Uri>,
     patience: Duration,
+    connections: Arc<Mutex<Connections>>,
 }
+
+/// Connections, and the file that they are of.
+#[derive(Debug)]
+struct Connections {
+    pool: AnyPool,
+    file: Option<FileId>,
+}
+
+/// A file, whatever its name: its device and its number there.
+type FileId = (u64, u64);
 
 /// Readers and a writer of one node.
 const CONNECTIONS: u32 = 5;
@@ -28,20 +43,9 @@ impl Database {
     /// It cannot be read as a place.
     pub(crate) fn new(uri: Uri, patience: Duration) -> Result<Self, Trouble> {
         sqlx::any::install_default_drivers();
-        let options: AnyConnectOptions =
-            uri.url.parse().map_err(|_| Trouble::Down("no database".to_owned()))?;
-        // What is asked may hold names of clients.
-        let options = options.disable_statement_logging();
-        let setup = setup(uri.engine, patience);
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(patience)
-            .after_connect(move |connection, _| {
-                let setup = setup.clone();
-                Box::pin(async move { connection.execute(sqlx::raw_sql(&setup)).await.map(drop) })
-            })
-            .connect_lazy_with(options);
-        Ok(Self { uri, pool, patience })
+        let pool = pool(&uri, patience).map_err(|_| Trouble::Down("no database".to_owned()))?;
+        let connections = Arc::new(Mutex::new(Connections { pool, file: None }));
+        Ok(Self { uri: Arc::new(uri), patience, connections })
     }
 
     pub(crate) fn uri(&self) -> &Uri {
@@ -70,8 +74,48 @@ impl Database {
 
     /// A connection of one's own.
     pub(crate) async fn link(&self) -> Result<Link, sqlx::Error> {
-        Ok(Link(Some(self.pool.acquire().await?)))
+        let pool = self.pool()?;
+        let link = Link(Some(pool.acquire().await?));
+        if let Some(path) = &self.uri.file {
+            let mut connections = self.connections.lock();
+            connections.file = connections.file.or_else(|| file_id(path));
+        }
+        Ok(link)
     }
+
+    /// The connections of the file that is there now. Those of a file that was removed, or that another one was put in the
+    /// place of, would go on as if nothing had happened, and what is written there is lost.
+    fn pool(&self) -> Result<AnyPool, sqlx::Error> {
+        let mut connections = self.connections.lock();
+        let (Some(path), Some(known)) = (&self.uri.file, connections.file) else {
+            return Ok(connections.pool.clone());
+        };
+        match file_id(path) {
+            Some(found) if found == known => {}
+            Some(found) => {
+                *connections = Connections { pool: pool(&self.uri, self.patience)?, file: Some(found) }
+            }
+            None => return Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotFound, "its file is gone"))),
+        }
+        Ok(connections.pool.clone())
+    }
+}
+
+fn pool(uri: &Uri, patience: Duration) -> Result<AnyPool, sqlx::Error> {
+    // What is asked may hold names of clients.
+    let options = uri.url.parse::<AnyConnectOptions>()?.disable_statement_logging();
+    let setup = setup(uri.engine, patience);
+    let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(patience);
+    let pool = pool.after_connect(move |connection, _| {
+        let setup = setup.clone();
+        Box::pin(async move { connection.execute(sqlx::raw_sql(&setup)).await.map(drop) })
+    });
+    Ok(pool.connect_lazy_with(options))
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// A connection while it is used.

@@ -13,6 +13,20 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 const LOCK: i64 = 0x7469_6d65_6275_6467;
 
 impl Database {
+    /// Whether nothing has been made of it yet.
+    pub(crate) async fn is_empty(&self) -> Result<bool, Trouble> {
+        let text = match self.engine() {
+            Engine::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = 'timebudget_schema'",
+            Engine::Postgres => "SELECT COUNT(to_regclass('timebudget_schema'))",
+        };
+        self.within(async {
+            let mut link = self.link().await?;
+            let count: i64 = link.fetch_one(text).await?.try_get(0)?;
+            Ok(link.kept(count == 0))
+        })
+        .await
+    }
+
     /// Brings the schema up to date, or finds that it is.
     ///
     /// All of it is one transaction, under a lock: of nodes that start at once one does it and the others find it done,

@@ -23,6 +23,11 @@ pub(crate) enum Trouble {
 impl Database {
     /// What an error says, without the password.
     pub(crate) fn trouble(&self, error: &Error) -> Trouble {
+        if is_emptied(error) {
+            let what = "the database has been emptied: what is in force does not stand in it any more; restore it, or, to \
+                        begin anew, remove the last good copy and start again";
+            return Trouble::Lost(what.to_owned());
+        }
         let text = match error {
             Error::Database(error) => format!("the database says: {}", error.message()),
             Error::PoolTimedOut => self.silence(),
@@ -38,5 +43,17 @@ impl Database {
     /// What is said where nothing was heard.
     pub(crate) fn silence(&self) -> String {
         format!("the database has not answered within {} ms", self.patience().as_millis())
+    }
+}
+
+/// Whether tables are missing that were there, or the one row that is always there.
+fn is_emptied(error: &Error) -> bool {
+    match error {
+        Error::RowNotFound => true,
+        Error::Database(error) => {
+            let is_of_postgres = error.code().as_deref() == Some("42P01");
+            is_of_postgres || error.message().starts_with("no such table")
+        }
+        _ => false,
     }
 }

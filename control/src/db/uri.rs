@@ -22,6 +22,8 @@ pub(crate) struct Uri {
     /// As it may be shown.
     shown: String,
     pub(crate) password: Option<String>,
+    /// The file that it is, if it is one.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl Uri {
@@ -43,9 +45,10 @@ impl Uri {
         }
         let path =
             std::path::absolute(PathBuf::from(file)).map_err(|_| "the file's directory cannot be told")?;
-        let path = path.to_str().ok_or("the file's directory is not UTF-8")?;
-        let url = format!("sqlite://{}?mode=rwc", percent_encoded(path));
-        Ok(Self { engine: Engine::Sqlite, url, shown: format!("sqlite://{file}"), password: None })
+        let text = path.to_str().ok_or("the file's directory is not UTF-8")?;
+        let url = format!("sqlite://{}?mode=rwc", percent_encoded(text));
+        let shown = format!("sqlite://{file}");
+        Ok(Self { engine: Engine::Sqlite, url, shown, password: None, file: Some(path) })
     }
 
     fn postgres(text: &str, rest: &str) -> Result<Self, &'static str> {
@@ -66,6 +69,7 @@ impl Uri {
             url: text.to_owned(),
             shown: format!("postgres://{user}{at}{place}{path}"),
             password: password.or(in_parameters).filter(|word| !word.is_empty()).map(str::to_owned),
+            file: None,
         })
     }
 }

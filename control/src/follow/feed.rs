@@ -1,59 +1,49 @@
 //! The feed: what others have decided, in order, all or nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use sqlx::AnyConnection;
 
 use crate::db::{State, Trouble, read};
+use crate::follow::start::lost;
 use crate::follow::{Node, Place};
 
-/// How often the revision is read, whatever else tells of changes.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often the revision is read, whatever else tells of changes: so often that a change reaches every node within a
+/// second, with what it takes to put it in force.
+const EVERY: Duration = Duration::from_millis(500);
 
 impl Node {
-    /// Follows the database until nobody has the node any more.
+    /// Follows the database; ends with the runtime.
     pub(crate) async fn follow(self: Arc<Self>) {
-        let node = Arc::downgrade(&self);
-        drop(self);
         loop {
-            let Some(node) = node.upgrade() else { return };
-            let ends = node.ends();
-            let wait = ends.map_or(EVERY, |ends| ends.min(EVERY));
+            self.apart(|node| node.keep_copy()).await;
             tokio::select! {
-                () = node.poke.notified() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = self.poke.notified() => {}
+                () = tokio::time::sleep(self.ends().map_or(EVERY, |ends| ends.min(EVERY))) => {}
             }
-            if ends.is_some_and(|ends| ends <= wait) {
-                let _turn = node.turn.lock().await;
-                tokio::task::block_in_place(|| node.put_in_force());
+            if self.ends().is_some_and(|ends| ends.is_zero()) {
+                let _turn = self.turn.lock().await;
+                self.apart(|node| node.put_in_force()).await;
             }
-            node.look().await;
+            match self.look().await {
+                Ok(()) => self.up(),
+                Err(trouble) => self.note(&trouble),
+            }
         }
     }
 
-    /// Brings the schema up to date, and reads all.
-    pub(crate) async fn start(&self) -> Result<(), Trouble> {
-        self.database.migrate().await?;
-        self.look_for_news().await
-    }
-
-    /// How long until an API key ends.
+    /// How long until an API key ends; nothing if it has.
     fn ends(&self) -> Option<Duration> {
-        let now = self.now();
-        let end = self.decided().next_end_of_key(now)?;
-        Some((end - now).to_std().unwrap_or_default())
+        Some((self.next_end()? - self.now()).to_std().unwrap_or_default())
     }
 
-    /// Looks once whether the database has something new.
-    pub(crate) async fn look(&self) {
-        match self.look_for_news().await {
-            Ok(()) => self.up(),
-            Err(trouble) => self.note(&trouble),
+    /// Looks once whether the database has something new, and takes it.
+    async fn look(self: &Arc<Self>) -> Result<(), Trouble> {
+        if !self.is_migrated.load(Relaxed) {
+            return self.look_for_the_first_time().await;
         }
-    }
-
-    async fn look_for_news(&self) -> Result<(), Trouble> {
         let state = self.database.state().await?;
         if self.is_at(&state) {
             return Ok(());
@@ -64,6 +54,17 @@ impl Node {
         self.catch_up(&mut link, &state).await?;
         link.keep();
         Ok(())
+    }
+
+    /// The same after a start without the database, whose schema may be of an older version, or nowhere.
+    async fn look_for_the_first_time(self: &Arc<Self>) -> Result<(), Trouble> {
+        let own = self.decided().revision();
+        if self.database.is_empty().await? {
+            return Err(lost("is empty", own, 0));
+        }
+        self.database.migrate().await?;
+        self.is_migrated.store(true, Relaxed);
+        Box::pin(self.look()).await
     }
 
     fn is_at(&self, state: &State) -> bool {
@@ -77,14 +78,33 @@ impl Node {
     ///
     /// The database cannot be asked, or what it holds does not continue what is in force here.
     pub(crate) async fn catch_up(
-        &self,
+        self: &Arc<Self>,
         connection: &mut AnyConnection,
         state: &State,
     ) -> Result<(), Trouble> {
-        let (own, place) = (self.decided().revision(), self.place());
         if self.is_at(state) {
             return Ok(());
         }
+        let (own, place) = (self.decided().revision(), self.place());
+        self.must_continue(connection, state, own, &place).await?;
+        let news = self.database.within(read::news(connection, own)).await?;
+        let revision = news.revision().unwrap_or(own);
+        let history = self.database.within(read::digest_of_revision(connection, revision)).await?;
+        let place = Place { id: state.id.clone(), history: history.unwrap_or_default() };
+        self.apart(move |node| node.take(news, place, revision)).await;
+        Ok(())
+    }
+
+    /// # Errors
+    ///
+    /// What the database holds does not continue what is known to be at a revision.
+    pub(crate) async fn must_continue(
+        &self,
+        connection: &mut AnyConnection,
+        state: &State,
+        own: u64,
+        place: &Place,
+    ) -> Result<(), Trouble> {
         if !place.id.is_empty() && place.id != state.id {
             return Err(lost("is another one than before", own, state.revision));
         }
@@ -92,24 +112,9 @@ impl Node {
             return Err(lost("has lost changes", own, state.revision));
         }
         let history = self.database.within(read::digest_of_revision(connection, own)).await?;
-        if own > 0 && history.as_ref() != Some(&place.history) {
-            return Err(lost("has another history", own, state.revision));
+        match own > 0 && history.as_ref() != Some(&place.history) {
+            true => Err(lost("has another history", own, state.revision)),
+            false => Ok(()),
         }
-        let news = self.database.within(read::news(connection, own)).await?;
-        let Some(revision) = news.revision() else {
-            *self.place_mut() = Place { id: state.id.clone(), history: state.history.clone() };
-            return Ok(());
-        };
-        let history = self.database.within(read::digest_of_revision(connection, revision)).await?;
-        let place = Place { id: state.id.clone(), history: history.unwrap_or_default() };
-        tokio::task::block_in_place(|| self.take(news, place));
-        Ok(())
     }
-}
-
-fn lost(what: &str, own: u64, found: u64) -> Trouble {
-    Trouble::Lost(format!(
-        "the database {what}: it is at revision {found}, and revision {own} is in force; restore it, or, to begin with \
-         what it has, remove the last good copy and start anew"
-    ))
 }

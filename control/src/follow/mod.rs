@@ -1,11 +1,15 @@
 //! A node's side: what is in force here, kept like what the database holds.
 
+mod copy;
 mod feed;
 mod health;
+mod listen;
 mod node;
+mod start;
 mod write;
 
 pub use health::Health;
 pub(crate) use health::Standing;
+pub(crate) use listen::listen;
 pub(crate) use node::{Node, Place};
 pub(crate) use write::{Order, Outcome};

@@ -1,9 +1,10 @@
 //! What is in force on this node.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use timebudget::config::{Errors, Layer};
 use timebudget::{Clock, Reloader};
 use tokio::sync::Notify;
@@ -26,7 +27,13 @@ pub(crate) struct Node {
     governed: Mutex<Vec<Weak<Reloader>>>,
     standing: Mutex<Standing>,
     /// Told when somebody else has changed something.
-    pub(crate) poke: Notify,
+    pub(crate) poke: Arc<Notify>,
+    /// Whether the schema is known to be this program's.
+    pub(crate) is_migrated: AtomicBool,
+    /// What the copy holds.
+    pub(crate) copied: Mutex<Option<(u64, Place)>>,
+    /// When what is in force was put there: keys may have ended since.
+    layered: Mutex<Time>,
 }
 
 /// A place in a database's history.
@@ -49,7 +56,25 @@ impl Node {
             turn: tokio::sync::Mutex::default(),
             governed: Mutex::default(),
             standing: Mutex::default(),
-            poke: Notify::new(),
+            poke: Arc::default(),
+            is_migrated: AtomicBool::new(false),
+            copied: Mutex::default(),
+            layered: Mutex::default(),
+        }
+    }
+
+    /// Does what takes a while on a thread for that, and waits for it.
+    ///
+    /// Where the runtime ends meanwhile, nobody is left who would wait.
+    pub(crate) async fn apart<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let node = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(&node)).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => std::future::pending().await,
         }
     }
 
@@ -65,13 +90,17 @@ impl Node {
         self.place.lock().clone()
     }
 
-    pub(crate) fn place_mut(&self) -> MutexGuard<'_, Place> {
-        self.place.lock()
-    }
-
     /// What has been decided, as the library takes it.
     pub(crate) fn layer(&self) -> Result<Layer, Errors> {
-        self.decided().to_layer(self.now())
+        let now = self.now();
+        *self.layered.lock() = now;
+        self.decided().to_layer(now)
+    }
+
+    /// When the next API key ends of those that were known when what is in force was put there.
+    pub(crate) fn next_end(&self) -> Option<Time> {
+        let layered = *self.layered.lock();
+        self.decided().next_end_of_key(layered)
     }
 
     /// Puts in force on a budget what has been decided, from now on.
@@ -87,16 +116,17 @@ impl Node {
         governed.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Applies what was decided, all of it at once, and puts it in force.
-    pub(crate) fn take(&self, news: News, place: Place) {
+    /// Applies what was decided, all of it at once, and puts it in force; it leads to a revision.
+    pub(crate) fn take(&self, news: News, place: Place, revision: u64) {
         let is_layered = news.things.iter().any(|(kind, ..)| *kind != Kind::Member);
         {
             let mut decided = self.decided.write();
             for (kind, name, thing, revision) in news.things {
                 decided.apply(kind, &name, thing, revision);
             }
+            decided.reach(revision);
+            *self.place.lock() = place;
         }
-        *self.place.lock() = place;
         if is_layered {
             self.put_in_force();
         }

@@ -1,5 +1,7 @@
 //! A change: checked, stored, and in force here before anybody is told that it is.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use timebudget::config::Errors;
 
@@ -44,7 +46,7 @@ const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
 impl Node {
     /// Makes a change.
-    pub(crate) async fn change(&self, order: Order) -> Result<Outcome, Trouble> {
+    pub(crate) async fn change(self: &Arc<Self>, order: Order) -> Result<Outcome, Trouble> {
         self.in_turn(async {
             let mut writing = self.database.write().await?;
             let state = writing.state().clone();
@@ -57,12 +59,11 @@ impl Node {
                     return Ok(if is_same { Outcome::Repeated(answered) } else { Outcome::OtherBody });
                 }
             }
-            let before = self.decided().thing(order.change.kind, &order.change.name);
-            if let Err(outcome) = tokio::task::block_in_place(|| self.check(&order, before.as_ref())) {
+            let (order, before, checked) = self.apart(move |node| node.checked(order)).await;
+            if let Err(outcome) = checked {
                 writing.give_up().await;
                 return Ok(outcome);
             }
-            let before = before.map(|held| held.thing);
             let revision = state.revision + 1;
             let Order { change, actor, address, reason, idempotency, .. } = order;
             let audit = Draft {
@@ -81,14 +82,14 @@ impl Node {
             let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
             let news = News { things: vec![(kind, name, after.clone(), revision)] };
             let place = Place { id: state.id, history: entry.digest.clone() };
-            tokio::task::block_in_place(|| self.take(news, place));
+            self.apart(move |node| node.take(news, place, revision)).await;
             Ok(Outcome::Made { before, after, entry })
         })
         .await
     }
 
     /// Writes a row of the audit of something that is no thing's change.
-    pub(crate) async fn record(&self, audit: Draft) -> Result<Entry, Trouble> {
+    pub(crate) async fn record(self: &Arc<Self>, audit: Draft) -> Result<Entry, Trouble> {
         self.in_turn(async {
             let mut writing = self.database.write().await?;
             let state = writing.state().clone();
@@ -122,6 +123,13 @@ impl Node {
             Health::Down { why, .. } => Err(Trouble::Down(why)),
             Health::Lost { why, .. } => Err(Trouble::Lost(why)),
         }
+    }
+
+    /// An order, what there is before it, and whether it can be carried out.
+    fn checked(&self, order: Order) -> (Order, Option<Thing>, Result<(), Outcome>) {
+        let before = self.decided().thing(order.change.kind, &order.change.name);
+        let checked = self.check(&order, before.as_ref());
+        (order, before.map(|held| held.thing), checked)
     }
 
     fn check(&self, order: &Order, before: Option<&Held<Thing>>) -> Result<(), Outcome> {

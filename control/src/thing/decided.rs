@@ -147,7 +147,7 @@ impl Decided {
 
     /// Puts a thing, or takes it away, at a revision.
     pub(crate) fn apply(&mut self, kind: Kind, name: &str, after: Option<Thing>, revision: u64) {
-        self.revision = self.revision.max(revision);
+        self.reach(revision);
         match kind {
             Kind::Override => self.forget_override(name),
             Kind::Member => self.forget_token(name),
@@ -171,6 +171,11 @@ impl Decided {
                 put(&mut self.members, name, thing, revision);
             }
         }
+    }
+
+    /// Notes the revision, also where what made it is not there any more.
+    pub(crate) fn reach(&mut self, revision: u64) {
+        self.revision = self.revision.max(revision);
     }
 
     /// All things, for a copy of them.

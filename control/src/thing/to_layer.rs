@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use timebudget::config::{self, Errors, Layer};
+use timebudget::config::{self, Errors, Hosts, Layer};
 
 use crate::thing::{Decided, Own, Time};
 
@@ -18,13 +18,19 @@ impl Decided {
     /// What the library does not take: none where changes are checked by the same version of it before they are stored.
     pub fn to_layer(&self, at: Time) -> Result<Layer, Errors> {
         let mut layer = Layer::parse(LAYER, &self.clients(at))?;
-        layer = layer.with_rules(self.rules(self.policy().thing.published.as_deref()));
+        let policy = &self.policy().thing;
+        for (hosts, name) in
+            [(Hosts::Published, &policy.published), (Hosts::Unpublished, &policy.unpublished)]
+        {
+            layer = layer.with_rules_on(hosts, self.rules(name.as_deref()));
+        }
         for own in self.assignments().values().map(|held| &held.thing) {
-            layer = match &own.published {
-                Own::Inherit => layer,
-                Own::None => layer.with_rules_of(&own.site, []),
-                Own::Ruleset(name) => layer.with_rules_of(&own.site, self.rules(Some(name))),
-            };
+            for (hosts, said) in [(Hosts::Published, &own.published), (Hosts::Unpublished, &own.unpublished)]
+            {
+                if *said != Own::Inherit {
+                    layer = layer.with_rules_of_on(&own.site, hosts, self.rules(said.name()));
+                }
+            }
         }
         Ok(layer)
     }

@@ -1,5 +1,8 @@
 //! A database and the nodes on it.
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
 use tempfile::TempDir;
 use timebudget_control::thing::{Change, Thing, Tier};
 use timebudget_control::{Actor, ChangeError, Control, Expect, Options, Receipt};
@@ -9,23 +12,88 @@ use crate::postgres::Server;
 /// A database of a test's own.
 pub(crate) struct World {
     pub(crate) uri: String,
-    pub(crate) directory: TempDir,
+    pub(crate) directory: Rc,
 }
+
+/// A directory that goes with the last world in it.
+pub(crate) type Rc = std::sync::Arc<TempDir>;
 
 impl World {
     pub(crate) async fn sqlite() -> Self {
         let directory = TempDir::new().unwrap();
-        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
-        Self { uri, directory }
+        std::fs::create_dir(directory.path().join("data")).unwrap();
+        let uri = format!("sqlite://{}/data/timebudget.db", directory.path().display());
+        Self { uri, directory: directory.into() }
     }
 
     pub(crate) async fn postgres() -> Self {
-        Self { uri: Server::shared().database().await, directory: TempDir::new().unwrap() }
+        Self::on(Server::shared()).await
+    }
+
+    pub(crate) async fn on(server: &Server) -> Self {
+        Self { uri: server.database().await, directory: TempDir::new().unwrap().into() }
     }
 
     /// A node on the database.
     pub(crate) async fn node(&self) -> Control {
-        Control::open(Options::new(&self.uri)).await.expect("the database can be opened")
+        Control::open(self.options()).await.expect("the database can be opened")
+    }
+
+    pub(crate) async fn node_with_copy(&self) -> Control {
+        Control::open(self.options_with_copy()).await.expect("the database can be opened")
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        Options::new(&self.uri)
+    }
+
+    pub(crate) fn options_with_copy(&self) -> Options {
+        self.options().with_copy(self.copy())
+    }
+
+    pub(crate) fn copy(&self) -> PathBuf {
+        self.directory.path().join("copy.json")
+    }
+
+    /// A tier called gold in the database and in the copy, and nobody there any more.
+    pub(crate) async fn with_gold_in_copy(&self) {
+        let node = self.node_with_copy().await;
+        change(&node, Change::put(tier("gold", 3.0))).await.unwrap();
+        let has_gold = || std::fs::read_to_string(self.copy()).is_ok_and(|text| text.contains("gold"));
+        eventually("the copy has it", has_gold).await;
+    }
+
+    /// The same copy, beside a database with nothing in it.
+    pub(crate) async fn emptied(&self) -> Self {
+        let uri = match self.uri.starts_with("sqlite") {
+            true => {
+                let file = TempDir::new_in(self.directory.path()).unwrap().keep().join("timebudget.db");
+                format!("sqlite://{}", file.display())
+            }
+            false => Server::shared().database().await,
+        };
+        Self { uri, directory: self.directory.clone() }
+    }
+
+    /// The same copy, beside a database that is not there.
+    pub(crate) fn gone(&self) -> Self {
+        let uri = match self.uri.starts_with("sqlite") {
+            true => format!("sqlite://{}/nowhere/timebudget.db", self.directory.path().display()),
+            false => {
+                format!("postgres://ann:s3cret@localhost/limits?host={}", self.directory.path().display())
+            }
+        };
+        Self { uri, directory: self.directory.clone() }
+    }
+}
+
+/// Waits until something has come about that another thread or process brings about.
+pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        // A bound for what would never come, far above what the slowest machine needs.
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}: it never came about");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

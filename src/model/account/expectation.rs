@@ -35,6 +35,7 @@ impl Expectation {
     /// Learns from a request that has ended; `cost` is all its server time, whatever windows it fell into.
     ///
     /// A cost of 0 counts as 1 µs and one above [`Micros::MAX_QUOTA`] as that, so the squares cannot overflow.
+    #[inline]
     pub fn record(&mut self, cost: Micros) {
         // Signed, as processors convert numbers.
         let cost = self.tempered(cost.0.clamp(1, Micros::MAX_QUOTA.0) as i64 as f64);
@@ -68,12 +69,11 @@ impl Expectation {
     }
 
     /// The cost, or what it counts as if it is a surprise.
+    #[inline]
     fn tempered(self, cost: f64) -> f64 {
-        if self == Self::UNKNOWN {
-            return cost;
-        }
-        let most = LARGEST_SURPRISE * self.ratio();
-        if cost < most { cost } else { most }
+        let (costs, squares) = (f64::from(self.costs), LARGEST_SURPRISE * f64::from(self.squares));
+        // Compared as products, for a division takes as long as all else here. Before the first cost both are 0.
+        if cost * costs > squares { squares / costs } else { cost }
     }
 
     /// Microseconds expected; 0 if nothing is known.

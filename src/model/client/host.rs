@@ -82,6 +82,13 @@ impl Host {
         &self.0
     }
 
+    /// Whether it is this name or wildcard, or a wildcard that stands for it, too.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        let is_below =
+            |below: &str| name.strip_suffix(below).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'));
+        self.0 == name || self.below().is_some_and(is_below)
+    }
+
     /// What a wildcard stands before: `example.com` of `*.example.com`; `None` of another host.
     pub fn below(&self) -> Option<&str> {
         self.0.strip_prefix(WILDCARD)

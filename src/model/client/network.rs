@@ -1,4 +1,9 @@
 //! Networks: ranges of addresses, as a site file writes them.
+//!
+//! Not ipnet's: asked whether an address lies in one, both canonical first, callgrind counts 24 instructions here and 63 there for
+//! IPv4, 36 and 142 for IPv6 (ipnet 2.12.2, ten networks and a thousand addresses in a loop). It compares the address with the first
+//! and the last of the network, which it computes each time; here one mask and one comparison do. A site asks for each request
+//! about each of its trusted proxies.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -271,25 +271,8 @@ fn has_host(set: &Text, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use super::*;
-
-    struct Request(&'static str, &'static str);
-
-    impl Facts for Request {
-        fn method(&self) -> &str {
-            self.0
-        }
-
-        fn path(&self) -> &str {
-            self.1
-        }
-
-        fn ip(&self) -> Option<IpAddr> {
-            None
-        }
-    }
+    use crate::model::condition::facts::tests::Asked;
 
     fn path(text: &str) -> Condition {
         Condition::Path(Text::Equal(text.into()))
@@ -301,28 +284,28 @@ mod tests {
 
     #[test]
     fn a_head_request_fulfils_a_condition_on_get() {
-        assert!(get().matches(&Request("HEAD", "/")));
-        assert!(!get().matches(&Request("POST", "/")));
+        assert!(get().matches(&Asked("HEAD", "/", "")));
+        assert!(!get().matches(&Asked("POST", "/", "")));
     }
 
     #[test]
     fn all_needs_every_part_and_any_needs_one() {
         let parts = || vec![path("/a"), get()];
-        let half = Request("POST", "/a");
+        let half = Asked("POST", "/a", "");
         assert!(!Condition::All(parts()).matches(&half));
         assert!(Condition::Any(parts()).matches(&half));
-        assert!(Condition::All(parts()).matches(&Request("GET", "/a")));
+        assert!(Condition::All(parts()).matches(&Asked("GET", "/a", "")));
     }
 
     #[test]
     fn not_turns_a_condition_round() {
         let other = Condition::Not(Box::new(path("/a")));
-        assert!(other.matches(&Request("GET", "/b")) && !other.matches(&Request("GET", "/a")));
+        assert!(other.matches(&Asked("GET", "/b", "")) && !other.matches(&Asked("GET", "/a", "")));
     }
 
     #[test]
     fn without_parts_all_holds_and_any_does_not() {
-        let request = Request("GET", "/");
+        let request = Asked("GET", "/", "");
         assert!(Condition::ALWAYS.matches(&request));
         assert!(!Condition::Any(vec![]).matches(&request));
     }

@@ -314,8 +314,29 @@ fn head_is_get(name: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A request of the model's tests, from 192.0.2.7: its method, its path, and what its header `x-key` says.
+    pub(crate) struct Asked(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static str);
+
+    impl Facts for Asked {
+        fn method(&self) -> &str {
+            self.0
+        }
+
+        fn path(&self) -> &str {
+            self.1
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            Some(IpAddr::from([192, 0, 2, 7]))
+        }
+
+        fn header(&self, name: &str) -> Option<&[u8]> {
+            (name == "x-key").then_some(self.2.as_bytes())
+        }
+    }
 
     #[test]
     fn what_is_computed_equals_its_clones_only() {

@@ -321,34 +321,13 @@ impl Component {
         }
     }
 }
+
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use super::*;
+    use crate::model::condition::Asked;
 
-    /// A request from 192.0.2.7 with a method and a header.
-    struct Request(&'static str, &'static str);
-
-    impl Facts for Request {
-        fn method(&self) -> &str {
-            self.0
-        }
-
-        fn path(&self) -> &str {
-            "/"
-        }
-
-        fn ip(&self) -> Option<IpAddr> {
-            Some(IpAddr::from([192, 0, 2, 7]))
-        }
-
-        fn header(&self, name: &str) -> Option<&[u8]> {
-            (name == "x-key").then_some(self.1.as_bytes())
-        }
-    }
-
-    fn key(parts: &[Component], missing: &Missing, request: &Request) -> Option<KeyBytes> {
+    fn key(parts: &[Component], missing: &Missing, request: &Asked) -> Option<KeyBytes> {
         KeySpec(parts.to_vec()).bytes(missing, request, 64)
     }
 
@@ -358,21 +337,21 @@ mod tests {
 
     #[test]
     fn a_header_cannot_stand_for_somebodys_address() {
-        let forged = key(&[header()], &Missing::Use(Component::Ip), &Request("GET", "\u{c0}\0\u{2}\u{7}"));
-        let absent = key(&[header()], &Missing::Use(Component::Ip), &Request("GET", ""));
-        let address = key(&[Component::Ip], &Missing::Skip, &Request("GET", ""));
+        let forged = key(&[header()], &Missing::Use(Component::Ip), &Asked("GET", "/", "\u{c0}\0\u{2}\u{7}"));
+        let absent = key(&[header()], &Missing::Use(Component::Ip), &Asked("GET", "/", ""));
+        let address = key(&[Component::Ip], &Missing::Skip, &Asked("GET", "/", ""));
         assert!(forged != absent && absent != address && absent.is_some());
     }
 
     #[test]
     fn a_rule_is_skipped_where_a_component_is_missing_if_it_says_so() {
-        assert_eq!(key(&[Component::Ip, header()], &Missing::Skip, &Request("GET", "")), None);
-        assert!(key(&[Component::Ip, header()], &Missing::Skip, &Request("GET", "a")).is_some());
+        assert_eq!(key(&[Component::Ip, header()], &Missing::Skip, &Asked("GET", "/", "")), None);
+        assert!(key(&[Component::Ip, header()], &Missing::Skip, &Asked("GET", "/", "a")).is_some());
     }
 
     #[test]
     fn invented_methods_are_one() {
-        let of = |method| key(&[Component::Method], &Missing::Skip, &Request(method, ""));
+        let of = |method| key(&[Component::Method], &Missing::Skip, &Asked(method, "/", ""));
         assert_eq!(of("FOO"), of("get"));
         assert_eq!(of("HEAD"), of("GET"));
         assert!(of("GET") != of("POST") && of("FOO") != of("GET"));

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::model::client::{AddressPolicy, CountrySource, Host, IdentityHeaders};
-use crate::model::condition::{Condition, Facts, Paths, is_token};
+use crate::model::condition::{Condition, Facts, Paths, Text, is_token};
 use crate::model::rule::rule::Rule;
 use crate::model::rule::tiers::Tiers;
 use crate::model::said::nearest;
@@ -38,6 +38,9 @@ pub struct Site {
     /// The hosts that it answers for, besides that of its name; which of them a request asked for is what rules see as
     /// its host.
     pub hosts: Vec<Host>,
+    /// Which of the names by which requests ask for it are previews, with wildcards: rules that stand in no file can be for
+    /// these, or for the others.
+    pub unpublished_hosts: Vec<Host>,
     /// The zone whose clock the windows follow; shared by the sites that name it.
     pub zone: Arc<Zone>,
     /// The rules in their order; all that match apply.
@@ -113,11 +116,44 @@ impl Site {
         self
     }
 
+    /// The names that the site's requests may have for their host.
+    pub(crate) fn names_of_hosts(&self) -> Vec<&str> {
+        self.hosts.iter().map(Host::as_str).chain([self.name.as_str()]).collect()
+    }
+
+    /// Whether none of its unpublished hosts is this one: a name or wildcard of its hosts, or a name below one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config;
+    /// let (site, _) = config::parse_site("shop.example", r#"{ "rate_limit_unpublished_hosts": ["*.preview.example"] }"#)?;
+    /// assert!(site.is_published("shop.example") && !site.is_published("7.preview.example"));
+    /// # Ok::<(), config::Errors>(())
+    /// ```
+    pub fn is_published(&self, host: &str) -> bool {
+        self.unpublished_hosts.iter().all(|unpublished| !unpublished.covers(host))
+    }
+
+    /// What requests fulfil that ask for a host which is not published; `None` if all hosts are.
+    ///
+    /// A request's host is the listed name or wildcard that it asks for, so there are no others to tell apart.
+    pub(crate) fn is_unpublished(&self) -> Option<Condition> {
+        let names = self.names_of_hosts().into_iter().filter(|name| !self.is_published(name));
+        let mut texts: Vec<_> = names.map(|name| Text::Equal(name.to_owned())).collect();
+        let last = texts.pop()?;
+        Some(Condition::Host(match texts.is_empty() {
+            true => last,
+            false => Text::AnyOf(texts.into_iter().chain([last]).collect()),
+        }))
+    }
+
     /// The site that an empty site file describes: UTC, and no limit; every other field has its default.
     pub fn unlimited(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             hosts: Vec::new(),
+            unpublished_hosts: Vec::new(),
             zone: Arc::new(Zone::utc()),
             rules: Vec::new(),
             exempt: None,

@@ -1,7 +1,7 @@
 //! What is wrong with a site as a whole: names that must be known, and clients that somebody must tell.
 
 use crate::model::account::Limit;
-use crate::model::client::{Host, Need, Proxy};
+use crate::model::client::{Need, Proxy};
 use crate::model::condition::{Condition, Text, is_certain};
 use crate::model::rule::check::{EXEMPTS_ALL, check_rules, namesakes};
 use crate::model::rule::rule::{Counts, Rule};
@@ -268,11 +268,6 @@ pub(crate) const NO_SUCH_HOST: &str =
     "no configured host is such a one; expected the name of a site, or one of rate_limit_hosts";
 
 impl Site {
-    /// The names that the site's requests may have for their host.
-    pub(crate) fn names_of_hosts(&self) -> Vec<&str> {
-        self.hosts.iter().map(Host::as_str).chain([self.name.as_str()]).collect()
-    }
-
     /// The rules that ask for a host which the site does not have, where it is the only site.
     pub(crate) fn check_hosts(&self) -> Vec<Finding> {
         let names = self.names_of_hosts();

@@ -33,7 +33,7 @@ impl Memory {
 
     pub(crate) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
-        let table = shard.table(self, book.calendar as usize, now);
+        let table = shard.table(self, book.calendar as usize, &now);
         let at = table.find(key.salted(book.salt));
         let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
         listed(book, known(key), table, &ledger, now)
@@ -42,8 +42,8 @@ impl Memory {
     /// An account that does not exist is made if it is granted something, be there room or not: people grant, not clients.
     pub(crate) fn relieve_now(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
-        let table = shard.table(self, book.calendar as usize, now);
-        let tick = table.at(now);
+        let table = shard.table(self, book.calendar as usize, &now);
+        let tick = table.at(&now);
         let found = table.seat(key.salted(book.salt));
         let is_cap = table.in_force.window == Window::ALL_TIME;
         match (relief, found) {
@@ -67,7 +67,8 @@ impl Memory {
 impl Shard {
     /// The table of a calendar with the window in force, if the shard has one.
     fn table_in_force(&mut self, store: &Memory, calendar: usize, now: Now) -> Option<&mut Table> {
-        (calendar < self.tables.len() || !self.unclaimed.is_empty()).then(|| self.table(store, calendar, now))
+        (calendar < self.tables.len() || !self.unclaimed.is_empty())
+            .then(|| self.table(store, calendar, &now))
     }
 }
 
@@ -96,8 +97,8 @@ fn known(key: KeyHash) -> KeyHash {
 fn listed(book: Book, key: KeyHash, table: &Table, ledger: &Ledger, now: Now) -> Listed {
     let is_cap = table.in_force.window == Window::ALL_TIME;
     let charge = if is_cap { Charge::Place } else { Charge::Requests { cost: 0 } };
-    let standing = standing(charge, table, ledger, now);
-    let net = if is_cap { i64::from(ledger.admitted) } else { ledger.net(table.at(now)) };
+    let standing = standing(charge, table, ledger, &now);
+    let net = if is_cap { i64::from(ledger.admitted) } else { ledger.net(table.at(&now)) };
     Listed { book, key, is_shared: is_shared(key), net, standing }
 }
 

@@ -4,11 +4,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use smallvec::SmallVec;
 
-use super::locked::Locked;
+use super::Memory;
+use super::locked::{Locked, shard_of};
 use super::overflow::account;
 use super::settle::standing;
 use super::visit::Visit;
-use crate::model::{Ledger, Micros, Tick, UnixMicros};
+use crate::model::{Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
 
 /// What the accounts of a claim are elsewhere, where other processes draw on them as well.
@@ -35,44 +36,55 @@ struct Weighed {
     refuses: bool,
 }
 
-impl<L: Locked> Visit<'_, L> {
-    /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+impl Memory {
+    /// Decides over one claim, where nothing is to be counted but what it is charged: its account is looked for once.
+    ///
+    /// `None` where it takes more than that: then nothing is decided, and nothing is charged.
     #[inline]
-    pub(crate) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
-        if let [claim] = claims
-            && let Some(verdict) = self.decide_alone(claim, mode)
-        {
-            return verdict;
-        }
-        self.decide_together(claims, mode)
-    }
-
-    /// The same over one claim, where nothing is to be made or counted but what it is charged: it is found once.
-    #[inline]
-    fn decide_alone(&mut self, claim: &mut Claim, mode: Mode) -> Option<Verdict> {
-        let Ask { counts, shadow, client, charge, quota, .. } = claim.ask;
-        if client.is_some() || counts != Counts::Served {
+    pub(crate) fn decide_alone(
+        &self,
+        claim: &mut Claim,
+        mode: Mode,
+        now: &Now,
+        beside: Option<&Beside>,
+    ) -> Option<Verdict> {
+        let Ask { book, key, counts, shadow, charge, quota, .. } = claim.ask;
+        if claim.ask.client.is_some() || counts != Counts::Served || claim.run.aside.whole {
             return None;
         }
-        let (now, taken) = (self.now, self.beside.first().map_or(0, |beside| beside.taken));
-        let (book, key) = account(claim, Part::Whole);
-        let table = self.table(book, key);
-        let mut seat = table.seat(key.salted(book.salt)).ok()?;
-        claim.standing = standing(charge, table, &seat.ledger, now);
-        if fits(claim, quota.saturating_add_signed(taken.saturating_neg())) {
-            charge_whole(charge, &mut seat.ledger, table.at(now));
-            table.keep(&seat);
-            let (at, sequence) = (seat.at as u32, table.in_force.sequence);
-            claim.run = Run { is_on: true, at, sequence, earlier: Micros::ZERO, ..claim.run };
-            return Some(Verdict::Admitted);
+        let mut shard = self.shards[shard_of(key)].lock();
+        let table = shard.table(self, book.calendar as usize, now);
+        let found = table.seat(key.salted(book.salt));
+        let ledger = found.map_or_else(|_| Ledger::default(), |seat| seat.ledger);
+        claim.standing = standing(charge, table, &ledger, now);
+        let taken = beside.map_or(0, |beside| beside.taken);
+        if !fits(claim, quota.saturating_add_signed(taken.saturating_neg())) {
+            claim.standing.refuses = true;
+            return (mode == Mode::Decide && !shadow).then_some(Verdict::Refused);
         }
-        claim.standing.refuses = true;
-        (mode == Mode::Decide && !shadow).then_some(Verdict::Refused)
+        let mut seat = match found {
+            Ok(seat) => seat,
+            Err(vacant) if self.has_room_for(1) => self.insert(table, vacant, book, key),
+            Err(_) => return None,
+        };
+        charge_whole(charge, &mut seat.ledger, table.at(now));
+        table.keep(&seat);
+        let run = &mut claim.run;
+        (run.is_on, run.at, run.sequence, run.earlier) =
+            (true, seat.at as u32, table.in_force.sequence, Micros::ZERO);
+        Some(Verdict::Admitted)
     }
 
-    fn decide_together(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
+    fn has_room_for(&self, newcomers: usize) -> bool {
+        self.accounts.load(Relaxed) + newcomers <= self.max_accounts
+    }
+}
+
+impl<L: Locked> Visit<'_, L> {
+    /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    pub(crate) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
         let mut weighed = self.weigh(claims);
-        if weighed.newcomers > 0 && !self.has_room_for(weighed.newcomers) {
+        if weighed.newcomers > 0 && !self.store.has_room_for(weighed.newcomers) {
             self.send_newcomers_aside(claims);
             weighed = self.weigh(claims);
         }
@@ -92,7 +104,7 @@ impl<L: Locked> Visit<'_, L> {
         for claim in &*claims {
             newcomers += claim.ask.parts().iter().filter(|part| !self.exists(claim, **part)).count();
         }
-        if newcomers > 0 && !self.has_room_for(newcomers) {
+        if newcomers > 0 && !self.store.has_room_for(newcomers) {
             self.send_newcomers_aside(claims);
         }
         claims.iter_mut().for_each(|claim| self.charge(claim));
@@ -132,7 +144,7 @@ impl<L: Locked> Visit<'_, L> {
             let table = self.table(book, key);
             let seat = table.seat(key.salted(book.salt));
             let (at, ledger) = seat.map_or_else(|at| (at, Ledger::default()), |seat| (seat.at, seat.ledger));
-            claim.standing = standing(claim.ask.charge, table, &ledger, now);
+            claim.standing = standing(claim.ask.charge, table, &ledger, &now);
             let quota = claim.ask.quota.saturating_add_signed(taken.saturating_neg());
             claim.standing.refuses = !fits(claim, quota);
             claim.run.at = at as u32;
@@ -171,7 +183,7 @@ impl<L: Locked> Visit<'_, L> {
         let (book, key) = account(claim, part);
         let table = self.table(book, key);
         match table.seat(key.salted(book.salt)) {
-            Ok(seat) => (Some(seat.ledger.spent(table.at(now))), seat.at),
+            Ok(seat) => (Some(seat.ledger.spent(table.at(&now))), seat.at),
             Err(vacant) => (None, vacant),
         }
     }
@@ -210,13 +222,10 @@ impl<L: Locked> Visit<'_, L> {
     #[inline]
     fn charge(&mut self, claim: &mut Claim) {
         let charge = claim.ask.charge;
-        let (at, sequence) =
-            self.charge_part(claim, Part::Whole, claim.run.at, |ledger, tick| match charge {
-                Charge::Time { expected } => ledger.start(tick, expected),
-                Charge::Requests { cost } => ledger.count(cost),
-                Charge::Place => ledger.admitted += 1,
-            });
-        claim.run = Run { is_on: true, at, sequence, earlier: Micros::ZERO, ..claim.run };
+        let (at, sequence) = self
+            .charge_part(claim, Part::Whole, claim.run.at, |ledger, tick| charge_whole(charge, ledger, tick));
+        let run = &mut claim.run;
+        (run.is_on, run.at, run.sequence, run.earlier) = (true, at, sequence, Micros::ZERO);
         if claim.ask.client.is_some() {
             self.charge_share(claim);
         }
@@ -248,13 +257,9 @@ impl<L: Locked> Visit<'_, L> {
         let table = self.table(book, key);
         let found = table.seat_near(near, key.salted(book.salt));
         let mut seat = found.unwrap_or_else(|vacant| store.insert(table, vacant, book, key));
-        charge(&mut seat.ledger, table.at(now));
+        charge(&mut seat.ledger, table.at(&now));
         table.keep(&seat);
         (seat.at as u32, table.in_force.sequence)
-    }
-
-    fn has_room_for(&self, newcomers: usize) -> bool {
-        self.store.accounts.load(Relaxed) + newcomers <= self.store.max_accounts
     }
 }
 

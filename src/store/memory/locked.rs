@@ -1,7 +1,7 @@
 //! The locked shards of one decision.
 //!
-//! All keys of a decision mostly lie in one shard, always so where there is one key. That case is compiled apart: a
-//! decision that looked its shards up in a list took half as long again.
+//! All keys of a decision mostly lie in one shard, always so where there is one key; those of a site and of an address in
+//! two. These cases are compiled apart: a decision that looked its shards up in a list took half as long again.
 
 use std::iter;
 
@@ -27,6 +27,26 @@ impl Locked for MutexGuard<'_, Shard> {
     }
 }
 
+/// Two shards, as they lie that have a rule by site and one by address.
+pub(crate) struct Two<'a> {
+    first: usize,
+    shards: [MutexGuard<'a, Shard>; 2],
+}
+
+impl<'a> Two<'a> {
+    /// Locks both in their order, as all who lock several.
+    pub(crate) fn lock(shards: &'a [Mutex<Shard>], first: usize, second: usize) -> Self {
+        Self { first, shards: [shards[first].lock(), shards[second].lock()] }
+    }
+}
+
+impl Locked for Two<'_> {
+    #[inline]
+    fn shard(&mut self, key: KeyHash) -> &mut Shard {
+        &mut self.shards[usize::from(shard_of(key) != self.first)]
+    }
+}
+
 /// Several shards, each with its position, in the order of positions.
 pub(crate) struct Many<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); 8]>);
 
@@ -49,14 +69,36 @@ impl Locked for Many<'_> {
     }
 }
 
-/// The shard that all claims lie in; `None` if there may be several.
+/// The shards that claims lie in.
+pub(crate) enum Shards {
+    One(usize),
+    /// The first is the smaller one.
+    Two(usize, usize),
+    Several,
+}
+
+/// The shards that claims lie in; several where clients of accounts have accounts of their own.
 #[inline]
-pub(crate) fn common_shard(claims: &[Claim]) -> Option<usize> {
-    let (first, others) = claims.split_first()?;
-    let shard = shard_of(first.ask.key);
-    let is_alone = first.ask.client.is_none();
-    let is_there = |claim: &Claim| shard_of(claim.ask.key) == shard && claim.ask.client.is_none();
-    (is_alone && others.iter().all(is_there)).then_some(shard)
+pub(crate) fn shards_of(claims: &[Claim]) -> Shards {
+    let Some((first, others)) = claims.split_first() else { return Shards::Several };
+    let one = shard_of(first.ask.key);
+    let mut other = one;
+    if claims.iter().any(|claim| claim.ask.client.is_some()) {
+        return Shards::Several;
+    }
+    for shard in others.iter().map(|claim| shard_of(claim.ask.key)).filter(|shard| *shard != one) {
+        if other != one && other != shard {
+            return Shards::Several;
+        }
+        other = shard;
+    }
+    if other == one { Shards::One(one) } else { Shards::Two(one.min(other), one.max(other)) }
+}
+
+/// Whether claims lie in one shard, with all that they are about.
+#[inline]
+pub(crate) fn lie_together(one: &Claim, other: &Claim) -> bool {
+    shard_of(one.ask.key) == shard_of(other.ask.key) && one.ask.client.or(other.ask.client).is_none()
 }
 
 #[inline]

@@ -28,7 +28,7 @@ use parking_lot::{Mutex, RwLock};
 
 #[cfg(feature = "redis")]
 pub(crate) use self::decide::Beside;
-use self::locked::{Many, common_shard};
+use self::locked::{Many, Shards, Two, lie_together, shard_of, shards_of};
 use self::overflow::{Overflow, is_shared};
 #[cfg(feature = "redis")]
 pub(crate) use self::overflow::{account, of_last_words};
@@ -78,17 +78,41 @@ struct Calendars {
 /// What a visit does while every shard that a key of its claims lies in is locked.
 macro_rules! locked {
     ($store:ident, $claims:ident, $now:ident, |$visit:ident| $act:expr) => {
-        match common_shard($claims) {
-            Some(shard) => {
+        match shards_of($claims) {
+            Shards::One(shard) => {
                 let mut shard = $store.shards[shard].lock();
                 let mut $visit = Visit { store: $store, shards: &mut shard, now: $now, beside: &[] };
                 $act
             }
-            None => apart(|| {
+            Shards::Two(first, second) => apart(|| {
+                let mut shards = Two::lock(&$store.shards, first, second);
+                let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
+                $act
+            }),
+            Shards::Several => apart(|| {
                 let mut shards = Many::lock(&$store.shards, $claims);
                 let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
                 $act
             }),
+        }
+    };
+}
+
+/// The same for what need not happen to all claims at once: the shards are locked one after the other.
+macro_rules! one_by_one {
+    ($store:ident, $claims:ident, $now:ident, |$visit:ident| $act:expr) => {
+        for $claims in $claims.chunk_by_mut(lie_together) {
+            if $claims[0].ask.client.is_none() {
+                let mut shard = $store.shards[shard_of($claims[0].ask.key)].lock();
+                let mut $visit = Visit { store: $store, shards: &mut shard, now: $now, beside: &[] };
+                $act
+            } else {
+                apart(|| {
+                    let mut shards = Many::lock(&$store.shards, $claims);
+                    let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
+                    $act
+                })
+            }
         }
     };
 }
@@ -164,6 +188,11 @@ impl Memory {
         now: Now,
         beside: &[Beside],
     ) -> Verdict {
+        if let [claim] = claims
+            && let Some(verdict) = self.decide_alone(claim, mode, &now, beside.first())
+        {
+            return verdict;
+        }
         locked!(self, claims, now, |visit| {
             visit.beside = beside;
             visit.decide(claims, mode)
@@ -194,6 +223,11 @@ impl Memory {
         if is_shared { &self.shared } else { &self.accounts }
     }
 
+    #[inline(never)]
+    fn settle_together(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
+        one_by_one!(self, claims, now, |visit| visit.settle(claims, settlement));
+    }
+
     fn retire(&self, retired: Retired) {
         self.accounts.fetch_add(retired.carried, Relaxed);
         self.accounts.fetch_sub(retired.accounts, Relaxed);
@@ -215,28 +249,36 @@ impl Store for Memory {
     }
 
     fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
+        if let [claim] = claims
+            && let Some(verdict) = self.decide_alone(claim, mode, &now, None)
+        {
+            return Ok(verdict);
+        }
         Ok(locked!(self, claims, now, |visit| visit.decide(claims, mode)))
     }
 
     fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        locked!(self, claims, now, |visit| visit.pause(claims, cost));
+        one_by_one!(self, claims, now, |visit| visit.pause(claims, cost));
     }
 
     fn resume(&self, claims: &mut [Claim], cost: Micros, now: Now) {
-        locked!(self, claims, now, |visit| visit.resume(claims, cost));
+        one_by_one!(self, claims, now, |visit| visit.resume(claims, cost));
     }
 
     fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
-        locked!(self, claims, now, |visit| visit.look(claims, progress));
+        one_by_one!(self, claims, now, |visit| visit.look(claims, progress));
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
-        locked!(self, claims, now, |visit| visit.settle(claims, settlement));
+        match claims {
+            [claim] if claim.ask.client.is_none() => self.settle_alone(claim, settlement, &now),
+            claims => self.settle_together(claims, settlement, now),
+        }
     }
 
     fn tidy(&self, now: Now) {
         for shard in &self.shards {
-            shard.lock().tidy(self, now);
+            shard.lock().tidy(self, &now);
         }
         while let Some(retired) = self.take_retired() {
             drop(retired);
@@ -260,7 +302,7 @@ impl Store for Memory {
     fn save(&self, secret: &[u8; 16], learned: &[Learned], now: Now) -> Result<(), Fault> {
         let Some(snapshot) = &self.snapshot else { return Ok(()) };
         let shards = self.shards.iter().enumerate();
-        let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, now));
+        let sections = shards.flat_map(|(at, shard)| shard.lock().sections(at, self, &now));
         snapshot.write(secret, learned, sections).map_err(|error| Fault(error.to_string()))
     }
 

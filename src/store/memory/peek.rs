@@ -15,10 +15,10 @@ impl Memory {
     /// An account's lines now, empty if there is no such account, and the window they belong to.
     pub(crate) fn line(&self, book: Book, key: KeyHash, now: Now) -> (Line, InForce) {
         let mut shard = self.shards[shard_of(key)].lock();
-        let table = Shard::table(&mut shard, self, book.calendar as usize, now);
+        let table = Shard::table(&mut shard, self, book.calendar as usize, &now);
         let at = table.find(key.salted(book.salt));
         let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
-        (Line::new(&ledger, table.at(now)), table.in_force)
+        (Line::new(&ledger, table.at(&now)), table.in_force)
     }
 
     /// The window that is in force for a book.

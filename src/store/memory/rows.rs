@@ -10,6 +10,8 @@ use crate::model::{AccountHash, Salt};
 
 /// A row's bytes.
 const SIZE: usize = 24;
+/// Those of four bytes that come first: the account's hash and its slot.
+const WORDS: usize = 4;
 /// A page's bytes, or a part of one.
 const PAGE: usize = 4096;
 /// From how many bytes on rows are mapped: below, the rounding up to whole pages would cost more than it returns.
@@ -36,6 +38,15 @@ impl Row {
     pub(crate) const fn mark(salt: Salt) -> u32 {
         let mark = IDLE | salt[2];
         if mark == VACANT { IDLE } else { mark }
+    }
+
+    #[inline]
+    fn read(row: &[u8; SIZE]) -> Self {
+        let (words, _) = row.as_chunks();
+        let word = |at: usize| u32::from_le_bytes(words[at]);
+        let base = u64::from(word(5)) << 32 | u64::from(word(4));
+        // Inverted, so that fresh memory, which is all zeros, is vacant.
+        Self { hash: [word(0), word(1), word(2)], slot: !word(3), base: base as i64 }
     }
 
     /// Whether it holds this account.
@@ -93,48 +104,41 @@ impl Rows {
             Bytes::Heap(bytes) => bytes.as_slice(),
             Bytes::Mapped(bytes) => bytes,
         };
-        let [a, b, c, slot, low, high] = words(&bytes[at * SIZE..][..SIZE]);
-        // Inverted, so that fresh memory, which is all zeros, is vacant.
-        Row { hash: [a, b, c], slot: !slot, base: (u64::from(high) << 32 | u64::from(low)) as i64 }
+        Row::read(bytes[at * SIZE..].first_chunk().expect("a row is whole"))
     }
 
     #[inline]
     pub(crate) fn set(&mut self, at: usize, row: Row) {
-        let bytes = match &mut self.bytes {
-            Bytes::Heap(bytes) => bytes.as_mut_slice(),
-            Bytes::Mapped(bytes) => bytes,
-        };
         let Row { hash: [a, b, c], slot, base } = row;
-        let words = [a, b, c, !slot, base as u32, (base as u64 >> 32) as u32];
-        let (places, _) = bytes[at * SIZE..][..SIZE].as_chunks_mut();
-        for (place, word) in places.iter_mut().zip(words) {
-            *place = word.to_le_bytes();
-        }
+        let (words, last) = self.place(at);
+        [words[0], words[1], words[2], words[3]] = [a, b, c, !slot].map(u32::to_le_bytes);
+        *last = base.to_le_bytes();
     }
 
     /// Writes all of a row but whose it is.
     #[inline]
     pub(crate) fn put(&mut self, at: usize, slot: u32, base: i64) {
+        let (words, last) = self.place(at);
+        words[3] = (!slot).to_le_bytes();
+        *last = base.to_le_bytes();
+    }
+
+    /// Where a row is written: its words, and what comes after them.
+    #[inline]
+    fn place(&mut self, at: usize) -> (&mut [[u8; 4]; WORDS], &mut [u8; 8]) {
         let bytes = match &mut self.bytes {
             Bytes::Heap(bytes) => bytes.as_mut_slice(),
             Bytes::Mapped(bytes) => bytes,
         };
-        let words = [!slot, base as u32, (base as u64 >> 32) as u32];
-        let (places, _) = bytes[at * SIZE..][..SIZE].as_chunks_mut();
-        for (place, word) in places[3..].iter_mut().zip(words) {
-            *place = word.to_le_bytes();
-        }
+        let row: &mut [u8; SIZE] = bytes[at * SIZE..].first_chunk_mut().expect("a row is whole");
+        let (words, last) = row.split_at_mut(WORDS * 4);
+        let (words, _) = words.as_chunks_mut();
+        (words.first_chunk_mut().expect("four words"), last.first_chunk_mut().expect("and eight bytes"))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Row> {
         (0..self.len).map(|at| self.get(at))
     }
-}
-
-#[inline]
-fn words(bytes: &[u8]) -> [u32; 6] {
-    let (chunks, _) = bytes.as_chunks();
-    std::array::from_fn(|word| u32::from_le_bytes(chunks[word]))
 }
 
 #[cfg(test)]

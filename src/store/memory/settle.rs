@@ -1,12 +1,27 @@
 //! From admission to settlement: what becomes of a request's accounts while it runs, and where they stand.
 
-use super::locked::Locked;
+use super::Memory;
+use super::locked::{Locked, shard_of};
 use super::overflow::account;
 use super::table::Table;
 use super::visit::Visit;
-use crate::model::{Ledger, Micros, Now, Tick};
+use crate::model::{KeyHash, Ledger, Micros, Now, Tick};
 use crate::store::calendar::InForce;
-use crate::store::{Charge, Claim, Part, Progress, Run, Settlement, Standing};
+use crate::store::{Book, Charge, Claim, Part, Progress, Run, Settlement, Standing};
+
+impl Memory {
+    /// Ends a request with one claim, on one account.
+    #[inline]
+    pub(crate) fn settle_alone(&self, claim: &mut Claim, settlement: &Settlement, now: &Now) {
+        if std::mem::take(&mut claim.run.is_on) {
+            let (book, key) = account(claim, Part::Whole);
+            let mut shard = self.shards[shard_of(key)].lock();
+            let table = shard.table(self, book.calendar as usize, now);
+            let near = claim.run.at;
+            claim.standing = settle_account(self, table, (book, key, near), claim, settlement, now);
+        }
+    }
+}
 
 impl<L: Locked> Visit<'_, L> {
     pub(crate) fn pause(&mut self, claims: &mut [Claim], cost: Micros) {
@@ -26,9 +41,9 @@ impl<L: Locked> Visit<'_, L> {
             let mut ledger = seat.map_or_else(|_| Ledger::default(), |seat| seat.ledger);
             if let (Charge::Time { expected }, true) = (claim.ask.charge, claim.run.is_on) {
                 // Where it would stand if the request ended now.
-                settle_line(&mut ledger, table.at(now), expected, progress);
+                settle_line(&mut ledger, table.at(&now), expected, progress);
             }
-            claim.standing = standing(claim.ask.charge, table, &ledger, now);
+            claim.standing = standing(claim.ask.charge, table, &ledger, &now);
         }
     }
 
@@ -48,33 +63,10 @@ impl<L: Locked> Visit<'_, L> {
     }
 
     /// Ends a request on one account, which was last seen at a place; returns where that stands.
-    #[inline(always)]
     fn settle_part(&mut self, claim: &Claim, part: Part, near: u32, settlement: &Settlement) -> Standing {
-        let (store, now, charge) = (self.store, self.now, claim.ask.charge);
+        let (store, now) = (self.store, self.now);
         let (book, key) = account(claim, part);
-        let table = self.table(book, key);
-        let mut seat = match table.seat_near(near, key.salted(book.salt)) {
-            Ok(seat) => seat,
-            Err(vacant) if settlement.extra_requests > 0 => store.insert(table, vacant, book, key),
-            Err(_) => return standing(charge, table, &Ledger::default(), now),
-        };
-        let ledger = &mut seat.ledger;
-        match charge {
-            Charge::Time { expected } => settle_time(ledger, table, expected, &claim.run, settlement, now),
-            Charge::Requests { cost } => {
-                let same_window = table.in_force.sequence == claim.run.sequence;
-                ledger.uncount(if settlement.returned && same_window { cost } else { 0 });
-                ledger.count(settlement.extra_requests);
-            }
-            Charge::Place => ledger.admitted -= 1,
-        }
-        let standing = standing(charge, table, ledger, now);
-        let is_over = charge == Charge::Place && ledger.is_idle();
-        table.keep(&seat);
-        if is_over {
-            store.remove(table, seat.at, key);
-        }
-        standing
+        settle_account(store, self.table(book, key), (book, key, near), claim, settlement, &now)
     }
 
     /// Changes the accounts of a request that has come so far until now.
@@ -95,7 +87,7 @@ impl<L: Locked> Visit<'_, L> {
                 let (book, key) = account(claim, part);
                 let table = self.table(book, key);
                 if let Ok(mut seat) = table.seat_near(near, key.salted(book.salt)) {
-                    let tick = table.at(now);
+                    let tick = table.at(&now);
                     change(&mut seat.ledger, tick, held(expected, progress.cost));
                     table.keep(&seat);
                     run = seen(&claim.run, table, progress, tick);
@@ -106,11 +98,46 @@ impl<L: Locked> Visit<'_, L> {
     }
 }
 
+/// Ends a request on one account, which was last seen at a place; returns where that stands.
+#[inline(always)]
+fn settle_account(
+    store: &Memory,
+    table: &mut Table,
+    (book, key, near): (Book, KeyHash, u32),
+    claim: &Claim,
+    settlement: &Settlement,
+    now: &Now,
+) -> Standing {
+    let charge = claim.ask.charge;
+    let mut seat = match table.seat_near(near, key.salted(book.salt)) {
+        Ok(seat) => seat,
+        Err(vacant) if settlement.extra_requests > 0 => store.insert(table, vacant, book, key),
+        Err(_) => return standing(charge, table, &Ledger::default(), now),
+    };
+    let ledger = &mut seat.ledger;
+    match charge {
+        Charge::Time { expected } => settle_time(ledger, table, expected, &claim.run, settlement, now),
+        Charge::Requests { cost } => {
+            let same_window = table.in_force.sequence == claim.run.sequence;
+            ledger.uncount(if settlement.returned && same_window { cost } else { 0 });
+            ledger.count(settlement.extra_requests);
+        }
+        Charge::Place => ledger.admitted -= 1,
+    }
+    let standing = standing(charge, table, ledger, now);
+    let is_over = charge == Charge::Place && ledger.is_idle();
+    table.keep(&seat);
+    if is_over {
+        store.remove(table, seat.at, key);
+    }
+    standing
+}
+
 /// Where an account stands.
 #[inline]
-pub(crate) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: Now) -> Standing {
+pub(crate) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: &Now) -> Standing {
     let at = table.at(now);
-    let left = table.in_force.left(now);
+    let left = table.in_force.left(*now);
     let spent = match charge {
         Charge::Time { .. } | Charge::Requests { .. } => ledger.spent(at),
         Charge::Place => u64::from(ledger.admitted),
@@ -136,7 +163,7 @@ fn settle_time(
     expected: Micros,
     run: &Run,
     settlement: &Settlement,
-    now: Now,
+    now: &Now,
 ) {
     let tick = table.at(now);
     let Settlement { cost, paused, extra_micros, .. } = *settlement;

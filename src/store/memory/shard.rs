@@ -21,7 +21,7 @@ pub(crate) struct Shard {
 impl Shard {
     /// The table of a calendar, with the window that is in force.
     #[inline]
-    pub(crate) fn table(&mut self, store: &Memory, calendar: usize, now: Now) -> &mut Table {
+    pub(crate) fn table(&mut self, store: &Memory, calendar: usize, now: &Now) -> &mut Table {
         if self.tables.get(calendar).is_none_or(|table| now.utc >= table.in_force.edge) {
             self.renew(store, calendar, now);
         }
@@ -30,7 +30,7 @@ impl Shard {
 
     /// Brings every table to the window in force, and what a snapshot said into its table; gives back room that is not
     /// needed any more.
-    pub(crate) fn tidy(&mut self, store: &Memory, now: Now) {
+    pub(crate) fn tidy(&mut self, store: &Memory, now: &Now) {
         let claimed = self.unclaimed.iter().filter_map(|section| store.calendars.read().position_of(section));
         let tables = claimed.map(|position| position + 1).max().unwrap_or(0).max(self.tables.len());
         for calendar in 0..tables {
@@ -41,7 +41,7 @@ impl Shard {
     }
 
     /// What a snapshot is to say of this shard.
-    pub(crate) fn sections(&mut self, shard: usize, store: &Memory, now: Now) -> Vec<Section> {
+    pub(crate) fn sections(&mut self, shard: usize, store: &Memory, now: &Now) -> Vec<Section> {
         self.tidy(store, now);
         let calendars = store.calendars.read();
         let tables = self.tables.iter().zip(&calendars.all);
@@ -55,7 +55,7 @@ impl Shard {
     }
 
     #[cold]
-    fn renew(&mut self, store: &Memory, calendar: usize, now: Now) {
+    fn renew(&mut self, store: &Memory, calendar: usize, now: &Now) {
         let calendars = store.calendars.read();
         while self.tables.len() <= calendar {
             let next = self.tables.len();
@@ -63,7 +63,7 @@ impl Shard {
         }
         let table = &mut self.tables[calendar];
         if now.utc >= table.in_force.edge {
-            store.retire(table.roll(calendars.all[calendar].in_force(now)));
+            store.retire(table.roll(calendars.all[calendar].in_force(*now)));
         }
     }
 
@@ -71,8 +71,8 @@ impl Shard {
     ///
     /// If the zone had another law before, the table begins with what accounts have spent by it, whether or not the
     /// windows are the same: a reload refunds nothing. Requests that run then end where they have begun.
-    fn begin(&mut self, store: &Memory, calendar: &Calendar, before: Option<u32>, now: Now) {
-        let in_force = calendar.in_force(now);
+    fn begin(&mut self, store: &Memory, calendar: &Calendar, before: Option<u32>, now: &Now) {
+        let in_force = calendar.in_force(*now);
         let mut table = Table::new(in_force);
         let claimed = self.unclaimed.extract_if(.., |section| section.is_of(calendar));
         for section in claimed.filter(|section| section.window == in_force.window) {

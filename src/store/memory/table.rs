@@ -150,7 +150,7 @@ impl Table {
 
     /// The tick that counts in this window: one read before the window began is moved to its beginning.
     #[inline]
-    pub(crate) fn at(&self, now: Now) -> Tick {
+    pub(crate) fn at(&self, now: &Now) -> Tick {
         now.tick.max(self.in_force.start_tick)
     }
 
@@ -208,7 +208,7 @@ impl Table {
 
     /// What each account has spent, less what it was granted, running requests included; those of which that is nothing are
     /// left out.
-    pub(crate) fn spenders(&self, now: Now) -> Vec<Account> {
+    pub(crate) fn spenders(&self, now: &Now) -> Vec<Account> {
         let tick = self.at(now);
         let mut spenders = Vec::with_capacity(self.len);
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| row.slot != VACANT) {
@@ -409,9 +409,9 @@ mod tests {
             old.change(at, |ledger| ledger.count(u64::from(account % 3)));
         }
         let now = Now { tick: Tick(5), utc: UnixMicros(5), step: 0 };
-        let spenders = old.spenders(now);
+        let spenders = old.spenders(&now);
         assert_eq!((spenders.len(), new.take_over(&spenders)), (666, 666));
-        assert_eq!((new.spenders(now), new.take_over(&spenders)), (spenders, 0));
+        assert_eq!((new.spenders(&now), new.take_over(&spenders)), (spenders, 0));
     }
 
     proptest! {

@@ -20,6 +20,6 @@ impl<L: Locked> Visit<'_, L> {
     /// The table of a book's accounts in the shard of a key.
     #[inline]
     pub(crate) fn table(&mut self, book: Book, key: KeyHash) -> &mut Table {
-        self.shards.shard(key).table(self.store, book.calendar as usize, self.now)
+        self.shards.shard(key).table(self.store, book.calendar as usize, &self.now)
     }
 }

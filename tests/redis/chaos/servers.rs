@@ -91,11 +91,7 @@ async fn read_only() -> Row {
 
 async fn failed_over() -> Row {
     let mut master = Server::start();
-    let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
-    until("the replica follows", async || {
-        replica.cli(&["info", "replication"]).contains("master_link_status:up")
-    })
-    .await;
+    let replica = Server::replica_of(&master).await;
     let sentinel = Server::sentinel(&master);
     let uri = |parameters| format!("redis+sentinel://127.0.0.1:{}/shop?{parameters}", sentinel.port);
     let load = Load::on(&uri(URI)).await;

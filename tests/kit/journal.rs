@@ -1,4 +1,4 @@
-//! What the store logs.
+//! What the library logs, of all tests of a program.
 
 use std::sync::{Mutex, Once};
 
@@ -21,7 +21,7 @@ impl log::Log for Journal {
     fn flush(&self) {}
 }
 
-/// Keeps what is logged from now on.
+/// Keeps what is logged from now on, a line each that begins with its level.
 pub(crate) fn keep() {
     INSTALLED.call_once(|| {
         log::set_logger(&Journal).unwrap();

@@ -1,0 +1,174 @@
+//! The last good copy: what was decided, in a file, for a node that starts without its database.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::db::News;
+use crate::follow::Place;
+use crate::thing::{Decided, Kind, Thing, hex};
+
+/// What a copy holds: one line of this as JSON, and one with its digest.
+#[derive(Serialize, Deserialize)]
+struct Text {
+    format: String,
+    database: String,
+    revision: u64,
+    history: String,
+    things: Vec<Copied>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Copied {
+    kind: String,
+    name: String,
+    revision: u64,
+    body: Box<RawValue>,
+}
+
+const FORMAT: &str = "timebudget control, copy 1";
+
+/// A copy that was read.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    pub(crate) news: News,
+    pub(crate) revision: u64,
+    pub(crate) place: Place,
+}
+
+/// The text of a copy.
+pub(crate) fn text(decided: &Decided, place: &Place) -> String {
+    let things = decided.things().into_iter().map(|held| Copied {
+        kind: held.thing.kind().path().to_owned(),
+        name: held.thing.name().to_owned(),
+        revision: held.revision,
+        body: RawValue::from_string(held.thing.stored()).expect("what is stored is JSON"),
+    });
+    let text = Text {
+        format: FORMAT.to_owned(),
+        database: place.id.clone(),
+        revision: decided.revision(),
+        history: place.history.clone(),
+        things: things.collect(),
+    };
+    // What people wrote may have ends of lines between its members.
+    let line = serde_json::to_string(&text).expect("it has texts for keys").replace(['\n', '\r'], " ");
+    let digest = hex(&Sha256::digest(line.as_bytes()));
+    format!("{line}\n{digest}\n")
+}
+
+/// Writes a copy over the one before, all or nothing; only its owner can read it.
+pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
+    let beside = beside(file);
+    let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    new.write_all(text.as_bytes())?;
+    new.sync_all()?;
+    std::fs::rename(&beside, file)?;
+    // The name, too, is to survive a loss of power.
+    File::open(file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+        .sync_all()
+}
+
+/// Each process writes beside the file under a name of its own.
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    name.into()
+}
+
+/// Reads a copy; `None` if there is none.
+///
+/// # Errors
+///
+/// It cannot be read, or is not as it was written.
+pub(crate) fn read(file: &Path) -> Result<Option<Copy>, String> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let (line, digest) = text.split_once('\n').ok_or("it ends in the middle")?;
+    if digest.trim_end() != hex(&Sha256::digest(line.as_bytes())) {
+        return Err("it is not as it was written: its digest is another".to_owned());
+    }
+    let text: Text = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    if text.format != FORMAT {
+        return Err("it is of another version of this program".to_owned());
+    }
+    let things: Result<Vec<_>, _> = text.things.into_iter().map(thing).collect();
+    Ok(Some(Copy {
+        news: News { things: things? },
+        revision: text.revision,
+        place: Place { id: text.database, history: text.history },
+    }))
+}
+
+fn thing(copied: Copied) -> Result<(Kind, String, Option<Thing>, u64), String> {
+    let Copied { kind, name, revision, body } = copied;
+    let kind = Kind::of_path(&kind).ok_or_else(|| format!("{kind}: no such kind of thing"))?;
+    let thing = Thing::from_stored(kind, body.get()).map_err(|error| format!("{name}: {error}"))?;
+    Ok((kind, name, Some(thing), revision))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thing::Tier;
+
+    fn decided() -> Decided {
+        let mut decided = Decided::default();
+        let tier =
+            |name: &str| Tier::parse(name, "{ \"limits\": { \"export\":\n\"60s per hour\" } }").unwrap();
+        decided.apply(Kind::Tier, "gold", Some(tier("gold").into()), 3);
+        decided.apply(Kind::Tier, "silver", Some(tier("silver").into()), 4);
+        decided.apply(Kind::Tier, "silver", None, 5);
+        decided
+    }
+
+    fn place() -> Place {
+        Place { id: "one".to_owned(), history: "abc".to_owned() }
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("copy.json");
+        assert!(read(&file).unwrap().is_none());
+        write(&file, &text(&decided(), &place())).unwrap();
+        let copy = read(&file).unwrap().unwrap();
+        assert_eq!((copy.revision, copy.place), (5, place()));
+        let [(kind, name, thing, 3)] = &copy.news.things[..] else { panic!("{:?}", copy.news) };
+        assert_eq!((*kind, name.as_str()), (Kind::Tier, "gold"));
+        assert_eq!(*thing, decided().thing(Kind::Tier, "gold").map(|held| held.thing));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing stays beside it");
+    }
+
+    #[test]
+    fn only_its_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("copy.json");
+        write(&file, &text(&decided(), &place())).unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_copy_that_is_damaged_anywhere_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("copy.json");
+        let whole = text(&decided(), &place());
+        for at in (0..whole.len() - 1).step_by(7) {
+            let mut damaged = whole.clone().into_bytes();
+            damaged[at] ^= 1;
+            std::fs::write(&file, &damaged).unwrap();
+            assert!(read(&file).is_err(), "byte {at}");
+            std::fs::write(&file, &whole[..at]).unwrap();
+            assert!(read(&file).is_err(), "cut at {at}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The start: from the database, else from the last good copy.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::db::Trouble;
+use crate::follow::copy::{self, Copy};
+use crate::follow::{Node, Place};
+
+impl Node {
+    /// Brings the schema up to date, and reads all.
+    ///
+    /// # Errors
+    ///
+    /// The database is of a newer version; or it cannot be asked, and there is no copy.
+    pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Trouble> {
+        let copy = self.copy.as_deref().and_then(readable);
+        let trouble = match self.start_from_database(copy.as_ref()).await {
+            Ok(()) => return Ok(()),
+            Err(trouble) => trouble,
+        };
+        let (Trouble::Down(_) | Trouble::Lost(_), Some(copy), Some(file)) = (&trouble, copy, &self.copy)
+        else {
+            return Err(trouble);
+        };
+        self.note(&trouble);
+        let revision = copy.revision;
+        self.take(copy.news, copy.place, revision);
+        log::warn!("control: started from the last good copy, {}, of revision {revision}", file.display());
+        Ok(())
+    }
+
+    async fn start_from_database(self: &Arc<Self>, copy: Option<&Copy>) -> Result<(), Trouble> {
+        if let Some(copy) = copy
+            && self.database.is_empty().await?
+        {
+            return Err(lost("is empty", copy.revision, 0));
+        }
+        self.database.migrate().await?;
+        self.is_migrated.store(true, Relaxed);
+        let mut link = self.database.within(self.database.link()).await?;
+        if let Some(copy) = copy {
+            let state = self.database.state().await?;
+            self.must_continue(&mut link, &state, copy.revision, &copy.place).await?;
+        }
+        let state = self.database.state().await?;
+        self.catch_up(&mut link, &state).await?;
+        link.keep();
+        Ok(())
+    }
+}
+
+/// What is said where a database does not continue what is in force.
+pub(crate) fn lost(what: &str, own: u64, found: u64) -> Trouble {
+    Trouble::Lost(format!(
+        "the database {what}: it is at revision {found}, and revision {own} is in force; restore it, or, to begin with \
+         what it has, remove the last good copy and start anew"
+    ))
+}
+
+fn readable(file: &Path) -> Option<Copy> {
+    match copy::read(file) {
+        Ok(copy) => copy,
+        Err(fault) => {
+            log::error!("control: the last good copy, {}, cannot be used: {fault}", file.display());
+            None
+        }
+    }
+}
+
+impl Node {
+    /// Writes the last good copy, if something has changed since it was written.
+    pub(crate) fn keep_copy(&self) {
+        let Some(file) = self.copy.as_ref().filter(|_| self.health().is_up()) else { return };
+        let (text, at) = {
+            // Both of one moment: whoever brings them forward has both locks.
+            let decided = self.decided();
+            let place: Place = self.place();
+            let at = (decided.revision(), place.clone());
+            if self.copied.lock().as_ref() == Some(&at) {
+                return;
+            }
+            (copy::text(&decided, &place), at)
+        };
+        match copy::write(file, &text) {
+            Ok(()) => *self.copied.lock() = Some(at),
+            Err(error) => {
+                log::error!("control: the last good copy, {}, cannot be written: {error}", file.display())
+            }
+        }
+    }
+}
