@@ -69,6 +69,7 @@ fn end(port: u16, session: &str) -> std::io::Result<()> {
         driver,
         "DELETE /session/{session} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     )?;
-    driver.read_to_end(&mut Vec::new())?;
-    Ok(())
+    // The driver answers when the browser has ended, and keeps the connection.
+    driver.set_read_timeout(Some(PATIENCE))?;
+    driver.read(&mut [0; 1024]).map(drop)
 }
