@@ -12,6 +12,7 @@ use timebudget::TimeBudget;
 use timebudget::config::Layer;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::api::Guesses;
 use crate::audit::{Draft, Entry, Filter, Page, Verified};
 use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
@@ -59,6 +60,7 @@ struct Inner {
     runtime: Option<Runtime>,
     options: Options,
     first_token: Option<String>,
+    guesses: Guesses,
 }
 
 /// What a change has done.
@@ -128,7 +130,8 @@ impl Control {
                 return Err(error);
             }
         };
-        let inner = Inner { node, runtime: Some(runtime), options, first_token: None };
+        let guesses = Guesses::new(Arc::clone(&node.clock));
+        let inner = Inner { node, runtime: Some(runtime), options, first_token: None, guesses };
         let control = Self(Arc::new(inner)).with_owner().await?;
         control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
@@ -187,16 +190,16 @@ impl Control {
             change,
             actor: actor.member,
             address: actor.address,
-            reason: cleaned(reason)?,
+            reason: cleaned(reason.as_deref())?,
             condition: expect.if_match,
             idempotency: expect.idempotency.map(|once| (once.key, once.body)),
         };
         let node = Arc::clone(&self.0.node);
         match self.on_own_threads(async move { node.change(order).await }).await? {
-            Outcome::Made { before, after, entry } => Ok(Receipt {
-                revision: entry.revision.unwrap_or_default(),
-                before,
-                after,
+            Outcome::Made(made) => Ok(Receipt {
+                revision: made.entry.revision.unwrap_or_default(),
+                before: made.before,
+                after: made.after,
                 is_repeated: false,
             }),
             Outcome::Repeated(answered) => Ok(Receipt {
@@ -218,9 +221,11 @@ impl Control {
     /// # Errors
     ///
     /// Why it would not be made.
-    pub fn check(&self, change: &Change) -> Result<(), ChangeError> {
-        self.decided().check(change)?;
-        self.0.node.draft(change).map_err(ChangeError::Wrong)
+    pub async fn check(&self, change: Change) -> Result<(), ChangeError> {
+        let node = Arc::clone(&self.0.node);
+        let checked =
+            self.on_own_threads(async move { Ok(node.apart(move |node| node.fits(&change)).await) });
+        Ok(checked.await??)
     }
 
     /// Writes a row of the audit of something that changes no thing: a grant, a reset, a login that failed.
@@ -246,7 +251,7 @@ impl Control {
             action: action.to_owned(),
             before,
             after,
-            reason: cleaned(reason)?,
+            reason: cleaned(reason.as_deref())?,
             revision: None,
         };
         let node = Arc::clone(&self.0.node);
@@ -337,6 +342,26 @@ impl Control {
         self.ask(|database| async move { database.uses_of_keys().await }).await
     }
 
+    /// Ends: the last good copy is written, and what talks to the database is over when this returns, if this is the last
+    /// handle. Whoever only drops it does not wait for that.
+    pub async fn close(mut self) {
+        let node = Arc::clone(&self.0.node);
+        let kept = self.on_own_threads(async move {
+            node.apart(Node::keep_copy).await;
+            Ok(())
+        });
+        // A copy that cannot be written is told by the log.
+        let _ = kept.await;
+        let Some(runtime) = Arc::get_mut(&mut self.0).and_then(|inner| inner.runtime.take()) else { return };
+        let (ended, over) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+            // Whoever waited may have gone.
+            let _ = ended.send(());
+        });
+        let _ = over.await;
+    }
+
     /// Whether the database answers, so that changes can be made.
     pub fn is_up(&self) -> bool {
         self.health().is_up()
@@ -345,6 +370,23 @@ impl Control {
     /// The same, with since when and why not.
     pub fn health(&self) -> Health {
         self.0.node.health()
+    }
+
+    /// # Errors
+    ///
+    /// The database is known to be down.
+    pub(crate) fn must_be_up(&self) -> Result<(), Unavailable> {
+        Ok(self.0.node.must_be_up()?)
+    }
+
+    /// The budget of wrong tokens.
+    pub(crate) fn guesses(&self) -> &Guesses {
+        &self.0.guesses
+    }
+
+    /// Whether pages are reached over HTTPS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.options.https
     }
 
     /// Asks the database something, unless it is known to be down.
@@ -439,9 +481,9 @@ impl std::fmt::Debug for Control {
 }
 
 /// A reason without spaces around it; an empty one is none.
-fn cleaned(reason: Option<String>) -> Result<Option<String>, ChangeError> {
+fn cleaned(reason: Option<&str>) -> Result<Option<String>, ChangeError> {
     const MOST: usize = 2_000;
-    let Some(reason) = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) else {
+    let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) else {
         return Ok(None);
     };
     let is_odd = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');

@@ -3,15 +3,15 @@
 //! [`Control`] holds what people have decided, in a database that several nodes may share, and keeps it in force: every
 //! change is checked against the whole configuration, stored with who made it and why, and followed by every node.
 
+mod api;
 pub mod audit;
 mod control;
 mod db;
 mod follow;
-// The scope of the API mounts them.
-#[allow(dead_code, reason = "mounted by the scope of the API")]
 mod pages;
 pub mod thing;
 
+pub use api::Visitor;
 pub use control::{
     Actor, ChangeError, Control, Expect, Idempotency, IfMatch, NotGoverned, OpenError, Options, Receipt,
     Session, Unavailable,

@@ -4,6 +4,7 @@ mod account;
 mod accounts;
 mod admission;
 mod alarm;
+mod aligned;
 mod asking;
 mod charge;
 mod claims;
@@ -15,6 +16,7 @@ mod explain;
 pub mod explanation;
 mod holding;
 mod known_keys;
+mod moment;
 mod observe;
 mod open_limits;
 mod open_rule;
@@ -26,6 +28,7 @@ mod roster;
 #[cfg(test)]
 mod samples;
 mod upkeep;
+mod words;
 
 use std::sync::Arc;
 

@@ -42,6 +42,15 @@ impl Hooks {
         identity.is_none() && of_all.is_none() && of_rule.is_empty() && except.is_empty()
     }
 
+    /// The same, but nobody is told of refusals.
+    pub(crate) fn silent(&self) -> Self {
+        let mut silent = self.clone();
+        for hooks in silent.of_rule.values_mut().chain([&mut silent.of_all]) {
+            hooks.told = None;
+        }
+        silent
+    }
+
     /// The scope inside for which the budget leaves a request alone, if it does.
     #[inline]
     pub(crate) fn excepted(&self, facts: &dyn Facts) -> Option<&Condition> {

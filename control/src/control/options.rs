@@ -24,6 +24,8 @@ pub struct Options {
     pub session: TimeDelta,
     /// The token of the first owner of a new database; by default one is made.
     pub owner_token: Option<String>,
+    /// Whether browsers reach the pages over HTTPS, so that cookies are to travel over nothing else; no by default.
+    pub https: bool,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -36,6 +38,7 @@ impl Options {
             patience: Duration::from_secs(2),
             session: TimeDelta::hours(12),
             owner_token: None,
+            https: false,
             clock: None,
         }
     }
@@ -50,6 +53,12 @@ impl Options {
     #[must_use]
     pub fn with_owner_token(self, token: impl Into<String>) -> Self {
         Self { owner_token: Some(token.into()), ..self }
+    }
+
+    /// The same for pages that browsers reach over HTTPS, mostly through a proxy that ends it.
+    #[must_use]
+    pub fn with_https(self) -> Self {
+        Self { https: true, ..self }
     }
 
     /// The same with another time in which the database answers.

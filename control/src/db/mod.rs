@@ -11,7 +11,7 @@ mod sessions;
 mod trouble;
 mod uri;
 
-pub(crate) use commit::{Answered, CHANNEL, Commit};
+pub(crate) use commit::{Answered, CHANNEL, Commit, Writing};
 pub(crate) use database::Database;
 pub(crate) use read::{News, State};
 pub(crate) use trouble::Trouble;

@@ -30,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) poke: Arc<Notify>,
     /// Whether the schema is known to be this program's.
     pub(crate) is_migrated: AtomicBool,
+    /// Whether nothing is known to be in the way of writing: what can be read is not up again until it can be written to.
+    pub(crate) is_writable: AtomicBool,
     /// What the copy holds.
     pub(crate) copied: Mutex<Option<(u64, Place)>>,
     /// When what is in force was put there: keys may have ended since.
@@ -58,6 +60,7 @@ impl Node {
             standing: Mutex::default(),
             poke: Arc::default(),
             is_migrated: AtomicBool::new(false),
+            is_writable: AtomicBool::new(true),
             copied: Mutex::default(),
             layered: Mutex::default(),
         }

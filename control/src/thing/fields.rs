@@ -13,7 +13,7 @@ use crate::thing::{Time, Written};
 /// One thing that is wrong with what somebody sent.
 ///
 /// Displays as `rules[2].limits: missing; expected …`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Wrong {
     /// Where: the path of the value in the body, empty for all of it.
     pub path: String,
@@ -92,6 +92,13 @@ impl Fields {
             Some(done) if fields.wrong.is_empty() => Ok(done),
             _ => Err(fields.wrong),
         }
+    }
+
+    /// A text among the members of a body, if it is there.
+    pub(crate) fn peek(body: &str, field: &str) -> Option<String> {
+        let Members(members) = serde_json::from_str(body).ok()?;
+        let (_, raw) = members.iter().find(|(name, _)| name == field)?;
+        serde_json::from_str(raw.get()).ok()
     }
 
     /// Notes a mistake.

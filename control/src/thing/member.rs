@@ -1,6 +1,7 @@
 //! Members: who may see and change what.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::thing::fields::{Fields, Wrong};
 use crate::thing::secret::Secret;
@@ -16,7 +17,7 @@ pub struct Member {
 }
 
 /// What a member may do; each may do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads.
@@ -83,6 +84,15 @@ impl Member {
     pub(crate) fn shown(&self) -> Shown<'_> {
         Shown { name: &self.name, role: self.role }
     }
+}
+
+/// Reads a body of `token`.
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub(crate) fn token_of_body(body: &str) -> Result<String, Vec<Wrong>> {
+    Fields::read(body, |fields| fields.required("token", "a member's token"))
 }
 
 impl Role {

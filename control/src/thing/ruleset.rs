@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use timebudget::config;
+use utoipa::ToSchema;
 
 use crate::thing::fields::{Fields, Wrong};
 use crate::thing::{Own, Written};
@@ -10,7 +11,7 @@ use crate::thing::{Own, Written};
 ///
 /// The rules are kept as people wrote them. Each is right by itself; whether they fit the sites is asked before a change
 /// is stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Stored")]
 pub struct Ruleset {
     /// Its name.
@@ -18,6 +19,7 @@ pub struct Ruleset {
     /// For people to read; may be empty.
     pub description: String,
     /// The list of rules, as written.
+    #[schema(value_type = Vec<Object>)]
     pub rules: Written,
     #[serde(skip)]
     parsed: config::Ruleset,
@@ -55,6 +57,31 @@ impl Ruleset {
                 parsed: parsed?,
             })
         })
+    }
+
+    /// The same where the name stands in the body alone.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn parse_named(body: &str) -> Result<Self, Vec<Wrong>> {
+        if let Some(name) = Fields::peek(body, "name") {
+            return Self::parse(&name, body);
+        }
+        let mut wrong = Self::parse("ruleset", body).err().unwrap_or_default();
+        if !wrong.iter().any(|wrong| ["", "name"].contains(&wrong.path.as_str())) {
+            wrong.insert(0, Wrong::new("name", "missing; expected a name"));
+        }
+        Err(wrong)
+    }
+
+    /// The same where there may be no name yet.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn parse_draft(body: &str) -> Result<Self, Vec<Wrong>> {
+        Self::parse(Fields::peek(body, "name").as_deref().unwrap_or("draft"), body)
     }
 
     /// The rules, parsed; messages call them `ruleset NAME`.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::thing::Written;
 use crate::thing::fields::{Fields, Wrong};
 
 /// A class of clients, such as those who pay for a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Tier {
     /// Its name.
     pub name: String,
@@ -17,6 +18,7 @@ pub struct Tier {
     /// Of the tiers of a user's groups the one with the highest counts.
     pub priority: u64,
     /// Limits by rule, as written, in the place of the rule's own.
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
     pub limits: BTreeMap<String, Written>,
 }
 

@@ -32,7 +32,7 @@ use crate::model::time::{Micros, Tick};
 /// Two requests side by side, one of which ends:
 ///
 /// ```
-/// use timebudget::internals::Ledger;
+/// use timebudget::store::Ledger;
 /// use timebudget::{Micros, Tick};
 /// let mut account = Ledger::default();
 /// account.start(Tick(1_000), Micros(0));
@@ -143,7 +143,7 @@ impl Ledger {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::internals::Ledger;
+    /// use timebudget::store::Ledger;
     /// use timebudget::{Micros, Tick};
     /// let mut account = Ledger::default();
     /// account.start(Tick(0), Micros(0));

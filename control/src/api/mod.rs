@@ -1,0 +1,31 @@
+//! The API: JSON under `/api/v1`, and who may ask for what.
+//!
+//! [`routes`] is the one table of it: which path and method, who may, and which handler answers. What stands in no row
+//! there is not served, and the description in [`openapi`] is held against it by a test.
+//!
+//! A request meets, in this order: the guard of its row (who is it, may they, does it come from here), the handler's
+//! arguments, which are parsed where they are taken, and the handler, which is thin: parse, change, answer.
+
+mod address;
+mod answer;
+mod auth;
+mod body;
+mod caller;
+mod csrf;
+mod guard;
+mod guesses;
+mod openapi;
+mod paging;
+mod parameters;
+mod problem;
+mod roles;
+mod routes;
+mod rulesets;
+mod scope;
+mod session;
+mod tag;
+mod tiers;
+mod write;
+
+pub use caller::Visitor;
+pub(crate) use guesses::Guesses;

@@ -1,0 +1,83 @@
+//! Lists in pages.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::parameters::Parameters;
+
+/// Which page of a list is wanted.
+#[derive(Debug)]
+pub(crate) struct Paging {
+    pub(crate) limit: usize,
+    /// What stood at the end of the page before.
+    pub(crate) after: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct List<T> {
+    /// What is listed.
+    pub(crate) items: Vec<T>,
+    /// For `after`, to get the next page; `null` where this is the last.
+    pub(crate) next: Option<String>,
+    /// The revision of all that has been decided.
+    pub(crate) revision: u64,
+}
+
+/// So many items are on a page if nobody says otherwise, and at most.
+const USUAL: usize = 50;
+const MOST: usize = 500;
+
+impl Parameters {
+    /// `limit` and `after`.
+    pub(crate) fn paging(&mut self) -> Paging {
+        let limit = self.number("limit", 1, MOST).unwrap_or(USUAL);
+        let after = self.text("after").map(|after| uncursor(&after));
+        if let Some(None) = after {
+            self.wrong("after", "expected what `next` of the page before says");
+        }
+        Paging { limit, after: after.flatten() }
+    }
+}
+
+impl Paging {
+    /// A page of what lies in a map by name.
+    pub(crate) fn of_map<'a, V, T>(
+        &self,
+        map: &'a BTreeMap<String, V>,
+        revision: u64,
+        show: impl Fn(&'a V) -> T,
+    ) -> List<T> {
+        let after = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = map.range::<str, _>((after, Bound::Unbounded));
+        self.of(rest.map(|(name, value)| (name.clone(), show(value))), revision)
+    }
+
+    /// A page of what comes behind `after`, each with what a cursor is made of.
+    pub(crate) fn of<T>(&self, rest: impl Iterator<Item = (String, T)>, revision: u64) -> List<T> {
+        let mut rest = rest.peekable();
+        let (mut items, mut last) = (Vec::new(), None);
+        while items.len() < self.limit
+            && let Some((name, item)) = rest.next()
+        {
+            items.push(item);
+            last = Some(name);
+        }
+        let next = last.filter(|_| rest.peek().is_some()).map(|last| cursor(&last));
+        List { items, next, revision }
+    }
+}
+
+/// Opaque, so that nobody takes it for a name.
+pub(crate) fn cursor(name: &str) -> String {
+    URL_SAFE_NO_PAD.encode(name)
+}
+
+fn uncursor(text: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}

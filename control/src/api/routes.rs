@@ -1,0 +1,51 @@
+//! The table of the API: path and method, who may, and which handler answers.
+
+use actix_web::http::Method;
+use actix_web::{Route, web};
+
+use crate::api::roles::{NOBODY, Needs, OPERATOR, OWNER, VIEWER};
+use crate::api::{openapi, rulesets, session, tiers};
+
+/// A row of the table.
+pub(crate) struct Row {
+    pub(crate) method: Method,
+    /// Below `/api/v1`.
+    pub(crate) path: &'static str,
+    pub(crate) needs: Needs,
+    /// The handler, without its guard.
+    pub(crate) route: fn() -> Route,
+}
+
+macro_rules! table {
+    ($($method:ident $path:literal $needs:ident $($handler:ident)::+;)*) => {
+        vec![$(Row {
+            method: Method::$method,
+            path: $path,
+            needs: $needs,
+            route: || web::method(Method::$method).to($($handler)::+),
+        }),*]
+    };
+}
+
+/// All rows. Of two paths that one request could reach, the first is the one that it does.
+pub(crate) fn table() -> Vec<Row> {
+    table! {
+        GET    "/openapi.json"              NOBODY    openapi::get;
+
+        GET    "/session"                   VIEWER    session::get;
+        POST   "/session"                   NOBODY    session::post;
+        DELETE "/session"                   VIEWER    session::delete;
+
+        GET    "/rulesets"                  VIEWER    rulesets::list;
+        POST   "/rulesets"                  OWNER     rulesets::post;
+        POST   "/rulesets/check"            VIEWER    rulesets::check;
+        GET    "/rulesets/{name}"           VIEWER    rulesets::get;
+        PUT    "/rulesets/{name}"           OWNER     rulesets::put;
+        DELETE "/rulesets/{name}"           OWNER     rulesets::delete;
+
+        GET    "/tiers"                     VIEWER    tiers::list;
+        GET    "/tiers/{name}"              VIEWER    tiers::get;
+        PUT    "/tiers/{name}"              OWNER     tiers::put;
+        DELETE "/tiers/{name}"              OWNER     tiers::delete;
+    }
+}

@@ -1,0 +1,137 @@
+//! An application with a budget, and the API mounted in it, on a port of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpResponse, HttpServer, rt, web};
+use tempfile::TempDir;
+use timebudget::store::memory::Memory;
+use timebudget::{Engine, ManualClock, TimeBudget, UnixMicros};
+use timebudget_control::thing::{Change, Member, Role};
+use timebudget_control::{Actor, Control, Expect, Options};
+
+use crate::client::Ask;
+
+/// An application and its clock; it ends with the value.
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) control: Control,
+    tokens: [String; 3],
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+    _directory: TempDir,
+}
+
+/// What the site's file says: half of it is what tests of clients need.
+pub(crate) const SITE: &str = r#"{
+    "time_zone": "UTC",
+    "rate_limit_trusted_proxies": ["127.0.0.1"],
+    "rate_limit_identity": { "user": "X-Forwarded-User", "groups": "X-Forwarded-Groups" },
+    "rate_limit_exempt": { "path": { "prefix": "/limits" } },
+    "rate_limit_rules": [{ "name": "export", "when": { "path": { "prefix": "/export" } }, "key": "user", "limits": "2 per hour" }]
+}"#;
+
+/// 2026-01-01, at ten past midnight.
+const BEGINNING: UnixMicros = UnixMicros::from_secs(1_767_226_200);
+
+impl World {
+    /// With a database in a file of its own.
+    pub(crate) fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        Self::start(directory, Options::new(uri))
+    }
+
+    /// The same with other options.
+    pub(crate) fn with(options: impl FnOnce(Options) -> Options) -> Self {
+        let directory = TempDir::new().unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        Self::start(directory, options(Options::new(uri)))
+    }
+
+    fn start(directory: TempDir, options: Options) -> Self {
+        let clock = Arc::new(ManualClock::at(BEGINNING));
+        let options = options.with_clock(Arc::clone(&clock));
+        let (control, tokens) = rt::System::new().block_on(opened(options));
+        let engine = Engine::new(Memory::default(), Arc::clone(&clock));
+        let budget = TimeBudget::builder().site_text(SITE).engine(&engine).layer(control.layer());
+        let budget = budget.build().expect("the site is right");
+        control.govern(&budget).expect("there are files");
+        let mounted = control.clone();
+        let app = move || {
+            let served = web::to(|| async { HttpResponse::Ok().body("served") });
+            App::new().wrap(budget.clone()).service(mounted.scope("/limits")).default_service(served)
+        };
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            rt::System::new().block_on(async move {
+                let server = HttpServer::new(app).workers(1).disable_signals();
+                let server = server.bind("127.0.0.1:0").expect("there is a free port");
+                let address = server.addrs()[0];
+                let server = server.run();
+                tell.send((address, server.handle())).unwrap();
+                server.await.unwrap();
+            });
+        });
+        let (address, handle) = told.recv().unwrap();
+        Self { address, clock, control, tokens, handle, thread: Some(thread), _directory: directory }
+    }
+
+    pub(crate) fn token(&self, role: Role) -> &str {
+        &self.tokens[role as usize]
+    }
+
+    /// A request to the API, by nobody.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Ask {
+        Ask::new(self.address, method, &format!("/limits/api/v1/{path}"))
+    }
+
+    /// A request to the API, by somebody of a role.
+    pub(crate) fn ask_as(&self, role: Role, method: &str, path: &str) -> Ask {
+        self.ask(method, path).token(self.token(role))
+    }
+
+    pub(crate) fn owner(&self, method: &str, path: &str) -> Ask {
+        self.ask_as(Role::Owner, method, path)
+    }
+
+    pub(crate) fn operator(&self, method: &str, path: &str) -> Ask {
+        self.ask_as(Role::Operator, method, path)
+    }
+
+    pub(crate) fn viewer(&self, method: &str, path: &str) -> Ask {
+        self.ask_as(Role::Viewer, method, path)
+    }
+
+    /// A request to the application that the budget is for.
+    pub(crate) fn visit(&self, path: &str) -> Ask {
+        Ask::new(self.address, "GET", path)
+    }
+}
+
+async fn opened(options: Options) -> (Control, [String; 3]) {
+    let control = Control::open(options).await.expect("the database can be opened");
+    let mut tokens = Vec::new();
+    for (name, role) in [("vic", Role::Viewer), ("otto", Role::Operator)] {
+        let (member, token) = Member::new(name, role);
+        let owner = Actor::new("owner", None);
+        control.change(owner, Change::put(member.into()), None, Expect::default()).await.unwrap();
+        tokens.push(token.reveal().to_owned());
+    }
+    tokens.extend(control.first_owner_token().map(str::to_owned));
+    let tokens = tokens.try_into().expect("the options name no token of an owner");
+    (control, tokens)
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The thread ends when the server has.
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
