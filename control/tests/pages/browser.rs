@@ -152,13 +152,6 @@ impl Browser {
         entries.iter().filter(is_bad).map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// The same without the browser's own remarks about answers that are no success: a form that was refused is one.
-    pub(crate) async fn complaints_but_of_refusals(&self) -> Vec<String> {
-        let mut complaints = self.complaints().await;
-        complaints.retain(|said| !said.contains("Failed to load resource"));
-        complaints
-    }
-
     /// What the checker of accessibility finds serious or critical on the page.
     pub(crate) async fn barriers(&self) -> Vec<String> {
         let script = format!("{AXE}; const done = arguments[arguments.length - 1];

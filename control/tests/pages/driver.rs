@@ -21,7 +21,9 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn start() -> Self {
         // A port may be taken between the moment in which it was free and the driver's start: another one then.
-        (0..5).find_map(|_| Self::start_at(free_port())).expect("chromedriver listens; ./dev test installs it")
+        (0..5)
+            .find_map(|_| Self::start_at(free_port()))
+            .expect("chromedriver listens; ./dev test installs it")
     }
 
     fn start_at(port: u16) -> Option<Self> {

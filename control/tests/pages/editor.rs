@@ -1,5 +1,7 @@
 //! The editor of rules: it offers words, and says what is wrong where it is.
 
+use serde_json::json;
+
 use crate::browser::{Browser, key};
 use crate::world::World;
 
@@ -57,31 +59,14 @@ async fn words_are_offered_and_taken_by_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_explained_against_the_draft_and_the_draft_is_saved() {
-    let world = World::start().await;
-    let browser = opened(&world).await;
-    write(&browser, "[{ \"name\": \"drafted\", \"key\": \"site\", \"limits\": \"7 per hour\" }]").await;
-    browser.until_read("No mistakes").await;
-    browser.ask("[...document.querySelectorAll('button')].find((button) => button.innerText === 'Explain').click()").await;
-    browser.until("document.querySelector('.bearing')?.innerText.includes('drafted')").await;
-    browser.click("form button.main").await;
-    browser.until_read("is saved").await;
-    browser.go(&world.page("rules/rulesets/plans")).await;
-    browser.until(&format!("{TEXT}?.value.includes('drafted')")).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_has_saved_meanwhile_is_shown_beside_ones_own() {
     let world = World::start().await;
     let browser = opened(&world).await;
     write(&browser, "[{ \"name\": \"mine\", \"limits\": \"7 per hour\" }]").await;
     browser.until_read("No mistakes").await;
-    world
-        .replace_ruleset(
-            "plans",
-            r#"{"description":"theirs","rules":[{"name":"theirs","limits":"8 per hour"}]}"#,
-        )
-        .await;
+    let theirs = json!({ "description": "theirs", "rules": [{ "name": "theirs", "limits": "8 per hour" }] });
+    world.decide("PUT", "rulesets/plans", &theirs);
+
     browser.click("form button.main").await;
     browser.until("document.querySelector('dialog .versions')").await;
     let (shown, versions) = (browser.text("dialog").await, browser.text("dialog .versions").await);
@@ -106,6 +91,6 @@ async fn write(browser: &Browser, text: &str) {
     if text.is_empty() {
         browser.keys("\u{E017}").await;
     } else {
-        browser.tell("Input.insertText", serde_json::json!({ "text": text })).await;
+        browser.tell("Input.insertText", json!({ "text": text })).await;
     }
 }

@@ -1,12 +1,10 @@
 //! The pages, in a real browser, over the real application.
 
 mod browser;
+mod client;
 mod driver;
 mod editor;
-mod figures;
 mod keyboard;
-mod names;
-mod roles;
 mod tour;
 mod units;
 mod world;
