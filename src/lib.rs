@@ -78,12 +78,12 @@ pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
     Client, ClientAccounts, Engine, Event, Kind, LimitReport, Limiter, NoAccountId, Observe, ObservedLimit,
-    Pending, Refusal, Report, Reservation, Route, explanation,
+    Pending, Prospect, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
-    Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus, LimitedError, Limits,
-    RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
-    path, prefix, route_parameter,
+    Answered, Asked, Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus,
+    LimitedError, Limits, NotAsked, Rehearsal, RuleBuilder, RuleError, TimeBudget, Watch, Watched,
+    component_by, condition_by, normal_path, of_request, path, prefix, route_parameter,
 };
 /// Which of many rules a request can fulfil: what a fuzz target holds against the conditions themselves.
 #[doc(hidden)]
@@ -98,4 +98,4 @@ pub use model::{
     StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
     Zone, ZoneSource, cookie_values, parse_rates, query_value, query_values,
 };
-pub use sites::{Reloader, Sites, Watcher, Wrong};
+pub use sites::{Reloader, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};

@@ -1,8 +1,8 @@
 //! `timebudget zone`: what is known of a time zone.
 
+use timebudget::explanation::{Local, Span, Utc};
 use timebudget::{Clock, Period, SystemClock, Transition, UnixMicros, Window, Zone, tzdata};
 
-use crate::moment::{Local, Span, Utc};
 use crate::output;
 use crate::output::Failure;
 

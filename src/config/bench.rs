@@ -110,7 +110,8 @@ impl<'a> Bench<'a> {
         let entries = entries.chain(alone.map(|alone| (ANY_HOST.to_owned(), alone))).collect();
         let sites = sites.iter().map(|site| (site.name.clone(), site.site().clone())).collect();
         let loaded = Loaded { sites, default_site, fallback, site_header, wrong, warnings: Vec::new() };
-        Configuration { loaded, store, process, sites: entries, unmet, shadowed }
+        let layer = Arc::clone(&self.options.layer);
+        Configuration { loaded, store, process, sites: entries, unmet, shadowed, layer }
     }
 
     /// The site of hosts that have none.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use crate::config::bench::{Bench, Past};
 use crate::config::disk::{Remembered, around, below, text, unreadable};
 use crate::config::keys::{DEFAULT_SITE, Entry, ON_ERROR, Origin, SITE_HEADER, STORE, Scope};
-use crate::config::layer::{Layer, Layered, Shadowed};
+use crate::config::layer::{Hosts, Layer, Layered, Shadowed};
 use crate::config::references::{layered, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Errors, Inspection, Problem};
+use crate::config::rules::RULES_OF_RATE_LIMIT;
+use crate::config::ruleset::Ruleset;
 use crate::config::said::Said;
 use crate::config::{ANY_HOST, Environment, Loaded, Options, SITE_FILE};
 use crate::model::{Condition, Site};
@@ -32,6 +34,7 @@ pub struct Configuration {
     pub unmet: Vec<Problem>,
     /// What a [layer](crate::config::Layer) says and a file says, too, site by site.
     pub shadowed: Vec<Shadowed>,
+    pub(crate) layer: Arc<Layer>,
 }
 
 impl Configuration {
@@ -86,6 +89,28 @@ impl Configuration {
         (!errors.problems().is_empty()).then_some(errors)
     }
 
+    /// What the layer says of a site and a file, or code, says, too; each tells by whom.
+    pub fn shadowed_of<'a>(&'a self, site: &'a str) -> impl Iterator<Item = &'a Shadowed> {
+        self.shadowed.iter().filter(move |shadowed| shadowed.site == site)
+    }
+
+    /// Where a rule of a site comes from, and the key that it stands in, if it stands in one.
+    pub(crate) fn origin_of(&self, site: &str, rule: &str) -> (Origin, Option<&'static str>) {
+        let own = self.loaded.site(site).map_or(site, |own| &own.name);
+        let hidden = |name: &str| self.shadowed_of(own).any(|one| one.key == "rules" && one.name == name);
+        let has_it = |set: &Ruleset| set.rules().iter().any(|other| other.name == rule);
+        let rulesets = self.layer.rulesets_of(own, Hosts::All);
+        if let Some(set) = rulesets.iter().find(|set| has_it(set)).filter(|_| !hidden(rule)) {
+            return (Origin::Layer(Arc::clone(set.file())), None);
+        }
+        let key = if RULES_OF_RATE_LIMIT.contains(&rule) { "rate_limit" } else { "rate_limit_rules" };
+        let entries = self.sites.iter().find(|(name, _)| name == site).map_or(&[][..], |(_, said)| said);
+        match entries.iter().find(|entry| entry.key == key) {
+            Some(entry) => (entry.origin.clone(), Some(key)),
+            None => (Origin::Code, None),
+        }
+    }
+
     /// A site that code describes, with what lies below it.
     fn from_site(site: Site, options: &Options) -> Result<Self, Errors> {
         let (inspection, layer, none) = (options.inspection(), &options.layer, Said::default());
@@ -100,7 +125,7 @@ impl Configuration {
         let warnings = inspection.close()?;
         let Layered { site, shadowed, .. } = layered;
         let loaded = Loaded { warnings, ..Loaded::from_site(site) };
-        Ok(Self { loaded, store, process, sites, unmet, shadowed })
+        Ok(Self { loaded, store, process, sites, unmet, shadowed, layer: Arc::clone(layer) })
     }
 
     fn from_one(said: Said, options: &Options, inspection: Inspection) -> Result<Self, Errors> {
@@ -118,7 +143,7 @@ impl Configuration {
         let warnings = inspection.close()?;
         let Layered { site, shadowed, .. } = layered;
         let loaded = Loaded { warnings, ..Loaded::from_site(site) };
-        Ok(Self { loaded, store, process, sites, unmet, shadowed })
+        Ok(Self { loaded, store, process, sites, unmet, shadowed, layer: Arc::clone(layer) })
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::limiter::accounts::{AccountError, AccountStanding};
+use crate::limiter::accounts::{AccountError, AccountId, AccountStanding};
 use crate::limiter::engine::{Engine, Shared};
 use crate::limiter::open_rule::{Books, OpenLimit};
 use crate::model::{
@@ -62,6 +62,11 @@ impl ClientAccounts {
     pub fn in_tier(mut self, tier: impl Into<String>) -> Self {
         self.known.tier = Some(tier.into());
         self
+    }
+
+    /// What the store knows the client by.
+    pub const fn id(&self) -> AccountId {
+        AccountId(self.hash)
     }
 
     /// Where they stand, in the order of the rule's limits.

@@ -7,7 +7,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+pub use crate::limiter::aligned::aligned;
 use crate::limiter::asking::Asking;
+pub use crate::limiter::moment::{Local, Span, Utc};
 use crate::limiter::report::with_quota;
 use crate::limiter::{Claims, Client, Limiter};
 use crate::model::{
