@@ -8,15 +8,21 @@
 
 mod address;
 mod answer;
+mod audit;
 mod auth;
 mod body;
 mod caller;
 mod csrf;
+mod groups;
 mod guard;
 mod guesses;
+mod keys;
+mod members;
 mod openapi;
+mod overrides;
 mod paging;
 mod parameters;
+mod policy;
 mod problem;
 mod roles;
 mod routes;
@@ -25,6 +31,7 @@ mod scope;
 mod session;
 mod tag;
 mod tiers;
+mod users;
 mod write;
 
 pub use caller::Visitor;

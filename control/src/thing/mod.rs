@@ -31,6 +31,7 @@ pub use fields::Wrong;
 pub(crate) use fields::nearest;
 pub use group::Group;
 pub use key::{Key, Retiring};
+pub(crate) use key::{Shown as ShownKey, grace_of_body};
 pub(crate) use member::token_of_body;
 pub use member::{Member, Role};
 pub use override_::Override;
