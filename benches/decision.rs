@@ -11,9 +11,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use timebudget::internals::{KeyBytes, KeyHash, KeyHasher};
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
+use timebudget::store::{KeyBytes, KeyHash, KeyHasher};
 use timebudget::{Clock, Micros, Now, Period, SystemClock, Tick, Unit, Zone};
 
 use micro::{alone, crowd, nanos, resident};

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use timebudget::internals::cookie_values;
+use timebudget::cookie_values;
 use timebudget::{Admission, Engine, Facts, Limiter, Site, config};
 
 use micro::nanos;

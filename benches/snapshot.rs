@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Settlement, Store, Tally};
+use timebudget::store::{KeyHash, KeyHasher};
 use timebudget::{Clock, Micros, Now, Period, SystemClock, Unit, Zone};
 
 use stats::{Random, median};

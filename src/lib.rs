@@ -78,30 +78,24 @@ pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
     Client, ClientAccounts, Engine, Event, Kind, LimitReport, Limiter, NoAccountId, Observe, ObservedLimit,
-    Pending, Refusal, Report, Reservation, Route, explanation,
+    Pending, Prospect, Refusal, Report, Reservation, Route, explanation,
 };
 pub use middleware::{
-    Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus, LimitedError, Limits,
-    RuleBuilder, RuleError, TimeBudget, Watch, Watched, component_by, condition_by, normal_path, of_request,
-    path, prefix, route_parameter,
+    Answered, Asked, Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus,
+    LimitedError, Limits, NotAsked, Rehearsal, RuleBuilder, RuleError, TimeBudget, Watch, Watched,
+    component_by, condition_by, normal_path, of_request, path, prefix, route_parameter,
 };
+/// Which of many rules a request can fulfil: what a fuzz target holds against the conditions themselves.
+#[doc(hidden)]
+pub use model::RuleIndex;
 pub use model::{
     Action, AddressPolicy, Answer, ApiKey, Assignment, Block, ChargeWhen, ClientPolicy, Component, Computed,
-    Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, Facts,
-    Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders, Judge,
-    Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
+    Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, EscapedSlash,
+    Facts, Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders,
+    Judge, Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
     Multiplier, Network, NetworkFault, NoSource, Now, Override, Overrun, Paths, Pattern, PatternError,
     Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, Site, Source, StandardHeaders,
     StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until, Weight, Window,
-    Zone, ZoneSource, parse_rates,
+    Zone, ZoneSource, cookie_values, parse_rates, query_value, query_values,
 };
-pub use sites::{Reloader, Sites, Watcher, Wrong};
-
-/// What this crate's own tests, benchmarks and fuzz targets look into. It may change with any release.
-#[doc(hidden)]
-pub mod internals {
-    pub use crate::model::{
-        EscapedSlash, KeyBytes, KeyHash, KeyHasher, Ledger, RuleIndex, canonical, cookie_values, query_value,
-        query_values,
-    };
-}
+pub use sites::{Reloader, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 pub(crate) use self::reload::Code;
-pub use self::reload::{Reloader, Watcher};
+pub use self::reload::{Reloader, RuleOrigin, SiteInForce, Watcher};
 use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};
@@ -89,6 +89,34 @@ impl Sites {
     /// The sites whose own file is wrong, by name, with what has become of them.
     pub fn wrong(&self) -> Vec<Wrong> {
         self.table().wrong.clone()
+    }
+
+    /// What is in force, as a configuration: all of it, or only the site of a name if it is there.
+    pub(crate) fn loaded(&self, site: Option<&str>) -> Loaded {
+        let table = self.table();
+        let wanted = |name: &str| site.is_none_or(|site| site == name);
+        let is_answering = |limiter| Arc::ptr_eq(limiter, &table.fallback.limiter);
+        let of_names = table.by_name.iter().filter(|(name, _)| wanted(name));
+        let mut sites: Vec<_> =
+            of_names.map(|(name, answering)| (name.clone(), answering.limiter.site().clone())).collect();
+        sites.sort_by(|one, other| one.0.cmp(&other.0));
+        let default = table.by_name.iter().find(|(_, answering)| is_answering(&answering.limiter));
+        let mut fallback = table.fallback.limiter.site().clone();
+        if let Some(told_by) = &table.told_by {
+            fallback.addresses = told_by.addresses.clone();
+        }
+        let of_wrong = |Wrong { site, meanwhile, errors, .. }: &Wrong| WrongSite {
+            site: site.clone(),
+            meanwhile: *meanwhile,
+            errors: errors.clone(),
+        };
+        Loaded {
+            sites,
+            default_site: default.map(|(name, _)| name.clone()),
+            site_header: table.told_by.as_ref().map(|told_by| told_by.header.clone()),
+            wrong: table.wrong.iter().map(of_wrong).collect(),
+            ..Loaded::from_site(fallback)
+        }
     }
 
     pub(crate) const fn engine(&self) -> &Engine {

@@ -13,7 +13,7 @@ use actix_web::{App, Error, HttpResponse, web};
 use allocation_counter::measure;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
-use timebudget::internals::KeyHasher;
+use timebudget::store::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{Book, BookSpec, Charge, Claim, Mode, Progress, Settlement, Store, Tally, Verdict};
 use timebudget::{

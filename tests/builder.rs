@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, process, thread};
 
@@ -9,8 +11,10 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse, web};
 use timebudget::config::{Environment, Layer, Origin, Ruleset};
+use timebudget::explanation::Bearing;
 use timebudget::{
-    Component, HeaderPolicy, Limit, Period, Rule, RuleBuilder, Site, TimeBudget, condition_by, path,
+    Asked, Component, HeaderPolicy, Limit, NotAsked, Period, Rule, RuleBuilder, Site, TimeBudget,
+    condition_by, path,
 };
 
 /// A file of its own for each test, gone with it.
@@ -295,4 +299,92 @@ fn a_layer_that_does_not_fit_the_code_is_an_error_with_its_place() {
     let layer = Layer::parse("database", r#"{"groups": {"vips": "gold"}}"#).unwrap();
     let error = TimeBudget::builder().layer(layer).build().unwrap_err().to_string();
     assert_eq!(error, "database: groups.vips: \"gold\": no such tier; there is none");
+}
+
+#[test]
+fn each_rule_in_force_says_where_it_comes_from_and_what_it_hides() {
+    let file = r#"{"time_zone": "Europe/Paris", "rate_limit": "9s per hour", "rate_limit_unpublished_hosts": ["*.preview.example"],
+        "rate_limit_rules": [{"name": "file", "limits": "9 per day"}]}"#;
+    let layer =
+        plans(r#"[{"name": "file", "limits": "1 per day"}, {"name": "plan", "limits": "2 per day"}]"#);
+    let budget =
+        TimeBudget::builder().site_text(file).rule(rule("code", "5 per hour")).layer(layer).build().unwrap();
+    let reloader = budget.reloader().unwrap();
+    assert_eq!(reloader.site_names(), ["*"]);
+    let site = reloader.site("*").unwrap();
+    let origins: Vec<_> =
+        site.origins.iter().map(|from| (from.rule.as_str(), from.to_string(), from.key)).collect();
+    let from = |origin: &str| origin.to_owned();
+    assert_eq!(
+        origins,
+        [
+            ("file", from("site_config.json"), Some("rate_limit_rules")),
+            ("site", from("site_config.json"), Some("rate_limit")),
+            ("plan", from("ruleset plans"), None),
+            ("code", from("code"), None),
+        ]
+    );
+    assert_eq!(
+        (site.shadowed[0].name.as_str(), site.shadowed[0].by.to_string()),
+        ("file", from("site_config.json"))
+    );
+    assert_eq!(
+        (site.site.zone.name(), site.site.unpublished_hosts[0].as_str()),
+        ("Europe/Paris", "*.preview.example")
+    );
+    assert!(site.wrong.is_none() && reloader.site("other.example").is_none());
+}
+
+#[test]
+fn what_is_in_force_stays_to_be_seen_while_the_files_are_wrong() {
+    let file = File::of("in-force", r#"{"rate_limit": "7 per hour"}"#);
+    let budget = TimeBudget::builder().site_file(&file.0).build().unwrap();
+    let reloader = budget.reloader().unwrap();
+    file.write("{");
+    assert_eq!(reloader.reload().unwrap_err(), reloader.errors().unwrap());
+    assert_eq!(reloader.site("*").unwrap().origins[0].rule, "site-requests");
+    file.write(r#"{"rate_limit": "8 per hour"}"#);
+    reloader.reload().unwrap();
+    assert_eq!(reloader.errors(), None);
+}
+
+#[actix_web::test]
+async fn a_request_is_rehearsed_under_the_rules_in_force_and_under_a_draft() {
+    let site = Site::unlimited("shop");
+    let told = Arc::new(AtomicUsize::new(0));
+    let tells = Arc::clone(&told);
+    let budget =
+        TimeBudget::builder().site(site).layer(plans("[]")).rule(rule("login", "0 per hour").path("/login"));
+    let budget = budget.build().unwrap().on_refusal(move |_, _| {
+        tells.fetch_add(1, Ordering::Relaxed);
+    });
+    let asked = Asked::new("GET", "/login").unwrap().peer([192, 0, 2, 7]);
+    let refused = budget.rehearse(&asked).await.unwrap();
+    assert_eq!((refused.answer.status, refused.answer.is_served), (429, false));
+    assert!(matches!(refused.explanation.rules[0].bearing, Bearing::Applies { .. }));
+
+    let draft =
+        budget.reloader().unwrap().draft(plans(r#"[{"name": "plan", "limits": "9 per day"}]"#)).unwrap();
+    let elsewhere = Asked::new("GET", "/").unwrap().site("shop");
+    let served = budget.rehearse_under(&draft, &elsewhere).await.unwrap();
+    let text = served.to_string();
+    assert!(text.starts_with("GET / for localhost from 127.0.0.1\n  site  shop (UTC)\n  now   "), "{text}");
+    assert!(text.contains("\nrule 1 plan: applies\n  key ip \"127.0.0.1\"\n  9 per day  "), "{text}");
+    assert!(
+        text.contains("\nrule 2 login: does not apply, for path \"/login\" is wanted and \"/\" found\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\nanswer, where nothing has been spent yet\n  what the application answers, and\n"),
+        "{text}"
+    );
+    assert_eq!(
+        budget.rehearse(&elsewhere).await.unwrap().explanation.rules.len(),
+        1,
+        "the draft is not in force"
+    );
+
+    let unknown = Asked::new("GET", "/").unwrap().site("no.example");
+    assert_eq!(budget.rehearse(&unknown).await.unwrap_err(), NotAsked::Site("no.example".to_owned()));
+    assert_eq!(told.load(Ordering::Relaxed), 0, "nobody is told of a rehearsal");
 }

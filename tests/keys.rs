@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use timebudget::internals::{KeyBytes, KeyHasher};
+use timebudget::store::{KeyBytes, KeyHasher};
 
 /// A part of a key; `None` is one that the request does not have.
 type Part = (u8, Option<String>);

@@ -1,7 +1,7 @@
 //! The ledger against a naive model that keeps a list of intervals.
 
 use proptest::prelude::*;
-use timebudget::internals::Ledger;
+use timebudget::store::Ledger;
 use timebudget::{Micros, Tick};
 
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::internals::KeyHasher;
+use timebudget::store::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{BookSpec, Charge, Claim, Mode, Settlement, Store, Tally, Verdict};
 use timebudget::{Clock, ManualClock, UnixMicros, Zone};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use timebudget::internals::KeyHasher;
+use timebudget::store::KeyHasher;
 use timebudget::store::memory::Memory;
 use timebudget::store::{BookSpec, Charge, Claim, Mode, Store, Tally};
 use timebudget::{Clock, ManualClock, Period, Unit, UnixMicros, Zone};

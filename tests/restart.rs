@@ -89,7 +89,7 @@ fn an_engine_that_is_dropped_saves() {
     assert!(matches!(limiter.admit(&Asked::USUAL), Ok(Admission::Admitted(_))));
     drop(limiter);
     drop(engine);
-    assert!(!Process::start(&file, later(Duration::from_secs(1))).serves("192.0.2.1"));
+    assert!(!Process::start(&file, later(Duration::from_secs(1))).serves("192.0.2.7"));
     fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 

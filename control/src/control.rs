@@ -16,6 +16,7 @@ use crate::api::Guesses;
 use crate::audit::{Draft, Entry, Filter, Page, Verified};
 use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
+use crate::live::{Live, Observer, write};
 use crate::thing::{Change, Decided, Member, Role, Secret, Thing, Time, Written, Wrong, digest_of};
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
@@ -56,6 +57,7 @@ pub struct Control(Arc<Inner>);
 
 struct Inner {
     node: Arc<Node>,
+    live: Arc<Live>,
     /// Taken when it ends.
     runtime: Option<Runtime>,
     options: Options,
@@ -130,8 +132,9 @@ impl Control {
                 return Err(error);
             }
         };
+        let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
-        let inner = Inner { node, runtime: Some(runtime), options, first_token: None, guesses };
+        let inner = Inner { node, live, runtime: Some(runtime), options, first_token: None, guesses };
         let control = Self(Arc::new(inner)).with_owner().await?;
         control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
@@ -162,6 +165,22 @@ impl Control {
         self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))
     }
 
+    /// What notes who spends how much of what, for [`BudgetBuilder::observe`](timebudget::BudgetBuilder::observe): what the
+    /// API tells of usage is what it has noted.
+    pub fn observer(&self) -> Observer {
+        Observer::new(Arc::clone(&self.0.live))
+    }
+
+    /// Writes down what was noted until now, as otherwise happens once a minute: before the process ends.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be asked. It is written down later, if the process goes on.
+    pub async fn save_usage(&self) -> Result<(), Unavailable> {
+        let live = Arc::clone(&self.0.live);
+        self.ask(move |database| async move { live.save(&database).await }).await
+    }
+
     /// What has been decided. It stays as it is while it is held, and so do others' changes: hold it for a moment, and
     /// never across an await.
     pub fn decided(&self) -> RwLockReadGuard<'_, Decided> {
@@ -190,16 +209,16 @@ impl Control {
             change,
             actor: actor.member,
             address: actor.address,
-            reason: cleaned(reason)?,
+            reason: cleaned(reason.as_deref())?,
             condition: expect.if_match,
             idempotency: expect.idempotency.map(|once| (once.key, once.body)),
         };
         let node = Arc::clone(&self.0.node);
         match self.on_own_threads(async move { node.change(order).await }).await? {
-            Outcome::Made { before, after, entry } => Ok(Receipt {
-                revision: entry.revision.unwrap_or_default(),
-                before,
-                after,
+            Outcome::Made(made) => Ok(Receipt {
+                revision: made.entry.revision.unwrap_or_default(),
+                before: made.before,
+                after: made.after,
                 is_repeated: false,
             }),
             Outcome::Repeated(answered) => Ok(Receipt {
@@ -221,9 +240,11 @@ impl Control {
     /// # Errors
     ///
     /// Why it would not be made.
-    pub fn check(&self, change: &Change) -> Result<(), ChangeError> {
-        self.decided().check(change)?;
-        self.0.node.draft(change).map_err(ChangeError::Wrong)
+    pub async fn check(&self, change: Change) -> Result<(), ChangeError> {
+        let node = Arc::clone(&self.0.node);
+        let checked =
+            self.on_own_threads(async move { Ok(node.apart(move |node| node.fits(&change)).await) });
+        Ok(checked.await??)
     }
 
     /// Writes a row of the audit of something that changes no thing: a grant, a reset, a login that failed.
@@ -249,7 +270,7 @@ impl Control {
             action: action.to_owned(),
             before,
             after,
-            reason: cleaned(reason)?,
+            reason: cleaned(reason.as_deref())?,
             revision: None,
         };
         let node = Arc::clone(&self.0.node);
@@ -340,6 +361,26 @@ impl Control {
         self.ask(|database| async move { database.uses_of_keys().await }).await
     }
 
+    /// Ends: the last good copy is written, and what talks to the database is over when this returns, if this is the last
+    /// handle. Whoever only drops it does not wait for that.
+    pub async fn close(mut self) {
+        let node = Arc::clone(&self.0.node);
+        let kept = self.on_own_threads(async move {
+            node.apart(Node::keep_copy).await;
+            Ok(())
+        });
+        // A copy that cannot be written is told by the log.
+        let _ = kept.await;
+        let Some(runtime) = Arc::get_mut(&mut self.0).and_then(|inner| inner.runtime.take()) else { return };
+        let (ended, over) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+            // Whoever waited may have gone.
+            let _ = ended.send(());
+        });
+        let _ = over.await;
+    }
+
     /// Whether the database answers, so that changes can be made.
     pub fn is_up(&self) -> bool {
         self.health().is_up()
@@ -407,6 +448,7 @@ impl Control {
             runtime.spawn(listen(node.database.clone(), Arc::clone(&node.poke)));
         }
         runtime.spawn(Arc::clone(node).follow());
+        runtime.spawn(write(Arc::downgrade(&self.0.live), Arc::clone(node)));
     }
 
     /// Sees to it that a new database has an owner.
@@ -459,9 +501,9 @@ impl std::fmt::Debug for Control {
 }
 
 /// A reason without spaces around it; an empty one is none.
-fn cleaned(reason: Option<String>) -> Result<Option<String>, ChangeError> {
+fn cleaned(reason: Option<&str>) -> Result<Option<String>, ChangeError> {
     const MOST: usize = 2_000;
-    let Some(reason) = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()) else {
+    let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) else {
         return Ok(None);
     };
     let is_odd = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');

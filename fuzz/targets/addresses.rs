@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use timebudget::internals::canonical;
 use timebudget::{AddressPolicy, Network};
 
 fuzz_target!(|input: (bool, &[u8])| {
@@ -16,7 +15,8 @@ fuzz_target!(|input: (bool, &[u8])| {
 
     assert_eq!(client([192, 0, 2, 7]), Some(IpAddr::from([192, 0, 2, 7])), "a stranger's header is believed");
     let told = client([10, 0, 0, 1]);
-    assert_eq!(told, told.map(canonical), "an IPv4 address is taken for one of IPv6");
+    let known = told.map(|told| told.to_string().parse::<Network>().expect("an address").to_string());
+    assert_eq!(told.map(|told| told.to_string()), known, "an IPv4 address is taken for one of IPv6");
     let hops = AddressPolicy { trusted_hops: 3, trusted_proxies: Vec::new(), ..policy.clone() };
     assert!(hops.client(Some(IpAddr::from([10, 0, 0, 1])), bytes.split(|byte| *byte == b'\n')).is_some());
     if let Ok(network) = String::from_utf8_lossy(bytes).parse::<Network>() {

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use timebudget::internals::RuleIndex;
+use timebudget::RuleIndex;
 use timebudget::{Condition, Facts, Glob, Pattern, Text};
 
 struct Get<'a>(&'a str);

@@ -10,9 +10,9 @@ use actix_web::http::header::{COOKIE, HeaderName, HeaderValue};
 use actix_web::test::TestRequest;
 use actix_web::web::Query;
 use libfuzzer_sys::fuzz_target;
-use timebudget::internals::{cookie_values, query_values};
 use timebudget::normal_path;
 use timebudget::{Engine, TimeBudget, config};
+use timebudget::{cookie_values, query_values};
 
 /// Rules that look at all that the target makes up.
 const FILE: &str = r#"{"rate_limit_rules": [

@@ -1,10 +1,10 @@
 //! `timebudget config`: the effective configuration, and who says what.
 
 use timebudget::config::{Configuration, Entry};
+use timebudget::explanation::aligned;
 
 use crate::args::ConfigArgs;
 use crate::output::Failure;
-use crate::output::aligned;
 use crate::source::{self, Source};
 use crate::{limits, output};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ConfigArgs) -> Result<(), Failure> {
 fn described(read: &Configuration) -> String {
     let mut text = format!("process\n{}", table(&read.process));
     for (host, entries) in &read.sites {
-        text += &format!("\n{}\n{}", limits::heading(host, &read.loaded), table(entries));
+        text += &format!("\n{}\n{}", read.loaded.called(host), table(entries));
     }
     text
 }

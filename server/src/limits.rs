@@ -1,12 +1,12 @@
 //! `timebudget limits`: the rules as a table.
 
 use timebudget::config::{Configuration, Environment, Loaded, WrongSite};
-use timebudget::{ChargeWhen, Cost, Host, Limit, Missing, Rule, Site};
+use timebudget::explanation::aligned;
+use timebudget::{ChargeWhen, Cost, Limit, Missing, Rule, Site};
 
 use crate::args::SourceArgs;
 use crate::output;
 use crate::output::Failure;
-use crate::output::aligned;
 use crate::source::Source;
 
 /// Prints the rules of each site in their order.
@@ -31,35 +31,6 @@ pub(crate) fn tell(read: &Configuration) {
     }
 }
 
-/// A site's name, for whom it answers besides, and whether it is wrong.
-pub(crate) fn heading(name: &str, loaded: &Loaded) -> String {
-    let mut heading = match name {
-        "*" if loaded.sites.is_empty() => "every host".to_owned(),
-        "*" => "hosts without a site".to_owned(),
-        _ => name.to_owned(),
-    };
-    for host in hosts(name, loaded) {
-        heading += &format!(", {host}");
-    }
-    if loaded.default_site.as_deref() == Some(name) {
-        heading += ", and hosts without a site";
-    }
-    match wrong(name, loaded) {
-        Some(wrong) => format!("{heading}: its file is wrong; {}", wrong.meanwhile),
-        None => heading,
-    }
-}
-
-/// The hosts of a site besides that of its name; of a single file, which answers for every host, those that are not published.
-fn hosts(name: &str, loaded: &Loaded) -> Vec<String> {
-    let is_alone = loaded.sites.is_empty() && name == "*";
-    let found = loaded.sites.iter().find(|(other, _)| other == name).map(|(_, site)| site);
-    let Some(site) = found.or(is_alone.then_some(&loaded.fallback)) else { return Vec::new() };
-    let shown = site.hosts.iter().filter(|host| !is_alone || !site.is_published(host.as_str()));
-    let unpublished = |host: &Host| if site.is_published(host.as_str()) { "" } else { " (unpublished)" };
-    shown.map(|host| format!("{host}{}", unpublished(host))).collect()
-}
-
 fn wrong<'a>(name: &str, loaded: &'a Loaded) -> Option<&'a WrongSite> {
     loaded.wrong.iter().find(|wrong| wrong.site == name)
 }
@@ -68,8 +39,8 @@ fn described(loaded: &Loaded) -> String {
     let fallback = loaded.default_site.is_none().then_some(("*", &loaded.fallback));
     let sites = loaded.sites.iter().map(|(name, site)| (name.as_str(), site)).chain(fallback);
     let of = |(name, site)| match wrong(name, loaded) {
-        None => of_site(&heading(name, loaded), site),
-        Some(_) => heading(name, loaded) + "\n",
+        None => of_site(&loaded.called(name), site),
+        Some(_) => loaded.called(name) + "\n",
     };
     sites.map(of).collect::<Vec<_>>().join("\n")
 }

@@ -1,8 +1,8 @@
 //! `timebudget zone`: what is known of a time zone.
 
+use timebudget::explanation::{Local, Span, Utc};
 use timebudget::{Clock, Period, SystemClock, Transition, UnixMicros, Window, Zone, tzdata};
 
-use crate::moment::{Local, Span, Utc};
 use crate::output;
 use crate::output::Failure;
 
@@ -25,7 +25,7 @@ fn described(zone: &Zone, now: UnixMicros) -> String {
     let mut lines = vec![
         zone.name().to_owned(),
         format!("  data    {}", zone.source()),
-        format!("  now     {}", Local::of(zone, secs)),
+        format!("  now     {}", Local::new(zone, secs)),
         format!("          {}", Utc(secs)),
         "next transitions".to_owned(),
     ];
@@ -48,14 +48,14 @@ fn transitions(zone: &Zone, now: UnixMicros) -> Vec<String> {
 fn transition(zone: &Zone, change: Transition) -> String {
     let by = change.offset - zone.offset_at(change.at - 1);
     let direction = if by > 0 { "forward" } else { "back" };
-    let (local, utc) = (Local::of(zone, change.at), Utc(change.at));
+    let (local, utc) = (Local::new(zone, change.at), Utc(change.at));
     format!("  {direction:<7} by {} to {local} ({utc})", Span(by.unsigned_abs().into()))
 }
 
 fn window(zone: &Zone, period: Period, now: UnixMicros) -> String {
     let window = Window::containing(zone, period, now);
     let (start, end) = (window.start.secs(), window.end.secs());
-    let local = format!("{} until {}", Local::of(zone, start), Local::of(zone, end));
+    let local = format!("{} until {}", Local::new(zone, start), Local::new(zone, end));
     // As wide as an offset with hours and minutes, which stands above it.
     let utc = format!("{:<26} until {}", Utc(start).to_string(), Utc(end));
     let length = Span(window.length().secs_rounded_up());

@@ -14,7 +14,7 @@ use crate::config::hosts::{Claimant, Claimed, settled};
 use crate::config::keys::{DEFAULT_SITE, OnError, SITE_HEADER, Scope};
 use crate::config::layer::{Layer, Layered};
 use crate::config::references::{References, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
-use crate::config::report::{Errors, Findings, Meanwhile, Page, Problem, Report, WrongSite, distinct};
+use crate::config::report::{Errors, Findings, Inspection, Meanwhile, Page, Problem, WrongSite, distinct};
 use crate::config::said::{Entry, Origin, Said};
 use crate::config::{ANY_HOST, Loaded, Options};
 use crate::model::wording::UNTRUSTED;
@@ -24,13 +24,13 @@ use crate::model::{Condition, Host, Rule, Site, nearest, quoted};
 pub(crate) struct Bench<'a> {
     dir: &'a Path,
     options: &'a Options,
-    report: Report,
+    inspection: Inspection,
 }
 
 impl<'a> Bench<'a> {
     /// A directory of which nothing has been read.
     pub(crate) fn new(dir: &'a Path, options: &'a Options) -> Self {
-        Self { dir, options, report: options.report() }
+        Self { dir, options, inspection: options.inspection() }
     }
 
     /// What its files say together.
@@ -39,15 +39,15 @@ impl<'a> Bench<'a> {
     /// stays as it is.
     pub(crate) fn read(self, remembered: &mut Remembered, past: &mut Past) -> Result<Configuration, Errors> {
         let (reading, found, nameless) = self.files(remembered);
-        let first = self.report.errors();
+        let first = self.inspection.errors();
         let common = reading.as_ref().map(|reading| reading.said.clone()).unwrap_or_default();
-        let (options, report) = (self.options, &self.report);
-        let below = Below { common: reading, said: &common, options, report };
+        let (options, inspection) = (self.options, &self.inspection);
+        let below = Below { common: reading, said: &common, options, inspection };
         let mut sites: Vec<_> = found.into_iter().map(|found| Standing::new(found, &below, past)).collect();
         let owners = self.give_hosts(&mut sites, past);
         let wrong: Vec<_> = sites.iter().filter_map(|site| site.wrong.clone()).chain(nameless).collect();
         let mut read = self.configuration(&sites, &common, wrong);
-        let Findings { errors, warnings } = self.report.take();
+        let Findings { errors, warnings } = self.inspection.take();
         if !errors.is_empty() {
             return Err(all(&errors, first, &read.loaded.wrong));
         }
@@ -60,17 +60,17 @@ impl<'a> Bench<'a> {
     /// The common file, the sites, and those that cannot be one.
     fn files(&self, remembered: &mut Remembered) -> (Option<Arc<Reading>>, Vec<Found>, Vec<WrongSite>) {
         remembered.begin_round();
-        let common = remembered.reading(&self.dir.join(COMMON), Scope::Common, &self.report);
+        let common = remembered.reading(&self.dir.join(COMMON), Scope::Common, &self.inspection);
         if let Some(reading) = &common {
-            self.report.add(reading.findings.clone());
+            self.inspection.add(reading.findings.clone());
         }
-        let page = self.report.page(self.dir.display().to_string());
-        let found = sites(self.dir, remembered, &self.report);
+        let page = self.inspection.page(self.dir.display().to_string());
+        let found = sites(self.dir, remembered, &self.inspection);
         let (sites, nameless) = found.unwrap_or_else(|error| {
             page.wrong_file(unreadable(&error));
             (Vec::new(), Vec::new())
         });
-        if common.is_none() && sites.is_empty() && nameless.is_empty() && self.report.errors() == 0 {
+        if common.is_none() && sites.is_empty() && nameless.is_empty() && self.inspection.errors() == 0 {
             page.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
         }
         (common, sites, nameless)
@@ -83,7 +83,7 @@ impl<'a> Bench<'a> {
         for (site, hosts) in sites.iter_mut().zip(owned.hosts) {
             site.now.layered.site.hosts = hosts;
         }
-        self.report.warn(&owned.warnings);
+        self.inspection.warn(&owned.warnings);
         owned.owners
     }
 
@@ -92,14 +92,14 @@ impl<'a> Bench<'a> {
         let environment = &self.options.environment;
         let Layered { site: fallback, shadowed, .. } = self.fallback(common);
         let unmet = if wrong.is_empty() { self.unmet(sites, &fallback, common) } else { Vec::new() };
-        suspect_hosts_of_sites(sites, &self.report);
-        let page = self.report.page(self.dir.join(COMMON).display().to_string());
+        suspect_hosts_of_sites(sites, &self.inspection);
+        let page = self.inspection.page(self.dir.join(COMMON).display().to_string());
         self.suspect_hosts_of_all(sites, &fallback, common, &page);
         let default_site = default_site(sites, common, &fallback, &page);
         let site_header = site_header(common, &fallback, &page);
-        let (store, process) = process(common, environment, &self.report);
+        let (store, process) = process(common, environment, &self.inspection);
         if site_header.is_none() {
-            self.report.warn(&out_of_reach(sites, default_site.as_deref()));
+            self.inspection.warn(&out_of_reach(sites, default_site.as_deref()));
         }
         let shadowed =
             sites.iter().flat_map(|site| site.now.layered.shadowed.clone()).chain(shadowed).collect();
@@ -110,7 +110,8 @@ impl<'a> Bench<'a> {
         let entries = entries.chain(alone.map(|alone| (ANY_HOST.to_owned(), alone))).collect();
         let sites = sites.iter().map(|site| (site.name.clone(), site.site().clone())).collect();
         let loaded = Loaded { sites, default_site, fallback, site_header, wrong, warnings: Vec::new() };
-        Configuration { loaded, store, process, sites: entries, unmet, shadowed }
+        let layer = Arc::clone(&self.options.layer);
+        Configuration { loaded, store, process, sites: entries, unmet, shadowed, layer }
     }
 
     /// The site of hosts that have none.
@@ -119,7 +120,7 @@ impl<'a> Bench<'a> {
         // With a default site, nobody is answered by the common file alone.
         match common.default_site.get() {
             Some(_) => alone.or(common.clone()).into_site(ANY_HOST).into(),
-            None => site_of(alone, common, ANY_HOST, self.options, &self.report),
+            None => site_of(alone, common, ANY_HOST, self.options, &self.inspection),
         }
     }
 
@@ -128,15 +129,15 @@ impl<'a> Bench<'a> {
     /// It is no error of the common file: whoever renames a rule in a site's own file would stop every other site's
     /// reload.
     fn unmet(&self, sites: &[Standing], fallback: &Site, common: &Said) -> Vec<Problem> {
-        if self.report.errors() > 0 {
+        if self.inspection.errors() > 0 {
             return Vec::new(); // Rules that could not be read would be missed.
         }
-        let (options, report) = (self.options, &self.report);
+        let (options, inspection) = (self.options, &self.inspection);
         let (layered, origins) = (common.clone().into_site("").into(), common.origins());
         let rules: Vec<&Rule> = all_sites(sites, fallback).flat_map(|site| &site.rules).collect();
-        let references = References { layered: &layered, origins: &origins, options, report };
-        let mut unmet = report.apart(|| references.check_terms(&common.file, &rules)).1.errors;
-        unmet.extend(unmet_of_layer(&rules, options, report));
+        let references = References { layered: &layered, origins: &origins, options, inspection };
+        let mut unmet = inspection.apart(|| references.check_terms(&common.file, &rules)).1.errors;
+        unmet.extend(unmet_of_layer(&rules, options, inspection));
         unmet
     }
 
@@ -145,7 +146,7 @@ impl<'a> Bench<'a> {
         let names: Vec<_> = all_sites(sites, fallback).flat_map(Site::names_of_hosts).collect();
         let alone = common.clone().into_site("");
         suspect_hosts(&alone.rules, alone.exempt.as_ref(), &names, page);
-        suspect_hosts_of_layer(&self.options.layer, &names, &self.report);
+        suspect_hosts_of_layer(&self.options.layer, &names, &self.inspection);
     }
 }
 
@@ -162,7 +163,7 @@ fn all(errors: &[Problem], first: usize, wrong: &[WrongSite]) -> Errors {
 }
 
 /// Warns of hosts that a site's own file asks for and the site is not called by; sites with a wrong file have been reported.
-fn suspect_hosts_of_sites(sites: &[Standing], report: &Report) {
+fn suspect_hosts_of_sites(sites: &[Standing], inspection: &Inspection) {
     for standing in sites.iter().filter(|site| site.wrong.is_none()) {
         let is_own = |origin: &Origin| matches!(origin, Origin::File(file) if **file == *standing.file);
         let says = |key| standing.now.entries.iter().any(|entry| entry.key == key && is_own(&entry.origin));
@@ -170,7 +171,7 @@ fn suspect_hosts_of_sites(sites: &[Standing], report: &Report) {
         let (site, (rules, _)) = (standing.site(), standing.now.layered.rules());
         let rules = if says("rate_limit_rules") { rules } else { &[] };
         let exempt = site.exempt.as_ref().filter(|_| says("rate_limit_exempt"));
-        suspect_hosts(rules, exempt, &site.names_of_hosts(), &report.page(&*standing.file));
+        suspect_hosts(rules, exempt, &site.names_of_hosts(), &inspection.page(&*standing.file));
     }
 }
 
@@ -285,7 +286,7 @@ impl Standing {
         let Found { name, directory, links, file, reading } = found;
         let (common, layer) = (below.common.clone(), Arc::clone(&below.options.layer));
         let made_of = MadeOf { own: reading, common, layer };
-        below.report.warn(&made_of.own.findings.warnings);
+        below.inspection.warn(&made_of.own.findings.warnings);
         let same = past.sites.get(&name).filter(|last| last.made_of.as_ref() == Some(&made_of));
         let made = same.cloned().map_or_else(|| below.make(&name, made_of), Ok);
         let (now, wrong) = match made {
@@ -295,7 +296,7 @@ impl Standing {
                 (now, Some(WrongSite { site: name.clone(), meanwhile, errors }))
             }
         };
-        below.report.warn(&now.warnings);
+        below.inspection.warn(&now.warnings);
         Self { name, directory, links, file, now, wrong }
     }
 
@@ -340,7 +341,7 @@ pub(crate) struct Below<'a> {
     pub(crate) common: Option<Arc<Reading>>,
     pub(crate) said: &'a Said,
     pub(crate) options: &'a Options,
-    pub(crate) report: &'a Report,
+    pub(crate) inspection: &'a Inspection,
 }
 
 impl Below<'_> {
@@ -353,7 +354,7 @@ impl Below<'_> {
         let of_layer = self.options.layer.entries_of(name, said.unpublished_hosts().next().is_some());
         let entries = said.entries_of_site(self.said).into_iter().chain(of_layer).collect();
         let (layered, Findings { errors, warnings }) =
-            self.report.apart(|| site_of(said, self.said, name, self.options, self.report));
+            self.inspection.apart(|| site_of(said, self.said, name, self.options, self.inspection));
         let errors: Vec<_> = own.findings.errors.iter().cloned().chain(errors).collect();
         match errors.is_empty() {
             true => Ok(LastRight { layered, claims, entries, warnings, made_of: Some(made_of) }),

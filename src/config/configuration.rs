@@ -8,9 +8,11 @@ use std::sync::Arc;
 use crate::config::bench::{Bench, Past};
 use crate::config::disk::{Remembered, around, below, text, unreadable};
 use crate::config::keys::{DEFAULT_SITE, ON_ERROR, SITE_HEADER, STORE, Scope};
-use crate::config::layer::{Layer, Layered, Shadowed};
+use crate::config::layer::{Hosts, Layer, Layered, Shadowed};
 use crate::config::references::{layered, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
-use crate::config::report::{Errors, Problem, Report};
+use crate::config::report::{Errors, Inspection, Problem};
+use crate::config::rules::RULES_OF_RATE_LIMIT;
+use crate::config::ruleset::Ruleset;
 use crate::config::said::{Entry, Origin, Said};
 use crate::config::{ANY_HOST, Environment, Loaded, Options, SITE_FILE};
 use crate::model::{Condition, Site};
@@ -32,6 +34,7 @@ pub struct Configuration {
     pub unmet: Vec<Problem>,
     /// What a [layer](crate::config::Layer) says and a file says, too, site by site.
     pub shadowed: Vec<Shadowed>,
+    pub(crate) layer: Arc<Layer>,
 }
 
 impl Configuration {
@@ -41,8 +44,8 @@ impl Configuration {
     ///
     /// All that is wrong with the file or the environment.
     pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let (report, path) = (options.report(), path.as_ref());
-        let page = report.page(path.display().to_string());
+        let (inspection, path) = (options.inspection(), path.as_ref());
+        let page = inspection.page(path.display().to_string());
         let said = match text(path) {
             Ok(text) => Said::read(&text, Scope::Site, &page),
             Err(error) => {
@@ -50,7 +53,7 @@ impl Configuration {
                 Said::default()
             }
         };
-        Self::from_one(said, options, report)
+        Self::from_one(said, options, inspection)
     }
 
     /// Reads the text of a site file whose site answers for every host; messages call it `site_config.json`.
@@ -59,9 +62,9 @@ impl Configuration {
     ///
     /// All that is wrong with the text or the environment.
     pub fn from_text(text: &str, options: &Options) -> Result<Self, Errors> {
-        let report = options.report();
-        let said = Said::read(text, Scope::Site, &report.page(SITE_FILE));
-        Self::from_one(said, options, report)
+        let inspection = options.inspection();
+        let said = Said::read(text, Scope::Site, &inspection.page(SITE_FILE));
+        Self::from_one(said, options, inspection)
     }
 
     /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
@@ -86,39 +89,61 @@ impl Configuration {
         (!errors.problems().is_empty()).then_some(errors)
     }
 
+    /// What the layer says of a site and a file, or code, says, too; each tells by whom.
+    pub fn shadowed_of<'a>(&'a self, site: &'a str) -> impl Iterator<Item = &'a Shadowed> {
+        self.shadowed.iter().filter(move |shadowed| shadowed.site == site)
+    }
+
+    /// Where a rule of a site comes from, and the key that it stands in, if it stands in one.
+    pub(crate) fn origin_of(&self, site: &str, rule: &str) -> (Origin, Option<&'static str>) {
+        let own = self.loaded.site(site).map_or(site, |own| &own.name);
+        let hidden = |name: &str| self.shadowed_of(own).any(|one| one.key == "rules" && one.name == name);
+        let has_it = |set: &Ruleset| set.rules().iter().any(|other| other.name == rule);
+        let rulesets = self.layer.rulesets_of(own, Hosts::All);
+        if let Some(set) = rulesets.iter().find(|set| has_it(set)).filter(|_| !hidden(rule)) {
+            return (Origin::Layer(Arc::clone(set.file())), None);
+        }
+        let key = if RULES_OF_RATE_LIMIT.contains(&rule) { "rate_limit" } else { "rate_limit_rules" };
+        let entries = self.sites.iter().find(|(name, _)| name == site).map_or(&[][..], |(_, said)| said);
+        match entries.iter().find(|entry| entry.key == key) {
+            Some(entry) => (entry.origin.clone(), Some(key)),
+            None => (Origin::Code, None),
+        }
+    }
+
     /// A site that code describes, with what lies below it.
     fn from_site(site: Site, options: &Options) -> Result<Self, Errors> {
-        let (report, layer, none) = (options.report(), &options.layer, Said::default());
+        let (inspection, layer, none) = (options.inspection(), &options.layer, Said::default());
         let is_off = options.environment.said.enabled.get() == Some(&false);
         let exempt = if is_off { Some(Condition::ALWAYS) } else { site.exempt.clone() };
         let of_layer = layer.entries_of(&site.name, !site.unpublished_hosts.is_empty());
         let sites = vec![(site.name.clone(), of_layer.into())];
-        let layered = layered(Site { exempt, ..site }, options, &report);
-        suspect_hosts_of_layer(layer, &layered.site.names_of_hosts(), &report);
-        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &report);
-        let (store, process) = process(&none, &options.environment, &report);
-        let warnings = report.close()?;
+        let layered = layered(Site { exempt, ..site }, options, &inspection);
+        suspect_hosts_of_layer(layer, &layered.site.names_of_hosts(), &inspection);
+        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &inspection);
+        let (store, process) = process(&none, &options.environment, &inspection);
+        let warnings = inspection.close()?;
         let Layered { site, shadowed, .. } = layered;
         let loaded = Loaded { warnings, ..Loaded::from_site(site) };
-        Ok(Self { loaded, store, process, sites, unmet, shadowed })
+        Ok(Self { loaded, store, process, sites, unmet, shadowed, layer: Arc::clone(layer) })
     }
 
-    fn from_one(said: Said, options: &Options, report: Report) -> Result<Self, Errors> {
+    fn from_one(said: Said, options: &Options, inspection: Inspection) -> Result<Self, Errors> {
         let (none, layer) = (Said::default(), &options.layer);
         let said = options.environment.said.clone().or(said);
         let of_layer = layer.entries_of(ANY_HOST, said.unpublished_hosts().next().is_some());
         let entries = said.entries_of_site(&none).into_iter().chain(of_layer).collect();
         let (sites, file) = (vec![(ANY_HOST.to_owned(), entries)], Arc::clone(&said.file));
-        let layered = site_of(said, &none, ANY_HOST, options, &report);
+        let layered = site_of(said, &none, ANY_HOST, options, &inspection);
         let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
-        suspect_hosts(layered.rules().0, exempt, &names, &report.page(file));
-        suspect_hosts_of_layer(layer, &names, &report);
-        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &report);
-        let (store, process) = process(&none, &options.environment, &report);
-        let warnings = report.close()?;
+        suspect_hosts(layered.rules().0, exempt, &names, &inspection.page(file));
+        suspect_hosts_of_layer(layer, &names, &inspection);
+        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &inspection);
+        let (store, process) = process(&none, &options.environment, &inspection);
+        let warnings = inspection.close()?;
         let Layered { site, shadowed, .. } = layered;
         let loaded = Loaded { warnings, ..Loaded::from_site(site) };
-        Ok(Self { loaded, store, process, sites, unmet, shadowed })
+        Ok(Self { loaded, store, process, sites, unmet, shadowed, layer: Arc::clone(layer) })
     }
 }
 
@@ -284,7 +309,11 @@ impl fmt::Display for Files {
 }
 
 /// Where accounts are kept, and all that holds whatever the site.
-pub(crate) fn process(common: &Said, environment: &Environment, report: &Report) -> (StoreUri, Vec<Entry>) {
+pub(crate) fn process(
+    common: &Said,
+    environment: &Environment,
+    inspection: &Inspection,
+) -> (StoreUri, Vec<Entry>) {
     let named = environment.store.clone().or_else(|| common.keys.store.get().cloned());
     let (store, origin) = named.unwrap_or_else(|| (StoreUri::default(), Origin::Default));
     let mut entries = vec![environment.said.enabled_entry(), Entry::new(STORE, &store, origin)];
@@ -300,7 +329,7 @@ pub(crate) fn process(common: &Said, environment: &Environment, report: &Report)
         }
         false => {
             let fault = "means nothing to a store that is not shared";
-            report.page("environment").suspect("RATELIMIT_KEY_PREFIX", None, fault);
+            inspection.page("environment").suspect("RATELIMIT_KEY_PREFIX", None, fault);
             (store, entries)
         }
     }

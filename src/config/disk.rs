@@ -18,7 +18,7 @@ use std::time::UNIX_EPOCH;
 use crate::clock;
 use crate::config::ANY_HOST;
 use crate::config::keys::Scope;
-use crate::config::report::{Errors, Findings, Meanwhile, Page, Problem, Report, WrongSite};
+use crate::config::report::{Errors, Findings, Inspection, Meanwhile, Page, Problem, WrongSite};
 use crate::config::said::Said;
 use crate::model::{Host, Zone, quoted};
 
@@ -56,14 +56,19 @@ impl Remembered {
     }
 
     /// What a file says, which is read if it may have changed. `None` if there is no such file.
-    pub(crate) fn reading(&mut self, path: &Path, scope: Scope, report: &Report) -> Option<Arc<Reading>> {
-        let page = report.page(path.display().to_string());
+    pub(crate) fn reading(
+        &mut self,
+        path: &Path,
+        scope: Scope,
+        inspection: &Inspection,
+    ) -> Option<Arc<Reading>> {
+        let page = inspection.page(path.display().to_string());
         let stamp = match stamp_if_any(path) {
             Ok(stamp) => stamp?,
             Err(error) => return Some(Arc::new(Reading::failed(&error, &page))),
         };
         let known = self.before.remove(path).filter(|(before, _)| *before == stamp);
-        let same = known.map(|(_, reading)| reading).filter(|reading| reading.holds(&stamp, report));
+        let same = known.map(|(_, reading)| reading).filter(|reading| reading.holds(&stamp, inspection));
         let reading = match same {
             Some(reading) => reading,
             None => Arc::new(self.read(path, scope, &page)?),
@@ -76,7 +81,7 @@ impl Remembered {
         self.reads += 1;
         match text(path) {
             Ok(text) => {
-                let (said, findings) = page.report.apart(|| Said::read(&text, scope, page));
+                let (said, findings) = page.inspection.apart(|| Said::read(&text, scope, page));
                 Some(Reading { said, findings })
             }
             // It was there a moment ago.
@@ -89,7 +94,7 @@ impl Remembered {
 impl Reading {
     /// What is left of a file that is there and cannot be read.
     fn failed(error: &io::Error, page: &Page<'_>) -> Self {
-        let ((), findings) = page.report.apart(|| page.wrong_file(unreadable(error)));
+        let ((), findings) = page.inspection.apart(|| page.wrong_file(unreadable(error)));
         Self { said: Said::flawed(), findings }
     }
 
@@ -97,9 +102,9 @@ impl Reading {
     ///
     /// What was wrong may be right by now, as a time zone that the machine has learned. What lies in other files, such as
     /// the changes of a zone's clock or a database of countries, may be newer.
-    fn holds(&self, stamp: &Stamp, report: &Report) -> bool {
+    fn holds(&self, stamp: &Stamp, inspection: &Inspection) -> bool {
         let is_settled = !stamp.is_fresh && self.findings.errors.is_empty() && !self.said.reads_others();
-        let is_in_zone = |zone: &Arc<Zone>| report.zone(zone.name()).is_ok_and(|now| now == *zone);
+        let is_in_zone = |zone: &Arc<Zone>| inspection.zone(zone.name()).is_ok_and(|now| now == *zone);
         is_settled && self.said.keys.zone.get().is_none_or(is_in_zone)
     }
 }
@@ -142,7 +147,7 @@ fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
 }
 
 /// A directory below a directory.
-pub(crate) struct Entry {
+pub(crate) struct Directory {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
     /// What it is a link to, if it is one.
@@ -152,7 +157,7 @@ pub(crate) struct Entry {
 /// The directories in a directory, links to directories included, sorted by name.
 ///
 /// A name that is no Unicode comes in a form that is no host's name, so that no request can ask for it.
-pub(crate) fn directories(dir: &Path) -> io::Result<Vec<Entry>> {
+pub(crate) fn directories(dir: &Path) -> io::Result<Vec<Directory>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -160,7 +165,7 @@ pub(crate) fn directories(dir: &Path) -> io::Result<Vec<Entry>> {
         if path.is_dir() {
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             let target = is_link.then(|| resolved(&path));
-            found.push(Entry { name, path, target });
+            found.push(Directory { name, path, target });
         }
     }
     found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -231,8 +236,8 @@ pub(crate) struct Found {
 }
 
 /// A directory, or what several links lead to.
-struct Place {
-    entry: Entry,
+struct Destination {
+    entry: Directory,
     links: Vec<String>,
 }
 
@@ -240,10 +245,10 @@ struct Place {
 pub(crate) fn sites(
     dir: &Path,
     remembered: &mut Remembered,
-    report: &Report,
+    inspection: &Inspection,
 ) -> io::Result<(Vec<Found>, Vec<WrongSite>)> {
     let mut found: Vec<_> =
-        places(dir)?.into_iter().filter_map(|place| Found::read(place, remembered, report)).collect();
+        places(dir)?.into_iter().filter_map(|place| Found::read(place, remembered, inspection)).collect();
     // Of several that have one name, the one that is written like it.
     let is_other = |found: &Found| found.directory != found.name;
     found.sort_by(|one, other| (&one.name, is_other(one)).cmp(&(&other.name, is_other(other))));
@@ -254,10 +259,10 @@ pub(crate) fn sites(
 }
 
 impl Found {
-    fn read(place: Place, remembered: &mut Remembered, report: &Report) -> Option<Self> {
+    fn read(place: Destination, remembered: &mut Remembered, inspection: &Inspection) -> Option<Self> {
         let path = place.entry.path.join(SITE);
-        let reading = remembered.reading(&path, Scope::Site, report)?;
-        let Place { entry: Entry { name: directory, .. }, links } = place;
+        let reading = remembered.reading(&path, Scope::Site, inspection)?;
+        let Destination { entry: Directory { name: directory, .. }, links } = place;
         let (name, file) = (site_name(&directory), path.display().to_string());
         Some(Self { name, directory, links, file, reading })
     }
@@ -282,20 +287,20 @@ pub(crate) fn site_name(text: &str) -> String {
 /// The directories in a directory; those that links lead to once.
 ///
 /// A directory that is linked keeps its own name. Of links that lead elsewhere, the first by name names it.
-fn places(dir: &Path) -> io::Result<Vec<Place>> {
+fn places(dir: &Path) -> io::Result<Vec<Destination>> {
     let (linked, own): (Vec<_>, Vec<_>) =
         directories(dir)?.into_iter().partition(|entry| entry.target.is_some());
     let root = resolved(dir);
     let mut known: HashMap<PathBuf, usize> =
         own.iter().enumerate().map(|(at, entry)| (root.join(&entry.name), at)).collect();
-    let mut places: Vec<_> = own.into_iter().map(|entry| Place { entry, links: Vec::new() }).collect();
+    let mut places: Vec<_> = own.into_iter().map(|entry| Destination { entry, links: Vec::new() }).collect();
     for entry in linked {
         let target = entry.target.clone().unwrap_or_default();
         match known.get(&target) {
             Some(at) => places[*at].links.push(entry.name),
             None => {
                 known.insert(target, places.len());
-                places.push(Place { entry, links: Vec::new() });
+                places.push(Destination { entry, links: Vec::new() });
             }
         }
     }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use crate::config::json::Json;
 use crate::config::keys::Setting;
 use crate::config::reader::{Value, listed};
-use crate::config::report::{Findings, Page, Report};
+use crate::config::report::{Findings, Inspection, Page};
 use crate::config::rules::rate_limit;
 use crate::config::said::{Entry, Origin, Said};
 use crate::model::{excerpt, nearest, quoted};
@@ -90,15 +90,15 @@ impl Environment {
         let mut ours: Vec<(String, OsString)> = ours.collect();
         ours.sort_unstable();
         let mut environment = Self::default();
-        let report = Report::default();
-        let page = report.page("environment");
+        let inspection = Inspection::default();
+        let page = inspection.page("environment");
         for (name, value) in ours {
             match value.to_str() {
                 Some(value) => environment.set(&name, value, &page),
                 None => page.wrong(&excerpt(&name), None, "not Unicode; expected a text"),
             }
         }
-        environment.found = report.take();
+        environment.found = inspection.take();
         environment
     }
 

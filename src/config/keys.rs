@@ -200,7 +200,7 @@ fn store(value: &Value<'_>) -> Option<(StoreUri, Origin)> {
 fn zone(value: &Value<'_>) -> Option<Arc<Zone>> {
     const EXPECTED: &str = "an IANA name such as \"Europe/Paris\"";
     let name = value.text(EXPECTED)?;
-    match value.page().report.zone(name) {
+    match value.page().inspection.zone(name) {
         Ok(zone) => Some(zone),
         Err(unknown) => match unknown.nearest() {
             Some(meant) => value.wrong(format_args!("no such time zone; did you mean \"{meant}\"?")),

@@ -9,7 +9,7 @@ use crate::config::disk::site_name;
 use crate::config::json::Json;
 use crate::config::reader::{Fields, Value};
 use crate::config::references::Origins;
-use crate::config::report::{Errors, Problem, Report};
+use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::ruleset::{Ruleset, whole};
 use crate::config::said::{Entry, Origin};
 use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
@@ -121,14 +121,14 @@ impl Layer {
     /// All that is wrong with the text, each with its place: `database: users.alice.tier: …`. Whether names are known is
     /// asked when the layer lies below a file.
     pub fn parse(name: &str, text: &str) -> Result<Self, Errors> {
-        let report = Report::default();
-        let page = report.page(name);
+        let inspection = Inspection::default();
+        let page = inspection.page(name);
         let mut entries = Vec::new();
         let tiers = whole(text, "", &page, |value| {
             entries = shown(value);
             value.object(clients)
         });
-        let warnings = report.close()?;
+        let warnings = inspection.close()?;
         Ok(Self { tiers: tiers.unwrap_or_default(), warnings, entries, ..Self::new(name) })
     }
 

@@ -26,9 +26,9 @@ use std::sync::Arc;
 
 use crate::config::keys::Scope;
 use crate::config::references::{site_of, suspect_hosts, unmet_of_layer};
-use crate::config::report::{Findings, Report};
+use crate::config::report::{Findings, Inspection};
 use crate::config::said::Said;
-use crate::model::Site;
+use crate::model::{Host, Site};
 
 pub use crate::config::configuration::{Configuration, Files};
 pub use crate::config::environment::Environment;
@@ -67,6 +67,58 @@ impl Loaded {
     pub fn from_site(site: Site) -> Self {
         let (sites, wrong, warnings) = (Vec::new(), Vec::new(), Vec::new());
         Self { sites, default_site: None, fallback: site, site_header: None, wrong, warnings }
+    }
+}
+
+impl Loaded {
+    /// The site of that name; `*` is the one of hosts that have none.
+    pub fn site(&self, name: &str) -> Option<&Site> {
+        let found = self.sites.iter().find(|(other, _)| other == name).map(|(_, site)| site);
+        found.or_else(|| (name == ANY_HOST || name == self.fallback.name).then_some(&self.fallback))
+    }
+
+    /// What to call a site: its name, the other hosts that it answers for, and whether it is wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Loaded;
+    /// assert_eq!(Loaded::from_site("*".into()).called("*"), "every host");
+    /// ```
+    pub fn called(&self, name: &str) -> String {
+        let mut called = match name {
+            ANY_HOST if self.sites.is_empty() => "every host".to_owned(),
+            ANY_HOST => "hosts without a site".to_owned(),
+            _ => name.to_owned(),
+        };
+        for host in self.hosts_of(name) {
+            called += &format!(", {host}");
+        }
+        if self.default_site.as_deref() == Some(name) {
+            called += ", and hosts without a site";
+        }
+        match self.wrong.iter().find(|wrong| wrong.site == name) {
+            Some(wrong) => format!("{called}: its file is wrong; {}", wrong.meanwhile),
+            None => called,
+        }
+    }
+
+    /// The hosts of a site besides that of its name; of a single file, which answers for every host, those that are not
+    /// published.
+    fn hosts_of(&self, name: &str) -> Vec<String> {
+        let Some(site) = self.site(name) else { return Vec::new() };
+        let is_alone = self.sites.is_empty();
+        let shown = site.hosts.iter().filter(|host| !is_alone || !site.is_published(host.as_str()));
+        let unpublished = |host: &Host| if site.is_published(host.as_str()) { "" } else { " (unpublished)" };
+        shown.map(|host| format!("{host}{}", unpublished(host))).collect()
+    }
+
+    /// That site alone, for every host; `None` if there is none.
+    pub(crate) fn of_site(&self, name: &str) -> Option<Self> {
+        let wrong = self.wrong.iter().filter(|wrong| wrong.site == name).cloned().collect();
+        let site = self.site(name)?.clone();
+        let sites = vec![(name.to_owned(), site.clone())];
+        Some(Self { sites, default_site: Some(name.to_owned()), wrong, ..Self::from_site(site) })
     }
 }
 
@@ -186,20 +238,20 @@ impl Options {
     ///
     /// All that is wrong with the text or the environment.
     pub fn parse_site(&self, name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors> {
-        let report = self.report();
-        let page = report.page(SITE_FILE);
+        let inspection = self.inspection();
+        let page = inspection.page(SITE_FILE);
         let said = self.environment.said.clone().or(Said::read(text, Scope::Site, &page));
-        let layered = site_of(said, &Said::default(), name, self, &report);
+        let layered = site_of(said, &Said::default(), name, self, &inspection);
         let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
         suspect_hosts(layered.rules().0, exempt, &names, &page);
-        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), self, &report);
-        report.add(Findings { errors: unmet, warnings: Vec::new() });
-        let warnings = report.close()?;
+        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), self, &inspection);
+        inspection.add(Findings { errors: unmet, warnings: Vec::new() });
+        let warnings = inspection.close()?;
         Ok((layered.site, warnings))
     }
 
-    /// A report that begins with what was found in the environment.
-    fn report(&self) -> Report {
-        Report::beginning(self.environment.found.clone())
+    /// An inspection that begins with what was found in the environment.
+    fn inspection(&self) -> Inspection {
+        Inspection::beginning(self.environment.found.clone())
     }
 }

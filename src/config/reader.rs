@@ -149,15 +149,15 @@ impl<'a> Value<'a> {
         let Json::Object(members) = self.json else {
             // Which fields were expected is known when they have been asked for, here of nothing.
             let fields = Fields::new(self, &[]);
-            let _ = self.page.report.apart(|| read(&fields));
+            let _ = self.page.inspection.apart(|| read(&fields));
             let known = listed(&fields.asked.borrow());
             return self.wrong(format_args!("not an object; expected an object of {known}"));
         };
         let fields = Fields::new(self, members);
-        let errors = self.page.report.errors();
+        let errors = self.page.inspection.errors();
         let value = read(&fields);
         // A misspelt name explains why another one is missing, so it comes first.
-        self.page.report.insert_errors(errors, fields.unknown());
+        self.page.inspection.insert_errors(errors, fields.unknown());
         value
     }
 

@@ -10,21 +10,27 @@ use crate::config::Options;
 use crate::config::keys::TRUSTED_HOPS;
 use crate::config::layer::{Layer, Layered};
 use crate::config::reader::member_place;
-use crate::config::report::{Page, Problem, Report};
+use crate::config::report::{Inspection, Page, Problem};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
 use crate::model::{
     About, Condition, Mistake, Need, Rule, Site, asks_in_vain, namesakes, out_of_reach, quoted,
 };
 
-/// The site that a file, the common one below it, and the layer below both describe; the report has what does not fit
+/// The site that a file, the common one below it, and the layer below both describe; the inspection has what does not fit
 /// together.
-pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, report: &Report) -> Layered {
+pub(crate) fn site_of(
+    own: Said,
+    common: &Said,
+    name: &str,
+    options: &Options,
+    inspection: &Inspection,
+) -> Layered {
     let (file, said) = (Arc::clone(&own.file), own.or(common.clone()));
     let (is_flawed, origins) = (said.is_flawed, said.origins());
     let layered = options.layer.add_to(said.into_site(name), &origins, &options.rules_in_code);
     if !is_flawed {
-        let references = References { layered: &layered, origins: &origins, options, report };
+        let references = References { layered: &layered, origins: &origins, options, inspection };
         references.check();
         references.check_terms(&file, &layered.site.rules.iter().collect::<Vec<_>>());
         references.check_rules_of_layer();
@@ -33,10 +39,10 @@ pub(crate) fn site_of(own: Said, common: &Said, name: &str, options: &Options, r
 }
 
 /// The same of a site that stands in no file, and of which code says whether it is right.
-pub(crate) fn layered(site: Site, options: &Options, report: &Report) -> Layered {
+pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) -> Layered {
     let origins = Origins::new();
     let layered = options.layer.add_to(site, &origins, &options.rules_in_code);
-    let references = References { layered: &layered, origins: &origins, options, report };
+    let references = References { layered: &layered, origins: &origins, options, inspection };
     references.check();
     references.check_rules_of_layer();
     layered
@@ -50,7 +56,7 @@ pub(crate) struct References<'a> {
     pub(crate) layered: &'a Layered,
     pub(crate) origins: &'a Origins,
     pub(crate) options: &'a Options,
-    pub(crate) report: &'a Report,
+    pub(crate) inspection: &'a Inspection,
 }
 
 impl References<'_> {
@@ -107,17 +113,17 @@ impl References<'_> {
         let key = key_of(&about);
         let layer = &self.options.layer;
         match (self.layered.in_layer(about, layer), self.origins.get(key)) {
-            (Some((file, about)), _) => (self.report.page(file), place_of(in_layer(key), &about)),
-            (None, Some(file)) => (self.report.page(Arc::clone(file)), place_of(key, &about)),
+            (Some((file, about)), _) => (self.inspection.page(file), place_of(in_layer(key), &about)),
+            (None, Some(file)) => (self.inspection.page(Arc::clone(file)), place_of(key, &about)),
             // A whole table that no file has is the layer's.
-            (None, None) => (self.report.page(layer.name()), place_of(in_layer(key), &about)),
+            (None, None) => (self.inspection.page(layer.name()), place_of(in_layer(key), &about)),
         }
     }
 }
 
 /// What the layer's tiers and overrides say of rules that no site has.
-pub(crate) fn unmet_of_layer(rules: &[&Rule], options: &Options, report: &Report) -> Vec<Problem> {
-    let page = report.page(options.layer.name());
+pub(crate) fn unmet_of_layer(rules: &[&Rule], options: &Options, inspection: &Inspection) -> Vec<Problem> {
+    let page = inspection.page(options.layer.name());
     let found = options.layer.tiers.check_terms(rules, &options.rules_in_code);
     let problem = |(about, mistake): (About<'_>, Mistake)| {
         let found = mistake.found().map(str::to_owned);
@@ -170,9 +176,9 @@ pub(crate) fn suspect_hosts(rules: &[Rule], exempt: Option<&Condition>, names: &
 }
 
 /// The same of the rules of a layer, which may be about any site.
-pub(crate) fn suspect_hosts_of_layer(layer: &Layer, names: &[&str], report: &Report) {
+pub(crate) fn suspect_hosts_of_layer(layer: &Layer, names: &[&str], inspection: &Inspection) {
     for ruleset in layer.rulesets() {
-        let page = report.page(Arc::clone(ruleset.file()));
+        let page = inspection.page(Arc::clone(ruleset.file()));
         suspect_hosts_of_rules("rules", ruleset.rules(), names, &page);
     }
 }

@@ -18,13 +18,13 @@ pub(crate) struct Findings {
 
 /// What has been found while files were read. Whoever reads holds it by a shared reference, and adds to it.
 #[derive(Default)]
-pub(crate) struct Report {
+pub(crate) struct Inspection {
     found: RefCell<Findings>,
     /// A thousand sites of one country share one list of its clock changes.
     zones: RefCell<HashMap<String, Arc<Zone>>>,
 }
 
-impl Report {
+impl Inspection {
     /// A report that begins with what was found before.
     pub(crate) fn beginning(found: Findings) -> Self {
         Self { found: RefCell::new(found), ..Self::default() }
@@ -32,7 +32,7 @@ impl Report {
 
     /// What is found in this file goes to the report.
     pub(crate) fn page(&self, file: impl Into<Arc<str>>) -> Page<'_> {
-        Page { report: self, file: file.into() }
+        Page { inspection: self, file: file.into() }
     }
 
     /// What is found in a part of the work, apart from what was found before it.
@@ -89,7 +89,7 @@ impl Report {
 /// A file of which a report tells.
 #[derive(Clone)]
 pub(crate) struct Page<'a> {
-    pub(crate) report: &'a Report,
+    pub(crate) inspection: &'a Inspection,
     /// The file, as messages name it.
     pub(crate) file: Arc<str>,
 }
@@ -103,13 +103,13 @@ impl Page<'_> {
     /// Reports an error at a place in the file.
     pub(crate) fn wrong(&self, place: &str, found: Option<String>, fault: impl fmt::Display) {
         let problem = self.problem(place, found, fault);
-        self.report.found.borrow_mut().errors.push(problem);
+        self.inspection.found.borrow_mut().errors.push(problem);
     }
 
     /// Reports an error at a place in the file once, however many sites it concerns.
     pub(crate) fn wrong_once(&self, place: &str, found: Option<String>, fault: impl fmt::Display) {
         let problem = self.problem(place, found, fault);
-        let mut all = self.report.found.borrow_mut();
+        let mut all = self.inspection.found.borrow_mut();
         if !all.errors.contains(&problem) {
             all.errors.push(problem);
         }
@@ -118,7 +118,7 @@ impl Page<'_> {
     /// Reports something that can be read but may not be meant.
     pub(crate) fn suspect(&self, place: &str, found: Option<String>, fault: impl fmt::Display) {
         let problem = self.problem(place, found, fault);
-        self.report.found.borrow_mut().warnings.push(problem);
+        self.inspection.found.borrow_mut().warnings.push(problem);
     }
 
     /// A problem at a place in the file, which is not reported yet.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::json::{Document, Json};
 use crate::config::reader::Value;
-use crate::config::report::{Errors, Page, Problem, Report};
+use crate::config::report::{Errors, Inspection, Page, Problem};
 use crate::config::rules::rules;
 use crate::config::said::{Entry, Origin};
 use crate::model::{Condition, Rule};
@@ -59,15 +59,15 @@ impl Ruleset {
     /// # Ok::<(), timebudget::config::Errors>(())
     /// ```
     pub fn parse(name: &str, text: &str) -> Result<Self, Errors> {
-        let (report, mut entry) = (Report::default(), None);
-        let page = report.page(name);
+        let (inspection, mut entry) = (Inspection::default(), None);
+        let page = inspection.page(name);
         let rules = whole(text, "rules", &page, |value| {
             let origin = Origin::Layer(Arc::clone(&page.file));
             entry = Some(Entry::said("rate_limit_rules", value.json(), origin));
             rules(value)
         });
         let name = Arc::clone(&page.file);
-        let warnings = report.close()?;
+        let warnings = inspection.close()?;
         Ok(Self(Arc::new(Said { name, rules: rules.unwrap_or_default(), warnings, entry })))
     }
 

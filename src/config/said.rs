@@ -43,10 +43,10 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// Reads a file's text; the report has what is wrong with it.
+    /// Reads a file's text; the inspection has what is wrong with it.
     pub(crate) fn read(text: &str, scope: Scope, page: &Page<'_>) -> Self {
         let mut said = Self { file: Arc::clone(&page.file), ..Self::default() };
-        let errors = page.report.errors();
+        let errors = page.inspection.errors();
         // Some editors put a byte order mark first, which is no JSON.
         let document = Document::new(text.trim_start_matches('\u{feff}'));
         match document.members() {
@@ -55,7 +55,7 @@ impl Said {
             Ok(Some(members)) => said.read_members(&members, scope, page),
         }
         said.join_key_sources(page);
-        said.is_flawed = page.report.errors() > errors;
+        said.is_flawed = page.inspection.errors() > errors;
         said
     }
 

@@ -108,6 +108,26 @@ impl Facts for NoRequest {
 }
 
 /// A block of code is not to run.
+///
+/// A request that is refused is answered, so there a refusal is a value and only a fault is an error. A block of code has
+/// nobody to answer: it runs or it does not, and `?` is what most callers want of either. So this enum holds both. Whoever
+/// tells them apart matches [`Refused`](Self::Refused), which says when to come back; all others are to be mended, not waited
+/// for, but for a [`Fault`](Self::Fault), which ends when the store answers again.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use timebudget::ChargeError;
+///
+/// fn again_after(error: &ChargeError) -> Option<Duration> {
+///     match error {
+///         ChargeError::Refused(refusal) => Some(Duration::from_secs(refusal.retry_after_secs)),
+///         _ => None,
+///     }
+/// }
+/// # assert_eq!(again_after(&ChargeError::NoSuchRule("exports".into())), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChargeError {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+pub use crate::limiter::aligned::aligned;
+pub use crate::limiter::moment::{Local, Span, Utc};
 use crate::model::{Component, Condition, Found, Limit, UnixMicros, Window, Zone};
 
 /// What a limiter makes of a request.

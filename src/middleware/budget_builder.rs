@@ -189,7 +189,7 @@ impl BudgetBuilder {
         for text in proxies {
             match text.as_ref().parse() {
                 Ok(proxy) => self.code.proxies.push(proxy),
-                Err(fault) => self.wrong(Mistake::wrong(fault.words(PROXY)).of_text(text.as_ref())),
+                Err(fault) => self.wrong(Mistake::wrong(fault.words(PROXY)).with_text(text.as_ref())),
             }
         }
         self

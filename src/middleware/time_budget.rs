@@ -80,6 +80,12 @@ impl TimeBudget {
         Self { sites, hooks: Arc::new(hooks), built: Arc::new(built), reloader: None, watcher: None }
     }
 
+    /// The same over other sites, and without a word to anybody.
+    pub(crate) fn over(self, sites: Arc<Sites>) -> Self {
+        let hooks = Arc::new(self.hooks.silent());
+        Self { sites, hooks, reloader: None, watcher: None, ..self }
+    }
+
     /// The same, whose rules are from files.
     pub(crate) fn kept_by(self, reloader: Arc<Reloader>, watcher: Option<Watcher>) -> Self {
         Self { reloader: Some(reloader), watcher, ..self }

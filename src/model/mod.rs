@@ -32,7 +32,8 @@ pub(crate) mod client {
     pub use self::host::{Host, HostFault};
     pub(crate) use self::identity::Need;
     pub use self::identity::{ApiKey, Identity, IdentityHeaders, KeyDigest};
-    pub use self::network::{Network, NetworkFault, canonical};
+    pub(crate) use self::network::canonical;
+    pub use self::network::{Network, NetworkFault};
     pub use self::place::{Countries, Country, CountrySource, Region};
 }
 

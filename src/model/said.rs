@@ -38,13 +38,13 @@ impl Mistake {
     }
 
     /// The same, with the value that is to blame.
-    pub(crate) fn of(self, found: impl fmt::Display) -> Self {
+    pub(crate) fn with(self, found: impl fmt::Display) -> Self {
         Self { found: Some(found.to_string()), ..self }
     }
 
     /// The same, with the text that is to blame.
-    pub(crate) fn of_text(self, found: &str) -> Self {
-        self.of(quoted(found))
+    pub(crate) fn with_text(self, found: &str) -> Self {
+        self.with(quoted(found))
     }
 
     /// The same, which can be read after all.

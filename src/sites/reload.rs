@@ -6,6 +6,7 @@
 //! A reload that fails changes nothing. It is logged once, with every mistake, and not again until the files say something else.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -14,9 +15,11 @@ use std::{io, thread};
 
 use parking_lot::Mutex;
 
-use crate::config::{Configuration, Entry, Errors, Files, Layer, Loaded, Origin, Problem, WrongSite};
+use crate::config::{
+    Configuration, Entry, Errors, Files, Layer, Loaded, Origin, Problem, Shadowed, WrongSite,
+};
 use crate::model::{Condition, HeaderPolicy, Paths, Proxy, Rule, Site, Zone};
-use crate::sites::Sites;
+use crate::sites::{Sites, Wrong};
 use crate::store::StoreUri;
 
 /// What keeps the rules in force like those of their files, and joins them with those of code.
@@ -34,11 +37,48 @@ pub struct Reloader {
     read: Mutex<Read>,
 }
 
+/// A site in force, as those see it who look after it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SiteInForce {
+    /// The site, its name, zone, hosts and rules, and all that code says of it.
+    pub site: Site,
+    /// Where each of its rules comes from, in their order.
+    pub origins: Vec<RuleOrigin>,
+    /// What a layer says of it and code or a file says, too, so that the layer's is without effect.
+    pub shadowed: Vec<Shadowed>,
+    /// That its own file is wrong, since when, and what becomes of its requests.
+    pub wrong: Option<Wrong>,
+}
+
+/// Where a rule in force comes from.
+///
+/// Displays as the file, the ruleset, or `code`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuleOrigin {
+    /// The rule's name.
+    pub rule: String,
+    /// Who said it: a file, the environment, a ruleset of a layer by its name, or code.
+    pub origin: Origin,
+    /// The key that it stands in, where that is one: `rate_limit_rules`, or `rate_limit`.
+    pub key: Option<&'static str>,
+}
+
+impl fmt::Display for RuleOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.origin.fmt(f)
+    }
+}
+
 #[derive(Debug)]
 struct Read {
     files: Files,
-    /// What the files said last, so that a change elsewhere in their directories is no news.
-    last: Result<Configuration, Errors>,
+    /// What the files said when they were last right.
+    in_force: Arc<Configuration>,
+    /// What is wrong with them now. Together with what is in force it is what they said last, so that a change elsewhere in
+    /// their directories is no news.
+    errors: Option<Errors>,
     /// The sites that are known to be wrong, so that each mistake is told once.
     wrong: Vec<WrongSite>,
 }
@@ -57,7 +97,8 @@ impl Reloader {
     pub(crate) fn new(sites: Arc<Sites>, code: Code, files: Files, read: Configuration) -> Self {
         tell(&read, None);
         let (name, store, wrong) = (files.to_string(), read.store.clone(), read.loaded.wrong.clone());
-        Self { sites, code, name, store, read: Mutex::new(Read { files, last: Ok(read), wrong }) }
+        let read = Read { files, in_force: Arc::new(read), errors: None, wrong };
+        Self { sites, code, name, store, read: Mutex::new(read) }
     }
 
     /// Reads the files, and puts in force what they say now.
@@ -123,10 +164,72 @@ impl Reloader {
 
     /// What could be read but may not be meant.
     pub fn warnings(&self) -> Vec<Problem> {
-        match &self.read.lock().last {
-            Ok(read) => read.loaded.warnings.clone(),
-            Err(_) => Vec::new(),
+        self.in_force().loaded.warnings.clone()
+    }
+
+    /// What the files and the layer said when they were last right as a whole: the configuration in force, without the rules
+    /// of code. Which sites are wrong by themselves is in it.
+    pub fn in_force(&self) -> Arc<Configuration> {
+        Arc::clone(&self.read.lock().in_force)
+    }
+
+    /// What is wrong with the files since, so that what is in force is not what they say; `None` if nothing is.
+    pub fn errors(&self) -> Option<Errors> {
+        self.read.lock().errors.clone()
+    }
+
+    /// The names of the sites in force, sorted; `*` are hosts that have none of their own.
+    pub fn site_names(&self) -> Vec<String> {
+        let read = self.in_force();
+        let names = read.sites.iter().map(|(name, _)| name.clone());
+        names.collect()
+    }
+
+    /// A site in force: its rules and where each comes from, what is shadowed, and whether its file is wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// use timebudget::config::{Layer, Ruleset};
+    ///
+    /// let plans = r#"[{ "name": "export", "limits": "60s per hour" }, { "name": "login", "limits": "9 per day" }]"#;
+    /// let budget = TimeBudget::builder()
+    ///     .site_text(r#"{ "rate_limit": "600s per hour" }"#)
+    ///     .rule(TimeBudget::rule("login", "10 per hour").path("/login"))
+    ///     .layer(Layer::new("database").with_rules([Ruleset::parse("ruleset plans", plans)?]))
+    ///     .build()?;
+    /// let reloader = budget.reloader().expect("there are a file and a layer");
+    /// let site = reloader.site("*").expect("a file alone is that site");
+    /// let from: Vec<_> = site.origins.iter().map(|rule| format!("{} of {rule}", rule.rule)).collect();
+    /// assert_eq!(from, ["site of site_config.json", "export of ruleset plans", "login of code"]);
+    /// assert_eq!(site.shadowed[0].by.to_string(), "code");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn site(&self, name: &str) -> Option<SiteInForce> {
+        let read = self.in_force();
+        let of_files = read.loaded.site(name)?;
+        let said = said_of(&read, name);
+        let mut site = self.code.of_file(of_files, said);
+        if let Some(name) = self.code.name.as_ref().filter(|_| read.loaded.sites.is_empty()) {
+            site.name.clone_from(name);
         }
+        let origin = |(at, rule): (usize, &Rule)| {
+            let (origin, key) = match at < of_files.rules.len() {
+                true => read.origin_of(name, &rule.name),
+                false => (Origin::Code, None),
+            };
+            RuleOrigin { rule: rule.name.clone(), origin, key }
+        };
+        let origins = site.rules.iter().enumerate().map(origin).collect();
+        let shadowed = read.shadowed_of(name).cloned().collect();
+        let wrong = self.sites.wrong().into_iter().find(|wrong| wrong.site == name);
+        Some(SiteInForce { site, origins, shadowed, wrong })
+    }
+
+    /// A configuration with what code says.
+    pub(crate) fn with_code(&self, read: &Configuration) -> Loaded {
+        self.code.of_files(read)
     }
 
     /// Keeps looking on a thread of its own: every so often, where `every` says how often, and whenever the watcher is told
@@ -160,15 +263,24 @@ impl Reloader {
 
     fn read(&self, cause: Cause) -> Result<(), Errors> {
         let mut read = self.read.lock();
-        let now = read.files.read();
-        if cause == Cause::Asked || now != read.last {
-            match &now {
-                Ok(now) => self.put_in_force(now, &mut read.wrong, cause),
-                Err(errors) => self.refuse(errors),
+        let (is_asked, now) = (cause == Cause::Asked, read.files.read());
+        match now {
+            Ok(now) => {
+                if is_asked || read.errors.is_some() || now != *read.in_force {
+                    self.put_in_force(&now, &mut read.wrong, cause);
+                    read.in_force = Arc::new(now);
+                    read.errors = None;
+                }
+                Ok(())
+            }
+            Err(errors) => {
+                if is_asked || read.errors.as_ref() != Some(&errors) {
+                    self.refuse(&errors);
+                    read.errors = Some(errors.clone());
+                }
+                Err(errors)
             }
         }
-        read.last = now;
-        read.last.as_ref().map(|_| ()).map_err(Errors::clone)
     }
 
     fn put_in_force(&self, now: &Configuration, wrong: &mut Vec<WrongSite>, cause: Cause) {

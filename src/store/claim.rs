@@ -146,11 +146,11 @@ impl Claim {
 
     /// A claim of the first rule on the account of `key` in `book`, counting what is served.
     pub const fn new(book: Book, key: KeyHash, quota: u64, charge: Charge) -> Self {
-        Self::of(Ask::new(book, key, quota, charge))
+        Self::from_ask(Ask::new(book, key, quota, charge))
     }
 
     /// A claim that nobody has decided over.
-    pub const fn of(ask: Ask) -> Self {
+    pub const fn from_ask(ask: Ask) -> Self {
         Self { ask, standing: Standing::UNKNOWN, run: Run::NONE }
     }
 
@@ -160,7 +160,7 @@ impl Claim {
             Charge::Time { .. } => Charge::Time { expected: Micros::ZERO },
             other => other,
         };
-        Self::of(Ask { charge, ..self.ask })
+        Self::from_ask(Ask { charge, ..self.ask })
     }
 
     /// What the claim's account can still be charged: the quota less spent and held, never below 0; 0 where the limit

@@ -38,8 +38,8 @@ pub use self::claim::{Ask, Charge, Claim, Standing};
 pub(crate) use self::claim::{Part, Run};
 pub use self::uri::{StoreUri, UriError, open};
 #[doc(hidden)]
-pub use crate::model::Counts;
-use crate::model::{KeyHash, Learned, Micros, Now, Period, Salt, Unit, Zone};
+pub use crate::model::{Counts, KeyBytes, KeyHash, KeyHasher, Ledger};
+use crate::model::{Learned, Micros, Now, Period, Salt, Unit, Zone};
 
 /// Where accounts live: [`Memory`](memory::Memory), or what [`open`] has opened.
 ///

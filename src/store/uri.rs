@@ -69,7 +69,7 @@ impl StoreUri {
     ///
     /// What is wrong with the text: the part, its value where that cannot be a password, and what was expected.
     pub fn parse(text: &str) -> Result<Self, UriError> {
-        Self::read(text).map_err(|fault| fault.of(text))
+        Self::read(text).map_err(|fault| fault.in_uri(text))
     }
 
     fn read(text: &str) -> Result<Self, UriFault> {
@@ -87,11 +87,11 @@ impl StoreUri {
     /// A snapshot that cannot be read or written; a certificate or key that cannot be read.
     pub fn open(&self) -> Result<Box<dyn Store>, UriError> {
         match &self.0 {
-            Kind::Memory(uri) => uri.open().map_err(|fault| fault.of("memory://")),
+            Kind::Memory(uri) => uri.open().map_err(|fault| fault.in_uri("memory://")),
             #[cfg(feature = "redis")]
             Kind::Redis(uri) => match Redis::new(uri) {
                 Ok(store) => Ok(Box::new(store)),
-                Err(fault) => Err(fault.of(&format!("{}://…", uri.scheme()))),
+                Err(fault) => Err(fault.in_uri(&format!("{}://…", uri.scheme()))),
             },
         }
     }

@@ -10,11 +10,11 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use timebudget::Unit;
-use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::{
     Answering, Book, BookSpec, Census, Charge, Claim, Fault, Listed, Mode, Progress, Relief, Settlement,
     Store, Tally, Verdict, open,
 };
+use timebudget::store::{KeyHash, KeyHasher};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
 use crate::moved::ServerClock;

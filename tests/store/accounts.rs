@@ -1,7 +1,7 @@
 //! Promises about accounts that are listed, read, granted more and reset.
 
 use timebudget::Micros;
-use timebudget::internals::KeyHash;
+use timebudget::store::KeyHash;
 use timebudget::store::{Book, Listed, Relief, Settlement, Store, Verdict};
 
 use super::shares;

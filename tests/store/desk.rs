@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timebudget::Unit;
-use timebudget::internals::{KeyHash, KeyHasher};
 use timebudget::store::{
     Answering, Book, BookSpec, Charge, Claim, Listed, Mode, Progress, Relief, Settlement, Standing, Store,
     Tally, Verdict,
 };
+use timebudget::store::{KeyHash, KeyHasher};
 use timebudget::{Clock, ManualClock, Micros, Now, Period, UnixMicros, Zone};
 
 /// The top of an hour and no midnight: 2023-11-14 22:00 UTC.

@@ -99,10 +99,10 @@ pub(crate) async fn delete(name: Path<String>, write: Write) -> Answer {
 /// Checks a draft, for an editor that asks as one types: what is wrong with it is no error of the request.
 #[utoipa::path(post, path = "/rulesets/check", request_body = RulesetBody, responses((status = 200, body = Checked)))]
 pub(crate) async fn check(control: ThinData<Control>, body: Text) -> HttpResponse {
-    answer::json(&checked(&control, body))
+    answer::json(&checked(&control, body).await)
 }
 
-fn checked(control: &Control, body: Text) -> Checked {
+async fn checked(control: &Control, body: Text) -> Checked {
     let body = match body.json() {
         Ok(body) => body,
         Err(problem) => {
@@ -115,7 +115,7 @@ fn checked(control: &Control, body: Text) -> Checked {
             let warnings = ruleset.rules().warnings().iter();
             let warnings =
                 warnings.map(|found: &Finding| Wrong::new(found.place(), found.message())).collect();
-            let errors = match control.check(&Change::put(ruleset.into())) {
+            let errors = match control.check(Change::put(ruleset.into())).await {
                 Ok(()) => Vec::new(),
                 Err(ChangeError::Wrong(errors)) => errors,
                 Err(other) => vec![Wrong::new("", other.to_string())],

@@ -86,6 +86,17 @@ impl Writing<'_> {
         Ok(entry)
     }
 
+    /// Writes what is there already, to see whether it can be written.
+    pub(crate) async fn try_out(mut self) -> Result<(), Trouble> {
+        let tried = self.database.within(async {
+            self.link.execute("UPDATE state SET revision = revision WHERE one = 1").await?;
+            self.link.execute("COMMIT").await
+        });
+        tried.await?;
+        self.link.keep();
+        Ok(())
+    }
+
     /// Ends without having written.
     pub(crate) async fn give_up(mut self) {
         if self.database.within(async { self.link.execute("ROLLBACK").await.map(drop) }).await.is_ok() {

@@ -7,7 +7,7 @@ use crate::db::{Database, Engine, Trouble};
 use crate::thing::Secret;
 
 /// The migrations in their order; a database of version n has had the first n.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// The number of a lock that nobody else in a PostgreSQL server is likely to use.
 const LOCK: i64 = 0x7469_6d65_6275_6467;
@@ -36,15 +36,33 @@ impl Database {
     ///
     /// It is of a newer version, or cannot be asked.
     pub(crate) async fn migrate(&self) -> Result<(), Trouble> {
-        let found = self.within(async {
-            let mut link = self.link().await?;
-            let found = migrate(&mut link, self.engine()).await?;
-            Ok(link.kept(found))
-        });
-        match found.await? {
+        // Asked without the lock first: a database that can only be read may be up to date.
+        if self.is_empty().await? || self.version().await? < known() {
+            self.migrate_under_lock().await?;
+        }
+        match self.version().await? {
             found if found > known() => Err(Trouble::Newer { found, known: known() }),
             _ => Ok(()),
         }
+    }
+
+    async fn version(&self) -> Result<i64, Trouble> {
+        self.within(async {
+            let mut link = self.link().await?;
+            let found = version(&mut link).await?;
+            Ok(link.kept(found))
+        })
+        .await
+    }
+
+    async fn migrate_under_lock(&self) -> Result<(), Trouble> {
+        self.within(async {
+            let mut link = self.link().await?;
+            migrate(&mut link, self.engine()).await?;
+            link.keep();
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -52,8 +70,7 @@ fn known() -> i64 {
     MIGRATIONS.len() as i64
 }
 
-/// The version that was found.
-async fn migrate(link: &mut Link, engine: Engine) -> Result<i64, sqlx::Error> {
+async fn migrate(link: &mut Link, engine: Engine) -> Result<(), sqlx::Error> {
     let begin = match engine {
         Engine::Sqlite => "BEGIN IMMEDIATE",
         Engine::Postgres => "BEGIN",
@@ -65,8 +82,8 @@ async fn migrate(link: &mut Link, engine: Engine) -> Result<i64, sqlx::Error> {
     transaction.execute("CREATE TABLE IF NOT EXISTS timebudget_schema (version BIGINT NOT NULL)").await?;
     let found = version(&mut transaction).await?;
     if found >= known() {
-        transaction.rollback().await?;
-        return Ok(found);
+        // Another node was first.
+        return transaction.rollback().await;
     }
     for migration in &MIGRATIONS[found as usize..] {
         transaction.execute(sqlx::raw_sql(migration)).await?;
@@ -81,8 +98,7 @@ async fn migrate(link: &mut Link, engine: Engine) -> Result<i64, sqlx::Error> {
     transaction
         .execute(sqlx::query("INSERT INTO timebudget_schema (version) VALUES ($1)").bind(known()))
         .await?;
-    transaction.commit().await?;
-    Ok(found)
+    transaction.commit().await
 }
 
 async fn version(connection: &mut AnyConnection) -> Result<i64, sqlx::Error> {

@@ -23,7 +23,8 @@ impl Database {
             let text = "INSERT INTO sessions (digest, member, expires) VALUES ($1, $2, $3)";
             let query = sqlx::query(text).bind(digest).bind(member).bind(expires.timestamp_micros());
             query.execute(&mut *link).await?;
-            Ok(link.kept(()))
+            link.keep();
+            Ok(())
         })
         .await
     }
@@ -52,7 +53,8 @@ impl Database {
         self.within(async {
             let mut link = self.link().await?;
             sqlx::query("DELETE FROM sessions WHERE digest = $1").bind(digest).execute(&mut *link).await?;
-            Ok(link.kept(()))
+            link.keep();
+            Ok(())
         })
         .await
     }
@@ -62,7 +64,8 @@ impl Database {
         self.within(async {
             let mut link = self.link().await?;
             sqlx::query("DELETE FROM sessions WHERE member = $1").bind(member).execute(&mut *link).await?;
-            Ok(link.kept(()))
+            link.keep();
+            Ok(())
         })
         .await
     }
@@ -77,7 +80,8 @@ impl Database {
                 let query = sqlx::query(text).bind(id.clone()).bind(at.timestamp_micros());
                 query.execute(&mut *link).await?;
             }
-            Ok(link.kept(()))
+            link.keep();
+            Ok(())
         })
         .await
     }

@@ -79,7 +79,7 @@ fn percent_encoded(path: &str) -> String {
     path.bytes().fold(String::new(), |mut text, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(byte.into())
+                text.push(byte.into());
             }
             _ => drop(write!(text, "%{byte:02X}")),
         }

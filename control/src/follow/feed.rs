@@ -18,14 +18,14 @@ impl Node {
     /// Follows the database; ends with the runtime.
     pub(crate) async fn follow(self: Arc<Self>) {
         loop {
-            self.apart(|node| node.keep_copy()).await;
+            self.apart(Self::keep_copy).await;
             tokio::select! {
                 () = self.poke.notified() => {}
                 () = tokio::time::sleep(self.ends().map_or(EVERY, |ends| ends.min(EVERY))) => {}
             }
             if self.ends().is_some_and(|ends| ends.is_zero()) {
                 let _turn = self.turn.lock().await;
-                self.apart(|node| node.put_in_force()).await;
+                self.apart(Self::put_in_force).await;
             }
             match self.look().await {
                 Ok(()) => self.up(),
@@ -43,6 +43,10 @@ impl Node {
     async fn look(self: &Arc<Self>) -> Result<(), Trouble> {
         if !self.is_migrated.load(Relaxed) {
             return self.look_for_the_first_time().await;
+        }
+        if !self.is_writable.load(Relaxed) {
+            self.database.write().await?.try_out().await?;
+            self.is_writable.store(true, Relaxed);
         }
         let state = self.database.state().await?;
         if self.is_at(&state) {

@@ -86,7 +86,7 @@ impl Node {
         match copy::write(file, &text) {
             Ok(()) => *self.copied.lock() = Some(at),
             Err(error) => {
-                log::error!("control: the last good copy, {}, cannot be written: {error}", file.display())
+                log::error!("control: the last good copy, {}, cannot be written: {error}", file.display());
             }
         }
     }

@@ -1,14 +1,15 @@
 //! A change: checked, stored, and in force here before anybody is told that it is.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use chrono::TimeDelta;
 use timebudget::config::Errors;
 
 use crate::audit::{Draft, Entry};
-use crate::db::{Answered, Commit, News, Trouble};
+use crate::db::{Answered, Commit, News, Trouble, Writing};
 use crate::follow::{Health, Node, Place};
-use crate::thing::{Change, Held, Kind, LAYER, Refused, Thing, Written, Wrong};
+use crate::thing::{Change, Held, Kind, LAYER, Refused, Thing, Time, Written, Wrong};
 
 /// A change that somebody wants made.
 #[derive(Debug)]
@@ -26,19 +27,23 @@ pub(crate) struct Order {
 /// What became of an order.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Made {
-        before: Option<Thing>,
-        after: Option<Thing>,
-        entry: Entry,
-    },
+    Made(Box<Made>),
     /// It was made before, under the same idempotency key.
-    Repeated(Answered),
+    Repeated(Box<Answered>),
     /// The key was used with another body.
     OtherBody,
     Refused(Refused),
     Stale(u64),
     Missing,
     Exists,
+}
+
+/// What a change has made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) before: Option<Thing>,
+    pub(crate) after: Option<Thing>,
+    pub(crate) entry: Entry,
 }
 
 /// For how long an idempotency key is remembered.
@@ -52,40 +57,39 @@ impl Node {
             let state = writing.state().clone();
             self.catch_up(writing.connection(), &state).await?;
             let now = self.now();
-            if let Some((key, body)) = &order.idempotency {
-                if let Some(answered) = writing.answered(key, now - REMEMBERED).await? {
-                    writing.give_up().await;
-                    let is_same = answered.body == *body;
-                    return Ok(if is_same { Outcome::Repeated(answered) } else { Outcome::OtherBody });
-                }
-            }
-            let (order, before, checked) = self.apart(move |node| node.checked(order)).await;
-            if let Err(outcome) = checked {
+            if let Some(outcome) = repeated(&mut writing, &order, now - REMEMBERED).await? {
                 writing.give_up().await;
                 return Ok(outcome);
             }
-            let revision = state.revision + 1;
-            let Order { change, actor, address, reason, idempotency, .. } = order;
-            let audit = Draft {
-                at: now,
-                actor,
-                address,
-                what: change.to_string(),
-                action: change.action(before.is_some()).to_owned(),
-                before: before.as_ref().map(|thing| Written::of_text(&thing.shown())),
-                after: change.after.as_ref().map(|thing| Written::of_text(&thing.shown())),
-                reason,
-                revision: Some(revision),
-            };
-            let Change { kind, name, after, .. } = change;
-            let thing = Some((kind, name.clone(), after.clone()));
-            let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
-            let news = News { things: vec![(kind, name, after.clone(), revision)] };
-            let place = Place { id: state.id, history: entry.digest.clone() };
-            self.apart(move |node| node.take(news, place, revision)).await;
-            Ok(Outcome::Made { before, after, entry })
+            let (order, before, checked) = self.apart(move |node| node.checked(order)).await;
+            match checked {
+                Ok(()) => self.make(writing, order, before, now).await,
+                Err(outcome) => {
+                    writing.give_up().await;
+                    Ok(outcome)
+                }
+            }
         })
         .await
+    }
+
+    /// Stores a change that was checked, and puts it in force.
+    async fn make(
+        self: &Arc<Self>,
+        writing: Writing<'_>,
+        order: Order,
+        before: Option<Thing>,
+        now: Time,
+    ) -> Result<Outcome, Trouble> {
+        let (id, revision) = (writing.state().id.clone(), writing.state().revision + 1);
+        let audit = order.audit(before.as_ref(), now, revision);
+        let Order { change: Change { kind, name, after, .. }, idempotency, .. } = order;
+        let thing = Some((kind, name.clone(), after.clone()));
+        let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
+        let news = News { things: vec![(kind, name, after.clone(), revision)] };
+        let place = Place { id, history: entry.digest.clone() };
+        self.apart(move |node| node.take(news, place, revision)).await;
+        Ok(Outcome::Made(Box::new(Made { before, after, entry })))
     }
 
     /// Writes a row of the audit of something that is no thing's change.
@@ -110,6 +114,8 @@ impl Node {
         let done = work.await;
         if let Err(trouble) = &done {
             self.note(trouble);
+            // A disk that is full can still be read.
+            self.is_writable.store(!matches!(trouble, Trouble::Down(_)), Relaxed);
         }
         done
     }
@@ -134,12 +140,17 @@ impl Node {
 
     fn check(&self, order: &Order, before: Option<&Held<Thing>>) -> Result<(), Outcome> {
         order.condition.check(before, &order.change)?;
-        self.decided().check(&order.change).map_err(Outcome::Refused)?;
-        self.draft(&order.change).map_err(|wrong| Outcome::Refused(Refused::Wrong(wrong)))
+        self.fits(&order.change).map_err(Outcome::Refused)
+    }
+
+    /// Whether a change fits what has been decided, and the whole configuration.
+    pub(crate) fn fits(&self, change: &Change) -> Result<(), Refused> {
+        self.decided().check(change)?;
+        self.draft(change).map_err(Refused::Wrong)
     }
 
     /// Checks a change against the whole configuration of each budget.
-    pub(crate) fn draft(&self, change: &Change) -> Result<(), Vec<Wrong>> {
+    fn draft(&self, change: &Change) -> Result<(), Vec<Wrong>> {
         if change.kind == Kind::Member {
             return Ok(());
         }
@@ -152,6 +163,33 @@ impl Node {
         }
         Ok(())
     }
+}
+
+impl Order {
+    fn audit(&self, before: Option<&Thing>, at: Time, revision: u64) -> Draft {
+        let shown = |thing: &Thing| Written::of_text(&thing.shown());
+        Draft {
+            at,
+            actor: self.actor.clone(),
+            address: self.address.clone(),
+            what: self.change.to_string(),
+            action: self.change.action(before.is_some()).to_owned(),
+            before: before.map(shown),
+            after: self.change.after.as_ref().map(shown),
+            reason: self.reason.clone(),
+            revision: Some(revision),
+        }
+    }
+}
+
+/// What became of the order when it was given before, under the same key.
+async fn repeated(writing: &mut Writing<'_>, order: &Order, since: Time) -> Result<Option<Outcome>, Trouble> {
+    let Some((key, body)) = &order.idempotency else { return Ok(None) };
+    let answered = writing.answered(key, since).await?;
+    Ok(answered.map(|answered| match answered.body == *body {
+        true => Outcome::Repeated(Box::new(answered)),
+        false => Outcome::OtherBody,
+    }))
 }
 
 /// What the library says of a layer, with the places of the body that would change it.

@@ -40,7 +40,7 @@ impl Decided {
         };
         let named = [("published", published), ("unpublished", unpublished)];
         let wrong: Vec<_> =
-            named.into_iter().filter_map(|(path, name)| unknown(&self.rulesets(), path, name?)).collect();
+            named.into_iter().filter_map(|(path, name)| unknown(self.rulesets(), path, name?)).collect();
         if wrong.is_empty() { Ok(()) } else { Err(Refused::Wrong(wrong)) }
     }
 

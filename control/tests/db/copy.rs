@@ -28,7 +28,7 @@ on_both! {
         world.with_gold_in_copy().await;
         let node = Control::open(world.emptied().await.options_with_copy()).await.unwrap();
         assert_lost(&node, "is empty").await;
-        drop(node);
+        node.close().await;
         fs::remove_file(world.copy()).unwrap();
         let node = Control::open(world.emptied().await.options_with_copy()).await.unwrap();
         assert!(node.is_up() && node.decided().tiers().is_empty(), "an operator has decided");
@@ -60,7 +60,7 @@ on_both! {
         fs::write(world.copy(), text).unwrap();
         let node = Control::open(world.options_with_copy()).await.unwrap();
         assert!(node.is_up() && node.decided().tiers().contains_key("gold"), "the database is there");
-        drop(node);
+        node.close().await;
         let text = fs::read_to_string(world.copy()).unwrap().replace("gold", "lead");
         fs::write(world.copy(), text).unwrap();
         assert!(Control::open(world.gone().options_with_copy()).await.is_err());

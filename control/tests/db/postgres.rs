@@ -1,6 +1,7 @@
 //! A PostgreSQL server of the tests' own: in a directory that goes with it, on a socket there, and on no port.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -16,12 +17,17 @@ pub(crate) struct Server {
     keeper: Child,
 }
 
-/// Started by the keeper: ends the server when nobody holds the other end of its input any more.
+/// What the keeper does: starts the server when it is told to, and ends it when nobody holds the other end of its input.
+///
+/// What files may have in kibibytes is the fourth argument; a server that may write no more says so, and goes on.
 const KEEPER: &str = r#"
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=300 $3 >>"$2/log" 2>&1 &
-server=$!
-echo $server >"$2/pid"
-read -r _
+trap '' XFSZ
+while read -r _; do
+    ( ulimit -S -f "$4" 2>/dev/null; exec "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off \
+        -c max_connections=300 $3 >>"$2/log" 2>&1 ) &
+    server=$!
+    echo $server >"$2/pid"
+done
 kill -CONT $server 2>/dev/null
 kill -INT $server 2>/dev/null
 wait $server
@@ -37,6 +43,16 @@ impl Server {
 
     /// A server of one's own, to be treated badly.
     pub(crate) fn start(arguments: &str) -> Self {
+        Self::start_with(arguments, &[], "unlimited")
+    }
+
+    /// A server whose files have at most so many KiB.
+    pub(crate) fn start_small(kibibytes: u32) -> Self {
+        // A file of the log of writes has 1 MiB then.
+        Self::start_with("-c wal_recycle=off", &["--wal-segsize=1"], &kibibytes.to_string())
+    }
+
+    fn start_with(arguments: &str, of_initdb: &[&str], most: &str) -> Self {
         let programs = programs();
         let made =
             as_nobody(Path::new("mktemp")).args(["-d", "/tmp/tb-pg-XXXXXX"]).output().expect("mktemp runs");
@@ -54,17 +70,42 @@ impl Server {
                 "UTF8",
             ])
             .arg("--locale=C")
+            .args(of_initdb)
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let keeper = as_nobody(Path::new("sh"))
-            .args(["-c", KEEPER, "sh", programs.to_str().unwrap(), directory.to_str().unwrap(), arguments])
+        let keeper = as_nobody(Path::new("bash"))
+            .args([
+                "-c",
+                KEEPER,
+                "keeper",
+                programs.to_str().unwrap(),
+                directory.to_str().unwrap(),
+                arguments,
+                most,
+            ])
             .stdin(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .expect("the keeper runs");
-        let server = Self { directory, keeper };
-        server.wait_until_it_answers();
+        let mut server = Self { directory, keeper };
+        server.start_again();
         server
+    }
+
+    /// Starts the server again after it was killed.
+    pub(crate) fn start_again(&mut self) {
+        self.keeper.stdin.as_mut().unwrap().write_all(b"start\n").expect("the keeper listens");
+        self.wait_until_it_answers();
+    }
+
+    /// Kills the server and all that it has started, and waits until they are gone.
+    pub(crate) fn kill(&self) {
+        let all = self.processes();
+        signal("KILL", &all);
+        while all.iter().any(|process| is_running(process)) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     /// An empty database of its own; returns its URI.
@@ -88,16 +129,27 @@ impl Server {
     }
 
     /// Sends a signal to the server and all that it has started.
-    pub(crate) fn signal(&self, signal: &str) {
-        let server = self.pid();
-        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &server]).output().expect("ps runs");
-        let children = String::from_utf8(children.stdout).unwrap();
-        let all: Vec<_> = [server.as_str()].into_iter().chain(children.split_whitespace()).collect();
-        Command::new("kill").arg(format!("-{signal}")).args(all).status().expect("kill runs");
+    pub(crate) fn signal(&self, name: &str) {
+        signal(name, &self.processes());
     }
 
-    fn pid(&self) -> String {
-        fs::read_to_string(self.directory.join("pid")).expect("the keeper has written it").trim().to_owned()
+    /// Lets its files grow again.
+    pub(crate) fn let_grow(&self) {
+        for (at, process) in self.processes().iter().enumerate() {
+            let mut raise = as_nobody(Path::new("prlimit"));
+            raise.args(["--pid", process, "--fsize=unlimited:unlimited"]).stderr(Stdio::null());
+            // The first is the server; of the others some may have ended by themselves.
+            let is_done = raise.status().expect("prlimit runs").success();
+            assert!(is_done || at > 0, "the server's files may grow");
+        }
+    }
+
+    fn processes(&self) -> Vec<String> {
+        let pid = fs::read_to_string(self.directory.join("pid")).expect("the keeper has written it");
+        let server = pid.trim().to_owned();
+        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &server]).output().expect("ps runs");
+        let children = String::from_utf8(children.stdout).unwrap();
+        [server].into_iter().chain(children.split_whitespace().map(str::to_owned)).collect()
     }
 
     fn wait_until_it_answers(&self) {
@@ -122,6 +174,17 @@ impl Drop for Server {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }
+}
+
+fn signal(name: &str, processes: &[String]) {
+    // Some may have ended by themselves.
+    let _ = Command::new("kill").arg(format!("-{name}")).args(processes).stderr(Stdio::null()).status();
+}
+
+/// What has ended and was not waited for yet runs no more.
+fn is_running(process: &str) -> bool {
+    let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    state.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
 }
 
 /// The newest version of the server that is installed; its programs are in no `PATH`.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use timebudget_control::thing::{Change, Thing, Tier};
+use timebudget::TimeBudget;
+use timebudget_control::thing::{Change, Policy, Ruleset, Thing, Tier};
 use timebudget_control::{Actor, ChangeError, Control, Expect, Options, Receipt};
 
 use crate::postgres::Server;
@@ -60,7 +61,8 @@ impl World {
         let node = self.node_with_copy().await;
         change(&node, Change::put(tier("gold", 3.0))).await.unwrap();
         let has_gold = || std::fs::read_to_string(self.copy()).is_ok_and(|text| text.contains("gold"));
-        eventually("the copy has it", has_gold).await;
+        node.close().await;
+        assert!(has_gold(), "the copy is written when a node ends");
     }
 
     /// The same copy, beside a database with nothing in it.
@@ -100,6 +102,38 @@ pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
 /// Makes a change as somebody.
 pub(crate) async fn change(control: &Control, change: Change) -> Result<Receipt, ChangeError> {
     control.change(Actor::new("ann", None), change, None, Expect::default()).await
+}
+
+/// A budget under what has been decided.
+pub(crate) fn governed(control: &Control) -> TimeBudget {
+    let site = r#"{ "rate_limit": "600s per hour" }"#;
+    let budget = TimeBudget::builder().site_text(site).layer(control.layer()).identify(|_| None);
+    let budget = budget.build().expect("what has been decided fits");
+    control.govern(&budget).expect("it has a layer");
+    budget
+}
+
+/// The names of the rules that are in force, and their limits.
+pub(crate) fn in_force(budget: &TimeBudget) -> Vec<String> {
+    let site = budget.limiter();
+    let rules = site.site().rules.iter();
+    rules
+        .map(|rule| {
+            format!(
+                "{}: {}",
+                rule.name,
+                rule.limits.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            )
+        })
+        .collect()
+}
+
+/// Has a ruleset of one rule hold for all sites.
+pub(crate) async fn rule(control: &Control, limits: &str) -> Result<Receipt, ChangeError> {
+    let body = format!(r#"{{"rules":[{{"name":"export","limits":"{limits}"}}]}}"#);
+    change(control, Change::put(Ruleset::parse("plans", &body).unwrap().into())).await?;
+    let policy = Policy { published: Some("plans".to_owned()), unpublished: None };
+    change(control, Change::put(policy.into())).await
 }
 
 pub(crate) fn tier(name: &str, multiplier: f64) -> Thing {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::output::aligned;
+use timebudget::explanation::aligned;
 
 /// A column: its title, and what of an item stands in it.
 pub(crate) type Column = (&'static str, Cell);

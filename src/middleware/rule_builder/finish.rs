@@ -40,11 +40,11 @@ fn read(limits: &Limits, faults: &mut Vec<Mistake>) -> Option<LimitSet> {
         Ok(written) => {
             let count = written.len();
             let kept = LimitSet::from(written);
-            faults.extend((kept.len() < count).then(|| Mistake::suspect(ONE_ACCOUNT).of(limits)));
+            faults.extend((kept.len() < count).then(|| Mistake::suspect(ONE_ACCOUNT).with(limits)));
             Some(kept)
         }
         Err(error) => {
-            faults.push(Mistake::wrong(error.words()).of_text(error.part()));
+            faults.push(Mistake::wrong(error.words()).with_text(error.part()));
             None
         }
     }

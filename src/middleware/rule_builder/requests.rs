@@ -45,7 +45,7 @@ impl RuleBuilder {
         self.suspect_escapes(pattern);
         match Glob::new(pattern) {
             Some(glob) => self.when(Condition::Path(Text::Glob(glob))),
-            None => self.wrong(Mistake::wrong(GLOB_TOO_LONG).of_text(pattern)),
+            None => self.wrong(Mistake::wrong(GLOB_TOO_LONG).with_text(pattern)),
         }
     }
 
@@ -54,7 +54,9 @@ impl RuleBuilder {
         self.suspect_escapes(pattern);
         match Pattern::new(pattern) {
             Ok(found) => self.when(Condition::Path(Text::Regex(found))),
-            Err(error) => self.wrong(Mistake::wrong(format!("{error}; expected {PATTERN}")).of_text(pattern)),
+            Err(error) => {
+                self.wrong(Mistake::wrong(format!("{error}; expected {PATTERN}")).with_text(pattern))
+            }
         }
     }
 
@@ -74,7 +76,7 @@ impl RuleBuilder {
                 None => {
                     is_wrong = true;
                     self.faults
-                        .push(Mistake::wrong(format!("not a method; expected {METHOD}")).of_text(name));
+                        .push(Mistake::wrong(format!("not a method; expected {METHOD}")).with_text(name));
                 }
             }
         }
@@ -90,7 +92,7 @@ impl RuleBuilder {
 
     fn suspect_escapes(&mut self, pattern: &str) {
         if Paths::Exact.form(pattern, EscapedSlash::Stays) != pattern {
-            self.faults.push(Mistake::suspect(ENCODED).of_text(pattern));
+            self.faults.push(Mistake::suspect(ENCODED).with_text(pattern));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::model::client::canonical;
 /// # Examples
 ///
 /// ```
-/// use timebudget::internals::KeyBytes;
+/// use timebudget::store::KeyBytes;
 /// let mut shifted = KeyBytes::default();
 /// shifted.text(1, "a:b");
 /// shifted.text(1, "c");
@@ -48,7 +48,7 @@ impl KeyBytes {
         self.part(kind, text.as_ref());
     }
 
-    /// Appends an address: an IPv4 address whole, also as IPv6 [writes it](crate::model::client::canonical); of an IPv6 address the first
+    /// Appends an address: an IPv4 address whole, also as IPv6 writes it; of an IPv6 address the first
     /// `ipv6_prefix` bits.
     pub fn address(&mut self, kind: u8, address: IpAddr, ipv6_prefix: u8) {
         match canonical(address) {

@@ -32,7 +32,7 @@ use crate::model::time::{Micros, Tick};
 /// Two requests side by side, one of which ends:
 ///
 /// ```
-/// use timebudget::internals::Ledger;
+/// use timebudget::store::Ledger;
 /// use timebudget::{Micros, Tick};
 /// let mut account = Ledger::default();
 /// account.start(Tick(1_000), Micros(0));
@@ -75,6 +75,9 @@ impl Ledger {
     /// request can cost the window more than what is left of it.
     #[inline]
     pub fn hold(&self, at: Tick, left: Micros) -> u64 {
+        if self.running == 0 {
+            return 0; // As mostly.
+        }
         let most = u64::from(self.running).saturating_mul(left.0);
         self.value(self.held, at).min(most)
     }
@@ -143,7 +146,7 @@ impl Ledger {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::internals::Ledger;
+    /// use timebudget::store::Ledger;
     /// use timebudget::{Micros, Tick};
     /// let mut account = Ledger::default();
     /// account.start(Tick(0), Micros(0));

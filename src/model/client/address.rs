@@ -109,7 +109,7 @@ impl AddressPolicy {
     /// What is wrong where hops are trusted and proxies, too.
     pub(crate) fn contradiction(&self) -> Option<Mistake> {
         let both = self.trusted_hops > 0 && !self.trusted_proxies.is_empty();
-        both.then(|| Mistake::wrong(HOPS_AND_PROXIES).of(self.trusted_hops))
+        both.then(|| Mistake::wrong(HOPS_AND_PROXIES).with(self.trusted_hops))
     }
 
     fn read(&self, element: &[u8]) -> Option<IpAddr> {
@@ -198,7 +198,7 @@ impl Proxy {
     /// What is suspect where strangers are among them: then clients are believed about their own address.
     pub(crate) fn mistake(&self) -> Option<Mistake> {
         let has_strangers = matches!(self, Self::Network(network) if network.is_of_strangers());
-        has_strangers.then(|| Mistake::suspect(STRANGERS).of_text(&self.to_string()))
+        has_strangers.then(|| Mistake::suspect(STRANGERS).with_text(&self.to_string()))
     }
 }
 

@@ -11,8 +11,8 @@ use std::str::FromStr;
 
 /// A range of addresses that begin with the same bits, or a single address.
 ///
-/// An address of IPv6 that [stands for one of IPv4](canonical) is that one, on either side of a comparison. So `::/0` holds
-/// no IPv4 address, and `::ffff:10.0.0.0/104` and `64:ff9b::10.0.0.0/104` are `10.0.0.0/8`.
+/// An address of IPv6 that stands for one of IPv4, because it is mapped (`::ffff:0:0/96`) or translated by a gateway
+/// (`64:ff9b::/96`), is that one, on either side of a comparison. So `::/0` holds no IPv4 address, and `::ffff:10.0.0.0/104` and `64:ff9b::10.0.0.0/104` are `10.0.0.0/8`.
 ///
 /// # Examples
 ///
@@ -34,18 +34,8 @@ pub struct Network {
 /// Those are the mapped ones, `::ffff:0:0/96`, as a server that listens on both calls its IPv4 peers, and those that a gateway
 /// translates, `64:ff9b::/96` (NAT64, RFC 6052). An address of 6to4 (`2002::/16`) is not: it names a network behind an IPv4
 /// address, which whoever sends packets writes himself, so that `2002:a00:1::` would pass for a proxy at `10.0.0.1`.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::internals::canonical;
-/// for text in ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7", "64:ff9b::c000:207"] {
-///     assert_eq!(canonical(text.parse().unwrap()).to_string(), "192.0.2.7");
-/// }
-/// assert_eq!(canonical("2002:c000:207::".parse().unwrap()).to_string(), "2002:c000:207::");
-/// ```
 #[inline]
-pub const fn canonical(address: IpAddr) -> IpAddr {
+pub(crate) const fn canonical(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) if v6.to_bits() >> 32 == TRANSLATED => {
             IpAddr::V4(Ipv4Addr::from_bits(v6.to_bits() as u32))
@@ -201,6 +191,14 @@ mod tests {
         assert_eq!(network("::ffff:10.0.0.0/104"), network("10.0.0.0/8"));
         assert!(holds("10.0.0.0/8", "::ffff:10.0.0.1"));
         assert!(!holds("::/0", "10.0.0.1") && !holds("0.0.0.0/0", "2001::"));
+    }
+
+    #[test]
+    fn an_address_is_known_as_that_of_ipv4_which_it_stands_for() {
+        for text in ["192.0.2.7", "::ffff:192.0.2.7", "64:ff9b::192.0.2.7", "64:ff9b::c000:207"] {
+            assert_eq!(canonical(text.parse().unwrap()).to_string(), "192.0.2.7");
+        }
+        assert_eq!(canonical("2002:c000:207::".parse().unwrap()).to_string(), "2002:c000:207::");
     }
 
     /// A client behind NAT64 was another one than the same client over IPv4.

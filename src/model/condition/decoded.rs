@@ -40,7 +40,7 @@ impl Paths {
     ///
     /// ```
     /// use timebudget::Paths;
-    /// use timebudget::internals::EscapedSlash;
+    /// use timebudget::EscapedSlash;
     /// let normal = |path| Paths::Normal.form(path, EscapedSlash::IsSlash).into_owned();
     /// assert_eq!(normal("//api//login/"), "/api/login");
     /// assert_eq!(normal("/search/c%2b%2B"), "/search/c++");
@@ -128,7 +128,7 @@ fn merged_slowly(path: &str) -> String {
 /// # Examples
 ///
 /// ```
-/// use timebudget::internals::query_value;
+/// use timebudget::query_value;
 /// assert_eq!(query_value("a=1&q=white&q=red%20+wine", "q").as_deref(), Some("red  wine"));
 /// assert_eq!(query_value("%71=x", "q").as_deref(), Some("x"));
 /// assert_eq!(query_value("q", "q").as_deref(), Some(""));
@@ -150,7 +150,7 @@ pub fn query_values<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<
 /// # Examples
 ///
 /// ```
-/// use timebudget::internals::cookie_values;
+/// use timebudget::cookie_values;
 /// let values: Vec<_> = cookie_values(b"a=1; session=\"%61bc\"; session=%ff; session=\xff", "session").collect();
 /// assert_eq!(values, [&b"abc"[..], b"\xff"]);
 /// assert_eq!(cookie_values(b"a=1; b", "b").next(), None);

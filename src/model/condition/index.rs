@@ -30,7 +30,7 @@ pub struct RuleIndex {
     folders: Postings<String>,
     /// How long the longest folder is: no longer part of a path is looked up, however long the path.
     longest_folder: usize,
-    values: Vec<(Source, Postings<Vec<u8>>)>,
+    values: Vec<(Field, Postings<Vec<u8>>)>,
     networks: Postings<Network>,
     /// The lengths of the networks' prefixes, with an address of their kind.
     prefixes: Vec<Network>,
@@ -45,7 +45,7 @@ impl RuleIndex {
     /// # Examples
     ///
     /// ```
-    /// use timebudget::internals::RuleIndex;
+    /// use timebudget::RuleIndex;
     /// use timebudget::{Condition, Text};
     /// # use timebudget::Facts;
     /// # struct Get(&'static str);
@@ -122,7 +122,7 @@ impl RuleIndex {
         }
     }
 
-    fn values_of(&mut self, source: Source) -> &mut Postings<Vec<u8>> {
+    fn values_of(&mut self, source: Field) -> &mut Postings<Vec<u8>> {
         let known = self.values.iter().position(|(other, _)| *other == source);
         let at = known.unwrap_or_else(|| {
             self.values.push((source, Postings::default()));
@@ -132,7 +132,7 @@ impl RuleIndex {
     }
 }
 
-impl Source {
+impl Field {
     fn for_each_value(&self, facts: &dyn Facts, mut look_up: impl FnMut(&[u8])) {
         let mut and_the_next = |value: &[u8]| {
             look_up(value);
@@ -162,7 +162,7 @@ enum Anchor {
     /// The path is this one, but for a slash at its end, which this one has not.
     Path(String),
     /// A value is this one.
-    Value(Source, String),
+    Value(Field, String),
     /// The path is this one, without a slash at its end, or lies below it.
     Folder(String),
     /// The address lies in this network.
@@ -171,7 +171,7 @@ enum Anchor {
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Source {
+enum Field {
     /// The host that answers.
     Host,
     /// The user who asks.
@@ -231,12 +231,12 @@ impl Anchor {
 fn of_leaf(condition: &Condition) -> Option<Vec<Anchor>> {
     match condition {
         Condition::Path(text) => of_path(text),
-        Condition::Host(text) => of_text(&Source::Host, text),
-        Condition::User(text) => of_text(&Source::User, text),
+        Condition::Host(text) => of_text(&Field::Host, text),
+        Condition::User(text) => of_text(&Field::User, text),
         Condition::Ip(networks) => Some(networks.iter().copied().map(Anchor::Ip).collect()),
-        Condition::Header(name, text) => of_value(&Source::Header(name.to_ascii_lowercase()), text.as_ref()),
-        Condition::Cookie(name, text) => of_value(&Source::Cookie(name.clone()), text.as_ref()),
-        Condition::Query(name, text) => of_value(&Source::Query(name.clone()), text.as_ref()),
+        Condition::Header(name, text) => of_value(&Field::Header(name.to_ascii_lowercase()), text.as_ref()),
+        Condition::Cookie(name, text) => of_value(&Field::Cookie(name.clone()), text.as_ref()),
+        Condition::Query(name, text) => of_value(&Field::Query(name.clone()), text.as_ref()),
         _ => None,
     }
 }
@@ -275,12 +275,12 @@ fn folder(path: &str) -> Option<Vec<Anchor>> {
 }
 
 /// A header that only has to be there is as soon asked for as looked up.
-fn of_value(source: &Source, text: Option<&Text>) -> Option<Vec<Anchor>> {
+fn of_value(source: &Field, text: Option<&Text>) -> Option<Vec<Anchor>> {
     of_text(source, text?)
 }
 
 /// Only whole values are looked up.
-fn of_text(source: &Source, text: &Text) -> Option<Vec<Anchor>> {
+fn of_text(source: &Field, text: &Text) -> Option<Vec<Anchor>> {
     match text {
         Text::Equal(value) => Some(vec![Anchor::Value(source.clone(), value.clone())]),
         Text::AnyOf(texts) => each(texts, |text| of_text(source, text)),

@@ -69,7 +69,7 @@ impl Rule {
 
     /// What is wrong with a rule's name.
     pub(crate) fn name_mistake(name: &str) -> Option<Mistake> {
-        let fault = || Mistake::wrong(format!("not a name; expected {NAME}")).of_text(name);
+        let fault = || Mistake::wrong(format!("not a name; expected {NAME}")).with_text(name);
         (!Self::can_be_named(name)).then(fault)
     }
 
@@ -86,7 +86,7 @@ impl Rule {
         }
         let is_too_much = |limit: &&Limit| limit.quota() > Micros::MAX_QUOTA.0;
         let too_much = self.limits.iter().filter(is_too_much);
-        found.extend(too_much.map(|limit| Mistake::wrong(RateFault::TooMuch.to_string()).of(limit)));
+        found.extend(too_much.map(|limit| Mistake::wrong(RateFault::TooMuch.to_string()).with(limit)));
         // What is refused takes no time and has no place, so that only requests can be counted of it.
         if self.counts == Counts::Refusals && !self.limits.iter().all(Limit::counts_requests) {
             found.push(Mistake::wrong("counts refusals, which take no time; expected limits of requests"));
@@ -108,7 +108,7 @@ impl Rule {
     fn check_cost(&self) -> Option<Mistake> {
         match self.cost {
             Cost::Fixed(cost) if cost > Cost::MOST => {
-                return Some(Mistake::wrong(format!("too large; expected {COST}")).of(cost));
+                return Some(Mistake::wrong(format!("too large; expected {COST}")).with(cost));
             }
             Cost::Fixed(1) => return None,
             _ => {}
@@ -177,7 +177,7 @@ impl Action {
 
     /// What is wrong with a path that requests are rewritten to.
     pub(crate) fn target_mistake(path: &str) -> Option<Mistake> {
-        let fault = || Mistake::wrong(format!("no such path; expected {TARGET}")).of_text(path);
+        let fault = || Mistake::wrong(format!("no such path; expected {TARGET}")).with_text(path);
         (!Self::can_rewrite_to(path)).then(fault)
     }
 }
@@ -223,7 +223,7 @@ impl KeySpec {
         if self.0.is_empty() {
             return vec![empty_list(COMPONENT)];
         }
-        let twice = self.twice().map(|at| Mistake::wrong(TWICE_IN_KEY).of_text(&self.0[at].to_string()));
+        let twice = self.twice().map(|at| Mistake::wrong(TWICE_IN_KEY).with_text(&self.0[at].to_string()));
         self.0.iter().filter_map(Component::mistake).chain(twice).collect()
     }
 
@@ -242,7 +242,7 @@ impl Component {
             _ => true,
         };
         let fault = || Mistake::wrong(format!("no such component; expected {COMPONENT}"));
-        (!is_named).then(|| fault().of_text(&self.to_string()))
+        (!is_named).then(|| fault().with_text(&self.to_string()))
     }
 }
 
@@ -266,7 +266,7 @@ impl Condition {
     /// What is wrong with the name of a header that a condition asks for.
     pub(crate) fn header_mistake(name: &str) -> Option<Mistake> {
         let fault =
-            || Mistake::wrong(format!("not the name of a header; expected {FIELD_NAME}")).of_text(name);
+            || Mistake::wrong(format!("not the name of a header; expected {FIELD_NAME}")).with_text(name);
         (!is_token(name)).then(fault)
     }
 }
@@ -276,13 +276,13 @@ impl Text {
     pub(crate) fn path_mistakes(&self) -> Vec<Mistake> {
         match self {
             Self::Equal(path) | Self::Below(path) | Self::Prefix(path) if !is_path(path) => {
-                vec![Mistake::wrong(format!("not a path; expected {PATH}")).of_text(path)]
+                vec![Mistake::wrong(format!("not a path; expected {PATH}")).with_text(path)]
             }
             Self::Equal(path) | Self::Below(path) | Self::Prefix(path) => {
                 unlikely(path).into_iter().collect()
             }
             Self::Glob(glob) if !can_match_paths(&glob.to_string()) => {
-                vec![Mistake::wrong(GLOB_OF_NO_PATH).of_text(&glob.to_string())]
+                vec![Mistake::wrong(GLOB_OF_NO_PATH).with_text(&glob.to_string())]
             }
             Self::AnyOf(texts) if texts.is_empty() => vec![empty_list(PATH)],
             Self::AnyOf(texts) => texts.iter().flat_map(Self::path_mistakes).collect(),
@@ -295,7 +295,7 @@ impl Text {
 fn unlikely(path: &str) -> Option<Mistake> {
     let has_query = path.contains('?').then_some(QUERY_IN_PATH);
     let fault = has_query.or(path.contains(['*', '{']).then_some(PATTERN_AS_PATH))?;
-    Some(Mistake::suspect(fault).of_text(path))
+    Some(Mistake::suspect(fault).with_text(path))
 }
 
 /// Whether a text can be a path.
@@ -325,7 +325,7 @@ impl StatusSet {
             Self::Class(class) => (1..=5).contains(class),
             Self::Code(code) => (100..=599).contains(code),
         };
-        (!is_possible).then(|| Self::no_status().of(self))
+        (!is_possible).then(|| Self::no_status().with(self))
     }
 
     /// What is wrong with a value that stands for no statuses at all.
@@ -353,7 +353,7 @@ impl Block {
 
     /// What is wrong with the status of a refusal.
     pub(crate) fn status_mistake(status: u64) -> Option<Mistake> {
-        let fault = || Mistake::wrong(format!("not a status of a refusal; expected {STATUS}")).of(status);
+        let fault = || Mistake::wrong(format!("not a status of a refusal; expected {STATUS}")).with(status);
         (!(400..=599).contains(&status)).then(fault)
     }
 
@@ -361,7 +361,7 @@ impl Block {
     pub(crate) fn type_mistake(media: &str) -> Option<Mistake> {
         let is_type = media.contains('/') && media.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         (!is_type)
-            .then(|| Mistake::wrong(format!("not a media type; expected {CONTENT_TYPE}")).of_text(media))
+            .then(|| Mistake::wrong(format!("not a media type; expected {CONTENT_TYPE}")).with_text(media))
     }
 }
 

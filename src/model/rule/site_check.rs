@@ -94,7 +94,7 @@ impl Site {
         }
         let identity = self.clients.identity.as_ref().map(|headers| ("rate_limit_identity", &headers.user));
         let headers = identity.into_iter().chain(self.clients.location_headers());
-        headers.map(|(key, name)| (About::Key(key), Mistake::wrong(UNTRUSTED).of_text(name))).collect()
+        headers.map(|(key, name)| (About::Key(key), Mistake::wrong(UNTRUSTED).with_text(name))).collect()
     }
 
     /// What has to be known of clients and is not; of each, the first.
@@ -134,7 +134,7 @@ impl Site {
         let mut unknown: Vec<_> = named.filter(|(_, tier)| self.tiers.position(tier).is_none()).collect();
         unknown.sort_unstable();
         let names = || self.tiers.tiers().iter().map(|tier| tier.name.as_str());
-        let fault = |tier: &String| Mistake::wrong(no_such("tier", tier, names())).of_text(tier);
+        let fault = |tier: &String| Mistake::wrong(no_such("tier", tier, names())).with_text(tier);
         unknown.into_iter().map(|(about, tier)| (about, fault(tier))).collect()
     }
 
@@ -236,12 +236,12 @@ fn unfit(name: &str, limits: &[Limit], rules: &[&Rule], is_in_code: bool) -> Opt
     let mut found = rules.iter().filter(|rule| rule.name == name).peekable();
     if found.peek().is_none() {
         let names = rules.iter().map(|rule| rule.name.as_str());
-        return (!is_in_code).then(|| Mistake::wrong(no_such("rule", name, names)).of_text(name));
+        return (!is_in_code).then(|| Mistake::wrong(no_such("rule", name, names)).with_text(name));
     }
     let counts_refusals = found.any(|rule| rule.counts == Counts::Refusals);
     (counts_refusals && !limits.iter().all(Limit::counts_requests)).then(|| {
         let fault = "this rule counts refusals, which take no time; expected limits of requests";
-        Mistake::wrong(fault).of_text(name)
+        Mistake::wrong(fault).with_text(name)
     })
 }
 

@@ -61,7 +61,7 @@ impl Link {
         match self.call(&scripts.exchange, exchange::SCRIPT, arguments).await {
             Ok(Value::BulkString(packed)) => unpack(&packed).ok_or(Trouble::Nonsense),
             Ok(_) => Err(Trouble::Nonsense),
-            Err(error) => Err(Trouble::of(&error)),
+            Err(error) => Err(Trouble::from_error(&error)),
         }
     }
 
@@ -98,7 +98,7 @@ impl Link {
             return Ok(vec![None]);
         }
         let Value::Array(slots) =
-            self.send(redis::cmd("CLUSTER").arg("SLOTS")).await.map_err(|e| Trouble::of(&e))?
+            self.send(redis::cmd("CLUSTER").arg("SLOTS")).await.map_err(|e| Trouble::from_error(&e))?
         else {
             return Err(Trouble::Nonsense);
         };
@@ -168,7 +168,7 @@ pub(crate) fn command(verb: &str, script: &str, arguments: &Arguments) -> Cmd {
 
 /// What a script answers, in the types that it answers in.
 fn read<T: FromRedisValue>(answer: RedisResult<Value>) -> Result<T, Trouble> {
-    let value = answer.map_err(|error| Trouble::of(&error))?;
+    let value = answer.map_err(|error| Trouble::from_error(&error))?;
     redis::from_redis_value(value).map_err(|_| Trouble::Nonsense)
 }
 
@@ -229,9 +229,9 @@ impl Connector<'_> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_within()))
             .set_response_timeout(Some(self.answer_within()));
-        let client = self.client(address, login, database).map_err(|error| Trouble::of(&error))?;
+        let client = self.client(address, login, database).map_err(|error| Trouble::from_error(&error))?;
         let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.map_err(|error| Trouble::of(&error))
+        connected.map_err(|error| Trouble::from_error(&error))
     }
 
     /// The server that one of the sentinels calls the master.
@@ -265,13 +265,13 @@ impl Connector<'_> {
         let mut question = redis::cmd("SENTINEL");
         question.arg("get-master-addr-by-name").arg(service);
         let answer: RedisResult<Option<(String, u16)>> = question.query_async(&mut connection).await;
-        let (host, port) = answer.map_err(|error| Trouble::of(&error))?.ok_or(Trouble::NoService)?;
+        let (host, port) = answer.map_err(|error| Trouble::from_error(&error))?.ok_or(Trouble::NoService)?;
         Ok(Node { host, port })
     }
 
     async fn cluster(&self, nodes: &[Node]) -> Result<ClusterConnection, Trouble> {
         let infos = nodes.iter().map(|node| info(self.address(node), &self.settings.login, 0));
-        let infos: Vec<_> = infos.collect::<RedisResult<_>>().map_err(|error| Trouble::of(&error))?;
+        let infos: Vec<_> = infos.collect::<RedisResult<_>>().map_err(|error| Trouble::from_error(&error))?;
         let mut builder = ClusterClientBuilder::new(infos)
             .connection_timeout(self.connect_within())
             .response_timeout(self.answer_within())
@@ -279,10 +279,10 @@ impl Connector<'_> {
         if let Some(certificates) = &self.certificates {
             builder = builder.certs(certificates.clone());
         }
-        let client = builder.build().map_err(|error| Trouble::of(&error))?;
+        let client = builder.build().map_err(|error| Trouble::from_error(&error))?;
         match tokio::time::timeout(2 * self.connect_within(), client.get_async_connection()).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(self.reason(nodes).await.unwrap_or_else(|| Trouble::of(&error))),
+            Ok(Err(error)) => Err(self.reason(nodes).await.unwrap_or_else(|| Trouble::from_error(&error))),
             Err(_) => Err(Trouble::Late),
         }
     }
@@ -296,7 +296,7 @@ impl Connector<'_> {
             };
             let slots = redis::cmd("CLUSTER").arg("SLOTS").query_async::<Value>(&mut connection).await;
             if let Err(error) = slots {
-                return Some(Trouble::of(&error));
+                return Some(Trouble::from_error(&error));
             }
         }
         None

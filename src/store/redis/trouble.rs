@@ -40,7 +40,7 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    pub(crate) fn of(error: &RedisError) -> Self {
+    pub(crate) fn from_error(error: &RedisError) -> Self {
         if let Some(trouble) = of_tls(error) {
             return trouble;
         }

@@ -147,7 +147,7 @@ impl UriFault {
         Self { part: part.into(), what: what.into() }
     }
 
-    pub(crate) fn of(self, uri: &str) -> UriError {
+    pub(crate) fn in_uri(self, uri: &str) -> UriError {
         UriError { scheme: shown_scheme(uri), fault: self }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use timebudget::internals::KeyHash;
+use timebudget::store::KeyHash;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
     Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Relief, Settlement, Standing,

@@ -52,7 +52,7 @@ impl Candidate {
         let mut homes: SmallVec<[KeyHash; 2]> = SmallVec::new();
         if ledgers.is_clustered() {
             for claim in claims.iter().rev() {
-                let home = Account::of(claim, Part::Whole).home;
+                let home = Account::from_claim(claim, Part::Whole).home;
                 if !homes.contains(&home) {
                     homes.push(home);
                 }
@@ -77,9 +77,9 @@ impl Candidate {
     /// What the server is asked next, where these accounts' lines are sent with it.
     pub(crate) fn question(&self, accounts: &[Account]) -> Question<'_> {
         let position = |account| accounts.iter().position(|sent| *sent == account);
-        let asked = self.claims.iter().filter(|claim| self.asks(Account::of(claim, Part::Whole)));
+        let asked = self.claims.iter().filter(|claim| self.asks(Account::from_claim(claim, Part::Whole)));
         // Those of the candidate are among the accounts; 0 would make the script fail, and harm nothing.
-        let place = |claim, part| position(Account::of(claim, part)).map_or(0, |at| at + 1);
+        let place = |claim, part| position(Account::from_claim(claim, part)).map_or(0, |at| at + 1);
         let parts = asked
             .flat_map(|claim| claim.ask.parts().iter().map(move |part| (place(claim, *part), *part, claim)));
         Question { is_forced: self.mode == Mode::Force, parts: parts.collect() }
@@ -128,7 +128,7 @@ impl Candidate {
 
     /// The positions of the claims that are asked about next.
     fn asked(&self) -> impl Iterator<Item = usize> {
-        (0..self.claims.len()).filter(|at| self.asks(Account::of(&self.claims[*at], Part::Whole)))
+        (0..self.claims.len()).filter(|at| self.asks(Account::from_claim(&self.claims[*at], Part::Whole)))
     }
 
     fn asks(&self, account: Account) -> bool {

@@ -51,7 +51,7 @@ impl Ledgers {
         }
         let most = Micros::from(sync).0 + READ_AFTER.0;
         let is_fresh = |claim: &Claim, part: Part| {
-            let read_at = self.peers.others(Account::of(claim, part), claim).read_at;
+            let read_at = self.peers.others(Account::from_claim(claim, part), claim).read_at;
             // How many clients there are is read with each that is new here.
             let is_number = part == Part::Clients && read_at != Others::UNKNOWN.read_at;
             is_number || now.tick.since(read_at).0 <= most
@@ -101,7 +101,7 @@ impl Ledgers {
             return;
         }
         for claim in claims.iter().filter(|claim| claim.refuses()) {
-            self.peers.want(Account::of(claim, Part::Whole), claim.standing.window.start, now.tick);
+            self.peers.want(Account::from_claim(claim, Part::Whole), claim.standing.window.start, now.tick);
         }
     }
 
@@ -128,7 +128,7 @@ impl Ledgers {
     /// spent when they were heard, but for what their requests then may have seemed to run on after they had ended. If
     /// anybody has returned or granted anything since, nothing is certain.
     fn settled(&self, claim: &Claim, now: Now) -> u64 {
-        let account = Account::of(claim, Part::Whole);
+        let account = Account::from_claim(claim, Part::Whole);
         let (known, is_certain) = self.peers.others_for_sure(account, claim, self.returns());
         let now_known = known.at(now.tick);
         match claim.ask.charge {
@@ -178,7 +178,7 @@ impl Ledgers {
         let left = quota.saturating_sub(charged).saturating_sub(own);
         let share = at_most(equal_share(at_least_0(left), self.processes()));
         let drawn = Ceiling { outage, quota: claim.ask.quota, most: own.saturating_add(share) };
-        let account = Account::of(claim, Part::Whole);
+        let account = Account::from_claim(claim, Part::Whole);
         let most = self.peers.with(account, claim.standing.window.start, |known| {
             let is_drawn = |kept: &Ceiling| kept.outage == outage && kept.quota == claim.ask.quota;
             known.ceiling.insert(known.ceiling.filter(is_drawn).unwrap_or(drawn)).most

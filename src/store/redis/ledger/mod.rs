@@ -309,6 +309,6 @@ impl Ledgers {
 
     /// The others' line of one of a claim's accounts.
     fn others(&self, claim: &Claim, part: Part, now: Now) -> Line {
-        self.peers.others(Account::of(claim, part), claim).at(now.tick)
+        self.peers.others(Account::from_claim(claim, part), claim).at(now.tick)
     }
 }

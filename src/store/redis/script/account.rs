@@ -24,7 +24,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// One of the accounts that a claim is about.
-    pub(crate) fn of(claim: &Claim, part: Part) -> Self {
+    pub(crate) fn from_claim(claim: &Claim, part: Part) -> Self {
         let (book, key) = account(claim, part);
         let (_, home) = account(claim, Part::Whole);
         Self { book, key, home }
@@ -37,7 +37,7 @@ impl Account {
 
     /// All accounts that a claim is about.
     pub(crate) fn of_claim(claim: &Claim) -> impl Iterator<Item = Self> {
-        claim.ask.parts().iter().map(|part| Self::of(claim, *part))
+        claim.ask.parts().iter().map(|part| Self::from_claim(claim, *part))
     }
 
     /// Writes the account's name in a window: the format's version, the home's hash as hash tag, the book, the key's

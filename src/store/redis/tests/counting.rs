@@ -86,7 +86,7 @@ impl Site {
                     limit.cost.map_or(Charge::Time { expected: Micros(0) }, |cost| Charge::Requests { cost });
                 let ask = Ask::new(book, key, limit.quota, charge);
                 let (counts, shadow) = (rule.counts, rule.is_shadow);
-                claims.push(Claim::of(Ask { rule: number as u16, counts, shadow, ..ask }));
+                claims.push(Claim::from_ask(Ask { rule: number as u16, counts, shadow, ..ask }));
             }
         }
         claims

@@ -166,7 +166,7 @@ fn claim(world: &World, at: usize, quota: u64) -> Claim {
 
 /// A claim on the one request of a day.
 fn request(world: &World, at: usize) -> Claim {
-    Claim::of(Ask { charge: Charge::Requests { cost: 1 }, ..claim(world, at, 1).ask })
+    Claim::from_ask(Ask { charge: Charge::Requests { cost: 1 }, ..claim(world, at, 1).ask })
 }
 
 const CHARGED: Outcome = Outcome { is_charged: true, refuses: false, is_new: false };
@@ -194,9 +194,9 @@ fn a_newcomer_without_room_is_asked_about_under_the_key_that_it_is_charged_to() 
     assert_eq!(ledgers.admit(&mut first, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
     ledgers.conclude(&mut first, &[0], Verdict::Admitted, &[CHARGED], ledgers.now());
     assert_eq!(ledgers.admit(&mut second, Mode::Decide, ledgers.now()), Ok(Verdict::Open));
-    assert_eq!(Account::of(&first[0], Part::Whole).key, KeyHash([1, 1, 1, 1]));
+    assert_eq!(Account::from_claim(&first[0], Part::Whole).key, KeyHash([1, 1, 1, 1]));
     assert_eq!(
-        Account::of(&second[0], Part::Whole).key,
+        Account::from_claim(&second[0], Part::Whole).key,
         KeyHash([2, 0, 2, 0]),
         "one that others share with it"
     );
@@ -234,7 +234,7 @@ fn a_fair_limit_that_has_lost_its_room_while_it_asked_corrects_all_that_the_serv
     let (ledgers, book) = ledgers_with_room_for(3);
     let fair = |n: u32| {
         let [claim] = claim_of_requests(book, n);
-        [Claim::of(Ask { client: Some(KeyHash([n + 1; 4])), ..claim.ask })]
+        [Claim::from_ask(Ask { client: Some(KeyHash([n + 1; 4])), ..claim.ask })]
     };
     let (mut first, mut second) = (fair(10), fair(20));
     for claims in [&mut first, &mut second] {
@@ -312,7 +312,7 @@ fn an_answer_that_comes_after_its_window_has_ended_says_nothing_of_the_next() {
     let ledgers = Ledgers::new(Settings::of_text("redis://model"), 1);
     let mut claims = [claim_of(&ledgers, 1)];
     ledgers.admit(&mut claims, Mode::Force, at(3_599)).unwrap();
-    let account = Account::of(&claims[0], Part::Whole);
+    let account = Account::from_claim(&claims[0], Part::Whole);
     let (sent, _) = ledgers.take_line(account, at(3_599));
     ledgers.admit(&mut [claim_of(&ledgers, 1)], Mode::Force, at(3_600)).unwrap();
     let others = Others { read_at: Tick(3_599_000_000), ..Others::UNKNOWN };

@@ -35,7 +35,12 @@ fn day(world: &World, client: u32) -> Claim {
     let (zone, tally) = (Arc::new(Zone::utc()), Tally::Charged(Unit::Requests));
     let spec = BookSpec { site: "site", rule: "day", tally, period: Some(Period::DAY), zone: &zone };
     let book = world.peers[0].process.ledgers.memory.open(&spec);
-    Claim::of(Ask { book, quota: 100, charge: Charge::Requests { cost: 1 }, ..place(world, 0, client).ask })
+    Claim::from_ask(Ask {
+        book,
+        quota: 100,
+        charge: Charge::Requests { cost: 1 },
+        ..place(world, 0, client).ask
+    })
 }
 
 /// Serves a request that ends at once.

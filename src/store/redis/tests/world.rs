@@ -312,6 +312,6 @@ impl Process {
     }
 
     pub(crate) fn account(&self) -> Account {
-        Account::of(&self.claim(QUOTA, Micros::ZERO), Part::Whole)
+        Account::from_claim(&self.claim(QUOTA, Micros::ZERO), Part::Whole)
     }
 }

@@ -2,18 +2,31 @@
 
 use std::fmt;
 
+use crate::model::Zone;
 use chrono::DateTime;
-use timebudget::Zone;
 
 /// An instant by a zone's clock: `2025-03-30 12:00:00 +02:00`.
-pub(crate) struct Local {
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::explanation::{Local, Span, Utc};
+/// use timebudget::tzdata;
+/// let paris = tzdata::zone("Europe/Paris")?;
+/// assert_eq!(Local::new(&paris, 1_743_328_800).to_string(), "2025-03-30 12:00:00 +02:00");
+/// assert_eq!(Utc(1_743_328_800).to_string(), "2025-03-30 10:00:00 UTC");
+/// assert_eq!(Span(5_400).to_string(), "1 h 30 min");
+/// # Ok::<(), tzdata::UnknownZone>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Local {
     secs: i64,
     offset: i32,
 }
 
 impl Local {
     /// What the zone's clock shows so many seconds after 1970-01-01T00:00:00Z.
-    pub(crate) fn of(zone: &Zone, secs: i64) -> Self {
+    pub fn new(zone: &Zone, secs: i64) -> Self {
         Self { secs, offset: zone.offset_at(secs) }
     }
 }
@@ -26,7 +39,8 @@ impl fmt::Display for Local {
 }
 
 /// An instant in seconds after 1970-01-01T00:00:00Z: `2025-03-30 10:00:00 UTC`.
-pub(crate) struct Utc(pub(crate) i64);
+#[derive(Clone, Copy, Debug)]
+pub struct Utc(pub i64);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +49,8 @@ impl fmt::Display for Utc {
 }
 
 /// A length in seconds: `23 h`, `30 min`, `1 h 30 min`.
-pub(crate) struct Span(pub(crate) u64);
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub u64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

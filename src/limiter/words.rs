@@ -1,40 +1,19 @@
-//! Rehearsals: what became of a request that nobody sent, as people read it.
+//! Explanations in words.
 
 use std::fmt;
 use std::sync::Arc;
 
-use timebudget::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart, Terms};
-use timebudget::{Component, Window, Zone, ZoneSource};
+use crate::limiter::aligned::aligned;
+use crate::limiter::explanation::{Bearing, ExplainedLimit, Explanation, KeyPart, Terms};
+use crate::limiter::moment::{Local, Utc};
+use crate::model::{Component, Window, Zone, ZoneSource};
 
-use crate::moment::{Local, Utc};
-use crate::output::aligned;
-
-/// A request, what the limiter makes of it, and the answer to it where nothing has been spent yet.
-pub(crate) struct Rehearsal {
-    pub(crate) request: String,
-    /// What its site is called.
-    pub(crate) site: String,
-    pub(crate) explanation: Explanation,
-    pub(crate) answer: Answer,
-}
-
-/// An answer of the middleware, or of the application under it.
-pub(crate) struct Answer {
-    pub(crate) status: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
-    /// Whether the application was asked.
-    pub(crate) is_served: bool,
-    /// The path that the application was asked for, where it is another.
-    pub(crate) instead: Option<String>,
-}
-
-impl fmt::Display for Rehearsal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Explanation { zone, at, exempt, is_preflight, rules, .. } = &self.explanation;
-        writeln!(f, "{}", self.request)?;
-        writeln!(f, "  site  {} ({})", self.site, zone.name())?;
-        writeln!(f, "  now   {}, {}", Local::of(zone, at.secs()), Utc(at.secs()))?;
+impl Explanation {
+    /// The same words, with the site called otherwise.
+    pub(crate) fn write(&self, site: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { zone, at, exempt, is_preflight, rules, .. } = self;
+        writeln!(f, "  site  {site} ({})", zone.name())?;
+        writeln!(f, "  now   {}, {}", Local::new(zone, at.secs()), Utc(at.secs()))?;
         if let Some(exempt) = exempt {
             writeln!(f, "exempt\n  {exempt}: no rule is asked, nothing is charged")?;
         } else if *is_preflight {
@@ -43,27 +22,21 @@ impl fmt::Display for Rehearsal {
         for (at, rule) in rules.iter().enumerate() {
             write!(f, "rule {} {}: {}", at + 1, rule.name, bearing(&rule.bearing, zone))?;
         }
-        write!(f, "answer, where nothing has been spent yet\n{}", self.answer)
+        Ok(())
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Explanation {
+    /// Writes the site, when it is, and each rule with what it has to do with the request, on lines of their own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.is_served, &self.instead) {
-            (false, _) => writeln!(f, "  {}", self.status)?,
-            (true, None) => writeln!(f, "  what the application answers, and")?,
-            (true, Some(path)) => writeln!(f, "  {}, the page of {path} in place, and", self.status)?,
-        }
-        if self.is_served && self.headers.is_empty() {
-            writeln!(f, "  no headers")?;
-        }
-        for (name, value) in &self.headers {
-            writeln!(f, "  {name}: {value}")?;
-        }
-        if !self.body.is_empty() {
-            writeln!(f, "\n  {}", self.body.trim_end().replace('\n', "\n  "))?;
-        }
-        Ok(())
+        self.write(&self.site, f)
+    }
+}
+
+impl fmt::Display for Bearing {
+    /// Writes what the rule has to do with the request, on one line: `gives way to login`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(bearing(self, &Zone::utc()).lines().next().unwrap_or_default())
     }
 }
 
@@ -126,6 +99,6 @@ fn rows(limit: &ExplainedLimit, zone: &Zone) -> Vec<[String; 2]> {
     if *zone.source() == ZoneSource::Utc {
         return vec![[quota, utc]];
     }
-    let local = format!("{} until {}", Local::of(zone, start), Local::of(zone, end));
+    let local = format!("{} until {}", Local::new(zone, start), Local::new(zone, end));
     vec![[quota, local], [String::new(), utc]]
 }
