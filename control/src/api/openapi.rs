@@ -22,7 +22,9 @@ use crate::api::problem::{MEDIA_TYPE, Problem};
 use crate::api::roles::Needs;
 use crate::api::routes::{Row, table};
 use crate::api::session::COOKIE;
-use crate::api::{audit, groups, keys, members, overrides, paging, policy, rulesets, session, tiers, users};
+use crate::api::{
+    audit, explain, groups, keys, members, overrides, paging, policy, rulesets, session, sites, tiers, users,
+};
 use crate::thing::Role;
 
 /// What is derived; [`description`] adds what the table knows.
@@ -49,6 +51,9 @@ use crate::thing::Role;
         rulesets::delete,
         policy::get,
         policy::put,
+        sites::list,
+        sites::get,
+        sites::put,
         tiers::list,
         tiers::get,
         tiers::put,
@@ -80,6 +85,7 @@ use crate::thing::Role;
         members::token,
         audit::list,
         audit::verify,
+        explain::post,
     )
 )]
 struct Derived;

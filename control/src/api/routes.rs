@@ -4,7 +4,9 @@ use actix_web::http::Method;
 use actix_web::{Route, web};
 
 use crate::api::roles::{NOBODY, Needs, OPERATOR, OWNER, VIEWER};
-use crate::api::{audit, groups, keys, members, openapi, overrides, policy, rulesets, session, tiers, users};
+use crate::api::{
+    audit, explain, groups, keys, members, openapi, overrides, policy, rulesets, session, sites, tiers, users,
+};
 
 /// A row of the table.
 pub(crate) struct Row {
@@ -46,6 +48,10 @@ pub(crate) fn table() -> Vec<Row> {
         GET    "/policy"                    VIEWER    policy::get;
         PUT    "/policy"                    OWNER     policy::put;
 
+        GET    "/sites"                     VIEWER    sites::list;
+        GET    "/sites/{site}/rulesets"     VIEWER    sites::get;
+        PUT    "/sites/{site}/rulesets"     OWNER     sites::put;
+
         GET    "/tiers"                     VIEWER    tiers::list;
         GET    "/tiers/{name}"              VIEWER    tiers::get;
         PUT    "/tiers/{name}"              OWNER     tiers::put;
@@ -83,5 +89,7 @@ pub(crate) fn table() -> Vec<Row> {
 
         GET    "/audit"                     VIEWER    audit::list;
         GET    "/audit/verify"              VIEWER    audit::verify;
+
+        POST   "/explain"                   VIEWER    explain::post;
     }
 }

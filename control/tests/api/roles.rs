@@ -26,6 +26,9 @@ const TABLE: &[(&str, &str, Option<Role>)] = &[
     ("DELETE", "rulesets/{name}", OWNER),
     ("GET", "policy", VIEWER),
     ("PUT", "policy", OWNER),
+    ("GET", "sites", VIEWER),
+    ("GET", "sites/{site}/rulesets", VIEWER),
+    ("PUT", "sites/{site}/rulesets", OWNER),
     ("GET", "tiers", VIEWER),
     ("GET", "tiers/{name}", VIEWER),
     ("PUT", "tiers/{name}", OWNER),
@@ -57,6 +60,7 @@ const TABLE: &[(&str, &str, Option<Role>)] = &[
     ("POST", "members/{name}/token", OWNER),
     ("GET", "audit", VIEWER),
     ("GET", "audit/verify", VIEWER),
+    ("POST", "explain", VIEWER),
 ];
 
 /// The path of a row, with a name that is nobody's.

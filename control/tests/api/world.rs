@@ -18,7 +18,6 @@ use crate::client::Ask;
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) control: Control,
     tokens: [String; 3],
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -45,6 +44,11 @@ impl World {
         Self::start(directory, Options::new(uri))
     }
 
+    /// On another database.
+    pub(crate) fn on(options: Options) -> Self {
+        Self::start(TempDir::new().unwrap(), options)
+    }
+
     /// The same with other options.
     pub(crate) fn with(options: impl FnOnce(Options) -> Options) -> Self {
         let directory = TempDir::new().unwrap();
@@ -60,7 +64,7 @@ impl World {
         let budget = TimeBudget::builder().site_text(SITE).engine(&engine).layer(control.layer());
         let budget = budget.build().expect("the site is right");
         control.govern(&budget).expect("there are files");
-        let mounted = control.clone();
+        let mounted = control;
         let app = move || {
             let served = web::to(|| async { HttpResponse::Ok().body("served") });
             App::new().wrap(budget.clone()).service(mounted.scope("/limits")).default_service(served)
@@ -77,7 +81,7 @@ impl World {
             });
         });
         let (address, handle) = told.recv().unwrap();
-        Self { address, clock, control, tokens, handle, thread: Some(thread), _directory: directory }
+        Self { address, clock, tokens, handle, thread: Some(thread), _directory: directory }
     }
 
     pub(crate) fn token(&self, role: Role) -> &str {
