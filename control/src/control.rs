@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLockReadGuard};
-use timebudget::TimeBudget;
-use timebudget::config::Layer;
+use timebudget::config::{Configuration, Errors, Layer};
+use timebudget::{Reloader, TimeBudget};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::api::Guesses;
@@ -18,7 +18,9 @@ use crate::audit::{Draft, Entry, Filter, Page, Verified};
 use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
 use crate::live::{Live, Observer, write};
-use crate::thing::{Change, Decided, Member, Role, Secret, Thing, Time, Written, Wrong, digest_of};
+use crate::thing::{
+    Assignment, Change, Decided, Member, Own, Role, Ruleset, Secret, Thing, Time, Written, Wrong, digest_of,
+};
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
@@ -69,6 +71,8 @@ struct Inner {
     options: Options,
     first_token: Option<String>,
     guesses: Guesses,
+    /// The last budget that was governed, of which requests are explained.
+    budget: Mutex<Option<TimeBudget>>,
 }
 
 /// What a change has done.
@@ -141,8 +145,17 @@ impl Control {
         let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
         let (engines, granted) = Default::default();
-        let runtime = Some(runtime);
-        let inner = Inner { node, live, engines, granted, runtime, options, first_token: None, guesses };
+        let inner = Inner {
+            node,
+            live,
+            engines,
+            granted,
+            runtime: Some(runtime),
+            options,
+            first_token: None,
+            guesses,
+            budget: Mutex::default(),
+        };
         let control = Self(Arc::new(inner)).with_owner().await?;
         control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
@@ -175,6 +188,7 @@ impl Control {
         if !engines.contains(&engine) {
             engines.push(engine);
         }
+        *self.0.budget.lock() = Some(budget.clone());
         Ok(())
     }
 
@@ -409,6 +423,39 @@ impl Control {
     /// The database is known to be down.
     pub(crate) fn must_be_up(&self) -> Result<(), Unavailable> {
         Ok(self.0.node.must_be_up()?)
+    }
+
+    /// The last budget that was governed.
+    pub(crate) fn budget(&self) -> Option<TimeBudget> {
+        self.0.budget.lock().clone()
+    }
+
+    /// What keeps the rules of that budget.
+    pub(crate) fn reloader(&self) -> Option<Arc<Reloader>> {
+        self.budget()?.reloader().map(Arc::clone)
+    }
+
+    /// The configuration with a ruleset that holds for a site in the place of those that do.
+    ///
+    /// # Errors
+    ///
+    /// What would be wrong with it.
+    pub(crate) fn with_draft(&self, site: &str, draft: Ruleset) -> Result<Configuration, ChangeError> {
+        let mut decided = self.decided().clone();
+        let own = || Own::Ruleset(draft.name.clone());
+        let assignment = Assignment { site: site.to_owned(), published: own(), unpublished: own() };
+        let revision = decided.revision() + 1;
+        for thing in [Thing::from(assignment), draft.into()] {
+            decided.apply(thing.kind(), &thing.name().to_owned(), Some(thing), revision);
+        }
+        let wrong = |errors: &Errors| {
+            let wrong = errors.problems().iter().map(|problem| Wrong::new("draft", problem.to_string()));
+            ChangeError::Wrong(wrong.collect())
+        };
+        let layer = decided.to_layer(self.now()).map_err(|errors| wrong(&errors))?;
+        let reloader =
+            self.reloader().ok_or_else(|| ChangeError::Conflict("no budget is governed here".to_owned()))?;
+        reloader.draft(layer).map_err(|errors| wrong(&errors))
     }
 
     /// The budget of wrong tokens.

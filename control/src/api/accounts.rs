@@ -107,8 +107,6 @@ const MOST: u64 = 1 << 53;
     ("site" = Option<String>, Query, description = "of this site alone"),
     ("rule" = Option<String>, Query, description = "of rules of this name alone"),
     ("client" = Option<String>, Query, description = "of this client alone, by name or by id"),
-    ("limit" = Option<u16>, Query, description = "how many on a page, 50 unless said"),
-    ("after" = Option<String>, Query, description = "what `next` of the page before says"),
 ), responses((status = 200, body = List<Account>)))]
 pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
     let paging = parameters.paging();

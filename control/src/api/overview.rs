@@ -67,8 +67,6 @@ const OF_MINUTES: i64 = 48 * HOUR;
 /// The budgets that all clients of a rule share.
 #[utoipa::path(get, path = "/overview", params(
     ("site" = Option<String>, Query, description = "of this site alone"),
-    ("limit" = Option<u16>, Query, description = "how many on a page, 50 unless said"),
-    ("after" = Option<String>, Query, description = "what `next` of the page before says"),
 ), responses((status = 200, body = List<BurnDown>)))]
 pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
     let paging = parameters.paging();

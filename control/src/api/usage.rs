@@ -99,8 +99,6 @@ const MOST_BY_MINUTES: i64 = 7 * 24 * HOUR;
     ("from" = Option<String>, Query, description = "not before; a day before `to` unless said"),
     ("to" = Option<String>, Query, description = "before; now unless said"),
     ("step" = Option<String>, Query, description = "minute or hour, by time"),
-    ("limit" = Option<u16>, Query, description = "how many on a page, 50 unless said"),
-    ("after" = Option<String>, Query, description = "what `next` of the page before says"),
 ), responses((status = 200, body = List<Usage>)))]
 pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
     let paging = parameters.paging();
