@@ -83,6 +83,8 @@ pub struct Limiter {
     has_shadow: bool,
     /// Whether somebody is told of decisions: an observer, or of shadows the log.
     is_seen: bool,
+    /// Whether somebody is told of requests that are admitted.
+    tells_of_admissions: bool,
     /// Who is told of decisions and settlements.
     observers: Observers,
     /// Whether rules charge some answers only.
@@ -138,6 +140,7 @@ impl Limiter {
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow,
             is_seen: has_shadow || !observers.is_empty(),
+            tells_of_admissions: has_shadow || observers.hear_admissions(),
             judges_answers,
             settles_by_rule,
             settles_apart: settles_by_rule || !observers.is_empty(),

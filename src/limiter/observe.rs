@@ -49,6 +49,29 @@ use crate::store::{Charge, Claim, Fault, Settlement};
 /// # Ok::<(), timebudget::RuleError>(())
 /// ```
 pub trait Observe: Send + Sync + 'static {
+    /// Whether it is to be told of what is admitted, beside refusals and settlements: asked once, of each site.
+    ///
+    /// Who counts what requests have cost needs no word of their beginning, and saves what it takes to tell it.
+    ///
+    /// ```
+    /// use timebudget::{Event, Observe};
+    ///
+    /// struct Costs;
+    ///
+    /// impl Observe for Costs {
+    ///     fn hears_admissions(&self) -> bool {
+    ///         false
+    ///     }
+    ///
+    ///     fn settled(&self, event: &Event<'_>) {
+    ///         println!("{}", event.used());
+    ///     }
+    /// }
+    /// ```
+    fn hears_admissions(&self) -> bool {
+        true
+    }
+
     /// A request, or a block of code, is admitted: its time runs.
     fn admitted(&self, event: &Event<'_>) {
         let _ = event;
@@ -77,6 +100,10 @@ pub trait Observe: Send + Sync + 'static {
 }
 
 impl<T: Observe + ?Sized> Observe for Arc<T> {
+    fn hears_admissions(&self) -> bool {
+        (**self).hears_admissions()
+    }
+
     fn admitted(&self, event: &Event<'_>) {
         (**self).admitted(event);
     }
@@ -242,7 +269,7 @@ impl<'a> ObservedLimit<'a> {
     pub fn cost(&self) -> u64 {
         let Settlement { cost: ran, extra_micros, extra_requests, returned, .. } = *self.event.settlement;
         match self.claim.ask.charge {
-            _ if !self.is_charged() => 0,
+            _ if self.event.what != What::Settled && !self.is_charged_yet() => 0,
             Charge::Time { .. } => ran.0.saturating_add_signed(extra_micros),
             Charge::Requests { .. } if returned => 0,
             Charge::Requests { cost } => cost.saturating_add(extra_requests),
@@ -290,8 +317,8 @@ impl<'a> ObservedLimit<'a> {
         AccountId(self.claim.ask.key)
     }
 
-    #[inline]
-    fn is_charged(&self) -> bool {
+    /// Whether it is charged anything before the end.
+    fn is_charged_yet(&self) -> bool {
         match self.event.what {
             What::Settled => true,
             What::Admitted | What::RefusedInShadow => self.claim.run.is_on,
@@ -367,10 +394,16 @@ impl Observers {
         self.0.is_empty()
     }
 
+    /// Whether one of them is to be told of what is admitted.
+    pub(crate) fn hear_admissions(&self) -> bool {
+        self.0.iter().any(|observer| observer.hears_admissions())
+    }
+
     #[inline(always)]
     pub(crate) fn tell(&self, event: &Event<'_>) {
         for observer in &self.0 {
             match event.what {
+                What::Admitted if !observer.hears_admissions() => {}
                 What::Admitted => observer.admitted(event),
                 What::Refused | What::RefusedInShadow => observer.refused(event),
                 What::Settled => observer.settled(event),
