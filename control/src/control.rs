@@ -16,6 +16,7 @@ use crate::api::Guesses;
 use crate::audit::{Draft, Entry, Filter, Page, Verified};
 use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
+use crate::live::{Live, Observer, write};
 use crate::thing::{Change, Decided, Member, Role, Secret, Thing, Time, Written, Wrong, digest_of};
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
@@ -56,6 +57,7 @@ pub struct Control(Arc<Inner>);
 
 struct Inner {
     node: Arc<Node>,
+    live: Arc<Live>,
     /// Taken when it ends.
     runtime: Option<Runtime>,
     options: Options,
@@ -130,8 +132,9 @@ impl Control {
                 return Err(error);
             }
         };
+        let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
-        let inner = Inner { node, runtime: Some(runtime), options, first_token: None, guesses };
+        let inner = Inner { node, live, runtime: Some(runtime), options, first_token: None, guesses };
         let control = Self(Arc::new(inner)).with_owner().await?;
         control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
@@ -160,6 +163,22 @@ impl Control {
         const NONE: &str = "the budget was built without a layer; expected Control::layer in its builder";
         let reloader = budget.reloader().ok_or_else(|| NotGoverned(NONE.to_owned()))?;
         self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))
+    }
+
+    /// What notes who spends how much of what, for [`BudgetBuilder::observe`](timebudget::BudgetBuilder::observe): what the
+    /// API tells of usage is what it has noted.
+    pub fn observer(&self) -> Observer {
+        Observer::new(Arc::clone(&self.0.live))
+    }
+
+    /// Writes down what was noted until now, as otherwise happens once a minute: before the process ends.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be asked. It is written down later, if the process goes on.
+    pub async fn save_usage(&self) -> Result<(), Unavailable> {
+        let live = Arc::clone(&self.0.live);
+        self.ask(move |database| async move { live.save(&database).await }).await
     }
 
     /// What has been decided. It stays as it is while it is held, and so do others' changes: hold it for a moment, and
@@ -429,6 +448,7 @@ impl Control {
             runtime.spawn(listen(node.database.clone(), Arc::clone(&node.poke)));
         }
         runtime.spawn(Arc::clone(node).follow());
+        runtime.spawn(write(Arc::downgrade(&self.0.live), Arc::clone(node)));
     }
 
     /// Sees to it that a new database has an owner.

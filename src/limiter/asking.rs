@@ -74,7 +74,11 @@ impl Limiter {
             return None;
         }
         let tiered = self.has_tiers.then_some(&client);
-        Some((now, self.ask(Asking::new(&client, tiered, mode, claims))))
+        let route = self.ask(Asking::new(&client, tiered, mode, claims));
+        if let Some(key) = client.used_key().filter(|_| !self.observers.is_empty()) {
+            self.observers.tell_of_key(&self.site, key, now.wall());
+        }
+        Some((now, route))
     }
 
     #[inline]
@@ -154,7 +158,7 @@ impl Limiter {
 
     /// The key of a request; `None` if the rule is skipped for want of one.
     #[inline(always)]
-    fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
+    pub(crate) fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
         match open.key {
             OpenKey::Constant(key) => Some(key),
             OpenKey::Address(kind) => match facts.ip() {
@@ -197,7 +201,7 @@ impl Limiter {
 
     /// Claims what a rule's limits are for a request.
     #[inline(always)]
-    fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
+    pub(crate) fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
         if open.is_plain {
             return open.ask(open.limits_said(rule, asking.client), key, None, None, asking);
         }

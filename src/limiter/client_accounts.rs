@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limiter::account::{AccountError, AccountStanding};
+use crate::limiter::account::{AccountError, AccountId, AccountStanding};
 use crate::limiter::engine::Engine;
 use crate::limiter::open_limits::OpenLimit;
 use crate::limiter::roster::{Known, OfRule};
@@ -52,6 +52,11 @@ impl ClientAccounts {
     pub fn in_tier(mut self, tier: impl Into<String>) -> Self {
         self.known.tier = Some(tier.into());
         self
+    }
+
+    /// What the store knows the client by.
+    pub const fn id(&self) -> AccountId {
+        AccountId(self.hash)
     }
 
     /// Where they stand, in the order of the rule's limits.

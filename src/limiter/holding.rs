@@ -136,9 +136,8 @@ impl Holding {
     #[inline]
     fn begin(&mut self, limiter: &Limiter, verdict: Verdict, now: Now) -> Decision {
         self.now = now;
-        let is_told =
-            if verdict == Verdict::Admitted { limiter.tells_of_admissions } else { limiter.is_seen };
-        if is_told {
+        let is_seen = if verdict == Verdict::Admitted { limiter.admissions_seen } else { limiter.is_seen };
+        if is_seen {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {

@@ -21,6 +21,7 @@ mod observe;
 mod open_limits;
 mod open_rule;
 mod overrun;
+mod prospect;
 mod refusal;
 mod report;
 mod reservation;
@@ -50,6 +51,7 @@ pub(crate) use self::observe::Observers;
 pub(crate) use self::observe::name_route;
 pub use self::observe::{Event, Kind, Observe, ObservedLimit, Route};
 use self::open_rule::OpenRule;
+pub use self::prospect::Prospect;
 pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
 pub(crate) use self::report::AppliedLimit;
@@ -83,8 +85,8 @@ pub struct Limiter {
     has_shadow: bool,
     /// Whether somebody is told of decisions: an observer, or of shadows the log.
     is_seen: bool,
-    /// Whether somebody is told of requests that are admitted.
-    tells_of_admissions: bool,
+    /// Whether somebody is told of admissions.
+    admissions_seen: bool,
     /// Who is told of decisions and settlements.
     observers: Observers,
     /// Whether rules charge some answers only.
@@ -140,7 +142,7 @@ impl Limiter {
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow,
             is_seen: has_shadow || !observers.is_empty(),
-            tells_of_admissions: has_shadow || observers.hear_admissions(),
+            admissions_seen: has_shadow || observers.hear_admissions(),
             judges_answers,
             settles_by_rule,
             settles_apart: settles_by_rule || !observers.is_empty(),

@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use crate::limiter::account::AccountId;
 use crate::limiter::report::with_quota;
 use crate::limiter::{Engine, Limiter};
-use crate::model::{Counts, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
+use crate::model::{Counts, KeyDigest, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
 use crate::store::{Charge, Claim, Fault, Settlement};
 
 /// What is told of each decision and of each settlement, as they are made: for metrics, logs, and whoever keeps accounts of
@@ -49,25 +49,8 @@ use crate::store::{Charge, Claim, Fault, Settlement};
 /// # Ok::<(), timebudget::RuleError>(())
 /// ```
 pub trait Observe: Send + Sync + 'static {
-    /// Whether it is to be told of what is admitted, beside refusals and settlements: asked once, of each site.
-    ///
-    /// Who counts what requests have cost needs no word of their beginning, and saves what it takes to tell it.
-    ///
-    /// ```
-    /// use timebudget::{Event, Observe};
-    ///
-    /// struct Costs;
-    ///
-    /// impl Observe for Costs {
-    ///     fn hears_admissions(&self) -> bool {
-    ///         false
-    ///     }
-    ///
-    ///     fn settled(&self, event: &Event<'_>) {
-    ///         println!("{}", event.used());
-    ///     }
-    /// }
-    /// ```
+    /// Whether it wants to be told of admissions. It is asked once for each limiter; whoever says no spares a request the
+    /// telling, and may be told of some all the same.
     fn hears_admissions(&self) -> bool {
         true
     }
@@ -92,6 +75,14 @@ pub trait Observe: Send + Sync + 'static {
         let _ = event;
     }
 
+    /// A request has come with an API key that its site knows.
+    ///
+    /// It is told of requests over which something is decided, where a rule asks who clients are or some have other limits
+    /// than the rules say; of others nobody looks for a key. The request is told of beside.
+    fn key_used(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
+        let _ = (site, key, at);
+    }
+
     /// Nobody could decide over a request for a site: the store failed, or the site's rules are not known. It is answered
     /// by 503.
     fn failed(&self, site: &str, fault: &Fault) {
@@ -114,6 +105,10 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
 
     fn settled(&self, event: &Event<'_>) {
         (**self).settled(event);
+    }
+
+    fn key_used(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
+        (**self).key_used(site, key, at);
     }
 
     fn failed(&self, site: &str, fault: &Fault) {
@@ -394,7 +389,7 @@ impl Observers {
         self.0.is_empty()
     }
 
-    /// Whether one of them is to be told of what is admitted.
+    /// Whether one of them wants to be told of admissions.
     pub(crate) fn hear_admissions(&self) -> bool {
         self.0.iter().any(|observer| observer.hears_admissions())
     }
@@ -403,12 +398,16 @@ impl Observers {
     pub(crate) fn tell(&self, event: &Event<'_>) {
         for observer in &self.0 {
             match event.what {
-                What::Admitted if !observer.hears_admissions() => {}
                 What::Admitted => observer.admitted(event),
                 What::Refused | What::RefusedInShadow => observer.refused(event),
                 What::Settled => observer.settled(event),
             }
         }
+    }
+
+    #[cold]
+    pub(crate) fn tell_of_key(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
+        self.0.iter().for_each(|observer| observer.key_used(site, key, at));
     }
 
     pub(crate) fn tell_of_fault(&self, site: &str, fault: &Fault) {

@@ -26,6 +26,8 @@ pub(crate) struct Hooks {
     pub(crate) of_rule: HashMap<String, OnRefusal>,
     /// Requests of scopes inside that the budget leaves alone.
     pub(crate) except: Vec<Condition>,
+    /// The path at which clients are told where they stand.
+    pub(crate) told_at: Option<Box<str>>,
 }
 
 /// What is done when a request is refused.
@@ -38,8 +40,8 @@ pub(crate) struct OnRefusal {
 
 impl Hooks {
     pub(crate) fn is_none(&self) -> bool {
-        let Self { identity, of_all, of_rule, except } = self;
-        identity.is_none() && of_all.is_none() && of_rule.is_empty() && except.is_empty()
+        let Self { identity, of_all, of_rule, except, told_at } = self;
+        identity.is_none() && of_all.is_none() && of_rule.is_empty() && except.is_empty() && told_at.is_none()
     }
 
     /// The same, but nobody is told of refusals.
@@ -89,12 +91,13 @@ impl OnRefusal {
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { identity, of_all, of_rule, except } = self;
+        let Self { identity, of_all, of_rule, except, told_at } = self;
         f.debug_struct("Hooks")
             .field("identity", &identity.is_some())
             .field("of_all", of_all)
             .field("of_rule", of_rule)
             .field("except", except)
+            .field("told_at", told_at)
             .finish()
     }
 }

@@ -50,6 +50,7 @@ mod error;
 mod facts;
 mod hooks;
 mod parameters;
+mod prospect_page;
 mod refusal;
 mod rehearsal;
 mod request;

@@ -21,7 +21,7 @@ use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{doubles, parameters, refusal, rewrite, unbelieved, watch};
+use crate::middleware::{doubles, parameters, prospect_page, refusal, rewrite, unbelieved, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -52,6 +52,10 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         // The site that answers, and a place for the request.
         let guard = self.worker.place(&request, current());
+        if let Some(prospect) = prospect_page::asked(&guard, &request) {
+            let answered = async { BudgetFuture::answered(prospect_page::answer(prospect, request).await) };
+            return BudgetFuture::waiting(Box::pin(answered));
+        }
         let decided = decide(&mut request, &guard);
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&guard);
