@@ -38,7 +38,8 @@ const pair = (large, unit, small, lesser) => (small ? `${large} ${unit} ${small}
 export const count = (amount) => (Math.abs(amount) < 100_000 ? WHOLE : SHORT).format(amount);
 
 /** An amount in the unit of its limit. */
-export const amount = (value, unit) => (unit === "microseconds" ? micros(value) : `${count(value)} ${value === 1 ? "request" : "requests"}`);
+export const amount = (value, unit) =>
+  unit === "microseconds" ? micros(value) : `${count(value)} ${value === 1 ? "request" : "requests"}`;
 
 /** A share, 0 to 1, as a percentage: "<0.1 %", "4.2 %", "62 %". */
 export function share(value) {
@@ -55,6 +56,6 @@ export const ratio = (part, whole) => (whole > 0 ? part / whole : part > 0 ? 1 :
 export function readMicros(text) {
   const found = /^\s*([0-9]+(?:\.[0-9]+)?)\s*(us|µs|ms|s|m|min|h)?\s*$/i.exec(text);
   if (!found) return null;
-  const units = { us: 1, "µs": 1, ms: 1e3, s: 1e6, m: 60e6, min: 60e6, h: 3600e6 };
+  const units = { us: 1, µs: 1, ms: 1e3, s: 1e6, m: 60e6, min: 60e6, h: 3600e6 };
   return Math.round(Number(found[1]) * units[(found[2] ?? "s").toLowerCase()]);
 }

@@ -14,12 +14,32 @@ import { histogram } from "../charts/histogram.js";
 import { history } from "../charts/history.js";
 import "../charts/chart.js";
 
-const BY = [["route", "Route"], ["method", "Method"], ["client", "Client"], ["tier", "Tier"], ["rule", "Rule"], ["site", "Site"]];
+const BY = [
+  ["route", "Route"],
+  ["method", "Method"],
+  ["client", "Client"],
+  ["tier", "Tier"],
+  ["rule", "Rule"],
+  ["site", "Site"],
+];
 const HOUR = 3_600_000;
-const RANGES = [["1h", "last hour", HOUR], ["24h", "last day", 24 * HOUR], ["7d", "last 7 days", 168 * HOUR], ["30d", "last 30 days", 720 * HOUR], ["own", "from … to …", 0]];
+const RANGES = [
+  ["1h", "last hour", HOUR],
+  ["24h", "last day", 24 * HOUR],
+  ["7d", "last 7 days", 168 * HOUR],
+  ["30d", "last 30 days", 720 * HOUR],
+  ["own", "from … to …", 0],
+];
 
 export default function spenders({ query, draw }) {
-  const chosen = { site: query.site ?? "", rule: query.rule ?? "", by: query.by ?? "route", range: query.range ?? "24h", from: query.from ?? "", to: query.to ?? "" };
+  const chosen = {
+    site: query.site ?? "",
+    rule: query.rule ?? "",
+    by: query.by ?? "route",
+    range: query.range ?? "24h",
+    from: query.from ?? "",
+    to: query.to ?? "",
+  };
   const asked = () => ({ site: chosen.site, rule: chosen.rule, ...range(chosen) });
   const spent = new Loading(() => list(["usage"], { ...asked(), by: chosen.by }), draw);
   const course = new Loading(() => points({ ...asked(), by: "time" }), draw);
@@ -61,8 +81,10 @@ export default function spenders({ query, draw }) {
       <div class="stack">
         <section class="card" aria-label="Course">${course.show((all) => graph(all, zoneOf(known.value, chosen.site) ?? HERE, pointed, point))}</section>
         <div class="stack">
-          <div class="row" role="group" aria-label="Spenders by"><div class="choice">${BY.map(([name, label]) => html`
-            <button aria-pressed=${chosen.by === name} @click=${() => choose("by", name)}>${label}</button>`)}</div></div>
+          <div class="row" role="group" aria-label="Spenders by"><div class="choice">${BY.map(
+            ([name, label]) => html`
+            <button aria-pressed=${chosen.by === name} @click=${() => choose("by", name)}>${label}</button>`,
+          )}</div></div>
           ${spent.show(({ items }) => (items.length ? spenderTable(items, chosen, sort, opened, toggle) : empty("Nobody has spent anything in this time.", "Choose a longer one, or another site or rule.")))}
         </div>
       </div>`,
@@ -91,7 +113,13 @@ async function points(query) {
 }
 
 /** What stands in the address: not what is so anyway. */
-const given = ({ site, rule, by, range, from, to }) => ({ site, rule, by: by === "route" ? "" : by, range: range === "24h" ? "" : range, ...(range === "own" ? { from, to } : {}) });
+const given = ({ site, rule, by, range, from, to }) => ({
+  site,
+  rule,
+  by: by === "route" ? "" : by,
+  range: range === "24h" ? "" : range,
+  ...(range === "own" ? { from, to } : {}),
+});
 
 function filters(chosen, known, choose) {
   return html`<div class="filters">
@@ -101,8 +129,14 @@ function filters(chosen, known, choose) {
       <datalist id="rules">${rulesOf(known, chosen.site).map((rule) => html`<option value=${rule}></option>`)}</datalist></div>
     <div class="field"><label for="range">Time</label><select id="range" @change=${(event) => choose("range", event.target.value)}>
       ${RANGES.map(([name, label]) => html`<option value=${name} ?selected=${chosen.range === name}>${label}</option>`)}</select></div>
-    ${chosen.range !== "own" ? nothing : ["from", "to"].map((end) => html`<div class="field"><label for=${end}>${end === "from" ? "From" : "To"}, your zone</label>
-      <input id=${end} type="datetime-local" .value=${toInput(chosen[end])} @change=${(event) => choose(end, fromInput(event.target.value))}></div>`)}
+    ${
+      chosen.range !== "own"
+        ? nothing
+        : ["from", "to"].map(
+            (end) => html`<div class="field"><label for=${end}>${end === "from" ? "From" : "To"}, your zone</label>
+      <input id=${end} type="datetime-local" .value=${toInput(chosen[end])} @change=${(event) => choose(end, fromInput(event.target.value))}></div>`,
+          )
+    }
   </div>`;
 }
 
@@ -125,7 +159,10 @@ function spenderTable(items, chosen, sort, opened, toggle) {
   const whole = items.reduce((all, item) => all + item.micros, 0);
   const part = (item) => item.share ?? ratio(item.micros, whole);
   return table({
-    caption: `Spenders by ${label.toLowerCase()}`, rows: items, key: (item) => item.key, sort,
+    caption: `Spenders by ${label.toLowerCase()}`,
+    rows: items,
+    key: (item) => item.key,
+    sort,
     columns: [
       { label, by: (item) => item.key, cell: (item) => name(item.key, chosen.by) },
       { label: "Share", by: part, cell: (item) => html`<div>${share(part(item))}${bar(part(item), 1)}</div>` },
@@ -134,7 +171,11 @@ function spenderTable(items, chosen, sort, opened, toggle) {
       { label: "Mean", by: (item) => item.mean_micros, number: true, cell: (item) => micros(item.mean_micros ?? 0) },
       { label: "p95", by: (item) => item.p95_micros, number: true, cell: (item) => micros(item.p95_micros ?? 0) },
       { label: "Refused", by: (item) => item.refused, number: true, cell: (item) => count(item.refused) },
-      { label: "", cell: (item) => html`<button class="small" aria-expanded=${opened.has(item.key)} aria-label="Costs of ${item.key}" @click=${() => toggle(item.key)}>Costs</button>` },
+      {
+        label: "",
+        cell: (item) =>
+          html`<button class="small" aria-expanded=${opened.has(item.key)} aria-label="Costs of ${item.key}" @click=${() => toggle(item.key)}>Costs</button>`,
+      },
     ],
     after: (item) => opened.has(item.key) && html`<h3>What its requests cost</h3>${histogram(item.histogram)}`,
   });
@@ -142,5 +183,7 @@ function spenderTable(items, chosen, sort, opened, toggle) {
 
 function name(key, by) {
   if (key === null || key === "") return html`<span class="soft">none</span>`;
-  return by === "client" && key !== "other" ? html`<a href=${href("clients", "users", key)}>${key}</a>` : html`<span class=${by === "route" ? "mono" : ""}>${key}</span>`;
+  return by === "client" && key !== "other"
+    ? html`<a href=${href("clients", "users", key)}>${key}</a>`
+    : html`<span class=${by === "route" ? "mono" : ""}>${key}</span>`;
 }

@@ -54,7 +54,9 @@ export class Explain {
 /** `Name: value`, a line each, as an object. */
 function headersOf(text) {
   const lines = text.split("\n").filter((line) => line.includes(":"));
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(":")).trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
 }
 
 const explanation = (said, by, zone) => html`<hr><div class="stack">
@@ -69,12 +71,17 @@ function bearing(rule, zone) {
     <div class="row"><strong>${rule.name}</strong>${badge(applies ? "accent" : "none", rule.bearing)}</div>
     ${rule.why ? html`<p class="soft">${rule.why}</p>` : nothing}
     ${rule.key ? html`<p>Account: <code>${rule.key}</code></p>` : nothing}
-    ${(rule.limits ?? []).map((limit) => html`<p>${limit.limit}: ${left(limit)}${limit.refuses ? html` ${badge("bad", "Refuses")}` : nothing}
-      ${limit.reset ? html`<small>reset ${moment(limit.reset, zone)}, ${away(limit.reset)}</small>` : nothing}</p>`)}
+    ${(rule.limits ?? []).map(
+      (limit) => html`<p>${limit.limit}: ${left(limit)}${limit.refuses ? html` ${badge("bad", "Refuses")}` : nothing}
+      ${limit.reset ? html`<small>reset ${moment(limit.reset, zone)}, ${away(limit.reset)}</small>` : nothing}</p>`,
+    )}
   </li>`;
 }
 
-const left = (limit) => (limit.unit ? `${amount(limit.remaining, limit.unit)} left of ${amount(limit.quota, limit.unit)}` : `${amount(limit.remaining, unitOf(limit.limit))} left of ${amount(limit.quota, unitOf(limit.limit))}`);
+const left = (limit) =>
+  limit.unit
+    ? `${amount(limit.remaining, limit.unit)} left of ${amount(limit.quota, limit.unit)}`
+    : `${amount(limit.remaining, unitOf(limit.limit))} left of ${amount(limit.quota, unitOf(limit.limit))}`;
 
 /** A limit that names a unit of time spends it. */
 const unitOf = (limit) => (/^\s*[0-9.]+\s*(us|µs|ms|s|m|h)\b/i.test(limit) ? "microseconds" : "requests");

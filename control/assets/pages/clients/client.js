@@ -32,7 +32,8 @@ export default function client({ name, draw }) {
     view: () => html`
       ${head(name, "", html`<a class="button" href=${href("clients")}>All clients</a>`)}
       ${clientTabs("users")}
-      ${loaded.show((user) => html`<div class="stack">
+      ${loaded.show(
+        (user) => html`<div class="stack">
         ${tier(user, then)}
         <section class="stack" aria-label="Standing"><h2>Where it stands</h2>
           ${user.standing?.length ? accountTable(user.standing, { sites: known.value, changed: again, named: false }) : empty("Nothing spent in any window.")}</section>
@@ -43,15 +44,20 @@ export default function client({ name, draw }) {
           <section class="card" aria-label="The last day"><header><h2>The last day</h2></header>${spent.show(course)}</section>
           <section class="card" aria-label="Changes"><header><h2>Changes of its tier</h2><a href=${href("audit", { what: `users/${name}` })}>Audit</a></header>${changes.show(({ items }) => changed(items))}</section>
         </div>
-      </div>`)}`,
+      </div>`,
+      )}`,
   };
 }
 
 function tier(user, then) {
   const given = { ...user };
-  return html`<section class="card" aria-label="Tier"><header><h2>Tier</h2>${session.may("users") ? html`<div class="row">
+  return html`<section class="card" aria-label="Tier"><header><h2>Tier</h2>${
+    session.may("users")
+      ? html`<div class="row">
       <button class="small" @click=${() => then(assignTier(given, { fixed: true }))}>Change tier…</button>
-      ${user.revision && user.tier ? html`<button class="small bad" @click=${() => then(remove({ parts: ["users", user.user], revision: user.revision, what: `tier of ${user.user}`, means: "Groups decide again." }))}>Take away…</button>` : nothing}</div>` : nothing}</header>
+      ${user.revision && user.tier ? html`<button class="small bad" @click=${() => then(remove({ parts: ["users", user.user], revision: user.revision, what: `tier of ${user.user}`, means: "Groups decide again." }))}>Take away…</button>` : nothing}</div>`
+      : nothing
+  }</header>
     <dl class="facts">
       <div><dt>In force</dt><dd>${user.effective_tier ?? "none"}</dd></div>
       <div><dt>Its own</dt><dd>${user.tier ?? "none"}</dd></div>
@@ -65,11 +71,25 @@ async function spending(name) {
   return items.find((item) => item.key === name) ?? null;
 }
 
-const course = (item) => (!item ? html`<p class="soft">It is not among the largest spenders of the last day.</p>` : html`
+const course = (item) =>
+  !item
+    ? html`<p class="soft">It is not among the largest spenders of the last day.</p>`
+    : html`
   <dl class="facts">
-    ${[["Time", micros(item.micros)], ["Share of all", share(item.share)], ["Requests", count(item.requests)], ["Refused", count(item.refused)], ["Mean", micros(item.mean_micros ?? 0)], ["p95", micros(item.p95_micros ?? 0)]]
-      .map(([word, value]) => html`<div><dt>${word}</dt><dd>${value}</dd></div>`)}
-  </dl>${item.histogram?.length ? html`<hr>${histogram(item.histogram)}` : nothing}`);
+    ${[
+      ["Time", micros(item.micros)],
+      ["Share of all", share(item.share)],
+      ["Requests", count(item.requests)],
+      ["Refused", count(item.refused)],
+      ["Mean", micros(item.mean_micros ?? 0)],
+      ["p95", micros(item.p95_micros ?? 0)],
+    ].map(([word, value]) => html`<div><dt>${word}</dt><dd>${value}</dd></div>`)}
+  </dl>${item.histogram?.length ? html`<hr>${histogram(item.histogram)}` : nothing}`;
 
-const changed = (items) => (!items.length ? html`<p class="soft">None.</p>` : html`<ol class="happenings" tabindex="0" aria-label="Changes">${items.map((row) => html`
-  <li><span>${moment(row.at)}</span><span><b>${row.actor}</b> ${row.action} ${row.after?.tier ?? ""} ${row.reason ? html`<small>“${row.reason}”</small>` : nothing}</span></li>`)}</ol>`);
+const changed = (items) =>
+  !items.length
+    ? html`<p class="soft">None.</p>`
+    : html`<ol class="happenings" tabindex="0" aria-label="Changes">${items.map(
+        (row) => html`
+  <li><span>${moment(row.at)}</span><span><b>${row.actor}</b> ${row.action} ${row.after?.tier ?? ""} ${row.reason ? html`<small>“${row.reason}”</small>` : nothing}</span></li>`,
+      )}</ol>`;
