@@ -20,15 +20,16 @@ const DAY_MS = 86_400_000;
 
 export default function client({ name, draw }) {
   const loaded = new Loading(() => get(["users", name]), draw);
+  const standing = new Loading(() => list(["accounts"], { client: name }), draw);
   const spent = new Loading(() => spending(name), draw);
   const changes = new Loading(() => list(["audit"], { what: `users/${name}` }, 20), draw);
   const known = new Loading(() => sites(), draw);
-  const again = () => [loaded, changes].forEach((loading) => loading.reload());
+  const again = () => [loaded, standing, changes].forEach((loading) => loading.reload());
   const then = async (done) => (await done) && again();
   return {
     title: name,
-    start: () => [loaded, spent, changes, known].forEach((loading) => loading.reload()),
-    stop: () => [loaded, spent, changes, known].forEach((loading) => loading.stop()),
+    start: () => [loaded, standing, spent, changes, known].forEach((loading) => loading.reload()),
+    stop: () => [loaded, standing, spent, changes, known].forEach((loading) => loading.stop()),
     view: () => html`
       ${head(name, "", html`<a class="button" href=${href("clients")}>All clients</a>`)}
       ${clientTabs("users")}
@@ -36,7 +37,7 @@ export default function client({ name, draw }) {
         (user) => html`<div class="stack">
         ${tier(user, then)}
         <section class="stack" aria-label="Standing"><h2>Where it stands</h2>
-          ${user.standing?.length ? accountTable(user.standing, { sites: known.value, changed: again, named: false }) : empty("Nothing spent in any window.")}</section>
+          ${standing.show(({ items }) => (items.length ? accountTable(items, { sites: known.value, changed: again, named: false }) : empty("Nothing spent in any window.")))}</section>
         <section class="stack" aria-label="Overrides"><div class="row"><h2>Overrides</h2>
           ${session.may("overrides") ? html`<button class="small" @click=${() => then(makeOverride(name, { fixed: true }))}>New override…</button>` : nothing}</div>
           ${user.overrides?.length ? overrideTable(user.overrides, { changed: again, named: false }) : html`<p class="soft">None.</p>`}</section>
@@ -59,7 +60,7 @@ function tier(user, then) {
       : nothing
   }</header>
     <dl class="facts">
-      <div><dt>In force</dt><dd>${user.effective_tier ?? "none"}</dd></div>
+      <div><dt>In force</dt><dd>${user.effective_tier ?? "none"} ${user.why ? html`<small>${user.why}</small>` : nothing}</dd></div>
       <div><dt>Its own</dt><dd>${user.tier ?? "none"}</dd></div>
       <div><dt>Until</dt><dd>${user.tier ? lasts(user.until) : "–"}</dd></div>
     </dl></section>`;

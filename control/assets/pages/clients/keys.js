@@ -79,7 +79,9 @@ const fields = (form, tiers) => html`
   ${input(form, "expires", { label: "Expires (your zone)", type: "datetime-local", hint: "Empty: never." })}
   ${reason(form)}`;
 
-const bodyOf = ({ name, tier, user, expires }) => ({ name, tier: tier || null, user: user || null, expires: fromInput(expires) });
+/** What is left empty is not said. */
+const bodyOf = ({ name, tier, user, expires }) =>
+  Object.fromEntries(Object.entries({ name, tier, user, expires: fromInput(expires) }).filter(([, value]) => value));
 
 async function make() {
   const { items: tiers } = await list(["tiers"]);

@@ -75,15 +75,15 @@ export async function assignTier(user, { fixed = false } = {}) {
   const done = await formDialog({
     title: fixed ? `Tier of ${user.user}` : "Give a user a tier",
     does: "Save",
-    values: { user: user.user, tier: user.tier ?? "", until: toInput(user.until) },
+    values: { user: user.user, tier: user.tier || tiers[0] || "", until: toInput(user.until) },
     fields: (form) => html`
       ${fixed ? nothing : input(form, "user", { label: "User", required: true, focus: true })}
-      ${choose(form, "tier", { label: "Tier", options: [["", "none"], ...tiers], hint: "Tiers of a site's file can be given there." })}
+      ${choose(form, "tier", { label: "Tier", required: true, options: tiers, hint: "Tiers of a site's file can be given there." })}
       ${input(form, "until", { label: "Until (your zone)", type: "datetime-local", hint: "Empty: for good. From this second on it is over." })}
       ${reason(form)}`,
     send: (given) =>
       replace(["users", given.user], {
-        body: { tier: given.tier || null, until: fromInput(given.until) },
+        body: { tier: given.tier, ...(given.until ? { until: fromInput(given.until) } : {}) },
         revision: fixed && user.revision ? user.revision : undefined,
         reason: given.reason,
         what: given.user,
