@@ -22,6 +22,8 @@ export function micros(amount) {
   return sign + length(Math.round(size / 1e6));
 }
 
+const YEAR_HOURS = 8766;
+
 /** Whole seconds as a length of time, in its two largest units: "1 h 05 min", "12 s". */
 export function length(seconds) {
   if (seconds < 60) return `${seconds} s`;
@@ -29,6 +31,7 @@ export function length(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1440) return pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
   const hours = Math.round(seconds / 3600);
+  if (hours >= 2 * YEAR_HOURS) return `${Math.floor(hours / YEAR_HOURS)} years`;
   return pair(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
