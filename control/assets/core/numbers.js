@@ -40,6 +40,9 @@ const pair = (large, unit, small, lesser) => (small ? `${large} ${unit} ${small}
 /** Requests: whole up to a hundred thousand, then "1.2M". */
 export const count = (amount) => (Math.abs(amount) < 100_000 ? WHOLE : SHORT).format(amount);
 
+/** Microseconds that may not be known. */
+export const perhaps = (value) => (value === null || value === undefined ? "–" : micros(value));
+
 /** An amount in the unit of its limit. */
 export const amount = (value, unit) =>
   unit === "microseconds" ? micros(value) : `${count(value)} ${value === 1 ? "request" : "requests"}`;

@@ -55,17 +55,17 @@ export default function accounts({ query, draw }) {
 export const accountTable = (rows, { changed, sites, next, more, named = true }) =>
   table({
     caption: "Accounts",
-    rows,
+    rows: rows.map((account) => ({ ...account, shared: isShared(account, sites) })),
     key: (account) => `${account.site} ${account.rule} ${account.limit} ${account.id}`,
     next,
     more,
     columns: [
       named && {
         label: "Client",
-        cell: ({ client, id }) =>
-          client
-            ? html`<a href=${href("clients", "users", client)}>${client}</a>`
-            : html`<span class="soft">${id && id !== "site" ? id : "the whole site"}</span>`,
+        cell: (account) =>
+          account.client
+            ? html`<a href=${href("clients", "users", account.client)}>${account.client}</a>`
+            : html`<span class="soft">${account.shared ? "all clients together" : called(account)}</span>`,
       },
       { label: "Site", cell: ({ site }) => site },
       { label: "Rule", cell: ({ rule, limit }) => html`${rule} <small>${limit}</small>` },
@@ -83,24 +83,40 @@ export const accountTable = (rows, { changed, sites, next, more, named = true })
           html`${amount(account.remaining, account.unit)}${account.credit ? html` ${badge("accent", `+ ${amount(account.credit, account.unit)} granted`)}` : nothing}`,
       },
       { label: "Running", number: true, cell: ({ running }) => running || "" },
-      { label: "Reset", cell: ({ reset, site }) => html`${moment(reset, zoneOf(sites, site))} <small>${away(reset)}</small>` },
+      {
+        label: "Reset",
+        cell: ({ reset, site }) => (reset ? html`${moment(reset, zoneOf(sites, site))} <small>${away(reset)}</small>` : "–"),
+      },
       session.may("grants") && {
         label: "",
         cell: (
           account,
-        ) => html`<div class="row"><button class="small" aria-label="Grant ${account.client ?? account.site} more of ${account.rule}" @click=${() => grant(account, changed)}>Grant…</button>
-      <button class="small" aria-label="Reset ${account.client ?? account.site} in ${account.rule}" @click=${() => reset(account, changed)}>Reset…</button></div>`,
+        ) => html`<div class="row"><button class="small" aria-label="Grant ${called(account)} more of ${account.rule}" @click=${() => grant(account, changed)}>Grant…</button>
+      <button class="small" aria-label="Reset ${called(account)} in ${account.rule}" @click=${() => reset(account, changed)}>Reset…</button></div>`,
       },
     ],
   });
 
-const named = ({ site, rule, client, id }) => ({ site, rule, ...(client === null && id ? { id } : { client }) });
+/** Whose account it is: by name, by id, or that of all clients, which has neither. */
+function whose({ site, rule, client, id, shared }) {
+  if (shared) return { site, rule };
+  return { site, rule, ...(client === null ? { id } : { client }) };
+}
+
+/** Whether all clients share it, as the rules of its site say. */
+function isShared({ site, rule, client }, sites) {
+  const key = sites?.find((one) => one.site === site)?.rules.find((one) => one.name === rule)?.key;
+  return client === null && [key].flat().join() === "site";
+}
+
+/** What a client is called; one that has no name, by the beginning of its id. */
+const called = ({ client, id, shared, site }) => client ?? (shared ? site : `client ${id.slice(0, 8)}…`);
 
 async function grant(account, changed) {
   const isTime = account.unit === "microseconds";
   const once = newKey();
   const done = await formDialog({
-    title: `Grant ${account.client ?? account.site} more`,
+    title: `Grant ${called(account)} more`,
     does: "Grant",
     values: { amount: "", reason: "" },
     fields: (
@@ -111,7 +127,7 @@ async function grant(account, changed) {
     send: (given) =>
       call("POST", ["accounts", "grant"], {
         once,
-        body: { ...named(account), unit: account.unit, amount: read(given.amount, isTime), reason: given.reason },
+        body: { ...whose(account), unit: account.unit, amount: read(given.amount, isTime), reason: given.reason },
       }),
   });
   if (!done) return;
@@ -132,12 +148,12 @@ function read(text, isTime) {
 
 async function reset(account, changed) {
   const done = await formDialog({
-    title: `Reset ${account.client ?? account.site}`,
+    title: `Reset ${called(account)}`,
     does: "Reset",
     tone: "bad",
     fields: (form) =>
       html`<p>What <strong>${account.rule}</strong> has spent in this window becomes 0.</p>${reason(form, { required: true })}`,
-    send: (given) => call("POST", ["accounts", "reset"], { body: { ...named(account), reason: given.reason } }),
+    send: (given) => call("POST", ["accounts", "reset"], { body: { ...whose(account), reason: given.reason } }),
   });
   if (!done) return;
   say("Reset, and in force.");
