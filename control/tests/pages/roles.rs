@@ -8,16 +8,9 @@ use crate::world::World;
 async fn a_viewer_sees_and_is_offered_no_change() {
     let world = World::start().await;
     let browser = world.browser("viewer").await;
-    for path in [
-        "rules",
-        "rules/policy",
-        "rules/sites/shop.example",
-        "clients",
-        "clients/keys",
-        "clients/tiers",
-        "clients/accounts",
-        "clients/users/alice",
-    ] {
+    for path in
+        ["rules", "rules/policy", "rules/sites/shop.example", "clients", "clients/keys", "clients/tiers"]
+    {
         browser.go(&world.page(path)).await;
         browser.until_quiet().await;
         let offered =
@@ -35,8 +28,6 @@ async fn an_operator_looks_after_clients_and_leaves_rules_alone() {
     let browser = world.browser("operator").await;
     browser.go(&world.page("clients/keys")).await;
     browser.until_read("New API key…").await;
-    browser.go(&world.page("clients/accounts")).await;
-    browser.until_read("Grant…").await;
     browser.go(&world.page("rules/rulesets/plans")).await;
     browser.until("document.querySelector('json-editor textarea')?.readOnly").await;
     assert!(!browser.text("main").await.contains("Save"));
