@@ -21,7 +21,7 @@ export class Explain {
 
   view(sites) {
     const form = this.form;
-    if (!form.values.site && sites?.length) form.values.site = sites[0].site;
+    if (!form.values.site && sites?.length) form.values.site = (sites.find(({ site }) => site !== "*") ?? sites[0]).site;
     return html`<section class="card" aria-label="Explain a request">
       <header><h2>Explain a request</h2><small>Nothing is charged.</small></header>
       <form class="stack" novalidate @submit=${(event) => this.ask(event)}>

@@ -102,7 +102,8 @@ impl Browser {
 
     /// Waits until nothing is being loaded any more, and what was loaded is drawn.
     pub(crate) async fn until_quiet(&self) {
-        self.until("document.querySelector('h1') && !document.querySelector('.spinner')").await;
+        let quiet = "document.querySelector('h1') && !document.querySelector('.spinner') && !document.body.innerText.includes('Checking…')";
+        self.until(quiet).await;
         self.ask_later(
             "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)))",
         )

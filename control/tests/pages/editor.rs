@@ -79,7 +79,7 @@ async fn what_somebody_else_has_saved_meanwhile_is_shown_beside_ones_own() {
     write(&browser, "[{ \"name\": \"mine\", \"limits\": \"7 per hour\" }]").await;
     browser.until_read("No mistakes").await;
     let theirs = json!({ "description": "theirs", "rules": [{ "name": "theirs", "limits": "8 per hour" }] });
-    world.decide("PUT", "rulesets/plans", &theirs);
+    world.decide("PUT", "rulesets/plans", theirs);
 
     browser.click("form button.main").await;
     browser.until("document.querySelector('dialog .versions')").await;

@@ -50,7 +50,7 @@ const siteTable = (rows) =>
       {
         label: "Site",
         cell: ({ site, error }) =>
-          html`<a href=${href("rules", "sites", site)}>${site}</a> ${error ? badge("bad", "File is wrong") : nothing}`,
+          html`<a href=${href("rules", "sites", site)}>${site}</a> ${site === "*" ? html`<small>hosts that have no site</small>` : nothing} ${error ? badge("bad", "File is wrong") : nothing}`,
       },
       { label: "Zone", cell: ({ zone }) => html`${zone} <small>${clock(Date.now(), zone)}</small>` },
       { label: "Rules", number: true, cell: ({ rules }) => rules.length },
@@ -112,10 +112,11 @@ const shadowed = (site) =>
     ],
   });
 
-/** Where a rule comes from; a ruleset is a link to it. */
+/** Where a rule comes from: a ruleset is a link to it, of a file the folder and the name are told. */
 function origin(from) {
   const ruleset = /^ruleset (.+)$/.exec(from ?? "")?.[1];
-  return ruleset ? html`<a href=${href("rules", "rulesets", ruleset)}>${from}</a>` : html`<code>${from}</code>`;
+  if (ruleset) return html`<a href=${href("rules", "rulesets", ruleset)}>${from}</a>`;
+  return html`<code title=${from}>${from?.split("/").slice(-2).join("/")}</code>`;
 }
 
 async function assign(site, all) {
