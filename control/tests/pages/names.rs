@@ -26,4 +26,5 @@ async fn names_with_html_and_formulas_are_shown_as_they_are() {
     browser.until(&format!("document.querySelector('h1').innerText === {}", serde_json::json!(NASTY))).await;
     browser.until_quiet().await;
     assert_eq!(browser.ask("return window.stolen ?? null").await, serde_json::Value::Null);
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }

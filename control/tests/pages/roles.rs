@@ -28,6 +28,8 @@ async fn an_operator_looks_after_clients_and_leaves_rules_alone() {
     let browser = world.browser("operator").await;
     browser.go(&world.page("clients/keys")).await;
     browser.until_read("New API key…").await;
+    browser.go(&world.page("clients/accounts")).await;
+    browser.until_read("Grant…").await;
     browser.go(&world.page("rules/rulesets/plans")).await;
     browser.until("document.querySelector('json-editor textarea')?.readOnly").await;
     assert!(!browser.text("main").await.contains("Save"));

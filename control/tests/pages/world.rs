@@ -80,6 +80,7 @@ impl World {
                 let budget = TimeBudget::builder()
                     .sites(sites)
                     .layer(control.layer())
+                    .observe(control.observer())
                     .build()
                     .expect("the sites are right");
                 control.govern(&budget).expect("there are files");
