@@ -13,5 +13,6 @@ mod roles;
 mod rulesets;
 mod session;
 mod sites;
+mod visitors;
 mod world;
 mod writes;
