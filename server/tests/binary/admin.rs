@@ -88,7 +88,7 @@ fn the_first_owners_token_is_printed_once() {
     let start = || {
         // The token comes before all else, so that nothing that fails afterwards loses it.
         let mut command = timebudget(["serve", "--listen", "nowhere", "--database", &database]);
-        let output = command.output().unwrap();
+        let output = command.current_dir(scratch.path("")).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let first = start();
