@@ -49,6 +49,12 @@ pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Con
     Ok(Some(control))
 }
 
+/// Whether a file beside the site files is the database's or its copy's, or one that they make for a while.
+pub(crate) fn is_own(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    [DATABASE, COPY].iter().any(|own| name.starts_with(own))
+}
+
 /// The directory that the site files are in.
 fn directory(source: &Source) -> PathBuf {
     let parent = |file: &Path| file.parent().map(Path::to_owned).unwrap_or_default();
