@@ -29,20 +29,19 @@ pub(crate) struct LimitsBySource {
     own: OpenLimits,
     /// By the tier's position; empty where nobody's limits differ.
     of_tiers: Vec<OpenLimits>,
-    /// By the override's position, sorted: those alone that are about the rule.
-    of_overrides: Vec<(usize, OpenLimits)>,
+    /// How many limits an override has, of the one that has most. Their books are opened when their users ask, for there may
+    /// be thousands, and other users do not meet them.
+    most_of_overrides: usize,
 }
 
 impl LimitsBySource {
     /// Opens the books of all limits that a rule may have.
     pub(crate) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
         let of = |source| tiers.limits(rule, source).iter().map(&open).collect();
-        let about = |at: &usize| tiers.source(rule, None, &[*at]) == Source::Override(*at);
-        let overrides = (0..tiers.overrides().len()).filter(about);
         Self {
             own: of(Source::Rule),
             of_tiers: (0..tiers.tiers().len()).map(|at| of(Source::Tier(at))).collect(),
-            of_overrides: overrides.map(|at| (at, of(Source::Override(at)))).collect(),
+            most_of_overrides: tiers.most_of_overrides(),
         }
     }
 
@@ -52,10 +51,8 @@ impl LimitsBySource {
         match source {
             Source::Rule => &self.own,
             Source::Tier(at) => &self.of_tiers[at],
-            Source::Override(at) => {
-                let found = self.of_overrides.binary_search_by_key(&at, |(position, _)| *position);
-                found.map_or(&self.own, |found| &self.of_overrides[found].1)
-            }
+            // Those are opened when they are asked for.
+            Source::Override(_) => &self.own,
         }
     }
 
@@ -68,14 +65,12 @@ impl LimitsBySource {
 
     #[cold]
     fn of_others(&self, book: Book) -> Option<&OpenLimit> {
-        let of_overrides = self.of_overrides.iter().map(|(_, limits)| limits);
-        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.ask.book == book)
+        self.of_tiers.iter().flatten().find(|open| open.ask.book == book)
     }
 
     /// How many limits the rule has for those for whom it has most.
     pub(crate) fn most(&self) -> usize {
-        let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));
-        others.map(Vec::len).fold(self.own.len(), usize::max)
+        self.of_tiers.iter().map(Vec::len).fold(self.own.len().max(self.most_of_overrides), usize::max)
     }
 }
 

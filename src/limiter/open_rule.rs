@@ -65,13 +65,14 @@ impl OpenRule {
     /// The rule at a position of its site.
     pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
         let books = Books::new(rule, position, site, engine);
-        let limits_differ = rule.limits_by.is_some() || rule.exempt_when.is_some();
+        let has_overrides = !site.tiers.overrides().is_empty();
+        let limits_differ = rule.limits_by.is_some() || rule.exempt_when.is_some() || has_overrides;
         let (cost_differs, is_fair) = (matches!(rule.cost, Cost::Computed(_)), rule.fair.is_some());
         Self {
             name: Arc::from(rule.name.as_str()),
             number: FixedState::default().hash_one((&site.name, &rule.name)),
             limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
-            computed: rule.limits_by.is_some().then(|| Arc::new(books)),
+            computed: (rule.limits_by.is_some() || has_overrides).then(|| Arc::new(books)),
             expectations: engine.expectations(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
             hold: rule.hold,
@@ -103,7 +104,24 @@ impl OpenRule {
         let computed = rule.limits_by.as_ref().and_then(|limits| limits.compute(facts));
         match (&self.computed, computed) {
             (Some(books), Some(limits)) => bounded(&limits).iter().map(|limit| books.of(limit)).collect(),
+            (Some(books), None) => self.limits_by_source(books, rule, client),
             _ => Cow::Borrowed(self.limits_said(rule, client)),
+        }
+    }
+
+    /// The limits that the rule, a client's tier or its override says.
+    fn limits_by_source(
+        &self,
+        books: &Books,
+        rule: &Rule,
+        client: Option<&Client<'_>>,
+    ) -> Cow<'_, [OpenLimit]> {
+        match client.map(|client| (client, client.source(rule))) {
+            Some((client, source @ Source::Override(_))) => {
+                client.tiers().limits(rule, source).iter().map(|limit| books.of(limit)).collect()
+            }
+            Some((_, source)) => Cow::Borrowed(self.limits.of(source)),
+            None => Cow::Borrowed(self.limits.of(Source::Rule)),
         }
     }
 
