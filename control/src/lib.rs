@@ -8,6 +8,7 @@ pub mod audit;
 mod control;
 mod db;
 mod follow;
+mod live;
 mod pages;
 pub mod thing;
 
@@ -17,3 +18,4 @@ pub use control::{
     Session, Unavailable,
 };
 pub use follow::Health;
+pub use live::Observer;

@@ -5,11 +5,9 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::limiter::client::Client;
-use crate::limiter::known_keys;
-use crate::limiter::open_limits::OpenLimit;
-use crate::limiter::open_rule::{OpenKey, OpenRule};
-use crate::limiter::{Claims, Limiter};
-use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule};
+use crate::limiter::open_rule::{OpenKey, OpenLimit, OpenRule};
+use crate::limiter::{Claims, Limiter, known_keys};
+use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule, RuleIndex};
 use crate::store::{Charge, Mode};
 
 /// A request that is asked for, and its claims so far.
@@ -74,7 +72,11 @@ impl Limiter {
             return None;
         }
         let tiered = self.has_tiers.then_some(&client);
-        Some((now, self.ask(Asking::new(&client, tiered, mode, claims))))
+        let route = self.ask(Asking::new(&client, tiered, mode, claims));
+        if let Some(key) = client.used_key().filter(|_| !self.observers.is_empty()) {
+            self.observers.tell_of_key(&self.site, key, now.wall());
+        }
+        Some((now, route))
     }
 
     #[inline]
@@ -86,39 +88,51 @@ impl Limiter {
     #[inline]
     pub(crate) fn ask(&self, mut asking: Asking<'_, '_>) -> u32 {
         match &self.index {
-            None => self.ask_rules(&mut asking, 0..self.rules.len()),
-            Some(index) => {
-                let candidates = index.candidates(asking.facts);
-                self.ask_rules(&mut asking, candidates.iter().map(|at| usize::from(*at)));
-            }
+            _ if self.has_otherwise => self.ask_rules_in_force(&mut asking),
+            None => (0..self.rules.len()).for_each(|at| self.ask_rule_at(at, &mut asking)),
+            Some(index) => self.ask_found(index, &mut asking),
         }
         asking.route.unwrap_or_else(|| if self.observers.is_empty() { 0 } else { asking.facts.route() })
     }
 
-    /// Asks those among the candidates that apply to the request.
+    /// Asks those rules among many that can be about the request.
+    #[inline(never)]
+    fn ask_found(&self, index: &RuleIndex, asking: &mut Asking<'_, '_>) {
+        let candidates = index.candidates(asking.facts);
+        candidates.iter().for_each(|at| self.ask_rule_at(usize::from(*at), asking));
+    }
+
+    /// Asks a rule if it is about the request.
     ///
     /// Inlined with all below it: three calls would cost each request a hundred instructions.
     #[inline(always)]
-    fn ask_rules(&self, asking: &mut Asking<'_, '_>, candidates: impl Iterator<Item = usize>) {
-        if self.has_otherwise {
-            return self.ask_rules_in_force(asking, candidates);
+    fn ask_rule_at(&self, at: usize, asking: &mut Asking<'_, '_>) {
+        let open = &self.rules[at];
+        if !open.applies_always && !self.site.rules[at].when.matches(asking.facts) {
+            return;
         }
-        for at in candidates {
-            let (rule, open) = (&self.site.rules[at], &self.rules[at]);
-            if !open.is_about(rule, asking.facts) {
-                continue;
-            }
-            if let Some(key) = self.key(rule, open, asking.facts) {
-                self.ask_rule(rule, open, key, asking);
-            }
-        }
+        let ip = if let OpenKey::Address(_) = open.key { asking.facts.ip() } else { None };
+        let key = match (open.key, ip) {
+            (OpenKey::Constant(key), _) => key,
+            (OpenKey::Address(kind), Some(ip)) => self.key_of_address(kind, ip),
+            _ => match self.other_key(&self.site.rules[at], asking.facts) {
+                Some(key) => key,
+                None => return,
+            },
+        };
+        self.ask_rule(&self.site.rules[at], open, key, asking);
     }
 
-    /// The same where some rules apply only if no other does. Each condition is evaluated once, and each key found once.
-    fn ask_rules_in_force(&self, asking: &mut Asking<'_, '_>, candidates: impl Iterator<Item = usize>) {
+    /// The same of all rules where some apply only if no other does. Each condition is evaluated once, and each key found once.
+    #[inline(never)]
+    fn ask_rules_in_force(&self, asking: &mut Asking<'_, '_>) {
         let mut applying: SmallVec<[(usize, Option<KeyHash>); 8]> = SmallVec::new();
         let mut is_displaced = false;
-        for at in candidates {
+        let candidates = match &self.index {
+            None => (0..self.rules.len() as u16).collect(),
+            Some(index) => index.candidates(asking.facts),
+        };
+        for at in candidates.iter().map(|at| usize::from(*at)) {
             let (rule, open) = (&self.site.rules[at], &self.rules[at]);
             if (rule.otherwise && is_displaced) || !open.is_about(rule, asking.facts) {
                 continue;
@@ -142,7 +156,7 @@ impl Limiter {
 
     /// The key of a request; `None` if the rule is skipped for want of one.
     #[inline(always)]
-    fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
+    pub(crate) fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
         match open.key {
             OpenKey::Constant(key) => Some(key),
             OpenKey::Address(kind) => match facts.ip() {
@@ -153,13 +167,25 @@ impl Limiter {
         }
     }
 
+    /// The key of a client's address. Most clients ask more than once.
     #[inline(always)]
     fn key_of_address(&self, kind: u8, ip: IpAddr) -> KeyHash {
-        let hash = || self.engine.hasher.hash_address(kind, ip, self.site.addresses.ipv6_prefix);
-        match ip {
-            IpAddr::V4(v4) => known_keys::of_address(self.engine.number << 8 | u64::from(kind), v4, hash),
-            IpAddr::V6(_) => hash(),
+        let known = if let IpAddr::V4(v4) = ip { known_keys::find(self.hashed_by(kind), v4) } else { None };
+        known.unwrap_or_else(|| self.hash_address(kind, ip))
+    }
+
+    #[inline(never)]
+    fn hash_address(&self, kind: u8, ip: IpAddr) -> KeyHash {
+        let key = self.engine.hasher.hash_address(kind, ip, self.site.addresses.ipv6_prefix);
+        if let IpAddr::V4(v4) = ip {
+            known_keys::remember(self.hashed_by(kind), v4, key);
         }
+        key
+    }
+
+    #[inline]
+    fn hashed_by(&self, kind: u8) -> u64 {
+        self.engine.number << 8 | u64::from(kind)
     }
 
     #[inline(never)]
@@ -173,10 +199,16 @@ impl Limiter {
 
     /// Claims what a rule's limits are for a request.
     #[inline(always)]
-    fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
+    pub(crate) fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
         if open.is_plain {
             return open.ask(open.limits_said(rule, asking.client), key, None, None, asking);
         }
+        self.ask_rule_that_differs(rule, open, key, asking);
+    }
+
+    /// The same of a rule whose limits are shared out, or depend on code.
+    #[inline(never)]
+    fn ask_rule_that_differs(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
         let client = if open.is_fair { self.sharing_client(rule, key, asking.facts) } else { None };
         let cost = open.cost_differs.then(|| rule.cost.amount(asking.facts));
         if open.limits_differ {

@@ -30,7 +30,7 @@ pub struct Client<'a> {
 /// What is known of a client.
 struct Who<'a> {
     identity: Identity,
-    api_key: Option<&'a ApiKey>,
+    api_key: Option<(&'a KeyDigest, &'a ApiKey)>,
 }
 
 impl<'a> Client<'a> {
@@ -58,10 +58,15 @@ impl<'a> Client<'a> {
         self.site.tiers.source(rule, self.tier_position(), self.overrides())
     }
 
+    /// The API key that the client has sent, if anybody has asked who the client is.
+    pub(crate) fn used_key(&self) -> Option<&'a KeyDigest> {
+        self.who.get()?.api_key.map(|(digest, _)| digest)
+    }
+
     fn who(&self) -> &Who<'a> {
         self.who.get_or_init(|| {
             let api_key = self.sent_key();
-            let of_key = api_key.and_then(|key| key.user.as_deref()).map(Identity::new);
+            let of_key = api_key.and_then(|(_, key)| key.user.as_deref()).map(Identity::new);
             let mut identity = of_key.or_else(|| self.told()).unwrap_or_default();
             if identity.user.is_empty() {
                 identity.groups.clear();
@@ -82,18 +87,19 @@ impl<'a> Client<'a> {
     }
 
     /// The API key that the client has sent: the first that is known.
-    fn sent_key(&self) -> Option<&'a ApiKey> {
+    fn sent_key(&self) -> Option<(&'a KeyDigest, &'a ApiKey)> {
         let (known, sources) = (&self.site.tiers.api_keys, &self.site.clients.api_key_from);
         if known.is_empty() {
             return None;
         }
-        sources.iter().find_map(|source| known.get(&KeyDigest::from_key(source.read(self.facts)?)))
+        sources.iter().find_map(|source| known.get_key_value(&KeyDigest::from_key(source.read(self.facts)?)))
     }
 
     fn tier_position(&self) -> Option<usize> {
         *self.tier.get_or_init(|| {
             let Who { api_key, .. } = self.who();
-            self.site.tiers.tier_of(*api_key, self.user(), self.groups(), self.at)
+            let api_key = api_key.map(|(_, key)| key);
+            self.site.tiers.tier_of(api_key, self.user(), self.groups(), self.at)
         })
     }
 
@@ -173,7 +179,7 @@ impl Facts for Client<'_> {
     }
 
     fn api_key(&self) -> Option<&str> {
-        self.who().api_key.map(|key| key.name.as_str())
+        self.who().api_key.map(|(_, key)| key.name.as_str())
     }
 
     fn tier(&self) -> Option<&str> {

@@ -136,7 +136,8 @@ impl Holding {
     #[inline]
     fn begin(&mut self, limiter: &Limiter, verdict: Verdict, now: Now) -> Decision {
         self.now = now;
-        if limiter.is_seen {
+        let is_seen = if verdict == Verdict::Admitted { limiter.admissions_seen } else { limiter.is_seen };
+        if is_seen {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {
@@ -305,18 +306,23 @@ impl Holding {
 
     /// Looks again where claims stand that the settlement does not visit, such as those of rules that count refusals: what
     /// was seen at admission is as old as the request. A rule in shadow that would have refused still says so.
+    #[inline]
     fn look_at_what_is_settled(&mut self, limiter: &Limiter, now: Now) {
-        let unvisited = |claim: &Claim| !claim.run.is_on && !claim.standing.refuses;
-        if !self.claims.iter().any(unvisited) {
-            return;
+        if self.claims.iter().any(is_unvisited) {
+            self.look_at_unvisited(limiter, now);
         }
-        for claims in self.claims.chunk_by_mut(|one, other| unvisited(one) == unvisited(other)) {
-            if unvisited(&claims[0]) {
+    }
+
+    #[cold]
+    fn look_at_unvisited(&mut self, limiter: &Limiter, now: Now) {
+        for claims in self.claims.chunk_by_mut(|one, other| is_unvisited(one) == is_unvisited(other)) {
+            if is_unvisited(&claims[0]) {
                 limiter.engine.store.look(claims, Progress::default(), now);
             }
         }
     }
 
+    #[inline]
     pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
         self.is_settled = true;
         if self.claims.is_empty() {
@@ -339,6 +345,7 @@ impl Holding {
     }
 
     /// Settles where that is more than one call of the store.
+    #[inline(never)]
     fn settle_apart(&mut self, limiter: &Limiter, now: Now) {
         if !self.is_waived && limiter.settles_by_rule {
             self.settle_rules(limiter, self.settlement, |_| true, now);
@@ -352,7 +359,7 @@ impl Holding {
     /// Tells those whom a rule may cut that the request was charged more than it has run.
     #[inline]
     fn tell_of_extra(&self, limiter: &Limiter) {
-        if limiter.cuts && self.settlement.extra_micros > 1 {
+        if self.settlement.extra_micros > 1 && limiter.cuts {
             self.tell_others(limiter);
         }
     }
@@ -451,6 +458,11 @@ impl Holding {
     pub(crate) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
     }
+}
+
+/// Whether the settlement does not visit a claim, of which it is not known that it refuses.
+fn is_unvisited(claim: &Claim) -> bool {
+    !claim.run.is_on && !claim.standing.refuses
 }
 
 /// What observers are told of a request, whatever happens to it.

@@ -25,22 +25,22 @@ thread_local! {
         const { [const { Cell::new(Known { hashed: 0, address: 0, key: KeyHash([0; 4]) }) }; PLACES] };
 }
 
-/// The key of an address, of a kind and on an engine, which are one number; it is hashed if the thread does not know it.
-///
-/// Who asks from very many addresses has none of them remembered, and each costs a few instructions more.
+/// The key of an address, if the thread remembers it; what it is hashed by, engine and kind, is one number.
+#[inline(always)]
+pub(crate) fn find(hashed: u64, address: Ipv4Addr) -> Option<KeyHash> {
+    let known = KNOWN.with(|known| known[place_of(address)].get());
+    (known.address == address.to_bits() && known.hashed == hashed).then_some(known.key)
+}
+
+/// Remembers the key of an address, in the place of another.
 #[inline]
-pub(crate) fn of_address(hashed: u64, address: Ipv4Addr, hash: impl FnOnce() -> KeyHash) -> KeyHash {
-    KNOWN.with(|known| {
-        let address = address.to_bits();
-        let place = &known[(address.wrapping_mul(FACTOR) >> (u32::BITS - PLACES.trailing_zeros())) as usize];
-        let found = place.get();
-        if found.address == address && found.hashed == hashed {
-            return found.key;
-        }
-        let key = hash();
-        place.set(Known { hashed, address, key });
-        key
-    })
+pub(crate) fn remember(hashed: u64, address: Ipv4Addr, key: KeyHash) {
+    KNOWN.with(|known| known[place_of(address)].set(Known { hashed, address: address.to_bits(), key }));
+}
+
+#[inline]
+const fn place_of(address: Ipv4Addr) -> usize {
+    (address.to_bits().wrapping_mul(FACTOR) >> (u32::BITS - PLACES.trailing_zeros())) as usize
 }
 
 #[cfg(test)]
@@ -48,20 +48,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_hashed_once_for_each_engine_and_kind_while_it_is_remembered() {
+    fn a_key_is_remembered_for_the_engine_and_the_kind_that_it_is_of() {
         let address = Ipv4Addr::new(192, 0, 2, 7);
-        let key = |hashed| of_address(hashed, address, || KeyHash([hashed as u32; 4]));
-        assert_eq!([1, 2, 1, 2].map(key), [1, 2, 1, 2].map(|hashed| KeyHash([hashed; 4])));
-        assert_eq!(of_address(2, address, || panic!("it is known")), KeyHash([2; 4]));
+        remember(1, address, KeyHash([1; 4]));
+        assert_eq!([1, 2].map(|hashed| find(hashed, address)), [Some(KeyHash([1; 4])), None]);
+        remember(2, address, KeyHash([2; 4]));
+        assert_eq!([1, 2].map(|hashed| find(hashed, address)), [None, Some(KeyHash([2; 4]))]);
     }
 
     #[test]
     fn those_that_share_a_place_keep_their_own_keys() {
-        for round in 0..3 {
-            for n in 0..10 * PLACES as u32 {
-                let key = of_address(9, Ipv4Addr::from_bits(n), || KeyHash([n; 4]));
-                assert_eq!(key, KeyHash([n; 4]), "round {round}");
-            }
+        let mut known = 0;
+        for n in (0..10 * PLACES as u32).cycle().take(30 * PLACES) {
+            let (address, key) = (Ipv4Addr::from_bits(n), KeyHash([n; 4]));
+            assert_eq!(find(9, address).unwrap_or(key), key);
+            remember(9, address, key);
+            known += u32::from(find(9, address) == Some(key));
         }
+        assert_eq!(known, 30 * PLACES as u32);
     }
 }

@@ -1,6 +1,5 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
-mod account;
 mod accounts;
 mod admission;
 mod alarm;
@@ -12,29 +11,25 @@ mod client;
 mod client_accounts;
 mod engine;
 mod expectations;
-mod explain;
 pub mod explanation;
 mod holding;
 mod known_keys;
 mod moment;
 mod observe;
-mod open_limits;
 mod open_rule;
-mod overrun;
+mod prospect;
 mod refusal;
 mod report;
 mod reservation;
-mod roster;
 #[cfg(test)]
 mod samples;
-mod upkeep;
 mod words;
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use self::account::{AccountError, AccountId, AccountStanding, NoAccountId};
+pub use self::accounts::{AccountError, AccountId, AccountStanding, NoAccountId};
 pub use self::accounts::{AccountFilter, Accounts};
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
@@ -42,6 +37,7 @@ pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub(crate) use self::claims::Claims;
 pub use self::client::Client;
+use self::client_accounts::Roster;
 pub use self::client_accounts::{Amount, ClientAccounts};
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
@@ -50,13 +46,13 @@ pub(crate) use self::observe::Observers;
 pub(crate) use self::observe::name_route;
 pub use self::observe::{Event, Kind, Observe, ObservedLimit, Route};
 use self::open_rule::OpenRule;
+pub use self::prospect::Prospect;
 pub(crate) use self::refusal::Refused;
 pub use self::refusal::{Cause, Refusal};
 pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
-use self::roster::Roster;
 use crate::model::{
     Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
 };
@@ -83,6 +79,8 @@ pub struct Limiter {
     has_shadow: bool,
     /// Whether somebody is told of decisions: an observer, or of shadows the log.
     is_seen: bool,
+    /// Whether somebody is told of admissions.
+    admissions_seen: bool,
     /// Who is told of decisions and settlements.
     observers: Observers,
     /// Whether rules charge some answers only.
@@ -138,6 +136,7 @@ impl Limiter {
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow,
             is_seen: has_shadow || !observers.is_empty(),
+            admissions_seen: has_shadow || observers.hear_admissions(),
             judges_answers,
             settles_by_rule,
             settles_apart: settles_by_rule || !observers.is_empty(),
@@ -210,16 +209,18 @@ impl Limiter {
     }
 
     /// Learns what a request has cost.
+    #[inline]
     pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
-        if route == NO_ROUTE {
-            return;
+        match claims {
+            _ if route == NO_ROUTE => {}
+            [claim] if matches!(claim.ask.charge, Charge::Requests { .. }) => {}
+            [claim] => self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost),
+            claims => self.learn_of_several(claims, route, cost),
         }
-        if let [claim] = claims {
-            if !matches!(claim.ask.charge, Charge::Requests { .. }) {
-                self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost);
-            }
-            return;
-        }
+    }
+
+    #[inline(never)]
+    fn learn_of_several(&self, claims: &[Claim], route: u32, cost: Micros) {
         let mut learned = None;
         for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
             if learned != Some(claim.ask.rule) {

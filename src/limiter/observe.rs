@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
-use crate::limiter::account::AccountId;
+use crate::limiter::accounts::AccountId;
 use crate::limiter::report::with_quota;
 use crate::limiter::{Engine, Limiter};
-use crate::model::{Counts, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
+use crate::model::{Counts, KeyDigest, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
 use crate::store::{Charge, Claim, Fault, Settlement};
 
 /// What is told of each decision and of each settlement, as they are made: for metrics, logs, and whoever keeps accounts of
@@ -49,6 +49,12 @@ use crate::store::{Charge, Claim, Fault, Settlement};
 /// # Ok::<(), timebudget::RuleError>(())
 /// ```
 pub trait Observe: Send + Sync + 'static {
+    /// Whether it wants to be told of admissions. It is asked once for each limiter; whoever says no spares a request the
+    /// telling, and may be told of some all the same.
+    fn hears_admissions(&self) -> bool {
+        true
+    }
+
     /// A request, or a block of code, is admitted: its time runs.
     fn admitted(&self, event: &Event<'_>) {
         let _ = event;
@@ -69,6 +75,14 @@ pub trait Observe: Send + Sync + 'static {
         let _ = event;
     }
 
+    /// A request has come with an API key that its site knows.
+    ///
+    /// It is told of requests over which something is decided, where a rule asks who clients are or some have other limits
+    /// than the rules say; of others nobody looks for a key. The request is told of beside.
+    fn key_used(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
+        let _ = (site, key, at);
+    }
+
     /// Nobody could decide over a request for a site: the store failed, or the site's rules are not known. It is answered
     /// by 503.
     fn failed(&self, site: &str, fault: &Fault) {
@@ -77,6 +91,10 @@ pub trait Observe: Send + Sync + 'static {
 }
 
 impl<T: Observe + ?Sized> Observe for Arc<T> {
+    fn hears_admissions(&self) -> bool {
+        (**self).hears_admissions()
+    }
+
     fn admitted(&self, event: &Event<'_>) {
         (**self).admitted(event);
     }
@@ -87,6 +105,10 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
 
     fn settled(&self, event: &Event<'_>) {
         (**self).settled(event);
+    }
+
+    fn key_used(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
+        (**self).key_used(site, key, at);
     }
 
     fn failed(&self, site: &str, fault: &Fault) {
@@ -367,7 +389,12 @@ impl Observers {
         self.0.is_empty()
     }
 
-    #[inline]
+    /// Whether one of them wants to be told of admissions.
+    pub(crate) fn hear_admissions(&self) -> bool {
+        self.0.iter().any(|observer| observer.hears_admissions())
+    }
+
+    #[inline(always)]
     pub(crate) fn tell(&self, event: &Event<'_>) {
         for observer in &self.0 {
             match event.what {
@@ -376,6 +403,11 @@ impl Observers {
                 What::Settled => observer.settled(event),
             }
         }
+    }
+
+    #[cold]
+    pub(crate) fn tell_of_key(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
+        self.0.iter().for_each(|observer| observer.key_used(site, key, at));
     }
 
     pub(crate) fn tell_of_fault(&self, site: &str, fault: &Fault) {

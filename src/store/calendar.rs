@@ -21,8 +21,9 @@ pub struct InForce {
 
 impl InForce {
     /// How long until the window ends.
+    #[inline]
     pub fn left(&self, now: Now) -> Micros {
-        Micros(u64::try_from(self.edge.0.saturating_sub(now.utc.0)).unwrap_or(0))
+        Micros(self.edge.0.max(now.utc.0).wrapping_sub(now.utc.0) as u64)
     }
 }
 

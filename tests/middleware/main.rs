@@ -32,6 +32,7 @@ mod parameters;
 mod pauses;
 mod placement;
 mod places;
+mod prospect;
 mod random_bytes;
 mod refusals;
 mod refusals_own;

@@ -14,7 +14,11 @@ export function caretAt(text, offset) {
     const inside = stack.at(-1);
     if (sign === '"') {
       const end = endOfText(text, at);
-      if (offset <= end - (closed(text, at, end) ? 1 : 0) && offset > at) return word(stack, text.slice(at + 1, offset), at, end, true);
+      const whole = closed(text, at, end);
+      if (offset > at && offset <= end - (whole ? 1 : 0)) {
+        // A text that is not closed yet takes nothing of what follows but the rest of its word.
+        return word(stack, text.slice(at + 1, offset), at, whole ? end : offset + /^[\w.:-]*/.exec(text.slice(offset))[0].length, true);
+      }
       if (inside?.kind === "{" && inside.wants === "key") inside.key = text.slice(at + 1, end - 1);
       at = end;
       continue;

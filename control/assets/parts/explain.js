@@ -36,7 +36,7 @@ export class Explain {
         ${area(form, "headers", { label: "Headers, a line each", rows: 2, mono: true, placeholder: "authorization: Bearer …" })}
         <div class="row"><button ?disabled=${form.busy}>Explain</button></div>
       </form>
-      ${this.said ? explanation(this.said, zoneOf(sites, this.said.site)) : nothing}
+      ${this.said ? explanation(this.said, this.by, zoneOf(sites, this.said.site)) : nothing}
     </section>`;
   }
 
@@ -45,6 +45,7 @@ export class Explain {
     return this.form.send(async ({ site, method, path, ip, headers }) => {
       const draft = this.draft();
       const body = { site, method, path, headers: headersOf(headers), ...(ip ? { ip } : {}), ...(draft ? { draft } : {}) };
+      this.by = draft ? "the draft" : "the rules in force";
       this.said = await call("POST", ["explain"], { body });
     });
   }
@@ -56,8 +57,8 @@ function headersOf(text) {
   return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(":")).trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
 }
 
-const explanation = (said, zone) => html`<hr><div class="stack">
-  <p aria-live="polite">Answered by <strong>${said.answer.status}</strong> ${said.answer.status === 429 ? badge("bad", "Refused") : badge("good", "Served")} at ${moment(said.at, zone)}</p>
+const explanation = (said, by, zone) => html`<hr><div class="stack">
+  <p aria-live="polite">Answered by <strong>${said.answer.status}</strong> ${said.answer.status === 429 ? badge("bad", "Refused") : badge("good", "Served")} by ${by}, at ${moment(said.at, zone)}</p>
   <ul class="bearing">${said.rules.map((rule) => bearing(rule, zone))}</ul>
   <details><summary>As the command line says it</summary><pre class="code" tabindex="0" role="region" aria-label="Explanation as text">${said.text}</pre></details>
   <details><summary>Headers of the answer</summary><pre class="code" tabindex="0" role="region" aria-label="Headers of the answer">${Object.entries(said.answer.headers ?? {}).map(([name, value]) => `${name}: ${value}\n`)}</pre></details></div>`;

@@ -65,7 +65,16 @@ impl Database {
         &self,
         question: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, Trouble> {
-        match tokio::time::timeout(self.patience, question).await {
+        self.within_times(1, question).await
+    }
+
+    /// The same, for what is more than one question: no longer than the patience lasts so many times.
+    pub(crate) async fn within_times<T>(
+        &self,
+        times: u32,
+        question: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Trouble> {
+        match tokio::time::timeout(self.patience * times, question).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.trouble(&error)),
             Err(_) => Err(Trouble::Down(self.silence())),

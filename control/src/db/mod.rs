@@ -10,9 +10,11 @@ pub(crate) mod read;
 mod sessions;
 mod trouble;
 mod uri;
+mod usage;
 
 pub(crate) use commit::{Answered, CHANNEL, Commit, Writing};
 pub(crate) use database::Database;
 pub(crate) use read::{News, State};
 pub(crate) use trouble::Trouble;
 pub(crate) use uri::{Engine, Uri};
+pub(crate) use usage::{Asked, Grain, Point};

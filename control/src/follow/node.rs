@@ -5,13 +5,15 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use serde::Serialize;
 use timebudget::config::{Errors, Layer};
 use timebudget::{Clock, Reloader};
 use tokio::sync::Notify;
 
 use crate::db::{Database, News, Trouble};
 use crate::follow::{Health, Standing};
-use crate::thing::{Decided, Kind, Time};
+use crate::live::Hub;
+use crate::thing::{Decided, Kind, Thing, Time};
 
 /// What is in force here, and where it comes from.
 pub(crate) struct Node {
@@ -26,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) turn: tokio::sync::Mutex<()>,
     governed: Mutex<Vec<Weak<Reloader>>>,
     standing: Mutex<Standing>,
+    /// Who is told of changes.
+    pub(crate) hub: Arc<Hub>,
     /// Told when somebody else has changed something.
     pub(crate) poke: Arc<Notify>,
     /// Whether the schema is known to be this program's.
@@ -47,6 +51,24 @@ pub(crate) struct Place {
     pub(crate) history: String,
 }
 
+/// That a thing is another one on this node, as listeners are told.
+#[derive(Serialize)]
+struct Changed {
+    what: String,
+    revision: u64,
+    deleted: bool,
+    at: Time,
+}
+
+impl Changed {
+    /// Members are nobody's business but owners'.
+    fn of((kind, name, thing, revision): &(Kind, String, Option<Thing>, u64), at: Time) -> Option<Self> {
+        let what = format!("{}/{name}", kind.path());
+        let changed = Self { what, revision: *revision, deleted: thing.is_none(), at };
+        (*kind != Kind::Member).then_some(changed)
+    }
+}
+
 impl Node {
     pub(crate) fn new(database: Database, clock: Arc<dyn Clock>, copy: Option<PathBuf>) -> Self {
         Self {
@@ -58,6 +80,7 @@ impl Node {
             turn: tokio::sync::Mutex::default(),
             governed: Mutex::default(),
             standing: Mutex::default(),
+            hub: Arc::new(Hub::new()),
             poke: Arc::default(),
             is_migrated: AtomicBool::new(false),
             is_writable: AtomicBool::new(true),
@@ -122,6 +145,7 @@ impl Node {
     /// Applies what was decided, all of it at once, and puts it in force; it leads to a revision.
     pub(crate) fn take(&self, news: News, place: Place, revision: u64) {
         let is_layered = news.things.iter().any(|(kind, ..)| *kind != Kind::Member);
+        let changes: Vec<_> = news.things.iter().filter_map(|thing| Changed::of(thing, self.now())).collect();
         {
             let mut decided = self.decided.write();
             for (kind, name, thing, revision) in news.things {
@@ -133,6 +157,7 @@ impl Node {
         if is_layered {
             self.put_in_force();
         }
+        changes.iter().for_each(|changed| self.hub.tell("changed", changed));
     }
 
     /// Puts in force what has been decided, as it is now: keys end with the time.

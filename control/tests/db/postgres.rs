@@ -135,11 +135,12 @@ impl Server {
 
     /// Lets its files grow again.
     pub(crate) fn let_grow(&self) {
-        for process in self.processes() {
-            let done = as_nobody(Path::new("prlimit"))
-                .args(["--pid", &process, "--fsize=unlimited:unlimited"])
-                .status();
-            assert!(done.expect("prlimit runs").success());
+        for (at, process) in self.processes().iter().enumerate() {
+            let mut raise = as_nobody(Path::new("prlimit"));
+            raise.args(["--pid", process, "--fsize=unlimited:unlimited"]).stderr(Stdio::null());
+            // The first is the server; of the others some may have ended by themselves.
+            let is_done = raise.status().expect("prlimit runs").success();
+            assert!(is_done || at > 0, "the server's files may grow");
         }
     }
 

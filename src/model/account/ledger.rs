@@ -75,6 +75,9 @@ impl Ledger {
     /// request can cost the window more than what is left of it.
     #[inline]
     pub fn hold(&self, at: Tick, left: Micros) -> u64 {
+        if self.running == 0 {
+            return 0; // As mostly.
+        }
         let most = u64::from(self.running).saturating_mul(left.0);
         self.value(self.held, at).min(most)
     }

@@ -101,7 +101,16 @@ impl Condition {
     /// Whether a request fulfils the condition.
     ///
     /// Parts are looked at in their order, and no further than it takes: what is quickly told stands best in front.
+    #[inline]
     pub fn matches(&self, facts: &dyn Facts) -> bool {
+        match self {
+            // As most are: a call less for each.
+            Self::Path(text) => text.matches_path(facts.path(), facts.paths()),
+            other => other.holds(facts),
+        }
+    }
+
+    fn holds(&self, facts: &dyn Facts) -> bool {
         match self {
             Self::Path(text) => text.matches_path(facts.path(), facts.paths()),
             Self::Method(methods) => methods.iter().any(|method| method.matches(facts.method())),

@@ -86,7 +86,17 @@ impl Text {
     /// assert!(folder.matches_path("/api", Paths::Normal));
     /// assert!(!folder.matches_path("/api", Paths::Exact));
     /// ```
+    #[inline]
     pub fn matches_path(&self, path: &str, paths: Paths) -> bool {
+        if let Self::Below(prefix) = self
+            && !prefix.ends_with('/')
+        {
+            return is_below(prefix.as_bytes(), path.as_bytes());
+        }
+        self.matches_other_path(path, paths)
+    }
+
+    fn matches_other_path(&self, path: &str, paths: Paths) -> bool {
         self.has(path.as_bytes(), Glob::matches_path)
             || (paths == Paths::Normal && !path.ends_with('/') && self.matches_folder(path))
     }
@@ -120,6 +130,7 @@ impl Text {
     }
 }
 
+#[inline]
 fn is_below(prefix: &[u8], path: &[u8]) -> bool {
     let rest = path.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.is_empty() || prefix.ends_with(b"/") || rest.starts_with(b"/"))

@@ -7,7 +7,9 @@ use smallvec::SmallVec;
 use super::Memory;
 use super::locked::{Locked, shard_of};
 use super::overflow::account;
+use super::rows::{Row, VACANT};
 use super::settle::standing;
+use super::table::{Seat, Table};
 use super::visit::Visit;
 use crate::model::{Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
@@ -48,25 +50,60 @@ impl Memory {
         now: &Now,
         beside: Option<&Beside>,
     ) -> Option<Verdict> {
-        let Ask { book, key, counts, shadow, charge, quota, .. } = claim.ask;
-        if claim.ask.client.is_some() || counts != Counts::Served || claim.run.aside.whole {
+        let ask = &claim.ask;
+        if ask.client.is_some() || ask.counts != Counts::Served || claim.run.aside.whole {
             return None;
         }
+        let (book, key) = (ask.book, ask.key);
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, now);
-        let found = table.seat(key.salted(book.salt));
-        let ledger = found.map_or_else(|_| Ledger::default(), |seat| seat.ledger);
-        claim.standing = standing(charge, table, &ledger, now);
+        let (at, row) = table.row_of(key.salted(book.salt));
+        if row.runs() {
+            return self.decide_on_running(table, at, row, claim, mode, now, beside);
+        }
+        let base = if row.slot == VACANT { 0 } else { row.base };
+        self.decide_on(table, Table::seated_idle(at, Row { base, ..row }), claim, mode, now, beside)
+    }
+
+    /// The same on an account of which other requests run: apart, for the others' way is shorter by what these have.
+    #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "one step of a longer way, and called once")]
+    fn decide_on_running(
+        &self,
+        table: &mut Table,
+        at: usize,
+        row: Row,
+        claim: &mut Claim,
+        mode: Mode,
+        now: &Now,
+        beside: Option<&Beside>,
+    ) -> Option<Verdict> {
+        self.decide_on(table, table.seated(at, row), claim, mode, now, beside)
+    }
+
+    #[inline(always)]
+    fn decide_on(
+        &self,
+        table: &mut Table,
+        mut seat: Seat,
+        claim: &mut Claim,
+        mode: Mode,
+        now: &Now,
+        beside: Option<&Beside>,
+    ) -> Option<Verdict> {
+        let Ask { charge, quota, shadow, .. } = claim.ask;
+        claim.standing = standing(charge, table, &seat.ledger, now);
         let taken = beside.map_or(0, |beside| beside.taken);
         if !fits(claim, quota.saturating_add_signed(taken.saturating_neg())) {
             claim.standing.refuses = true;
             return (mode == Mode::Decide && !shadow).then_some(Verdict::Refused);
         }
-        let mut seat = match found {
-            Ok(seat) => seat,
-            Err(vacant) if self.has_room_for(1) => self.insert(table, vacant, book, key),
-            Err(_) => return None,
-        };
+        if seat.is_vacant() {
+            if !self.has_room_for(1) {
+                return None;
+            }
+            seat = self.insert(table, seat.at, claim.ask.book, claim.ask.key);
+        }
         charge_whole(charge, &mut seat.ledger, table.at(now));
         table.keep(&seat);
         let run = &mut claim.run;
@@ -82,6 +119,7 @@ impl Memory {
 
 impl<L: Locked> Visit<'_, L> {
     /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    #[inline(always)]
     pub(crate) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
         let mut weighed = self.weigh(claims);
         if weighed.newcomers > 0 && !self.store.has_room_for(weighed.newcomers) {
@@ -92,7 +130,11 @@ impl<L: Locked> Visit<'_, L> {
             return self.conclude_over_full_accounts(claims, mode);
         }
         for claim in claims.iter_mut().filter(|claim| claim.ask.counts != Counts::Refusals) {
-            self.charge(claim);
+            if weighed.newcomers == 0 && claim.ask.client.is_none() {
+                self.charge_known(claim);
+            } else {
+                self.charge(claim);
+            }
         }
         Verdict::Admitted
     }
@@ -139,22 +181,30 @@ impl<L: Locked> Visit<'_, L> {
         let now = self.now;
         let mut weighed = Weighed::default();
         for (position, claim) in claims.iter_mut().enumerate() {
-            let taken = self.beside.get(position).map_or(0, |beside| beside.taken);
             let (book, key) = account(claim, Part::Whole);
             let table = self.table(book, key);
-            let seat = table.seat(key.salted(book.salt));
-            let (at, ledger) = seat.map_or_else(|at| (at, Ledger::default()), |seat| (seat.at, seat.ledger));
+            let (at, row) = table.row_of(key.salted(book.salt));
+            let is_new = row.slot == VACANT;
+            let ledger = if is_new { Ledger::default() } else { table.seated(at, row).ledger };
             claim.standing = standing(claim.ask.charge, table, &ledger, &now);
-            let quota = claim.ask.quota.saturating_add_signed(taken.saturating_neg());
+            let quota =
+                if self.beside.is_empty() { claim.ask.quota } else { self.quota_here(claim, position) };
             claim.standing.refuses = !fits(claim, quota);
             claim.run.at = at as u32;
-            weighed.newcomers += usize::from(seat.is_err());
+            weighed.newcomers += usize::from(is_new);
             if claim.ask.client.is_some() {
                 self.weigh_share(claim, position, &mut weighed);
             }
             weighed.refuses |= claim.standing.refuses;
         }
         weighed
+    }
+
+    /// What is left of a claim's quota to this process.
+    #[cold]
+    fn quota_here(&self, claim: &Claim, position: usize) -> u64 {
+        let taken = self.beside.get(position).map_or(0, |beside| beside.taken);
+        claim.ask.quota.saturating_add_signed(taken.saturating_neg())
     }
 
     /// Lets a client be refused who has had its share, and says whether it is seen for the first time in this window.
@@ -219,7 +269,18 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
-    #[inline]
+    /// Charges an account that was just weighed, where none has been made since then: it is where it was.
+    #[inline(always)]
+    fn charge_known(&mut self, claim: &mut Claim) {
+        let now = self.now;
+        let table = self.table(claim.ask.book, claim.ask.key);
+        let mut seat = table.seat_at(claim.run.at as usize);
+        charge_whole(claim.ask.charge, &mut seat.ledger, table.at(&now));
+        table.keep(&seat);
+        let run = &mut claim.run;
+        (run.is_on, run.sequence, run.earlier) = (true, table.in_force.sequence, Micros::ZERO);
+    }
+
     fn charge(&mut self, claim: &mut Claim) {
         let charge = claim.ask.charge;
         let (at, sequence) = self
@@ -255,8 +316,11 @@ impl<L: Locked> Visit<'_, L> {
     ) -> (u32, u32) {
         let (store, now, (book, key)) = (self.store, self.now, account(claim, part));
         let table = self.table(book, key);
-        let found = table.seat_near(near, key.salted(book.salt));
-        let mut seat = found.unwrap_or_else(|vacant| store.insert(table, vacant, book, key));
+        let (at, row) = table.row_near(near, key.salted(book.salt));
+        let mut seat = match row.slot {
+            VACANT => store.insert(table, at, book, key),
+            _ => table.seated(at, row),
+        };
         charge(&mut seat.ledger, table.at(&now));
         table.keep(&seat);
         (seat.at as u32, table.in_force.sequence)

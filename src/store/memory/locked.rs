@@ -35,7 +35,7 @@ pub(crate) struct Two<'a> {
 
 impl<'a> Two<'a> {
     /// Locks both in their order, as all who lock several.
-    pub(crate) fn lock(shards: &'a [Mutex<Shard>], first: usize, second: usize) -> Self {
+    pub(crate) fn lock(shards: &'a [Mutex<Shard>; SHARDS], first: usize, second: usize) -> Self {
         Self { first, shards: [shards[first].lock(), shards[second].lock()] }
     }
 }
@@ -69,30 +69,27 @@ impl Locked for Many<'_> {
     }
 }
 
-/// The shards that claims lie in.
-pub(crate) enum Shards {
-    One(usize),
-    /// The first is the smaller one.
-    Two(usize, usize),
-    Several,
+/// Where claims lie: in one shard, in two, of which the smaller stands first, or in several.
+pub(crate) enum Lie {
+    InOne(usize),
+    InTwo(usize, usize),
+    InSeveral,
 }
 
-/// The shards that claims lie in; several where clients of accounts have accounts of their own.
+/// Where claims lie: in several shards if clients of accounts have accounts of their own.
 #[inline]
-pub(crate) fn shards_of(claims: &[Claim]) -> Shards {
-    let Some((first, others)) = claims.split_first() else { return Shards::Several };
+pub(crate) fn lies(claims: &[Claim]) -> Lie {
+    let Some(first) = claims.first() else { return Lie::InSeveral };
     let one = shard_of(first.ask.key);
     let mut other = one;
-    if claims.iter().any(|claim| claim.ask.client.is_some()) {
-        return Shards::Several;
-    }
-    for shard in others.iter().map(|claim| shard_of(claim.ask.key)).filter(|shard| *shard != one) {
-        if other != one && other != shard {
-            return Shards::Several;
+    for claim in claims {
+        let shard = shard_of(claim.ask.key);
+        if claim.ask.client.is_some() || (shard != one && other != one && other != shard) {
+            return Lie::InSeveral;
         }
-        other = shard;
+        other = if shard == one { other } else { shard };
     }
-    if other == one { Shards::One(one) } else { Shards::Two(one.min(other), one.max(other)) }
+    if other == one { Lie::InOne(one) } else { Lie::InTwo(one.min(other), one.max(other)) }
 }
 
 /// Whether claims lie in one shard, with all that they are about.

@@ -26,9 +26,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
-#[cfg(feature = "redis")]
 pub(crate) use self::decide::Beside;
-use self::locked::{Many, Shards, Two, lie_together, shard_of, shards_of};
+use self::locked::{Lie, Many, Two, lie_together, lies, shard_of};
 use self::overflow::{Overflow, is_shared};
 #[cfg(feature = "redis")]
 pub(crate) use self::overflow::{account, of_last_words};
@@ -47,10 +46,13 @@ use crate::store::{
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
 const SHARDS: usize = 1024;
 
+/// All shards; as many as there are, so that one is found by a few bits without a question.
+type Shards = [Mutex<Shard>; SHARDS];
+
 /// The memory store.
 #[derive(Debug)]
 pub struct Memory {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<Shards>,
     calendars: RwLock<Calendars>,
     salts: KeyHasher,
     max_accounts: usize,
@@ -76,25 +78,14 @@ struct Calendars {
 }
 
 /// What a visit does while every shard that a key of its claims lies in is locked.
+#[cfg(feature = "redis")]
 macro_rules! locked {
     ($store:ident, $claims:ident, $now:ident, |$visit:ident| $act:expr) => {
-        match shards_of($claims) {
-            Shards::One(shard) => {
-                let mut shard = $store.shards[shard].lock();
-                let mut $visit = Visit { store: $store, shards: &mut shard, now: $now, beside: &[] };
-                $act
-            }
-            Shards::Two(first, second) => apart(|| {
-                let mut shards = Two::lock(&$store.shards, first, second);
-                let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
-                $act
-            }),
-            Shards::Several => apart(|| {
-                let mut shards = Many::lock(&$store.shards, $claims);
-                let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
-                $act
-            }),
-        }
+        apart(|| {
+            let mut shards = Many::lock(&*$store.shards, $claims);
+            let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
+            $act
+        })
     };
 }
 
@@ -108,7 +99,7 @@ macro_rules! one_by_one {
                 $act
             } else {
                 apart(|| {
-                    let mut shards = Many::lock(&$store.shards, $claims);
+                    let mut shards = Many::lock(&*$store.shards, $claims);
                     let mut $visit = Visit { store: $store, shards: &mut shards, now: $now, beside: &[] };
                     $act
                 })
@@ -129,8 +120,9 @@ impl Memory {
 
     /// An empty store with room for `max_accounts`; when full, newcomers share 65,536 accounts per book, which come on top.
     pub fn new(max_accounts: usize) -> Self {
+        let shards: Box<[_]> = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: shards.try_into().expect("so many were made"),
             calendars: RwLock::default(),
             salts: KeyHasher::new(*b"timebudget books"),
             max_accounts,
@@ -193,10 +185,7 @@ impl Memory {
         {
             return verdict;
         }
-        locked!(self, claims, now, |visit| {
-            visit.beside = beside;
-            visit.decide(claims, mode)
-        })
+        self.decide_together(claims, mode, now, beside)
     }
 
     /// Charges claims that somebody else has decided over.
@@ -224,8 +213,39 @@ impl Memory {
     }
 
     #[inline(never)]
+    fn decide_together(&self, claims: &mut [Claim], mode: Mode, now: Now, beside: &[Beside]) -> Verdict {
+        match lies(claims) {
+            Lie::InOne(shard) => {
+                let mut shard = self.shards[shard].lock();
+                Visit { store: self, shards: &mut shard, now, beside }.decide(claims, mode)
+            }
+            Lie::InTwo(first, second) => {
+                let mut shards = Two::lock(&self.shards, first, second);
+                Visit { store: self, shards: &mut shards, now, beside }.decide(claims, mode)
+            }
+            Lie::InSeveral => {
+                let mut shards = Many::lock(&*self.shards, claims);
+                Visit { store: self, shards: &mut shards, now, beside }.decide(claims, mode)
+            }
+        }
+    }
+
+    /// What runs ends account by account: between two shards others may see the one settled, and not yet the other.
+    #[inline(never)]
     fn settle_together(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
-        one_by_one!(self, claims, now, |visit| visit.settle(claims, settlement));
+        for claims in claims.chunk_by_mut(lie_together) {
+            if claims[0].ask.client.is_some() {
+                apart(|| {
+                    let mut shards = Many::lock(&*self.shards, claims);
+                    Visit { store: self, shards: &mut shards, now, beside: &[] }.settle(claims, settlement);
+                });
+                continue;
+            }
+            let mut shard = self.shards[shard_of(claims[0].ask.key)].lock();
+            for claim in claims {
+                self.settle_in(&mut shard, claim, settlement, &now);
+            }
+        }
     }
 
     fn retire(&self, retired: Retired) {
@@ -254,7 +274,7 @@ impl Store for Memory {
         {
             return Ok(verdict);
         }
-        Ok(locked!(self, claims, now, |visit| visit.decide(claims, mode)))
+        Ok(self.decide_together(claims, mode, now, &[]))
     }
 
     fn pause(&self, claims: &mut [Claim], cost: Micros, now: Now) {
@@ -277,7 +297,7 @@ impl Store for Memory {
     }
 
     fn tidy(&self, now: Now) {
-        for shard in &self.shards {
+        for shard in &*self.shards {
             shard.lock().tidy(self, &now);
         }
         while let Some(retired) = self.take_retired() {

@@ -34,7 +34,7 @@ impl Memory {
         // writer between the two would keep both waiting. A table that is begun in between begins where its calendar is.
         let windows: Vec<_> =
             self.calendars.read().all.iter().map(|calendar| calendar.realigned(now)).collect();
-        for shard in &self.shards {
+        for shard in &*self.shards {
             shard.lock().realign(&windows);
         }
     }

@@ -49,6 +49,15 @@ impl Row {
         Self { hash: [word(0), word(1), word(2)], slot: !word(3), base: base as i64 }
     }
 
+    /// One that holds no account.
+    pub(crate) const NONE: Self = Self { hash: [0; 3], slot: VACANT, base: 0 };
+
+    /// Whether requests run of the account that it holds.
+    #[inline]
+    pub(crate) const fn runs(&self) -> bool {
+        self.slot < IDLE
+    }
+
     /// Whether it holds this account.
     #[inline]
     pub(crate) fn is_of(&self, account: AccountHash) -> bool {

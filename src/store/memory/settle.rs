@@ -3,6 +3,8 @@
 use super::Memory;
 use super::locked::{Locked, shard_of};
 use super::overflow::account;
+use super::rows::VACANT;
+use super::shard::Shard;
 use super::table::Table;
 use super::visit::Visit;
 use crate::model::{KeyHash, Ledger, Micros, Now, Tick};
@@ -13,9 +15,15 @@ impl Memory {
     /// Ends a request with one claim, on one account.
     #[inline]
     pub(crate) fn settle_alone(&self, claim: &mut Claim, settlement: &Settlement, now: &Now) {
+        let mut shard = self.shards[shard_of(claim.ask.key)].lock();
+        self.settle_in(&mut shard, claim, settlement, now);
+    }
+
+    /// The same in the shard that the account lies in.
+    #[inline(always)]
+    pub(crate) fn settle_in(&self, shard: &mut Shard, claim: &mut Claim, settlement: &Settlement, now: &Now) {
         if std::mem::take(&mut claim.run.is_on) {
             let (book, key) = account(claim, Part::Whole);
-            let mut shard = self.shards[shard_of(key)].lock();
             let table = shard.table(self, book.calendar as usize, now);
             let near = claim.run.at;
             claim.standing = settle_account(self, table, (book, key, near), claim, settlement, now);
@@ -37,8 +45,11 @@ impl<L: Locked> Visit<'_, L> {
         for claim in claims {
             let (book, key) = account(claim, Part::Whole);
             let table = self.table(book, key);
-            let seat = table.seat_near(claim.run.at, key.salted(book.salt));
-            let mut ledger = seat.map_or_else(|_| Ledger::default(), |seat| seat.ledger);
+            let (at, row) = table.row_near(claim.run.at, key.salted(book.salt));
+            let mut ledger = match row.slot {
+                VACANT => Ledger::default(),
+                _ => table.seated(at, row).ledger,
+            };
             if let (Charge::Time { expected }, true) = (claim.ask.charge, claim.run.is_on) {
                 // Where it would stand if the request ended now.
                 settle_line(&mut ledger, table.at(&now), expected, progress);
@@ -86,7 +97,9 @@ impl<L: Locked> Visit<'_, L> {
                 }
                 let (book, key) = account(claim, part);
                 let table = self.table(book, key);
-                if let Ok(mut seat) = table.seat_near(near, key.salted(book.salt)) {
+                let (at, row) = table.row_near(near, key.salted(book.salt));
+                if row.slot != VACANT {
+                    let mut seat = table.seated(at, row);
                     let tick = table.at(&now);
                     change(&mut seat.ledger, tick, held(expected, progress.cost));
                     table.keep(&seat);
@@ -109,10 +122,11 @@ fn settle_account(
     now: &Now,
 ) -> Standing {
     let charge = claim.ask.charge;
-    let mut seat = match table.seat_near(near, key.salted(book.salt)) {
-        Ok(seat) => seat,
-        Err(vacant) if settlement.extra_requests > 0 => store.insert(table, vacant, book, key),
-        Err(_) => return standing(charge, table, &Ledger::default(), now),
+    let (at, row) = table.row_near(near, key.salted(book.salt));
+    let mut seat = match row.slot {
+        VACANT if settlement.extra_requests > 0 => store.insert(table, at, book, key),
+        VACANT => return standing(charge, table, &Ledger::default(), now),
+        _ => table.seated(at, row),
     };
     let ledger = &mut seat.ledger;
     match charge {
@@ -169,12 +183,16 @@ fn settle_time(
     let Settlement { cost, paused, extra_micros, .. } = *settlement;
     let progress = Progress { cost, paused };
     settle_line(ledger, tick, expected, progress);
-    if extra_micros >= 0 {
-        ledger.add(extra_micros);
-    } else {
-        let in_window = cost.0.saturating_sub(seen(run, table, progress, tick).earlier.0);
-        ledger.add(-(in_window.min(extra_micros.unsigned_abs()) as i64));
-    }
+    let extra =
+        if extra_micros >= 0 { extra_micros } else { returned(extra_micros, table, run, progress, tick) };
+    ledger.add(extra);
+}
+
+/// What is returned of a request's cost, as a charge below 0: no more than it has cost in this window.
+#[cold]
+fn returned(extra_micros: i64, table: &Table, run: &Run, progress: Progress, tick: Tick) -> i64 {
+    let in_window = progress.cost.0.saturating_sub(seen(run, table, progress, tick).earlier.0);
+    -(in_window.min(extra_micros.unsigned_abs()) as i64)
 }
 
 /// The run of a request that has come so far, in the window that is in force now.

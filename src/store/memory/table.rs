@@ -50,6 +50,14 @@ pub(crate) struct Seat {
     pub(crate) ledger: Ledger,
 }
 
+impl Seat {
+    /// Whether there is no such account, so that this is where it belongs.
+    #[inline]
+    pub(crate) const fn is_vacant(&self) -> bool {
+        self.slot == VACANT
+    }
+}
+
 /// Rows on their way to be freed: of a window that has ended, or of more accounts than there are now.
 #[derive(Debug, Default)]
 pub(crate) struct Retired {
@@ -79,28 +87,36 @@ impl Table {
     }
 
     /// An account, if there is one; else the vacant row where it belongs.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn seat(&self, account: AccountHash) -> Result<Seat, usize> {
-        if self.rows.len() == 0 {
-            return Err(0);
-        }
-        match self.probe(account) {
+        match self.row_of(account) {
             (at, Row { slot: VACANT, .. }) => Err(at),
             (at, row) => Ok(self.seated(at, row)),
         }
     }
 
+    /// The row of an account, else the vacant one where it belongs.
+    #[inline(always)]
+    pub(crate) fn row_of(&self, account: AccountHash) -> (usize, Row) {
+        if self.rows.len() == 0 { (0, Row::NONE) } else { self.probe(account) }
+    }
+
     /// The same of an account that was seen at a place before, where it mostly still is.
     #[inline(always)]
-    pub(crate) fn seat_near(&self, place: u32, account: AccountHash) -> Result<Seat, usize> {
+    pub(crate) fn row_near(&self, place: u32, account: AccountHash) -> (usize, Row) {
         let at = place as usize;
         if at < self.rows.len() {
             let row = self.rows.get(at);
             if row.is_of(account) {
-                return Ok(self.seated(at, row));
+                return (at, row);
             }
         }
-        self.seat(account)
+        self.search(account)
+    }
+
+    #[inline(never)]
+    fn search(&self, account: AccountHash) -> (usize, Row) {
+        self.row_of(account)
     }
 
     /// Writes an account back.
@@ -126,18 +142,25 @@ impl Table {
     }
 
     pub(crate) fn ledger(&self, at: usize) -> Ledger {
-        self.seated(at, self.rows.get(at)).ledger
+        self.seat_at(at).ledger
+    }
+
+    /// The account that a row holds.
+    #[inline(always)]
+    pub(crate) fn seat_at(&self, at: usize) -> Seat {
+        self.seated(at, self.rows.get(at))
     }
 
     /// Changes an account.
     pub(crate) fn change(&mut self, at: usize, change: impl FnOnce(&mut Ledger)) {
-        let mut seat = self.seated(at, self.rows.get(at));
+        let mut seat = self.seat_at(at);
         change(&mut seat.ledger);
         self.keep(&seat);
     }
 
-    #[inline]
-    fn seated(&self, at: usize, row: Row) -> Seat {
+    /// The same of a row that was read.
+    #[inline(always)]
+    pub(crate) fn seated(&self, at: usize, row: Row) -> Seat {
         let Row { slot, base, .. } = row;
         let ledger = match self.slots.get(slot as usize) {
             None => Ledger { base, ..Ledger::default() },
@@ -244,6 +267,13 @@ impl Table {
         let at = self.insert(hash, mark, false);
         self.rows.set(at, Row { hash, slot, base: ledger.base });
         self.slots[slot as usize].row = at as u32;
+    }
+
+    /// The account of a row that no request of it runs on.
+    #[inline(always)]
+    pub(crate) const fn seated_idle(at: usize, row: Row) -> Seat {
+        let Row { slot, base, .. } = row;
+        Seat { at, slot, ledger: Ledger { base, held: 0, waiting: 0, running: 0, admitted: 0 } }
     }
 
     /// A new row for an account that has none, of a book whose rows have this mark; whether it is one that newcomers

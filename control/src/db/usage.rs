@@ -1,0 +1,350 @@
+//! What was used: added up by all nodes, kept for a while, and asked for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Executor as _, Row as _};
+
+use crate::db::{Database, Engine, Trouble};
+use crate::live::{Batch, HOURS_KEPT, Key, MINUTES_KEPT, Outcome, Rows, Spender, Spending, Sum};
+
+/// Of which length the rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grain {
+    Minute,
+    Hour,
+}
+
+/// Which usage is wanted: from a time on and before another, in seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) grain: Grain,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) site: Option<String>,
+    pub(crate) rule: Option<String>,
+}
+
+/// The usage of one minute or hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Point {
+    pub(crate) requests: u64,
+    pub(crate) micros: u64,
+    pub(crate) refused: u64,
+}
+
+/// In how many times the patience usage is written: it is more than a question.
+const TIMES: u32 = 10;
+/// How many rows are written by one statement.
+const ROWS: usize = 100;
+
+impl Grain {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Minute => "usage_minute",
+            Self::Hour => "usage_hour",
+        }
+    }
+}
+
+impl Database {
+    /// Adds a node's usage to that of all, in one transaction: its batch of this number, unless it was added before.
+    pub(crate) async fn add_usage(
+        &self,
+        node: &str,
+        (number, batch): (u64, &Batch),
+        now: i64,
+    ) -> Result<(), Trouble> {
+        let begin = match self.engine() {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        };
+        self.within_times(TIMES, async {
+            let mut link = self.link().await?;
+            link.execute(begin).await?;
+            if is_news(&mut link, node, number, now).await? {
+                add(&mut link, batch).await?;
+            }
+            link.execute("COMMIT").await?;
+            Ok(link.kept(()))
+        })
+        .await
+    }
+
+    /// Forgets what is older than it is kept.
+    pub(crate) async fn forget_usage(&self, now: i64) -> Result<(), Trouble> {
+        self.within_times(TIMES, async {
+            let mut link = self.link().await?;
+            let old = [
+                ("DELETE FROM usage_minute WHERE at < $1", MINUTES_KEPT),
+                ("DELETE FROM usage_hour WHERE at < $1", HOURS_KEPT),
+                ("DELETE FROM spenders WHERE at < $1", HOURS_KEPT),
+                ("DELETE FROM usage_writers WHERE at < $1 AND node <> 'lock'", MINUTES_KEPT),
+            ];
+            for (text, kept) in old {
+                sqlx::query(text).bind(now - kept).execute(&mut *link).await?;
+            }
+            Ok(link.kept(()))
+        })
+        .await
+    }
+
+    /// The usage of a time: all its minutes or hours added up, of each rule, route and outcome.
+    pub(crate) async fn usage(&self, asked: &Asked) -> Result<Rows, Trouble> {
+        let (place, texts) = asked.place(3);
+        let text = format!(
+            "SELECT site, rule, method, route, outcome, requests, micros, costs FROM {} \
+             WHERE at >= $1 AND at < $2{place}",
+            asked.grain.table()
+        );
+        self.within_times(TIMES, async {
+            let mut link = self.link().await?;
+            let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to);
+            for text in texts {
+                query = query.bind(text);
+            }
+            let mut rows = Rows::new();
+            for row in query.fetch_all(&mut *link).await? {
+                let (key, sum) = read(&row)?;
+                rows.entry(key).or_default().add(&sum);
+            }
+            Ok(link.kept(rows))
+        })
+        .await
+    }
+
+    /// The usage of each minute or hour of a time, of those in which there was any.
+    pub(crate) async fn usage_points(&self, asked: &Asked) -> Result<BTreeMap<i64, Point>, Trouble> {
+        let (place, texts) = asked.place(3);
+        let text = format!(
+            "SELECT at, CAST(SUM(CASE WHEN outcome = 'shadow' THEN 0 ELSE requests END) AS BIGINT), \
+             CAST(SUM(micros) AS BIGINT), \
+             CAST(SUM(CASE WHEN outcome = 'refused' THEN requests ELSE 0 END) AS BIGINT) \
+             FROM {} WHERE at >= $1 AND at < $2{place} GROUP BY at",
+            asked.grain.table()
+        );
+        self.within_times(TIMES, async {
+            let mut link = self.link().await?;
+            let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to);
+            for text in texts {
+                query = query.bind(text);
+            }
+            let rows = query.fetch_all(&mut *link).await?;
+            let point = |row: &AnyRow| {
+                let (requests, micros, refused) = (count(row, 1)?, count(row, 2)?, count(row, 3)?);
+                Ok((row.try_get(0)?, Point { requests, micros, refused }))
+            };
+            let points: Result<_, sqlx::Error> = rows.iter().map(point).collect();
+            Ok(link.kept(points?))
+        })
+        .await
+    }
+
+    /// What spenders have spent in the hours of a time, the largest first, of each rule.
+    pub(crate) async fn spenders(
+        &self,
+        asked: &Asked,
+        most: usize,
+    ) -> Result<Vec<(Spender, Spending)>, Trouble> {
+        let (place, texts) = asked.place(4);
+        let text = format!(
+            "SELECT site, rule, client, CAST(SUM(cost) AS BIGINT), CAST(SUM(requests) AS BIGINT), \
+             CAST(SUM(micros) AS BIGINT), CAST(SUM(refused) AS BIGINT) FROM spenders \
+             WHERE at >= $1 AND at < $2{place} GROUP BY site, rule, client ORDER BY 4 DESC, 7 DESC, 3 LIMIT $3"
+        );
+        self.within_times(TIMES, async {
+            let mut link = self.link().await?;
+            let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to).bind(most as i64);
+            for text in texts {
+                query = query.bind(text);
+            }
+            let rows = query.fetch_all(&mut *link).await?;
+            let spender = |row: &AnyRow| {
+                let spender = Spender {
+                    hour: 0,
+                    site: text_of(row, 0)?,
+                    rule: text_of(row, 1)?,
+                    client: text_of(row, 2)?,
+                };
+                Ok((spender, spending(row, 3)?))
+            };
+            let spenders: Result<_, sqlx::Error> = rows.iter().map(spender).collect();
+            Ok(link.kept(spenders?))
+        })
+        .await
+    }
+
+    /// What a client, which rules may know by several ids, has spent in each hour of a time.
+    pub(crate) async fn spending_of(
+        &self,
+        clients: &[String],
+        asked: &Asked,
+    ) -> Result<Vec<(Spender, Spending)>, Trouble> {
+        let (place, texts) = asked.place(3);
+        let first = 3 + texts.len();
+        let ids: Vec<_> = (0..clients.len()).map(|at| format!("${}", first + at)).collect();
+        let text = format!(
+            "SELECT at, site, rule, client, cost, requests, micros, refused FROM spenders \
+             WHERE at >= $1 AND at < $2{place} AND client IN ({}) ORDER BY at",
+            ids.join(", ")
+        );
+        self.within_times(TIMES, async {
+            let mut link = self.link().await?;
+            let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to);
+            for text in texts.into_iter().chain(clients.to_vec()) {
+                query = query.bind(text);
+            }
+            let rows = query.fetch_all(&mut *link).await?;
+            let spender = |row: &AnyRow| {
+                let (site, rule, client) = (text_of(row, 1)?, text_of(row, 2)?, text_of(row, 3)?);
+                Ok((Spender { hour: row.try_get(0)?, site, rule, client }, spending(row, 4)?))
+            };
+            let spenders: Result<_, sqlx::Error> = rows.iter().map(spender).collect();
+            Ok(link.kept(spenders?))
+        })
+        .await
+    }
+}
+
+impl Asked {
+    /// The conditions on site and rule, whose parameters begin with this number, and their values.
+    fn place(&self, first: usize) -> (String, Vec<String>) {
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for (name, value) in [("site", &self.site), ("rule", &self.rule)] {
+            if let Some(value) = value {
+                text.push_str(&format!(" AND {name} = ${}", first + values.len()));
+                values.push(value.clone());
+            }
+        }
+        (text, values)
+    }
+}
+
+/// Takes the lock, and notes the number of a node's batch; whether it was not noted before.
+async fn is_news(link: &mut AnyConnection, node: &str, number: u64, now: i64) -> Result<bool, sqlx::Error> {
+    // Written and not only read: in both databases whoever comes second waits for the first to end.
+    sqlx::query("UPDATE usage_writers SET at = $1 WHERE node = 'lock'").bind(now).execute(&mut *link).await?;
+    let last = sqlx::query("SELECT number FROM usage_writers WHERE node = $1").bind(node);
+    let last = last.fetch_optional(&mut *link).await?;
+    if last.map(|row| row.try_get::<i64, _>(0)).transpose()?.is_some_and(|last| last >= number as i64) {
+        return Ok(false);
+    }
+    let text = "INSERT INTO usage_writers (node, number, at) VALUES ($1, $2, $3) \
+                ON CONFLICT (node) DO UPDATE SET number = excluded.number, at = excluded.at";
+    sqlx::query(text).bind(node).bind(number as i64).bind(now).execute(link).await?;
+    Ok(true)
+}
+
+async fn add(link: &mut AnyConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    for (at, rows) in &batch.minutes {
+        add_rows(link, Grain::Minute, *at, rows).await?;
+    }
+    let mut hours = crate::live::hours(&batch.minutes);
+    for (at, rows) in &batch.hours {
+        crate::live::merge(hours.entry(*at).or_default(), rows);
+    }
+    for (at, rows) in &hours {
+        add_rows(link, Grain::Hour, *at, rows).await?;
+    }
+    let spenders: Vec<_> = batch.spenders.iter().collect();
+    for some in spenders.chunks(ROWS) {
+        add_spenders(link, some).await?;
+    }
+    Ok(())
+}
+
+/// Adds rows to those that there are: histograms add up here, and not in the database.
+async fn add_rows(link: &mut AnyConnection, grain: Grain, at: i64, rows: &Rows) -> Result<(), sqlx::Error> {
+    let text = format!(
+        "SELECT site, rule, method, route, outcome, requests, micros, costs FROM {} WHERE at = $1",
+        grain.table()
+    );
+    let mut sums = rows.clone();
+    for row in sqlx::query(&text).bind(at).fetch_all(&mut *link).await? {
+        let (key, there) = read(&row)?;
+        if let Some(sum) = sums.get_mut(&key) {
+            sum.add(&there);
+        }
+    }
+    let sums: Vec<_> = sums.iter().collect();
+    for some in sums.chunks(ROWS) {
+        let text = format!(
+            "INSERT INTO {} (at, site, rule, method, route, outcome, requests, micros, costs) VALUES {} \
+             ON CONFLICT (at, site, rule, method, route, outcome) DO UPDATE \
+             SET requests = excluded.requests, micros = excluded.micros, costs = excluded.costs",
+            grain.table(),
+            places(some.len(), 9)
+        );
+        let mut query = sqlx::query(&text);
+        for (key, sum) in some {
+            query = query.bind(at).bind(key.site.to_string()).bind(key.rule.to_string());
+            query = query.bind(key.method.to_string()).bind(key.route.to_string()).bind(key.outcome.name());
+            query = query.bind(whole(sum.requests)).bind(whole(sum.micros)).bind(sum.costs.to_string());
+        }
+        query.execute(&mut *link).await?;
+    }
+    Ok(())
+}
+
+async fn add_spenders(link: &mut AnyConnection, some: &[(&Spender, &Spending)]) -> Result<(), sqlx::Error> {
+    let text = format!(
+        "INSERT INTO spenders (at, site, rule, client, cost, requests, micros, refused) VALUES {} \
+         ON CONFLICT (at, site, rule, client) DO UPDATE SET cost = spenders.cost + excluded.cost, \
+         requests = spenders.requests + excluded.requests, micros = spenders.micros + excluded.micros, \
+         refused = spenders.refused + excluded.refused",
+        places(some.len(), 8)
+    );
+    let mut query = sqlx::query(&text);
+    for (spender, spending) in some {
+        query = query.bind(spender.hour).bind(spender.site.to_string()).bind(spender.rule.to_string());
+        query =
+            query.bind(spender.client.to_string()).bind(whole(spending.cost)).bind(whole(spending.requests));
+        query = query.bind(whole(spending.micros)).bind(whole(spending.refused));
+    }
+    query.execute(link).await.map(drop)
+}
+
+/// `($1, $2), ($3, $4)` for two rows of two columns.
+fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+fn read(row: &AnyRow) -> Result<(Key, Sum), sqlx::Error> {
+    let outcome: String = row.try_get(4)?;
+    let key = Key {
+        site: text_of(row, 0)?,
+        rule: text_of(row, 1)?,
+        method: text_of(row, 2)?,
+        route: text_of(row, 3)?,
+        outcome: Outcome::named(&outcome).ok_or_else(|| wrong("an outcome"))?,
+    };
+    let costs: String = row.try_get(7)?;
+    let costs = costs.parse().map_err(|_| wrong("a histogram"))?;
+    Ok((key, Sum { requests: count(row, 5)?, micros: count(row, 6)?, costs }))
+}
+
+fn spending(row: &AnyRow, first: usize) -> Result<Spending, sqlx::Error> {
+    let [cost, requests, micros, refused] = [0, 1, 2, 3].map(|at| count(row, first + at));
+    Ok(Spending { cost: cost?, requests: requests?, micros: micros?, refused: refused? })
+}
+
+fn text_of(row: &AnyRow, at: usize) -> Result<Arc<str>, sqlx::Error> {
+    row.try_get::<String, _>(at).map(Arc::from)
+}
+
+fn count(row: &AnyRow, at: usize) -> Result<u64, sqlx::Error> {
+    row.try_get::<i64, _>(at).map(|count| u64::try_from(count).unwrap_or(0))
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn wrong(what: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("expected {what} in a row of usage").into())
+}

@@ -1,0 +1,130 @@
+//! Events, for those who listen: whoever cannot keep up misses some and is told how many.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, Sender, channel};
+
+/// Hands events on to whoever listens, and keeps nobody waiting for whoever does not.
+///
+/// All listeners together have one store of events. Who has not read one before it is overwritten misses it.
+#[derive(Debug)]
+pub(crate) struct Hub(Sender<Told>);
+
+/// An event: its name, and what it says in JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) name: &'static str,
+    pub(crate) data: Arc<str>,
+}
+
+/// Somebody who listens.
+#[derive(Debug)]
+pub(crate) struct Listener(Receiver<Told>);
+
+/// That a listener has missed events.
+#[derive(Serialize)]
+struct Dropped {
+    count: u64,
+}
+
+impl Hub {
+    /// How many events wait for the slowest listener.
+    const WAITING: usize = 1_024;
+
+    pub(crate) fn new() -> Self {
+        Self(channel(Self::WAITING).0)
+    }
+
+    /// Whether anybody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
+    /// Tells an event; to nobody, where nobody listens.
+    pub(crate) fn tell(&self, name: &'static str, data: &impl Serialize) {
+        if self.is_heard() {
+            // What is sent when the last listener has just gone is for nobody.
+            let _ = self.0.send(Told::new(name, data));
+        }
+    }
+
+    /// Tells that so many events were not told.
+    pub(crate) fn tell_dropped(&self, count: u64) {
+        if count > 0 {
+            self.tell("dropped", &Dropped { count });
+        }
+    }
+
+    /// Listens from now on.
+    pub(crate) fn listen(&self) -> Listener {
+        Listener(self.0.subscribe())
+    }
+}
+
+impl Told {
+    fn new(name: &'static str, data: &impl Serialize) -> Self {
+        let data = serde_json::to_string(data).unwrap_or_default();
+        Self { name, data: data.into() }
+    }
+
+    /// As a stream of server-sent events has it.
+    pub(crate) fn line(&self) -> String {
+        format!("event: {}\ndata: {}\n\n", self.name, self.data)
+    }
+}
+
+impl Listener {
+    /// The next event; `dropped` in place of those that were missed; `None` when there will be no more.
+    pub(crate) async fn next(&mut self) -> Option<Told> {
+        match self.0.recv().await {
+            Ok(told) => Some(told),
+            Err(RecvError::Lagged(count)) => Some(Told::new("dropped", &Dropped { count })),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn heard(listener: &mut Listener) -> Vec<String> {
+        std::iter::from_fn(|| listener.next().now_or_never().flatten()).map(|told| told.line()).collect()
+    }
+
+    #[test]
+    fn whoever_listens_hears_what_is_told_from_then_on() {
+        let hub = Hub::new();
+        hub.tell("changed", &1);
+        let mut listener = hub.listen();
+        assert!(hub.is_heard());
+        hub.tell("changed", &2);
+        assert_eq!(heard(&mut listener), ["event: changed\ndata: 2\n\n"]);
+        drop(listener);
+        assert!(!hub.is_heard());
+    }
+
+    #[test]
+    fn whoever_cannot_keep_up_is_told_how_much_was_missed_and_nobody_waits() {
+        let hub = Hub::new();
+        let mut listener = hub.listen();
+        for number in 0..Hub::WAITING + 10 {
+            hub.tell("refused", &number);
+        }
+        let heard = heard(&mut listener);
+        assert_eq!(heard.len(), Hub::WAITING + 1);
+        assert_eq!(heard[..2], ["event: dropped\ndata: {\"count\":10}\n\n", "event: refused\ndata: 10\n\n"]);
+    }
+
+    #[test]
+    fn a_line_end_in_what_is_told_ends_no_line_of_the_stream() {
+        let hub = Hub::new();
+        let mut listener = hub.listen();
+        hub.tell("refused", &"a\n\nevent: forged");
+        assert_eq!(heard(&mut listener), ["event: refused\ndata: \"a\\n\\nevent: forged\"\n\n"]);
+    }
+}

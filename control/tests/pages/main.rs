@@ -1,0 +1,10 @@
+//! The pages, in a real browser, over the real application.
+
+mod browser;
+mod client;
+mod driver;
+mod editor;
+mod keyboard;
+mod tour;
+mod units;
+mod world;

@@ -1,0 +1,159 @@
+//! An application with two sites and traffic behind it, and the pages on a listener of their own.
+
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use timebudget::TimeBudget;
+use timebudget_control::{Control, Options};
+
+use crate::browser::{Browser, key};
+use crate::client::call;
+
+/// An application that runs; it ends with the value.
+pub(crate) struct World {
+    admin: SocketAddr,
+    owner: String,
+    members: Vec<(&'static str, String)>,
+    handles: [ServerHandle; 2],
+    thread: Option<JoinHandle<()>>,
+    _directory: TempDir,
+}
+
+/// A proxy tells who the users are.
+const COMMON: &str = r#"{
+    "rate_limit_trusted_proxies": ["127.0.0.1"],
+    "rate_limit_identity": { "user": "X-Forwarded-User", "groups": "X-Forwarded-Groups" }
+}"#;
+
+const SHOP: &str = r#"{
+    "time_zone": "Asia/Kolkata",
+    "rate_limit": { "limit": 600, "window": "hour" },
+    "rate_limit_hosts": ["www.shop.example"],
+    "rate_limit_rules": [
+        { "name": "export", "when": { "path": { "prefix": "/export" } }, "key": "site", "limits": "200ms per day" },
+        { "name": "reports", "when": { "path": { "prefix": "/report" } }, "key": "user", "limits": "20 per day" }
+    ]
+}"#;
+
+const BLOG: &str = r#"{ "time_zone": "Europe/Paris", "rate_limit": "300s per day; 1000 per hour" }"#;
+
+impl World {
+    /// With members, rulesets and clients, and some requests that were served and refused.
+    pub(crate) async fn start() -> Self {
+        let world = Self::empty().await;
+        tokio::task::spawn_blocking(move || world.seeded()).await.expect("what is decided is right")
+    }
+
+    async fn empty() -> Self {
+        let directory = TempDir::new().unwrap();
+        for (site, text) in [("shop.example", SHOP), ("blog.example", BLOG)] {
+            let folder = directory.path().join("sites").join(site);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("site_config.json"), text).unwrap();
+        }
+        std::fs::write(directory.path().join("sites/common_site_config.json"), COMMON).unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        let control = Control::open(Options::new(uri)).await.expect("the database can be opened");
+        let owner = control.first_owner_token().expect("the database is new").to_owned();
+        let sites = directory.path().join("sites");
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            rt::System::new().block_on(async move {
+                let budget = TimeBudget::builder()
+                    .sites(sites)
+                    .layer(control.layer())
+                    .build()
+                    .expect("the sites are right");
+                control.govern(&budget).expect("there are files");
+                let admin = HttpServer::new(move || App::new().service(control.scope("/limits")))
+                    .workers(1)
+                    .disable_signals();
+                let admin = admin.bind("127.0.0.1:0").expect("there is a free port");
+                let site =
+                    HttpServer::new(move || App::new().wrap(budget.clone()).default_service(web::to(work)));
+                let site =
+                    site.workers(1).disable_signals().bind("127.0.0.1:0").expect("there is a free port");
+                let (admin_at, site_at) = (admin.addrs()[0], site.addrs()[0]);
+                let (admin, site) = (admin.run(), site.run());
+                tell.send((admin_at, site_at, [admin.handle(), site.handle()])).unwrap();
+                let (admin, site) = tokio::join!(admin, site);
+                admin.and(site).unwrap();
+            });
+        });
+        let (admin, _, handles) = told.recv().expect("the application starts");
+        Self { admin, owner, members: vec![], handles, thread: Some(thread), _directory: directory }
+    }
+
+    fn seeded(self) -> Self {
+        self.decide("PUT", "rulesets/plans", &json!({ "description": "What every site has", "rules": [
+            { "name": "login", "when": { "path": "/api/auth/login", "method": "POST" }, "key": "ip", "limits": "10 per hour" },
+            { "name": "export", "when": { "path": { "prefix": "/export" } }, "key": ["user", "route"], "limits": "60s per hour; 5 concurrent" },
+            { "name": "search", "when": { "path": { "prefix": "/search" } }, "key": "site", "limits": "30s per hour" },
+            { "name": "trial", "key": "ip", "limits": "1000 per hour", "shadow": true },
+        ] }));
+        self.decide(
+            "PUT",
+            "tiers/gold",
+            &json!({ "multiplier": 2, "priority": 10, "limits": { "export": "300s per hour" } }),
+        );
+        self.decide("PUT", "tiers/premium", &json!({ "multiplier": 3 }));
+        self
+    }
+
+    /// Decides something, as the first owner.
+    pub(crate) fn decide(&self, method: &str, path: &str, body: &Value) -> Value {
+        let (status, answer) = call(
+            self.admin,
+            method,
+            &format!("/limits/api/v1/{path}"),
+            &[("authorization", &format!("Bearer {}", self.owner))],
+            body,
+        );
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
+    }
+
+    pub(crate) fn page(&self, path: &str) -> String {
+        format!("http://{}/limits/{path}", self.admin)
+    }
+
+    /// The token of the first owner, or of a member that is called so.
+    pub(crate) fn token(&self, member: &str) -> &str {
+        self.members.iter().find(|(name, _)| *name == member).map_or(&self.owner, |(_, token)| token)
+    }
+
+    /// A browser in which a member has logged in.
+    pub(crate) async fn browser(&self, member: &str) -> Browser {
+        let browser = Browser::open().await;
+        browser.go(&self.page("login")).await;
+        browser.until("document.activeElement.type === 'password'").await;
+        browser.keys(self.token(member)).await;
+        browser.keys(key::ENTER).await;
+        browser.until("document.querySelector('.frame')").await;
+        browser
+    }
+}
+
+/// Takes as long as its path says: `/export/30` takes 30 ms.
+async fn work(request: HttpRequest) -> HttpResponse {
+    let millis = request.path().rsplit('/').next().and_then(|last| last.parse().ok()).unwrap_or(0);
+    rt::time::sleep(Duration::from_millis(millis)).await;
+    HttpResponse::Ok().body("done")
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The thread ends when both listeners have.
+        for handle in &self.handles {
+            drop(handle.stop(false));
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Where a client stands, by rules that may be about its requests, without a request that is decided over.
+
+use std::sync::Arc;
+
+use crate::limiter::asking::Asking;
+use crate::limiter::report::{LimitReport, Tightest};
+use crate::limiter::{Claims, Client, Limiter};
+use crate::model::{Component, Condition, Facts, Rule};
+use crate::store::{Claim, Fault, Mode, Settlement};
+
+/// The limits of a client that are not known to be about other requests than its own: each with its account, so that it
+/// can be said where that stands.
+///
+/// It borrows nothing of the request that it was made for.
+#[derive(Debug)]
+pub struct Prospect {
+    limiter: Arc<Limiter>,
+    claims: Vec<Claim>,
+}
+
+impl Limiter {
+    /// The limits that a client meets, or may meet with a request for another path, by another method or with another
+    /// query than this one: nothing is decided, nothing is charged, and nobody is told.
+    ///
+    /// Rules in shadow are left out, and those that tell accounts apart by what such a request would ask for.
+    pub fn prospect(self: &Arc<Self>, facts: &dyn Facts) -> Prospect {
+        let client = Client::new(facts, &self.site, self.now().wall());
+        let mut claims = Claims::new();
+        let mut asking = Asking::new(&client, self.has_tiers.then_some(&client), Mode::Decide, &mut claims);
+        for (rule, open) in self.site.rules.iter().zip(&self.rules) {
+            if rule.shadow || is_keyed_by_request(rule) || !may_match(&rule.when, &client) {
+                continue;
+            }
+            if let Some(key) = self.key(rule, open, &client) {
+                self.ask_rule(rule, open, key, &mut asking);
+            }
+        }
+        Prospect { limiter: Arc::clone(self), claims: claims.to_vec() }
+    }
+}
+
+impl Prospect {
+    /// The name of the site.
+    pub fn site(&self) -> &str {
+        &self.limiter.site.name
+    }
+
+    /// Where each limit stands, in the order of the rules.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn read(mut self) -> Result<Vec<LimitReport>, Fault> {
+        let mut reports = Vec::new();
+        let now = self.limiter.now();
+        for claim in &mut self.claims {
+            let account = self.limiter.engine.store.read(claim.ask.book, claim.ask.key, now).await?;
+            claim.standing = account.standing;
+            claim.standing.spent = u64::try_from(account.net).unwrap_or(0);
+            claim.standing.refuses = false;
+            reports.extend(LimitReport::of(&self.limiter, &Tightest::at(claim, &Settlement::NONE, &now)));
+        }
+        reports.iter_mut().for_each(|report| report.report.used = 0);
+        Ok(reports)
+    }
+}
+
+/// Whether requests of one client have accounts of their own by what they ask for.
+fn is_keyed_by_request(rule: &Rule) -> bool {
+    let of_request = |part: &Component| {
+        matches!(part, Component::Path | Component::Route | Component::Method | Component::Query(_))
+    };
+    rule.per_method || rule.key.0.iter().any(of_request)
+}
+
+/// Whether a request of the client may fulfil a condition, whatever it asks for.
+fn may_match(condition: &Condition, client: &dyn Facts) -> bool {
+    possible(condition, client).1
+}
+
+/// Whether every request of the client fulfils a condition, and whether any may.
+fn possible(condition: &Condition, client: &dyn Facts) -> (bool, bool) {
+    let all = |parts: &[Condition]| parts.iter().map(|part| possible(part, client)).collect::<Vec<_>>();
+    match condition {
+        Condition::Path(_) | Condition::Method(_) | Condition::Query(..) => (false, true),
+        Condition::Computed(_) => (false, true),
+        Condition::All(parts) => all(parts).into_iter().fold((true, true), |a, b| (a.0 && b.0, a.1 && b.1)),
+        Condition::Any(parts) => all(parts).into_iter().fold((false, false), |a, b| (a.0 || b.0, a.1 || b.1)),
+        Condition::Not(part) => {
+            let (every, any) = possible(part, client);
+            (!any, !every)
+        }
+        other => {
+            let matches = other.matches(client);
+            (matches, matches)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::limiter::Engine;
+    use crate::limiter::samples::{PLAIN, Request, header, rule};
+    use crate::model::{Site, Text, UnixMicros};
+    use crate::store::memory::Memory;
+
+    fn limiter(rules: Vec<Rule>) -> Arc<Limiter> {
+        let engine = Engine::new(Memory::default(), ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
+        Arc::new(Limiter::new(Site { rules, ..Site::unlimited("demo.example") }, &engine))
+    }
+
+    fn told(limiter: &Arc<Limiter>, request: &Request) -> Vec<(String, u64)> {
+        let read = limiter.prospect(request).read().now_or_never();
+        let reports = read.expect("a memory store answers at once").unwrap();
+        reports.iter().map(|limit| (limit.rule.to_string(), limit.report.remaining)).collect()
+    }
+
+    #[test]
+    fn whatever_a_client_may_meet_is_told_and_nothing_is_charged() {
+        let elsewhere = Condition::Path(Text::Equal("/elsewhere".into()));
+        let of_gold = Condition::Header("x-plan".into(), Some(Text::Equal("gold".into())));
+        let rules = vec![
+            Rule { when: elsewhere.clone(), ..rule("elsewhere", "7/day") },
+            Rule { when: Condition::Not(Box::new(elsewhere)), ..rule("not-there", "6/day") },
+            Rule { when: of_gold, ..rule("gold", "5/day") },
+            Rule { shadow: true, ..rule("shadow", "4/day") },
+            Rule { otherwise: true, ..rule("otherwise", "3/day") },
+        ];
+        let limiter = limiter(rules);
+        let names = |told: Vec<(String, u64)>| told.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        for _ in 0..2 {
+            assert_eq!(names(told(&limiter, &PLAIN)), ["elsewhere", "not-there", "otherwise"]);
+        }
+        let gold = Request { header: Some("gold"), ..PLAIN };
+        assert_eq!(names(told(&limiter, &gold)), ["elsewhere", "not-there", "gold", "otherwise"]);
+        assert_eq!(told(&limiter, &PLAIN)[0].1, 7);
+    }
+
+    #[test]
+    fn a_client_is_told_of_its_own_account_alone() {
+        let limiter = limiter(vec![Rule { key: header().into(), ..rule("each", "7/day") }]);
+        let (ann, bob) = (Request { header: Some("ann"), ..PLAIN }, Request { header: Some("bob"), ..PLAIN });
+        let crate::limiter::Admission::Admitted(served) = limiter.admit(&ann).unwrap() else { panic!() };
+        drop(served);
+        assert_eq!(
+            (told(&limiter, &ann), told(&limiter, &bob)),
+            (vec![("each".into(), 6)], vec![("each".into(), 7)])
+        );
+    }
+
+    #[test]
+    fn accounts_by_what_is_asked_for_are_nobodys_before_it_is_asked() {
+        let key = crate::model::KeySpec(vec![Component::Ip, Component::Route]);
+        let limiter = limiter(vec![Rule { key, ..rule("each", "7/day") }]);
+        assert_eq!(told(&limiter, &PLAIN), []);
+    }
+}
