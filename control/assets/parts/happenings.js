@@ -30,20 +30,23 @@ export class Happenings {
   view() {
     return html`<section class="card" aria-label="What happens">
       <header><h2>What happens</h2><small>since this page is open</small></header>
-      ${this.all.length
-        ? html`<ol class="happenings" tabindex="0" aria-label="Events, newest first">${this.all.map(line)}</ol>`
-        : html`<p class="soft">Nothing yet. Refusals, budgets with four fifths spent, and changes will stand here as they happen.</p>`}
+      ${
+        this.all.length
+          ? html`<ol class="happenings" tabindex="0" aria-label="Events, newest first">${this.all.map(line)}</ol>`
+          : html`<p class="soft">Nothing yet. Refusals, budgets with four fifths spent, and changes will stand here as they happen.</p>`
+      }
     </section>`;
   }
 }
 
 const WORDS = {
-  refused: (data) => html`${badge("bad", "Refused")} ${where(data)}`,
+  refused: (data) => html`${data.shadow ? badge("none", "Would refuse") : badge("bad", "Refused")} ${where(data)}`,
   near_limit: (data) => html`${badge("warn", "Near its end")} ${where(data)}`,
-  changed: (data) => html`${badge("accent", "Changed")} ${data.what ?? data.kind ?? ""} ${data.actor ? html`by <b>${data.actor}</b>` : ""}`,
+  changed: (data) => html`${badge("accent", data.deleted ? "Deleted" : "Changed")} ${data.what ?? ""}`,
   dropped: (data) => html`${badge("none", "Missed")} ${count(data.count ?? 0)} events: there were more than this page can be told`,
 };
 
 const where = (data) => html`<b>${data.rule ?? ""}</b> ${data.site ?? ""}${data.client ? html` · ${data.client}` : ""}`;
 
-const line = ({ kind, data, at, times }) => html`<li><time datetime=${at}>${toSecond(at, HERE)}</time><span>${WORDS[kind](data)}${times > 1 ? html` <small>× ${count(times)}</small>` : ""}</span></li>`;
+const line = ({ kind, data, at, times }) =>
+  html`<li><time datetime=${at}>${toSecond(at, HERE)}</time><span>${WORDS[kind](data)}${times > 1 ? html` <small>× ${count(times)}</small>` : ""}</span></li>`;
