@@ -136,7 +136,6 @@ impl Control {
         let guesses = Guesses::new(Arc::clone(&node.clock));
         let inner = Inner { node, live, runtime: Some(runtime), options, first_token: None, guesses };
         let control = Self(Arc::new(inner)).with_owner().await?;
-        control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
         Ok(control)
     }
@@ -150,8 +149,7 @@ impl Control {
 
     /// What has been decided, for [`BudgetBuilder`](timebudget::BudgetBuilder); [`govern`](Self::govern) keeps it up to date.
     pub fn layer(&self) -> Layer {
-        // It was taken when it was opened, and every change is checked before it is stored.
-        self.0.node.layer().unwrap_or_default()
+        self.0.node.layer()
     }
 
     /// Puts in force in a budget what has been decided, and what will be.
