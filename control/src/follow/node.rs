@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) is_migrated: AtomicBool,
     /// Whether nothing is known to be in the way of writing: what can be read is not up again until it can be written to.
     pub(crate) is_writable: AtomicBool,
+    /// Whether the copy could not be written the last time.
+    pub(crate) is_copy_refused: AtomicBool,
     /// What the copy holds.
     pub(crate) copied: Mutex<Option<(u64, Place)>>,
     /// What has been decided, as the library takes it, and when it was made: keys may have ended since.
@@ -87,6 +89,7 @@ impl Node {
             poke: Arc::default(),
             is_migrated: AtomicBool::new(false),
             is_writable: AtomicBool::new(true),
+            is_copy_refused: AtomicBool::new(false),
             copied: Mutex::default(),
             layer: Mutex::new((Layer::new(LAYER), Time::default())),
         }
