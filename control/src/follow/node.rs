@@ -169,7 +169,7 @@ impl Node {
         }
         if is_layered {
             let layer = if is_much { self.decided().to_layer(now) } else { layer };
-            self.put_in_force(layer?, now);
+            self.put_in_force(&layer?, now);
         }
         changes.iter().for_each(|changed| self.hub.tell("changed", changed));
         Ok(())
@@ -180,10 +180,10 @@ impl Node {
         let (layer, made) = self.layer.lock().clone();
         let now = self.now();
         let layer = self.decided().without_ended_keys(layer, made, now);
-        self.put_in_force(layer, now);
+        self.put_in_force(&layer, now);
     }
 
-    fn put_in_force(&self, layer: Layer, now: Time) {
+    fn put_in_force(&self, layer: &Layer, now: Time) {
         *self.layer.lock() = (layer.clone(), now);
         for reloader in self.governed() {
             // What is wrong with files is told by the log, and changes nothing here.
@@ -205,7 +205,7 @@ impl Node {
         match trouble {
             Trouble::Lost(why) => standing.lost(now, why),
             Trouble::Down(_) | Trouble::Newer { .. } | Trouble::Unfit(_) => {
-                standing.down(now, &trouble.to_string())
+                standing.down(now, &trouble.to_string());
             }
         }
     }
