@@ -45,7 +45,7 @@ pub(crate) fn is_known(request: &HttpRequest, at: u64) -> bool {
     })
 }
 
-fn one(request: &HttpRequest, name: &HeaderName) -> Result<Option<&str>, Problem> {
+fn one<'a>(request: &'a HttpRequest, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else { return Ok(None) };
     match (value.to_str(), values.next()) {
