@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use crate::config::bench::{Bench, Past};
 use crate::config::disk::{Remembered, around, below, text, unreadable};
-use crate::config::keys::{DEFAULT_SITE, ON_ERROR, SITE_HEADER, STORE, Scope};
+use crate::config::keys::{DEFAULT_SITE, Entry, ON_ERROR, Origin, SITE_HEADER, STORE, Scope};
 use crate::config::layer::{Hosts, Layer, Layered, Shadowed};
 use crate::config::references::{layered, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::rules::RULES_OF_RATE_LIMIT;
 use crate::config::ruleset::Ruleset;
-use crate::config::said::{Entry, Origin, Said};
+use crate::config::said::Said;
 use crate::config::{ANY_HOST, Environment, Loaded, Options, SITE_FILE};
 use crate::model::{Condition, Site};
 use crate::store::StoreUri;

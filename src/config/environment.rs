@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 
 use crate::config::json::Json;
-use crate::config::keys::Setting;
+use crate::config::keys::{Entry, Origin, Setting};
 use crate::config::reader::{Value, listed};
 use crate::config::report::{Findings, Inspection, Page};
 use crate::config::rules::rate_limit;
-use crate::config::said::{Entry, Origin, Said};
+use crate::config::said::Said;
 use crate::model::{excerpt, nearest, quoted};
 use crate::store::StoreUri;
 use crate::store::uri::{PREFIX_EXPECTED, is_prefix};

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use crate::config::disk::site_name;
 use crate::config::json::Json;
+use crate::config::keys::{Entry, Origin};
 use crate::config::reader::{Fields, Value};
 use crate::config::references::Origins;
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::ruleset::{Ruleset, whole};
-use crate::config::said::{Entry, Origin};
 use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
 use crate::model::{About, Condition, Override, Rule, Site, Tiers, quoted};
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::config::json::{Document, Json};
+use crate::config::keys::{Entry, Origin};
 use crate::config::reader::Value;
 use crate::config::report::{Errors, Inspection, Page, Problem};
 use crate::config::rules::rules;
-use crate::config::said::{Entry, Origin};
 use crate::model::{Condition, Rule};
 
 /// Rules in the format of `rate_limit_rules` that stand in no site file, such as those that people keep in a database.

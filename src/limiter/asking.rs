@@ -5,10 +5,8 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::limiter::client::Client;
-use crate::limiter::known_keys;
-use crate::limiter::open_limits::OpenLimit;
-use crate::limiter::open_rule::{OpenKey, OpenRule};
-use crate::limiter::{Claims, Limiter};
+use crate::limiter::open_rule::{OpenKey, OpenLimit, OpenRule};
+use crate::limiter::{Claims, Limiter, known_keys};
 use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule, RuleIndex};
 use crate::store::{Charge, Mode};
 

@@ -1,18 +1,24 @@
-//! The engine: the clock, the store and the secret that all limiters of a process share.
+//! The engine: the clock, the store and the secret that all limiters of a process share; and the thread that keeps its store.
+//!
+//! One thread serves all engines of a process. Once a second it frees what has died in their stores, and every tenth time it has them
+//! write down what is to outlive the process: so a crash loses ten seconds at most. An engine that was dropped leaves the thread, and a
+//! thread without engines ends.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
+use std::{fmt, thread};
 
 use parking_lot::Mutex;
 
 use crate::clock::{Clock, SystemClock};
 use crate::limiter::alarm::Alarms;
+use crate::limiter::client_accounts::Rosters;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::observe::{Observe, Observers};
-use crate::limiter::roster::Rosters;
-use crate::limiter::upkeep;
 use crate::model::{Expectation, KeyHasher, Learned};
 use crate::store::memory::Memory;
 use crate::store::{Census, Fault, Store};
@@ -89,7 +95,7 @@ impl Engine {
             observers: Mutex::default(),
             rosters: Rosters::default(),
         });
-        upkeep::begin(&shared);
+        begin(&shared);
         Self(shared)
     }
 
@@ -209,4 +215,89 @@ fn random_secret() -> [u8; 16] {
     let mut secret = [0; 16];
     getrandom::fill(&mut secret).expect("the operating system gives random bits");
     secret
+}
+
+/// How often windows that have ended are looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the store writes down what is to outlive the process, in rounds of tidying: what a crash loses at most.
+const SAVE_EVERY: u32 = 10;
+
+/// The engines that are to be kept, but for those of the round that goes on.
+static KEPT: Mutex<Kept> = Mutex::new(Kept { engines: Vec::new(), has_thread: false });
+
+struct Kept {
+    engines: Vec<Keeping>,
+    has_thread: bool,
+}
+
+/// An engine, and how far its upkeep has come.
+struct Keeping {
+    engine: Weak<Shared>,
+    round: u32,
+    was_saved: bool,
+}
+
+/// Keeps an engine until it ends.
+pub(crate) fn begin(engine: &Arc<Shared>) {
+    let mut kept = KEPT.lock();
+    kept.engines.push(Keeping { engine: Arc::downgrade(engine), round: 0, was_saved: true });
+    if kept.has_thread {
+        return;
+    }
+    match thread::Builder::new().name("timebudget-tidy".into()).spawn(keep_tidy) {
+        Ok(_) => kept.has_thread = true,
+        Err(error) => log::warn!(
+            "no thread to free ended windows with ({error}); they are freed when next used, and saved at the end"
+        ),
+    }
+}
+
+/// Goes on while there is an engine; the next one after that has another thread.
+fn keep_tidy() {
+    loop {
+        thread::sleep(TIDY_EVERY);
+        let mut engines = std::mem::take(&mut KEPT.lock().engines);
+        // Without the lock: an engine that is made meanwhile does not wait for a slow disk.
+        engines.retain_mut(Keeping::keep);
+        let mut kept = KEPT.lock();
+        kept.engines.append(&mut engines);
+        if kept.engines.is_empty() {
+            kept.has_thread = false;
+            return;
+        }
+    }
+}
+
+impl Keeping {
+    /// Goes a round, and says whether the engine is still there. One whose store panics does not take others along.
+    fn keep(&mut self) -> bool {
+        let Some(engine) = self.engine.upgrade() else { return false };
+        let kept = catch_unwind(AssertUnwindSafe(|| self.go_round(&engine)));
+        if kept.is_err() {
+            log::error!("a store has panicked while it was tidied; it is tried again in a second");
+        }
+        true
+    }
+
+    /// Saves in the first round, too, so that a place that cannot be written to is known at once.
+    fn go_round(&mut self, engine: &Shared) {
+        let round = self.round;
+        self.round = (round + 1) % SAVE_EVERY;
+        engine.store.tidy(engine.clock.now());
+        if round == 0 {
+            self.save_and_tell(engine);
+        }
+    }
+
+    /// Says once that accounts cannot be saved, and once that they can again.
+    fn save_and_tell(&mut self, engine: &Shared) {
+        let saved = engine.save();
+        match &saved {
+            Err(fault) if self.was_saved => log::error!("{fault}; tried again every {SAVE_EVERY} s"),
+            Ok(()) if !self.was_saved => log::info!("accounts are saved again"),
+            _ => {}
+        }
+        self.was_saved = saved.is_ok();
+    }
 }

@@ -1,6 +1,5 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
-mod account;
 mod accounts;
 mod admission;
 mod alarm;
@@ -12,30 +11,25 @@ mod client;
 mod client_accounts;
 mod engine;
 mod expectations;
-mod explain;
 pub mod explanation;
 mod holding;
 mod known_keys;
 mod moment;
 mod observe;
-mod open_limits;
 mod open_rule;
-mod overrun;
 mod prospect;
 mod refusal;
 mod report;
 mod reservation;
-mod roster;
 #[cfg(test)]
 mod samples;
-mod upkeep;
 mod words;
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-pub use self::account::{AccountError, AccountId, AccountStanding, NoAccountId};
+pub use self::accounts::{AccountError, AccountId, AccountStanding, NoAccountId};
 pub use self::accounts::{AccountFilter, Accounts};
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
@@ -43,6 +37,7 @@ pub(crate) use self::alarm::Alarm;
 pub use self::charge::ChargeError;
 pub(crate) use self::claims::Claims;
 pub use self::client::Client;
+use self::client_accounts::Roster;
 pub use self::client_accounts::{Amount, ClientAccounts};
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
@@ -58,7 +53,6 @@ pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
 pub use self::reservation::Reservation;
-use self::roster::Roster;
 use crate::model::{
     Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
 };

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
-use crate::limiter::account::AccountId;
+use crate::limiter::accounts::AccountId;
 use crate::limiter::report::with_quota;
 use crate::limiter::{Engine, Limiter};
 use crate::model::{Counts, KeyDigest, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};

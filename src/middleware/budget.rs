@@ -1,8 +1,4 @@
-//! What a handler can ask of the budget it runs under.
-//!
-//! A worker polls one handler at a time. So what runs inside of a handler's poll, be it the handler or another budget,
-//! finds its request here; a place among the request's own extensions would cost each request several hundred
-//! instructions, and few ask.
+//! The extractor: how a handler asks and says something of its own request's budget; and what is left of it when the handler has ended.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -16,7 +12,6 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::limiter::{LimitReport, Report, Reservation};
-use crate::middleware::detached::Detached;
 use crate::middleware::running::Running;
 use crate::model::Micros;
 
@@ -212,5 +207,53 @@ struct Before(Option<Rc<Running>>);
 impl Drop for Before {
     fn drop(&mut self) {
         drop(replace(self.0.take()));
+    }
+}
+
+/// What charges work that goes on elsewhere to the accounts of the request that asked for it: made by
+/// [`Budget::detached`](crate::Budget::detached), and sent to a task or a thread.
+///
+/// Its time counts while it runs, and ends when this is dropped, whatever the reason, in the windows in which it has run.
+/// Limits of requests, and of what runs at once, have to do with the request alone. What rules return of answers, and
+/// [`waive`](crate::Budget::waive), are about the request as well. Where no limit of time applied to it, nothing
+/// is charged.
+#[derive(Debug)]
+#[must_use = "work that is dropped at once is charged next to nothing"]
+pub struct Detached(Option<Reservation>);
+
+impl Detached {
+    pub(crate) fn of(reservation: Option<Reservation>) -> Self {
+        Self(reservation.filter(Reservation::takes_charges))
+    }
+
+    /// Charges so much more than the time that it runs, when it ends; see [`Reservation::charge`].
+    pub fn charge(&mut self, extra: Micros) {
+        if let Some(reservation) = &mut self.0 {
+            reservation.charge(extra);
+        }
+    }
+
+    /// Stops the time, as while the work waits in a queue.
+    pub fn pause(&mut self) {
+        if let Some(reservation) = &mut self.0 {
+            reservation.pause();
+        }
+    }
+
+    /// Lets the time run again.
+    pub fn resume(&mut self) {
+        if let Some(reservation) = &mut self.0 {
+            reservation.resume();
+        }
+    }
+
+    /// How long it has run.
+    pub fn used(&self) -> Micros {
+        self.0.as_ref().map_or(Micros::ZERO, Reservation::used)
+    }
+
+    /// Ends it, and says where the tightest limit of time stands then.
+    pub fn finish(mut self) -> Option<Report> {
+        self.0.as_mut()?.settle()
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::SystemClock;
 use crate::config::{Configuration, Environment, Errors, Files, Layer, Options};
 use crate::limiter::{Engine, Observe, Observers};
 use crate::middleware::built::Built;
-use crate::middleware::hooks::{Hooks, OnRefusal};
+use crate::middleware::closures::{Hooks, OnRefusal};
 use crate::middleware::rule_builder::{Limits, RuleBuilder};
 use crate::middleware::time_budget::TimeBudget;
 use crate::model::wording::{NO_RULE, PROXY};

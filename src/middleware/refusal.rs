@@ -1,21 +1,34 @@
-//! What a client reads that is not served.
+//! What becomes of a refused request: an answer, or another page in place; and a hint where the refusals show a mistake.
+//!
+//! The answer is built once, in the form that the client asks for, and told again while it stays the same. A request for another page
+//! keeps its account's refusal but has another path, no body, and none of the conditions that were about the first page. If many
+//! refusals of a worker come from one address with a header that a proxy sets, the proxy was probably not named, and all its clients are
+//! refused for one: the log says so, once.
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::sync::Once;
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody as _;
-use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{
-    ACCEPT, Accept, CACHE_CONTROL, CONTENT_TYPE, Header as _, HeaderValue, Quality, RETRY_AFTER,
+    ACCEPT, Accept, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, Header as _, HeaderValue, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, Quality, RANGE, RETRY_AFTER,
+    TRANSFER_ENCODING,
 };
+use actix_web::http::uri::{PathAndQuery, Uri};
+use actix_web::http::{Method, StatusCode};
 use actix_web::mime::Mime;
 use bytes::Bytes;
 
 use crate::limiter::{Refusal, Refused};
 use crate::middleware::body::BudgetBody;
-use crate::middleware::hooks::Hooks;
+use crate::middleware::closures::Hooks;
 use crate::middleware::running::Running;
 use crate::middleware::told::{Form, body, with_message};
-use crate::model::{Action, Block};
+use crate::middleware::worker::WorkerSite;
+use crate::model::{Action, Block, Component};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// What a rule says of its refusals that says nothing of them.
@@ -150,4 +163,113 @@ pub(crate) fn form_for(request: &ServiceRequest) -> Form {
 fn ranked(mut accept: Accept) -> Vec<Mime> {
     accept.0.retain(|item| item.quality > Quality::ZERO);
     accept.ranked()
+}
+
+/// The target of the rule that refuses, if it is one that rewrites and the request can be.
+///
+/// Under a scope or a resource, the router has gone part of the way already, and does not turn round.
+#[inline]
+pub(crate) fn target<'a>(
+    site: &'a WorkerSite,
+    refused: &Refused,
+    request: &ServiceRequest,
+) -> Option<&'a str> {
+    match &site.rule_at(refused.rule).action {
+        Action::Rewrite(target) if is_unrouted(request) && PathAndQuery::try_from(&**target).is_ok() => {
+            Some(target)
+        }
+        _ => None,
+    }
+}
+
+/// Makes the request a GET of the target, without the query; `None` if the target is no path.
+///
+/// What it asks of the page, be it a part or whether it has changed, is not asked of the target; and a body that was
+/// meant for the page is left unread.
+pub(crate) fn rewrite(request: &mut ServiceRequest, target: &str) -> Option<()> {
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+    let uri = Uri::from_parts(parts).ok()?;
+    request.match_info_mut().get_mut().update(&uri);
+    request.match_info_mut().reset();
+    request.set_payload(Payload::None);
+    let head = request.head_mut();
+    head.uri = uri;
+    head.method = Method::GET;
+    for name in OF_THE_PAGE {
+        head.headers.remove(name);
+    }
+    Some(())
+}
+
+/// What a request says of its body, and asks of the page.
+const OF_THE_PAGE: [actix_web::http::header::HeaderName; 9] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    RANGE,
+    TRANSFER_ENCODING,
+];
+
+fn is_unrouted(request: &ServiceRequest) -> bool {
+    let path = request.match_info();
+    path.unprocessed() == path.as_str()
+}
+
+/// How many refusals of a worker are looked at. Behind a proxy the first one shows it, and looking at all of them would
+/// cost each something.
+const LOOKS: u8 = 64;
+
+thread_local! {
+    static LOOKS_LEFT: Cell<u8> = const { Cell::new(LOOKS) };
+}
+
+static SAID: Once = Once::new();
+
+/// Logs, once in a process, that a request was refused as its peer's which somebody at a private address forwarded, where
+/// nobody is believed who says so.
+#[inline]
+pub(crate) fn hint(request: &ServiceRequest, site: &WorkerSite, refused: &Refused) {
+    let left = LOOKS_LEFT.get();
+    if left > 0 {
+        LOOKS_LEFT.set(left - 1);
+        look(request, site, refused);
+    }
+}
+
+#[cold]
+fn look(request: &ServiceRequest, site: &WorkerSite, refused: &Refused) {
+    let addresses = &site.site().addresses;
+    let is_by_address = site.rule_at(refused.rule).key.0.contains(&Component::Ip);
+    if addresses.trusts_somebody() || !is_by_address || !is_near(request) {
+        return;
+    }
+    if let Some(header) =
+        ["X-Forwarded-For", "Forwarded", &addresses.header].iter().find(|name| has(request, name))
+    {
+        SAID.call_once(|| {
+            log::warn!(
+                "a request was refused that bears {header}, which nobody is trusted to write: if a proxy wrote it, all \
+                 clients behind it share one account; say rate_limit_trusted_proxies (in Rust, trusted_proxies)"
+            );
+        });
+    }
+}
+
+fn has(request: &ServiceRequest, name: &str) -> bool {
+    request.headers().contains_key(name)
+}
+
+/// Whether the peer is on this machine or in a private network, where proxies are. A stranger who writes such a header
+/// is an attempt rather than a mistake.
+fn is_near(request: &ServiceRequest) -> bool {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    peer.is_none_or(|peer| match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+    })
 }

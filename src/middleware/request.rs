@@ -21,7 +21,7 @@ use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};
 use crate::middleware::worker::Worker;
-use crate::middleware::{doubles, parameters, prospect_page, refusal, rewrite, unbelieved, watch};
+use crate::middleware::{parameters, prospect_page, refusal, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -60,7 +60,7 @@ where
         // Not earlier: while it is decided, the application's code may look at what it watches.
         watch::see(&guard);
         if guard.is_inside() {
-            doubles::compare(&self.worker.built, &guard);
+            self.worker.built.tell_if_doubled(|| guard.rule_charged_twice());
         }
         match decided {
             Ok(Decision::Admitted) => run(&*self.service, guard, request),
@@ -150,14 +150,14 @@ where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
-    if let Some(target) = rewrite::target(guard.site(), refused, &request).map(str::to_owned) {
+    if let Some(target) = refusal::target(guard.site(), refused, &request).map(str::to_owned) {
         refusal::tell(&guard, &request, refused);
         return serve_other(service, &target, refused, guard, request);
     }
     // Before the application's closures: a panic in one would otherwise charge the budgets outside.
     guard.refuses(refused);
     refusal::tell(&guard, &request, refused);
-    unbelieved::hint(&request, guard.site(), refused);
+    refusal::hint(&request, guard.site(), refused);
     let response = refusal::response(&request, &guard, refused);
     BudgetFuture::answered(request.into_response(response))
 }
@@ -183,7 +183,7 @@ where
     };
     let decided = guard.admit_rewritten(&RequestFacts::new(&request, site), refused);
     parameters::put_back(&mut request, unrouted);
-    if decided.is_err() || rewrite::rewrite(&mut request, target).is_none() {
+    if decided.is_err() || refusal::rewrite(&mut request, target).is_none() {
         return fault(request);
     }
     let Ok(Decision::Open(question)) = decided else {

@@ -11,10 +11,9 @@ use actix_web::http::header::{self, HeaderValue};
 use foldhash::HashMap as FastMap;
 
 use crate::limiter::Limiter;
-use crate::middleware::built::Built;
-use crate::middleware::built_anew;
+use crate::middleware::built::{Built, meet};
 use crate::middleware::classes::Classes;
-use crate::middleware::hooks::Hooks;
+use crate::middleware::closures::Hooks;
 use crate::middleware::parameters::Parameters;
 use crate::middleware::running::{Guard, Places, Running};
 use crate::middleware::told::LastRefusal;
@@ -189,7 +188,7 @@ impl Worker {
         let mut view = self.view.borrow_mut();
         *view = View::new(self.sites.table(), Arc::clone(&view.hooks), &self.common);
         if seen == NEVER {
-            built_anew::meet(&self.built, &self.sites, request);
+            meet(&self.built, &self.sites, request);
         }
     }
 }

@@ -8,23 +8,32 @@
 
 mod address;
 mod answer;
+mod audit;
 mod auth;
 mod body;
 mod caller;
 mod csrf;
+mod explain;
+mod groups;
 mod guard;
 mod guesses;
+mod keys;
+mod members;
 mod openapi;
+mod overrides;
 mod paging;
 mod parameters;
+mod policy;
 mod problem;
 mod roles;
 mod routes;
 mod rulesets;
 mod scope;
 mod session;
+mod sites;
 mod tag;
 mod tiers;
+mod users;
 mod write;
 
 pub use caller::Visitor;

@@ -55,6 +55,14 @@ impl Write {
         Self { reason: Some(reason.to_owned()), ..self }
     }
 
+    /// The same of what was at this revision when it was read, unless the caller expects something else.
+    pub(crate) fn upon(self, revision: u64) -> Self {
+        match self.if_match {
+            IfMatch::Anything | IfMatch::Something => Self { if_match: IfMatch::Revision(revision), ..self },
+            IfMatch::Revision(_) | IfMatch::Nothing => self,
+        }
+    }
+
     /// Puts a thing in the place of the one of its name, or beside the others.
     ///
     /// # Errors

@@ -18,7 +18,6 @@ use crate::client::Ask;
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) control: Control,
     tokens: [String; 3],
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -45,6 +44,11 @@ impl World {
         Self::start(directory, Options::new(uri))
     }
 
+    /// On another database.
+    pub(crate) fn on(options: Options) -> Self {
+        Self::start(TempDir::new().unwrap(), options)
+    }
+
     /// The same with other options.
     pub(crate) fn with(options: impl FnOnce(Options) -> Options) -> Self {
         let directory = TempDir::new().unwrap();
@@ -60,7 +64,7 @@ impl World {
         let budget = TimeBudget::builder().site_text(SITE).engine(&engine).layer(control.layer());
         let budget = budget.build().expect("the site is right");
         control.govern(&budget).expect("there are files");
-        let mounted = control.clone();
+        let mounted = control;
         let app = move || {
             let served = web::to(|| async { HttpResponse::Ok().body("served") });
             App::new().wrap(budget.clone()).service(mounted.scope("/limits")).default_service(served)
@@ -77,11 +81,19 @@ impl World {
             });
         });
         let (address, handle) = told.recv().unwrap();
-        Self { address, clock, control, tokens, handle, thread: Some(thread), _directory: directory }
+        Self { address, clock, tokens, handle, thread: Some(thread), _directory: directory }
     }
 
     pub(crate) fn token(&self, role: Role) -> &str {
         &self.tokens[role as usize]
+    }
+
+    /// Logs somebody of a role in; returns the cookie.
+    pub(crate) fn log_in(&self, role: Role) -> String {
+        let token = serde_json::json!({ "token": self.token(role) });
+        let answer = self.ask("POST", "session").json(&token).send();
+        answer.expect(200);
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
     }
 
     /// A request to the API, by nobody.
@@ -121,9 +133,8 @@ async fn opened(options: Options) -> (Control, [String; 3]) {
         control.change(owner, Change::put(member.into()), None, Expect::default()).await.unwrap();
         tokens.push(token.reveal().to_owned());
     }
-    tokens.extend(control.first_owner_token().map(str::to_owned));
-    let tokens = tokens.try_into().expect("the options name no token of an owner");
-    (control, tokens)
+    tokens.push(control.first_owner_token().unwrap_or_default().to_owned());
+    (control, tokens.try_into().expect("there are three"))
 }
 
 impl Drop for World {
