@@ -1,6 +1,6 @@
 //! One limit's part in a request: what is asked of it, where its account stands, and what runs there.
 
-use crate::model::{Counts, KeyHash, Micros, Window, hold as held, lasts};
+use crate::model::{AccountHash, Counts, KeyHash, Micros, Window, hold as held, lasts};
 use crate::store::Book;
 
 /// One limit's part in a request.
@@ -131,6 +131,12 @@ impl Ask {
     /// The accounts that it is about.
     pub(crate) const fn parts(&self) -> &'static [Part] {
         if self.client.is_some() { &[Part::Whole, Part::Clients, Part::Share] } else { &[Part::Whole] }
+    }
+
+    /// The account's name within its window, but for one that newcomers share.
+    #[inline(always)]
+    pub(crate) const fn account(&self) -> AccountHash {
+        self.key.salted(self.book.salt)
     }
 
     /// Whether it is for time.
