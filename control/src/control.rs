@@ -3,6 +3,7 @@
 mod error;
 mod expect;
 mod options;
+mod seen;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::thing::{
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
 pub use options::Options;
+pub(crate) use seen::Granted;
 
 /// What people have decided, kept in force while the limiter runs. Cheap to clone; all clones are one.
 ///
@@ -60,6 +62,10 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     node: Arc<Node>,
     live: Arc<Live>,
+    /// Those of governed budgets.
+    engines: Mutex<Vec<timebudget::Engine>>,
+    /// The grants that were made lately, by idempotency key.
+    granted: Granted,
     /// Taken when it ends.
     runtime: Option<Runtime>,
     options: Options,
@@ -138,9 +144,12 @@ impl Control {
         };
         let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
+        let (engines, granted) = Default::default();
         let inner = Inner {
             node,
             live,
+            engines,
+            granted,
             runtime: Some(runtime),
             options,
             first_token: None,
@@ -175,6 +184,10 @@ impl Control {
         const NONE: &str = "the budget was built without a layer; expected Control::layer in its builder";
         let reloader = budget.reloader().ok_or_else(|| NotGoverned(NONE.to_owned()))?;
         self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))?;
+        let (mut engines, engine) = (self.0.engines.lock(), budget.engine());
+        if !engines.contains(&engine) {
+            engines.push(engine);
+        }
         *self.0.budget.lock() = Some(budget.clone());
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! A request meets, in this order: the guard of its row (who is it, may they, does it come from here), the handler's
 //! arguments, which are parsed where they are taken, and the handler, which is thin: parse, change, answer.
 
+mod accounts;
 mod address;
 mod answer;
 mod audit;
@@ -13,6 +14,7 @@ mod auth;
 mod body;
 mod caller;
 mod csrf;
+mod events;
 mod explain;
 mod groups;
 mod guard;
@@ -21,6 +23,7 @@ mod keys;
 mod members;
 mod openapi;
 mod overrides;
+mod overview;
 mod paging;
 mod parameters;
 mod policy;
@@ -33,6 +36,7 @@ mod session;
 mod sites;
 mod tag;
 mod tiers;
+mod usage;
 mod users;
 mod write;
 

@@ -23,7 +23,8 @@ use crate::api::roles::Needs;
 use crate::api::routes::{Row, table};
 use crate::api::session::COOKIE;
 use crate::api::{
-    audit, explain, groups, keys, members, overrides, paging, policy, rulesets, session, sites, tiers, users,
+    accounts, audit, events, explain, groups, keys, members, overrides, overview, paging, policy, rulesets,
+    session, sites, tiers, usage, users,
 };
 use crate::thing::Role;
 
@@ -86,6 +87,12 @@ use crate::thing::Role;
         audit::list,
         audit::verify,
         explain::post,
+        accounts::list,
+        accounts::grant,
+        accounts::reset,
+        usage::get,
+        overview::get,
+        events::get,
     )
 )]
 struct Derived;

@@ -65,6 +65,13 @@ impl Paging {
         map.range::<str, _>((after, Bound::Unbounded)).map(|(name, value)| (name.as_str(), value))
     }
 
+    /// A page of what has no names, in its order: a cursor is how many came before.
+    pub(crate) fn of_all<T>(&self, all: Vec<T>, revision: u64) -> List<T> {
+        let before = self.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
+        let numbered = all.into_iter().enumerate().skip(before);
+        self.of(numbered.map(|(at, item)| ((at + 1).to_string(), item)), revision)
+    }
+
     /// A page of what comes behind `after`, each with what a cursor is made of.
     pub(crate) fn of<T>(&self, rest: impl Iterator<Item = (impl AsRef<str>, T)>, revision: u64) -> List<T> {
         let mut rest = rest.peekable();

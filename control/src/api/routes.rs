@@ -5,7 +5,8 @@ use actix_web::{Route, web};
 
 use crate::api::roles::{NOBODY, Needs, OPERATOR, OWNER, VIEWER};
 use crate::api::{
-    audit, explain, groups, keys, members, openapi, overrides, policy, rulesets, session, sites, tiers, users,
+    accounts, audit, events, explain, groups, keys, members, openapi, overrides, overview, policy, rulesets,
+    session, sites, tiers, usage, users,
 };
 
 /// A row of the table.
@@ -91,5 +92,13 @@ pub(crate) fn table() -> Vec<Row> {
         GET    "/audit/verify"              VIEWER    audit::verify;
 
         POST   "/explain"                   VIEWER    explain::post;
+
+        GET    "/accounts"                  VIEWER    accounts::list;
+        POST   "/accounts/grant"            OPERATOR  accounts::grant;
+        POST   "/accounts/reset"            OPERATOR  accounts::reset;
+
+        GET    "/usage"                     VIEWER    usage::get;
+        GET    "/overview"                  VIEWER    overview::get;
+        GET    "/events"                    VIEWER    events::get;
     }
 }

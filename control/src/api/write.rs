@@ -125,7 +125,7 @@ impl Write {
     }
 }
 
-fn once(request: &HttpRequest) -> Result<Option<String>, Problem> {
+pub(crate) fn once(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let Some(key) = request.headers().get(IDEMPOTENCY) else { return Ok(None) };
     match key.to_str() {
         Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key.to_owned())),

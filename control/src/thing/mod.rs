@@ -29,7 +29,7 @@ pub use check::Refused;
 pub use decided::{Decided, Held};
 pub use effective::Effective;
 pub use fields::Wrong;
-pub(crate) use fields::{nearest, no_such};
+pub(crate) use fields::{Fields, nearest, no_such};
 pub use group::Group;
 pub use key::{Key, Retiring};
 pub(crate) use key::{Shown as ShownKey, grace_of_body};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, rt, web};
@@ -18,6 +19,7 @@ use crate::client::Ask;
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) control: Control,
     tokens: [String; 3],
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -33,6 +35,9 @@ pub(crate) const SITE: &str = r#"{
     "rate_limit_rules": [{ "name": "export", "when": { "path": { "prefix": "/export" } }, "key": "user", "limits": "2 per hour" }]
 }"#;
 
+/// How long a request for `/work/…` takes.
+const WORK: Duration = Duration::from_secs(2);
+
 /// 2026-01-01, at ten past midnight.
 const BEGINNING: UnixMicros = UnixMicros::from_secs(1_767_226_200);
 
@@ -41,33 +46,46 @@ impl World {
     pub(crate) fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
-        Self::start(directory, Options::new(uri))
+        Self::start(directory, Options::new(uri), SITE)
+    }
+
+    /// The same with another site file.
+    pub(crate) fn of(site: &str) -> Self {
+        let directory = TempDir::new().unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        Self::start(directory, Options::new(uri), site)
     }
 
     /// On another database.
     pub(crate) fn on(options: Options) -> Self {
-        Self::start(TempDir::new().unwrap(), options)
+        Self::start(TempDir::new().unwrap(), options, SITE)
     }
 
     /// The same with other options.
     pub(crate) fn with(options: impl FnOnce(Options) -> Options) -> Self {
         let directory = TempDir::new().unwrap();
         let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
-        Self::start(directory, options(Options::new(uri)))
+        Self::start(directory, options(Options::new(uri)), SITE)
     }
 
-    fn start(directory: TempDir, options: Options) -> Self {
+    fn start(directory: TempDir, options: Options, site: &str) -> Self {
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let options = options.with_clock(Arc::clone(&clock));
         let (control, tokens) = rt::System::new().block_on(opened(options));
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
-        let budget = TimeBudget::builder().site_text(SITE).engine(&engine).layer(control.layer());
-        let budget = budget.build().expect("the site is right");
+        let budget = TimeBudget::builder().site_text(site).engine(&engine).layer(control.layer());
+        let budget = budget.observe(control.observer()).build().expect("the site is right");
         control.govern(&budget).expect("there are files");
-        let mounted = control;
+        let (mounted, moved) = (control.clone(), Arc::clone(&clock));
         let app = move || {
+            let clock = Arc::clone(&moved);
+            let work = move || {
+                clock.advance(WORK);
+                std::future::ready("worked")
+            };
             let served = web::to(|| async { HttpResponse::Ok().body("served") });
-            App::new().wrap(budget.clone()).service(mounted.scope("/limits")).default_service(served)
+            let app = App::new().wrap(budget.clone()).service(mounted.scope("/limits"));
+            app.route("/work/{task}", web::to(work)).default_service(served)
         };
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -81,7 +99,7 @@ impl World {
             });
         });
         let (address, handle) = told.recv().unwrap();
-        Self { address, clock, tokens, handle, thread: Some(thread), _directory: directory }
+        Self { address, clock, control, tokens, handle, thread: Some(thread), _directory: directory }
     }
 
     pub(crate) fn token(&self, role: Role) -> &str {
@@ -116,6 +134,11 @@ impl World {
 
     pub(crate) fn viewer(&self, method: &str, path: &str) -> Ask {
         self.ask_as(Role::Viewer, method, path)
+    }
+
+    /// Has usage written down, as happens once a minute.
+    pub(crate) fn save_usage(&self) {
+        rt::System::new().block_on(self.control.save_usage()).expect("the database takes it");
     }
 
     /// A request to the application that the budget is for.
