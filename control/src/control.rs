@@ -19,7 +19,8 @@ use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
 use crate::live::{Live, Observer, write};
 use crate::thing::{
-    Assignment, Change, Decided, Member, Own, Role, Ruleset, Secret, Thing, Time, Written, Wrong, digest_of,
+    Assignment, Change, Decided, Kind, Member, Own, Role, Ruleset, Secret, Thing, Time, Written, Wrong,
+    digest_of,
 };
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
@@ -445,9 +446,9 @@ impl Control {
         let own = || Own::Ruleset(draft.name.clone());
         let assignment = Assignment { site: site.to_owned(), published: own(), unpublished: own() };
         let revision = decided.revision() + 1;
-        for thing in [Thing::from(assignment), draft.into()] {
-            decided.apply(thing.kind(), &thing.name().to_owned(), Some(thing), revision);
-        }
+        decided.apply(Kind::Assignment, site, Some(assignment.into()), revision);
+        let name = draft.name.clone();
+        decided.apply(Kind::Ruleset, &name, Some(draft.into()), revision);
         let wrong = |errors: &Errors| {
             let wrong = errors.problems().iter().map(|problem| Wrong::new("draft", problem.to_string()));
             ChangeError::Wrong(wrong.collect())
