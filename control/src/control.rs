@@ -158,7 +158,6 @@ impl Control {
             budget: Mutex::default(),
         };
         let control = Self(Arc::new(inner)).with_owner().await?;
-        control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
         Ok(control)
     }
@@ -172,8 +171,7 @@ impl Control {
 
     /// What has been decided, for [`BudgetBuilder`](timebudget::BudgetBuilder); [`govern`](Self::govern) keeps it up to date.
     pub fn layer(&self) -> Layer {
-        // It was taken when it was opened, and every change is checked before it is stored.
-        self.0.node.layer().unwrap_or_default()
+        self.0.node.layer()
     }
 
     /// Puts in force in a budget what has been decided, and what will be.
