@@ -208,9 +208,8 @@ impl Client {
         self.0.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
         let (mut answer, mut part) = (String::new(), [0; 4096]);
         // The answer is short, and its body ends it, if it is served.
-        while !answer.ends_with("hello")
-            && !(answer.contains("HTTP/1.1 ") && !answer.starts_with("HTTP/1.1 200"))
-        {
+        let is_refusal = |answer: &str| answer.contains("HTTP/1.1 ") && !answer.starts_with("HTTP/1.1 200");
+        while !answer.ends_with("hello") && !is_refusal(&answer) {
             let read = self.0.read(&mut part).unwrap();
             assert!(read > 0, "the server hung up: {answer}");
             answer.push_str(&String::from_utf8_lossy(&part[..read]));

@@ -67,7 +67,8 @@ impl Database {
                 add(&mut link, batch).await?;
             }
             link.execute("COMMIT").await?;
-            Ok(link.kept(()))
+            link.keep();
+            Ok(())
         })
         .await
     }
@@ -85,7 +86,8 @@ impl Database {
             for (text, kept) in old {
                 sqlx::query(text).bind(now - kept).execute(&mut *link).await?;
             }
-            Ok(link.kept(()))
+            link.keep();
+            Ok(())
         })
         .await
     }

@@ -281,8 +281,8 @@ mod tests {
             Spender { hour: 0, site: "shop".into(), rule: "site".into(), client }
         };
         let spending = |cost| Spending { cost, requests: 1, micros: cost, refused: 0 };
-        let mut batch = Batch::default();
-        batch.spenders = (0..100).map(|client| (spender(client), spending(client))).collect();
+        let spenders = (0..100).map(|client| (spender(client), spending(client))).collect();
+        let mut batch = Batch { spenders, ..Batch::default() };
         assert_eq!(batch.fit(Room { rows: 1, spenders: 20 }), (0, 89));
         let other = Spender { client: OTHER.into(), ..spender(0) };
         assert_eq!(batch.spenders.len(), 11);

@@ -253,7 +253,7 @@ mod tests {
         let request = |_| {
             let wanted = random.unit() * sum;
             let rank = cumulative.partition_point(|before| *before < wanted) as u64;
-            let mean = 1_000 << (rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60 & 3) as u64;
+            let mean = 1_000 << (rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60 & 3);
             (rank, mean / 2 + random.next() % mean)
         };
         (0..requests).map(request).collect()

@@ -103,18 +103,18 @@ impl Tally {
         if closed.is_empty() {
             return Batch::default();
         }
-        self.batch(closed, ended, name)
+        self.batch(&closed, ended, name)
     }
 
     /// Takes everything.
     pub(crate) fn take_all(&mut self, name: impl Fn(u64) -> Option<RuleName>) -> Batch {
         let closed = std::mem::take(&mut self.minutes);
-        self.batch(closed, i64::MAX, name)
+        self.batch(&closed, i64::MAX, name)
     }
 
     fn batch(
         &mut self,
-        closed: BTreeMap<i64, HashMap<Line, Sum>>,
+        closed: &BTreeMap<i64, HashMap<Line, Sum>>,
         ended: i64,
         name: impl Fn(u64) -> Option<RuleName>,
     ) -> Batch {

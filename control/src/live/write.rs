@@ -74,10 +74,10 @@ async fn touch(live: &Live, node: &Node, touched: &mut HashMap<String, Time>) ->
                 .filter_map(KeyDigest::parse)
                 .filter_map(|digest| used.get(&digest))
                 .max();
-            if let Some(at) = at.map(|at| time(*at)) {
-                if touched.get(&key.id).is_none_or(|last| at - *last >= TOUCH) {
-                    uses.push((key.id.clone(), at));
-                }
+            if let Some(at) = at.map(|at| time(*at))
+                && touched.get(&key.id).is_none_or(|last| at - *last >= TOUCH)
+            {
+                uses.push((key.id.clone(), at));
             }
         }
     }

@@ -101,10 +101,10 @@ fn rulesets(to: &To<Rulesets>) -> Result<(), Failure> {
             }
             // What `get` printed can be put back under another name.
             ruleset.retain(|field, _| !["name", "revision", "used_by"].contains(&field.as_str()));
-            change(&to.at, put(&["rulesets", name], why).body(ruleset.into()))
+            change(&to.at, &put(&["rulesets", name], why).body(ruleset.into()))
         }
         Rulesets::Check { file } => check(&to.at, ruleset(file)?),
-        Rulesets::Delete { name, why } => change(&to.at, delete(&["rulesets", name], why)),
+        Rulesets::Delete { name, why } => change(&to.at, &delete(&["rulesets", name], why)),
     }
 }
 
@@ -192,7 +192,7 @@ fn set_hosts(at: &Where, path: &[&str], hosts: [Option<&str>; 2], why: &Why) -> 
     let mut ask = put(path, why).body(body);
     // What stays is what was read: nobody else's change in between is undone.
     ask.if_match = ask.if_match.or(revision);
-    change(at, ask)
+    change(at, &ask)
 }
 
 fn tiers(to: &To<Tiers>) -> Result<(), Failure> {
@@ -217,9 +217,9 @@ fn tiers(to: &To<Tiers>) -> Result<(), Failure> {
             if !limits.is_empty() {
                 body.insert("limits".to_owned(), own_limits(limits)?.into());
             }
-            change(&to.at, put(&["tiers", name], why).body(body.into()))
+            change(&to.at, &put(&["tiers", name], why).body(body.into()))
         }
-        Tiers::Delete { name, why } => change(&to.at, delete(&["tiers", name], why)),
+        Tiers::Delete { name, why } => change(&to.at, &delete(&["tiers", name], why)),
     }
 }
 
@@ -239,9 +239,9 @@ fn groups(to: &To<Groups>) -> Result<(), Failure> {
             list(&to.at, Ask::get(&["groups"]), [("name", Cell::Text("name")), ("tier", Cell::Text("tier"))])
         }
         Groups::Put { name, tier, why } => {
-            change(&to.at, put(&["groups", name], why).body(json!({ "tier": tier })))
+            change(&to.at, &put(&["groups", name], why).body(json!({ "tier": tier })))
         }
-        Groups::Delete { name, why } => change(&to.at, delete(&["groups", name], why)),
+        Groups::Delete { name, why } => change(&to.at, &delete(&["groups", name], why)),
     }
 }
 
@@ -254,9 +254,9 @@ fn users(to: &To<Users>) -> Result<(), Failure> {
         ),
         Users::Get { user } => show(&to.at, &Ask::get(&["users", user])),
         Users::Put { user, tier, until, why } => {
-            change(&to.at, put(&["users", user], why).body(said(json!({ "tier": tier, "until": until }))))
+            change(&to.at, &put(&["users", user], why).body(said(json!({ "tier": tier, "until": until }))))
         }
-        Users::Delete { user, why } => change(&to.at, delete(&["users", user], why)),
+        Users::Delete { user, why } => change(&to.at, &delete(&["users", user], why)),
     }
 }
 
@@ -281,7 +281,7 @@ fn overrides(to: &To<Overrides>) -> Result<(), Failure> {
             }));
             tell(&to.at, &Ask::new(Method::POST, &["overrides"]).body(body), "id")
         }
-        Overrides::Delete { id, why } => change(&to.at, delete(&["overrides", id], why)),
+        Overrides::Delete { id, why } => change(&to.at, &delete(&["overrides", id], why)),
     }
 }
 
@@ -311,7 +311,7 @@ fn keys(to: &To<Keys>) -> Result<(), Failure> {
             let ask = because(Ask::new(Method::POST, &["keys", id, "rotate"]), why);
             tell(&to.at, &ask.body(json!({ "grace_seconds": grace })), "key")
         }
-        Keys::Revoke { id, why } => change(&to.at, delete(&["keys", id], why)),
+        Keys::Revoke { id, why } => change(&to.at, &delete(&["keys", id], why)),
     }
 }
 
@@ -326,12 +326,12 @@ fn members(to: &To<Members>) -> Result<(), Failure> {
             tell(&to.at, &ask, "token")
         }
         Members::Set { name, role, why } => {
-            change(&to.at, put(&["members", name], why).body(json!({ "role": role.name() })))
+            change(&to.at, &put(&["members", name], why).body(json!({ "role": role.name() })))
         }
         Members::Token { name } => {
             tell(&to.at, &Ask::new(Method::POST, &["members", name, "token"]), "token")
         }
-        Members::Remove { name, why } => change(&to.at, delete(&["members", name], why)),
+        Members::Remove { name, why } => change(&to.at, &delete(&["members", name], why)),
     }
 }
 
@@ -411,11 +411,11 @@ fn grant(args: &GrantArgs) -> Result<(), Failure> {
     let mut body = of_account(&args.of);
     body["amount"] = amount.into();
     body["unit"] = unit.into();
-    after(&args.of, Ask::new(Method::POST, &["accounts", "grant"]).body(body))
+    after(&args.of, &Ask::new(Method::POST, &["accounts", "grant"]).body(body))
 }
 
 fn reset(args: &OfAccount) -> Result<(), Failure> {
-    after(args, Ask::new(Method::POST, &["accounts", "reset"]).body(of_account(args)))
+    after(args, &Ask::new(Method::POST, &["accounts", "reset"]).body(of_account(args)))
 }
 
 fn of_account(args: &OfAccount) -> Value {
@@ -429,8 +429,8 @@ fn of_account(args: &OfAccount) -> Value {
 }
 
 /// Prints where the accounts stand after a change.
-fn after(args: &OfAccount, ask: Ask) -> Result<(), Failure> {
-    let found = Remote::new(&args.at)?.json(&ask)?;
+fn after(args: &OfAccount, ask: &Ask) -> Result<(), Failure> {
+    let found = Remote::new(&args.at)?.json(ask)?;
     print(&args.at, &found["accounts"], |items| table(items, ACCOUNTS));
     Ok(())
 }
@@ -550,8 +550,8 @@ fn show(at: &Where, ask: &Ask) -> Result<(), Failure> {
 }
 
 /// A change, of which people see that it is done.
-fn change(at: &Where, ask: Ask) -> Result<(), Failure> {
-    let answer = Remote::new(at)?.json(&ask)?;
+fn change(at: &Where, ask: &Ask) -> Result<(), Failure> {
+    let answer = Remote::new(at)?.json(ask)?;
     let text = match &answer["revision"] {
         _ if at.json && !answer.is_null() => format!("{answer:#}\n"),
         Value::Null => "done\n".to_owned(),

@@ -77,9 +77,9 @@ const fn is_turning(letter: char) -> bool {
 pub(crate) fn seconds(micros: u64) -> String {
     match micros {
         0 => "0 s".to_owned(),
-        ..1_000 => format!("{micros} us"),
-        ..1_000_000 => format!("{:.1} ms", micros as f64 / 1e3),
-        ..100_000_000 => format!("{:.2} s", micros as f64 / 1e6),
+        1..1_000 => format!("{micros} us"),
+        1_000..1_000_000 => format!("{:.1} ms", micros as f64 / 1e3),
+        1_000_000..100_000_000 => format!("{:.2} s", micros as f64 / 1e6),
         _ => format!("{:.0} s", micros as f64 / 1e6),
     }
 }
