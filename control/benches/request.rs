@@ -8,6 +8,7 @@
 mod harness;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actix_web::App;
 use harness::command::{self, Subjects};
@@ -28,6 +29,8 @@ fn start(subject: &str, task: Task) -> bool {
     }
     let directory = tempfile::tempdir().expect("a directory of one's own");
     let options = Options::new(format!("sqlite://{}/timebudget.db", directory.path().display()));
+    // Callgrind is fifty times slower than a machine.
+    let options = options.with_patience(Duration::from_secs(100));
     let control = actix_web::rt::System::new().block_on(Control::open(options)).expect("a new database");
     let quota = if task.traffic == Traffic::Refused { Micros::ZERO } else { Micros::MAX_QUOTA };
     let hour = Period::hours(1).expect("one is no zero");

@@ -3,13 +3,14 @@
 mod error;
 mod expect;
 mod options;
+mod seen;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::RwLockReadGuard;
-use timebudget::TimeBudget;
-use timebudget::config::Layer;
+use parking_lot::{Mutex, RwLockReadGuard};
+use timebudget::config::{Configuration, Errors, Layer};
+use timebudget::{Reloader, TimeBudget};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::api::Guesses;
@@ -17,11 +18,14 @@ use crate::audit::{Draft, Entry, Filter, Page, Verified};
 use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
 use crate::live::{Live, Observer, write};
-use crate::thing::{Change, Decided, Member, Role, Secret, Thing, Time, Written, Wrong, digest_of};
+use crate::thing::{
+    Assignment, Change, Decided, Member, Own, Role, Ruleset, Secret, Thing, Time, Written, Wrong, digest_of,
+};
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
 pub use options::Options;
+pub(crate) use seen::Granted;
 
 /// What people have decided, kept in force while the limiter runs. Cheap to clone; all clones are one.
 ///
@@ -58,11 +62,17 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     node: Arc<Node>,
     live: Arc<Live>,
+    /// Those of governed budgets.
+    engines: Mutex<Vec<timebudget::Engine>>,
+    /// The grants that were made lately, by idempotency key.
+    granted: Granted,
     /// Taken when it ends.
     runtime: Option<Runtime>,
     options: Options,
     first_token: Option<String>,
     guesses: Guesses,
+    /// The last budget that was governed, of which requests are explained.
+    budget: Mutex<Option<TimeBudget>>,
 }
 
 /// What a change has done.
@@ -134,7 +144,18 @@ impl Control {
         };
         let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
-        let inner = Inner { node, live, runtime: Some(runtime), options, first_token: None, guesses };
+        let (engines, granted) = Default::default();
+        let inner = Inner {
+            node,
+            live,
+            engines,
+            granted,
+            runtime: Some(runtime),
+            options,
+            first_token: None,
+            guesses,
+            budget: Mutex::default(),
+        };
         let control = Self(Arc::new(inner)).with_owner().await?;
         control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
@@ -162,7 +183,13 @@ impl Control {
     pub fn govern(&self, budget: &TimeBudget) -> Result<(), NotGoverned> {
         const NONE: &str = "the budget was built without a layer; expected Control::layer in its builder";
         let reloader = budget.reloader().ok_or_else(|| NotGoverned(NONE.to_owned()))?;
-        self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))
+        self.0.node.govern(reloader).map_err(|errors| NotGoverned(errors.to_string()))?;
+        let (mut engines, engine) = (self.0.engines.lock(), budget.engine());
+        if !engines.contains(&engine) {
+            engines.push(engine);
+        }
+        *self.0.budget.lock() = Some(budget.clone());
+        Ok(())
     }
 
     /// What notes who spends how much of what, for [`BudgetBuilder::observe`](timebudget::BudgetBuilder::observe): what the
@@ -396,6 +423,39 @@ impl Control {
     /// The database is known to be down.
     pub(crate) fn must_be_up(&self) -> Result<(), Unavailable> {
         Ok(self.0.node.must_be_up()?)
+    }
+
+    /// The last budget that was governed.
+    pub(crate) fn budget(&self) -> Option<TimeBudget> {
+        self.0.budget.lock().clone()
+    }
+
+    /// What keeps the rules of that budget.
+    pub(crate) fn reloader(&self) -> Option<Arc<Reloader>> {
+        self.budget()?.reloader().map(Arc::clone)
+    }
+
+    /// The configuration with a ruleset that holds for a site in the place of those that do.
+    ///
+    /// # Errors
+    ///
+    /// What would be wrong with it.
+    pub(crate) fn with_draft(&self, site: &str, draft: Ruleset) -> Result<Configuration, ChangeError> {
+        let mut decided = self.decided().clone();
+        let own = || Own::Ruleset(draft.name.clone());
+        let assignment = Assignment { site: site.to_owned(), published: own(), unpublished: own() };
+        let revision = decided.revision() + 1;
+        for thing in [Thing::from(assignment), draft.into()] {
+            decided.apply(thing.kind(), &thing.name().to_owned(), Some(thing), revision);
+        }
+        let wrong = |errors: &Errors| {
+            let wrong = errors.problems().iter().map(|problem| Wrong::new("draft", problem.to_string()));
+            ChangeError::Wrong(wrong.collect())
+        };
+        let layer = decided.to_layer(self.now()).map_err(|errors| wrong(&errors))?;
+        let reloader =
+            self.reloader().ok_or_else(|| ChangeError::Conflict("no budget is governed here".to_owned()))?;
+        reloader.draft(layer).map_err(|errors| wrong(&errors))
     }
 
     /// The budget of wrong tokens.

@@ -112,6 +112,28 @@ pub(crate) struct ServeArgs {
     pub(crate) workers: Option<u16>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+}
+
+/// Run-time control: what people see and change while it serves.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AdminArgs {
+    /// Where to serve the API and the pages of run-time control, and /live and /ready; port 0 takes a free one [default:
+    /// nowhere]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin: Option<String>,
+    /// The database of what people decide: sqlite://FILE, or postgres://USER:PASSWORD@HOST/NAME where several nodes share it
+    /// [default with --admin: sqlite://timebudget.db beside the site files]
+    // A plain string, since clap would repeat a wrong URI in full, and a URI can hold a password.
+    #[arg(long, value_name = "URI")]
+    pub(crate) database: Option<String>,
+    /// The path that the pages are under, with the API below it
+    #[arg(long, value_name = "PATH", default_value = "/", requires = "admin")]
+    pub(crate) page_path: String,
+    /// Browsers reach the pages over HTTPS, through a proxy that ends it: cookies travel over nothing else
+    #[arg(long, requires = "admin")]
+    pub(crate) admin_https: bool,
 }
 
 #[cfg(test)]

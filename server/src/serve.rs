@@ -2,17 +2,18 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
-use std::{fmt, io, thread};
+use std::{io, thread};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::TimeBudget;
 
+use crate::admin::Admin;
 use crate::args::ServeArgs;
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
-use crate::{demo, reload};
+use crate::{admin, demo, reload};
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
@@ -26,16 +27,38 @@ const LAST_REQUESTS_SECS: u64 = 25;
 pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let environment = source::environment(&args.store)?;
     let source = Source::of(&args.source);
-    let budget = source.budget(environment).build().map_err(Failure::wrong)?;
-    rt::System::new().block_on(async {
+    let system = rt::System::new();
+    let control = system.block_on(admin::open(&args.admin, &source))?;
+    let builder = source.budget(environment);
+    let builder = match &control {
+        Some(control) => builder.layer(control.layer()).observe(control.observer()),
+        None => builder,
+    };
+    let budget = builder.build().map_err(Failure::wrong)?;
+    system.block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let (server, address) = bind(args, &budget, end)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::reload_on_hangup(watcher).map_err(Failure::system)?;
         }
-        output::to_stdout(&announcement(address, &source));
+        let admin = match &control {
+            Some(control) => {
+                control.govern(&budget).map_err(Failure::wrong)?;
+                Admin::start(&args.admin, control)?
+            }
+            None => None,
+        };
+        output::to_stdout(&announcement(address, admin.as_ref().map(|admin| admin.address), &source));
         server.await.map_err(Failure::system)?;
+        if let Some(admin) = admin {
+            admin.stop().await;
+        }
+        if let Some(control) = &control
+            && let Err(error) = control.save_usage().await
+        {
+            log::warn!("control: the usage of the last minute is lost: {error}");
+        }
         budget.engine().save().map_err(Failure::system)
     })
 }
@@ -49,16 +72,20 @@ fn bind(args: &ServeArgs, budget: &TimeBudget, end: End) -> Result<(Server, Sock
             .workers(args.workers.map_or_else(cores, usize::from))
             .shutdown_signal(end.told())
             .shutdown_timeout(LAST_REQUESTS_SECS);
-    let failed =
-        |error: &dyn fmt::Display| Failure::system(format!("{}: cannot listen: {error}", args.listen));
-    let address = resolved(&args.listen).map_err(|error| failed(&error))?;
-    let server = server.bind(address).map_err(|error| failed(&error))?;
+    let failed = |error| cannot_listen(&args.listen, &error);
+    let address = resolved(&args.listen).map_err(failed)?;
+    let server = server.bind(address).map_err(failed)?;
     let bound = server.addrs().first().copied().unwrap_or(address);
     Ok((server.run(), bound))
 }
 
+/// What is told where nothing can be heard.
+pub(crate) fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
+    Failure::system(format!("{listen}: cannot listen: {error}"))
+}
+
 /// The first address of a name: each of several would get a port of its own where the port is 0.
-fn resolved(listen: &str) -> io::Result<SocketAddr> {
+pub(crate) fn resolved(listen: &str) -> io::Result<SocketAddr> {
     let first = listen.to_socket_addrs()?.next();
     first.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
 }
@@ -70,11 +97,13 @@ fn cores() -> usize {
 /// How wide the commands are, where the address is a usual one.
 const WIDTH: usize = 68;
 
-/// One line with the address, then commands to try.
+/// One line with the address, and one with that of run-time control, then commands to try.
 ///
 /// What the example refuses and exempts is known, so only with it do the commands say so.
-pub(crate) fn announcement(address: SocketAddr, source: &Source) -> String {
-    let mut lines = vec![format!("listening on http://{address}"), "try:".to_owned()];
+fn announcement(address: SocketAddr, admin: Option<SocketAddr>, source: &Source) -> String {
+    let mut lines = vec![format!("listening on http://{address}")];
+    lines.extend(admin.map(|admin| format!("admin on http://{admin}")));
+    lines.push("try:".to_owned());
     let mut suggest = |path: &str, why: &str| {
         lines.push(format!("  {:WIDTH$}  # {why}", format!("curl -i 'http://{address}{path}'")));
     };

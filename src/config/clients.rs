@@ -17,7 +17,7 @@ use crate::config::rules::{RATE, limits};
 use crate::model::wording::{PROXY, SOURCE};
 use crate::model::{
     ApiKey, Assignment, CountrySource, HeaderNames, HeaderPolicy, IdentityHeaders, KeyDigest, KeySource,
-    LimitSet, Multiplier, Network, Override, Proxy, ResetStyle, StandardHeaders, Tier, is_token,
+    LimitSet, Multiplier, Override, Proxy, ResetStyle, StandardHeaders, Tier, is_token,
 };
 
 const PROXIES: &str = "a list of addresses, ranges such as \"10.0.0.0/8\", and \"unix\"";

@@ -97,6 +97,13 @@ impl Accounts {
         Ok(told.collect())
     }
 
+    /// The rules that have accounts here, each by the names of its site and of itself, in this order: of a site alone, or of
+    /// one name.
+    pub fn rules(&self, site: Option<&str>, rule: Option<&str>) -> Vec<(String, String)> {
+        let rules = self.engine.shared().rosters.rules(site, rule).into_iter();
+        rules.map(|of_rule| (of_rule.site().name.clone(), of_rule.rule().name.clone())).collect()
+    }
+
     /// The accounts that a rule keeps for a client.
     ///
     /// The key is a value for each component that tells the rule's accounts apart, as in [`Limiter::charge`](crate::Limiter::charge); an address may
@@ -113,6 +120,23 @@ impl Accounts {
             keyed_by: of_rule.key_spec().to_string(),
         })?;
         Ok(self.of_hash(of_rule, Some(key), hash))
+    }
+
+    /// What the store knows clients of these names by, with a rule whose keys are of one component; those that cannot be a
+    /// value of it are left out.
+    ///
+    /// # Errors
+    ///
+    /// If no such rule is in force.
+    pub fn ids<'a>(
+        &self,
+        site: &str,
+        rule: &str,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<(AccountId, &'a str)>, AccountError> {
+        let (of_rule, engine) = (self.rule(site, rule)?, self.engine.shared());
+        let id = |name: &'a str| Some((AccountId(of_rule.hash(&Key::from(name), engine)?), name));
+        Ok(names.into_iter().filter_map(id).collect())
     }
 
     /// The accounts that a rule keeps for a client of whom only an id is known.

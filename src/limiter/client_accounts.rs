@@ -64,6 +64,11 @@ impl ClientAccounts {
         self
     }
 
+    /// The site that the rule is of.
+    pub fn site(&self) -> &Site {
+        self.of_rule.site()
+    }
+
     /// What the store knows the client by.
     pub const fn id(&self) -> AccountId {
         AccountId(self.hash)

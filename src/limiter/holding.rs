@@ -336,12 +336,23 @@ impl Holding {
         } else {
             self.settlement.charge_something();
         }
-        if limiter.settles_apart {
+        if limiter.settles_apart
+            && (limiter.settles_by_rule || !self.claims.iter().all(|claim| claim.run.is_on))
+        {
             return self.settle_apart(limiter, now);
         }
         limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        if limiter.settles_apart {
+            self.tell_of_settlement(limiter, &now);
+        }
         self.teach(limiter);
         self.tell_of_extra(limiter);
+    }
+
+    #[inline(never)]
+    fn tell_of_settlement(&self, limiter: &Limiter, now: &Now) {
+        let told = self.told(limiter, now);
+        limiter.observers.tell(&told.event(&self.claims, &self.settlement, What::Settled));
     }
 
     /// Settles where that is more than one call of the store.
@@ -401,7 +412,7 @@ impl Holding {
     }
 
     /// Tells the log and observers what was decided.
-    #[inline]
+    #[inline(never)]
     fn tell_of_decision(&self, limiter: &Limiter, verdict: Verdict) {
         let what = if verdict == Verdict::Admitted { What::Admitted } else { What::Refused };
         let told = self.told(limiter, &self.now);
@@ -480,10 +491,6 @@ impl<'a> Told<'a> {
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement) {
         if self.limiter.observers.is_empty() {
             return self.limiter.engine.store.settle(claims, settlement, *self.now);
-        }
-        // Most requests have one claim.
-        if claims.len() == 1 {
-            return self.settle_alike(claims, settlement);
         }
         for claims in claims.chunk_by_mut(|one, other| one.run.is_on == other.run.is_on) {
             self.settle_alike(claims, settlement);

@@ -264,7 +264,7 @@ impl<'a> ObservedLimit<'a> {
     pub fn cost(&self) -> u64 {
         let Settlement { cost: ran, extra_micros, extra_requests, returned, .. } = *self.event.settlement;
         match self.claim.ask.charge {
-            _ if !self.is_charged() => 0,
+            _ if self.event.what != What::Settled && !self.is_charged_yet() => 0,
             Charge::Time { .. } => ran.0.saturating_add_signed(extra_micros),
             Charge::Requests { .. } if returned => 0,
             Charge::Requests { cost } => cost.saturating_add(extra_requests),
@@ -312,8 +312,8 @@ impl<'a> ObservedLimit<'a> {
         AccountId(self.claim.ask.key)
     }
 
-    #[inline]
-    fn is_charged(&self) -> bool {
+    /// Whether it is charged anything before the end.
+    fn is_charged_yet(&self) -> bool {
         match self.event.what {
             What::Settled => true,
             What::Admitted | What::RefusedInShadow => self.claim.run.is_on,

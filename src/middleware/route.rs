@@ -34,6 +34,9 @@ pub fn normal_path(request: &ServiceRequest) -> Cow<'_, str> {
 pub(crate) fn path(request: &ServiceRequest, paths: Paths) -> Cow<'_, str> {
     // Unlike `ServiceRequest::path`, decoded as the router decodes it.
     let path = request.match_info().as_str();
+    if paths.is_form(path) {
+        return Cow::Borrowed(path);
+    }
     let form = paths.form(path, EscapedSlash::IsSlash);
     let told_apart = if path.contains('%') { told_apart(request, path, &form, paths) } else { None };
     told_apart.map_or(form, |told| Cow::Owned(paths.form(&told, EscapedSlash::Stays).into_owned()))

@@ -9,7 +9,7 @@
 use std::future::ready;
 use std::pin::Pin;
 
-use crate::model::{Counts, KeyHash, Micros, Window, hold as held, lasts};
+use crate::model::{AccountHash, Counts, KeyHash, Micros, Window, hold as held, lasts};
 use crate::store::{Book, Fault};
 
 /// One limit's part in a request.
@@ -140,6 +140,12 @@ impl Ask {
     /// The accounts that it is about.
     pub(crate) const fn parts(&self) -> &'static [Part] {
         if self.client.is_some() { &[Part::Whole, Part::Clients, Part::Share] } else { &[Part::Whole] }
+    }
+
+    /// The account's name within its window, but for one that newcomers share.
+    #[inline(always)]
+    pub(crate) const fn account(&self) -> AccountHash {
+        self.key.salted(self.book.salt)
     }
 
     /// Whether it is for time.

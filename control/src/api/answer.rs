@@ -42,7 +42,12 @@ pub(crate) fn one(request: &HttpRequest, revision: u64, value: &impl Serialize) 
     }
 }
 
-/// A thing that was written: 201 where there was none.
+/// JSON under a revision.
+pub(crate) fn revised(status: StatusCode, revision: u64, value: &impl Serialize) -> HttpResponse {
+    with(status, Some(revision), value)
+}
+
+/// A thing that was put: 201 where there was none.
 pub(crate) fn written(receipt: &Receipt, value: &impl Serialize) -> HttpResponse {
     let status = if receipt.before.is_none() { StatusCode::CREATED } else { StatusCode::OK };
     with(status, Some(receipt.revision), value)

@@ -6,25 +6,38 @@
 //! A request meets, in this order: the guard of its row (who is it, may they, does it come from here), the handler's
 //! arguments, which are parsed where they are taken, and the handler, which is thin: parse, change, answer.
 
+mod accounts;
 mod address;
 mod answer;
+mod audit;
 mod auth;
 mod body;
 mod caller;
 mod csrf;
+mod events;
+mod explain;
+mod groups;
 mod guard;
 mod guesses;
+mod keys;
+mod members;
 mod openapi;
+mod overrides;
+mod overview;
 mod paging;
 mod parameters;
+mod policy;
 mod problem;
 mod roles;
 mod routes;
 mod rulesets;
 mod scope;
 mod session;
+mod sites;
 mod tag;
 mod tiers;
+mod usage;
+mod users;
 mod write;
 
 pub use caller::Visitor;

@@ -31,7 +31,7 @@ pub(crate) struct List<T> {
 
 /// So many items are on a page if nobody says otherwise, and at most.
 const USUAL: usize = 50;
-const MOST: usize = 500;
+pub(crate) const MOST: usize = 500;
 
 impl Parameters {
     /// `limit` and `after`.
@@ -53,13 +53,27 @@ impl Paging {
         revision: u64,
         show: impl Fn(&'a V) -> T,
     ) -> List<T> {
+        self.of(self.rest(map).map(|(name, value)| (name, show(value))), revision)
+    }
+
+    /// What lies in a map behind the page before.
+    pub(crate) fn rest<'a, V>(
+        &self,
+        map: &'a BTreeMap<String, V>,
+    ) -> impl Iterator<Item = (&'a str, &'a V)> + use<'a, V> {
         let after = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = map.range::<str, _>((after, Bound::Unbounded));
-        self.of(rest.map(|(name, value)| (name.clone(), show(value))), revision)
+        map.range::<str, _>((after, Bound::Unbounded)).map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// A page of what has no names, in its order: a cursor is how many came before.
+    pub(crate) fn of_all<T>(&self, all: Vec<T>, revision: u64) -> List<T> {
+        let before = self.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
+        let numbered = all.into_iter().enumerate().skip(before);
+        self.of(numbered.map(|(at, item)| ((at + 1).to_string(), item)), revision)
     }
 
     /// A page of what comes behind `after`, each with what a cursor is made of.
-    pub(crate) fn of<T>(&self, rest: impl Iterator<Item = (String, T)>, revision: u64) -> List<T> {
+    pub(crate) fn of<T>(&self, rest: impl Iterator<Item = (impl AsRef<str>, T)>, revision: u64) -> List<T> {
         let mut rest = rest.peekable();
         let (mut items, mut last) = (Vec::new(), None);
         while items.len() < self.limit
@@ -68,7 +82,7 @@ impl Paging {
             items.push(item);
             last = Some(name);
         }
-        let next = last.filter(|_| rest.peek().is_some()).map(|last| cursor(&last));
+        let next = last.filter(|_| rest.peek().is_some()).map(|last| cursor(last.as_ref()));
         List { items, next, revision }
     }
 }

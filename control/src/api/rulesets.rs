@@ -1,8 +1,8 @@
 //! `rulesets`: rules under a name, for the policy and for sites to choose.
 
-use actix_web::HttpRequest;
-use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::{Path, ThinData};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use timebudget::config::Problem as Finding;
 use utoipa::ToSchema;
@@ -77,7 +77,7 @@ pub(crate) async fn post(control: ThinData<Control>, body: Body, write: Write) -
     let receipt = write.create(ruleset, &body).await?;
     let Some(Thing::Ruleset(thing)) = &receipt.after else { return Err(Problem::gone()) };
     let held = Held { thing: thing.clone(), revision: receipt.revision };
-    Ok(answer::written(&receipt, &Used::of(&held, &control.decided())))
+    Ok(answer::revised(StatusCode::CREATED, held.revision, &Used::of(&held, &control.decided())))
 }
 
 /// Puts a ruleset in the place of the one of its name, or beside the others.

@@ -55,6 +55,14 @@ impl Write {
         Self { reason: Some(reason.to_owned()), ..self }
     }
 
+    /// The same of what was at this revision when it was read, unless the caller expects something else.
+    pub(crate) fn upon(self, revision: u64) -> Self {
+        match self.if_match {
+            IfMatch::Anything | IfMatch::Something => Self { if_match: IfMatch::Revision(revision), ..self },
+            IfMatch::Revision(_) | IfMatch::Nothing => self,
+        }
+    }
+
     /// Puts a thing in the place of the one of its name, or beside the others.
     ///
     /// # Errors
@@ -117,7 +125,7 @@ impl Write {
     }
 }
 
-fn once(request: &HttpRequest) -> Result<Option<String>, Problem> {
+pub(crate) fn once(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let Some(key) = request.headers().get(IDEMPOTENCY) else { return Ok(None) };
     match key.to_str() {
         Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key.to_owned())),

@@ -2,15 +2,17 @@
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::thing::{Time, Written};
 
 /// One row of the audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Entry {
     /// Rows are counted from 1, without a gap.
     pub number: u64,
     /// When, by the clock of the node that wrote it, to the microsecond.
+    #[schema(value_type = DateTime)]
     pub at: Time,
     /// The member who did it.
     pub actor: String,
@@ -21,8 +23,10 @@ pub struct Entry {
     /// `create`, `change`, `delete`, `rotate`, `grant`, …
     pub action: String,
     /// What there was, without digests of secrets.
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Written>,
     /// What there is.
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Written>,
     /// Why.
     pub reason: Option<String>,

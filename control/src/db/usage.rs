@@ -207,7 +207,31 @@ impl Database {
     }
 }
 
+impl Point {
+    pub(crate) fn add(&mut self, key: &Key, sum: &Sum) {
+        if key.outcome != Outcome::Shadow {
+            self.requests += sum.requests;
+        }
+        if key.outcome == Outcome::Refused {
+            self.refused += sum.requests;
+        }
+        self.micros += sum.micros;
+    }
+}
+
 impl Asked {
+    /// Whether a minute or hour lies in the time that is asked for.
+    pub(crate) fn has(&self, at: i64) -> bool {
+        (self.from..self.to).contains(&at)
+    }
+
+    /// Whether a row is about what is asked for.
+    pub(crate) fn is_about(&self, key: &Key) -> bool {
+        let is =
+            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        is(&self.site, &key.site) && is(&self.rule, &key.rule)
+    }
+
     /// The conditions on site and rule, whose parameters begin with this number, and their values.
     fn place(&self, first: usize) -> (String, Vec<String>) {
         let (mut text, mut values) = (String::new(), Vec::new());

@@ -206,6 +206,8 @@ fn wrong(errors: &Errors, change: &Change) -> Vec<Wrong> {
             .strip_prefix(front.as_str())
             .filter(|_| problem.file() == LAYER && !front.is_empty());
         match in_body {
+            // A layer has of a group nothing but its tier.
+            Some("") if change.kind == Kind::Group => Wrong::new("tier", problem.message()),
             Some(rest) => Wrong::new(rest.trim_start_matches('.'), problem.message()),
             None if is_ruleset => Wrong::new(problem.place(), problem.message()),
             None => Wrong::new("", problem.to_string()),

@@ -39,7 +39,12 @@ impl Hub {
 
     /// Whether anybody listens.
     pub(crate) fn is_heard(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.listeners() > 0
+    }
+
+    /// How many listen.
+    pub(crate) fn listeners(&self) -> usize {
+        self.0.receiver_count()
     }
 
     /// Tells an event; to nobody, where nobody listens.

@@ -25,7 +25,6 @@ pub(crate) use live::{Live, time, unit};
 pub(crate) use record::Outcome;
 pub(crate) use rollup::{
     Batch, HOUR, HOURS_KEPT, Key, MINUTE, MINUTES_KEPT, OTHER, Rows, Spender, Sum, hour_of, hours, merge,
-    minute_of,
 };
 pub(crate) use sketch::Spending;
 pub(crate) use write::write;

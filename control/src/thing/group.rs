@@ -1,11 +1,12 @@
 //! Groups: which tier those who are in one have.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::thing::fields::{Fields, Wrong};
 
 /// The tier of those who are in a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Group {
     /// The group's name.
     pub name: String,

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::thing::Time;
 use crate::thing::fields::{Fields, Wrong};
@@ -46,26 +47,62 @@ pub struct Retiring {
 }
 
 /// A key as it may be shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Shown<'a> {
+    /// `key_…`.
     id: &'a str,
+    /// What accounts that are keyed by `api_key` know it by.
     name: &'a str,
+    /// The tier of whoever sends it.
     tier: Option<&'a str>,
+    /// The user who sends it.
     user: Option<&'a str>,
+    /// The first instant at which it is not known any more.
+    #[schema(value_type = Option<DateTime>)]
     expires: Option<Time>,
+    /// Its first letters.
     prefix: &'a str,
+    /// Its last four.
     last_four: &'a str,
+    /// When it was made.
+    #[schema(value_type = DateTime)]
     made_at: Time,
+    /// When it was revoked.
+    #[schema(value_type = Option<DateTime>)]
     revoked: Option<Time>,
+    /// The key before a rotation, while it still works.
     #[serde(skip_serializing_if = "Option::is_none")]
     retiring: Option<ShownRetiring<'a>>,
 }
 
-#[derive(Serialize)]
-struct ShownRetiring<'a> {
+/// A key that was replaced, and works a while longer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ShownRetiring<'a> {
+    /// Its first letters.
     prefix: &'a str,
+    /// Its last four.
     last_four: &'a str,
+    /// The first instant at which it is not known any more.
+    #[schema(value_type = DateTime)]
     until: Time,
+}
+
+/// The longest grace time: a year.
+const MOST_GRACE: i64 = 365 * 86_400;
+
+/// Reads a body of `grace_seconds`.
+///
+/// # Errors
+///
+/// All that is wrong with it.
+pub(crate) fn grace_of_body(body: &str) -> Result<TimeDelta, Vec<Wrong>> {
+    Fields::read(body, |fields| {
+        let seconds: i64 = fields.required("grace_seconds", "a whole number of seconds")?;
+        match (0..=MOST_GRACE).contains(&seconds) {
+            true => Some(TimeDelta::seconds(seconds)),
+            false => fields.wrong("grace_seconds", format!("{seconds}: expected 0 to {MOST_GRACE}")),
+        }
+    })
 }
 
 impl Key {

@@ -92,7 +92,11 @@ impl Member {
 ///
 /// All that is wrong with it.
 pub(crate) fn token_of_body(body: &str) -> Result<String, Vec<Wrong>> {
-    Fields::read(body, |fields| fields.required("token", "a member's token"))
+    // What it is instead is not repeated.
+    Fields::read(body, |fields| match fields.raw("token").map(|raw| serde_json::from_str(raw.text())) {
+        Some(Ok(token)) => Some(token),
+        Some(Err(_)) | None => fields.wrong("token", "missing; expected a member's token"),
+    })
 }
 
 impl Role {

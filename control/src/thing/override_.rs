@@ -2,13 +2,14 @@
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::thing::fields::{Fields, Wrong};
 use crate::thing::secret::id;
 use crate::thing::{Time, Written};
 
 /// Limits of a single user for a time, in the place of all others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Override {
     /// `ov_…`.
     pub id: String,
@@ -17,14 +18,17 @@ pub struct Override {
     /// Of which rule; of all that have no override of their own if it is absent.
     pub rule: Option<String>,
     /// The limits, as written.
+    #[schema(value_type = serde_json::Value)]
     pub limits: Written,
     /// The first instant after it.
+    #[schema(value_type = DateTime)]
     pub until: Time,
     /// Why.
     pub reason: String,
     /// The member who made it.
     pub made_by: String,
     /// When.
+    #[schema(value_type = DateTime)]
     pub made_at: Time,
 }
 

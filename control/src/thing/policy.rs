@@ -1,11 +1,12 @@
 //! The policy: which rulesets hold for all sites, present and future.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::thing::fields::{Fields, Wrong};
 
 /// Which rulesets hold for all sites that have none of their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Policy {
     /// That of published hosts.
     pub published: Option<String>,

@@ -1,18 +1,20 @@
 //! Users: which tier somebody is assigned, and for how long.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::thing::Time;
 use crate::thing::fields::{Fields, Wrong};
 
 /// The tier that a user is assigned, whatever the user's groups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     /// The user's name.
     pub user: String,
     /// The tier's name.
     pub tier: String,
     /// The first instant after it; for ever if there is none.
+    #[schema(value_type = Option<DateTime>)]
     pub until: Option<Time>,
 }
 

@@ -2,8 +2,12 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::Value;
+
+/// Longer than any answer takes: a test fails rather than hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request that is put together.
 #[derive(Clone, Debug)]
@@ -44,6 +48,12 @@ impl Ask {
         self.header("Content-Type", "application/json")
     }
 
+    /// A body of which nothing is said; one that has no length is told by its headers.
+    pub(crate) fn raw_body(mut self, body: Vec<u8>) -> Self {
+        self.body = Some(body);
+        self
+    }
+
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body(body.to_string())
     }
@@ -51,14 +61,17 @@ impl Ask {
     /// Sends it, and reads what comes until the connection ends.
     pub(crate) fn send(self) -> Answer {
         let mut socket = TcpStream::connect(self.to).expect("the application listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket can time out");
         let mut head = format!("{} {} HTTP/1.1\r\nConnection: close\r\n", self.method, self.target);
-        if !self.headers.iter().any(|(name, _)| name == "Host") {
-            head += &format!("Host: {}\r\n", self.to);
-        }
+        head += &format!("Host: {}\r\n", self.to);
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        if let Some(body) = &self.body {
+        let has = |name| self.headers.iter().any(|(found, _)| found == name);
+        if let Some(body) = &self.body
+            && !has("Content-Length")
+            && !has("Transfer-Encoding")
+        {
             head += &format!("Content-Length: {}\r\n", body.len());
         }
         head += "\r\n";

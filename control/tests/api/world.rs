@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, rt, web};
@@ -34,6 +35,9 @@ pub(crate) const SITE: &str = r#"{
     "rate_limit_rules": [{ "name": "export", "when": { "path": { "prefix": "/export" } }, "key": "user", "limits": "2 per hour" }]
 }"#;
 
+/// How long a request for `/work/…` takes.
+const WORK: Duration = Duration::from_secs(2);
+
 /// 2026-01-01, at ten past midnight.
 const BEGINNING: UnixMicros = UnixMicros::from_secs(1_767_226_200);
 
@@ -42,28 +46,46 @@ impl World {
     pub(crate) fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
-        Self::start(directory, Options::new(uri))
+        Self::start(directory, Options::new(uri), SITE)
+    }
+
+    /// The same with another site file.
+    pub(crate) fn of(site: &str) -> Self {
+        let directory = TempDir::new().unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        Self::start(directory, Options::new(uri), site)
+    }
+
+    /// On another database.
+    pub(crate) fn on(options: Options) -> Self {
+        Self::start(TempDir::new().unwrap(), options, SITE)
     }
 
     /// The same with other options.
     pub(crate) fn with(options: impl FnOnce(Options) -> Options) -> Self {
         let directory = TempDir::new().unwrap();
         let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
-        Self::start(directory, options(Options::new(uri)))
+        Self::start(directory, options(Options::new(uri)), SITE)
     }
 
-    fn start(directory: TempDir, options: Options) -> Self {
+    fn start(directory: TempDir, options: Options, site: &str) -> Self {
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let options = options.with_clock(Arc::clone(&clock));
         let (control, tokens) = rt::System::new().block_on(opened(options));
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
-        let budget = TimeBudget::builder().site_text(SITE).engine(&engine).layer(control.layer());
-        let budget = budget.build().expect("the site is right");
+        let budget = TimeBudget::builder().site_text(site).engine(&engine).layer(control.layer());
+        let budget = budget.observe(control.observer()).build().expect("the site is right");
         control.govern(&budget).expect("there are files");
-        let mounted = control.clone();
+        let (mounted, moved) = (control.clone(), Arc::clone(&clock));
         let app = move || {
+            let clock = Arc::clone(&moved);
+            let work = move || {
+                clock.advance(WORK);
+                std::future::ready("worked")
+            };
             let served = web::to(|| async { HttpResponse::Ok().body("served") });
-            App::new().wrap(budget.clone()).service(mounted.scope("/limits")).default_service(served)
+            let app = App::new().wrap(budget.clone()).service(mounted.scope("/limits"));
+            app.route("/work/{task}", web::to(work)).default_service(served)
         };
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -82,6 +104,14 @@ impl World {
 
     pub(crate) fn token(&self, role: Role) -> &str {
         &self.tokens[role as usize]
+    }
+
+    /// Logs somebody of a role in; returns the cookie.
+    pub(crate) fn log_in(&self, role: Role) -> String {
+        let token = serde_json::json!({ "token": self.token(role) });
+        let answer = self.ask("POST", "session").json(&token).send();
+        answer.expect(200);
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
     }
 
     /// A request to the API, by nobody.
@@ -106,6 +136,11 @@ impl World {
         self.ask_as(Role::Viewer, method, path)
     }
 
+    /// Has usage written down, as happens once a minute.
+    pub(crate) fn save_usage(&self) {
+        rt::System::new().block_on(self.control.save_usage()).expect("the database takes it");
+    }
+
     /// A request to the application that the budget is for.
     pub(crate) fn visit(&self, path: &str) -> Ask {
         Ask::new(self.address, "GET", path)
@@ -121,9 +156,8 @@ async fn opened(options: Options) -> (Control, [String; 3]) {
         control.change(owner, Change::put(member.into()), None, Expect::default()).await.unwrap();
         tokens.push(token.reveal().to_owned());
     }
-    tokens.extend(control.first_owner_token().map(str::to_owned));
-    let tokens = tokens.try_into().expect("the options name no token of an owner");
-    (control, tokens)
+    tokens.push(control.first_owner_token().unwrap_or_default().to_owned());
+    (control, tokens.try_into().expect("there are three"))
 }
 
 impl Drop for World {

@@ -12,8 +12,8 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-fn said(wrong: Vec<Wrong>) -> Vec<String> {
-    wrong.iter().map(ToString::to_string).collect()
+fn said(wrong: impl AsRef<[Wrong]>) -> Vec<String> {
+    wrong.as_ref().iter().map(ToString::to_string).collect()
 }
 
 fn over(body: &str) -> Result<Override, Vec<String>> {

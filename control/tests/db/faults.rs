@@ -294,8 +294,9 @@ async fn a_database_of_a_newer_version_is_refused_in_words() {
         hand.execute("UPDATE timebudget_schema SET version = 99").await.unwrap();
         let error = Control::open(world.options_with_copy()).await.expect_err("it is newer");
         assert!(matches!(error, OpenError::Database { .. }), "{error:?}");
-        let said = "its schema is of version 99, and this program knows 1 at most; start a newer version";
-        assert!(error.to_string().ends_with(said), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("its schema is of version 99, and this program knows "), "{said}");
+        assert!(said.ends_with(" at most; start a newer version"), "{said}");
     }
 }
 

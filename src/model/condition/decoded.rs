@@ -49,7 +49,25 @@ impl Paths {
     /// assert_eq!(Paths::Normal.form("/search/a%2fb", EscapedSlash::Stays), "/search/a%2Fb");
     /// assert_eq!(Paths::Exact.form("/a%2Bb/", EscapedSlash::IsSlash), "/a+b/");
     /// ```
+    #[inline]
     pub fn form(self, path: &str, slash: EscapedSlash) -> Cow<'_, str> {
+        if self.is_form(path) { Cow::Borrowed(path) } else { self.formed(path, slash) }
+    }
+
+    /// Whether a path is in that form without more: as most are that clients send.
+    #[inline]
+    pub(crate) fn is_form(self, path: &str) -> bool {
+        let mut last = 0;
+        for letter in path.bytes() {
+            if letter == b'%' || (letter == b'/' && last == b'/') {
+                return false;
+            }
+            last = letter;
+        }
+        self == Self::Normal && (last != b'/' || path.len() == 1)
+    }
+
+    fn formed(self, path: &str, slash: EscapedSlash) -> Cow<'_, str> {
         let decoded = match slash {
             _ if !path.contains('%') => Cow::Borrowed(path),
             EscapedSlash::IsSlash => Cow::Owned(decoded(path)),

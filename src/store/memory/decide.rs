@@ -10,7 +10,7 @@ use super::rows::{Row, VACANT};
 use super::settle::standing;
 use super::shard::{Locked, Visit, shard_of};
 use super::table::{Seat, Table};
-use crate::model::{Ledger, Micros, Now, Tick, UnixMicros};
+use crate::model::{AccountHash, Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
 
 /// What the accounts of a claim are elsewhere, where other processes draw on them as well.
@@ -49,14 +49,12 @@ impl Memory {
         now: &Now,
         beside: Option<&Beside>,
     ) -> Option<Verdict> {
-        let ask = &claim.ask;
-        if ask.client.is_some() || ask.counts != Counts::Served || claim.run.aside.whole {
+        if claim.ask.client.is_some() || claim.ask.counts != Counts::Served || claim.run.aside.whole {
             return None;
         }
-        let (book, key) = (ask.book, ask.key);
-        let mut shard = self.shards[shard_of(key)].lock();
-        let table = shard.table(self, book.calendar as usize, now);
-        let (at, row) = table.row_of(key.salted(book.salt));
+        let mut shard = self.shards[shard_of(claim.ask.key)].lock();
+        let table = shard.table(self, claim.ask.book.calendar as usize, now);
+        let (at, row) = table.row_of(claim.ask.account());
         if row.runs() {
             return self.decide_on_running(table, at, row, claim, mode, now, beside);
         }
@@ -180,9 +178,9 @@ impl<L: Locked> Visit<'_, L> {
         let now = self.now;
         let mut weighed = Weighed::default();
         for (position, claim) in claims.iter_mut().enumerate() {
-            let (book, key) = account(claim, Part::Whole);
-            let table = self.table(book, key);
-            let (at, row) = table.row_of(key.salted(book.salt));
+            let table = self.table(claim.ask.book, claim.ask.key);
+            let hash = if claim.run.aside.whole { shared_account(claim) } else { claim.ask.account() };
+            let (at, row) = table.row_of(hash);
             let is_new = row.slot == VACANT;
             let ledger = if is_new { Ledger::default() } else { table.seated(at, row).ledger };
             claim.standing = standing(claim.ask.charge, table, &ledger, &now);
@@ -324,6 +322,13 @@ impl<L: Locked> Visit<'_, L> {
         table.keep(&seat);
         (seat.at as u32, table.in_force.sequence)
     }
+}
+
+/// The name of the account that newcomers share with a claim's; it lies in the shard of the claim's own.
+#[cold]
+fn shared_account(claim: &Claim) -> AccountHash {
+    let (book, key) = account(claim, Part::Whole);
+    key.salted(book.salt)
 }
 
 #[inline]

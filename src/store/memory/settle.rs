@@ -4,10 +4,10 @@ use super::Memory;
 use super::overflow::account;
 use super::rows::VACANT;
 use super::shard::{Locked, Shard, Visit, shard_of};
-use super::table::Table;
-use crate::model::{KeyHash, Ledger, Micros, Now, Tick};
+use super::table::{Seat, Table};
+use crate::model::{Ledger, Micros, Now, Tick};
 use crate::store::calendar::InForce;
-use crate::store::{Book, Charge, Claim, Part, Progress, Run, Settlement, Standing};
+use crate::store::{Charge, Claim, Part, Progress, Run, Settlement, Standing};
 
 impl Memory {
     /// Ends a request with one claim, on one account.
@@ -20,12 +20,28 @@ impl Memory {
     /// The same in the shard that the account lies in.
     #[inline(always)]
     pub(crate) fn settle_in(&self, shard: &mut Shard, claim: &mut Claim, settlement: &Settlement, now: &Now) {
-        if std::mem::take(&mut claim.run.is_on) {
-            let (book, key) = account(claim, Part::Whole);
-            let table = shard.table(self, book.calendar as usize, now);
-            let near = claim.run.at;
-            claim.standing = settle_account(self, table, (book, key, near), claim, settlement, now);
+        if !std::mem::take(&mut claim.run.is_on) {
+            return;
         }
+        let table = shard.table(self, claim.ask.book.calendar as usize, now);
+        match table.seat_of(claim.run.at, claim.ask.account()) {
+            Some(seat) if !claim.run.aside.whole => {
+                claim.standing = settle_account(self, table, seat, Part::Whole, claim, settlement, now);
+            }
+            _ => claim.standing = self.settle_elsewhere(table, claim, settlement, now),
+        }
+    }
+
+    /// The same on an account that is not where it was last seen, or is one that newcomers share.
+    #[inline(never)]
+    fn settle_elsewhere(
+        &self,
+        table: &mut Table,
+        claim: &Claim,
+        settlement: &Settlement,
+        now: &Now,
+    ) -> Standing {
+        settle_part(self, table, claim, Part::Whole, settlement, now)
     }
 }
 
@@ -58,7 +74,7 @@ impl<L: Locked> Visit<'_, L> {
 
     pub(crate) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
         for claim in claims.iter_mut().filter(|claim| claim.run.is_on) {
-            claim.standing = self.settle_part(claim, Part::Whole, claim.run.at, settlement);
+            claim.standing = self.settle_part(claim, Part::Whole, settlement);
             if claim.ask.client.is_some() {
                 self.settle_share(claim, settlement);
             }
@@ -68,14 +84,14 @@ impl<L: Locked> Visit<'_, L> {
 
     #[cold]
     fn settle_share(&mut self, claim: &Claim, settlement: &Settlement) {
-        self.settle_part(claim, Part::Share, claim.run.share_at, settlement);
+        self.settle_part(claim, Part::Share, settlement);
     }
 
     /// Ends a request on one account, which was last seen at a place; returns where that stands.
-    fn settle_part(&mut self, claim: &Claim, part: Part, near: u32, settlement: &Settlement) -> Standing {
+    fn settle_part(&mut self, claim: &Claim, part: Part, settlement: &Settlement) -> Standing {
         let (store, now) = (self.store, self.now);
         let (book, key) = account(claim, part);
-        settle_account(store, self.table(book, key), (book, key, near), claim, settlement, &now)
+        settle_part(store, self.table(book, key), claim, part, settlement, &now)
     }
 
     /// Changes the accounts of a request that has come so far until now.
@@ -109,23 +125,37 @@ impl<L: Locked> Visit<'_, L> {
     }
 }
 
-/// Ends a request on one account, which was last seen at a place; returns where that stands.
+/// Ends a request on one of the accounts of a claim, wherever that is; returns where it stands.
+fn settle_part(
+    store: &Memory,
+    table: &mut Table,
+    claim: &Claim,
+    part: Part,
+    settlement: &Settlement,
+    now: &Now,
+) -> Standing {
+    let (book, key) = account(claim, part);
+    let (at, row) = table.row_of(key.salted(book.salt));
+    let seat = match row.slot {
+        VACANT if settlement.extra_requests > 0 => store.insert(table, at, book, key),
+        VACANT => return standing(claim.ask.charge, table, &Ledger::default(), now),
+        _ => table.seated(at, row),
+    };
+    settle_account(store, table, seat, part, claim, settlement, now)
+}
+
+/// Ends a request on one account; returns where that stands.
 #[inline(always)]
 fn settle_account(
     store: &Memory,
     table: &mut Table,
-    (book, key, near): (Book, KeyHash, u32),
+    mut seat: Seat,
+    part: Part,
     claim: &Claim,
     settlement: &Settlement,
     now: &Now,
 ) -> Standing {
     let charge = claim.ask.charge;
-    let (at, row) = table.row_near(near, key.salted(book.salt));
-    let mut seat = match row.slot {
-        VACANT if settlement.extra_requests > 0 => store.insert(table, at, book, key),
-        VACANT => return standing(charge, table, &Ledger::default(), now),
-        _ => table.seated(at, row),
-    };
     let ledger = &mut seat.ledger;
     match charge {
         Charge::Time { expected } => settle_time(ledger, table, expected, &claim.run, settlement, now),
@@ -140,7 +170,7 @@ fn settle_account(
     let is_over = charge == Charge::Place && ledger.is_idle();
     table.keep(&seat);
     if is_over {
-        store.remove(table, seat.at, key);
+        store.remove(table, seat.at, account(claim, part).1);
     }
     standing
 }

@@ -101,7 +101,18 @@ impl Table {
         if self.rows.len() == 0 { (0, Row::NONE) } else { self.probe(account) }
     }
 
-    /// The same of an account that was seen at a place before, where it mostly still is.
+    /// An account that was seen at a place before, if it still is there.
+    #[inline(always)]
+    pub(crate) fn seat_of(&self, place: u32, account: AccountHash) -> Option<Seat> {
+        let at = place as usize;
+        if at >= self.rows.len() {
+            return None;
+        }
+        let row = self.rows.get(at);
+        if row.is_of(account) { Some(self.seated(at, row)) } else { None }
+    }
+
+    /// The row of an account that was seen at a place before, where it mostly still is.
     #[inline(always)]
     pub(crate) fn row_near(&self, place: u32, account: AccountHash) -> (usize, Row) {
         let at = place as usize;
@@ -391,7 +402,7 @@ impl Table {
     }
 
     /// A slot for an account whose requests begin to run.
-    #[inline]
+    #[inline(always)]
     fn take_slot(&mut self, at: usize, mark: u32, ledger: &Ledger) -> u32 {
         let taken = Slot::of(at, mark, ledger);
         let slot = self.free;
@@ -400,6 +411,11 @@ impl Table {
             *free = taken;
             return slot;
         }
+        self.add_slot(taken)
+    }
+
+    #[cold]
+    fn add_slot(&mut self, taken: Slot) -> u32 {
         self.slots.push(taken);
         (self.slots.len() - 1) as u32
     }

@@ -1,0 +1,352 @@
+//! `accounts`: where they stand, more for one of them, and one begun anew.
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::ThinData;
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use timebudget::{AccountError, AccountStanding, Amount, ClientAccounts, Micros, Unit};
+use utoipa::ToSchema;
+
+use crate::api::answer::{self, Answer};
+use crate::api::body::Body;
+use crate::api::caller::Caller;
+use crate::api::overview::Window;
+use crate::api::paging::List;
+use crate::api::parameters::Parameters;
+use crate::api::problem::Problem;
+use crate::control::Control;
+use crate::live::unit;
+use crate::thing::{Fields, Time, Written, Wrong};
+
+/// Where an account stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Account {
+    site: String,
+    rule: String,
+    #[schema(example = "600s per hour")]
+    limit: String,
+    /// What is limited: `microseconds` or `requests`.
+    unit: &'static str,
+    /// What the store knows the client by.
+    id: String,
+    /// Who it is, where that is known; `null` as well where all clients share the account.
+    client: Option<String>,
+    /// What was charged in the window, less what was granted.
+    spent: u64,
+    quota: u64,
+    /// What may still be spent: the quota and the credit, less what is spent and held.
+    remaining: u64,
+    /// What was granted beyond what was spent.
+    credit: u64,
+    /// What requests that run are expected to cost yet.
+    held: u64,
+    /// The requests that run.
+    running: u32,
+    /// `null` of a cap on running requests, which has none.
+    window: Option<Window>,
+    /// When the window ends.
+    #[schema(value_type = Option<DateTime>)]
+    reset: Option<Time>,
+}
+
+/// Accounts after a change.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Changed {
+    accounts: Vec<Account>,
+}
+
+/// More for an account, until its window ends.
+#[derive(ToSchema)]
+#[schema(example = json!({ "site": "shop.example", "rule": "export", "client": "ann", "amount": 60_000_000, "reason": "month end" }))]
+#[expect(dead_code, reason = "the description of a body")]
+pub(crate) struct GrantBody {
+    site: String,
+    rule: String,
+    /// The client's name; without it and `id`, the account that all clients share.
+    client: Option<String>,
+    /// The client's id, in place of its name.
+    id: Option<String>,
+    /// How much more, in the unit.
+    amount: u64,
+    /// `microseconds` or `requests`; where it is absent, what the rule limits, and time if it limits both.
+    unit: Option<String>,
+    reason: String,
+}
+
+/// An account that is to begin anew.
+#[derive(ToSchema)]
+#[schema(example = json!({ "site": "shop.example", "rule": "export", "client": "ann", "reason": "a mistake of ours" }))]
+#[expect(dead_code, reason = "the description of a body")]
+pub(crate) struct ResetBody {
+    site: String,
+    rule: String,
+    /// The client's name; without it and `id`, the account that all clients share.
+    client: Option<String>,
+    /// The client's id, in place of its name.
+    id: Option<String>,
+    reason: String,
+}
+
+/// Whose accounts are to be changed, and why.
+struct Whose {
+    site: String,
+    rule: String,
+    client: Option<String>,
+    reason: String,
+}
+
+/// The most that is granted at once.
+const MOST: u64 = 1 << 53;
+
+/// Where accounts stand, the largest spenders first: those of time before those of requests.
+///
+/// Of each limit the largest thousand are known. With `client`, a name or an id, it is where this one stands with each rule.
+#[utoipa::path(get, path = "/accounts", params(
+    ("site" = Option<String>, Query, description = "of this site alone"),
+    ("rule" = Option<String>, Query, description = "of rules of this name alone"),
+    ("client" = Option<String>, Query, description = "of this client alone, by name or by id"),
+), responses((status = 200, body = List<Account>)))]
+pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
+    let paging = parameters.paging();
+    let (site, rule, client) = (parameters.text("site"), parameters.text("rule"), parameters.text("client"));
+    parameters.finish()?;
+    let (site, rule) = (site.as_deref(), rule.as_deref());
+    let mut standings = match client {
+        Some(client) => standings_of(&control, site, rule, &client).await?,
+        None => control.largest_accounts(site, rule).await?,
+    };
+    let place = |standing: &AccountStanding| {
+        let of_requests = standing.limit.unit() != Unit::Time;
+        let AccountStanding { site, rule, spent, id, .. } = standing;
+        (of_requests, u64::MAX - spent, site.clone(), rule.clone(), id.to_string())
+    };
+    standings.sort_by_cached_key(place);
+    let revision = control.decided().revision();
+    let accounts: Vec<_> = standings.into_iter().map(Account::from).collect();
+    Ok(answer::json(&paging.of_all(accounts, revision)))
+}
+
+/// Where a client stands with each rule that tells clients apart by what it is said by.
+pub(crate) async fn standings_of(
+    control: &Control,
+    site: Option<&str>,
+    rule: Option<&str>,
+    client: &str,
+) -> Result<Vec<AccountStanding>, Problem> {
+    let mut all = Vec::new();
+    let is_id = client.parse::<timebudget::AccountId>().is_ok();
+    for (site, rule) in control.rules(site, rule) {
+        let Some(accounts) = control.accounts_of(&site, &rule, Some(client)) else { continue };
+        let name = Some(client.to_owned()).filter(|_| !is_id);
+        all.extend(accounts.read().await?.into_iter().map(|mut standing| {
+            standing.name.clone_from(&name);
+            standing
+        }));
+    }
+    Ok(all)
+}
+
+/// Grants more, until the windows end; what was spent is less by it on every node.
+#[utoipa::path(post, path = "/accounts/grant", request_body = GrantBody, responses((status = 200, body = Changed)))]
+pub(crate) async fn grant(
+    request: HttpRequest,
+    control: ThinData<Control>,
+    caller: Caller,
+    body: Body,
+) -> Answer {
+    let (whose, amount, unit) = Fields::read(&body, |fields| {
+        let whose = Whose::read(fields);
+        let amount = fields.required::<u64>("amount", "a whole number above 0");
+        let amount = match amount {
+            Some(amount) if !(1..=MOST).contains(&amount) => {
+                fields.wrong("amount", format!("{amount}: expected a whole number from 1 to 2^53"))
+            }
+            amount => amount,
+        };
+        let unit = fields.optional::<String>("unit", "microseconds or requests");
+        let unit = match unit?.as_deref() {
+            None => Some(None),
+            Some("microseconds") => Some(Some(Unit::Time)),
+            Some("requests") => Some(Some(Unit::Requests)),
+            Some(_) => fields.wrong("unit", "expected microseconds or requests"),
+        };
+        Some((whose?, amount?, unit?))
+    })?;
+    let accounts = whose.accounts(&control)?;
+    let before = accounts.read().await?;
+    let has = |unit: Unit| before.iter().any(|of| of.limit.period().is_some() && of.limit.unit() == unit);
+    let unit = unit.unwrap_or(if has(Unit::Time) { Unit::Time } else { Unit::Requests });
+    if !has(unit) {
+        let message = "the rule has no limit of this unit that more could be granted of";
+        return Err(Problem::wrong(vec![Wrong::new("unit", message)]));
+    }
+    let once = once(&request, &caller)?;
+    if let Some(once) = &once
+        && let Some(known) = control.granted().begin(once, &digest(&body))
+    {
+        if known != digest(&body) {
+            let message = "the idempotency key was used with another body";
+            return Err(Problem::wrong(vec![Wrong::new("Idempotency-Key", message)]));
+        }
+        return answered(before, &whose);
+    }
+    let amount = if unit == Unit::Time { Amount::Time(Micros(amount)) } else { Amount::Requests(amount) };
+    let change = async || accounts.grant(amount).await;
+    let done = json!({ "amount": amount_of(amount), "unit": self::unit(unit) });
+    let after = whose.change(&control, &caller, "grant", (&before, &done), change).await;
+    if let (Err(_), Some(once)) = (&after, &once) {
+        control.granted().undo(once);
+    }
+    answered(after?, &whose)
+}
+
+/// Begins accounts anew: nothing is spent of their windows any more, on every node.
+#[utoipa::path(post, path = "/accounts/reset", request_body = ResetBody, responses((status = 200, body = Changed)))]
+pub(crate) async fn reset(control: ThinData<Control>, caller: Caller, body: Body) -> Answer {
+    let whose = Fields::read(&body, Whose::read)?;
+    let accounts = whose.accounts(&control)?;
+    let before = accounts.read().await?;
+    let change = async || accounts.reset().await;
+    let after = whose.change(&control, &caller, "reset", (&before, &json!({ "spent": 0 })), change).await;
+    answered(after?, &whose)
+}
+
+impl Whose {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let site = fields.required::<String>("site", "a site's name");
+        let rule = fields.required::<String>("rule", "a rule's name");
+        let client = fields.optional::<String>("client", "a client's name");
+        let id = fields.optional::<String>("id", "the id of an account");
+        let reason = fields.required::<String>("reason", "why, for the audit");
+        let reason = match reason {
+            Some(reason) if reason.trim().is_empty() => {
+                fields.wrong("reason", "empty; expected why, for the audit")
+            }
+            reason => reason,
+        };
+        let (client, id) = (client?, id?);
+        let client = match (client, id) {
+            (Some(_), Some(_)) => return fields.wrong("id", "stands beside client; expected one of them"),
+            (_, Some(id)) if id.parse::<timebudget::AccountId>().is_err() => {
+                return fields.wrong("id", timebudget::NoAccountId.to_string());
+            }
+            (client, id) => client.or(id),
+        };
+        Some(Self { site: site?, rule: rule?, client, reason: reason? })
+    }
+
+    fn accounts(&self, control: &Control) -> Result<ClientAccounts, Problem> {
+        let Self { site, rule, client, .. } = self;
+        if control.rules(Some(site), Some(rule)).is_empty() {
+            return Err(Problem::not_found(format!("no rule {rule} of a site {site} is in force")));
+        }
+        control.accounts_of(site, rule, client.as_deref()).ok_or_else(|| {
+            let message = match client {
+                Some(_) => "the rule does not tell clients apart by one name",
+                None => "missing; the rule tells clients apart: expected one's name, or its id",
+            };
+            Problem::wrong(vec![Wrong::new("client", message)])
+        })
+    }
+
+    /// Writes down what is meant, and then does it: what could not be written down is not done.
+    ///
+    /// A store that fails then leaves a second row, which says so.
+    async fn change<F: Future<Output = Result<Vec<AccountStanding>, AccountError>>>(
+        &self,
+        control: &Control,
+        caller: &Caller,
+        action: &str,
+        (before, after): (&[AccountStanding], &serde_json::Value),
+        change: impl FnOnce() -> F,
+    ) -> Result<Vec<AccountStanding>, Problem> {
+        let whose = self.client.as_deref().unwrap_or("*");
+        let what = format!("accounts/{}/{}/{whose}", self.site, self.rule);
+        let stood: Vec<_> = before.iter().cloned().map(Account::from).collect();
+        let written = |value: &serde_json::Value| Some(Written::of_text(&value.to_string()));
+        let stood = written(&json!(stood));
+        let reason = Some(self.reason.clone());
+        control.record(caller.actor(), &what, action, (stood, written(after)), reason.clone()).await?;
+        let changed = change().await;
+        if let Err(error) = &changed {
+            let failed = written(&json!({ "failed": error.to_string() }));
+            control
+                .record(caller.actor(), &what, &format!("{action}_failed"), (None, failed), reason)
+                .await?;
+        }
+        Ok(changed?)
+    }
+}
+
+fn answered(standings: Vec<AccountStanding>, whose: &Whose) -> Answer {
+    let is_name = |client: &String| client.parse::<timebudget::AccountId>().is_err();
+    let client = whose.client.clone().filter(is_name);
+    let accounts =
+        standings.into_iter().map(|standing| Account { client: client.clone(), ..Account::from(standing) });
+    Ok(answer::json(&Changed { accounts: accounts.collect() }))
+}
+
+const fn amount_of(amount: Amount) -> u64 {
+    match amount {
+        Amount::Time(micros) => micros.0,
+        Amount::Requests(requests) => requests,
+    }
+}
+
+/// The idempotency key of a request, so that nobody meets another's.
+fn once(request: &HttpRequest, caller: &Caller) -> Result<Option<String>, Problem> {
+    let key = crate::api::write::once(request)?;
+    Ok(key.map(|key| digest(&format!("{}\n{}\n{key}", caller.name, request.path()))))
+}
+
+fn digest(text: &str) -> String {
+    crate::thing::hex(&Sha256::digest(text))
+}
+
+impl From<AccountStanding> for Account {
+    fn from(standing: AccountStanding) -> Self {
+        let AccountStanding {
+            site,
+            rule,
+            limit,
+            id,
+            name,
+            spent,
+            credit,
+            held,
+            remaining,
+            running,
+            window,
+            ..
+        } = standing;
+        let window = limit.period().map(|_| Window::from(window));
+        Self {
+            unit: unit(limit.unit()),
+            quota: limit.quota(),
+            limit: limit.to_string(),
+            id: id.to_string(),
+            client: name,
+            reset: window.map(Window::end),
+            site,
+            rule,
+            spent,
+            remaining,
+            credit,
+            held,
+            running,
+            window,
+        }
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::NoSuchRule { .. } => Self::not_found(error.to_string()),
+            AccountError::Fault(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            _ => Self::wrong(vec![Wrong::new("", error.to_string())]),
+        }
+    }
+}

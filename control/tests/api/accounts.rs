@@ -1,0 +1,140 @@
+//! `accounts`: where they stand, grants and resets.
+
+use serde_json::{Value, json};
+
+use crate::client::Answer;
+use crate::usage::SHOP;
+use crate::world::World;
+
+fn work(world: &World, user: &str) -> u16 {
+    world.visit("/work/a").header("X-Forwarded-User", user).send().status
+}
+
+fn items(answer: &Answer) -> Vec<Value> {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["items"].as_array().unwrap().clone()
+}
+
+/// The name of the only site.
+fn site(world: &World) -> String {
+    items(&world.viewer("GET", "overview").send())[0]["site"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_largest_spender_comes_first_and_can_be_found_by_its_id() {
+    let world = World::of(SHOP);
+    assert_eq!([work(&world, "ann"), work(&world, "bob"), work(&world, "bob")], [200; 3]);
+    let all = items(&world.viewer("GET", "accounts?rule=each").send());
+    assert_eq!(all.iter().map(|account| &account["spent"]).collect::<Vec<_>>(), [4_000_000, 2_000_000]);
+    let bob = &all[0];
+    assert_eq!(
+        (&bob["remaining"], &bob["unit"], &bob["limit"]),
+        (&json!(6_000_000), &json!("microseconds"), &json!("10s per hour"))
+    );
+    assert_eq!(
+        (&bob["reset"], &bob["window"]["end"]),
+        (&json!("2026-01-01T01:00:00Z"), &json!("2026-01-01T01:00:00Z"))
+    );
+    let by_name = items(&world.viewer("GET", "accounts?client=bob").send());
+    assert_eq!((&by_name[0]["id"], &by_name[0]["client"]), (&bob["id"], &json!("bob")));
+    let id = bob["id"].as_str().unwrap();
+    assert_eq!(
+        items(&world.viewer("GET", &format!("accounts?rule=each&client={id}")).send())[0]["spent"],
+        4_000_000
+    );
+    let page = world.viewer("GET", "accounts?rule=each&limit=1").send().json();
+    let next = page["next"].as_str().unwrap();
+    let second = items(&world.viewer("GET", &format!("accounts?rule=each&limit=1&after={next}")).send());
+    assert_eq!(second, all[1..]);
+}
+
+#[test]
+fn a_grant_lets_whoever_was_refused_in_and_stands_in_the_audit() {
+    let world = World::of(SHOP);
+    (0..5).for_each(|_| assert_eq!(work(&world, "ann"), 200));
+    assert_eq!(work(&world, "ann"), 429);
+    let grant = json!({"site": site(&world), "rule": "each", "client": "ann", "amount": 2_000_000, "reason": "month end"});
+    let granted = world.operator("POST", "accounts/grant").json(&grant).send();
+    assert_eq!(granted.status, 200, "{granted:?}");
+    let account = &granted.json()["accounts"][0];
+    assert_eq!(
+        (&account["client"], &account["spent"], &account["remaining"]),
+        (&json!("ann"), &json!(8_000_000), &json!(2_000_000))
+    );
+    assert_eq!([work(&world, "ann"), work(&world, "ann")], [200, 429]);
+    let audit =
+        actix_web::rt::System::new().block_on(world.control.audit(Default::default(), 1, None)).unwrap();
+    let row = &audit.entries[0];
+    assert_eq!(
+        (row.actor.as_str(), row.action.as_str(), row.reason.as_deref()),
+        ("otto", "grant", Some("month end"))
+    );
+    assert!(row.what.ends_with("/each/ann"), "{}", row.what);
+    assert!(row.after.as_ref().unwrap().text().contains("2000000"));
+}
+
+#[test]
+fn a_grant_that_is_asked_for_again_under_its_key_is_made_once() {
+    let world = World::of(SHOP);
+    work(&world, "ann");
+    let grant = |amount: u64| json!({"site": site(&world), "rule": "each", "client": "ann", "amount": amount, "reason": "r"});
+    let ask = |amount| {
+        world.operator("POST", "accounts/grant").header("Idempotency-Key", "k1").json(&grant(amount)).send()
+    };
+    for _ in 0..3 {
+        let answer = ask(500_000);
+        assert_eq!((answer.status, &answer.json()["accounts"][0]["spent"]), (200, &json!(1_500_000)));
+    }
+    assert_eq!(ask(600_000).status, 422);
+}
+
+#[test]
+fn a_reset_begins_anew_by_name_by_id_and_for_all() {
+    let world = World::of(SHOP);
+    (0..5).for_each(|_| assert_eq!(work(&world, "ann"), 200));
+    let site = site(&world);
+    let id = items(&world.viewer("GET", "accounts?client=ann").send())[0]["id"].clone();
+    let by_id = json!({"site": site, "rule": "each", "id": id, "reason": "a mistake of ours"});
+    let answer = world.operator("POST", "accounts/reset").json(&by_id).send();
+    assert_eq!((answer.status, &answer.json()["accounts"][0]["spent"]), (200, &json!(0)), "{answer:?}");
+    assert_eq!(work(&world, "ann"), 200);
+    let of_all = json!({"site": site, "rule": "all", "reason": "a mistake of ours"});
+    let answer = world.operator("POST", "accounts/reset").json(&of_all).send();
+    assert_eq!(
+        (&answer.json()["accounts"][0]["spent"], &answer.json()["accounts"][0]["client"]),
+        (&json!(0), &Value::Null)
+    );
+}
+
+#[test]
+fn what_cannot_be_granted_is_said_and_nothing_is_written_down() {
+    let world = World::of(SHOP);
+    let site = site(&world);
+    let status = |route: &str, body: Value| world.operator("POST", route).json(&body).send().status;
+    let each = |rest: Value| {
+        let mut body = json!({"site": site, "rule": "each", "client": "ann", "amount": 1, "reason": "r"});
+        body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        body
+    };
+    assert_eq!(status("accounts/grant", each(json!({"rule": "nowhere"}))), 404);
+    for wrong in [
+        json!({"unit": "requests"}),
+        json!({"unit": "days"}),
+        json!({"amount": 0}),
+        json!({"amount": -5}),
+        json!({"amount": 1.5}),
+        json!({"reason": "  "}),
+        json!({"client": null}),
+        json!({"id": "xyz"}),
+        json!({"id": "0".repeat(32)}),
+        json!({"clint": "ann"}),
+    ] {
+        assert_eq!(status("accounts/grant", each(wrong.clone())), 422, "{wrong}");
+    }
+    assert_eq!(status("accounts/reset", json!({"site": site, "rule": "each", "client": "ann"})), 422);
+    let grant = world.viewer("POST", "accounts/grant").json(&each(json!({}))).send();
+    assert_eq!(grant.status, 403);
+    let audit =
+        actix_web::rt::System::new().block_on(world.control.audit(Default::default(), 50, None)).unwrap();
+    assert!(audit.entries.iter().all(|row| row.action == "create"), "{:?}", audit.entries);
+}

@@ -1,0 +1,111 @@
+//! `sites` and `explain`.
+
+use serde_json::json;
+
+use crate::world::World;
+
+#[test]
+fn a_site_shows_its_rules_where_they_come_from_and_what_is_shadowed() {
+    let world = World::new();
+    let rules = json!([
+        { "name": "export", "limits": "9 per hour" },
+        { "name": "login", "when": { "path": "/login" }, "key": ["ip", "path"], "limits": "10s per minute; 5 per hour" },
+    ]);
+    world.owner("PUT", "rulesets/plans").json(&json!({ "rules": rules })).send().expect(201);
+    let policy = json!({ "published": "plans", "unpublished": null });
+    world.owner("PUT", "policy").json(&policy).send().expect(201);
+    let sites = world.viewer("GET", "sites").send().expect(200);
+    let [site] = &sites["items"].as_array().unwrap()[..] else { panic!("{sites}") };
+    assert_eq!((&site["site"], &site["zone"], &site["error"]), (&json!("*"), &json!("UTC"), &json!(null)));
+    assert_eq!(site["rulesets"], json!({ "published": "inherit", "unpublished": "inherit" }));
+    let told: Vec<_> =
+        site["rules"].as_array().unwrap().iter().map(|rule| (&rule["name"], &rule["from"])).collect();
+    assert_eq!(
+        told,
+        [(&json!("export"), &json!("site_config.json")), (&json!("login"), &json!("ruleset plans")),]
+    );
+    assert_eq!(site["rules"][1]["limits"].as_array().unwrap().len(), 2);
+    let shadowed =
+        json!([{ "name": "export", "kind": "rules", "from": "ruleset plans", "by": "site_config.json" }]);
+    assert_eq!(site["shadowed"], shadowed);
+}
+
+#[test]
+fn a_site_has_rulesets_of_its_own_until_it_inherits_again() {
+    let world = World::new();
+    let own = |body| world.owner("PUT", "sites/*/rulesets").json(&body).send();
+    let read = || world.viewer("GET", "sites/*/rulesets").send().expect(200);
+    assert_eq!(read(), json!({ "published": "inherit", "unpublished": "inherit", "revision": 0 }));
+    world.owner("PUT", "rulesets/plans").json(&json!({ "rules": [] })).send().expect(201);
+    let made = own(json!({ "published": "plans", "unpublished": null })).expect(201);
+    assert_eq!(read(), made);
+    own(json!({ "published": "inherit", "unpublished": "inherit" })).expect(200);
+    assert!(own(json!({ "published": "plans" })).problem(422).starts_with("unpublished: missing"));
+    let path = "sites/shop.example/rulesets";
+    world.owner("PUT", path).json(&json!({ "published": null, "unpublished": null })).send().problem(404);
+    world.viewer("GET", path).send().problem(404);
+}
+
+#[test]
+fn a_request_is_explained_by_the_rules_in_force_and_by_a_draft() {
+    let world = World::new();
+    let asked = json!({ "site": "*", "method": "GET", "path": "/export/all", "headers": { "X-Forwarded-User": "bob" } });
+    let told = world.viewer("POST", "explain").json(&asked).send().expect(200);
+    assert_eq!((&told["site"], &told["answer"]["status"]), (&json!("*"), &json!(200)));
+    let rule = &told["rules"][0];
+    assert_eq!(
+        (&rule["name"], &rule["bearing"], &rule["key"]),
+        (&json!("export"), &json!("applies"), &json!("user bob"))
+    );
+    assert_eq!((&rule["limits"][0]["limit"], &rule["limits"][0]["quota"]), (&json!("2 per hour"), &json!(2)));
+    assert!(told["text"].as_str().unwrap().starts_with("GET /export/all for "), "{told}");
+
+    let mut drafted = asked.clone();
+    drafted["draft"] = json!({ "rules": [{ "name": "closed", "limits": "0 per hour" }] });
+    let told = world.viewer("POST", "explain").json(&drafted).send().expect(200);
+    assert_eq!(told["answer"]["status"], 429, "{told}");
+    assert_eq!(told["rules"][1]["limits"][0]["refuses"], true);
+    assert_eq!(world.visit("/export").send().status, 200, "nothing of it is in force");
+}
+
+#[test]
+fn what_is_wrong_with_a_question_is_told_with_its_path() {
+    let world = World::new();
+    let asked = |body: serde_json::Value| world.viewer("POST", "explain").json(&body).send().problem(422);
+    for (body, path) in [
+        (json!({}), "path"),
+        (json!({ "path": "no path" }), "path"),
+        (json!({ "path": "/", "method": "G E T" }), "method"),
+        (json!({ "path": "/", "site": "shop" }), "site"),
+        (json!({ "path": "/", "headers": { "a b": "c" } }), "headers"),
+        (json!({ "path": "/", "headers": { "a": "b\nc" } }), "headers"),
+        (json!({ "path": "/", "ip": "1.2.3" }), "ip"),
+        (json!({ "path": "/", "route": "/other" }), "route"),
+        (
+            json!({ "path": "/", "draft": { "rules": [{ "name": "a", "limits": "x" }] } }),
+            "draft.rules[0].limits",
+        ),
+        (
+            json!({ "path": "/", "draft": { "rules": [{ "name": "a", "key": "country", "limits": "1 per hour" }] } }),
+            "draft",
+        ),
+    ] {
+        let told = asked(body);
+        assert!(told.starts_with(&format!("{path}: ")), "{told}");
+    }
+}
+
+#[test]
+fn an_editor_is_told_what_is_wrong_with_a_draft_as_one_types() {
+    let world = World::new();
+    let check = |body: &str| world.viewer("POST", "rulesets/check").body(body).send().expect(200);
+    assert_eq!(
+        check(r#"{"rules":[{"name":"a","limits":"1 per hour"}]}"#),
+        json!({ "errors": [], "warnings": [] })
+    );
+    assert!(check(r#"{"rules":[{"name":"#)["errors"][0]["message"].as_str().unwrap().contains("not JSON"));
+    let told = check(r#"{"rules":[{"name":"a","limits":"1 per fortnight"}]}"#);
+    assert_eq!(told["errors"][0]["path"], "rules[0].limits");
+    let told = check(r#"{"rules":[{"name":"a","key":"header:X-Id","limits":"1 per hour"}]}"#);
+    assert_eq!((&told["errors"], told["warnings"].as_array().unwrap().len()), (&json!([]), 1), "{told}");
+}

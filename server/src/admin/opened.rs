@@ -1,0 +1,72 @@
+//! Run-time control as the command line opens it.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use timebudget_control::{Control, Options};
+
+use crate::args::AdminArgs;
+use crate::output::{self, Failure};
+use crate::source::Source;
+
+/// The environment's name for the file of the first owner's token.
+const TOKEN_FILE: &str = "TIMEBUDGET_OWNER_TOKEN_FILE";
+
+/// The database and the copy of it, beside the site files.
+const DATABASE: &str = "timebudget.db";
+const COPY: &str = "timebudget-control.json";
+
+/// So many letters a token has at least that a person chose: one that can be guessed is no token.
+const LEAST: usize = 32;
+
+/// Control over the database that the arguments name; `None` where they ask for none.
+///
+/// The token of the first owner is printed at once, and only now: nothing that goes wrong afterwards can lose it.
+///
+/// # Errors
+///
+/// The URI or the token is wrong, or the database cannot be opened and there is no copy of it.
+pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Control>, Failure> {
+    if args.admin.is_none() && args.database.is_none() {
+        return Ok(None);
+    }
+    let beside = directory(source);
+    let beside_files = || format!("sqlite://{}", beside.join(DATABASE).display());
+    let database = args.database.clone().unwrap_or_else(beside_files);
+    let options = Options::new(database).with_copy(beside.join(COPY));
+    let options = if args.admin_https { options.with_https() } else { options };
+    let options = match owner_token()? {
+        Some(token) => options.with_owner_token(token),
+        None => options,
+    };
+    let control = Control::open(options).await.map_err(Failure::system)?;
+    if let Some(token) = control.first_owner_token() {
+        output::to_stdout(&format!("owner token: {token}\n"));
+    }
+    Ok(Some(control))
+}
+
+/// The directory that the site files are in.
+fn directory(source: &Source) -> PathBuf {
+    let parent = |file: &Path| file.parent().map(Path::to_owned).unwrap_or_default();
+    match source {
+        Source::Example => PathBuf::new(),
+        Source::File(file) => parent(file),
+        Source::Directory(directory) => directory.clone(),
+    }
+}
+
+fn owner_token() -> Result<Option<String>, Failure> {
+    let Some(file) = env::var_os(TOKEN_FILE).map(PathBuf::from) else { return Ok(None) };
+    let wrong =
+        |fault: &dyn std::fmt::Display| Failure::wrong(format!("{TOKEN_FILE}: {}: {fault}", file.display()));
+    let text = fs::read_to_string(&file).map_err(|error| wrong(&error))?;
+    let token = text.trim();
+    match token.chars().count() {
+        _ if token.contains(char::is_whitespace) => Err(wrong(&"expected one token, without spaces in it")),
+        letters if letters < LEAST => Err(wrong(&format!(
+            "{letters} letters; expected a token of at least {LEAST}, so that nobody guesses it"
+        ))),
+        _ => Ok(Some(token.to_owned())),
+    }
+}
