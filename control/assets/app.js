@@ -28,7 +28,10 @@ function draw() {
   queueMicrotask(() => {
     waiting = false;
     const content = page.view();
-    render(page.name === "login" ? html`<main id="main" class="login">${content}</main>` : shell({ page: page.name, content, draw }), document.body);
+    render(
+      page.name === "login" ? html`<main id="main" class="login">${content}</main>` : shell({ page: page.name, content, draw }),
+      document.body,
+    );
   });
 }
 
@@ -52,7 +55,11 @@ async function open() {
 
 async function madeOf(name, parts, query) {
   const read = PAGES[name];
-  if (!read) return { title: "No such page", view: () => html`${head("No such page")}${empty(`There is no page “${name}”.`, "Choose one beside.")}` };
+  if (!read)
+    return {
+      title: "No such page",
+      view: () => html`${head("No such page")}${empty(`There is no page “${name}”.`, "Choose one beside.")}`,
+    };
   try {
     const module = await read();
     return module.default({ parts, query, draw });

@@ -18,6 +18,9 @@ use crate::{admin, demo, reload};
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
 
+/// Where clients are told where they stand, free of charge, if there is run-time control.
+const STANDING: &str = "/.well-known/rate-limits";
+
 /// Serves until the program is told to end, and then until what runs has been answered and settled.
 ///
 /// # Errors
@@ -35,6 +38,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         None => builder,
     };
     let budget = builder.build().map_err(Failure::wrong)?;
+    let budget = if control.is_some() { budget.tell_at(STANDING) } else { budget };
     system.block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let (server, address) = bind(args, &budget, end)?;

@@ -391,7 +391,7 @@ impl Observers {
 
     /// Whether one of them wants to be told of admissions.
     pub(crate) fn hear_admissions(&self) -> bool {
-        self.0.iter().any(|observer| observer.hears_admissions())
+        self.0.iter().any(Observe::hears_admissions)
     }
 
     #[inline(always)]

@@ -30,7 +30,8 @@ function series(item, start, end) {
   const until = item.spent_at ? seconds(item.spent_at) : end;
   const pace = now > start ? item.spent / (now - start) : 0;
   const stop = Math.min(until, end);
-  if (stop > now) rows.set(stop, [null, stop === end ? 0 : null, item.spent_at && stop === until ? 0 : left(item.spent + pace * (stop - now))]);
+  if (stop > now)
+    rows.set(stop, [null, stop === end ? 0 : null, item.spent_at && stop === until ? 0 : left(item.spent + pace * (stop - now))]);
   const sorted = [...rows].sort(([one], [other]) => one - other);
   return [sorted.map(([at]) => at), ...[0, 1, 2].map((column) => sorted.map(([, row]) => row[column]))];
 }
@@ -45,7 +46,11 @@ function options(item, colours, start, end) {
     scales: { x: { range: () => [start, end] }, y: { range: () => [0, Math.max(item.quota, 1)] } },
     axes: [
       axis(colours, { values: CLOCK_MARKS, space: 56, size: 24, grid: { show: false } }),
-      axis(colours, { size: 66, splits: () => [0, item.quota / 2, item.quota], values: (_, splits) => splits.map((value) => short(value, item.unit)) }),
+      axis(colours, {
+        size: 66,
+        splits: () => [0, item.quota / 2, item.quota],
+        values: (_, splits) => splits.map((value) => short(value, item.unit)),
+      }),
     ],
     series: [
       {},

@@ -69,7 +69,12 @@ const FONT = "11px system-ui, sans-serif";
 
 /** An axis in the page's colours. */
 export const axis = (colours, more = {}) => ({
-  stroke: colours.soft, font: FONT, grid: { stroke: colours.line, width: 1 }, ticks: { stroke: colours.line, width: 1, size: 4 }, gap: 3, ...more,
+  stroke: colours.soft,
+  font: FONT,
+  grid: { stroke: colours.line, width: 1 },
+  ticks: { stroke: colours.line, width: 1, size: 4 },
+  gap: 3,
+  ...more,
 });
 
 /** Marks of time are the site's: hours where a chart is short, days where it is long. */

@@ -19,8 +19,9 @@ export class Problem extends Error {
 
   /** The messages for one field of a form. */
   at(path) {
-    return this.errors.filter((error) => error.path === path || error.path.startsWith(`${path}.`)
-      || error.path.startsWith(`${path}[`)).map((error) => error.message);
+    return this.errors
+      .filter((error) => error.path === path || error.path.startsWith(`${path}.`) || error.path.startsWith(`${path}[`))
+      .map((error) => error.message);
   }
 }
 
@@ -72,7 +73,10 @@ async function reach(url, request) {
     return await fetch(url, { ...request, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, { title: "No answer", detail: "The server did not answer. It may be restarting; what you see is what it last said." });
+    throw new Problem(0, {
+      title: "No answer",
+      detail: "The server did not answer. It may be restarting; what you see is what it last said.",
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 // JSON as people lay it out: what fits on a line stays on one.
 
-const WIDTH = 88;
+const WIDTH = 72;
 
 /**
  * @param {any} value

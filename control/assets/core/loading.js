@@ -45,7 +45,9 @@ export class Loading {
   /** @param {(value: any) => import("./view.js").TemplateResult} ready */
   show(ready) {
     if (this.value !== undefined) return html`${this.problem ? failed(this.problem, () => this.reload()) : ""}${ready(this.value)}`;
-    return this.problem ? failed(this.problem, () => this.reload()) : html`<p class="state" role="status"><span class="spinner"></span>Loading…</p>`;
+    return this.problem
+      ? failed(this.problem, () => this.reload())
+      : html`<p class="state" role="status"><span class="spinner"></span>Loading…</p>`;
   }
 }
 

@@ -22,6 +22,8 @@ export function micros(amount) {
   return sign + length(Math.round(size / 1e6));
 }
 
+const YEAR_HOURS = 8766;
+
 /** Whole seconds as a length of time, in its two largest units: "1 h 05 min", "12 s". */
 export function length(seconds) {
   if (seconds < 60) return `${seconds} s`;
@@ -29,6 +31,7 @@ export function length(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1440) return pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
   const hours = Math.round(seconds / 3600);
+  if (hours >= 2 * YEAR_HOURS) return `${Math.floor(hours / YEAR_HOURS)} years`;
   return pair(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
@@ -37,8 +40,12 @@ const pair = (large, unit, small, lesser) => (small ? `${large} ${unit} ${small}
 /** Requests: whole up to a hundred thousand, then "1.2M". */
 export const count = (amount) => (Math.abs(amount) < 100_000 ? WHOLE : SHORT).format(amount);
 
+/** Microseconds that may not be known. */
+export const perhaps = (value) => (value === null || value === undefined ? "–" : micros(value));
+
 /** An amount in the unit of its limit. */
-export const amount = (value, unit) => (unit === "microseconds" ? micros(value) : `${count(value)} ${value === 1 ? "request" : "requests"}`);
+export const amount = (value, unit) =>
+  unit === "microseconds" ? micros(value) : `${count(value)} ${value === 1 ? "request" : "requests"}`;
 
 /** A share, 0 to 1, as a percentage: "<0.1 %", "4.2 %", "62 %". */
 export function share(value) {
@@ -55,6 +62,6 @@ export const ratio = (part, whole) => (whole > 0 ? part / whole : part > 0 ? 1 :
 export function readMicros(text) {
   const found = /^\s*([0-9]+(?:\.[0-9]+)?)\s*(us|µs|ms|s|m|min|h)?\s*$/i.exec(text);
   if (!found) return null;
-  const units = { us: 1, "µs": 1, ms: 1e3, s: 1e6, m: 60e6, min: 60e6, h: 3600e6 };
+  const units = { us: 1, µs: 1, ms: 1e3, s: 1e6, m: 60e6, min: 60e6, h: 3600e6 };
   return Math.round(Number(found[1]) * units[(found[2] ?? "s").toLowerCase()]);
 }

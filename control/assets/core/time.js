@@ -29,6 +29,7 @@ const DAY = { day: "numeric", month: "short" };
 
 export const clock = (at, zone) => format(zone, CLOCK, "clock").format(new Date(at));
 export const toSecond = (at, zone) => format(zone, { ...CLOCK, second: "2-digit" }, "second").format(new Date(at));
+const year = (at, zone) => format(zone, { year: "numeric" }, "year").format(new Date(at));
 export const day = (at, zone) => format(zone, DAY, "day").format(new Date(at));
 
 const full = (at, zone) => format(zone, { ...DAY, year: "numeric", ...CLOCK, second: "2-digit" }, "full").format(new Date(at));
@@ -52,7 +53,9 @@ export function moment(at, zone = HERE, how = "auto") {
 
 function shortly(at, zone) {
   const same = day(at, zone) === day(Date.now(), zone) && Math.abs(new Date(at) - Date.now()) < 86_400_000;
-  return same ? clock(at, zone) : `${day(at, zone)} ${clock(at, zone)}`;
+  if (same) return clock(at, zone);
+  const thisYear = year(at, zone) === year(Date.now(), zone);
+  return `${day(at, zone)}${thisYear ? "" : ` ${year(at, zone)}`} ${clock(at, zone)}`;
 }
 
 /** How far off an instant is: "in 12 min", "3 h ago", "now". */

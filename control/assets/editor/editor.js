@@ -97,8 +97,13 @@ class JsonEditor extends HTMLElement {
   }
 
   #list() {
-    return html`<ul class="words" id="words" role="listbox" aria-label="Words that fit here">${this.#words.map(([word, means], index) => html`
-      <li id="word-${index}" role="option" aria-selected=${index === this.#chosen} @mousedown=${(event) => { event.preventDefault(); this.#take(index); }}><b>${word}</b>${means ? html`<small>${means}</small>` : nothing}</li>`)}</ul>`;
+    return html`<ul class="words" id="words" role="listbox" aria-label="Words that fit here">${this.#words.map(
+      ([word, means], index) => html`
+      <li id="word-${index}" role="option" aria-selected=${index === this.#chosen} @mousedown=${(event) => {
+        event.preventDefault();
+        this.#take(index);
+      }}><b>${word}</b>${means ? html`<small>${means}</small>` : nothing}</li>`,
+    )}</ul>`;
   }
 
   #typed = (event) => {

@@ -120,7 +120,8 @@ class Reader {
     const found = /-?[\w.+-]+/y;
     found.lastIndex = from;
     const [word] = found.exec(this.text) ?? this.fail(`expected a value, found ${this.found()}`);
-    if (!/^(true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)$/.test(word)) this.fail(`“${word}” is no value; a text stands in quotation marks`, from);
+    if (!/^(true|false|null|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)$/.test(word))
+      this.fail(`“${word}” is no value; a text stands in quotation marks`, from);
     this.at += word.length;
     this.tokens.push({ from, to: this.at, kind: "plain" });
   }

@@ -22,5 +22,12 @@ export function marksOf(text, read, said, tone) {
 
 /** A text that is no JSON has one mistake, and it is found without asking. */
 export function markOfSyntax(text, error) {
-  return { from: error.at, to: error.at + 1, line: lineOf(text, error.at).line, tone: "bad", path: "", message: `No JSON: ${error.message}.` };
+  return {
+    from: error.at,
+    to: error.at + 1,
+    line: lineOf(text, error.at).line,
+    tone: "bad",
+    path: "",
+    message: `No JSON: ${error.message}.`,
+  };
 }

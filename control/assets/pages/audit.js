@@ -45,10 +45,14 @@ export default function audit({ query, draw }) {
     start: () => rows.reload(),
     stop: () => rows.stop(),
     view: () => html`
-      ${head("Audit", "Every change, in the order in which it was made. Each row holds the digest of the one before it, so none can be altered or taken out unseen.", html`
+      ${head(
+        "Audit",
+        "Every change, in the order in which it was made. Each row holds the digest of the one before it, so none can be altered or taken out unseen.",
+        html`
         <button @click=${verify}>Verify the chain</button>
         <button @click=${() => save(chosen, "application/jsonl", "audit.jsonl")}>JSONL</button>
-        <button @click=${() => save(chosen, "text/csv", "audit.csv")}>CSV</button>`)}
+        <button @click=${() => save(chosen, "text/csv", "audit.csv")}>CSV</button>`,
+      )}
       ${verdict ? said(verdict) : nothing}
       <div class="filters">
         ${text("actor", "Who", chosen, choose)}${text("what", "What", chosen, choose, "rulesets/plans")}
@@ -58,27 +62,48 @@ export default function audit({ query, draw }) {
   };
 }
 
-const text = (name, label, chosen, choose, placeholder = "") => html`<div class="field"><label for=${name}>${label}</label><input id=${name} type="search" placeholder=${placeholder} .value=${chosen[name]} @input=${(event) => choose(name, event.target.value.trim())}></div>`;
-const time = (name, label, chosen, choose) => html`<div class="field"><label for=${name}>${label}</label><input id=${name} type="datetime-local" .value=${toInput(chosen[name])} @change=${(event) => choose(name, fromInput(event.target.value) ?? "")}></div>`;
+const text = (name, label, chosen, choose, placeholder = "") =>
+  html`<div class="field"><label for=${name}>${label}</label><input id=${name} type="search" placeholder=${placeholder} .value=${chosen[name]} @input=${(event) => choose(name, event.target.value.trim())}></div>`;
+const time = (name, label, chosen, choose) =>
+  html`<div class="field"><label for=${name}>${label}</label><input id=${name} type="datetime-local" .value=${toInput(chosen[name])} @change=${(event) => choose(name, fromInput(event.target.value) ?? "")}></div>`;
 
-const said = ({ whole, rows, broken_at }) => (whole
-  ? html`<p class="note good" role="status">● The chain is whole: ${count(rows)} rows, each with the digest of the one before.</p>`
-  : html`<p class="note bad" role="alert">■ The chain is broken at row ${broken_at}: that row, or the one before it, was altered or taken out.</p>`);
+const said = ({ whole, rows, broken_at }) =>
+  whole
+    ? html`<p class="note good" role="status">● The chain is whole: ${count(rows)} rows, each with the digest of the one before.</p>`
+    : html`<p class="note bad" role="alert">■ The chain is broken at row ${broken_at}: that row, or the one before it, was altered or taken out.</p>`;
 
-const auditTable = (items, next, rows, opened, toggle) => table({
-  caption: "Changes, newest first", rows: items, key: ({ number }) => number, next, more: rows.more,
-  columns: [
-    { label: "What", cell: ({ what, action }) => html`<code>${what}</code> <small>${action?.replaceAll("_", " ")}</small>` },
-    { label: "When", cell: ({ at }) => moment(at, undefined, "full") },
-    { label: "Who", cell: ({ actor, address }) => html`${actor ?? html`<span class="soft">nobody</span>`} <small>${address ?? ""}</small>` },
-    { label: "Why", cell: ({ reason }) => reason ?? "" },
-    { label: "", cell: ({ number }) => html`<button class="small" aria-expanded=${opened.has(number)} aria-label="№ ${number}: before and after" @click=${() => toggle(number)}>№ ${number}</button>` },
-  ],
-  after: (row) => opened.has(row.number) && versions(row),
-});
+const auditTable = (items, next, rows, opened, toggle) =>
+  table({
+    caption: "Changes, newest first",
+    rows: items,
+    key: ({ number }) => number,
+    next,
+    more: rows.more,
+    columns: [
+      { label: "What", cell: ({ what, action }) => html`<code>${what}</code> <small>${action?.replaceAll("_", " ")}</small>` },
+      { label: "When", cell: ({ at }) => moment(at, undefined, "full") },
+      {
+        label: "Who",
+        cell: ({ actor, address }) => html`${actor ?? html`<span class="soft">nobody</span>`} <small>${address ?? ""}</small>`,
+      },
+      { label: "Why", cell: ({ reason }) => reason ?? "" },
+      {
+        label: "",
+        cell: ({ number }) =>
+          html`<button class="small" aria-expanded=${opened.has(number)} aria-label="№ ${number}: before and after" @click=${() => toggle(number)}>№ ${number}</button>`,
+      },
+    ],
+    after: (row) => opened.has(row.number) && versions(row),
+  });
 
 const versions = ({ before, after, previous, digest, number }) => html`<div class="versions">
-    ${[["Before", before], ["After", after]].map(([name, value]) => html`<section><h2>${name}</h2>${value === null || value === undefined ? html`<p class="soft">nothing</p>` : html`<pre class="code" tabindex="0" role="region" aria-label="${name}, row ${number}">${layOut(value)}</pre>`}</section>`)}
+    ${[
+      ["Before", before],
+      ["After", after],
+    ].map(
+      ([name, value]) =>
+        html`<section><h2>${name}</h2>${value === null || value === undefined ? html`<p class="soft">nothing</p>` : html`<pre class="code" tabindex="0" role="region" aria-label="${name}, row ${number}">${layOut(value)}</pre>`}</section>`,
+    )}
   </div>
   <p><small>digest <code>${digest}</code>, of the row before <code>${previous}</code></small></p>`;
 

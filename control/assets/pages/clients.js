@@ -20,7 +20,18 @@ export default async function clients(place) {
   return module.default(place);
 }
 
-const TABS = [["users", "Users"], ["groups", "Groups"], ["tiers", "Tiers"], ["overrides", "Overrides"], ["keys", "API keys"], ["accounts", "Accounts"]];
+const TABS = [
+  ["users", "Users"],
+  ["groups", "Groups"],
+  ["tiers", "Tiers"],
+  ["overrides", "Overrides"],
+  ["keys", "API keys"],
+  ["accounts", "Accounts"],
+];
 
 /** The tabs of this page. */
-export const clientTabs = (here) => tabs("Parts of Clients", TABS.map(([name, label]) => [name === "users" ? href("clients") : href("clients", name), label, here === name]));
+export const clientTabs = (here) =>
+  tabs(
+    "Parts of Clients",
+    TABS.map(([name, label]) => [name === "users" ? href("clients") : href("clients", name), label, here === name]),
+  );

@@ -23,8 +23,14 @@ export default function login({ query, draw }) {
     view: () => html`<form class="card" novalidate @submit=${submit}>
       <h1 tabindex="-1"><img src=${ICON} alt="" width="30" height="30">timebudget</h1>
       ${form.rest()}
-      ${input(form, "token", { label: "Token", type: "password", required: true, focus: true, placeholder: "tbm_…",
-        hint: "The first owner's was printed when the server first started; owners make more under Members." })}
+      ${input(form, "token", {
+        label: "Token",
+        type: "password",
+        required: true,
+        focus: true,
+        placeholder: "tbm_…",
+        hint: "The first owner's was printed when the server first started; owners make more under Members.",
+      })}
       <button class="main" ?disabled=${form.busy}>${form.busy ? "Looking…" : "Log in"}</button>
     </form>`,
   };

@@ -39,7 +39,11 @@ export default function overview({ query, draw }) {
     title: "Overview",
     start() {
       budgets.reload();
-      ends.push(listen(hear), every(AGAIN_MS, () => budgets.reload()), () => clearTimeout(soon));
+      ends.push(
+        listen(hear),
+        every(AGAIN_MS, () => budgets.reload()),
+        () => clearTimeout(soon),
+      );
     },
     stop() {
       budgets.stop();
@@ -48,16 +52,23 @@ export default function overview({ query, draw }) {
     view() {
       if (!filter.site && budgets.value) sites = [...new Set(budgets.value.items.map((item) => item.site))];
       return html`
-        ${head("Overview", "What is left of each budget in its window, beside the pace at which it would last.", html`
-          ${connected() ? badge("good", "Live") : badge("none", `Every ${AGAIN_MS / 1000} s`)}`)}
+        ${head(
+          "Overview",
+          "What is left of each budget in its window, beside the pace at which it would last.",
+          html`
+          ${connected() ? badge("good", "Live") : badge("none", `Every ${AGAIN_MS / 1000} s`)}`,
+        )}
         ${filters(filter, sites, choose)}
         ${budgets.show(({ items }) => (items.length ? content(items, filter, happenings) : none(filter)))}`;
     },
   };
 }
 
-const none = (filter) => empty(filter.site ? `No budget of ${filter.site} is shared by the whole site.` : "No budget is shared by a whole site yet.",
-  html`Rules with <code>"key": "site"</code> stand here. Those of single clients stand under <a href=${href("spenders")}>Spenders</a>; rules are made under <a href=${href("rules")}>Rules</a>.`);
+const none = (filter) =>
+  empty(
+    filter.site ? `No budget of ${filter.site} is shared by the whole site.` : "No budget is shared by a whole site yet.",
+    html`Rules with <code>"key": "site"</code> stand here. Those of single clients stand under <a href=${href("spenders")}>Spenders</a>; rules are made under <a href=${href("rules")}>Rules</a>.`,
+  );
 
 function filters(filter, sites, choose) {
   return html`<div class="filters">
@@ -75,7 +86,11 @@ function content(items, filter, happenings) {
   const ordered = filter.order === "risk" ? [...sites].sort(([, one], [, other]) => worst(other) - worst(one)) : [...sites];
   return html`${sums(standings)}
     <div class="split live"><div>${legend}
-      ${repeat(ordered, ([name]) => name, ([name, of]) => site(name, filter.order === "risk" ? of.toSorted((one, other) => other.risk - one.risk) : of))}
+      ${repeat(
+        ordered,
+        ([name]) => name,
+        ([name, of]) => site(name, filter.order === "risk" ? of.toSorted((one, other) => other.risk - one.risk) : of),
+      )}
     </div>${happenings.view()}</div>`;
 }
 
@@ -90,9 +105,12 @@ function standing(item) {
 }
 
 const sums = (standings) => html`<dl class="sums">
-  ${[["budgets", standings.length], ["spent", standings.filter(({ word }) => word === "Spent").length],
+  ${[
+    ["budgets", standings.length],
+    ["spent", standings.filter(({ word }) => word === "Spent").length],
     ["end early at this pace", standings.filter(({ tone }) => tone === "warn").length],
-    ["refused in these windows", standings.reduce((all, { item }) => all + item.refused, 0)]].map(([word, number]) => html`<div><dt>${word}</dt><dd>${count(number)}</dd></div>`)}
+    ["refused in these windows", standings.reduce((all, { item }) => all + item.refused, 0)],
+  ].map(([word, number]) => html`<div><dt>${word}</dt><dd>${count(number)}</dd></div>`)}
 </dl>`;
 
 const legend = html`<ul class="legend" aria-label="Lines of the charts">
@@ -106,7 +124,8 @@ const site = (name, standings) => html`<section class="site" aria-label=${name}>
   <div class="budgets">${repeat(standings, ({ item }) => `${item.rule} ${item.limit}`, budget)}</div>
 </section>`;
 
-const zone = (item) => html`${item.zone}, now ${clock(item.now, item.zone)}${item.zone === HERE ? nothing : html` <span class="yours">(${clock(item.now, HERE)} yours)</span>`}`;
+const zone = (item) =>
+  html`${item.zone}, now ${clock(item.now, item.zone)}${item.zone === HERE ? nothing : html` <span class="yours">(${clock(item.now, HERE)} yours)</span>`}`;
 
 function budget({ item, tone, word }) {
   const left = Math.max(item.quota - item.spent, 0);

@@ -18,8 +18,9 @@ export default async function rules(place) {
 }
 
 /** The tabs of this page. @param {"rulesets" | "policy" | "sites"} here */
-export const ruleTabs = (here) => tabs("Parts of Rules", [
-  [href("rules"), "Rulesets", here === "rulesets"],
-  [href("rules", "policy"), "Policy", here === "policy"],
-  [href("rules", "sites"), "Sites", here === "sites"],
-]);
+export const ruleTabs = (here) =>
+  tabs("Parts of Rules", [
+    [href("rules"), "Rulesets", here === "rulesets"],
+    [href("rules", "policy"), "Policy", here === "policy"],
+    [href("rules", "sites"), "Sites", here === "sites"],
+  ]);

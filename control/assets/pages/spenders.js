@@ -4,25 +4,44 @@ import { html, nothing } from "../core/view.js";
 import { list } from "../core/api.js";
 import { empty, Loading } from "../core/loading.js";
 import { href, remember } from "../core/router.js";
-import { count, micros, ratio, share } from "../core/numbers.js";
-import { fromInput, HERE, moment, toInput } from "../core/time.js";
+import { count, micros, perhaps, ratio, share } from "../core/numbers.js";
+import { fromInput, HERE, toInput } from "../core/time.js";
 import { rulesOf, sites, zoneOf } from "../core/sites.js";
 import { head } from "../parts/shell.js";
 import { bar } from "../parts/badge.js";
 import { Sort, table } from "../parts/table.js";
 import { histogram } from "../charts/histogram.js";
-import { history } from "../charts/history.js";
-import "../charts/chart.js";
+import { course, coursePoints } from "../parts/course.js";
 
-const BY = [["route", "Route"], ["method", "Method"], ["client", "Client"], ["tier", "Tier"], ["rule", "Rule"], ["site", "Site"]];
+const BY = [
+  ["route", "Route"],
+  ["method", "Method"],
+  ["client", "Client"],
+  ["tier", "Tier"],
+  ["rule", "Rule"],
+  ["site", "Site"],
+];
 const HOUR = 3_600_000;
-const RANGES = [["1h", "last hour", HOUR], ["24h", "last day", 24 * HOUR], ["7d", "last 7 days", 168 * HOUR], ["30d", "last 30 days", 720 * HOUR], ["own", "from … to …", 0]];
+const RANGES = [
+  ["1h", "last hour", HOUR],
+  ["24h", "last day", 24 * HOUR],
+  ["7d", "last 7 days", 168 * HOUR],
+  ["30d", "last 30 days", 720 * HOUR],
+  ["own", "from … to …", 0],
+];
 
 export default function spenders({ query, draw }) {
-  const chosen = { site: query.site ?? "", rule: query.rule ?? "", by: query.by ?? "route", range: query.range ?? "24h", from: query.from ?? "", to: query.to ?? "" };
+  const chosen = {
+    site: query.site ?? "",
+    rule: query.rule ?? "",
+    by: query.by ?? "route",
+    range: query.range ?? "24h",
+    from: query.from ?? "",
+    to: query.to ?? "",
+  };
   const asked = () => ({ site: chosen.site, rule: chosen.rule, ...range(chosen) });
   const spent = new Loading(() => list(["usage"], { ...asked(), by: chosen.by }), draw);
-  const course = new Loading(() => points({ ...asked(), by: "time" }), draw);
+  const line = new Loading(() => coursePoints(asked()), draw);
   const known = new Loading(() => sites(), draw);
   const sort = new Sort("Share", draw);
   const opened = new Set();
@@ -33,7 +52,7 @@ export default function spenders({ query, draw }) {
     if (name === "range" && value === "own" && !chosen.from) Object.assign(chosen, range({ range: "24h" }));
     remember(given(chosen));
     spent.reload();
-    if (name !== "by") course.reload();
+    if (name !== "by") line.reload();
   };
   const point = (index) => {
     if (pointed === index) return;
@@ -49,20 +68,22 @@ export default function spenders({ query, draw }) {
     title: "Spenders",
     start() {
       spent.reload();
-      course.reload();
+      line.reload();
       known.reload();
     },
     stop() {
-      [spent, course, known].forEach((loading) => loading.stop());
+      [spent, line, known].forEach((loading) => loading.stop());
     },
     view: () => html`
       ${head("Spenders", "What spends the budgets: by route, method, client and tier.")}
       ${filters(chosen, known.value, choose)}
       <div class="stack">
-        <section class="card" aria-label="Course">${course.show((all) => graph(all, zoneOf(known.value, chosen.site) ?? HERE, pointed, point))}</section>
+        <section class="card" aria-label="Course">${line.show((all) => course(all, zoneOf(known.value, chosen.site) ?? HERE, pointed, point))}</section>
         <div class="stack">
-          <div class="row" role="group" aria-label="Spenders by"><div class="choice">${BY.map(([name, label]) => html`
-            <button aria-pressed=${chosen.by === name} @click=${() => choose("by", name)}>${label}</button>`)}</div></div>
+          <div class="row" role="group" aria-label="Spenders by"><div class="choice">${BY.map(
+            ([name, label]) => html`
+            <button aria-pressed=${chosen.by === name} @click=${() => choose("by", name)}>${label}</button>`,
+          )}</div></div>
           ${spent.show(({ items }) => (items.length ? spenderTable(items, chosen, sort, opened, toggle) : empty("Nobody has spent anything in this time.", "Choose a longer one, or another site or rule.")))}
         </div>
       </div>`,
@@ -78,20 +99,14 @@ function range({ range, from, to }) {
 
 const whole = (at) => `${new Date(at).toISOString().slice(0, 19)}Z`;
 
-/** A day has more points than a list has items, so they are asked for in parts. */
-async function points(query) {
-  const all = [];
-  let after;
-  do {
-    const part = await list(["usage"], { ...query, after });
-    all.push(...part.items);
-    after = part.next;
-  } while (after && all.length < 20_000);
-  return all;
-}
-
 /** What stands in the address: not what is so anyway. */
-const given = ({ site, rule, by, range, from, to }) => ({ site, rule, by: by === "route" ? "" : by, range: range === "24h" ? "" : range, ...(range === "own" ? { from, to } : {}) });
+const given = ({ site, rule, by, range, from, to }) => ({
+  site,
+  rule,
+  by: by === "route" ? "" : by,
+  range: range === "24h" ? "" : range,
+  ...(range === "own" ? { from, to } : {}),
+});
 
 function filters(chosen, known, choose) {
   return html`<div class="filters">
@@ -101,23 +116,15 @@ function filters(chosen, known, choose) {
       <datalist id="rules">${rulesOf(known, chosen.site).map((rule) => html`<option value=${rule}></option>`)}</datalist></div>
     <div class="field"><label for="range">Time</label><select id="range" @change=${(event) => choose("range", event.target.value)}>
       ${RANGES.map(([name, label]) => html`<option value=${name} ?selected=${chosen.range === name}>${label}</option>`)}</select></div>
-    ${chosen.range !== "own" ? nothing : ["from", "to"].map((end) => html`<div class="field"><label for=${end}>${end === "from" ? "From" : "To"}, your zone</label>
-      <input id=${end} type="datetime-local" .value=${toInput(chosen[end])} @change=${(event) => choose(end, fromInput(event.target.value))}></div>`)}
+    ${
+      chosen.range !== "own"
+        ? nothing
+        : ["from", "to"].map(
+            (end) => html`<div class="field"><label for=${end}>${end === "from" ? "From" : "To"}, your zone</label>
+      <input id=${end} type="datetime-local" .value=${toInput(chosen[end])} @change=${(event) => choose(end, fromInput(event.target.value))}></div>`,
+          )
+    }
   </div>`;
-}
-
-function graph(points, zone, pointed, point) {
-  const sum = (name) => points.reduce((all, one) => all + one[name], 0);
-  if (!points.length) return empty("No history for this time yet.");
-  const at = points[pointed];
-  const says = `${micros(sum("micros"))} spent by ${count(sum("requests"))} requests, ${count(sum("refused"))} refused`;
-  return html`<header><h2>${says}</h2><small>${at ? html`${moment(at.at, zone)}: ${micros(at.micros)}, ${count(at.requests)} requests, ${count(at.refused)} refused` : `${zone} time`}</small></header>
-    <ul class="legend" aria-label="Lines of the chart">
-      <li><svg aria-hidden="true"><line class="line-accent" x2="26" y1="4" y2="4" stroke-width="2"></line></svg>time spent</li>
-      <li><svg aria-hidden="true"><line class="line-soft" x2="26" y1="4" y2="4" stroke-dasharray="4 3"></line></svg>requests</li>
-      <li><svg aria-hidden="true"><line class="line-bad" x2="26" y1="4" y2="4" stroke-width="2"></line><circle class="line-bad" cx="13" cy="4" r="2"></circle></svg>refused</li>
-    </ul>
-    <time-chart height="210" .plot=${history(points, zone, point)} aria-label="Course: ${says}"></time-chart>`;
 }
 
 function spenderTable(items, chosen, sort, opened, toggle) {
@@ -125,16 +132,23 @@ function spenderTable(items, chosen, sort, opened, toggle) {
   const whole = items.reduce((all, item) => all + item.micros, 0);
   const part = (item) => item.share ?? ratio(item.micros, whole);
   return table({
-    caption: `Spenders by ${label.toLowerCase()}`, rows: items, key: (item) => item.key, sort,
+    caption: `Spenders by ${label.toLowerCase()}`,
+    rows: items,
+    key: (item) => item.key,
+    sort,
     columns: [
       { label, by: (item) => item.key, cell: (item) => name(item.key, chosen.by) },
       { label: "Share", by: part, cell: (item) => html`<div>${share(part(item))}${bar(part(item), 1)}</div>` },
       { label: "Time", by: (item) => item.micros, number: true, cell: (item) => micros(item.micros) },
       { label: "Requests", by: (item) => item.requests, number: true, cell: (item) => count(item.requests) },
-      { label: "Mean", by: (item) => item.mean_micros, number: true, cell: (item) => micros(item.mean_micros ?? 0) },
-      { label: "p95", by: (item) => item.p95_micros, number: true, cell: (item) => micros(item.p95_micros ?? 0) },
+      { label: "Mean", by: (item) => item.mean_micros, number: true, cell: (item) => perhaps(item.mean_micros) },
+      { label: "p95", by: (item) => item.p95_micros, number: true, cell: (item) => perhaps(item.p95_micros) },
       { label: "Refused", by: (item) => item.refused, number: true, cell: (item) => count(item.refused) },
-      { label: "", cell: (item) => html`<button class="small" aria-expanded=${opened.has(item.key)} aria-label="Costs of ${item.key}" @click=${() => toggle(item.key)}>Costs</button>` },
+      {
+        label: "",
+        cell: (item) =>
+          html`<button class="small" aria-expanded=${opened.has(item.key)} aria-label="Costs of ${item.key}" @click=${() => toggle(item.key)}>Costs</button>`,
+      },
     ],
     after: (item) => opened.has(item.key) && html`<h3>What its requests cost</h3>${histogram(item.histogram)}`,
   });
@@ -142,5 +156,7 @@ function spenderTable(items, chosen, sort, opened, toggle) {
 
 function name(key, by) {
   if (key === null || key === "") return html`<span class="soft">none</span>`;
-  return by === "client" && key !== "other" ? html`<a href=${href("clients", "users", key)}>${key}</a>` : html`<span class=${by === "route" ? "mono" : ""}>${key}</span>`;
+  return by === "client" && key !== "other"
+    ? html`<a href=${href("clients", "users", key)}>${key}</a>`
+    : html`<span class=${by === "route" ? "mono" : ""}>${key}</span>`;
 }

@@ -6,7 +6,8 @@ import { ratio } from "../core/numbers.js";
 const SHAPES = { good: "●", warn: "▲", bad: "■", accent: "◆", none: "○" };
 
 /** @param {"good" | "warn" | "bad" | "accent" | "none"} tone */
-export const badge = (tone, word, title = "") => html`<span class="badge ${tone}" title=${title}><span aria-hidden="true">${SHAPES[tone]}</span>${word}</span>`;
+export const badge = (tone, word, title = "") =>
+  html`<span class="badge ${tone}" title=${title}><span aria-hidden="true">${SHAPES[tone]}</span>${word}</span>`;
 
 /** A bar: `part` of `whole`, perhaps with a mark of where it should be. It is for the eye; the numbers stand beside it. */
 export function bar(part, whole, { tone = "", mark = null } = {}) {

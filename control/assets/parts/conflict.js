@@ -30,7 +30,8 @@ export async function replace(parts, { body, text, revision, create, reason, wha
 /** @returns {Promise<"mine" | "theirs" | undefined>} */
 function changedMeanwhile(what, mine, theirs) {
   const { revision, ...rest } = theirs;
-  return dialog((self) => html`<div class="inside">
+  return dialog(
+    (self) => html`<div class="inside">
     <h2 id="dialog-title">${what} was changed meanwhile</h2>
     <p>Somebody saved revision ${revision} after you began. Nothing of yours is stored yet.</p>
     <div class="versions">
@@ -42,7 +43,9 @@ function changedMeanwhile(what, mine, theirs) {
       <button @click=${() => self.close("theirs")}>Take theirs</button>
       <button class="bad" @click=${() => self.close("mine")}>Save mine over theirs</button>
     </div>
-  </div>`, { wide: true });
+  </div>`,
+    { wide: true },
+  );
 }
 
 /** What one has written is compared, not what the API adds to it. */

@@ -40,14 +40,15 @@ export function dialog(view, { wide = false } = {}) {
  * @returns {Promise<any>} what `send` gave
  */
 export function formDialog({ title, does, tone = "main", fields, send, values = {}, wide }) {
-  return dialog((self) => {
-    self.form ??= new Form(values, self.draw);
-    const form = self.form;
-    const submit = async (event) => {
-      event.preventDefault();
-      await form.send(async (given) => self.close((await send(given)) ?? true));
-    };
-    return html`<form novalidate @submit=${submit}>
+  return dialog(
+    (self) => {
+      self.form ??= new Form(values, self.draw);
+      const form = self.form;
+      const submit = async (event) => {
+        event.preventDefault();
+        await form.send(async (given) => self.close((await send(given)) ?? true));
+      };
+      return html`<form novalidate @submit=${submit}>
       <h2 id="dialog-title">${title}</h2>
       ${form.rest()}
       ${fields(form)}
@@ -56,7 +57,9 @@ export function formDialog({ title, does, tone = "main", fields, send, values = 
         <button class=${tone} ?disabled=${form.busy}>${form.busy ? "Sending…" : does}</button>
       </div>
     </form>`;
-  }, { wide });
+    },
+    { wide },
+  );
 }
 
 /** The values of a form, and what the API said of them. */
@@ -83,7 +86,9 @@ export class Form {
   /** What is wrong and belongs to no field that is shown. */
   rest() {
     if (!this.problem) return "";
-    const others = (this.problem.errors ?? []).filter((error) => ![...this.named].some((name) => this.problem.at(name).includes(error.message)));
+    const others = (this.problem.errors ?? []).filter(
+      (error) => ![...this.named].some((name) => this.problem.at(name).includes(error.message)),
+    );
     if (this.problem.errors?.length && !others.length) return html`<p class="note bad" role="alert">Look at what is marked below.</p>`;
     if (!others.length) return failed(this.problem);
     return html`<div class="note bad" role="alert"><ul>${others.map((error) => html`<li>${error.path ? html`<code>${error.path}</code>: ` : ""}${error.message}</li>`)}</ul></div>`;

@@ -2,7 +2,6 @@
 
 import { html, nothing } from "../core/view.js";
 import { call } from "../core/api.js";
-import { amount } from "../core/numbers.js";
 import { away, moment } from "../core/time.js";
 import { zoneOf } from "../core/sites.js";
 import { badge } from "./badge.js";
@@ -22,7 +21,7 @@ export class Explain {
 
   view(sites) {
     const form = this.form;
-    if (!form.values.site && sites?.length) form.values.site = sites[0].site;
+    if (!form.values.site && sites?.length) form.values.site = (sites.find(({ site }) => site !== "*") ?? sites[0]).site;
     return html`<section class="card" aria-label="Explain a request">
       <header><h2>Explain a request</h2><small>Nothing is charged.</small></header>
       <form class="stack" novalidate @submit=${(event) => this.ask(event)}>
@@ -54,27 +53,30 @@ export class Explain {
 /** `Name: value`, a line each, as an object. */
 function headersOf(text) {
   const lines = text.split("\n").filter((line) => line.includes(":"));
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(":")).trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
 }
 
 const explanation = (said, by, zone) => html`<hr><div class="stack">
-  <p aria-live="polite">Answered by <strong>${said.answer.status}</strong> ${said.answer.status === 429 ? badge("bad", "Refused") : badge("good", "Served")} by ${by}, at ${moment(said.at, zone)}</p>
+  <p aria-live="polite">Answered by <strong>${said.answer.status}</strong> ${verdict(said.answer.status)}
+    by ${by} at ${moment(said.at, zone)}, where nothing has been spent yet.</p>
   <ul class="bearing">${said.rules.map((rule) => bearing(rule, zone))}</ul>
-  <details><summary>As the command line says it</summary><pre class="code" tabindex="0" role="region" aria-label="Explanation as text">${said.text}</pre></details>
-  <details><summary>Headers of the answer</summary><pre class="code" tabindex="0" role="region" aria-label="Headers of the answer">${Object.entries(said.answer.headers ?? {}).map(([name, value]) => `${name}: ${value}\n`)}</pre></details></div>`;
+  <details><summary>As the command line says it</summary>
+    <pre class="code" tabindex="0" role="region" aria-label="Explanation as text">${said.text}</pre></details>
+  <details><summary>Headers of the answer</summary>
+    <pre class="code" tabindex="0" role="region" aria-label="Headers of the answer">${headerLines(said.answer.headers)}</pre></details></div>`;
 
-function bearing(rule, zone) {
-  const applies = /^applies|^refuses|^counts/.test(rule.bearing ?? "");
-  return html`<li>
-    <div class="row"><strong>${rule.name}</strong>${badge(applies ? "accent" : "none", rule.bearing)}</div>
-    ${rule.why ? html`<p class="soft">${rule.why}</p>` : nothing}
-    ${rule.key ? html`<p>Account: <code>${rule.key}</code></p>` : nothing}
-    ${(rule.limits ?? []).map((limit) => html`<p>${limit.limit}: ${left(limit)}${limit.refuses ? html` ${badge("bad", "Refuses")}` : nothing}
-      ${limit.reset ? html`<small>reset ${moment(limit.reset, zone)}, ${away(limit.reset)}</small>` : nothing}</p>`)}
-  </li>`;
-}
+const verdict = (status) => (status === 429 ? badge("bad", "Refused") : badge("good", "Not refused"));
 
-const left = (limit) => (limit.unit ? `${amount(limit.remaining, limit.unit)} left of ${amount(limit.quota, limit.unit)}` : `${amount(limit.remaining, unitOf(limit.limit))} left of ${amount(limit.quota, unitOf(limit.limit))}`);
+const headerLines = (headers) => Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}\n`);
 
-/** A limit that names a unit of time spends it. */
-const unitOf = (limit) => (/^\s*[0-9.]+\s*(us|µs|ms|s|m|h)\b/i.test(limit) ? "microseconds" : "requests");
+const bearing = (rule, zone) => html`<li>
+  <div class="row"><strong>${rule.name}</strong>${badge(rule.bearing === "applies" ? "accent" : "none", rule.bearing)}</div>
+  ${rule.why ? html`<p class="soft">${rule.why}</p>` : nothing}
+  ${rule.key ? html`<p>Account: <code>${rule.key}</code></p>` : nothing}
+  ${(rule.limits ?? []).map((limit) => granted(limit, zone))}
+</li>`;
+
+const granted = (limit, zone) => html`<p>Grants ${limit.limit}${limit.reset ? html`, until ${moment(limit.reset, zone)} <small>${away(limit.reset)}</small>` : nothing}
+  ${limit.refuses ? badge("bad", "Refuses") : nothing}</p>`;

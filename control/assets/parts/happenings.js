@@ -30,9 +30,11 @@ export class Happenings {
   view() {
     return html`<section class="card" aria-label="What happens">
       <header><h2>What happens</h2><small>since this page is open</small></header>
-      ${this.all.length
-        ? html`<ol class="happenings" tabindex="0" aria-label="Events, newest first">${this.all.map(line)}</ol>`
-        : html`<p class="soft">Nothing yet. Refusals, budgets with four fifths spent, and changes will stand here as they happen.</p>`}
+      ${
+        this.all.length
+          ? html`<ol class="happenings" tabindex="0" aria-label="Events, newest first">${this.all.map(line)}</ol>`
+          : html`<p class="soft">Nothing yet. Refusals, budgets with four fifths spent, and changes will stand here as they happen.</p>`
+      }
     </section>`;
   }
 }
@@ -46,4 +48,5 @@ const WORDS = {
 
 const where = (data) => html`<b>${data.rule ?? ""}</b> ${data.site ?? ""}${data.client ? html` · ${data.client}` : ""}`;
 
-const line = ({ kind, data, at, times }) => html`<li><time datetime=${at}>${toSecond(at, HERE)}</time><span>${WORDS[kind](data)}${times > 1 ? html` <small>× ${count(times)}</small>` : ""}</span></li>`;
+const line = ({ kind, data, at, times }) =>
+  html`<li><time datetime=${at}>${toSecond(at, HERE)}</time><span>${WORDS[kind](data)}${times > 1 ? html` <small>× ${count(times)}</small>` : ""}</span></li>`;

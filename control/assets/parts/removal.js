@@ -14,7 +14,9 @@ import { say } from "./say.js";
  */
 export async function remove({ parts, revision, what, means, does = "Delete" }) {
   const done = await formDialog({
-    title: `${does} ${what}?`, does, tone: "bad",
+    title: `${does} ${what}?`,
+    does,
+    tone: "bad",
     fields: (form) => html`<p>${means}</p>${reason(form)}`,
     send: ({ reason }) => call("DELETE", parts, { match: revision, query: { reason } }),
   });

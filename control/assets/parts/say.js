@@ -24,5 +24,12 @@ function draw() {
     place.setAttribute("role", "status");
     document.body.append(place);
   }
-  render(repeat(shown, (message) => message.number, (message) => html`<p>${message.text}</p>`), place);
+  render(
+    repeat(
+      shown,
+      (message) => message.number,
+      (message) => html`<p>${message.text}</p>`,
+    ),
+    place,
+  );
 }

@@ -14,10 +14,12 @@ export function showOnce(what, secret, about) {
       say("Copying is not allowed here; select it and copy it yourself.");
     }
   };
-  return dialog((self) => html`<div class="inside">
+  return dialog(
+    (self) => html`<div class="inside">
     <h2 id="dialog-title">${what}</h2>
     <p>${about} It is shown this once: only a digest of it is kept.</p>
     <div class="secret"><code tabindex="0">${secret}</code><button @click=${copy}>Copy</button></div>
     <div class="row end"><button class="main" @click=${() => self.close()}>I have kept it</button></div>
-  </div>`);
+  </div>`,
+  );
 }

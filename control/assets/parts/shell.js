@@ -33,8 +33,10 @@ export function shell({ page, content, draw }) {
         <a class="brand" href=${href()}><img src=${ICON} alt="" width="24" height="24">timebudget</a>
         <button class="menu small" aria-expanded=${open} aria-controls="pages" @click=${toggle}>Menu</button>
         <nav id="pages" aria-label="Pages" @click=${() => (open = false)}>
-          <ul>${PAGES.filter(([name]) => session.sees(name)).map(([name, label]) => html`
-            <li><a href=${name ? href(name) : href()} aria-current=${page === name ? "page" : nothing}>${label}</a></li>`)}</ul>
+          <ul>${PAGES.filter(([name]) => session.sees(name)).map(
+            ([name, label]) => html`
+            <li><a href=${name ? href(name) : href()} aria-current=${page === name ? "page" : nothing}>${label}</a></li>`,
+          )}</ul>
         </nav>
         <div class="who">
           <div><div class="name">${session.member}</div><small>${session.role}</small></div>
@@ -57,8 +59,11 @@ export const head = (title, about = "", actions = nothing) => html`<div class="t
 </div>`;
 
 /** Links to the parts of a page. @param {[string, string, boolean][]} tabs address, label, whether one is there */
-export const tabs = (label, tabs) => html`<nav aria-label=${label}><ul class="tabs">${tabs.map(([to, text, here]) => html`
-  <li><a href=${to} aria-current=${here ? "page" : nothing}>${text}</a></li>`)}</ul></nav>`;
+export const tabs = (label, tabs) =>
+  html`<nav aria-label=${label}><ul class="tabs">${tabs.map(
+    ([to, text, here]) => html`
+  <li><a href=${to} aria-current=${here ? "page" : nothing}>${text}</a></li>`,
+  )}</ul></nav>`;
 
 function themes(draw) {
   const chosen = document.documentElement.dataset.theme ?? "system";

@@ -19,9 +19,13 @@ export function table({ caption, hidden = true, columns, rows, key, sort, more, 
     <table role="table">
       <caption class=${hidden ? "hidden-text" : ""}>${caption}</caption>
       <thead role="rowgroup"><tr role="row">${shown.map((column) => head(column, sort))}</tr></thead>
-      <tbody role="rowgroup">${repeat(sorted, key, (row) => html`
+      <tbody role="rowgroup">${repeat(
+        sorted,
+        key,
+        (row) => html`
         <tr role="row">${shown.map((column) => html`<td role="cell" class=${kind(column)} data-label=${column.label}><div class="cell">${column.cell(row)}</div></td>`)}</tr>
-        ${below(after?.(row), shown.length)}`)}</tbody>
+        ${below(after?.(row), shown.length)}`,
+      )}</tbody>
     </table>
     ${next ? html`<div class="more"><button class="small" ?disabled=${busy} @click=${more}>Show more</button></div>` : nothing}
   </div>`;
@@ -29,11 +33,13 @@ export function table({ caption, hidden = true, columns, rows, key, sort, more, 
 
 const kind = (column) => (column.number ? "number" : column.label === "" ? "actions" : column.wide ? "wide" : "");
 
-const below = (content, columns) => (content ? html`<tr role="row"><td role="cell" class="wide" colspan=${columns}>${content}</td></tr>` : nothing);
+const below = (content, columns) =>
+  content ? html`<tr role="row"><td role="cell" class="wide" colspan=${columns}>${content}</td></tr>` : nothing;
 
 function head(column, sort) {
   const numeric = column.number ? "number" : "";
-  if (!sort || !column.by) return html`<th role="columnheader" scope="col" class=${numeric}>${column.label || html`<span class="hidden-text">Actions</span>`}</th>`;
+  if (!sort || !column.by)
+    return html`<th role="columnheader" scope="col" class=${numeric}>${column.label || html`<span class="hidden-text">Actions</span>`}</th>`;
   const chosen = sort.label === column.label;
   const way = chosen ? (sort.down ? "descending" : "ascending") : nothing;
   return html`<th role="columnheader" scope="col" class=${numeric} aria-sort=${way}>
@@ -63,4 +69,5 @@ export class Sort {
   }
 }
 
-const compare = (one, other) => (typeof one === "string" || typeof other === "string" ? String(one ?? "").localeCompare(String(other ?? "")) : (one ?? 0) - (other ?? 0));
+const compare = (one, other) =>
+  typeof one === "string" || typeof other === "string" ? String(one ?? "").localeCompare(String(other ?? "")) : (one ?? 0) - (other ?? 0);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::AnyConnection;
 
@@ -14,11 +14,19 @@ use crate::follow::{Node, Place};
 /// second, with what it takes to put it in force.
 const EVERY: Duration = Duration::from_millis(500);
 
+/// How often the last good copy is written at most.
+const COPY_EVERY: Duration = Duration::from_secs(1);
+
 impl Node {
     /// Follows the database; ends with the runtime.
     pub(crate) async fn follow(self: Arc<Self>) {
+        let mut copied: Option<Instant> = None;
         loop {
-            self.apart(Self::keep_copy).await;
+            // A large copy takes a while, and many changes may come in a second.
+            if copied.is_none_or(|copied| copied.elapsed() >= COPY_EVERY) {
+                self.apart(Self::keep_copy).await;
+                copied = Some(Instant::now());
+            }
             tokio::select! {
                 () = self.poke.notified() => {}
                 () = tokio::time::sleep(self.ends().map_or(EVERY, |ends| ends.min(EVERY))) => {}

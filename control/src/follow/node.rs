@@ -36,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) is_migrated: AtomicBool,
     /// Whether nothing is known to be in the way of writing: what can be read is not up again until it can be written to.
     pub(crate) is_writable: AtomicBool,
+    /// Whether the copy could not be written the last time.
+    pub(crate) is_copy_refused: AtomicBool,
     /// What the copy holds.
     pub(crate) copied: Mutex<Option<(u64, Place)>>,
     /// When what is in force was put there: keys may have ended since.
@@ -84,6 +86,7 @@ impl Node {
             poke: Arc::default(),
             is_migrated: AtomicBool::new(false),
             is_writable: AtomicBool::new(true),
+            is_copy_refused: AtomicBool::new(false),
             copied: Mutex::default(),
             layered: Mutex::default(),
         }

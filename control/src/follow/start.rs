@@ -84,7 +84,12 @@ impl Node {
             (copy::text(&decided, &place), at)
         };
         match copy::write(file, &text) {
-            Ok(()) => *self.copied.lock() = Some(at),
+            Ok(()) => {
+                *self.copied.lock() = Some(at);
+                self.is_copy_refused.store(false, Relaxed);
+            }
+            // It is tried again each second, and told once.
+            Err(_) if self.is_copy_refused.swap(true, Relaxed) => {}
             Err(error) => {
                 log::error!("control: the last good copy, {}, cannot be written: {error}", file.display());
             }

@@ -64,6 +64,7 @@ pub(crate) static ALL: &[Asset] = &assets![
     "pages/spenders.js"
     "parts/badge.js"
     "parts/conflict.js"
+    "parts/course.js"
     "parts/dialog.js"
     "parts/explain.js"
     "parts/field.js"

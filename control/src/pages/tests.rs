@@ -1,5 +1,6 @@
 //! What a browser is given, asked of a real scope.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use actix_web::dev::ServiceResponse;
@@ -149,6 +150,25 @@ fn the_libraries_are_those_that_the_notice_names() {
             "{} has the digest {digest}",
             asset.name
         );
+    }
+}
+
+#[test]
+fn the_editor_offers_each_key_that_the_schema_of_the_site_file_knows_in_rules_and_conditions() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/site_config.schema.json");
+    let schema: serde_json::Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    let words = std::str::from_utf8(assets::named("editor/words.js").unwrap().bytes).unwrap();
+    for (list, definition) in [("RULE", "rule"), ("CONDITION", "condition")] {
+        let (_, after) = words.split_once(&format!("export const {list} = {{")).unwrap();
+        let (within, _) = after.split_once("\n};").unwrap();
+        let offered: BTreeSet<_> = within
+            .lines()
+            .filter_map(|line| line.trim().split_once(':'))
+            .map(|(key, _)| key.trim_matches('"'))
+            .collect();
+        let properties = schema["$defs"][definition]["properties"].as_object().unwrap();
+        let known: BTreeSet<_> = properties.keys().map(String::as_str).collect();
+        assert_eq!(offered, known, "{list}");
     }
 }
 

@@ -53,7 +53,9 @@ impl Browser {
             .await
             .expect("chromium can be started; ./dev test installs it");
         driver.session = client.session_id().await.expect("there is a session");
-        Self { client, _driver: driver }
+        let browser = Self { client, _driver: driver };
+        browser.look(1280, Colours::Light).await;
+        browser
     }
 
     pub(crate) async fn go(&self, url: &str) {
@@ -100,7 +102,8 @@ impl Browser {
 
     /// Waits until nothing is being loaded any more, and what was loaded is drawn.
     pub(crate) async fn until_quiet(&self) {
-        self.until("document.querySelector('h1') && !document.querySelector('.spinner')").await;
+        let quiet = "document.querySelector('h1') && !document.querySelector('.spinner') && !document.body.innerText.includes('Checking…')";
+        self.until(quiet).await;
         self.ask_later(
             "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)))",
         )
@@ -150,6 +153,13 @@ impl Browser {
         };
         let is_bad = |entry: &&Value| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING"));
         entries.iter().filter(is_bad).map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// The same without the browser's own remarks about answers that are no success: a form that was refused is one.
+    pub(crate) async fn complaints_but_of_refusals(&self) -> Vec<String> {
+        let mut complaints = self.complaints().await;
+        complaints.retain(|said| !said.contains("Failed to load resource"));
+        complaints
     }
 
     /// What the checker of accessibility finds serious or critical on the page.

@@ -11,9 +11,8 @@ pub(crate) fn call(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
-    body: &Value,
+    body: &str,
 ) -> (u16, Value) {
-    let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut socket = TcpStream::connect(to).expect("the application listens");
     let has_host = headers.iter().any(|(name, _)| *name == "host");
     let mut head =

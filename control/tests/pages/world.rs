@@ -1,5 +1,6 @@
 //! An application with two sites and traffic behind it, and the pages on a listener of their own.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,9 +15,13 @@ use timebudget_control::{Control, Options};
 use crate::browser::{Browser, key};
 use crate::client::call;
 
+/// A name that would be more than a name, if anybody let it.
+pub(crate) const NASTY: &str = "=1+1<img src=x onerror=stolen=1>";
+
 /// An application that runs; it ends with the value.
 pub(crate) struct World {
     admin: SocketAddr,
+    visited: SocketAddr,
     owner: String,
     members: Vec<(&'static str, String)>,
     handles: [ServerHandle; 2],
@@ -41,6 +46,14 @@ const SHOP: &str = r#"{
 }"#;
 
 const BLOG: &str = r#"{ "time_zone": "Europe/Paris", "rate_limit": "300s per day; 1000 per hour" }"#;
+
+/// As someone has typed it: a text, since the order of its fields is kept.
+const PLANS: &str = r#"{ "description": "What every site has", "rules": [
+    { "name": "login", "when": { "path": "/api/auth/login", "method": "POST" }, "key": "ip", "limits": "10 per hour" },
+    { "name": "export", "when": { "path": { "prefix": "/export" } }, "key": ["user", "route"], "limits": "60s per hour; 5 concurrent" },
+    { "name": "search", "when": { "path": { "prefix": "/search" } }, "key": "site", "limits": "30s per hour" },
+    { "name": "trial", "key": "ip", "limits": "1000 per hour", "shadow": true }
+] }"#;
 
 impl World {
     /// With members, rulesets and clients, and some requests that were served and refused.
@@ -67,6 +80,7 @@ impl World {
                 let budget = TimeBudget::builder()
                     .sites(sites)
                     .layer(control.layer())
+                    .observe(control.observer())
                     .build()
                     .expect("the sites are right");
                 control.govern(&budget).expect("there are files");
@@ -85,37 +99,64 @@ impl World {
                 admin.and(site).unwrap();
             });
         });
-        let (admin, _, handles) = told.recv().expect("the application starts");
-        Self { admin, owner, members: vec![], handles, thread: Some(thread), _directory: directory }
+        let (admin, visited, handles) = told.recv().expect("the application starts");
+        Self { admin, visited, owner, members: vec![], handles, thread: Some(thread), _directory: directory }
     }
 
-    fn seeded(self) -> Self {
-        self.decide("PUT", "rulesets/plans", &json!({ "description": "What every site has", "rules": [
-            { "name": "login", "when": { "path": "/api/auth/login", "method": "POST" }, "key": "ip", "limits": "10 per hour" },
-            { "name": "export", "when": { "path": { "prefix": "/export" } }, "key": ["user", "route"], "limits": "60s per hour; 5 concurrent" },
-            { "name": "search", "when": { "path": { "prefix": "/search" } }, "key": "site", "limits": "30s per hour" },
-            { "name": "trial", "key": "ip", "limits": "1000 per hour", "shadow": true },
-        ] }));
+    fn seeded(mut self) -> Self {
+        self.decide("PUT", "rulesets/plans", PLANS);
+        let previews = json!({ "description": "For hosts that are not published", "rules": [{ "name": "preview", "key": "site", "limits": "60s per hour" }] });
+        self.decide("PUT", "rulesets/previews", previews);
+        self.decide("PUT", "policy", json!({ "published": "plans", "unpublished": "previews" }));
         self.decide(
             "PUT",
             "tiers/gold",
-            &json!({ "multiplier": 2, "priority": 10, "limits": { "export": "300s per hour" } }),
+            json!({ "multiplier": 2, "priority": 10, "limits": { "export": "300s per hour" } }),
         );
-        self.decide("PUT", "tiers/premium", &json!({ "multiplier": 3 }));
+        self.decide("PUT", "tiers/premium", json!({ "multiplier": 3 }));
+        self.decide("PUT", "groups/vips", json!({ "tier": "gold" }));
+        self.decide("PUT", "users/alice", json!({ "tier": "premium", "until": "2099-01-01T00:00:00Z" }));
+        self.decide("PUT", &format!("users/{}", escaped(NASTY)), json!({ "tier": "gold" }));
+        for (user, reason) in [("bob", "month end"), (NASTY, NASTY)] {
+            let made = json!({ "user": user, "rule": "export", "limits": "900s per hour", "seconds": 7200, "reason": reason });
+            self.decide("POST", "overrides", made);
+        }
+        self.decide("POST", "keys", json!({ "name": "Acme", "tier": "gold", "user": "acme" }));
+        for name in ["operator", "viewer"] {
+            let made = self.decide("POST", "members", json!({ "name": name, "role": name }));
+            self.members.push((name, made["token"].as_str().expect("it is shown once").to_owned()));
+        }
+        for (path, user) in [
+            ("/export/30", "alice"),
+            ("/export/90", "bob"),
+            ("/search/20", "alice"),
+            ("/report/5", NASTY),
+            ("/report/2", "carol"),
+        ] {
+            for _ in 0..6 {
+                self.visit("shop.example", path, user);
+            }
+            self.visit("blog.example", path, user);
+        }
         self
     }
 
     /// Decides something, as the first owner.
-    pub(crate) fn decide(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn decide(&self, method: &str, path: &str, body: impl Display) -> Value {
         let (status, answer) = call(
             self.admin,
             method,
             &format!("/limits/api/v1/{path}"),
             &[("authorization", &format!("Bearer {}", self.owner))],
-            body,
+            &body.to_string(),
         );
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
+    }
+
+    /// Visits a site as a user.
+    pub(crate) fn visit(&self, site: &str, path: &str, user: &str) -> u16 {
+        call(self.visited, "GET", path, &[("host", site), ("x-forwarded-user", user)], "").0
     }
 
     pub(crate) fn page(&self, path: &str) -> String {
@@ -156,4 +197,9 @@ impl Drop for World {
             let _ = thread.join();
         }
     }
+}
+
+/// A name as a part of a path.
+fn escaped(name: &str) -> String {
+    name.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

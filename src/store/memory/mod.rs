@@ -211,15 +211,15 @@ impl Memory {
     #[inline(never)]
     fn decide_together(&self, claims: &mut [Claim], mode: Mode, now: Now, beside: &[Beside]) -> Verdict {
         match lies(claims) {
-            Lie::InOne(shard) => {
+            Lie::One(shard) => {
                 let mut shard = self.shards[shard].lock();
                 Visit { store: self, shards: &mut shard, now, beside }.decide(claims, mode)
             }
-            Lie::InTwo(first, second) => {
+            Lie::Two(first, second) => {
                 let mut shards = Two::lock(&self.shards, first, second);
                 Visit { store: self, shards: &mut shards, now, beside }.decide(claims, mode)
             }
-            Lie::InSeveral => {
+            Lie::Several => {
                 let mut shards = Many::lock(&*self.shards, claims);
                 Visit { store: self, shards: &mut shards, now, beside }.decide(claims, mode)
             }

@@ -153,25 +153,25 @@ impl Locked for Many<'_> {
 
 /// Where claims lie: in one shard, in two, of which the smaller stands first, or in several.
 pub(crate) enum Lie {
-    InOne(usize),
-    InTwo(usize, usize),
-    InSeveral,
+    One(usize),
+    Two(usize, usize),
+    Several,
 }
 
 /// Where claims lie: in several shards if clients of accounts have accounts of their own.
 #[inline]
 pub(crate) fn lies(claims: &[Claim]) -> Lie {
-    let Some(first) = claims.first() else { return Lie::InSeveral };
+    let Some(first) = claims.first() else { return Lie::Several };
     let one = shard_of(first.ask.key);
     let mut other = one;
     for claim in claims {
         let shard = shard_of(claim.ask.key);
         if claim.ask.client.is_some() || (shard != one && other != one && other != shard) {
-            return Lie::InSeveral;
+            return Lie::Several;
         }
         other = if shard == one { other } else { shard };
     }
-    if other == one { Lie::InOne(one) } else { Lie::InTwo(one.min(other), one.max(other)) }
+    if other == one { Lie::One(one) } else { Lie::Two(one.min(other), one.max(other)) }
 }
 
 /// Whether claims lie in one shard, with all that they are about.

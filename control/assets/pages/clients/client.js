@@ -5,71 +5,102 @@ import { get, list } from "../../core/api.js";
 import { empty, Loading } from "../../core/loading.js";
 import { href } from "../../core/router.js";
 import { session } from "../../core/session.js";
-import { count, micros, share } from "../../core/numbers.js";
+import { count, micros, perhaps, share } from "../../core/numbers.js";
 import { sites } from "../../core/sites.js";
-import { moment } from "../../core/time.js";
+import { HERE, moment } from "../../core/time.js";
 import { head } from "../../parts/shell.js";
 import { remove } from "../../parts/removal.js";
-import { histogram } from "../../charts/histogram.js";
+import { course, coursePoints } from "../../parts/course.js";
+import { table } from "../../parts/table.js";
 import { clientTabs } from "../clients.js";
 import { accountTable } from "./accounts.js";
 import { makeOverride, overrideTable } from "./overrides.js";
 import { assignTier, lasts } from "./users.js";
 
-const DAY_MS = 86_400_000;
+const WEEK_MS = 604_800_000;
 
 export default function client({ name, draw }) {
   const loaded = new Loading(() => get(["users", name]), draw);
+  const standing = new Loading(() => list(["accounts"], { client: name }), draw);
   const spent = new Loading(() => spending(name), draw);
   const changes = new Loading(() => list(["audit"], { what: `users/${name}` }, 20), draw);
   const known = new Loading(() => sites(), draw);
-  const again = () => [loaded, changes].forEach((loading) => loading.reload());
+  let pointed = null;
+  const point = (index) => {
+    if (pointed === index) return;
+    pointed = index;
+    draw();
+  };
+  const again = () => [loaded, standing, changes].forEach((loading) => loading.reload());
   const then = async (done) => (await done) && again();
   return {
     title: name,
-    start: () => [loaded, spent, changes, known].forEach((loading) => loading.reload()),
-    stop: () => [loaded, spent, changes, known].forEach((loading) => loading.stop()),
+    start: () => [loaded, standing, spent, changes, known].forEach((loading) => loading.reload()),
+    stop: () => [loaded, standing, spent, changes, known].forEach((loading) => loading.stop()),
     view: () => html`
       ${head(name, "", html`<a class="button" href=${href("clients")}>All clients</a>`)}
       ${clientTabs("users")}
-      ${loaded.show((user) => html`<div class="stack">
+      ${loaded.show(
+        (user) => html`<div class="stack">
         ${tier(user, then)}
         <section class="stack" aria-label="Standing"><h2>Where it stands</h2>
-          ${user.standing?.length ? accountTable(user.standing, { sites: known.value, changed: again, named: false }) : empty("Nothing spent in any window.")}</section>
+          ${standing.show(({ items }) => (items.length ? accountTable(items, { sites: known.value, changed: again, named: false }) : empty("Nothing spent in any window.")))}</section>
         <section class="stack" aria-label="Overrides"><div class="row"><h2>Overrides</h2>
           ${session.may("overrides") ? html`<button class="small" @click=${() => then(makeOverride(name, { fixed: true }))}>New override…</button>` : nothing}</div>
           ${user.overrides?.length ? overrideTable(user.overrides, { changed: again, named: false }) : html`<p class="soft">None.</p>`}</section>
-        <div class="split">
-          <section class="card" aria-label="The last day"><header><h2>The last day</h2></header>${spent.show(course)}</section>
-          <section class="card" aria-label="Changes"><header><h2>Changes of its tier</h2><a href=${href("audit", { what: `users/${name}` })}>Audit</a></header>${changes.show(({ items }) => changed(items))}</section>
-        </div>
-      </div>`)}`,
+        <section class="card" aria-label="The last 7 days">${spent.show(
+          ({ points, rules }) => html`
+          ${course(points, HERE, pointed, point)}${rules.length ? spentBy(rules) : nothing}`,
+        )}</section>
+        <section class="card" aria-label="Changes"><header><h2>Changes of its tier</h2>
+          <a href=${href("audit", { what: `users/${name}` })}>Audit</a></header>${changes.show(({ items }) => changed(items))}</section>
+      </div>`,
+      )}`,
   };
 }
 
 function tier(user, then) {
   const given = { ...user };
-  return html`<section class="card" aria-label="Tier"><header><h2>Tier</h2>${session.may("users") ? html`<div class="row">
+  return html`<section class="card" aria-label="Tier"><header><h2>Tier</h2>${
+    session.may("users")
+      ? html`<div class="row">
       <button class="small" @click=${() => then(assignTier(given, { fixed: true }))}>Change tier…</button>
-      ${user.revision && user.tier ? html`<button class="small bad" @click=${() => then(remove({ parts: ["users", user.user], revision: user.revision, what: `tier of ${user.user}`, means: "Groups decide again." }))}>Take away…</button>` : nothing}</div>` : nothing}</header>
+      ${user.revision && user.tier ? html`<button class="small bad" @click=${() => then(remove({ parts: ["users", user.user], revision: user.revision, what: `tier of ${user.user}`, means: "Groups decide again." }))}>Take away…</button>` : nothing}</div>`
+      : nothing
+  }</header>
     <dl class="facts">
-      <div><dt>In force</dt><dd>${user.effective_tier ?? "none"}</dd></div>
+      <div><dt>In force</dt><dd>${user.effective_tier ?? "none"} ${user.why ? html`<small>${user.why}</small>` : nothing}</dd></div>
       <div><dt>Its own</dt><dd>${user.tier ?? "none"}</dd></div>
       <div><dt>Until</dt><dd>${user.tier ? lasts(user.until) : "–"}</dd></div>
     </dl></section>`;
 }
 
-async function spending(name) {
-  const query = { by: "client", from: `${new Date(Date.now() - DAY_MS).toISOString().slice(0, 19)}Z` };
-  const { items } = await list(["usage"], query);
-  return items.find((item) => item.key === name) ?? null;
+/** What a client has spent: over time, and by rule. */
+async function spending(client) {
+  const from = `${new Date(Date.now() - WEEK_MS).toISOString().slice(0, 19)}Z`;
+  const [points, rules] = await Promise.all([coursePoints({ client, from }), list(["usage"], { client, from, by: "rule" })]);
+  return { points, rules: rules.items };
 }
 
-const course = (item) => (!item ? html`<p class="soft">It is not among the largest spenders of the last day.</p>` : html`
-  <dl class="facts">
-    ${[["Time", micros(item.micros)], ["Share of all", share(item.share)], ["Requests", count(item.requests)], ["Refused", count(item.refused)], ["Mean", micros(item.mean_micros ?? 0)], ["p95", micros(item.p95_micros ?? 0)]]
-      .map(([word, value]) => html`<div><dt>${word}</dt><dd>${value}</dd></div>`)}
-  </dl>${item.histogram?.length ? html`<hr>${histogram(item.histogram)}` : nothing}`);
+const spentBy = (rows) =>
+  table({
+    caption: "By rule",
+    rows,
+    key: ({ key }) => key,
+    columns: [
+      { label: "Rule", cell: ({ key }) => key },
+      { label: "Share", number: true, cell: (item) => share(item.share) },
+      { label: "Time", number: true, cell: (item) => micros(item.micros) },
+      { label: "Requests", number: true, cell: (item) => count(item.requests) },
+      { label: "Mean", number: true, cell: (item) => perhaps(item.mean_micros) },
+      { label: "Refused", number: true, cell: (item) => count(item.refused) },
+    ],
+  });
 
-const changed = (items) => (!items.length ? html`<p class="soft">None.</p>` : html`<ol class="happenings" tabindex="0" aria-label="Changes">${items.map((row) => html`
-  <li><span>${moment(row.at)}</span><span><b>${row.actor}</b> ${row.action} ${row.after?.tier ?? ""} ${row.reason ? html`<small>“${row.reason}”</small>` : nothing}</span></li>`)}</ol>`);
+const changed = (items) =>
+  !items.length
+    ? html`<p class="soft">None.</p>`
+    : html`<ol class="happenings" tabindex="0" aria-label="Changes">${items.map(
+        (row) => html`
+  <li><span>${moment(row.at)}</span><span><b>${row.actor}</b> ${row.action} ${row.after?.tier ?? ""} ${row.reason ? html`<small>“${row.reason}”</small>` : nothing}</span></li>`,
+      )}</ol>`;

@@ -42,34 +42,52 @@ export default function users({ query, draw }) {
   };
 }
 
-const userTable = (rows, next, all) => table({
-  caption: "Users with a tier", rows, key: ({ user }) => user, next, more: all.more,
-  columns: [
-    { label: "User", cell: ({ user }) => html`<a href=${href("clients", "users", user)}>${user}</a>` },
-    { label: "Tier", cell: ({ tier }) => tier ?? html`<span class="soft">none</span>` },
-    { label: "Until", cell: ({ until }) => lasts(until) },
-  ],
-});
+const userTable = (rows, next, all) =>
+  table({
+    caption: "Users with a tier",
+    rows,
+    key: ({ user }) => user,
+    next,
+    more: all.more,
+    columns: [
+      { label: "User", cell: ({ user }) => html`<a href=${href("clients", "users", user)}>${user}</a>` },
+      { label: "Tier", cell: ({ tier }) => tier ?? html`<span class="soft">none</span>` },
+      { label: "Until", cell: ({ until }) => lasts(until) },
+    ],
+  });
 
 /** How long something lasts, in words where it does not end. */
 export function lasts(until) {
   if (!until) return html`<span class="soft">for good</span>`;
-  return new Date(until) <= Date.now() ? html`${badge("none", "over")} ${moment(until)}` : html`${moment(until)} <small>${away(until)}</small>`;
+  return new Date(until) <= Date.now()
+    ? html`${badge("none", "over")} ${moment(until)}`
+    : html`${moment(until)} <small>${away(until)}</small>`;
 }
 
 /** Asks for a user's tier and gives it. @returns {Promise<any>} what is so now */
 export async function assignTier(user, { fixed = false } = {}) {
-  const known = new Loading(() => list(["tiers"]), () => {});
+  const known = new Loading(
+    () => list(["tiers"]),
+    () => {},
+  );
   await known.reload();
   const tiers = (known.value?.items ?? []).map(({ name }) => name);
   const done = await formDialog({
-    title: fixed ? `Tier of ${user.user}` : "Give a user a tier", does: "Save", values: { user: user.user, tier: user.tier ?? "", until: toInput(user.until) },
+    title: fixed ? `Tier of ${user.user}` : "Give a user a tier",
+    does: "Save",
+    values: { user: user.user, tier: user.tier || tiers[0] || "", until: toInput(user.until) },
     fields: (form) => html`
       ${fixed ? nothing : input(form, "user", { label: "User", required: true, focus: true })}
-      ${choose(form, "tier", { label: "Tier", options: [["", "none"], ...tiers], hint: "Tiers of a site's file can be given there." })}
+      ${choose(form, "tier", { label: "Tier", required: true, options: tiers, hint: "Tiers of a site's file can be given there." })}
       ${input(form, "until", { label: "Until (your zone)", type: "datetime-local", hint: "Empty: for good. From this second on it is over." })}
       ${reason(form)}`,
-    send: (given) => replace(["users", given.user], { body: { tier: given.tier || null, until: fromInput(given.until) }, revision: fixed && user.revision ? user.revision : undefined, reason: given.reason, what: given.user }),
+    send: (given) =>
+      replace(["users", given.user], {
+        body: { tier: given.tier, ...(given.until ? { until: fromInput(given.until) } : {}) },
+        revision: fixed && user.revision ? user.revision : undefined,
+        reason: given.reason,
+        what: given.user,
+      }),
   });
   if (done) say(`${done.user ?? user.user} has ${done.tier ? `the tier ${done.tier}` : "no tier"}.`);
   return done;

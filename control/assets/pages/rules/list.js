@@ -24,13 +24,16 @@ export default function rulesets({ draw }) {
   };
 }
 
-const rows = (items) => table({
-  caption: "Rulesets", rows: items, key: (set) => set.name,
-  columns: [
-    { label: "Name", cell: (set) => html`<a href=${href("rules", "rulesets", set.name)}>${set.name}</a>` },
-    { label: "About", cell: (set) => set.description ?? "" },
-    { label: "Rules", number: true, cell: (set) => set.rules.length },
-    { label: "Used by", cell: (set) => (set.used_by?.length ? set.used_by.join(", ") : badge("none", "nobody")) },
-    { label: "Revision", number: true, cell: (set) => set.revision },
-  ],
-});
+const rows = (items) =>
+  table({
+    caption: "Rulesets",
+    rows: items,
+    key: (set) => set.name,
+    columns: [
+      { label: "Name", cell: (set) => html`<a href=${href("rules", "rulesets", set.name)}>${set.name}</a>` },
+      { label: "About", cell: (set) => set.description ?? "" },
+      { label: "Rules", number: true, cell: (set) => set.rules.length },
+      { label: "Used by", cell: (set) => (set.used_by?.length ? set.used_by.join(", ") : badge("none", "nobody")) },
+      { label: "Revision", number: true, cell: (set) => set.revision },
+    ],
+  });

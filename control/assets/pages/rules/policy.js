@@ -21,8 +21,17 @@ export default function policy({ draw }) {
   const save = (event) => {
     event.preventDefault();
     form.send(async ({ published, unpublished, reason }) => {
-      loaded.value.now = await replace(["policy"], { body: { published: published || null, unpublished: unpublished || null }, revision: loaded.value.now.revision, reason, what: "The policy" });
-      Object.assign(form.values, { published: loaded.value.now.published ?? "", unpublished: loaded.value.now.unpublished ?? "", reason: "" });
+      loaded.value.now = await replace(["policy"], {
+        body: { published: published || null, unpublished: unpublished || null },
+        revision: loaded.value.now.revision,
+        reason,
+        what: "The policy",
+      });
+      Object.assign(form.values, {
+        published: loaded.value.now.published ?? "",
+        unpublished: loaded.value.now.unpublished ?? "",
+        reason: "",
+      });
       say("The policy is saved and in force.");
     });
   };
@@ -33,7 +42,8 @@ export default function policy({ draw }) {
     view: () => html`
       ${head("Rules", "The policy gives a ruleset to every site that has none of its own, also to those to come.")}
       ${ruleTabs("policy")}
-      ${loaded.show(({ sets }) => html`<form class="card stack" novalidate @submit=${save}>
+      ${loaded.show(
+        ({ sets }) => html`<form class="card stack" novalidate @submit=${save}>
         ${form.rest()}
         <fieldset ?disabled=${!session.may("policy")}><div class="fields">
           ${choose(form, "published", { label: "Published hosts", options: options(sets), hint: "The hosts that a site's visitors come to." })}
@@ -41,7 +51,8 @@ export default function policy({ draw }) {
           ${session.may("policy") ? reason(form) : ""}
         </div></fieldset>
         ${session.may("policy") ? html`<div class="row"><button class="main" ?disabled=${form.busy}>Save and put in force</button></div>` : html`<p class="soft">Only owners change the policy.</p>`}
-      </form>`)}`,
+      </form>`,
+      )}`,
   };
 }
 

@@ -17,10 +17,13 @@ import { ruleTabs } from "../rules.js";
 import { Draft } from "../../editor/draft.js";
 
 export default function ruleset({ name, draw }) {
-  const loaded = new Loading(() => (name ? get(["rulesets", name]) : Promise.resolve(FRESH)), () => {
-    take();
-    draw();
-  });
+  const loaded = new Loading(
+    () => (name ? get(["rulesets", name]) : Promise.resolve(FRESH)),
+    () => {
+      take();
+      draw();
+    },
+  );
   const known = new Loading(() => sites({ anew: true }), draw);
   const form = new Form({ name: name ?? "", description: "", reason: "" }, draw);
   const draft = new Draft(() => form.values, draw);
@@ -64,21 +67,31 @@ export default function ruleset({ name, draw }) {
     view: () => html`
       ${head(name ?? "New ruleset", base?.used_by?.length ? `In force by: ${base.used_by.join(", ")}` : name ? "Not used by any policy or site." : "", actions(name, base))}
       ${ruleTabs("rulesets")}
-      ${loaded.show(() => html`<div class="split">
+      ${loaded.show(
+        () => html`<div class="split">
         <form class="stack" novalidate @submit=${save}>
           ${form.rest()}
           ${about(form, name)}
           ${draft.view({ readonly: !session.may("rulesets"), problem: form.problem })}
-          ${session.may("rulesets") ? html`<div class="fields">${reason(form)}</div>
+          ${
+            session.may("rulesets")
+              ? html`<div class="fields">${reason(form)}</div>
           <div class="row"><button class="main" ?disabled=${form.busy || draft.wrong()}>${form.busy ? "Saving…" : name ? "Save and put in force" : "Make"}</button>
-            ${draft.changed ? html`<button type="button" @click=${() => show(base)}>Undo all</button><span class="soft">Not saved yet.</span>` : nothing}</div>` : nothing}
+            ${draft.changed ? html`<button type="button" @click=${() => show(base)}>Undo all</button><span class="soft">Not saved yet.</span>` : nothing}</div>`
+              : nothing
+          }
         </form>
         <div class="stack">${explain.view(known.value)}</div>
-      </div>`)}`,
+      </div>`,
+      )}`,
   };
 }
 
-const FRESH = { description: "", revision: null, rules: [{ name: "reports", when: { path: { prefix: "/reports" } }, key: "site", limits: "600s per hour" }] };
+const FRESH = {
+  description: "",
+  revision: null,
+  rules: [{ name: "reports", when: { path: { prefix: "/reports" } }, key: "site", limits: "600s per hour" }],
+};
 
 const about = (form, name) => html`<div class="fields">
   ${name ? nothing : input(form, "name", { label: "Name", required: true, focus: true, hint: "Letters, digits, dots, dashes; it cannot be changed later." })}
@@ -91,12 +104,16 @@ function store(name, base, { name: chosen, description, reason }, draft) {
   return call("POST", ["rulesets"], { text: `{"name":${JSON.stringify(chosen)},${text.slice(1)}`, query: { reason } });
 }
 
-const actions = (name, base) => (name && base && session.may("rulesets") ? html`<button class="bad" @click=${() => remove(name, base)}>Delete…</button>` : nothing);
+const actions = (name, base) =>
+  name && base && session.may("rulesets") ? html`<button class="bad" @click=${() => remove(name, base)}>Delete…</button>` : nothing;
 
 async function remove(name, base) {
   const done = await formDialog({
-    title: `Delete ${name}?`, does: "Delete", tone: "bad",
-    fields: (form) => html`<p>${base.used_by?.length ? `It is used by ${base.used_by.join(", ")}; take it from there first.` : "Its rules are gone for good; the audit keeps what they were."}</p>${reason(form)}`,
+    title: `Delete ${name}?`,
+    does: "Delete",
+    tone: "bad",
+    fields: (form) =>
+      html`<p>${base.used_by?.length ? `It is used by ${base.used_by.join(", ")}; take it from there first.` : "Its rules are gone for good; the audit keeps what they were."}</p>${reason(form)}`,
     send: ({ reason }) => call("DELETE", ["rulesets", name], { match: base.revision, query: { reason } }),
   });
   if (!done) return;

@@ -34,26 +34,34 @@ export default function sitesPage({ name, draw }) {
 }
 
 function many(items, wanted, search) {
-  if (!items.length) return empty("No site is configured.", html`A site is a folder with a <code>site_config.json</code> below the folder of sites.`);
+  if (!items.length)
+    return empty("No site is configured.", html`A site is a folder with a <code>site_config.json</code> below the folder of sites.`);
   const found = items.filter(({ site, hosts }) => [site, ...hosts].some((text) => text.includes(wanted)));
   return html`<div class="filters"><div class="field"><label for="search">Site or host</label><input id="search" type="search" .value=${wanted} @input=${(event) => search(event.target.value)}></div></div>
     ${found.length ? siteTable(found) : empty(`No site or host has “${wanted}” in its name.`)}`;
 }
 
-const siteTable = (rows) => table({
-  caption: "Sites", rows, key: ({ site }) => site,
-  columns: [
-    { label: "Site", cell: ({ site, error }) => html`<a href=${href("rules", "sites", site)}>${site}</a> ${error ? badge("bad", "File is wrong") : nothing}` },
-    { label: "Zone", cell: ({ zone }) => html`${zone} <small>${clock(Date.now(), zone)}</small>` },
-    { label: "Rules", number: true, cell: ({ rules }) => rules.length },
-    { label: "Published", cell: ({ rulesets }) => given(rulesets.published) },
-    { label: "Unpublished", cell: ({ rulesets }) => given(rulesets.unpublished) },
-    { label: "Shadowed", number: true, cell: ({ shadowed }) => shadowed.length || "" },
-  ],
-});
+const siteTable = (rows) =>
+  table({
+    caption: "Sites",
+    rows,
+    key: ({ site }) => site,
+    columns: [
+      {
+        label: "Site",
+        cell: ({ site, error }) =>
+          html`<a href=${href("rules", "sites", site)}>${site}</a> ${site === "*" ? html`<small>hosts that have no site</small>` : nothing} ${error ? badge("bad", "File is wrong") : nothing}`,
+      },
+      { label: "Zone", cell: ({ zone }) => html`${zone} <small>${clock(Date.now(), zone)}</small>` },
+      { label: "Rules", number: true, cell: ({ rules }) => rules.length },
+      { label: "Published", cell: ({ rulesets }) => given(rulesets.published) },
+      { label: "Unpublished", cell: ({ rulesets }) => given(rulesets.unpublished) },
+      { label: "Shadowed", number: true, cell: ({ shadowed }) => shadowed.length || "" },
+    ],
+  });
 
 /** What a site's own ruleset is, in words. */
-const given = (set) => (set === "inherit" ? html`<span class="soft">by policy</span>` : set ?? html`<span class="soft">none</span>`);
+const given = (set) => (set === "inherit" ? html`<span class="soft">by policy</span>` : (set ?? html`<span class="soft">none</span>`));
 
 function one(items, name, explain, all) {
   const site = items.find((item) => item.site === name);
@@ -73,38 +81,60 @@ function one(items, name, explain, all) {
     </div><div class="stack">${explain.view(items)}</div></div>`;
 }
 
-const inForce = (site) => table({
-  caption: "Rules in force, in order", hidden: false, rows: site.rules, key: ({ name }) => name,
-  columns: [
-    { label: "Rule", cell: (rule) => html`<a href=${href("spenders", { site: site.site, rule: rule.name })}>${rule.name}</a> ${rule.shadow ? badge("none", "Shadow: refuses nobody") : nothing}` },
-    { label: "Limits", cell: ({ limits }) => limits.join("; ") },
-    { label: "Account of", cell: ({ key }) => [key].flat().join(" + ") },
-    { label: "From", cell: ({ from }) => origin(from) },
-  ],
-});
+const inForce = (site) =>
+  table({
+    caption: "Rules in force, in order",
+    hidden: false,
+    rows: site.rules,
+    key: ({ name }) => name,
+    columns: [
+      {
+        label: "Rule",
+        cell: (rule) =>
+          html`<a href=${href("spenders", { site: site.site, rule: rule.name })}>${rule.name}</a> ${rule.shadow ? badge("none", "Shadow: refuses nobody") : nothing}`,
+      },
+      { label: "Limits", cell: ({ limits }) => limits.join("; ") },
+      { label: "Account of", cell: ({ key }) => [key].flat().join(" + ") },
+      { label: "From", cell: ({ from }) => origin(from) },
+    ],
+  });
 
-const shadowed = (site) => table({
-  caption: "Shadowed: not in force, since the name stands in something that comes first", hidden: false, rows: site.shadowed, key: ({ name, from }) => `${name} ${from}`,
-  columns: [
-    { label: "Rule", cell: ({ name }) => html`<span class="shadowed">${name}</span>` },
-    { label: "From", cell: ({ from }) => origin(from) },
-    { label: "Shadowed by", cell: ({ by }) => origin(by) },
-  ],
-});
+const shadowed = (site) =>
+  table({
+    caption: "Shadowed: not in force, since the name stands in something that comes first",
+    hidden: false,
+    rows: site.shadowed,
+    key: ({ name, from }) => `${name} ${from}`,
+    columns: [
+      { label: "Rule", cell: ({ name }) => html`<span class="shadowed">${name}</span>` },
+      { label: "From", cell: ({ from }) => origin(from) },
+      { label: "Shadowed by", cell: ({ by }) => origin(by) },
+    ],
+  });
 
-/** Where a rule comes from; a ruleset is a link to it. */
+/** Where a rule comes from: a ruleset is a link to it, of a file the folder and the name are told. */
 function origin(from) {
   const ruleset = /^ruleset (.+)$/.exec(from ?? "")?.[1];
-  return ruleset ? html`<a href=${href("rules", "rulesets", ruleset)}>${from}</a>` : html`<code>${from}</code>`;
+  if (ruleset) return html`<a href=${href("rules", "rulesets", ruleset)}>${from}</a>`;
+  return html`<code title=${from}>${from?.split("/").slice(-2).join("/")}</code>`;
 }
 
 async function assign(site, all) {
   const [sets, now] = await Promise.all([list(["rulesets"]), get(["sites", site.site, "rulesets"])]);
   const options = [["inherit", "as the policy says"], ["", "none"], ...sets.items.map(({ name }) => [name, name])];
   const done = await formDialog({
-    title: `Rulesets of ${site.site}`, does: "Save and put in force", values: { published: now.published ?? "", unpublished: now.unpublished ?? "" },
-    fields: (form) => html`${choose(form, "published", { label: "Published hosts", options })}${choose(form, "unpublished", { label: "Unpublished hosts", options })}${reason(form)}`,
-    send: ({ published, unpublished, reason }) => replace(["sites", site.site, "rulesets"], { body: { published: published || null, unpublished: unpublished || null }, revision: now.revision, reason, what: site.site }),
+    title: `Rulesets of ${site.site}`,
+    does: "Save and put in force",
+    values: { published: now.published ?? "", unpublished: now.unpublished ?? "" },
+    fields: (form) =>
+      html`${choose(form, "published", { label: "Published hosts", options })}${choose(form, "unpublished", { label: "Unpublished hosts", options })}${reason(form)}`,
+    send: ({ published, unpublished, reason }) =>
+      replace(["sites", site.site, "rulesets"], {
+        body: { published: published || null, unpublished: unpublished || null },
+        revision: now.revision,
+        reason,
+        what: site.site,
+      }),
   });
   if (!done) return;
   say(`${site.site} has its rulesets.`);
