@@ -1,7 +1,4 @@
-//! Layers below the files: rules, tiers, users and overrides that people decide while the limiter runs, in rulesets with names.
-//!
-//! A layer never hides what a file says: where both say something of one key, the file holds, and that is told as shadowed. A ruleset
-//! is a list of rules that is checked once and can be narrowed to some requests, so that it can be put in force and taken out as one.
+//! A layer that stands in no file: what people decide while the limiter runs, below what the files say.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -10,12 +7,12 @@ use std::sync::Arc;
 
 use crate::config::clients::{api_keys, groups, overrides, tiers, users};
 use crate::config::disk::site_name;
-use crate::config::json::{Document, Json};
+use crate::config::json::Json;
 use crate::config::keys::{Entry, Origin};
 use crate::config::reader::{Fields, Value};
 use crate::config::references::Origins;
-use crate::config::report::{Errors, Inspection, Page, Problem};
-use crate::config::rules::rules;
+use crate::config::report::{Errors, Inspection, Problem};
+use crate::config::ruleset::{Ruleset, whole};
 use crate::model::{About, Condition, Override, Rule, Site, Tiers, quoted};
 
 /// What is said of sites in another place than their files, such as a database in which people decide while the limiter
@@ -434,131 +431,4 @@ impl fmt::Display for Shadowed {
         let Self { site, key, name, origin, by } = self;
         write!(f, "{origin}: {key}: {} stands in {by}, too, which holds for the site {site}", quoted(name))
     }
-}
-
-/// Rules in the format of `rate_limit_rules` that stand in no site file, such as those that people keep in a database.
-///
-/// Each of them is right by itself, and no two have one name. Whether they fit a site is known when a
-/// [`Layer`](crate::config::Layer) adds them to it.
-///
-/// A clone costs nothing: it is the same ruleset.
-#[derive(Clone, Debug)]
-pub struct Ruleset(Arc<Said>);
-
-#[derive(Clone, Debug, PartialEq)]
-struct Said {
-    name: Arc<str>,
-    rules: Vec<Rule>,
-    warnings: Vec<Problem>,
-    /// As they are shown.
-    entry: Option<Entry>,
-}
-
-impl PartialEq for Ruleset {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
-
-impl Ruleset {
-    /// Reads the JSON list that `rate_limit_rules` could have.
-    ///
-    /// `name` is what messages have in the place of a file: `ruleset plans: rules[2].limits: …`.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the text, each with its place.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use timebudget::config::Ruleset;
-    ///
-    /// let plans = Ruleset::parse("ruleset plans", r#"[{ "name": "export", "limits": "60s per hour" }]"#)?;
-    /// assert_eq!(plans.rules()[0].name, "export");
-    ///
-    /// let wrong = r#"[{ "name": "export", "limits": "60s per hour", "kee": "ip" }, { "name": "login" }]"#;
-    /// assert_eq!(
-    ///     Ruleset::parse("ruleset plans", wrong).unwrap_err().to_string(),
-    ///     "ruleset plans: rules[0].kee: a text: no such field; did you mean key?\n\
-    ///      ruleset plans: rules[1].limits: missing; expected a rate string such as \"10 per hour\""
-    /// );
-    /// # Ok::<(), timebudget::config::Errors>(())
-    /// ```
-    pub fn parse(name: &str, text: &str) -> Result<Self, Errors> {
-        let (inspection, mut entry) = (Inspection::default(), None);
-        let page = inspection.page(name);
-        let rules = whole(text, "rules", &page, |value| {
-            let origin = Origin::Layer(Arc::clone(&page.file));
-            entry = Some(Entry::said("rate_limit_rules", value.json(), origin));
-            rules(value)
-        });
-        let name = Arc::clone(&page.file);
-        let warnings = inspection.close()?;
-        Ok(Self(Arc::new(Said { name, rules: rules.unwrap_or_default(), warnings, entry })))
-    }
-
-    /// The same rules, each for those of its requests that fulfil another condition, too, such as one on hosts.
-    #[must_use]
-    pub fn narrowed(mut self, to: &Condition) -> Self {
-        for rule in &mut Arc::make_mut(&mut self.0).rules {
-            rule.when = match rule.when.is_always() {
-                true => to.clone(),
-                false => Condition::All(vec![to.clone(), rule.when.clone()]),
-            };
-        }
-        self
-    }
-
-    /// What messages call it.
-    pub fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// The rules, in their order.
-    pub fn rules(&self) -> &[Rule] {
-        &self.0.rules
-    }
-
-    /// What could be read but may not be meant.
-    pub fn warnings(&self) -> &[Problem] {
-        &self.0.warnings
-    }
-
-    /// What it says, to be shown.
-    pub(crate) fn entry(&self) -> Option<&Entry> {
-        self.0.entry.as_ref()
-    }
-
-    /// What tells it from every other one that lives, but for its clones.
-    pub(crate) fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
-    }
-
-    /// The same, in the place of a file.
-    pub(crate) fn file(&self) -> &Arc<str> {
-        &self.0.name
-    }
-}
-
-/// What is read of a text that is one value of JSON; the place is that of the value.
-pub(crate) fn whole<T>(
-    text: &str,
-    place: &str,
-    page: &Page<'_>,
-    read: impl FnOnce(&Value<'_>) -> Option<T>,
-) -> Option<T> {
-    let document = Document::new(text);
-    let json = match document.whole().map(Json::read) {
-        Ok(Ok(json)) => json,
-        Ok(Err(unreadable)) => {
-            page.wrong(place, None, unreadable);
-            return None;
-        }
-        Err(fault) => {
-            page.wrong_file(fault);
-            return None;
-        }
-    };
-    read(&Value::top(page.clone(), place, &json))
 }

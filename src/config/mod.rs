@@ -17,6 +17,7 @@ mod reader;
 mod references;
 mod report;
 mod rules;
+mod ruleset;
 mod said;
 
 use std::path::Path;
@@ -31,9 +32,9 @@ use crate::model::{Host, Site};
 pub use crate::config::configuration::{Configuration, Files};
 pub use crate::config::environment::Environment;
 pub use crate::config::keys::{Entry, Origin};
-pub use crate::config::layer::Ruleset;
 pub use crate::config::layer::{Hosts, Layer, Shadowed};
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};
+pub use crate::config::ruleset::Ruleset;
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
 const ANY_HOST: &str = "*";
