@@ -189,5 +189,5 @@ async fn what_is_suspect_about_a_budget_is_logged_once_when_it_is_wrapped() {
     }
     let told = told_of(line);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("the rule wrapped: refuses whatever it applies to"), "{told:?}");
+    assert!(told[0].starts_with("WARN the rule wrapped: refuses whatever it applies to"), "{told:?}");
 }
