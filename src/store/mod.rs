@@ -1,6 +1,6 @@
 //! The store contract: where accounts live, and what every store promises.
 //!
-//! A store keeps [`Ledger`](crate::model::Ledger)s, one for each book and key in one window. The caller owns
+//! A store keeps [`Ledger`]s, one for each book and key in one window. The caller owns
 //! the arithmetic of prices (what a request is expected to cost, what a quota is); the store owns the atomic step.
 //!
 //! Every store promises, and the acceptance suite in `tests/store` checks:
