@@ -12,9 +12,10 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpResponse, web};
 use timebudget::config::{Environment, Layer, Origin, Ruleset};
 use timebudget::explanation::Bearing;
+use timebudget::store::memory::Memory;
 use timebudget::{
-    Asked, Component, HeaderPolicy, Limit, NotAsked, Period, Rule, RuleBuilder, Site, TimeBudget,
-    condition_by, path,
+    Asked, Component, Engine, HeaderPolicy, Identity, Limit, ManualClock, NotAsked, Override, Period, Rule,
+    RuleBuilder, Site, Term, TimeBudget, UnixMicros, condition_by, path,
 };
 
 /// A file of its own for each test, gone with it.
@@ -387,4 +388,30 @@ async fn a_request_is_rehearsed_under_the_rules_in_force_and_under_a_draft() {
     let unknown = Asked::new("GET", "/").unwrap().site("no.example");
     assert_eq!(budget.rehearse(&unknown).await.unwrap_err(), NotAsked::Site("no.example".to_owned()));
     assert_eq!(told.load(Ordering::Relaxed), 0, "nobody is told of a rehearsal");
+}
+
+#[actix_web::test]
+async fn an_override_of_a_layer_ends_on_the_second_without_a_reload() {
+    let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
+    let engine = Engine::new(Memory::default(), Arc::clone(&clock));
+    let term = Term { from: None, until: Some(UnixMicros::from_secs(1_700_000_010)) };
+    let limits = Limit::requests(9).per(Period::DAY).into();
+    let over = Override { user: "ann".to_owned(), rule: None, limits, term, reason: None };
+    let layer = Layer::new("database").with_overrides_of("ann", [over]);
+    let each = rule("each", "2 per day").key(Component::User);
+    let budget = TimeBudget::builder()
+        .engine(&engine)
+        .rule(each)
+        .layer(layer)
+        .identify(|_| Some(Identity::new("ann")));
+    let budget = budget.build().unwrap();
+    assert_eq!(ask(&budget, TestRequest::default()).await, (200, "9".to_owned()));
+    clock.advance(Duration::from_millis(9_999));
+    assert_eq!(ask(&budget, TestRequest::default()).await, (200, "9".to_owned()));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(
+        ask(&budget, TestRequest::default()).await,
+        (429, "2".to_owned()),
+        "the rule's own meets what was spent"
+    );
 }

@@ -19,7 +19,8 @@ use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Health, Node, Order, Outcome, listen};
 use crate::live::{Live, Observer, write};
 use crate::thing::{
-    Assignment, Change, Decided, Member, Own, Role, Ruleset, Secret, Thing, Time, Written, Wrong, digest_of,
+    Assignment, Change, Decided, Kind, Member, Own, Role, Ruleset, Secret, Thing, Time, Written, Wrong,
+    digest_of,
 };
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
@@ -157,7 +158,6 @@ impl Control {
             budget: Mutex::default(),
         };
         let control = Self(Arc::new(inner)).with_owner().await?;
-        control.0.node.layer().map_err(|errors| OpenError::Unfit(errors.to_string()))?;
         control.spawn_following();
         Ok(control)
     }
@@ -171,8 +171,7 @@ impl Control {
 
     /// What has been decided, for [`BudgetBuilder`](timebudget::BudgetBuilder); [`govern`](Self::govern) keeps it up to date.
     pub fn layer(&self) -> Layer {
-        // It was taken when it was opened, and every change is checked before it is stored.
-        self.0.node.layer().unwrap_or_default()
+        self.0.node.layer()
     }
 
     /// Puts in force in a budget what has been decided, and what will be.
@@ -445,9 +444,9 @@ impl Control {
         let own = || Own::Ruleset(draft.name.clone());
         let assignment = Assignment { site: site.to_owned(), published: own(), unpublished: own() };
         let revision = decided.revision() + 1;
-        for thing in [Thing::from(assignment), draft.into()] {
-            decided.apply(thing.kind(), &thing.name().to_owned(), Some(thing), revision);
-        }
+        decided.apply(Kind::Assignment, site, Some(assignment.into()), revision);
+        let name = draft.name.clone();
+        decided.apply(Kind::Ruleset, &name, Some(draft.into()), revision);
         let wrong = |errors: &Errors| {
             let wrong = errors.problems().iter().map(|problem| Wrong::new("draft", problem.to_string()));
             ChangeError::Wrong(wrong.collect())

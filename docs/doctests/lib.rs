@@ -14,6 +14,7 @@ guides! {
     "README.md" Readme,
     "accounts.md" Accounts,
     "coming-from.md" ComingFrom,
+    "control.md" RunTimeControl,
     "hard-budgets.md" HardBudgets,
     "in-front-and-behind.md" InFrontAndBehind,
     "in-rust.md" InRust,

@@ -9,6 +9,8 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use timebudget::{Reloader, Watcher};
 
+use crate::admin;
+
 /// Reads the files whenever something happens in a directory of theirs, until the program ends.
 ///
 /// # Errors
@@ -58,7 +60,7 @@ impl Watch {
     pub(crate) fn new(tell: impl Fn() + Send + 'static) -> notify::Result<Self> {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // An error can stand for events that were lost.
-            if event.map_or(true, |event| is_change(event.kind)) {
+            if event.map_or(true, |event| is_change(event.kind) && !is_own(&event.paths)) {
                 tell();
             }
         })?;
@@ -90,6 +92,11 @@ impl Watch {
             Err(_) => {}
         }
     }
+}
+
+/// Whether nothing but files of run-time control was changed, which lie beside the site files and are written all the time.
+fn is_own(paths: &[PathBuf]) -> bool {
+    !paths.is_empty() && paths.iter().all(|path| admin::is_own(path))
 }
 
 /// Whether an event can change what a file says; to read the files is an event, too, and must not cause another.

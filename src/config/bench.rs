@@ -253,6 +253,8 @@ struct MadeOf {
     own: Arc<Reading>,
     common: Option<Arc<Reading>>,
     layer: Arc<Layer>,
+    /// The site's name.
+    site: String,
 }
 
 impl PartialEq for MadeOf {
@@ -262,7 +264,15 @@ impl PartialEq for MadeOf {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
-        is_same_common && Arc::ptr_eq(&self.own, &other.own) && Arc::ptr_eq(&self.layer, &other.layer)
+        is_same_common && Arc::ptr_eq(&self.own, &other.own) && self.is_same_layer(other)
+    }
+}
+
+impl MadeOf {
+    /// Whether the layer says the same of the site.
+    fn is_same_layer(&self, other: &Self) -> bool {
+        let name = self.site.as_str();
+        Arc::ptr_eq(&self.layer, &other.layer) || self.layer.says_the_same_of(name, &other.layer)
     }
 }
 
@@ -285,7 +295,7 @@ impl Standing {
     pub(crate) fn new(found: Found, below: &Below<'_>, past: &Past) -> Self {
         let Found { name, directory, links, file, reading } = found;
         let (common, layer) = (below.common.clone(), Arc::clone(&below.options.layer));
-        let made_of = MadeOf { own: reading, common, layer };
+        let made_of = MadeOf { own: reading, common, layer, site: name.clone() };
         below.inspection.warn(&made_of.own.findings.warnings);
         let same = past.sites.get(&name).filter(|last| last.made_of.as_ref() == Some(&made_of));
         let made = same.cloned().map_or_else(|| below.make(&name, made_of), Ok);

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::clients::{api_keys, groups, overrides, tiers, users};
 use crate::config::disk::site_name;
-use crate::config::json::Json;
 use crate::config::keys::{Entry, Origin};
-use crate::config::reader::{Fields, Value};
+use crate::config::reader::Fields;
 use crate::config::references::Origins;
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::ruleset::{Ruleset, whole};
-use crate::model::{About, Condition, Override, Rule, Site, Tiers, quoted};
+use crate::model::{
+    About, ApiKey, Assignment, Condition, KeyDigest, Override, Rule, SharedTiers, Site, Tier, Tiers, quoted,
+};
 
 /// What is said of sites in another place than their files, such as a database in which people decide while the limiter
 /// runs: rules, tiers, groups, users, overrides and API keys.
@@ -49,13 +50,16 @@ use crate::model::{About, Condition, Override, Rule, Site, Tiers, quoted};
 /// );
 /// # Ok::<(), timebudget::config::Errors>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+///
+/// A clone costs nothing, and a change of one thing leaves the others shared: sites share what a layer says of clients, and no
+/// rule is read twice.
+#[derive(Clone, Debug, Default)]
 pub struct Layer {
     name: Arc<str>,
-    pub(crate) tiers: Tiers,
+    pub(crate) tiers: SharedTiers,
+    /// What is wrong with the names in `tiers` by itself, once somebody has asked.
+    unknown: Arc<OnceLock<Vec<Problem>>>,
     warnings: Vec<Problem>,
-    /// What it says of clients, to be shown.
-    entries: Vec<Entry>,
     of_all: Assigned,
     of_sites: BTreeMap<String, Assigned>,
 }
@@ -107,6 +111,14 @@ impl Assigned {
     }
 }
 
+impl PartialEq for Layer {
+    /// Two that say the same of clients are equal only if one was made of the other.
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = self.name == other.name && self.tiers == other.tiers && self.warnings == other.warnings;
+        is_same && self.of_all == other.of_all && self.of_sites == other.of_sites
+    }
+}
+
 impl Layer {
     /// A layer that says nothing yet; `name` is what messages call it.
     pub fn new(name: &str) -> Self {
@@ -123,13 +135,69 @@ impl Layer {
     pub fn parse(name: &str, text: &str) -> Result<Self, Errors> {
         let inspection = Inspection::default();
         let page = inspection.page(name);
-        let mut entries = Vec::new();
-        let tiers = whole(text, "", &page, |value| {
-            entries = shown(value);
-            value.object(clients)
-        });
+        let tiers = whole(text, "", &page, |value| value.object(clients));
         let warnings = inspection.close()?;
-        Ok(Self { tiers: tiers.unwrap_or_default(), warnings, entries, ..Self::new(name) })
+        Ok(Self { warnings, ..Self::new(name).with_clients(tiers.unwrap_or_default()) })
+    }
+
+    /// The same with these tiers, groups, users, overrides and API keys in the place of what it says of clients.
+    #[must_use]
+    pub fn with_clients(self, clients: Tiers) -> Self {
+        Self { tiers: SharedTiers::of_layer(clients), unknown: Arc::default(), ..self }
+    }
+
+    /// The same with a user's tier, or without one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Layer;
+    /// use timebudget::{Assignment, Term, Tier};
+    /// let layer = Layer::new("database").with_tier("gold", Some(Tier::new("gold")));
+    /// let alice = Assignment { tier: "gold".to_owned(), term: Term::default() };
+    /// let later = layer.clone().with_user("alice", Some(alice));
+    /// assert!(later.clients().users.contains_key("alice") && !layer.clients().users.contains_key("alice"));
+    /// assert!(later.with_user("alice", None).clients().users.is_empty());
+    /// ```
+    #[must_use]
+    pub fn with_user(self, name: &str, assignment: Option<Assignment>) -> Self {
+        self.changed(|clients| set(&mut clients.users, name.to_owned(), assignment))
+    }
+
+    /// The same with a group's tier, by the tier's name, or without one.
+    #[must_use]
+    pub fn with_group(self, name: &str, tier: Option<&str>) -> Self {
+        self.changed(|clients| set(&mut clients.groups, name.to_owned(), tier.map(str::to_owned)))
+    }
+
+    /// The same with an API key, or without it.
+    #[must_use]
+    pub fn with_api_key(self, digest: KeyDigest, key: Option<ApiKey>) -> Self {
+        self.changed(|clients| set(&mut clients.api_keys, digest, key))
+    }
+
+    /// The same with a tier of that name, or without it.
+    #[must_use]
+    pub fn with_tier(self, name: &str, tier: Option<Tier>) -> Self {
+        self.changed(|clients| clients.set_tier(name, tier))
+    }
+
+    /// The same with these overrides of a user, in the place of those that the user has; none take them all away. Of two for
+    /// one rule that hold at one time, the first counts.
+    #[must_use]
+    pub fn with_overrides_of(self, user: &str, overrides: impl IntoIterator<Item = Override>) -> Self {
+        self.changed(|clients| clients.set_overrides_of(user, overrides))
+    }
+
+    fn changed(self, change: impl FnOnce(&mut Tiers)) -> Self {
+        let mut clients = (*self.tiers).clone();
+        change(&mut clients);
+        self.with_clients(clients)
+    }
+
+    /// What it says of clients.
+    pub fn clients(&self) -> &Tiers {
+        &self.tiers
     }
 
     /// The same with rules for all hosts of all sites, those to come included, that have none of their own.
@@ -207,6 +275,16 @@ impl Layer {
         (published.map_or(&[], |sets| sets), unpublished.map_or(&[], |sets| sets))
     }
 
+    /// Whether another layer of the same name says the same of a site.
+    pub(crate) fn says_the_same_of(&self, site: &str, other: &Self) -> bool {
+        let is_same = |(one, two): (&Ruleset, &Ruleset)| one.identity() == two.identity();
+        let are_same =
+            |one: &[Ruleset], two: &[Ruleset]| one.len() == two.len() && one.iter().zip(two).all(is_same);
+        let ((own, previews), (others, other_previews)) = (self.assigned(site), other.assigned(site));
+        let has_same_clients = self.name == other.name && self.tiers.is(&other.tiers);
+        has_same_clients && are_same(own, others) && are_same(previews, other_previews)
+    }
+
     /// The rulesets of a site, each for its hosts.
     fn narrowed_for(&self, site: &Site) -> Vec<Ruleset> {
         let Some(is_unpublished) = site.is_unpublished() else {
@@ -230,7 +308,7 @@ impl Layer {
 
     /// Whether it says nothing.
     fn is_empty(&self) -> bool {
-        self.rulesets().next().is_none() && self.tiers == Tiers::default()
+        self.rulesets().next().is_none() && self.tiers.is_empty()
     }
 
     /// All rulesets, each once.
@@ -246,7 +324,12 @@ impl Layer {
         let hosts = if has_unpublished { Hosts::All } else { Hosts::Published };
         let rulesets = self.rulesets_of(site, hosts);
         let rules = rulesets.iter().filter_map(Ruleset::entry);
-        rules.chain(&self.entries).cloned().collect()
+        rules.cloned().collect()
+    }
+
+    /// Names of tiers that nobody has who stands in the layer, where no file has tiers either.
+    pub(crate) fn unknown_tiers(&self, problems: impl FnOnce(&Tiers) -> Vec<Problem>) -> &[Problem] {
+        self.unknown.get_or_init(|| problems(&self.tiers))
     }
 
     /// A site of files with what the layer adds to it; the files' keys stand in `origins`, and code has rules of its own.
@@ -275,13 +358,17 @@ impl Layer {
     }
 
     fn add_clients_to(&self, layered: &mut Layered, origins: &Origins) {
+        if layered.site.tiers.is_empty() {
+            layered.site.tiers = self.tiers.clone();
+            return;
+        }
         for (key, name) in self.names_in(&layered.site.tiers) {
             layered.shadow(key, name, &self.name, file_of(key, origins));
         }
         let own = self.tiers.overrides().iter().enumerate();
         let added = own.filter(|(_, over)| !is_overridden(over, &layered.site.tiers));
         layered.overrides = added.map(|(at, _)| at).collect();
-        layered.site.tiers = self.below(&layered.site.tiers);
+        layered.site.tiers = self.below(&layered.site.tiers).into();
     }
 
     /// What it says of clients and a site's files say, too.
@@ -317,12 +404,11 @@ impl Layer {
     }
 }
 
-/// What a layer's text says, to be shown under the names of site files.
-fn shown(value: &Value<'_>) -> Vec<Entry> {
-    let Json::Object(members) = value.json() else { return Vec::new() };
-    let origin = || Origin::Layer(Arc::clone(&value.page().file));
-    let entry = |(name, json): &(String, _)| Entry::said(&format!("rate_limit_{name}"), json, origin());
-    members.iter().map(entry).collect()
+fn set<K: Eq + Hash, V>(all: &mut HashMap<K, V>, name: K, value: Option<V>) {
+    match value {
+        Some(value) => drop(all.insert(name, value)),
+        None => drop(all.remove(&name)),
+    }
 }
 
 fn clients(fields: &Fields<'_>) -> Option<Tiers> {
@@ -384,6 +470,9 @@ impl Layered {
         let says = match about {
             About::Rule(at) => return of_ruleset(at).map(|(set, at)| (Arc::clone(set), About::Rule(*at))),
             About::When(at) => return of_ruleset(at).map(|(set, at)| (Arc::clone(set), About::When(*at))),
+            About::RuleOfOverride(at) if self.site.tiers.is(&layer.tiers) => {
+                return Some((Arc::clone(&layer.name), About::RuleOfOverride(at)));
+            }
             About::RuleOfOverride(at) => {
                 let of_files = self.site.tiers.overrides().len() - self.overrides.len();
                 let at = self.overrides.get(at.checked_sub(of_files)?)?;

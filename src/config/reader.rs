@@ -8,6 +8,7 @@
 //! and never through a float.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 
 use chrono::DateTime;
@@ -133,12 +134,10 @@ impl<'a> Value<'a> {
         let Json::Object(members) = self.json else {
             return self.wrong(format_args!("not an object; expected {expected}"));
         };
-        let names = || members.iter().map(|(name, _)| name);
-        for (at, name) in names().enumerate() {
-            if names().take(at).any(|other| other == name) {
-                self.page.wrong(&member_place(&self.place, name), None, TWICE);
-                return None;
-            }
+        let mut known = HashSet::with_capacity(members.len());
+        if let Some((twice, _)) = members.iter().find(|(name, _)| !known.insert(name)) {
+            self.page.wrong(&member_place(&self.place, twice), None, TWICE);
+            return None;
         }
         complete(members.iter().map(|(name, json)| read(name, &self.member(name, json))))
     }

@@ -14,7 +14,7 @@ use crate::config::report::{Inspection, Page, Problem};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
 use crate::model::{
-    About, Condition, Mistake, Need, Rule, Site, asks_in_vain, namesakes, out_of_reach, quoted,
+    About, Condition, Mistake, Need, Rule, Site, Tiers, asks_in_vain, namesakes, out_of_reach, quoted,
 };
 
 /// The site that a file, the common one below it, and the layer below both describe; the inspection has what does not fit
@@ -63,8 +63,19 @@ impl References<'_> {
     /// Reports what a site needs and nobody provides, and names of tiers that do not exist.
     fn check(&self) {
         let in_code = self.options.identity_in_code;
-        for (about, mistake) in self.layered.site.check_references(in_code, Need::untold_in_files) {
+        let (site, layer) = (&self.layered.site, &self.options.layer);
+        for (about, mistake) in site.check_references_but(Some(&layer.tiers), in_code, Need::untold_in_files)
+        {
             self.tell(about, &mistake);
+        }
+        if site.tiers.is(&layer.tiers) {
+            let problems = |tiers: &Tiers| {
+                let names = tiers.check_names().into_iter();
+                names
+                    .map(|(about, mistake)| problem_of_layer(about, &mistake, layer, self.inspection))
+                    .collect()
+            };
+            self.inspection.add_errors_once(layer.unknown_tiers(problems));
         }
     }
 
@@ -72,6 +83,9 @@ impl References<'_> {
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
     pub(crate) fn check_terms(&self, file: &str, rules: &[&Rule]) {
+        if self.layered.site.tiers.is(&self.options.layer.tiers) {
+            return; // It is asked once, of all sites together.
+        }
         let stands_there = |key| self.origins.get(key).is_some_and(|origin| **origin == *file);
         for (about, mistake) in self.layered.site.tiers.check_terms(rules, &self.options.rules_in_code) {
             if stands_there(key_of(&about)) && self.layered.in_layer(about, &self.options.layer).is_none() {
@@ -123,13 +137,16 @@ impl References<'_> {
 
 /// What the layer's tiers and overrides say of rules that no site has.
 pub(crate) fn unmet_of_layer(rules: &[&Rule], options: &Options, inspection: &Inspection) -> Vec<Problem> {
-    let page = inspection.page(options.layer.name());
-    let found = options.layer.tiers.check_terms(rules, &options.rules_in_code);
-    let problem = |(about, mistake): (About<'_>, Mistake)| {
-        let found = mistake.found().map(str::to_owned);
-        page.problem(&place_of(in_layer(key_of(&about)), &about), found, mistake.fault())
-    };
+    let layer = &options.layer;
+    let found = layer.tiers.check_terms(rules, &options.rules_in_code);
+    let problem =
+        |(about, mistake): (About<'_>, Mistake)| problem_of_layer(about, &mistake, layer, inspection);
     found.into_iter().map(problem).collect()
+}
+
+fn problem_of_layer(about: About<'_>, mistake: &Mistake, layer: &Layer, inspection: &Inspection) -> Problem {
+    let found = mistake.found().map(str::to_owned);
+    inspection.page(layer.name()).problem(&place_of(in_layer(key_of(&about)), &about), found, mistake.fault())
 }
 
 /// What a key of site files is called in a layer.

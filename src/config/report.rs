@@ -49,6 +49,16 @@ impl Inspection {
         all.warnings.extend(found.warnings);
     }
 
+    /// Adds errors, each once.
+    pub(crate) fn add_errors_once(&self, errors: &[Problem]) {
+        let mut all = self.found.borrow_mut();
+        for error in errors {
+            if !all.errors.contains(error) {
+                all.errors.push(error.clone());
+            }
+        }
+    }
+
     /// Adds warnings that were found apart.
     pub(crate) fn warn(&self, warnings: &[Problem]) {
         self.found.borrow_mut().warnings.extend_from_slice(warnings);

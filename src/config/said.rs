@@ -120,7 +120,7 @@ impl Said {
                 country: country.value(),
                 region: region.value(),
             },
-            tiers: all_tiers,
+            tiers: all_tiers.into(),
             name: default.name,
             hosts,
             unpublished_hosts,

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use smallvec::SmallVec;
 
 use crate::model::{
-    ApiKey, Country, CountrySource, Facts, Identity, KeyDigest, Paths, Region, Rule, Site, Source,
+    ApiKey, Country, CountrySource, Facts, Identity, KeyDigest, Paths, Region, Rule, Site, Source, Tiers,
     UnixMicros, canonical,
 };
 
@@ -46,6 +46,11 @@ impl<'a> Client<'a> {
             tier: OnceCell::new(),
             overrides: OnceCell::new(),
         }
+    }
+
+    /// Who may spend something else than the rules say.
+    pub(crate) fn tiers(&self) -> &Tiers {
+        &self.site.tiers
     }
 
     /// Whose limits of a rule hold for the client.

@@ -156,7 +156,9 @@ impl Limiter {
 
     /// Whether it is open, and its site just like that one.
     pub(crate) fn is_of(&self, site: &Site) -> bool {
-        !self.is_closed && (*self.site == *site || *self.site == site.clone().in_form())
+        // Where those differ, nothing else is worth a look.
+        let may_be = !self.is_closed && self.site.tiers == site.tiers;
+        may_be && (*self.site == *site || *self.site == site.clone().in_form())
     }
 
     /// The site.

@@ -73,13 +73,14 @@ impl OpenRule {
     /// The rule at a position of its site.
     pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
         let books = Books::new(rule, position, site, engine);
-        let limits_differ = rule.limits_by.is_some() || rule.exempt_when.is_some();
+        let has_overrides = !site.tiers.overrides().is_empty();
+        let limits_differ = rule.limits_by.is_some() || rule.exempt_when.is_some() || has_overrides;
         let (cost_differs, is_fair) = (matches!(rule.cost, Cost::Computed(_)), rule.fair.is_some());
         Self {
             name: Arc::from(rule.name.as_str()),
             number: FixedState::default().hash_one((&site.name, &rule.name)),
             limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
-            computed: rule.limits_by.is_some().then(|| Arc::new(books)),
+            computed: (rule.limits_by.is_some() || has_overrides).then(|| Arc::new(books)),
             expectations: engine.expectations(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
             hold: rule.hold,
@@ -111,7 +112,24 @@ impl OpenRule {
         let computed = rule.limits_by.as_ref().and_then(|limits| limits.compute(facts));
         match (&self.computed, computed) {
             (Some(books), Some(limits)) => bounded(&limits).iter().map(|limit| books.of(limit)).collect(),
+            (Some(books), None) => self.limits_by_source(books, rule, client),
             _ => Cow::Borrowed(self.limits_said(rule, client)),
+        }
+    }
+
+    /// The limits that the rule, a client's tier or its override says.
+    fn limits_by_source(
+        &self,
+        books: &Books,
+        rule: &Rule,
+        client: Option<&Client<'_>>,
+    ) -> Cow<'_, [OpenLimit]> {
+        match client.map(|client| (client, client.source(rule))) {
+            Some((client, source @ Source::Override(_))) => {
+                client.tiers().limits(rule, source).iter().map(|limit| books.of(limit)).collect()
+            }
+            Some((_, source)) => Cow::Borrowed(self.limits.of(source)),
+            None => Cow::Borrowed(self.limits.of(Source::Rule)),
         }
     }
 
@@ -156,20 +174,19 @@ pub(crate) struct LimitsBySource {
     own: OpenLimits,
     /// By the tier's position; empty where nobody's limits differ.
     of_tiers: Vec<OpenLimits>,
-    /// By the override's position, sorted: those alone that are about the rule.
-    of_overrides: Vec<(usize, OpenLimits)>,
+    /// How many limits an override has, of the one that has most. Their books are opened when their users ask, for there may
+    /// be thousands, and other users do not meet them.
+    most_of_overrides: usize,
 }
 
 impl LimitsBySource {
     /// Opens the books of all limits that a rule may have.
     pub(crate) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
         let of = |source| tiers.limits(rule, source).iter().map(&open).collect();
-        let about = |at: &usize| tiers.source(rule, None, &[*at]) == Source::Override(*at);
-        let overrides = (0..tiers.overrides().len()).filter(about);
         Self {
             own: of(Source::Rule),
             of_tiers: (0..tiers.tiers().len()).map(|at| of(Source::Tier(at))).collect(),
-            of_overrides: overrides.map(|at| (at, of(Source::Override(at)))).collect(),
+            most_of_overrides: tiers.most_of_overrides(),
         }
     }
 
@@ -179,10 +196,8 @@ impl LimitsBySource {
         match source {
             Source::Rule => &self.own,
             Source::Tier(at) => &self.of_tiers[at],
-            Source::Override(at) => {
-                let found = self.of_overrides.binary_search_by_key(&at, |(position, _)| *position);
-                found.map_or(&self.own, |found| &self.of_overrides[found].1)
-            }
+            // Those are opened when they are asked for.
+            Source::Override(_) => &self.own,
         }
     }
 
@@ -195,14 +210,13 @@ impl LimitsBySource {
 
     #[cold]
     fn of_others(&self, book: Book) -> Option<&OpenLimit> {
-        let of_overrides = self.of_overrides.iter().map(|(_, limits)| limits);
-        self.of_tiers.iter().chain(of_overrides).flatten().find(|open| open.ask.book == book)
+        self.of_tiers.iter().flatten().find(|open| open.ask.book == book)
     }
 
     /// How many limits the rule has for those for whom it has most.
     pub(crate) fn most(&self) -> usize {
-        let others = self.of_tiers.iter().chain(self.of_overrides.iter().map(|(_, limits)| limits));
-        others.map(Vec::len).fold(self.own.len(), usize::max)
+        let most = self.own.len().max(self.most_of_overrides);
+        self.of_tiers.iter().map(Vec::len).fold(most, usize::max)
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) fn any_site() -> impl Strategy<Value = Site> {
     (prop::collection::vec(any_rule(), 1..6), exempt, tiers).prop_map(|(rules, exempt, tiers)| {
         let named = |(at, rule)| Rule { name: format!("r{at}"), ..rule };
         let rules = rules.into_iter().enumerate().map(named).collect();
-        Site { rules, exempt, tiers, ..Site::unlimited("demo.example") }
+        Site { rules, exempt, tiers: tiers.into(), ..Site::unlimited("demo.example") }
     })
 }
 

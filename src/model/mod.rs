@@ -108,7 +108,7 @@ pub(crate) mod rule {
         StandardHeaders,
     };
     pub(crate) use self::site_check::{About, asks_in_vain};
-    pub use self::tiers::{Assignment, DEFAULT_TIER, Override, Source, Tier, Tiers};
+    pub use self::tiers::{Assignment, DEFAULT_TIER, Override, SharedTiers, Source, Tier, Tiers};
 }
 
 pub use self::{account::*, client::*, condition::*, rule::*, said::*, time::*};

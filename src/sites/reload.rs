@@ -5,7 +5,7 @@
 //!
 //! A reload that fails changes nothing. It is logged once, with every mistake, and not again until the files say something else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -412,8 +412,10 @@ impl Code {
     /// The sites of files with what code says of them.
     pub(crate) fn of_files(&self, read: &Configuration) -> Loaded {
         let mut loaded = read.loaded.clone();
+        let said: HashMap<_, _> =
+            read.sites.iter().map(|(name, entries)| (name.as_str(), &**entries)).collect();
         for (name, site) in &mut loaded.sites {
-            *site = self.of_file(site, said_of(read, name));
+            *site = self.of_file(site, said.get(name.as_str()).copied().unwrap_or(&[]));
         }
         loaded.fallback = self.of_file(&loaded.fallback, said_of(read, ANY_HOST));
         if let Some(name) = &self.name {

@@ -176,13 +176,32 @@ fn no_secret_of_a_layer_is_in_a_message_or_an_entry() {
         .map(|entry| (entry.key.as_str(), entry.origin.to_string(), entry.value.as_str()))
         .collect();
     let rules = "[\n  {\"name\": \"export\", \"limits\": \"9 per day\"}\n]";
-    let keys = r#"{"sha256:2bb8…": {"name": "Acme"}}"#;
     assert_eq!(
         said,
-        [
-            ("rate_limit_rules", "ruleset plans".to_owned(), rules),
-            ("rate_limit_api_keys", "database".to_owned(), keys)
-        ]
+        [("rate_limit_rules", "ruleset plans".to_owned(), rules)],
+        "there may be thousands of clients"
+    );
+}
+
+#[test]
+fn sites_without_clients_of_their_own_share_those_of_the_layer_and_their_mistakes_are_told_once() {
+    let dir = Directory::with(
+        "shared-clients",
+        &[("a.example/site_config.json", "{}"), ("b.example/site_config.json", "{}")],
+    );
+    let tier = |name: &str| timebudget::Assignment { tier: name.to_owned(), term: Default::default() };
+    let layer = Layer::new("database").with_tier("gold", Some(timebudget::Tier::new("gold")));
+    let layer = layer.with_user("alice", Some(tier("gold")));
+    let read = Files::from_dir(&dir.0, &options(layer.clone())).read().unwrap();
+    let sites = &read.loaded.sites;
+    assert_eq!(
+        sites[0].1.tiers, sites[1].1.tiers,
+        "one table, for those of a layer are equal only if they are one"
+    );
+    let files = Files::from_dir(&dir.0, &options(layer.clone()));
+    assert_eq!(
+        files.draft(layer.with_user("bob", Some(tier("glod")))).unwrap_err().to_string(),
+        "database: users.bob.tier: \"glod\": no such tier; did you mean \"gold\"?"
     );
 }
 

@@ -11,12 +11,33 @@ import { count, micros } from "../core/numbers.js";
  * @param {(index: number | null) => void} [pointed] is told which point the pointer is at
  */
 export function history(points, zone, pointed = () => {}) {
-  const column = (name) => points.map((point) => point[name]);
+  const rows = filled(points);
+  const column = (name) => rows.map((row) => row[name]);
   return {
     shape: `${zone} ${points.length > 1}`,
-    data: [points.map((point) => new Date(point.at).getTime() / 1000), column("micros"), column("requests"), column("refused")],
+    rows,
+    data: [column("seconds"), column("micros"), column("requests"), column("refused")],
     options: (colours) => options(colours, zone, pointed),
   };
+}
+
+const HOUR = 3600;
+const MINUTE = 60;
+
+/** The API tells of steps in which something was; where nothing was is zero, also before the first and after the last. */
+function filled(points) {
+  const known = points.map((point) => ({ ...point, seconds: new Date(point.at).getTime() / 1000 }));
+  const areHours = known.length > 1 && known.every((point) => point.seconds % HOUR === known[0].seconds % HOUR);
+  const step = areHours ? HOUR : MINUTE;
+  const rows = [];
+  const still = (seconds) => rows.push({ seconds, at: new Date(seconds * 1000).toISOString(), micros: 0, requests: 0, refused: 0 });
+  for (const point of known) {
+    const from = rows.length ? rows.at(-1).seconds + step : point.seconds - step;
+    for (let at = from; at < point.seconds; at += step) still(at);
+    rows.push(point);
+  }
+  if (rows.length) still(rows.at(-1).seconds + step);
+  return rows;
 }
 
 function options(colours, zone, pointed) {

@@ -20,6 +20,17 @@ export async function coursePoints(query) {
   return all;
 }
 
+const plots = new WeakMap();
+
+/** The same plot while the points are the same: what a pointer moves over is not drawn anew. */
+function plotOf(points, zone, point) {
+  const made = plots.get(points);
+  if (made?.zone === zone) return made.plot;
+  const plot = history(points, zone, point);
+  plots.set(points, { zone, plot });
+  return plot;
+}
+
 /**
  * @param {any[]} points
  * @param {string} zone whose clock is read
@@ -29,7 +40,8 @@ export async function coursePoints(query) {
 export function course(points, zone, pointed, point) {
   const sum = (name) => points.reduce((all, one) => all + one[name], 0);
   if (!points.length) return empty("No history for this time yet.");
-  const at = points[pointed];
+  const plot = plotOf(points, zone, point);
+  const at = plot.rows[pointed];
   const says = `${micros(sum("micros"))} spent by ${count(sum("requests"))} requests, ${count(sum("refused"))} refused`;
   return html`<header><h2>${says}</h2><small>${at ? html`${moment(at.at, zone)}: ${micros(at.micros)}, ${count(at.requests)} requests, ${count(at.refused)} refused` : `${zone} time`}</small></header>
     <ul class="legend" aria-label="Lines of the chart">
@@ -37,5 +49,5 @@ export function course(points, zone, pointed, point) {
       <li><svg aria-hidden="true"><line class="line-soft" x2="26" y1="4" y2="4" stroke-dasharray="4 3"></line></svg>requests</li>
       <li><svg aria-hidden="true"><line class="line-bad" x2="26" y1="4" y2="4" stroke-width="2"></line><circle class="line-bad" cx="13" cy="4" r="2"></circle></svg>refused</li>
     </ul>
-    <time-chart height="210" .plot=${history(points, zone, point)} aria-label="Course: ${says}"></time-chart>`;
+    <time-chart height="210" .plot=${plot} aria-label="Course: ${says}"></time-chart>`;
 }

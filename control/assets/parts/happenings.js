@@ -40,9 +40,9 @@ export class Happenings {
 }
 
 const WORDS = {
-  refused: (data) => html`${badge("bad", "Refused")} ${where(data)}`,
+  refused: (data) => html`${data.shadow ? badge("none", "Would refuse") : badge("bad", "Refused")} ${where(data)}`,
   near_limit: (data) => html`${badge("warn", "Near its end")} ${where(data)}`,
-  changed: (data) => html`${badge("accent", "Changed")} ${data.what ?? data.kind ?? ""} ${data.actor ? html`by <b>${data.actor}</b>` : ""}`,
+  changed: (data) => html`${badge("accent", data.deleted ? "Deleted" : "Changed")} ${data.what ?? ""}`,
   dropped: (data) => html`${badge("none", "Missed")} ${count(data.count ?? 0)} events: there were more than this page can be told`,
 };
 

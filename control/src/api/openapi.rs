@@ -222,7 +222,7 @@ fn errors(row: &Row, has_body: bool) -> Vec<(u16, &'static str)> {
             (503, "the database cannot be asked; the rules in force stay"),
         ]);
     }
-    if row.path.contains('{') {
+    if row.path.contains('{') || row.path.starts_with("/accounts/") {
         errors.push((404, "there is none of this name"));
     }
     if has_body {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,7 +34,7 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
     #[serde(skip)]
-    header: Option<(actix_web::http::header::HeaderName, String)>,
+    header: Option<Box<(HeaderName, String)>>,
 }
 
 fn number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
@@ -72,7 +72,7 @@ impl Problem {
 
     /// Nobody is logged in, or not as who they say.
     pub(crate) fn unauthorized(detail: &str) -> Self {
-        let header = Some((WWW_AUTHENTICATE, "Bearer".to_owned()));
+        let header = Some(Box::new((WWW_AUTHENTICATE, "Bearer".to_owned())));
         Self { header, ..Self::new(StatusCode::UNAUTHORIZED, detail) }
     }
 
@@ -105,13 +105,13 @@ impl Problem {
     /// There is the path, but not for this method.
     pub(crate) fn not_allowed(allowed: &str) -> Self {
         let detail = format!("this path takes {allowed}");
-        let header = Some((ALLOW, allowed.to_owned()));
+        let header = Some(Box::new((ALLOW, allowed.to_owned())));
         Self { header, ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
     }
 
     /// Too many tokens were guessed.
     pub(crate) fn guessing(retry_after_secs: u64) -> Self {
-        let header = Some((RETRY_AFTER, retry_after_secs.to_string()));
+        let header = Some(Box::new((RETRY_AFTER, retry_after_secs.to_string())));
         let detail = "too many wrong tokens were sent from this address";
         Self { header, ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
@@ -130,7 +130,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
-        if let Some((name, value)) = &self.header {
+        if let Some((name, value)) = self.header.as_deref() {
             response.insert_header((name, value.as_str()));
         }
         let body = serde_json::to_string(self).expect("a problem has texts for keys");
@@ -146,7 +146,7 @@ impl From<Vec<Wrong>> for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(why: Unavailable) -> Self {
-        let header = Some((RETRY_AFTER, "1".to_owned()));
+        let header = Some(Box::new((RETRY_AFTER, "1".to_owned())));
         let detail = format!("{why}; the rules in force stay, and nothing can be changed meanwhile");
         Self { header, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }

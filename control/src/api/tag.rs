@@ -18,8 +18,8 @@ pub(crate) fn of(revision: u64) -> String {
 ///
 /// What is wrong with them.
 pub(crate) fn expected(request: &HttpRequest) -> Result<IfMatch, Problem> {
-    let matches = one(request, IF_MATCH)?;
-    match (matches, one(request, IF_NONE_MATCH)?) {
+    let matches = one(request, &IF_MATCH)?;
+    match (matches, one(request, &IF_NONE_MATCH)?) {
         (None, None) => Ok(IfMatch::Anything),
         (None, Some("*")) => Ok(IfMatch::Nothing),
         (None, Some(_)) => Err(wrong("If-None-Match", "expected * for a write")),
@@ -45,8 +45,8 @@ pub(crate) fn is_known(request: &HttpRequest, at: u64) -> bool {
     })
 }
 
-fn one(request: &HttpRequest, name: HeaderName) -> Result<Option<&str>, Problem> {
-    let mut values = request.headers().get_all(&name);
+fn one<'a>(request: &'a HttpRequest, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else { return Ok(None) };
     match (value.to_str(), values.next()) {
         (Ok(value), None) => Ok(Some(value.trim())),

@@ -205,7 +205,7 @@ fn by_rows(by: By, rows: Rows) -> BTreeMap<String, Sums> {
         match key.outcome {
             Outcome::Shadow => own.shadow += sum.requests,
             Outcome::Refused => {
-                (own.refused, own.requests) = (own.refused + sum.requests, own.requests + sum.requests)
+                (own.refused, own.requests) = (own.refused + sum.requests, own.requests + sum.requests);
             }
             Outcome::Served | Outcome::Cut | Outcome::Failed => own.requests += sum.requests,
         }

@@ -23,10 +23,10 @@ pub struct Entry {
     /// `create`, `change`, `delete`, `rotate`, `grant`, …
     pub action: String,
     /// What there was, without digests of secrets.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value)]
     pub before: Option<Written>,
     /// What there is.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value)]
     pub after: Option<Written>,
     /// Why.
     pub reason: Option<String>,

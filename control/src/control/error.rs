@@ -88,9 +88,6 @@ pub enum OpenError {
         /// Why.
         why: String,
     },
-    /// What the database holds is not taken by this version of the library.
-    #[error("what the database holds does not fit: {0}")]
-    Unfit(String),
     /// The operating system has no threads to give.
     #[error("no thread for the database: {0}")]
     Threads(String),

@@ -15,6 +15,9 @@ pub(crate) enum Trouble {
         "its schema is of version {found}, and this program knows {known} at most; start a newer version"
     )]
     Newer { found: i64, known: i64 },
+    /// What it holds is not taken by this version of the library.
+    #[error("what the database holds does not fit: {0}")]
+    Unfit(String),
     /// It holds another history than the one that is in force.
     #[error("{0}")]
     Lost(String),

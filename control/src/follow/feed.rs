@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::AnyConnection;
 
 use crate::db::{State, Trouble, read};
-use crate::follow::start::lost;
+use crate::follow::start::{lost, unfit};
 use crate::follow::{Node, Place};
 
 /// How often the revision is read, whatever else tells of changes: so often that a change reaches every node within a
@@ -33,7 +33,7 @@ impl Node {
             }
             if self.ends().is_some_and(|ends| ends.is_zero()) {
                 let _turn = self.turn.lock().await;
-                self.apart(Self::put_in_force).await;
+                self.apart(Self::end_keys).await;
             }
             match self.look().await {
                 Ok(()) => self.up(),
@@ -103,8 +103,7 @@ impl Node {
         let revision = news.revision().unwrap_or(own);
         let history = self.database.within(read::digest_of_revision(connection, revision)).await?;
         let place = Place { id: state.id.clone(), history: history.unwrap_or_default() };
-        self.apart(move |node| node.take(news, place, revision)).await;
-        Ok(())
+        self.apart(move |node| node.take(news, place, revision)).await.map_err(|errors| unfit(&errors))
     }
 
     /// # Errors

@@ -13,7 +13,10 @@ use tokio::sync::Notify;
 use crate::db::{Database, News, Trouble};
 use crate::follow::{Health, Standing};
 use crate::live::Hub;
-use crate::thing::{Decided, Kind, Thing, Time};
+use crate::thing::{Decided, Kind, LAYER, Thing, Time};
+
+/// So many things are put into a layer one by one; for more it is made anew.
+const MUCH: usize = 30;
 
 /// What is in force here, and where it comes from.
 pub(crate) struct Node {
@@ -40,8 +43,8 @@ pub(crate) struct Node {
     pub(crate) is_copy_refused: AtomicBool,
     /// What the copy holds.
     pub(crate) copied: Mutex<Option<(u64, Place)>>,
-    /// When what is in force was put there: keys may have ended since.
-    layered: Mutex<Time>,
+    /// What has been decided, as the library takes it, and when it was made: keys may have ended since.
+    layer: Mutex<(Layer, Time)>,
 }
 
 /// A place in a database's history.
@@ -88,7 +91,7 @@ impl Node {
             is_writable: AtomicBool::new(true),
             is_copy_refused: AtomicBool::new(false),
             copied: Mutex::default(),
-            layered: Mutex::default(),
+            layer: Mutex::new((Layer::new(LAYER), Time::default())),
         }
     }
 
@@ -120,22 +123,20 @@ impl Node {
     }
 
     /// What has been decided, as the library takes it.
-    pub(crate) fn layer(&self) -> Result<Layer, Errors> {
-        let now = self.now();
-        *self.layered.lock() = now;
-        self.decided().to_layer(now)
+    pub(crate) fn layer(&self) -> Layer {
+        self.layer.lock().0.clone()
     }
 
     /// When the next API key ends of those that were known when what is in force was put there.
     pub(crate) fn next_end(&self) -> Option<Time> {
-        let layered = *self.layered.lock();
-        self.decided().next_end_of_key(layered)
+        let made = self.layer.lock().1;
+        self.decided().next_end_of_key(made)
     }
 
     /// Puts in force on a budget what has been decided, from now on.
     pub(crate) fn govern(&self, reloader: &Arc<Reloader>) -> Result<(), Errors> {
         self.governed.lock().push(Arc::downgrade(reloader));
-        reloader.set_layer(self.layer()?)
+        reloader.set_layer(self.layer())
     }
 
     /// The budgets that are governed and still there.
@@ -146,34 +147,44 @@ impl Node {
     }
 
     /// Applies what was decided, all of it at once, and puts it in force; it leads to a revision.
-    pub(crate) fn take(&self, news: News, place: Place, revision: u64) {
+    ///
+    /// # Errors
+    ///
+    /// What the library does not take of it; it is applied, and not in force.
+    pub(crate) fn take(&self, news: News, place: Place, revision: u64) -> Result<(), Errors> {
         let is_layered = news.things.iter().any(|(kind, ..)| *kind != Kind::Member);
-        let changes: Vec<_> = news.things.iter().filter_map(|thing| Changed::of(thing, self.now())).collect();
+        let (now, is_much) = (self.now(), news.things.len() > MUCH);
+        let changes: Vec<_> = news.things.iter().filter_map(|thing| Changed::of(thing, now)).collect();
+        let mut layer = Ok(self.layer());
         {
             let mut decided = self.decided.write();
             for (kind, name, thing, revision) in news.things {
+                if !is_much {
+                    layer = layer.and_then(|layer| decided.edited(layer, (kind, &name, thing.as_ref()), now));
+                }
                 decided.apply(kind, &name, thing, revision);
             }
             decided.reach(revision);
             *self.place.lock() = place;
         }
         if is_layered {
-            self.put_in_force();
+            let layer = if is_much { self.decided().to_layer(now) } else { layer };
+            self.put_in_force(&layer?, now);
         }
         changes.iter().for_each(|changed| self.hub.tell("changed", changed));
+        Ok(())
     }
 
-    /// Puts in force what has been decided, as it is now: keys end with the time.
-    pub(crate) fn put_in_force(&self) {
-        let layer = match self.layer() {
-            Ok(layer) => layer,
-            Err(errors) => {
-                log::error!(
-                    "control: what the database holds does not fit; the rules in force stay\n{errors}"
-                );
-                return;
-            }
-        };
+    /// Takes the API keys out of force that have ended.
+    pub(crate) fn end_keys(&self) {
+        let (layer, made) = self.layer.lock().clone();
+        let now = self.now();
+        let layer = self.decided().without_ended_keys(layer, made, now);
+        self.put_in_force(&layer, now);
+    }
+
+    fn put_in_force(&self, layer: &Layer, now: Time) {
+        *self.layer.lock() = (layer.clone(), now);
         for reloader in self.governed() {
             // What is wrong with files is told by the log, and changes nothing here.
             let _ = reloader.set_layer(layer.clone());
@@ -193,7 +204,9 @@ impl Node {
         let (mut standing, now) = (self.standing.lock(), self.now());
         match trouble {
             Trouble::Lost(why) => standing.lost(now, why),
-            Trouble::Down(_) | Trouble::Newer { .. } => standing.down(now, &trouble.to_string()),
+            Trouble::Down(_) | Trouble::Newer { .. } | Trouble::Unfit(_) => {
+                standing.down(now, &trouble.to_string());
+            }
         }
     }
 }

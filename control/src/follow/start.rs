@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use timebudget::config::Errors;
+
 use crate::db::Trouble;
 use crate::follow::copy::{self, Copy};
 use crate::follow::{Node, Place};
@@ -26,7 +28,7 @@ impl Node {
         };
         self.note(&trouble);
         let revision = copy.revision;
-        self.take(copy.news, copy.place, revision);
+        self.take(copy.news, copy.place, revision).map_err(|errors| unfit(&errors))?;
         log::warn!("control: started from the last good copy, {}, of revision {revision}", file.display());
         Ok(())
     }
@@ -49,6 +51,11 @@ impl Node {
         link.keep();
         Ok(())
     }
+}
+
+/// What is said where the library does not take what is stored: of another version, or written by another hand.
+pub(crate) fn unfit(errors: &Errors) -> Trouble {
+    Trouble::Unfit(errors.to_string())
 }
 
 /// What is said where a database does not continue what is in force.

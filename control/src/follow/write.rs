@@ -8,6 +8,7 @@ use timebudget::config::Errors;
 
 use crate::audit::{Draft, Entry};
 use crate::db::{Answered, Commit, News, Trouble, Writing};
+use crate::follow::start::unfit;
 use crate::follow::{Health, Node, Place};
 use crate::thing::{Change, Held, Kind, LAYER, Refused, Thing, Time, Written, Wrong};
 
@@ -88,7 +89,7 @@ impl Node {
         let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
         let news = News { things: vec![(kind, name, after.clone(), revision)] };
         let place = Place { id, history: entry.digest.clone() };
-        self.apart(move |node| node.take(news, place, revision)).await;
+        self.apart(move |node| node.take(news, place, revision)).await.map_err(|errors| unfit(&errors))?;
         Ok(Outcome::Made(Box::new(Made { before, after, entry })))
     }
 
@@ -154,10 +155,9 @@ impl Node {
         if change.kind == Kind::Member {
             return Ok(());
         }
-        let mut decided = self.decided().clone();
-        let revision = decided.revision() + 1;
-        decided.apply(change.kind, &change.name, change.after.clone(), revision);
-        let layer = decided.to_layer(self.now()).map_err(|errors| wrong(&errors, change))?;
+        let put = (change.kind, change.name.as_str(), change.after.as_ref());
+        let layer = self.decided().edited(self.layer(), put, self.now());
+        let layer = layer.map_err(|errors| wrong(&errors, change))?;
         for reloader in self.governed() {
             reloader.draft(layer.clone()).map_err(|errors| wrong(&errors, change))?;
         }

@@ -181,6 +181,11 @@ impl Key {
         own.into_iter().chain(old.map(|old| old.digest.as_str()))
     }
 
+    /// All digests, known or not.
+    pub(crate) fn all_digests(&self) -> impl Iterator<Item = &str> {
+        [self.digest.as_str()].into_iter().chain(self.retiring.as_ref().map(|old| old.digest.as_str()))
+    }
+
     /// The next instant after `at` at which a secret of it is not known any more.
     pub(crate) fn next_end(&self, at: Time) -> Option<Time> {
         let ends = [self.expires, self.retiring.as_ref().map(|old| old.until)];

@@ -17,5 +17,6 @@ mod rulesets;
 mod session;
 mod sites;
 mod usage;
+mod visitors;
 mod world;
 mod writes;

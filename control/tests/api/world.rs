@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, rt, web};
+use actix_web::dev::{ServerHandle, Service as _};
+use actix_web::{App, HttpMessage as _, HttpResponse, HttpServer, rt, web};
 use tempfile::TempDir;
 use timebudget::store::memory::Memory;
 use timebudget::{Engine, ManualClock, TimeBudget, UnixMicros};
 use timebudget_control::thing::{Change, Member, Role};
-use timebudget_control::{Actor, Control, Expect, Options};
+use timebudget_control::{Actor, Control, Expect, Options, Visitor};
 
 use crate::client::Ask;
 
@@ -84,8 +84,19 @@ impl World {
                 std::future::ready("worked")
             };
             let served = web::to(|| async { HttpResponse::Ok().body("served") });
-            let app = App::new().wrap(budget.clone()).service(mounted.scope("/limits"));
-            app.route("/work/{task}", web::to(work)).default_service(served)
+            let staff = web::scope("/staff").wrap_fn(|request, service| {
+                let role = request.headers().get("X-Staff").and_then(|role| role_of(role.to_str().ok()?));
+                if let Some(role) = role {
+                    request.extensions_mut().insert(Visitor::new("staff", role));
+                }
+                service.call(request)
+            });
+            App::new()
+                .wrap(budget.clone())
+                .service(staff.service(mounted.scope("/limits")))
+                .service(mounted.scope("/limits"))
+                .route("/work/{task}", web::to(work))
+                .default_service(served)
         };
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -145,6 +156,11 @@ impl World {
     pub(crate) fn visit(&self, path: &str) -> Ask {
         Ask::new(self.address, "GET", path)
     }
+}
+
+/// A role as the application's own login tells it.
+fn role_of(name: &str) -> Option<Role> {
+    [Role::Viewer, Role::Operator, Role::Owner].into_iter().find(|role| role.name() == name)
 }
 
 async fn opened(options: Options) -> (Control, [String; 3]) {

@@ -8,6 +8,7 @@ mod copy;
 mod faults;
 mod force;
 mod kills;
+mod layers;
 mod members;
 mod nodes;
 mod once;

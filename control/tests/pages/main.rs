@@ -6,6 +6,7 @@ mod driver;
 mod editor;
 mod figures;
 mod keyboard;
+mod live;
 mod names;
 mod roles;
 mod tour;

@@ -88,8 +88,7 @@ impl World {
                     .workers(1)
                     .disable_signals();
                 let admin = admin.bind("127.0.0.1:0").expect("there is a free port");
-                let site =
-                    HttpServer::new(move || App::new().wrap(budget.clone()).default_service(web::to(work)));
+                let site = HttpServer::new(move || App::new().wrap(budget.clone()).configure(routes));
                 let site =
                     site.workers(1).disable_signals().bind("127.0.0.1:0").expect("there is a free port");
                 let (admin_at, site_at) = (admin.addrs()[0], site.addrs()[0]);
@@ -132,6 +131,7 @@ impl World {
             ("/search/20", "alice"),
             ("/report/5", NASTY),
             ("/report/2", "carol"),
+            ("/export/60", "carol"),
         ] {
             for _ in 0..6 {
                 self.visit("shop.example", path, user);
@@ -177,6 +177,12 @@ impl World {
         browser.keys(key::ENTER).await;
         browser.until("document.querySelector('.frame')").await;
         browser
+    }
+}
+
+fn routes(app: &mut web::ServiceConfig) {
+    for path in ["/export/{millis}", "/search/{millis}", "/report/{millis}"] {
+        app.route(path, web::get().to(work));
     }
 }
 

@@ -4,4 +4,4 @@ mod listener;
 mod opened;
 
 pub(crate) use listener::Admin;
-pub(crate) use opened::open;
+pub(crate) use opened::{is_own, open};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use timebudget_control::{Control, Options};
+use timebudget_control::{Control, OpenError, Options};
 
 use crate::args::AdminArgs;
 use crate::output::{self, Failure};
@@ -39,11 +39,20 @@ pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Con
         Some(token) => options.with_owner_token(token),
         None => options,
     };
-    let control = Control::open(options).await.map_err(Failure::system)?;
+    let control = Control::open(options).await.map_err(|error| match error {
+        OpenError::Uri(_) => Failure::wrong(error),
+        _ => Failure::system(error),
+    })?;
     if let Some(token) = control.first_owner_token() {
         output::to_stdout(&format!("owner token: {token}\n"));
     }
     Ok(Some(control))
+}
+
+/// Whether a file beside the site files is the database's or its copy's, or one that they make for a while.
+pub(crate) fn is_own(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    [DATABASE, COPY].iter().any(|own| name.starts_with(own))
 }
 
 /// The directory that the site files are in.

@@ -1,5 +1,6 @@
 //! The binary as its users have it: over real sockets, with real files, signals and clocks.
 
+mod admin;
 mod answer;
 mod budget;
 mod check;

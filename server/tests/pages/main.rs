@@ -36,6 +36,7 @@ pages! {
     the_readme: "README.md",
     the_page_about_accounting: "docs/accounting.md",
     the_page_about_redis: "docs/redis.md",
+    the_page_about_run_time_control: "docs/control.md",
     the_page_about_what_stands_in_front: "docs/in-front-and-behind.md",
     the_page_about_benchmarks: "benches/README.md",
     the_page_about_observing: "docs/observing.md",

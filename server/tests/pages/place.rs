@@ -74,7 +74,7 @@ impl Place {
     pub(crate) fn fitted(&mut self, command: &str) -> String {
         let mut text = command.to_owned();
         for (placeholder, own) in PLACEHOLDERS {
-            text = text.replace(placeholder, own);
+            text = replaced(&text, placeholder, own);
         }
         if text.contains("redis://127.0.0.1") {
             text = text.replace("redis://127.0.0.1", &format!("redis://127.0.0.1:{}", self.port("6379")));
@@ -106,6 +106,17 @@ impl Drop for Place {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// A text with something else for a placeholder, where that is no part of a longer name.
+fn replaced(text: &str, placeholder: &str, own: &str) -> String {
+    let mut parts = text.split(placeholder);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        whole += if whole.ends_with('_') { placeholder } else { own };
+        whole += part;
+    }
+    whole
 }
 
 fn free_port() -> u16 {

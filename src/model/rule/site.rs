@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::model::client::{AddressPolicy, CountrySource, Host, IdentityHeaders};
 use crate::model::condition::{Condition, Facts, Paths, Text, is_token};
 use crate::model::rule::rule::Rule;
-use crate::model::rule::tiers::Tiers;
+use crate::model::rule::tiers::SharedTiers;
 use crate::model::said::nearest;
 use crate::model::time::Zone;
 
@@ -56,7 +56,7 @@ pub struct Site {
     /// How it is known who clients are.
     pub clients: ClientPolicy,
     /// Who may spend something else than the rules say.
-    pub tiers: Tiers,
+    pub tiers: SharedTiers,
 }
 
 /// How it is known who clients are, and where.
@@ -161,7 +161,7 @@ impl Site {
             addresses: AddressPolicy::default(),
             headers: HeaderPolicy::default(),
             clients: ClientPolicy::default(),
-            tiers: Tiers::default(),
+            tiers: SharedTiers::default(),
         }
     }
 }

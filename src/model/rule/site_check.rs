@@ -1,12 +1,14 @@
 //! What is wrong with a site as a whole: names that must be known, and clients that somebody must tell.
 
+use std::collections::HashMap;
+
 use crate::model::account::Limit;
 use crate::model::client::{Need, Proxy};
 use crate::model::condition::{Condition, Text, is_certain};
 use crate::model::rule::check::{EXEMPTS_ALL, check_rules, namesakes};
 use crate::model::rule::rule::{Counts, Rule};
 use crate::model::rule::site::Site;
-use crate::model::rule::tiers::Tiers;
+use crate::model::rule::tiers::{SharedTiers, Tiers};
 use crate::model::said::{Finding, Mistake, no_such};
 
 /// What proxies tell is believed of trusted ones alone.
@@ -59,9 +61,22 @@ impl Site {
         told_by_code: bool,
         say: fn(Need) -> String,
     ) -> Vec<(About<'_>, Mistake)> {
+        self.check_references_but(None, told_by_code, say)
+    }
+
+    /// The same; of tiers that many sites share, and that were asked themselves, it is not asked whether they know each
+    /// other.
+    pub(crate) fn check_references_but(
+        &self,
+        shared: Option<&SharedTiers>,
+        told_by_code: bool,
+        say: fn(Need) -> String,
+    ) -> Vec<(About<'_>, Mistake)> {
         let mut found = self.untrusted();
         found.extend(self.untold(told_by_code, say));
-        found.extend(self.unknown_tiers());
+        let is_known = shared.is_some_and(|shared| shared.is(&self.tiers));
+        let of_tiers = if is_known { Vec::new() } else { self.tiers.named() };
+        found.extend(self.tiers.unknown(of_tiers.into_iter().chain(self.named_tiers())));
         found
     }
 
@@ -106,7 +121,7 @@ impl Site {
 
     /// What has to be known of clients, and for what.
     fn needs(&self) -> Vec<(About<'_>, Vec<Need>)> {
-        let Tiers { groups, users, .. } = &self.tiers;
+        let Tiers { groups, users, .. } = &*self.tiers;
         let rules = self.rules.iter().enumerate().map(|(at, rule)| (About::Rule(at), rule.needs()));
         let exempt = self.exempt.iter().map(|exempt| (About::Exempt, exempt.needs()));
         let tables = [
@@ -119,23 +134,13 @@ impl Site {
         rules.chain(exempt).chain(tables.map(|(key, _, need)| (About::Table(key), vec![need]))).collect()
     }
 
-    /// Names of tiers that do not exist, in the order of the parts that have them.
-    fn unknown_tiers(&self) -> Vec<(About<'_>, Mistake)> {
-        let Tiers { groups, users, api_keys, .. } = &self.tiers;
-        let groups = groups.iter().map(|(name, tier)| (About::Group(name), tier));
-        let users = users.iter().map(|(name, user)| (About::User(name), &user.tier));
-        let keys = api_keys.values().filter_map(|key| Some((About::ApiKey(&key.name), key.tier.as_ref()?)));
+    /// The tiers that rules and the exemption name.
+    fn named_tiers(&self) -> impl Iterator<Item = (About<'_>, &String)> {
         let rules = self.rules.iter().enumerate().flat_map(|(at, rule)| {
             let conditions = [Some(&rule.when), rule.exempt_when.as_ref()].into_iter().flatten();
             conditions.flat_map(tiers_of).map(move |tier| (About::When(at), tier))
         });
-        let exempt = self.exempt.iter().flat_map(tiers_of).map(|tier| (About::Exempt, tier));
-        let named = groups.chain(users).chain(keys).chain(rules).chain(exempt);
-        let mut unknown: Vec<_> = named.filter(|(_, tier)| self.tiers.position(tier).is_none()).collect();
-        unknown.sort_unstable();
-        let names = || self.tiers.tiers().iter().map(|tier| tier.name.as_str());
-        let fault = |tier: &String| Mistake::wrong(no_such("tier", tier, names())).with_text(tier);
-        unknown.into_iter().map(|(about, tier)| (about, fault(tier))).collect()
+        rules.chain(self.exempt.iter().flat_map(tiers_of).map(|tier| (About::Exempt, tier)))
     }
 
     /// Whether somebody tells what is needed.
@@ -215,6 +220,29 @@ pub(crate) enum About<'a> {
 }
 
 impl Tiers {
+    /// The tiers that groups, users and API keys are in.
+    fn named(&self) -> Vec<(About<'_>, &String)> {
+        let groups = self.groups.iter().map(|(name, tier)| (About::Group(name), tier));
+        let users = self.users.iter().map(|(name, user)| (About::User(name), &user.tier));
+        let keys =
+            self.api_keys.values().filter_map(|key| Some((About::ApiKey(&key.name), key.tier.as_ref()?)));
+        groups.chain(users).chain(keys).collect()
+    }
+
+    /// Names of tiers that do not exist among those that its groups, users and API keys are in.
+    pub(crate) fn check_names(&self) -> Vec<(About<'_>, Mistake)> {
+        self.unknown(self.named().into_iter())
+    }
+
+    /// Those of the names that are no tier's, in the order of the parts that have them.
+    fn unknown<'a>(&self, named: impl Iterator<Item = (About<'a>, &'a String)>) -> Vec<(About<'a>, Mistake)> {
+        let mut unknown: Vec<_> = named.filter(|(_, tier)| self.position(tier).is_none()).collect();
+        unknown.sort_unstable();
+        let names = || self.tiers().iter().map(|tier| tier.name.as_str());
+        let fault = |tier: &String| Mistake::wrong(no_such("tier", tier, names())).with_text(tier);
+        unknown.into_iter().map(|(about, tier)| (about, fault(tier))).collect()
+    }
+
     /// What tiers and overrides say of rules that are not among these, or cannot be said of them. Of those that code has by
     /// other names, nothing is known.
     pub(crate) fn check_terms(&self, rules: &[&Rule], in_code: &[String]) -> Vec<(About<'_>, Mistake)> {
@@ -225,24 +253,24 @@ impl Tiers {
             self.overrides().iter().enumerate().filter_map(|(at, over)| {
                 Some((About::RuleOfOverride(at), over.rule.as_ref()?, &over.limits))
             });
-        let unfit = |rule: &String, limits| unfit(rule, limits, rules, in_code.contains(rule));
+        let mut known: HashMap<&str, bool> = HashMap::new();
+        for rule in rules {
+            *known.entry(&rule.name).or_default() |= rule.counts == Counts::Refusals;
+        }
+        let names = || rules.iter().map(|rule| rule.name.as_str());
+        let unfit = |rule: &String, limits: &[Limit]| match known.get(rule.as_str()) {
+            None => (!in_code.contains(rule))
+                .then(|| Mistake::wrong(no_such("rule", rule, names())).with_text(rule)),
+            Some(counts_refusals) => {
+                (*counts_refusals && !limits.iter().all(Limit::counts_requests)).then(|| {
+                    let fault = "this rule counts refusals, which take no time; expected limits of requests";
+                    Mistake::wrong(fault).with_text(rule)
+                })
+            }
+        };
         let terms = of_tiers.chain(of_overrides);
         terms.filter_map(|(about, rule, limits)| Some((about, unfit(rule, limits)?))).collect()
     }
-}
-
-/// What is wrong with limits that are said of a rule by its name.
-fn unfit(name: &str, limits: &[Limit], rules: &[&Rule], is_in_code: bool) -> Option<Mistake> {
-    let mut found = rules.iter().filter(|rule| rule.name == name).peekable();
-    if found.peek().is_none() {
-        let names = rules.iter().map(|rule| rule.name.as_str());
-        return (!is_in_code).then(|| Mistake::wrong(no_such("rule", name, names)).with_text(name));
-    }
-    let counts_refusals = found.any(|rule| rule.counts == Counts::Refusals);
-    (counts_refusals && !limits.iter().all(Limit::counts_requests)).then(|| {
-        let fault = "this rule counts refusals, which take no time; expected limits of requests";
-        Mistake::wrong(fault).with_text(name)
-    })
 }
 
 /// The names of tiers that a condition asks for to the letter.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::model::account::{Limit, LimitSet, Multiplier};
 use crate::model::client::{ApiKey, KeyDigest};
@@ -42,8 +44,70 @@ pub struct Tiers {
     overrides: Vec<Override>,
     /// Their positions, sorted by user, in which a request looks for those of its user.
     by_user: Vec<usize>,
+    /// How many limits the override has that has most.
+    most_of_overrides: usize,
     /// The API keys that are known.
     pub api_keys: HashMap<KeyDigest, ApiKey>,
+}
+
+/// Tiers that sites share: a clone costs nothing, however many users there are.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{SharedTiers, Tier, Tiers};
+/// let plans = SharedTiers::from(Tiers::new([Tier::new("gold")], []));
+/// assert_eq!(plans.tiers()[0].name, "gold");
+/// assert_eq!(plans, plans.clone());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SharedTiers {
+    tiers: Arc<Tiers>,
+    /// Whether it was made by a change of what many sites share, so that two of them are not worth a comparison.
+    is_of_layer: bool,
+}
+
+impl SharedTiers {
+    /// What a layer says: equal to its clones alone.
+    pub(crate) fn of_layer(tiers: Tiers) -> Self {
+        Self { tiers: Arc::new(tiers), is_of_layer: true }
+    }
+
+    /// Whether they are one and not only equal.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tiers, &other.tiers)
+    }
+
+    /// Whether nobody is in them.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Tiers { tiers, groups, users, overrides, api_keys, .. } = &*self.tiers;
+        tiers.is_empty()
+            && groups.is_empty()
+            && users.is_empty()
+            && overrides.is_empty()
+            && api_keys.is_empty()
+    }
+}
+
+impl Deref for SharedTiers {
+    type Target = Tiers;
+
+    fn deref(&self) -> &Tiers {
+        &self.tiers
+    }
+}
+
+impl From<Tiers> for SharedTiers {
+    fn from(tiers: Tiers) -> Self {
+        Self { tiers: Arc::new(tiers), is_of_layer: false }
+    }
+}
+
+impl PartialEq for SharedTiers {
+    fn eq(&self, other: &Self) -> bool {
+        let may_be = !self.is_of_layer && !other.is_of_layer;
+        self.is(other) || (may_be && self.tiers == other.tiers) || (self.is_empty() && other.is_empty())
+    }
 }
 
 /// A class of clients, such as those who pay for a plan.
@@ -124,7 +188,29 @@ impl Tiers {
         let overrides: Vec<_> = overrides.into_iter().collect();
         let mut by_user: Vec<_> = (0..overrides.len()).collect();
         by_user.sort_by_key(|at| &overrides[*at].user);
-        Self { tiers, overrides, by_user, ..Self::default() }
+        let most_of_overrides = overrides.iter().map(|over| over.limits.len()).max().unwrap_or(0);
+        Self { tiers, overrides, by_user, most_of_overrides, ..Self::default() }
+    }
+
+    /// Replaces the tier of a name, or takes it away.
+    pub(crate) fn set_tier(&mut self, name: &str, tier: Option<Tier>) {
+        let at = self.tiers.partition_point(|other| other.name.as_str() < name);
+        let is_there = self.tiers.get(at).is_some_and(|other| other.name == name);
+        let tier = tier.map(|tier| Tier { name: name.to_owned(), ..tier });
+        self.tiers.splice(at..at + usize::from(is_there), tier);
+    }
+
+    /// Replaces the overrides of a user.
+    pub(crate) fn set_overrides_of(&mut self, user: &str, overrides: impl IntoIterator<Item = Override>) {
+        let own = overrides.into_iter().map(|over| Override { user: user.to_owned(), ..over });
+        let others = std::mem::take(&mut self.overrides).into_iter().filter(|over| over.user != user);
+        let Self { overrides, by_user, most_of_overrides, .. } = Self::new([], others.chain(own));
+        (self.overrides, self.by_user, self.most_of_overrides) = (overrides, by_user, most_of_overrides);
+    }
+
+    /// How many limits a user's override has, of the one that has most.
+    pub(crate) const fn most_of_overrides(&self) -> usize {
+        self.most_of_overrides
     }
 
     /// The tiers, sorted by name.

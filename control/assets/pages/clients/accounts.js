@@ -67,8 +67,7 @@ export const accountTable = (rows, { changed, sites, next, more, named = true })
             ? html`<a href=${href("clients", "users", account.client)}>${account.client}</a>`
             : html`<span class="soft">${account.shared ? "all clients together" : called(account)}</span>`,
       },
-      { label: "Site", cell: ({ site }) => site },
-      { label: "Rule", cell: ({ rule, limit }) => html`${rule} <small>${limit}</small>` },
+      { label: "Rule", cell: ({ site, rule, limit }) => html`${rule} <small>${limit}</small><div><small>${site}</small></div>` },
       {
         label: "Spent",
         cell: (
@@ -110,7 +109,7 @@ function isShared({ site, rule, client }, sites) {
 }
 
 /** What a client is called; one that has no name, by the beginning of its id. */
-const called = ({ client, id, shared, site }) => client ?? (shared ? site : `client ${id.slice(0, 8)}…`);
+const called = ({ client, id, shared, site }) => client ?? (shared ? site : `client …${id.slice(-8)}`);
 
 async function grant(account, changed) {
   const isTime = account.unit === "microseconds";

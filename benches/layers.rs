@@ -1,0 +1,150 @@
+//! What it costs to have many clients and many sites under one layer, and to change one thing of it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use timebudget::config::{Hosts, Layer, Ruleset};
+use timebudget::{
+    ApiKey, Assignment, KeyDigest, Limit, Multiplier, Override, Period, Term, Tier, Tiers, TimeBudget,
+    UnixMicros,
+};
+
+const SITES: usize = 3_000;
+const USERS: usize = 100_000;
+const OVERRIDES: usize = 10_000;
+const KEYS: usize = 5_000;
+const ROUNDS: usize = 9;
+
+/// What bench writes into a site's file, and what a plan adds.
+const SITE: &str = r#"{
+ "db_name": "_0123456789abcdef", "db_password": "0123456789abcdef", "db_type": "mariadb", "encryption_key": "0123456789abcdef",
+ "domains": ["shop{at}.example", { "domain": "www{at}.example", "ssl_certificate": "/etc/ssl/{at}.pem" }],
+ "time_zone": "{zone}", "rate_limit": { "limit": 3960.5, "window": 86400 },
+ "rate_limit_rules": [
+  { "name": "export", "when": { "path": { "prefix": "/export" } }, "key": ["ip", "route"], "limits": "60s per hour; 5 concurrent" }
+ ] }"#;
+
+/// What all sites inherit.
+const COMMON: &str = r#"{ "rate_limit_trusted_proxies": ["10.0.0.0/8"], "rate_limit_exempt": { "path": "/health" },
+ "rate_limit_headers": { "reset": "unix" } }"#;
+
+const ZONES: [&str; 6] =
+    ["Asia/Kolkata", "Europe/Paris", "America/New_York", "America/Sao_Paulo", "Africa/Lagos", "UTC"];
+
+fn main() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-of-layers");
+    let _ = fs::remove_dir_all(&dir);
+    (0..SITES).for_each(|at| write(&dir, at));
+    fs::write(dir.join("common_site_config.json"), COMMON).expect("the target directory can be written to");
+    println!(
+        "| {SITES} sites, {USERS} users with tiers, {OVERRIDES} overrides, {KEYS} API keys | |\n|---|---:|"
+    );
+    let empty = resident();
+    let began = Instant::now();
+    let layer = Layer::new("database").with_clients(clients()).with_rules([plans("60s per hour")]);
+    let budget = TimeBudget::builder()
+        .sites(&dir)
+        .identify(|_| None)
+        .layer(layer.clone())
+        .build()
+        .unwrap_or_else(|error| panic!("{error}"));
+    println!("| start | {} ms |", began.elapsed().as_millis());
+    println!("| memory | {} MB |", (resident() - empty) / 1_000_000);
+    let reloader = budget.reloader().expect("there are files");
+    let mut layer = layer;
+    let mut measure = |what: &str, change: &dyn Fn(Layer, usize) -> Layer| {
+        let mut measured: Vec<_> = (0..ROUNDS)
+            .map(|round| {
+                let began = Instant::now();
+                layer = change(layer.clone(), round);
+                let changed = began.elapsed();
+                reloader.draft(layer.clone()).expect("it fits");
+                let drafted = began.elapsed();
+                reloader.set_layer(layer.clone()).expect("it fits");
+                (began.elapsed() - drafted, changed, drafted - changed)
+            })
+            .collect();
+        measured.sort_unstable();
+        let (reload, changed, drafted) = measured[ROUNDS / 2];
+        println!(
+            "| reload: {what} (changed in {:.1} ms, drafted in {:.1} ms) | {:.1} ms |",
+            millis(changed),
+            millis(drafted),
+            millis(reload)
+        );
+    };
+    measure("a user", &|layer, round| {
+        layer.with_user("user77", Some(Assignment { tier: tier(round), term: Term::default() }))
+    });
+    measure("an API key", &|layer, round| layer.with_api_key(digest(7), Some(key(round))));
+    measure("an override", &|layer, round| layer.with_overrides_of("user7", [over(7, round as u64 + 1)]));
+    measure("a tier", &|layer, round| {
+        let multiplier = Multiplier(1_000_000 + round as u64);
+        layer.with_tier("gold", Some(Tier { multiplier, ..Tier::new("gold") }))
+    });
+    measure("the ruleset of one site", &|layer, round| {
+        layer.with_rules_of_on("site7.example", Hosts::All, [plans(&format!("{}s per hour", round + 1))])
+    });
+    measure("the ruleset of all sites", &|layer, round| {
+        layer.with_rules([plans(&format!("{}s per hour", round + 1))])
+    });
+    println!("| memory after these changes | {} MB |", (resident() - empty) / 1_000_000);
+    let _ = fs::remove_dir_all(dir);
+}
+
+fn plans(limits: &str) -> Ruleset {
+    let rules = format!(
+        r#"[{{ "name": "plan", "key": "user", "limits": "{limits}", "when": {{ "path": {{ "prefix": "/api" }} }} }}]"#
+    );
+    Ruleset::parse("ruleset plans", &rules).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn clients() -> Tiers {
+    let tiers = ["gold", "iron", "silver"].map(Tier::new);
+    let mut clients = Tiers::new(tiers, (0..OVERRIDES).map(|at| over(at, 9)));
+    let user = |at| (format!("user{at}"), Assignment { tier: tier(at), term: Term::default() });
+    clients.users = (0..USERS).map(user).collect();
+    clients.api_keys = (0..KEYS).map(|at| (digest(at), key(at))).collect();
+    clients
+}
+
+fn tier(at: usize) -> String {
+    ["gold", "iron", "silver"][at % 3].to_owned()
+}
+
+fn digest(at: usize) -> KeyDigest {
+    KeyDigest::from_key(format!("key{at}").as_bytes())
+}
+
+fn key(at: usize) -> ApiKey {
+    ApiKey { name: format!("key{at}"), tier: Some(tier(at)), user: None }
+}
+
+fn over(at: usize, quota: u64) -> Override {
+    let until = Some(UnixMicros::from_secs(2_000_000_000));
+    Override {
+        user: format!("user{at}"),
+        rule: Some("plan".to_owned()),
+        limits: Limit::requests(quota).per(Period::HOUR).into(),
+        term: Term { from: None, until },
+        reason: Some("a day of moving data".to_owned()),
+    }
+}
+
+fn millis(span: std::time::Duration) -> f64 {
+    span.as_secs_f64() * 1_000.0
+}
+
+/// The memory of this process that is in use, in bytes.
+fn resident() -> usize {
+    let text = fs::read_to_string("/proc/self/statm").expect("Linux");
+    text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4_096
+}
+
+fn write(dir: &Path, at: usize) {
+    let site = dir.join(format!("site{at}.example"));
+    let text = SITE.replace("{at}", &at.to_string()).replace("{zone}", ZONES[at % ZONES.len()]);
+    fs::create_dir_all(&site).expect("the target directory can be written to");
+    fs::write(site.join("site_config.json"), text).expect("the target directory can be written to");
+}

@@ -1,0 +1,127 @@
+//! Run-time control of the binary: its listener, its database, and the first owner.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+
+use crate::answer::Answer;
+use crate::running::{Running, timebudget};
+use crate::scratch::Scratch;
+
+/// A site file beside which the database lies.
+const SITE: &str = r#"{ "rate_limit_exempt": { "path": "/health" }, "rate_limit": "5 per hour" }"#;
+
+const TOKEN: &str = "a-token-of-more-than-thirty-two-letters";
+
+struct Admin {
+    server: Running,
+    address: SocketAddr,
+}
+
+impl Admin {
+    fn start(scratch: Scratch, more: &[&str]) -> Self {
+        let token = scratch.write("token", TOKEN);
+        let file = scratch.write("site.json", SITE);
+        let args = ["--site", file.to_str().unwrap(), "--admin", "127.0.0.1:0"];
+        let args: Vec<_> = args.iter().chain(more).map(OsStr::new).collect();
+        let variables = [("TIMEBUDGET_OWNER_TOKEN_FILE", token.to_str().unwrap())];
+        let server = Running::start_in(scratch, &args, &variables);
+        server.wait_for_output("try:");
+        let output = server.output();
+        let line = output.lines().find_map(|line| line.strip_prefix("admin on http://"));
+        let address = line.expect("a line with the address").parse().unwrap();
+        Self { server, address }
+    }
+
+    fn ask(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+        let mut connection = TcpStream::connect(self.address).unwrap();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{fields}\r\n{body}"
+        );
+        connection.write_all(head.as_bytes()).unwrap();
+        Answer::read(&connection).unwrap_or_else(|| panic!("no answer to {head}"))
+    }
+
+    fn owner(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.ask(method, path, &format!("authorization: Bearer {TOKEN}\r\n"), body)
+    }
+}
+
+#[test]
+fn the_admin_listener_says_that_it_lives_and_serves_and_asks_for_a_token_else() {
+    let admin = Admin::start(Scratch::new(), &[]);
+    assert_eq!(admin.ask("GET", "/live", "", "").json()["live"], true);
+    assert_eq!(admin.ask("GET", "/ready", "", "").json()["database"], "up");
+    assert_eq!(admin.ask("GET", "/api/v1/tiers", "", "").status, 401);
+    assert_eq!(admin.owner("GET", "/api/v1/session", "").json()["role"], "owner");
+    assert_eq!(admin.ask("GET", "/", "", "").status, 200, "the pages");
+    assert!(admin.server.scratch.path("timebudget.db").exists(), "the database lies beside the site file");
+}
+
+#[test]
+fn a_change_by_the_api_is_in_force_for_what_is_served_and_after_a_restart() {
+    let admin = Admin::start(Scratch::new(), &[]);
+    let limit = |server: &Running| server.get("/x").header("x-ratelimit-limit").map(str::to_owned);
+    assert_eq!(limit(&admin.server).as_deref(), Some("5"));
+    let rules = r#"{ "rules": [{ "name": "tight", "key": "site", "limits": "1 per hour" }] }"#;
+    assert_eq!(admin.owner("PUT", "/api/v1/rulesets/plans", rules).status, 201);
+    let policy = r#"{ "published": "plans", "unpublished": null }"#;
+    assert_eq!(admin.owner("PUT", "/api/v1/policy", policy).status, 201);
+    assert_eq!(limit(&admin.server).as_deref(), Some("1"));
+    let sites = admin.owner("GET", "/api/v1/sites", "").json();
+    assert_eq!(sites["items"][0]["rules"][1]["from"], "ruleset plans");
+
+    let Admin { mut server, .. } = admin;
+    server.signal("TERM");
+    assert!(server.ended().success(), "{}", server.log());
+    let database = format!("sqlite://{}", server.scratch.path("timebudget.db").display());
+    let admin = Admin::start(Scratch::new(), &["--database", &database]);
+    assert_eq!(limit(&admin.server).as_deref(), Some("1"));
+}
+
+#[test]
+fn the_first_owners_token_is_printed_once() {
+    let scratch = Scratch::new();
+    let database = format!("sqlite://{}", scratch.path("limits.db").display());
+    let start = || {
+        // The token comes before all else, so that nothing that fails afterwards loses it.
+        let mut command = timebudget(["serve", "--listen", "nowhere", "--database", &database]);
+        let output = command.current_dir(scratch.path("")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = start();
+    assert!(first.starts_with("owner token: tbm_") && first.lines().count() == 1, "{first}");
+    assert_eq!(start(), "");
+}
+
+#[test]
+fn an_owners_token_that_can_be_guessed_is_refused() {
+    let scratch = Scratch::new();
+    let token = scratch.write("token", "password123\n");
+    let mut command = timebudget(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let output = command.env("TIMEBUDGET_OWNER_TOKEN_FILE", &token).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("at least 32") && !told.contains("password123"), "{told}");
+}
+
+#[test]
+fn a_database_that_is_none_is_told_without_its_password() {
+    let args = ["serve", "--listen", "127.0.0.1:0", "--database", "mysql://root:secret@localhost/x"];
+    let output = timebudget(args).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("expected sqlite://FILE or postgres://") && !told.contains("secret"), "{told}");
+}
+
+#[test]
+fn pages_may_lie_under_a_path_and_cookies_be_for_https_alone() {
+    let admin = Admin::start(Scratch::new(), &["--page-path", "/limits/", "--admin-https"]);
+    assert_eq!(admin.ask("GET", "/limits/", "", "").status, 200);
+    let login = format!("{{\"token\":\"{TOKEN}\"}}");
+    let answer = admin.ask("POST", "/limits/api/v1/session", "", &login);
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.contains("Path=/limits/api/v1") && cookie.contains("Secure"), "{cookie}");
+}
