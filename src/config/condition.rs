@@ -6,17 +6,17 @@
 //!
 //! A path that is percent-encoded is suspect, for rules see paths decoded: it was probably copied from an address bar.
 
-use crate::config::clients::network;
 use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::model::wording::{
     COMPONENT, ENCODED, EXEMPTS_ALL, GLOB_TOO_LONG, METHOD, PATH, PATTERN, TWICE_IN_KEY,
 };
 use crate::model::{
-    Component, Condition, Country, EscapedSlash, Glob, Host, KeySpec, Method, Missing, Paths, Pattern,
-    Region, Text, is_certain, is_credential, nearest,
+    Component, Condition, Country, EscapedSlash, Glob, Host, KeySpec, Method, Missing, Network, Paths,
+    Pattern, Region, Text, is_certain, is_credential, nearest,
 };
 
+const NETWORK: &str = "an address or a range such as \"10.0.0.0/8\"";
 const ADDRESSES: &str = "a list of addresses and ranges such as \"10.0.0.0/8\"";
 const CONDITIONS: &str = "a list of conditions";
 const COUNTRY: &str = "a country's code of two letters such as \"FR\", or a list of them";
@@ -297,5 +297,13 @@ fn unknown(text: &str, value: &Value<'_>) -> Option<Component> {
     match nearest(text, PLAIN.iter().map(|(word, _)| *word).chain(NAMING)) {
         Some(meant) => value.wrong(format_args!("no such component; did you mean {meant}?")),
         None => value.wrong(format_args!("no such component; expected {COMPONENT}")),
+    }
+}
+
+/// A range of addresses.
+fn network(value: &Value<'_>) -> Option<Network> {
+    match value.text(NETWORK)?.parse() {
+        Ok(network) => Some(network),
+        Err(fault) => value.wrong(fault.words(NETWORK)),
     }
 }

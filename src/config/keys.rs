@@ -11,15 +11,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::clients::{
-    api_key_from, api_key_header, country, forwarded_header, header_name, identity, ipv6_prefix, policy,
-    region, trusted_hops, trusted_proxies,
+    api_key_from, api_key_header, api_keys, country, forwarded_header, groups, header_name, identity,
+    ipv6_prefix, overrides, policy, region, tiers, trusted_hops, trusted_proxies, users,
 };
 use crate::config::condition::exemption;
 use crate::config::hosts::{Claimed, hosts, unpublished_hosts};
 use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::config::rules::{rate_limit, rules};
-use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
 use crate::model::{
     ApiKey, Assignment, Condition, CountrySource, HeaderPolicy, IdentityHeaders, KeyDigest, KeySource,
     Override, Paths, Proxy, Rule, Tier, Zone, is_credential, shortened,

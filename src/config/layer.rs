@@ -5,13 +5,13 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
 
+use crate::config::clients::{api_keys, groups, overrides, tiers, users};
 use crate::config::disk::site_name;
 use crate::config::keys::{Entry, Origin};
 use crate::config::reader::Fields;
 use crate::config::references::Origins;
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::ruleset::{Ruleset, whole};
-use crate::config::tiers::{api_keys, groups, overrides, tiers, users};
 use crate::model::{
     About, ApiKey, Assignment, Condition, KeyDigest, Override, Rule, SharedTiers, Site, Tier, Tiers, quoted,
 };

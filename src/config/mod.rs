@@ -19,7 +19,6 @@ mod report;
 mod rules;
 mod ruleset;
 mod said;
-mod tiers;
 
 use std::path::Path;
 use std::sync::Arc;

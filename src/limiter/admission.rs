@@ -1,12 +1,15 @@
-//! The decision before the handler, and what is said of it.
+//! What a limiter says of a request: that it is admitted, with a reservation, refused, exempt, or that others are asked first.
+//!
+//! A reservation is the right to run, and the duty to be settled. It is settled once, by whoever says so or when it is dropped, and
+//! settlement neither waits nor fails: what has to reach a server is queued.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::limiter::holding::Holding;
 use crate::limiter::refusal::Refused;
-use crate::limiter::{Limiter, Refusal, Reservation};
-use crate::model::{Facts, Now};
+use crate::limiter::{LimitReport, Limiter, Refusal, Report};
+use crate::model::{Answer, Facts, Micros, Now};
 use crate::store::{Asking, Fault};
 
 /// The decision before the handler.
@@ -103,4 +106,148 @@ pub(crate) enum Decision {
     Refused(Refused),
     /// Boxed, since few stores ask, and a decision is moved.
     Open(Box<Question>),
+}
+
+/// An admitted request that has not been settled: its time runs.
+///
+/// Dropping it settles it, whatever became of the request: settlement is synchronous, cannot fail, and happens
+/// exactly once.
+#[derive(Debug)]
+#[must_use = "a reservation that is dropped at once charges next to nothing"]
+pub struct Reservation {
+    limiter: Arc<Limiter>,
+    holding: Holding,
+}
+
+impl Reservation {
+    pub(crate) fn new(limiter: Arc<Limiter>, holding: Holding) -> Self {
+        if limiter.cuts {
+            holding.tell_others(&limiter);
+        }
+        Self { limiter, holding }
+    }
+
+    pub(crate) const fn parts(&mut self) -> (&Arc<Limiter>, &mut Holding) {
+        (&self.limiter, &mut self.holding)
+    }
+
+    /// The limiter that admitted the request.
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// Stops the time, since the request waits for its client. Without effect on a request that is paused.
+    pub fn pause(&mut self) {
+        self.holding.pause(&self.limiter);
+    }
+
+    /// Lets the time run again. Without effect on a request that runs.
+    pub fn resume(&mut self) {
+        self.holding.resume(&self.limiter);
+        if self.limiter.cuts {
+            self.holding.tell_others(&self.limiter);
+        }
+    }
+
+    /// Charges so much on top of the time that the request takes, for work that is done elsewhere.
+    ///
+    /// It is charged when the request ends, and lost where that [has happened](Self::takes_charges).
+    ///
+    /// All that is charged to one request comes to at most [`Micros::MAX_QUOTA`], which spends every quota: much more
+    /// would take the account past the numbers that it can hold, and so make it look unspent.
+    pub fn charge(&mut self, extra: Micros) {
+        self.holding.charge(extra);
+    }
+
+    /// Whether what is charged now will be: not to a request that has ended or is free, nor where no limit is of time.
+    pub fn takes_charges(&self) -> bool {
+        self.holding.takes_charges()
+    }
+
+    /// Makes the request free: what it was charged is returned at once, it holds nothing any more, and what it does from
+    /// now on costs nothing.
+    ///
+    /// Each limit returns what it was charged in the window that is in force now; what the request has cost windows that
+    /// have ended stays there. A place under a cap is taken until the request ends.
+    pub fn waive(&mut self) {
+        self.holding.waive(&self.limiter);
+    }
+
+    /// How long the request has run.
+    pub fn used(&self) -> Micros {
+        self.holding.used(&self.limiter)
+    }
+
+    /// Where the tightest limit stands; `None` if no rule applies.
+    pub fn report(&mut self) -> Option<Report> {
+        self.holding.tightest(&self.limiter).map(Report::from)
+    }
+
+    /// How long the request can go on, at the pace at which its accounts are spent now, until the first of its budgets of
+    /// time is spent; 0 where one is. `None` if no rule limits its time.
+    ///
+    /// A forecast, to the microsecond: it is less where others begin meanwhile, and more where they end. A window that
+    /// ends first leaves the rest to the next one, which grants its quota anew. Of a request that is paused it says how
+    /// long it could go on from now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use timebudget::{Admission, Component, Engine, Limiter, ManualClock, Micros, Rule, Site, UnixMicros};
+    /// # use timebudget::{Facts, store::memory::Memory, parse_rates};
+    /// # struct Request;
+    /// # impl Facts for Request {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn path(&self) -> &str { "/" }
+    /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
+    /// # }
+    /// let clock = std::sync::Arc::new(ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
+    /// let engine = Engine::new(Memory::default(), clock.clone());
+    /// let rule = Rule::new("budget", Component::Site, parse_rates("60s per day")?);
+    /// let limiter = Limiter::new(Site { rules: vec![rule], ..Site::unlimited("demo") }, &engine);
+    /// let limiter = std::sync::Arc::new(limiter);
+    ///
+    /// let Ok(Admission::Admitted(mut first)) = limiter.admit(&Request) else { panic!() };
+    /// clock.advance(Duration::from_secs(10));
+    /// assert_eq!(first.time_left(), Some(Micros::from_secs(50)));
+    /// let Ok(Admission::Admitted(second)) = limiter.admit(&Request) else { panic!() };
+    /// assert_eq!(first.time_left(), Some(Micros::from_secs(25)));
+    /// # drop(second);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn time_left(&mut self) -> Option<Micros> {
+        self.holding.time_left(&self.limiter)
+    }
+
+    /// How long until the request is to be ended by rules that [cut](crate::Overrun::Cut) what runs, at the present pace: 0 if
+    /// it is to be ended now, and `None` if no such rule limits its time.
+    ///
+    /// The middleware does so by itself. Whoever serves requests in another way asks again after that time, and whenever
+    /// another request has begun; and drops what runs, and this reservation, once it is 0.
+    pub fn cut_in(&mut self) -> Option<Micros> {
+        self.holding.cut_in(&self.limiter)
+    }
+
+    /// Where each limit stands that applies to the request, also to one that was refused.
+    pub fn limits(&mut self) -> Vec<LimitReport> {
+        self.holding.limits(&self.limiter)
+    }
+
+    /// Ends the request and says where the tightest limit stands then; `None` if no rule applies.
+    pub fn settle(&mut self) -> Option<Report> {
+        self.holding.settle_and_look(&self.limiter).map(Report::from)
+    }
+
+    /// Says what the answer is: rules may charge some answers only.
+    pub fn answered(&mut self, answer: &dyn Answer) {
+        let returned = self.limiter.returning(self.holding.rules(), answer);
+        self.holding.give_back(&self.limiter, &returned);
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.holding.settle(&self.limiter);
+    }
 }

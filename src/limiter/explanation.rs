@@ -7,10 +7,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-pub use crate::limiter::aligned::aligned;
 use crate::limiter::asking::Asking;
-pub use crate::limiter::moment::{Local, Span, Utc};
 use crate::limiter::report::with_quota;
+pub use crate::limiter::words::aligned;
+pub use crate::limiter::words::{Local, Span, Utc};
 use crate::limiter::{Claims, Client, Limiter};
 use crate::model::{
     Component, Condition, Facts, Found, KeySpec, Limit, Missing, Rule, Site, Source, UnixMicros, Window,

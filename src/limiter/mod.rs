@@ -3,7 +3,6 @@
 mod accounts;
 mod admission;
 mod alarm;
-mod aligned;
 mod asking;
 mod charge;
 mod claims;
@@ -13,14 +12,11 @@ mod engine;
 mod expectations;
 pub mod explanation;
 mod holding;
-mod known_keys;
-mod moment;
 mod observe;
 mod open_rule;
 mod prospect;
 mod refusal;
 mod report;
-mod reservation;
 #[cfg(test)]
 mod samples;
 mod words;
@@ -31,6 +27,7 @@ use smallvec::SmallVec;
 
 pub use self::accounts::{AccountError, AccountId, AccountStanding, NoAccountId};
 pub use self::accounts::{AccountFilter, Accounts};
+pub use self::admission::Reservation;
 pub use self::admission::{Admission, Pending};
 pub(crate) use self::admission::{Decision, Question};
 pub(crate) use self::alarm::Alarm;
@@ -52,7 +49,6 @@ pub use self::refusal::{Cause, Refusal};
 pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
-pub use self::reservation::Reservation;
 use crate::model::{
     Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
 };

@@ -41,8 +41,6 @@ mod budget_builder;
 mod built;
 mod classes;
 mod closures;
-mod cut;
-mod digits;
 mod error;
 mod facts;
 mod parameters;
@@ -62,12 +60,12 @@ mod watch;
 mod wire;
 mod worker;
 
-pub use self::body::BudgetBody;
+pub use self::body::{BudgetBody, CutOff};
 pub use self::budget::Budget;
 pub use self::budget::Detached;
 pub use self::budget_builder::{BudgetBuilder, RuleError};
 pub use self::closures::{component_by, condition_by, of_request, path, prefix};
-pub use self::cut::CutOff;
+
 pub use self::error::LimitedError;
 pub use self::parameters::route_parameter;
 pub use self::rehearsal::{Answered, Asked, NotAsked, Rehearsal};

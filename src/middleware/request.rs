@@ -14,9 +14,8 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 use pin_project_lite::pin_project;
 
 use crate::limiter::{Decision, Prospect, Question, Refused, Report};
-use crate::middleware::body::{BudgetBody, watch_payload};
+use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
-use crate::middleware::cut::cut;
 use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};

@@ -11,9 +11,9 @@ use actix_web::HttpRequest;
 use actix_web::dev::ResponseHead;
 
 use crate::limiter::{Decision, Holding, LimitReport, Question, Refusal, Refused, Report};
+use crate::middleware::body::Deadline;
 use crate::middleware::classes::Class;
 use crate::middleware::closures::HeadAnswer;
-use crate::middleware::cut::Deadline;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::standing::{Inner, Rewritten};
 use crate::middleware::worker::WorkerSite;

@@ -1,6 +1,6 @@
 //! The store contract: where accounts live, and what every store promises.
 //!
-//! A store keeps [`Ledger`](crate::model::Ledger)s, one for each book and key in one window. The caller owns
+//! A store keeps [`Ledger`]s, one for each book and key in one window. The caller owns
 //! the arithmetic of prices (what a request is expected to cost, what a quota is); the store owns the atomic step.
 //!
 //! Every store promises, and the acceptance suite in `tests/store` checks:
@@ -18,7 +18,6 @@
 //! 8. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
-mod accounts;
 #[doc(hidden)]
 pub mod calendar;
 mod claim;
@@ -32,7 +31,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 #[doc(hidden)]
-pub use self::accounts::{Answering, Listed, Relief};
+pub use self::claim::{Answering, Listed, Relief};
 #[doc(hidden)]
 pub use self::claim::{Ask, Charge, Claim, Standing};
 pub(crate) use self::claim::{Part, Run};
@@ -128,13 +127,13 @@ pub trait Store: sealed::Sealed + Send + Sync + 'static {
     /// them.
     fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
         let _ = (books, most, now);
-        accounts::unsupported()
+        claim::unsupported()
     }
 
     /// Where an account stands; one that does not exist has spent nothing.
     fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
         let _ = (book, key, now);
-        accounts::unsupported()
+        claim::unsupported()
     }
 
     /// Grants an account more, or forgets what it has spent; says where it stands then. What runs goes on running.
@@ -142,7 +141,7 @@ pub trait Store: sealed::Sealed + Send + Sync + 'static {
     /// A cap on running requests has nothing that could be granted, and stays as it is.
     fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {
         let _ = (book, key, relief, now);
-        accounts::unsupported()
+        claim::unsupported()
     }
 }
 

@@ -4,11 +4,10 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::Memory;
-use super::locked::shard_of;
 use super::overflow::is_shared;
 use super::rows::Row;
 use super::settle::standing;
-use super::shard::Shard;
+use super::shard::{Shard, shard_of};
 use super::table::Table;
 use crate::model::{AccountHash, KeyHash, Ledger, Now, Window};
 use crate::store::{Book, Charge, Listed, Relief};

@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use smallvec::SmallVec;
 
 use super::Memory;
-use super::locked::{Locked, shard_of};
 use super::overflow::account;
 use super::rows::{Row, VACANT};
 use super::settle::standing;
+use super::shard::{Locked, Visit, shard_of};
 use super::table::{Seat, Table};
-use super::visit::Visit;
 use crate::model::{AccountHash, Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
 

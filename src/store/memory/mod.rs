@@ -5,7 +5,6 @@
 
 mod accounts;
 mod decide;
-mod locked;
 mod overflow;
 #[cfg(feature = "redis")]
 mod peek;
@@ -14,7 +13,6 @@ mod settle;
 mod shard;
 mod snapshot;
 mod table;
-mod visit;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -27,15 +25,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use self::decide::Beside;
-use self::locked::{Lie, Many, Two, lie_together, lies, shard_of};
 use self::overflow::{Overflow, is_shared};
 #[cfg(feature = "redis")]
 pub(crate) use self::overflow::{account, of_last_words};
 use self::rows::Row;
-use self::shard::Shard;
+use self::shard::{Lie, Many, Shard, Two, Visit, lie_together, lies, shard_of};
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Seat, Table};
-use self::visit::Visit;
 use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
 use crate::store::{

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::SHARDS;
-use super::locked::shard_of;
+use super::shard::shard_of;
 use crate::model::{KeyHash, Now, UnixMicros};
 use crate::store::{Book, Claim, Part};
 

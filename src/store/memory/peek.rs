@@ -1,6 +1,6 @@
 //! What another store that keeps its own lines here has to see of them.
 
-use super::locked::shard_of;
+use super::shard::shard_of;
 use super::{Memory, Shard};
 use crate::model::{KeyHash, Ledger, Line, Now};
 use crate::store::Book;

@@ -1,12 +1,10 @@
 //! From admission to settlement: what becomes of a request's accounts while it runs, and where they stand.
 
 use super::Memory;
-use super::locked::{Locked, shard_of};
 use super::overflow::account;
 use super::rows::VACANT;
-use super::shard::Shard;
+use super::shard::{Locked, Shard, Visit, shard_of};
 use super::table::{Seat, Table};
-use super::visit::Visit;
 use crate::model::{Ledger, Micros, Now, Tick};
 use crate::store::calendar::InForce;
 use crate::store::{Charge, Claim, Part, Progress, Run, Settlement, Standing};

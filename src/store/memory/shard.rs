@@ -1,12 +1,21 @@
-//! A shard: the accounts of some keys, behind one lock.
+//! Shards: parts of a store under a lock each, how several of them are locked at once, and what a decision sees of them.
+//!
+//! All accounts of a key lie in one shard, so a request whose limits share a key takes one lock. Where keys differ, shards are locked
+//! in their order, whatever the order of the claims: so no two decisions wait for each other.
 
+use std::iter;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::Memory;
-use super::snapshot::Section;
-use super::table::Table;
-use crate::model::Now;
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+
+use crate::model::{KeyHash, Now};
 use crate::store::calendar::Calendar;
+use crate::store::memory::decide::Beside;
+use crate::store::memory::snapshot::Section;
+use crate::store::memory::table::Table;
+use crate::store::memory::{Memory, SHARDS};
+use crate::store::{Book, Claim};
 
 /// The accounts of some keys. Aligned, so that two locks never share a cache line.
 #[derive(Debug, Default)]
@@ -83,5 +92,112 @@ impl Shard {
             store.accounts.fetch_add(table.take_over(&spent.spenders(now)), Relaxed);
         }
         self.tables.push(table);
+    }
+}
+
+/// Every shard that a key of the decision lies in.
+pub(crate) trait Locked {
+    /// The shard of a key of this decision.
+    fn shard(&mut self, key: KeyHash) -> &mut Shard;
+}
+
+/// The one shard that all keys lie in.
+impl Locked for MutexGuard<'_, Shard> {
+    #[inline]
+    fn shard(&mut self, _: KeyHash) -> &mut Shard {
+        self
+    }
+}
+
+/// Two shards, as they lie that have a rule by site and one by address.
+pub(crate) struct Two<'a> {
+    first: usize,
+    shards: [MutexGuard<'a, Shard>; 2],
+}
+
+impl<'a> Two<'a> {
+    /// Locks both in their order, as all who lock several.
+    pub(crate) fn lock(shards: &'a [Mutex<Shard>; SHARDS], first: usize, second: usize) -> Self {
+        Self { first, shards: [shards[first].lock(), shards[second].lock()] }
+    }
+}
+
+impl Locked for Two<'_> {
+    #[inline]
+    fn shard(&mut self, key: KeyHash) -> &mut Shard {
+        &mut self.shards[usize::from(shard_of(key) != self.first)]
+    }
+}
+
+/// Several shards, each with its position, in the order of positions.
+pub(crate) struct Many<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); 8]>);
+
+impl<'a> Many<'a> {
+    /// Locks the shards of all claims, in the shards' order, so that two decisions never wait for each other.
+    pub(crate) fn lock(shards: &'a [Mutex<Shard>], claims: &[Claim]) -> Self {
+        let keys = claims.iter().flat_map(|claim| iter::once(claim.ask.key).chain(claim.ask.client));
+        let mut wanted: SmallVec<[usize; 8]> = keys.map(shard_of).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        Self(wanted.into_iter().map(|shard| (shard, shards[shard].lock())).collect())
+    }
+}
+
+impl Locked for Many<'_> {
+    fn shard(&mut self, key: KeyHash) -> &mut Shard {
+        let locked = self.0.binary_search_by_key(&shard_of(key), |(shard, _)| *shard);
+        // Found, since the shard of every claim of the decision was locked.
+        &mut self.0[locked.unwrap_or_default()].1
+    }
+}
+
+/// Where claims lie: in one shard, in two, of which the smaller stands first, or in several.
+pub(crate) enum Lie {
+    One(usize),
+    Two(usize, usize),
+    Several,
+}
+
+/// Where claims lie: in several shards if clients of accounts have accounts of their own.
+#[inline]
+pub(crate) fn lies(claims: &[Claim]) -> Lie {
+    let Some(first) = claims.first() else { return Lie::Several };
+    let one = shard_of(first.ask.key);
+    let mut other = one;
+    for claim in claims {
+        let shard = shard_of(claim.ask.key);
+        if claim.ask.client.is_some() || (shard != one && other != one && other != shard) {
+            return Lie::Several;
+        }
+        other = if shard == one { other } else { shard };
+    }
+    if other == one { Lie::One(one) } else { Lie::Two(one.min(other), one.max(other)) }
+}
+
+/// Whether claims lie in one shard, with all that they are about.
+#[inline]
+pub(crate) fn lie_together(one: &Claim, other: &Claim) -> bool {
+    shard_of(one.ask.key) == shard_of(other.ask.key) && one.ask.client.or(other.ask.client).is_none()
+}
+
+#[inline]
+pub(crate) fn shard_of(key: KeyHash) -> usize {
+    key.shard_word() as usize % SHARDS
+}
+
+/// What happens to some claims at once, at one moment.
+pub(crate) struct Visit<'a, L> {
+    pub(crate) store: &'a Memory,
+    pub(crate) shards: &'a mut L,
+    pub(crate) now: Now,
+    /// For each claim what its accounts are elsewhere; empty where nobody else draws on them.
+    pub(crate) beside: &'a [Beside],
+}
+
+impl<L: Locked> Visit<'_, L> {
+    /// The table of a book's accounts in the shard of a key.
+    #[inline]
+    pub(crate) fn table(&mut self, book: Book, key: KeyHash) -> &mut Table {
+        self.shards.shard(key).table(self.store, book.calendar as usize, &self.now)
     }
 }

@@ -18,6 +18,9 @@ const READ_AT_ONCE: usize = 64;
 const CALLS_AT_ONCE: usize = 16;
 
 /// Whoever looks after the accounts of a store.
+///
+/// What it says is true for all processes at one moment between the question and the answer: the lines of each account are summed
+/// by the script that reads them. Between two accounts of a list a moment may lie.
 pub(crate) struct Keeper {
     ledgers: Arc<Ledgers>,
     inbox: Option<Inbox>,
@@ -30,6 +33,12 @@ impl Keeper {
     }
 
     /// Those that have spent most, of each book so many; of a million keys at most.
+    ///
+    /// Amounts are those of each book: microseconds, requests, or places that are taken.
+    ///
+    /// # Errors
+    ///
+    /// A server that does not answer: a list without some accounts would be taken for whole.
     pub(crate) async fn list(self, books: Vec<Book>, most: usize, now: Now) -> Result<Vec<Listed>, Fault> {
         let accounts = self.found(&books, most, now).await?;
         let parts = self.parts(&accounts);
@@ -47,6 +56,10 @@ impl Keeper {
     }
 
     /// Where an account stands.
+    ///
+    /// # Errors
+    ///
+    /// The server did not answer within the deadline.
     pub(crate) async fn read(self, book: Book, key: KeyHash, now: Now) -> Result<Listed, Fault> {
         let account = self.ledgers.account(book, canonical(key));
         self.send(Errand::read(&self.ledgers, vec![account]))?.done().await?;
@@ -72,6 +85,8 @@ impl Keeper {
     }
 
     /// The accounts that the servers have, and those that this process has and the servers do not know yet.
+    ///
+    /// Those that only this process knows are charged and not yet published, or run.
     async fn found(&self, books: &[Book], most: usize, now: Now) -> Result<Vec<Account>, Fault> {
         let inbox = self.inbox.as_ref().ok_or_else(unasked)?;
         let names = Names::new(&self.ledgers.settings.prefix, self.ledgers.windows(books, now));

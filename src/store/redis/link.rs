@@ -56,6 +56,12 @@ impl Link {
     }
 
     /// Calls the exchange.
+    ///
+    /// The answer is one array of integers in MessagePack; what they mean is the script layer's business.
+    ///
+    /// # Errors
+    ///
+    /// Anything that keeps an answer from coming, or [`Trouble::Nonsense`] if it is none of the script's.
     pub(crate) async fn exchange(&mut self, arguments: &Arguments) -> Result<Vec<i64>, Trouble> {
         let scripts = Arc::clone(&self.scripts);
         match self.call(&scripts.exchange, exchange::SCRIPT, arguments).await {
@@ -66,6 +72,10 @@ impl Link {
     }
 
     /// Calls the beat.
+    ///
+    /// # Errors
+    ///
+    /// As of an exchange.
     pub(crate) async fn beat(&mut self, arguments: &Arguments) -> Result<beat::Reply, Trouble> {
         let scripts = Arc::clone(&self.scripts);
         read(self.call(&scripts.beat, beat::SCRIPT, arguments).await)
@@ -93,6 +103,8 @@ impl Link {
     }
 
     /// Where the keys are: with a cluster's masters, or with the one server.
+    ///
+    /// A replica is never looked through: it may lag, and all its keys are its master's.
     async fn nodes(&mut self) -> Result<Vec<Option<SingleNodeRoutingInfo>>, Trouble> {
         if matches!(self.connection, Connection::Single(_)) {
             return Ok(vec![None]);
@@ -179,6 +191,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 /// A connection; a clone is the same one.
+///
+/// It has no lock: calls of many requests share it, and answers come in the order of the calls.
 #[derive(Clone)]
 pub(crate) enum Connection {
     Single(MultiplexedConnection),
@@ -238,6 +252,8 @@ impl Connector<'_> {
     ///
     /// Whether it calls itself so too is not asked: what is written to a replica fails, and then the sentinels are
     /// asked again.
+    ///
+    /// The first that answers is believed; the others are asked only where it cannot be reached, or knows no such service.
     async fn master(
         &self,
         sentinels: &[Node],
@@ -288,6 +304,8 @@ impl Connector<'_> {
     }
 
     /// Why none of a cluster's nodes could be spoken to: of that the client of clusters has only a text.
+    ///
+    /// Each node is spoken to by itself until one says what is wrong: a wrong password, a certificate, or that it is in no cluster.
     async fn reason(&self, nodes: &[Node]) -> Option<Trouble> {
         for node in nodes {
             let mut connection = match self.single(node, 0).await {

@@ -61,6 +61,20 @@ const SAVE_WITHIN: Duration = Duration::from_secs(1);
 /// The Redis store: one budget for many processes.
 ///
 /// It connects when it is given its clock, on a thread of its own. Dropping it publishes what is left to publish.
+///
+/// Nobody names this type to use it: [`open`](crate::store::open) makes one of a URI, and [`Engine::over`](crate::Engine::over) begins
+/// it. While the server does not answer, `on_store_fault` of the URI says what is decided; the
+/// [census](crate::store::Census::degraded) counts those decisions.
+///
+/// # Examples
+///
+/// ```no_run
+/// use timebudget::{Engine, store};
+///
+/// let engine = Engine::over(store::open("redis://localhost?mode=batched&sync=100ms")?);
+/// # let _ = engine;
+/// # Ok::<(), store::UriError>(())
+/// ```
 pub struct Redis {
     ledgers: Arc<Ledgers>,
     /// The way to the desk, once the store has begun.

@@ -20,27 +20,38 @@ use crate::store::uri::parameter::{
 };
 
 /// Where the servers are and how they are spoken to.
+///
+/// A clone is handed to the ledgers, the task and each connection: it is never changed once the store is open.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) topology: Topology,
     /// The files of a connection through TLS; `None` if it is not encrypted.
     pub(crate) tls: Option<TlsFiles>,
+    /// To the servers that keep accounts.
     pub(crate) login: Login,
+    /// To the sentinels, which have users of their own; they are never told the login of the servers.
     pub(crate) sentinel_login: Login,
     /// The database behind a socket; the other topologies have their own.
     pub(crate) socket_database: Option<i64>,
+    /// How limits of time are shared; limits of requests and caps always ask.
     pub(crate) mode: SyncMode,
     /// How often lines are published and read in batched mode.
     pub(crate) sync: Duration,
     /// How long a request waits for an answer.
     pub(crate) deadline: Duration,
+    /// What all keys begin with, so that several applications can share a server.
     pub(crate) prefix: String,
+    /// What is decided while the server cannot be asked.
     pub(crate) on_fault: OnFault,
     /// How many accounts this process holds at most.
     pub(crate) max_accounts: usize,
+    /// What keys are hashed with, where the URI says so: all processes that share accounts need the same one. Without it the
+    /// secret follows from the prefix, so that processes agree without a word, and who knows the prefix could choose keys that
+    /// collide.
     secret: Option<String>,
 }
 
+/// Who this process says it is to a server. Without either it says nothing, and is whoever the server calls `default`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Login {
     pub(crate) user: Option<String>,
@@ -51,8 +62,14 @@ pub(crate) struct Login {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SyncMode {
     /// Every admission asks.
+    ///
+    /// One round trip per admission, but none for an account whose settled spend fills the quota. The script decides, so no two
+    /// processes can admit into the same room.
     Exact,
     /// Lines are exchanged between requests.
+    ///
+    /// No round trip in the way of a request: it is decided by lines that are `sync` old at most, so all processes together can
+    /// spend more than the quota by what they run in that time.
     Batched,
 }
 
@@ -60,10 +77,16 @@ pub(crate) enum SyncMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnFault {
     /// What the last known lines and an equal share of the rest allow.
+    ///
+    /// The share is drawn once per outage, so a process cannot spend its share anew with each decision.
     Local,
     /// Everything is admitted, and charged.
+    ///
+    /// Nobody is locked out by a server that is down; what is charged meanwhile is published when it answers again.
     Allow,
     /// Everything is refused with 503.
+    ///
+    /// For limits that must never be exceeded, such as those of a paid service: the store's fault is the client's.
     Refuse,
 }
 

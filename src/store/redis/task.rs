@@ -23,6 +23,8 @@ const MOST_EVENTS: usize = 256;
 const BEGIN_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// What reaches the task.
+///
+/// Letters are heard in the order in which they are sent, 256 at once at most.
 enum Letter {
     /// The desk is to hear of it.
     Event(Event),
@@ -37,6 +39,8 @@ enum Letter {
 }
 
 /// The way to the desk, for whoever has something to tell it.
+///
+/// A clone leads to the same desk. Sending never waits; what the desk cannot keep up with, its deadline decides.
 #[derive(Clone)]
 pub(crate) struct Inbox {
     letters: UnboundedSender<Letter>,
@@ -45,6 +49,8 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     /// Has the desk decide over a request.
+    ///
+    /// Whoever brings a request wakes the desk only if no account of it is busy: else the answer that is under way wakes it.
     pub(crate) fn ask(&self, candidate: Candidate) {
         if self.queue.bring(candidate) {
             // A task that has ended has closed the queue before.
@@ -99,6 +105,8 @@ pub(crate) fn start(ledgers: Arc<Ledgers>, seed: u64, started: mpsc::Sender<()>)
     Ok(Inbox { letters: inbox, queue })
 }
 
+/// It is the only place where the desk meets time and sockets. Everything it does follows from a command, and whatever comes of a
+/// command is an event: so the desk's tests, which play the task, meet the same desk.
 struct Task<'a> {
     ledgers: Arc<Ledgers>,
     desk: Desk,
@@ -110,6 +118,8 @@ struct Task<'a> {
 
 impl Task<'_> {
     /// Works until it is told to stop.
+    ///
+    /// Each round hears what has come, does what the desk says, and sleeps until something comes or is due.
     async fn run(mut self) {
         let mut letters = Vec::with_capacity(MOST_EVENTS);
         let mut events = Vec::with_capacity(MOST_EVENTS);

@@ -17,18 +17,21 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::store::uri::parameter::{UriFault, decoded, no_such_scheme};
 
 /// Where the servers are.
+///
+/// Each displays as it stands in a URI, without ports and databases that are the usual ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Topology {
     /// One server, behind a host's port.
+    ///
+    /// The number is the database's.
     Single(Node, i64),
     /// One server, behind a socket of this machine.
     Unix(PathBuf),
     /// The master that sentinels name.
-    Sentinel {
-        sentinels: Vec<Node>,
-        service: String,
-        database: i64,
-    },
+    ///
+    /// Which server that is, is asked anew for each connection; so after a failover the next connection reaches the new master.
+    Sentinel { sentinels: Vec<Node>, service: String, database: i64 },
+    /// Some nodes of a cluster, by which the others are found. It has database 0 only, and accounts lie by their homes.
     Cluster(Vec<Node>),
 }
 

@@ -9,6 +9,9 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 use rustls::CertificateError;
 
 /// Why a server could not be asked. Its text names no key, no address and no password.
+///
+/// It is what the log says of a failure, in words for an operator: each kind is told once until it is over, so two troubles that are
+/// equal must read the same. It has nothing of a URI in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// No connection, or it broke.

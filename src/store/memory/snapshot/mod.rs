@@ -1,29 +1,27 @@
-//! The snapshot: a file that accounts outlive their process in, so that a restart refunds no day's budget.
+//! The snapshot of a memory store: what its accounts have spent, over a restart.
 //!
-//! `encoder.rs` has the file's bytes. It is replaced at one stroke: written beside itself, synchronized, renamed. While it
-//! is written one shard is locked at a time, so accounts are not all of one instant; each by itself is.
+//! The file is read whole when a store is opened with it, and replaced at one stroke: it is written beside itself, synced and renamed,
+//! so a process that is killed meanwhile leaves the one before. A file that is no snapshot is moved aside with a line
+//! in the log, and the store begins empty, rather than not at all.
 //!
-//! What is not in it: places of running requests, which end with their process.
+//! What was read is handed to the shards unclaimed, because which calendars there are is known only when the rules are. A section is
+//! claimed by the calendar of its zone and period, and by nobody once its window has ended.
 
-mod decoder;
-mod encoder;
-mod file;
-mod section;
+mod format;
 #[cfg(test)]
 mod tests;
-mod varint;
 
-use std::fmt;
-use std::io;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::{fmt, io};
 
 use parking_lot::Mutex;
 
-use self::decoder::{Contents, Unreadable, decode};
-use self::encoder::Encoder;
-pub(crate) use self::section::{Account, Section};
+pub(crate) use self::format::{Account, Section};
 use crate::model::{Learned, Now};
+use crate::store::memory::snapshot::format::{Contents, Encoder, Unreadable, decode};
 
 /// Where a store's accounts are written, and what was found there.
 pub(crate) struct Snapshot {
@@ -44,8 +42,8 @@ impl Snapshot {
     ///
     /// The file cannot be read, replaced or moved aside; the text names it.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
-        file::try_replacing(&path).map_err(|error| told(&path, "cannot be written", &error))?;
-        let bytes = file::read(&path).map_err(|error| told(&path, "cannot be read", &error))?;
+        try_replacing(&path).map_err(|error| told(&path, "cannot be written", &error))?;
+        let bytes = read(&path).map_err(|error| told(&path, "cannot be read", &error))?;
         let found = match bytes.as_deref().map(decode).transpose() {
             Ok(found) => found,
             Err(unfit) => {
@@ -103,7 +101,7 @@ impl Snapshot {
         sections: impl Iterator<Item = Section>,
     ) -> io::Result<()> {
         let _alone = self.replacing.lock();
-        let written = file::replace(&self.path, |file| {
+        let written = replace(&self.path, |file| {
             let mut encoder = Encoder::begin(file, secret)?;
             for learned in learned {
                 encoder.learned(learned)?;
@@ -125,7 +123,7 @@ impl fmt::Debug for Snapshot {
 }
 
 fn refuse(path: &Path, unfit: Unreadable) -> io::Result<()> {
-    let aside = file::move_aside(path).map_err(|error| told(path, "cannot be moved aside", &error))?;
+    let aside = move_aside(path).map_err(|error| told(path, "cannot be moved aside", &error))?;
     let (path, aside) = (path.display(), aside.display());
     log::warn!("{path}: {unfit}; moved to {aside}, and all accounts begin with nothing spent");
     Ok(())
@@ -133,4 +131,71 @@ fn refuse(path: &Path, unfit: Unreadable) -> io::Result<()> {
 
 fn told(path: &Path, what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {what}: {error}", path.display()))
+}
+
+/// The file's bytes; `None` if there is none.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// Finds out whether the file could be replaced, by beginning and giving up.
+pub(crate) fn try_replacing(path: &Path) -> io::Result<()> {
+    let new = beside(path, ".new");
+    create(&new)?;
+    fs::remove_file(new)
+}
+
+/// Replaces the file by what `write` writes, so that whoever reads it, also after a crash, finds the old or the new one.
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    let new = beside(path, ".new");
+    let file = create(&new)?;
+    let replaced = write(&file).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, path));
+    if replaced.is_err() {
+        // On a full disk, half a snapshot would only take room. The first error is the one to tell.
+        let _ = fs::remove_file(&new);
+    }
+    replaced.and_then(|()| sync_directory(path))
+}
+
+/// Moves the file out of the way and returns its new place, where the one that was moved there before is lost.
+pub(crate) fn move_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = beside(path, ".refused");
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// In the same directory, so that a rename stays in one file system.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// A new file that nobody else may read, for it will hold a secret. What a crash has left in its place is removed.
+fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes the rename outlive a power cut.
+#[cfg(unix)]
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Other systems open no directories.
+#[cfg(not(unix))]
+fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
 }

@@ -5,13 +5,12 @@ use std::hash::Hasher as _;
 use proptest::prelude::*;
 use siphasher::sip::SipHasher13;
 
-use super::decoder::{Contents, Unreadable, decode};
-use super::encoder::{Encoder, MAGIC, head};
-use super::section::{Account, NOBODYS, Section};
-use super::varint;
+use super::format::{Contents, Encoder, MAGIC, Unreadable, decode, head, put};
 use crate::model::{Expectation, Learned, Micros, Period, UnixMicros, Window};
 use crate::store::memory::SHARDS;
 use crate::store::memory::rows::VACANT;
+use crate::store::memory::snapshot::format::NOBODYS;
+use crate::store::memory::snapshot::{Account, Section};
 
 const SECRET: [u8; 16] = *b"sixteen secrets!";
 
@@ -158,7 +157,7 @@ fn with_books(books: &[u8]) -> Vec<u8> {
 #[test]
 fn as_many_books_and_accounts_as_there_can_be_are_announced_and_no_room_is_made_for_them() {
     let mut announced = Vec::new();
-    varint::put(u64::MAX, &mut announced);
+    put(u64::MAX, &mut announced);
     assert_eq!(unfit(&with_books(&announced)), Some(Unreadable::Damaged));
     let mut book = vec![1, 0];
     book.extend(NOBODYS.to_le_bytes());

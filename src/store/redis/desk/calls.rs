@@ -25,6 +25,9 @@ use crate::store::redis::settings::SyncMode;
 use crate::store::redis::trouble::Trouble;
 
 /// A call that is under way.
+///
+/// It is kept until it is answered or its connection is given up, also when nobody waits for it any more: its lines may have been
+/// stored.
 pub(crate) struct Call {
     /// This process's lines in it.
     pub(crate) sent: Vec<Own>,
@@ -148,6 +151,8 @@ impl Desk {
     }
 
     /// Decides over those who wait for what has just been read, in batched mode.
+    ///
+    /// In exact mode each has to ask for itself.
     fn decide_known(&mut self) {
         if self.ledgers.settings.mode == SyncMode::Batched {
             let waiting = std::mem::take(&mut self.waiting).into_iter();
@@ -189,6 +194,9 @@ const MOST_LINES: usize = 1_024;
 
 impl Desk {
     /// Sends what waits for no account that is busy.
+    ///
+    /// Errands go first, or a crowd of requests could keep them from ever finding their account at rest. Requests follow in the order
+    /// in which they came; one whose account is busy lets those pass that wait for others.
     pub(crate) fn dispatch(&mut self) {
         if !self.is_linked {
             for candidate in std::mem::take(&mut self.waiting) {
@@ -248,6 +256,9 @@ impl Desk {
     }
 
     /// Publishes the lines that are due.
+    ///
+    /// They travel in calls of their own, without a request that would wait for them. An account of which a call is under way is left
+    /// alone: its next line could overtake the one that is sent.
     pub(crate) fn publish_due(&mut self) {
         let stance = |account| match () {
             () if self.queue.is_busy(account) => Stance::Busy,
@@ -271,6 +282,8 @@ impl Desk {
     }
 
     /// Decides without the server over those who have waited until their deadline.
+    ///
+    /// The call goes on, for its answer tells what the server has stored.
     pub(crate) fn give_up_on_late(&mut self) {
         let now = self.now.tick;
         if self.first_due().is_none_or(|due| due > now) {

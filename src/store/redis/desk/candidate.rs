@@ -142,6 +142,8 @@ impl Candidate {
     }
 
     /// Returns what was charged for a request that is not served after all.
+    ///
+    /// In a cluster, earlier servers may have charged it. What it ran meanwhile is taken off again, so it leaves no trace.
     fn give_back(&mut self, now: Now) {
         if self.claims.iter().any(|claim| claim.run.is_on) {
             let cost = now.tick.since(self.now.tick);
@@ -151,6 +153,7 @@ impl Candidate {
         }
     }
 
+    /// At most once: the sender is gone then.
     fn answer(&mut self, outcome: Result<Verdict, Fault>) {
         let Some(reply) = self.reply.take() else { return };
         let (ledgers, claims) = (Arc::clone(&self.ledgers), std::mem::take(&mut self.claims));
@@ -170,6 +173,8 @@ impl Drop for Candidate {
 }
 
 /// A decision on its way to whoever waits for it: dropped before it arrives, it ends the request that it admits.
+///
+/// So a client that hangs up while its request is being decided holds no place and spends nothing.
 pub(crate) struct Answered {
     ledgers: Arc<Ledgers>,
     outcome: Result<Verdict, Fault>,

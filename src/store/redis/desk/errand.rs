@@ -82,6 +82,9 @@ impl Desk {
     }
 
     /// Does here what the server has done; says whether nobody waits any more who would.
+    ///
+    /// A grant is noted here as well as on the server, so that this process decides by it at once; the others hear of it with the next
+    /// lines that they read, and of the fact that something was returned with their next beat.
     pub(crate) fn conclude_errand(&mut self, call: &mut Call, answer: &Answer) -> bool {
         let Some(errand) = call.errand.take() else { return call.relief.is_some() };
         let is_done =
@@ -158,6 +161,8 @@ impl Flush {
 
 impl Desk {
     /// Begins to publish every line that the server does not have as it is here, be it due or not.
+    ///
+    /// It waits for the calls that are under way, too: one of them may carry a line that is older than what was spent since.
     pub(crate) fn flush(&mut self, done: mpsc::Sender<Result<(), Fault>>) {
         let left: HashSet<_> = self.ledgers.unpublished(self.now).into_iter().collect();
         let under_way = self.calls.keys().copied().collect();

@@ -239,6 +239,9 @@ impl Desk {
     }
 
     /// Notes which calls have not been answered within the deadline, when somebody has waited for one in vain.
+    ///
+    /// One late call is no trouble yet: the server may be busy for a moment. After three in a row, or one that is three deadlines late,
+    /// no more requests are made to wait.
     pub(crate) fn note_late_calls(&mut self) {
         let (now, deadline) = (self.now.tick, Micros::from(self.ledgers.settings.deadline));
         let is_late = |call: &Call| now.since(call.sent_at) >= deadline;
@@ -280,6 +283,8 @@ impl Desk {
     }
 
     /// Beats, if it is time to.
+    ///
+    /// Also while all is quiet: a process that does not beat counts no more for equal shares after ten seconds.
     pub(crate) fn beat(&mut self) {
         let now = self.now.tick;
         let was_avoiding = !self.health.avoided.is_empty();
@@ -320,6 +325,8 @@ impl Desk {
     }
 
     /// Notes a beat; a server that has lost its data is told everything again.
+    ///
+    /// An answer that took longer than half a second says nothing of the clock, unless nothing better is known.
     fn note(&mut self, Heard { beat, at, took }: Heard) {
         self.ledgers.hear_processes(beat.processes);
         self.ledgers.hear_returns(beat.returns);
@@ -336,6 +343,8 @@ impl Desk {
     }
 
     /// Publishes everything once more, since the server has lost what it knew.
+    ///
+    /// It is told as often as the server loses something, and logged once a second at most.
     pub(crate) fn tell_again(&mut self) {
         if self.now.tick.since(self.health.told_again_at) >= BEAT_EVERY {
             log::warn!("redis: it has lost what it knew; this process tells it again what it knows itself");

@@ -29,6 +29,12 @@ use crate::store::{
 
 impl Ledgers {
     /// Decides, unless the server has to be asked.
+    ///
+    /// [`Verdict::Open`] means that the server has to be asked. The claims' standings are filled in whatever the verdict.
+    ///
+    /// # Errors
+    ///
+    /// A fault if the server cannot be asked and the URI says to refuse then.
     pub(crate) fn admit(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
         self.memory.send_newcomers_aside(claims, now);
         self.look(claims, Progress::default(), now);
@@ -170,6 +176,8 @@ impl Ledgers {
     }
 
     /// What the others take of a claim's quota: what they have charged, and without a server their shares.
+    ///
+    /// A share is equal, by the processes last seen, and of what was left when the outage began.
     fn taken(&self, claim: &Claim, others: &Line, credit: i64, outage: Option<u64>) -> i64 {
         let (charged, quota) = (charged(claim, others), at_most(claim.ask.quota));
         let Some(outage) = outage else { return charged };
@@ -266,6 +274,8 @@ impl Ledgers {
     }
 
     /// Ends an admitted request, and says where its accounts stand.
+    ///
+    /// It never waits: what the server has to hear of it is noted, and published with the next call or after 80 ms.
     pub(crate) fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
         let ran: SmallVec<[bool; 8]> = claims.iter().map(|claim| claim.run.is_on).collect();
         self.memory.settle(claims, settlement, now);
@@ -327,6 +337,8 @@ impl Ledgers {
     }
 
     /// Notes that the time of requests has stopped or runs again.
+    ///
+    /// The line's slope has changed, so the others' idea of it is wrong by what runs until they hear of it.
     pub(crate) fn touch_timed(&self, claims: &[Claim], now: Now) {
         for claim in claims.iter().filter(|claim| claim.ask.is_timed()) {
             let window = self.memory.window(claim.ask.book, now).window;

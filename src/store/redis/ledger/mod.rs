@@ -30,6 +30,8 @@ const UNKNOWN: i64 = i64::MIN;
 const NOTEWORTHY: i64 = 1_000_000;
 
 /// This process's lines, what it knows of the others' and of the server, and the decisions that follow from it.
+///
+/// It outlives the desk: when the task breaks and begins again, what was spent here is still known, and is published once more.
 pub(crate) struct Ledgers {
     pub(crate) settings: Settings,
     /// This process, to the others: a number that no other one has.
@@ -42,6 +44,8 @@ pub(crate) struct Ledgers {
     /// The clock that the store was given.
     pub(crate) clock: OnceLock<Reading>,
     /// The server's clock less this process's even clock.
+    ///
+    /// In microseconds; [`UNKNOWN`] before the first beat, and then this machine's own clock is used.
     offset: AtomicI64,
     /// Whether the server can be asked.
     healthy: AtomicBool,
@@ -51,6 +55,7 @@ pub(crate) struct Ledgers {
     processes: AtomicU32,
     /// How often something has been returned, by whatever process.
     returns: AtomicI64,
+    /// The decisions that were made without the server that should have been asked.
     degraded: AtomicU64,
 }
 
@@ -222,6 +227,8 @@ impl Ledgers {
     ///
     /// A cap has no window, so what is known of its account goes when nothing runs here: the next request asks anyway.
     /// Where more is known of accounts than there is room for, that of accounts goes which this process has not charged.
+    ///
+    /// Called once a second by the engine's thread.
     pub(crate) fn tidy(&self, now: Now) {
         self.memory.tidy(now);
         let is_crowded = self.peers.len() > self.memory.max_accounts();
@@ -402,6 +409,8 @@ impl Ledgers {
         if now.tick.since(entry.sent_at) >= span { Due::Now } else { Due::Later }
     }
 
+    /// The nearer a quota is, the sooner: by when a tenth of what is left could be spent, if all processes run as many requests as this
+    /// one or as is known of them.
     fn pace(&self, entry: &Known, own: &Line, now: Now) -> Micros {
         let others = entry.others.at(now.tick);
         let spent = own.net.saturating_add(others.net);

@@ -25,6 +25,7 @@ const NEVER: Tick = Tick(i64::MIN / 2);
 pub(crate) struct Known {
     /// The start of the window that all this is about.
     pub(crate) window: UnixMicros,
+    /// Their sum, and when it was read; evaluated at any later moment, what runs goes on.
     pub(crate) others: Others,
     /// What the window grants, or a cap allows, by the last decision that was made here.
     pub(crate) quota: u64,
@@ -74,6 +75,8 @@ impl Known {
 }
 
 /// All accounts that this process has shared, with what is known of them.
+///
+/// 64 parts under a lock each, for it is asked in every decision.
 #[derive(Debug)]
 pub(crate) struct Peers {
     shards: Box<[Mutex<HashMap<Account, Known, RandomState>>]>,
@@ -151,6 +154,8 @@ impl Peers {
     }
 
     /// Notes that the line of an account is sent; says whether something was returned in it.
+    ///
+    /// What is spent from here on makes it out of date again.
     pub(crate) fn note_sent(&self, account: Account, window: UnixMicros, at: Tick) -> bool {
         self.with(account, window, |entry| {
             (entry.sent_at, entry.changed_at, entry.wanted) = (at, None, false);

@@ -22,6 +22,9 @@ pub(crate) const SCRIPT: &str = include_str!("exchange.lua");
 const GRACE_MS: u64 = 600_000;
 
 /// This process's line of an account, as it is sent.
+///
+/// The line is absolute and told for the moment of the call: what this process has spent in the window, in microseconds or
+/// requests; what it holds and waits for, in microseconds; and how many of its requests run and are admitted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Own {
     pub(crate) account: Account,
@@ -42,16 +45,21 @@ pub(crate) struct Question<'a> {
 }
 
 /// Which line of this process the server had before.
+///
+/// It tells whether the server still knows this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Before {
     /// An older one than that which was sent.
     Older,
     /// A newer one: then nothing was stored.
     Newer,
+    /// No line at all: nothing was published before, or the server has lost it.
     None,
 }
 
 /// What the server said.
+///
+/// An answer is about accounts and requests in the order of the call, whatever was decided.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// For each account which line of this process was there, and the others' lines.
@@ -72,6 +80,7 @@ pub(crate) struct Decided {
 /// What became of a part of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
+    /// Whether it is on the account now: a refused request can be, where refusals are counted.
     pub(crate) is_charged: bool,
     /// Whether its limit refuses.
     pub(crate) refuses: bool,

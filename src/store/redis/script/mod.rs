@@ -35,14 +35,17 @@ struct Texts {
 }
 
 impl Arguments {
+    /// Appends a key: in a cluster all keys of a call must lie in one slot.
     pub(crate) fn push_key(&mut self, key: &[u8]) {
         self.keys.push(key);
     }
 
+    /// Appends a value that stays bytes.
     pub(crate) fn push_bytes(&mut self, text: &[u8]) {
         self.texts.push(text);
     }
 
+    /// Appends a number to those that travel together, in the order in which the script takes them.
     pub(crate) fn push(&mut self, number: impl Into<i128>) {
         let number = number.into();
         // Writing to memory cannot fail.
