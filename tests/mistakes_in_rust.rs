@@ -16,6 +16,7 @@ const OF_FILES_ALONE: &[&str] = &[
     "region-without-country", // `Region::new` makes none of it
     "domain-that-is-none",    // hosts are those of files
     "every-host",
+    "every-host-a-preview",
     "half-a-wildcard",
     "key-of-all-sites",
     "port-in-a-host",

@@ -58,10 +58,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         if let Some(admin) = admin {
             admin.stop().await;
         }
-        if let Some(control) = &control
-            && let Err(error) = control.save_usage().await
-        {
-            log::warn!("control: the usage of the last minute is lost: {error}");
+        if let Some(control) = control {
+            if let Err(error) = control.save_usage().await {
+                log::warn!("control: the usage of the last minute is lost: {error}");
+            }
+            control.close().await;
         }
         budget.engine().save().map_err(Failure::system)
     })

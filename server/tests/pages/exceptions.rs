@@ -44,6 +44,21 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: MEASURES,
     },
     Exception {
+        command: "cargo bench -p timebudget --bench hard_budgets",
+        instead: "cargo check -p timebudget --bench hard_budgets",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget --bench layers",
+        instead: "cargo check -p timebudget --bench layers",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget-control --bench request -- instructions timebudget timebudget-control",
+        instead: "cargo check -p timebudget-control --bench request",
+        reason: MEASURES,
+    },
+    Exception {
         command: "cargo bench -p timebudget --features redis --bench redis -- deadline",
         instead: "cargo check -p timebudget --features redis --bench redis",
         reason: MEASURES,
