@@ -20,7 +20,8 @@ const HEAD: &str = "\
 /// Measures every row that is kept, and says how each compares; fails if one has risen too far.
 pub(crate) fn check() -> ExitCode {
     let kept = kept();
-    let measured = instructions::rows(&subjects(&kept));
+    let mut measured = instructions::rows(&subjects(&kept));
+    kept.iter().zip(&mut measured).for_each(|(kept, measured)| measure_again(kept, measured));
     println!("| subject | traffic | kept | measured | |\n|---|---|---:|---:|---|");
     let mut risen = 0;
     for (kept, measured) in kept.iter().zip(&measured) {
@@ -37,6 +38,26 @@ pub(crate) fn check() -> ExitCode {
     }
     eprintln!("{risen} figures have risen by more than 2 %; if that has to be: ./dev instructions rewrite");
     ExitCode::FAILURE
+}
+
+/// How often a row that has risen is measured again.
+///
+/// The maps of actix hash with a seed of each process, so that a row lies up to thirty instructions apart in two runs; code
+/// that costs more does so in each.
+const AGAIN: u32 = 2;
+
+/// Measures a row that has risen again, and keeps the least of each figure.
+fn measure_again(kept: &Row, measured: &mut Row) {
+    for _ in 0..AGAIN {
+        let mut figures = kept.added.into_iter().zip(measured.added);
+        if figures.all(|(kept, found)| verdict(kept, found) != RISEN) {
+            return;
+        }
+        let again = instructions::rows(&[&measured.subject]).remove(0);
+        for (found, again) in measured.added.iter_mut().zip(again.added) {
+            *found = found.zip(again).map(|(found, again)| found.min(again));
+        }
+    }
 }
 
 /// Measures every row that is kept, and keeps what it finds.
