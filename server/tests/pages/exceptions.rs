@@ -54,6 +54,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: MEASURES,
     },
     Exception {
+        command: "cargo bench -p timebudget-control --bench changes",
+        instead: "cargo check -p timebudget-control --bench changes",
+        reason: MEASURES,
+    },
+    Exception {
         command: "cargo bench -p timebudget-control --bench request -- instructions timebudget timebudget-control",
         instead: "cargo check -p timebudget-control --bench request",
         reason: MEASURES,
