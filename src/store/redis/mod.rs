@@ -69,9 +69,9 @@ const SAVE_WITHIN: Duration = Duration::from_secs(1);
 /// # Examples
 ///
 /// ```no_run
-/// use timebudget::{Engine, store};
+/// use timebudget::{Engine, SystemClock, store};
 ///
-/// let engine = Engine::over(store::open("redis://localhost?mode=batched&sync=100ms")?);
+/// let engine = Engine::over(store::open("redis://localhost?mode=batched&sync=100ms")?, SystemClock::new());
 /// # let _ = engine;
 /// # Ok::<(), store::UriError>(())
 /// ```
