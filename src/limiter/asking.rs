@@ -51,7 +51,7 @@ impl Limiter {
         spared: bool,
         claims: &mut Claims,
     ) -> Option<(Now, u32)> {
-        if self.asks_who {
+        if self.asks_who.is_set() {
             return self.claims_of_client(facts, mode, spared, claims);
         }
         if spared && self.is_exempt(facts) {
@@ -69,12 +69,12 @@ impl Limiter {
         spared: bool,
         claims: &mut Claims,
     ) -> Option<(Now, u32)> {
-        let now = self.now();
-        let client = Client::new(facts, &self.site, now.wall());
+        let (now, terms) = (self.now(), self.terms.load());
+        let client = Client::under(facts, &self.site, &terms, now.wall());
         if spared && self.is_exempt(&client) {
             return None;
         }
-        let tiered = self.has_tiers.then_some(&client);
+        let tiered = self.has_tiers.is_set().then_some(&client);
         let route = self.ask(Asking::new(&client, tiered, mode, claims));
         if let Some(key) = client.used_key().filter(|_| !self.observers.is_empty()) {
             self.observers.tell_of_key(&self.site, key, now.wall());
@@ -203,7 +203,7 @@ impl Limiter {
     /// Claims what a rule's limits are for a request.
     #[inline(always)]
     pub(crate) fn ask_rule(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
-        if open.is_plain {
+        if open.is_plain.is_set() {
             return open.ask(open.limits_said(rule, asking.client), key, None, None, asking);
         }
         self.ask_rule_that_differs(rule, open, key, asking);
@@ -214,7 +214,7 @@ impl Limiter {
     fn ask_rule_that_differs(&self, rule: &Rule, open: &OpenRule, key: KeyHash, asking: &mut Asking<'_, '_>) {
         let client = if open.is_fair { self.sharing_client(rule, key, asking.facts) } else { None };
         let cost = open.cost_differs.then(|| rule.cost.amount(asking.facts));
-        if open.limits_differ {
+        if open.limits_differ.is_set() {
             let limits = open.limits_of(rule, asking.facts, asking.client);
             return open.ask(&limits, key, client, cost, asking);
         }
