@@ -186,7 +186,7 @@ impl Control {
         client: &str,
         asked: Asked,
     ) -> Result<Vec<(Spender, Spending)>, Unavailable> {
-        let ids = self.ids_of(asked.site.as_deref(), asked.rule.as_deref(), client);
+        let ids = self.ids_of(asked.site.as_deref(), asked.rule(), client);
         self.ask(move |database| async move { database.spending_of(&ids, &asked).await }).await
     }
 }

@@ -85,7 +85,7 @@ fn a_request_is_explained_as_its_accounts_stand_and_costs_nothing() {
         let limit = &told["rules"][rule]["limits"][0];
         let of = |name: &str| limit[name].as_u64().unwrap();
         let header = told["answer"]["headers"]["x-ratelimit-remaining"].as_str().unwrap().to_owned();
-        (of("quota"), of("spent"), of("remaining"), &limit["refuses"] == &json!(true), header)
+        (of("quota"), of("spent"), of("remaining"), limit["refuses"] == json!(true), header)
     };
     let none = || json!(null);
     assert_eq!(stands(&explain("bob", none()), 0), (2, 0, 2, false, "1".to_owned()));
