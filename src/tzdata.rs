@@ -13,9 +13,7 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{IANA_TZDB_VERSION, TZ_VARIANTS, Tz};
 
 use crate::model::{Transition, Zone, ZoneSource, nearest};
-
-/// 1900-01-01T00:00:00Z, where lists of transitions begin.
-const FIRST_SECS: i64 = -2_208_988_800;
+use crate::tzdata::machine::FIRST_SECS;
 
 /// A name that no tz database at hand knows, and the known one that is most like it.
 ///

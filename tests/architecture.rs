@@ -18,7 +18,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("config", 2),
     ("sites", 3),
     ("middleware", 4),
-    ("prelude", 5),
 ];
 
 /// What only some modules may name: a text, and the modules.

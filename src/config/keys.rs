@@ -7,6 +7,7 @@
 //! An [`Entry`] is one value with its [`Origin`]. It has no secrets: what looks like a credential is `…`, and of the URI of a store it
 //! has what [`StoreUri`] displays.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -242,6 +243,9 @@ pub enum Origin {
     /// A [layer](crate::config::Layer) that stands in no file, or a ruleset of it, by its name.
     Layer(Arc<str>),
 }
+
+/// The files that keys stand in, by key.
+pub(crate) type Origins = BTreeMap<String, Arc<str>>;
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ mod condition;
 mod configuration;
 mod disk;
 mod environment;
+mod files;
 mod hosts;
 mod json;
 mod keys;
@@ -29,8 +30,9 @@ use crate::config::report::{Findings, Inspection};
 use crate::config::said::Said;
 use crate::model::{Host, Site};
 
-pub use crate::config::configuration::{Configuration, Files};
+pub use crate::config::configuration::Configuration;
 pub use crate::config::environment::Environment;
+pub use crate::config::files::Files;
 pub use crate::config::keys::{Entry, Origin};
 pub use crate::config::layer::{Hosts, Layer, Shadowed};
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};

@@ -3,11 +3,10 @@
 //!
 //! The keys may stand in two files, so this is asked of each site when its layers lie above one another.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Options;
-use crate::config::keys::TRUSTED_HOPS;
+use crate::config::keys::{Origins, TRUSTED_HOPS};
 use crate::config::layer::{Layer, Layered};
 use crate::config::reader::member_place;
 use crate::config::report::{Inspection, Page, Problem};
@@ -47,9 +46,6 @@ pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) ->
     references.check_rules_of_layer();
     layered
 }
-
-/// The files that keys stand in.
-pub(crate) type Origins = BTreeMap<String, Arc<str>>;
 
 /// The keys of a site and what they say of each other.
 pub(crate) struct References<'a> {

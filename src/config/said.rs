@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::config::hosts::{Claimed, domains};
 use crate::config::json::{Document, Json, Unread};
 use crate::config::keys::{
-    DEFAULT_SITE, DOMAINS, Entry, Keys, Origin, STORE, Scope, Setting, is_ours, keys_of_sites, misplaced,
+    DEFAULT_SITE, DOMAINS, Entry, Keys, Origin, Origins, STORE, Scope, Setting, is_ours, keys_of_sites,
+    misplaced,
 };
 use crate::config::reader::{TWICE, Value, unknown};
-use crate::config::references::Origins;
 use crate::config::report::Page;
 use crate::model::{
     AddressPolicy, ClientPolicy, Condition, CountrySource, HeaderPolicy, Host, KeySource, Site, Tiers,

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{Transition, Zone, ZoneSource};
-use crate::tzdata::FIRST_SECS;
+
+/// 1900-01-01T00:00:00Z, where lists of transitions begin.
+pub(crate) const FIRST_SECS: i64 = -2_208_988_800;
 
 /// 2200-01-01T00:00:00Z; rules go on for ever, so their list has to end somewhere.
 const END_SECS: i64 = 7_258_118_400;

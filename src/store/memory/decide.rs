@@ -8,25 +8,10 @@ use super::Memory;
 use super::overflow::account;
 use super::rows::{Row, VACANT};
 use super::settle::standing;
-use super::shard::{Locked, Visit, shard_of};
+use super::shard::{Beside, Locked, Visit, shard_of};
 use super::table::{Seat, Table};
 use crate::model::{AccountHash, Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
-
-/// What the accounts of a claim are elsewhere, where other processes draw on them as well.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Beside {
-    /// What the others have spent.
-    pub(crate) spent: u64,
-    /// What their account takes of the claim's quota; below 0 where more was granted there than has been charged.
-    pub(crate) taken: i64,
-    /// How many clients they have counted.
-    pub(crate) clients: u64,
-    /// What they have spent of the client's share.
-    pub(crate) share: u64,
-    /// Whether they know the client.
-    pub(crate) knows_client: bool,
-}
 
 /// What the standings of all claims come to.
 #[derive(Default)]

@@ -6,8 +6,6 @@
 mod accounts;
 mod decide;
 mod overflow;
-#[cfg(feature = "redis")]
-mod peek;
 mod rows;
 mod settle;
 mod shard;
@@ -24,11 +22,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
-pub(crate) use self::decide::Beside;
 use self::overflow::{Overflow, is_shared};
 #[cfg(feature = "redis")]
 pub(crate) use self::overflow::{account, of_last_words};
 use self::rows::Row;
+pub(crate) use self::shard::Beside;
 use self::shard::{Lie, Many, Shard, Two, Visit, lie_together, lies, shard_of};
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Seat, Table};

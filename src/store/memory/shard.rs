@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 
 use crate::model::{KeyHash, Now};
 use crate::store::calendar::Calendar;
-use crate::store::memory::decide::Beside;
 use crate::store::memory::snapshot::Section;
 use crate::store::memory::table::Table;
 use crate::store::memory::{Memory, SHARDS};
@@ -183,6 +182,21 @@ pub(crate) fn lie_together(one: &Claim, other: &Claim) -> bool {
 #[inline]
 pub(crate) fn shard_of(key: KeyHash) -> usize {
     key.shard_word() as usize % SHARDS
+}
+
+/// What the accounts of a claim are elsewhere, where other processes draw on them as well.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside {
+    /// What the others have spent.
+    pub(crate) spent: u64,
+    /// What their account takes of the claim's quota; below 0 where more was granted there than has been charged.
+    pub(crate) taken: i64,
+    /// How many clients they have counted.
+    pub(crate) clients: u64,
+    /// What they have spent of the client's share.
+    pub(crate) share: u64,
+    /// Whether they know the client.
+    pub(crate) knows_client: bool,
 }
 
 /// What happens to some claims at once, at one moment.

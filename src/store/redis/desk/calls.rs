@@ -91,7 +91,7 @@ impl Desk {
         let parts = call.parts.iter().copied();
         let answer = answer
             .and_then(|numbers| exchange::answer(numbers, call.sent.len(), parts).ok_or(Trouble::Nonsense));
-        self.note_flushed(number, &call, answer.as_ref().err());
+        self.note_flushed(number, &call.sent, answer.as_ref().err());
         match answer {
             Ok(answer) => self.conclude(call, answer),
             Err(trouble) => self.fail(call, &trouble),
@@ -148,6 +148,31 @@ impl Desk {
             self.correct(&call.sent);
         }
         self.decide_known();
+    }
+
+    /// Does here what the server has done; says whether nobody waits any more who would.
+    ///
+    /// A grant is noted here as well as on the server, so that this process decides by it at once; the others hear of it with the next
+    /// lines that they read, and of the fact that something was returned with their next beat.
+    fn conclude_errand(&mut self, call: &mut Call, answer: &Answer) -> bool {
+        let Some(errand) = call.errand.take() else { return call.relief.is_some() };
+        let is_done =
+            call.relief.is_none() || answer.verdicts.last().is_some_and(|told| told.admitted == Some(true));
+        if !is_done {
+            return true;
+        }
+        if let (Some(relief), Some(own), Some((_, others))) =
+            (call.relief, call.sent.first(), answer.accounts.first())
+        {
+            let amount = match relief {
+                Relief::Grant(amount) => amount,
+                // As the script has added it up.
+                Relief::Reset => u64::try_from(own.line.net.saturating_add(others.net)).unwrap_or(0),
+            };
+            self.ledgers.relieve(own, amount, self.now);
+        }
+        errand.conclude();
+        false
     }
 
     /// Decides over those who wait for what has just been read, in batched mode.
