@@ -69,7 +69,7 @@ impl Telling {
                 Ok(told) => Some(told?),
                 Err(_) => None,
             };
-            let is_of_members = told.as_ref().is_some_and(|told| told.is_of_members());
+            let is_of_members = matches!(&told, Some(told) if told.is_of_members());
             if (is_of_members || self.looked.elapsed() >= LOOK) && !self.may_go_on().await {
                 return None;
             }

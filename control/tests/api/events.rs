@@ -23,7 +23,9 @@ impl Stream {
     fn open_as(world: &World, header: &str) -> Self {
         let mut socket = TcpStream::connect(world.address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let head = format!("GET /limits/api/v1/events HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n");
+        let head = format!(
+            "GET /limits/api/v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n\r\n"
+        );
         socket.write_all(head.as_bytes()).unwrap();
         let mut stream = Self(BufReader::new(socket));
         assert!(stream.line().starts_with("HTTP/1.1 200"));
@@ -129,7 +131,7 @@ fn a_stream_ends_with_what_has_let_it_in() {
         let cookie = format!("Cookie: {}", world.log_in(Role::Owner));
         let stream = Stream::open_as(&world, &cookie);
         let ask = world.ask(end.0, end.1).header("Cookie", cookie.strip_prefix("Cookie: ").unwrap());
-        let ended = ask.header("X-Timebudget", "1").send();
+        let ended = ask.header("X-Timebudget-Csrf", "1").send();
         assert!(matches!(ended.status, 200 | 204), "{ended:?}");
         assert!(stream.ends(), "{end:?}");
     }
