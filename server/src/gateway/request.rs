@@ -133,7 +133,7 @@ impl<'a> Asked<'a> {
     fn copy(&self, headers: &mut http::HeaderMap) -> Result<(), Failure> {
         let from = self.request.headers();
         let taken: Vec<_> = match from.contains_key(client::CONNECTION) {
-            true => hop::named(from.get_all(client::CONNECTION).map(|value| value.as_bytes())).collect(),
+            true => hop::named(from.get_all(client::CONNECTION).map(client::HeaderValue::as_bytes)).collect(),
             false => Vec::new(),
         };
         let mut values = BytesMut::with_capacity(from.iter().map(|(_, value)| value.len()).sum());
@@ -259,7 +259,7 @@ fn host(request: &HttpRequest) -> Result<Option<&[u8]>, Failure> {
         let authority = authority.as_str();
         authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes()
     });
-    match target.or(first.map(|host| host.as_bytes())) {
+    match target.or(first.map(client::HeaderValue::as_bytes)) {
         None if head.version >= Version::HTTP_11 => Err(Failure::Malformed),
         Some(host) if host.is_empty() || host.iter().any(|byte| b" \t/?#@,".contains(byte)) => {
             Err(Failure::Malformed)

@@ -20,10 +20,12 @@ pub(crate) fn head(parts: &Parts) -> Option<HttpResponse<()>> {
     let mut response = HttpResponse::with_body(status, ());
     let from = &parts.headers;
     let taken: Vec<_> = match from.contains_key(header::CONNECTION) {
-        true => hop::named(from.get_all(header::CONNECTION).iter().map(|value| value.as_bytes())).collect(),
+        true => {
+            hop::named(from.get_all(header::CONNECTION).iter().map(http::HeaderValue::as_bytes)).collect()
+        }
         false => Vec::new(),
     };
-    let mut values = BytesMut::with_capacity(from.values().map(|value| value.len()).sum());
+    let mut values = BytesMut::with_capacity(from.values().map(http::HeaderValue::len).sum());
     for (name, value) in from {
         let name = name.as_str();
         if is_left_behind(name, status) || taken.iter().any(|listed| hop::takes_away(listed, name)) {

@@ -23,11 +23,14 @@ pub(crate) struct Worker {
     /// Where requests of sites go that name no upstream.
     default: Option<Rc<Group>>,
     /// By the limiter of the site, which is held on to so that no other has its place.
-    of_sites: RefCell<HashMap<*const Limiter, (Arc<Limiter>, Rc<Group>)>>,
+    of_sites: RefCell<HashMap<*const Limiter, OfSite>>,
     addresses: RefCell<HashMap<Upstream, Rc<Address>>>,
     /// What the names of this worker's requests begin with, and how many it has given.
     names: (u64, Cell<u64>),
 }
+
+/// A site's limiter, and where its requests go.
+type OfSite = (Arc<Limiter>, Rc<Group>);
 
 impl Worker {
     /// A worker's view; the thread must be one of the server's.
