@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process};
 use crate::config::disk::{COMMON, OnDisk, site_name};
-use crate::config::files::Made;
 use crate::config::hosts::settled;
 use crate::config::keys::{DEFAULT_SITE, Origin, SITE_HEADER};
 use crate::config::layered::Layered;
-use crate::config::past::Past;
+use crate::config::past::{Made, Past};
 use crate::config::references::{References, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Errors, Findings, Inspection, Page, Problem, WrongSite, distinct};
 use crate::config::said::Said;

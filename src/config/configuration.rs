@@ -1,10 +1,12 @@
 //! Configurations: what all layers say together, and who said it.
+//!
+//! A [`Configuration`] is what `timebudget config` prints and what [`Sites`](crate::Sites) put in force: the sites with their rules,
+//! and beside them, key by key, the value that counts and the layer that said it. Nothing in it is wrong but what `loaded.wrong` and
+//! `unmet` say.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::assigned::Hosts;
-use crate::config::files::Files;
 use crate::config::keys::{DEFAULT_SITE, Entry, ON_ERROR, Origin, SITE_HEADER, STORE};
 use crate::config::layer::Layer;
 use crate::config::layered::Shadowed;
@@ -12,10 +14,25 @@ use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::rules::RULES_OF_RATE_LIMIT;
 use crate::config::ruleset::Ruleset;
 use crate::config::said::Said;
-use crate::config::{Environment, Loaded, Options};
+use crate::config::{Environment, Loaded};
 use crate::store::StoreUri;
 
 /// What all layers of a configuration say together, and who said it.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::{Configuration, Options};
+///
+/// let read = Configuration::from_text(r#"{ "rate_limit": "60s per hour" }"#, &Options::default())?;
+/// let (host, entries) = &read.sites[0];
+/// assert_eq!(host, "*", "a single file answers for every host");
+/// let said = |key| entries.iter().find(|entry| entry.key == key).map(|entry| (&*entry.value, entry.origin.to_string()));
+/// assert_eq!(said("rate_limit"), Some(("\"60s per hour\"", "site_config.json".to_owned())));
+/// assert_eq!(said("time_zone"), Some(("\"UTC\"", "default".to_owned())));
+/// assert_eq!(read.store.to_string(), "memory://");
+/// # Ok::<(), timebudget::config::Errors>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Configuration {
@@ -35,39 +52,6 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads a single site file, whose site answers for every host.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the file or the environment.
-    pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        Files::from_file(path, options).read()
-    }
-
-    /// Reads the text of a site file whose site answers for every host; messages call it `site_config.json`.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the text or the environment.
-    pub fn from_text(text: &str, options: &Options) -> Result<Self, Errors> {
-        Files::from_text(text, options).read()
-    }
-
-    /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
-    ///
-    /// All or nothing; [`Files`] are for those who want to go on without a site whose own file is wrong.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the files or the environment.
-    pub fn from_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let read = Files::from_dir(dir, options).read()?;
-        match read.errors() {
-            None => Ok(read),
-            Some(errors) => Err(errors),
-        }
-    }
-
     /// All that is wrong with sites, and what is named and not there; `None` if everything is right.
     pub fn errors(&self) -> Option<Errors> {
         let of_sites = self.loaded.wrong.iter().flat_map(|wrong| wrong.errors.problems());
@@ -76,6 +60,8 @@ impl Configuration {
     }
 
     /// What the layer says of a site and a file, or code, says, too; each tells by whom.
+    ///
+    /// In the order in which the layer says it. A rule is shadowed whose name a rule of the files, or of code, has, too.
     pub fn shadowed_of<'a>(&'a self, site: &'a str) -> impl Iterator<Item = &'a Shadowed> {
         self.shadowed.iter().filter(move |shadowed| shadowed.site == site)
     }
@@ -99,6 +85,9 @@ impl Configuration {
 }
 
 /// Where accounts are kept, and all that holds whatever the site.
+///
+/// A store that the command line or the environment names counts before the one of the common file. `RATELIMIT_KEY_PREFIX` then
+/// counts before the prefix in the URI, unless the command line has written both.
 pub(crate) fn process(
     common: &Said,
     environment: &Environment,

@@ -14,7 +14,7 @@ use crate::config::disk::{OnDisk, Remembered, around, below, text, unreadable};
 use crate::config::keys::Scope;
 use crate::config::layer::Layer;
 use crate::config::one::{of_code, of_one};
-use crate::config::past::Past;
+use crate::config::past::{Made, Past};
 use crate::config::report::{Errors, Findings, Problem};
 use crate::config::said::Said;
 use crate::config::{Options, SITE_FILE};
@@ -78,13 +78,6 @@ enum Seen {
     Many(Arc<OnDisk>),
 }
 
-/// A configuration, and what its files are remembered by.
-#[derive(Debug)]
-pub(crate) struct Made {
-    pub(crate) read: Configuration,
-    pub(crate) past: Past,
-}
-
 /// What was made of a layer, to be put in force or forgotten.
 #[derive(Debug)]
 pub(crate) struct Drafted {
@@ -112,6 +105,17 @@ impl Files {
     }
 
     /// The text of a site file whose site answers for every host, where a file or a directory could be; it never changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::{Files, Options};
+    ///
+    /// let mut files = Files::from_text(r#"{ "rate_limit": "60s per hour" }"#, &Options::default());
+    /// assert_eq!(files.read()?.loaded.fallback.rules.len(), 1);
+    /// assert_eq!((files.reads(), files.directories().len()), (0, 0), "there is nothing to watch");
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
     pub fn from_text(text: impl Into<String>, options: &Options) -> Self {
         Self::at(Place::Text(text.into()), options)
     }
@@ -139,6 +143,22 @@ impl Files {
     }
 
     /// Replaces what lies below the files; the next reading says what holds then, and reads no file for that.
+    ///
+    /// What the files said is remembered, so this costs what joining costs, and no look at the disk.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::{Files, Layer, Options, Ruleset};
+    ///
+    /// let mut files = Files::from_text(r#"{ "rate_limit": "600s per hour" }"#, &Options::default());
+    /// let plans = Ruleset::parse("plans", r#"[{ "name": "export", "limits": "9 per day" }]"#)?;
+    /// files.set_layer(Layer::new("database").with_rules([plans]));
+    ///
+    /// let rules: Vec<_> = files.read()?.loaded.fallback.rules.iter().map(|rule| rule.name.to_string()).collect();
+    /// assert_eq!(rules, ["site", "export"], "those of the file come first");
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
     pub fn set_layer(&mut self, layer: Layer) {
         self.options.layer = Arc::new(layer);
     }
@@ -333,6 +353,41 @@ impl fmt::Display for Files {
             Place::Code(site) => f.write_str(&site.name),
             Place::Text(_) => f.write_str(SITE_FILE),
             Place::File(path) | Place::Directory(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Configuration {
+    /// Reads a single site file, whose site answers for every host.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the file or the environment.
+    pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
+        Files::from_file(path, options).read()
+    }
+
+    /// Reads the text of a site file whose site answers for every host; messages call it `site_config.json`.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the text or the environment.
+    pub fn from_text(text: &str, options: &Options) -> Result<Self, Errors> {
+        Files::from_text(text, options).read()
+    }
+
+    /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
+    ///
+    /// All or nothing; [`Files`] are for those who want to go on without a site whose own file is wrong.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the files or the environment.
+    pub fn from_dir(dir: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
+        let read = Files::from_dir(dir, options).read()?;
+        match read.errors() {
+            None => Ok(read),
+            Some(errors) => Err(errors),
         }
     }
 }

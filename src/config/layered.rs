@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::Options;
-use crate::config::keys::Origin;
+use crate::config::keys::{Origin, Origins};
 use crate::config::layer::Layer;
-use crate::config::references::Origins;
 use crate::model::{About, Override, Rule, SharedTiers, Site, Tiers, quoted};
 
 /// A site of files with what a layer adds to it.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process};
-use crate::config::files::Made;
 use crate::config::keys::Entry;
 use crate::config::layered::Layered;
-use crate::config::past::Past;
+use crate::config::past::{Made, Past};
 use crate::config::references::{layered, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Errors, Findings, Inspection};
 use crate::config::said::Said;

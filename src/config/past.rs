@@ -14,7 +14,17 @@ use crate::config::report::{Inspection, Problem};
 use crate::config::{ANY_HOST, Options};
 use crate::model::{Host, KnownRules, SharedTiers, Site};
 
+/// A configuration, and what its files are remembered by.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) read: Configuration,
+    pub(crate) past: Past,
+}
+
 /// What was in force before: what a site falls back to whose own file is wrong.
+///
+/// It is replaced only by a reading that is put in force, so a mistake in the common file, however often it is read, does not wear it
+/// out.
 #[derive(Clone, Debug)]
 pub(crate) struct Past {
     /// The sites by name, as they were when they were last right.

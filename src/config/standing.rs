@@ -14,6 +14,8 @@ use crate::config::said::Said;
 use crate::model::{Condition, Host, Site};
 
 /// A site, with the rules that are to hold for it now.
+///
+/// Whether its file is right or wrong, it stands for the site's requests: `now` always has rules, if only to say that nobody knows them.
 pub(crate) struct Standing<'a> {
     pub(crate) found: &'a Found,
     /// What holds: what the file says, or what it said when it was last right.

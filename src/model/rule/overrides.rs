@@ -14,6 +14,27 @@ use crate::model::time::{Term, UnixMicros};
 /// Limits of a single user for a time: a raise for a day of moving data, or a brake.
 ///
 /// It takes the place of the rule's limits and of whatever the user's tier says of them.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Component, Override, Rule, Source, Term, Tiers, UnixMicros, parse_rates};
+///
+/// let raise = Override {
+///     user: "alice".into(),
+///     rule: Some("search".into()),
+///     limits: parse_rates("500 per hour")?.into(),
+///     term: Term::default(),
+///     reason: Some("moves her data".into()),
+/// };
+/// let tiers = Tiers::new([], [raise]);
+/// let rule = Rule::new("search", Component::User, parse_rates("50 per hour")?);
+/// let of_alice: Vec<_> = tiers.overrides_of("alice", UnixMicros(0)).collect();
+/// let source = tiers.source(&rule, None, &of_alice);
+/// assert_eq!(source, Source::Override(0));
+/// assert_eq!(*tiers.limits(&rule, source), parse_rates("500 per hour")?);
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// The user's name.

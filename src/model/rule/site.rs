@@ -9,6 +9,7 @@ use crate::model::client::{AddressPolicy, CountrySource, Host, IdentityHeaders};
 use crate::model::condition::{Condition, Facts, Paths, Text, is_token};
 use crate::model::rule::rule::Rule;
 use crate::model::rule::shared_tiers::SharedTiers;
+use crate::model::rule::upstream::Upstream;
 use crate::model::said::nearest;
 use crate::model::time::Zone;
 
@@ -57,6 +58,10 @@ pub struct Site {
     pub clients: ClientPolicy,
     /// Who may spend something else than the rules say.
     pub tiers: SharedTiers,
+    /// Where its requests are answered, if a gateway serves it and its file says so: any of these.
+    pub upstreams: Vec<Upstream>,
+    /// Whether its upstreams may charge requests more than their time, or make them free, by a header of their answers.
+    pub upstream_charges: bool,
 }
 
 /// How it is known who clients are, and where.
@@ -130,6 +135,8 @@ impl Site {
             addresses,
             headers,
             clients,
+            upstreams,
+            upstream_charges,
             tiers: _,
         } = self;
         let is_same = *name == other.name && *hosts == other.hosts && *zone == other.zone;
@@ -137,6 +144,7 @@ impl Site {
             && *rules == other.rules
             && (exempt, paths, clients) == (&other.exempt, &other.paths, &other.clients)
             && (addresses, headers) == (&other.addresses, &other.headers)
+            && (upstreams, upstream_charges) == (&other.upstreams, &other.upstream_charges)
             && *unpublished_hosts == other.unpublished_hosts
     }
 
@@ -186,6 +194,8 @@ impl Site {
             headers: HeaderPolicy::default(),
             clients: ClientPolicy::default(),
             tiers: SharedTiers::default(),
+            upstreams: Vec::new(),
+            upstream_charges: false,
         }
     }
 }

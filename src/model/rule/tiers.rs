@@ -73,6 +73,18 @@ pub struct Tier {
 }
 
 /// A tier that a user is assigned for a time.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Assignment, Term, Tier, Tiers, UnixMicros};
+///
+/// let mut tiers = Tiers::new([Tier::new("gold")], []);
+/// let trial = Term { from: None, until: Some(UnixMicros::from_secs(1_000)) };
+/// tiers.users.insert("alice".into(), Assignment { tier: "gold".into(), term: trial });
+/// let tier_at = |secs| tiers.tier_of(None, Some("alice"), &[], UnixMicros::from_secs(secs));
+/// assert_eq!((tier_at(999), tier_at(1_000)), (Some(0), None));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
     /// The tier's name.
@@ -82,6 +94,8 @@ pub struct Assignment {
 }
 
 /// Whose limits of a rule hold for a client.
+///
+/// A position means something in the [`Tiers`] that told it, until these are changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -180,6 +194,21 @@ impl Tiers {
 
     /// The position of a client's tier: the API key's, else the user's while it lasts, else the highest of the user's
     /// groups, else the default tier where there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Tier, Tiers, UnixMicros};
+    ///
+    /// let tier = |name: &str, priority| Tier { priority, ..Tier::new(name) };
+    /// let mut tiers = Tiers::new([tier("gold", 2), tier("silver", 1)], []);
+    /// tiers.groups.insert("staff".into(), "silver".into());
+    /// tiers.groups.insert("vips".into(), "gold".into());
+    ///
+    /// let groups = ["staff".to_owned(), "vips".to_owned()];
+    /// let found = tiers.tier_of(None, Some("alice"), &groups, UnixMicros(0));
+    /// assert_eq!(found.map(|at| tiers.tiers()[at].name.as_str()), Some("gold"));
+    /// ```
     pub fn tier_of(
         &self,
         api_key: Option<&ApiKey>,
