@@ -258,6 +258,9 @@ impl Table {
     }
 
     /// Whether it answers for the same sites by the same hosts.
+    ///
+    /// Then who answers for what is known, and only limiters are others: of three thousand sites, one that has other rules costs
+    /// no look for the hosts of the rest.
     fn is_laid_out_for(&self, limiters: &[(String, Arc<Limiter>)], everybody: &Arc<Limiter>) -> bool {
         let has_same_hosts = |one: &Arc<Limiter>, other: &Arc<Limiter>| {
             Arc::ptr_eq(one, other) || one.site().hosts == other.site().hosts
@@ -295,7 +298,7 @@ impl Table {
         table
     }
 
-    /// Lets a limiter answer for those of some hosts for which another does.
+    /// Lets a limiter answer for those of some hosts for which another does; those that an earlier site has stay its.
     fn answer_instead(&mut self, hosts: &[Host], old: &Arc<Limiter>, new: &Arc<Limiter>) {
         for host in hosts {
             let answering = match host.below() {

@@ -127,6 +127,16 @@ impl Layer {
     }
 
     /// The same with a group's tier, by the tier's name, or without one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Layer;
+    /// use timebudget::Tier;
+    /// let layer = Layer::new("database").with_tier("gold", Some(Tier::new("gold"))).with_group("vips", Some("gold"));
+    /// assert_eq!(layer.clients().groups["vips"], "gold");
+    /// assert!(layer.with_group("vips", None).clients().groups.is_empty());
+    /// ```
     #[must_use]
     pub fn with_group(self, name: &str, tier: Option<&str>) -> Self {
         let (before, after) = (self.tiers.groups.get(name).cloned(), tier.map(str::to_owned));
@@ -134,6 +144,16 @@ impl Layer {
     }
 
     /// The same with an API key, or without it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Layer;
+    /// use timebudget::{ApiKey, KeyDigest};
+    /// let acme = ApiKey { name: "Acme".into(), tier: None, user: Some("acme".into()) };
+    /// let layer = Layer::new("database").with_api_key(KeyDigest::from_key(b"s3cret"), Some(acme));
+    /// assert_eq!(layer.clients().api_keys[&KeyDigest::from_key(b"s3cret")].name, "Acme");
+    /// ```
     #[must_use]
     pub fn with_api_key(self, digest: KeyDigest, key: Option<ApiKey>) -> Self {
         let before = self.tiers.api_keys.get(&digest).and_then(|key| key.tier.clone());
@@ -149,6 +169,18 @@ impl Layer {
 
     /// The same with these overrides of a user, in the place of those that the user has; none take them all away. Of two for
     /// one rule that hold at one time, the first counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Layer;
+    /// use timebudget::{Limit, Override, Period, Term};
+    /// let limits = Limit::requests(500).per(Period::HOUR).into();
+    /// let raise = Override { user: "alice".into(), rule: None, limits, term: Term::default(), reason: None };
+    /// let layer = Layer::new("database").with_overrides_of("alice", [raise]);
+    /// assert_eq!(layer.clients().overrides().count(), 1);
+    /// assert_eq!(layer.with_overrides_of("alice", []).clients().overrides().count(), 0);
+    /// ```
     #[must_use]
     pub fn with_overrides_of(self, user: &str, overrides: impl IntoIterator<Item = Override>) -> Self {
         self.changed(|clients| clients.overrides.set(user, overrides))

@@ -63,6 +63,8 @@ impl Layered {
     }
 
     /// Puts what a layer says of clients in the place of what one before it said.
+    ///
+    /// It costs what the site's own clients do, however many the layer has: a site without any shares the layer's.
     pub(crate) fn set_clients(&mut self, layer: &Layer) {
         if !self.has_clients_of_layer {
             return;

@@ -64,6 +64,9 @@ impl Past {
 
     /// What a layer's clients say of rules that no site has, where it differs in no more than clients from the one in force, and
     /// every site is right and stays so.
+    ///
+    /// `None` where more has to be looked at: another rule, a tier that is gone, a table that was empty, or a site that is wrong,
+    /// which other clients could heal.
     pub(crate) fn unmet_by_clients(&self, layer: &Layer, options: &Options) -> Option<Vec<Problem>> {
         let is_known =
             self.is_right && layer.has_same_rules(&self.layer) && layer.has_clients_as(&self.layer);
@@ -86,6 +89,8 @@ impl Past {
     }
 
     /// Brings a configuration up to date that was made before clients were replaced.
+    ///
+    /// Sites are copied for it, so it is done when somebody asks for the configuration, and not with each change.
     pub(crate) fn refresh(&mut self, read: &mut Configuration) {
         let mut shadowed = Vec::new();
         for (name, site) in &mut read.loaded.sites {

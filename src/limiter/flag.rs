@@ -4,6 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A flag that costs a request what a plain one does.
+///
+/// It orders nothing: whoever reads it has to be right whether it has turned already or not.
 #[derive(Debug, Default)]
 pub(crate) struct Flag(AtomicBool);
 

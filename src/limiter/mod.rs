@@ -167,6 +167,9 @@ impl Limiter {
     }
 
     /// Puts other tiers in force. Requests that run go on by those that admitted them.
+    ///
+    /// Where only who is in them is another, nothing is worked out anew. The rules, what was learned of them, and what workers
+    /// know of the limiter stay in any case.
     pub(crate) fn set_tiers(&self, tiers: &SharedTiers) {
         let before = self.terms.load();
         if before.tiers == *tiers {
@@ -182,6 +185,9 @@ impl Limiter {
     }
 
     /// Turns the flags as terms want it that are in force from now on.
+    ///
+    /// It comes before the terms themselves: a request that sees the new flags and the old terms finds nothing there, and has the
+    /// rule's own limits, as it would have had a moment before.
     fn follow(&self, terms: &Terms) {
         for (rule, open) in self.site.rules.iter().zip(&self.rules) {
             open.follow(rule, terms);
@@ -219,6 +225,18 @@ impl Limiter {
     }
 
     /// Who may spend something else than the rules say, as it is in force.
+    ///
+    /// Tiers, and who is in them, are replaced while requests run: what is returned stays as it is. A request that has been
+    /// admitted goes on by those that admitted it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Engine, Limiter, Site, Tier, Tiers};
+    /// let tiers = Tiers::new([Tier::new("gold")], []);
+    /// let limiter = Limiter::new(Site { tiers: tiers.into(), ..Site::unlimited("shop") }, &Engine::in_memory());
+    /// assert_eq!(limiter.tiers().position("gold"), Some(0));
+    /// ```
     pub fn tiers(&self) -> SharedTiers {
         self.terms.load().tiers.clone()
     }

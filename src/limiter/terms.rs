@@ -11,6 +11,9 @@ use crate::model::{Rule, SharedTiers, Source};
 pub(crate) type TermsInForce = ArcSwap<Terms>;
 
 /// Tiers, and the limits that they make of a limiter's rules.
+///
+/// A request reads them once, so that all its rules are decided by one state of them, and a position means the same from the first
+/// rule to the last.
 #[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) tiers: SharedTiers,
@@ -31,12 +34,12 @@ impl Terms {
         Self { tiers, limits }
     }
 
-    /// Those of others in the same tiers.
+    /// Those of others in the same tiers: the limits stay as they are, however many users are moved.
     pub(crate) fn of_others(&self, tiers: SharedTiers) -> Self {
         Self { tiers, limits: Arc::clone(&self.limits) }
     }
 
-    /// The limits of a rule, by its position, for those in a tier.
+    /// The limits of a rule, by its position, for those in a tier, by its position among the tiers of these terms.
     #[inline]
     pub(crate) fn limits(&self, rule: usize, tier: usize) -> &[OpenLimit] {
         &self.limits[rule][tier]

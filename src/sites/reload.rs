@@ -126,7 +126,24 @@ impl Reloader {
         }
     }
 
-    /// Whether a layer could be put in force.
+    /// Whether a layer could be put in force, with the files as they were looked at last.
+    ///
+    /// What is made of it is kept until another one is asked for, so that [`set_layer`](Self::set_layer) need not make it again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// use timebudget::config::{Layer, Ruleset};
+    ///
+    /// let budget = TimeBudget::builder().site_text(r#"{ "rate_limit": "600s per hour" }"#).build()?;
+    /// let reloader = budget.reloader().expect("there is a file");
+    /// let by_user = r#"[{ "name": "each", "key": "user", "limits": "9 per day" }]"#;
+    /// let layer = Layer::new("database").with_rules([Ruleset::parse("ruleset plans", by_user)?]);
+    /// let errors = reloader.check(&layer).unwrap_err().to_string();
+    /// assert!(errors.starts_with("ruleset plans: rules[0]: \"each\": nobody tells who clients are"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

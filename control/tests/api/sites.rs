@@ -55,7 +55,7 @@ fn a_site_that_is_not_there_yet_waits_for_its_rulesets_and_what_no_site_can_be_c
     let waiting: Vec<_> =
         sites["items"].as_array().unwrap().iter().map(|site| (&site["site"], &site["waiting"])).collect();
     assert_eq!(waiting, [(&json!("*"), &json!(false)), (&json!("shop.example"), &json!(true))]);
-    for odd in ["Shop.example", "shop_example!", "shop.example.", "*.example"] {
+    for odd in ["Shop.example", "shop.example.", "*.example"] {
         let path = format!("sites/{odd}/rulesets");
         assert!(world.owner("PUT", &path).json(&none).send().problem(404).contains(odd), "{odd}");
     }

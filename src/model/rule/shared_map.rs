@@ -26,7 +26,15 @@ use rpds::HashTrieMapSync;
 pub struct SharedMap<K: Eq + Hash, V>(HashTrieMapSync<K, V>);
 
 impl<K: Eq + Hash, V> SharedMap<K, V> {
-    /// The value of a key.
+    /// The value of a key; `None` if there is no such key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::SharedMap;
+    /// let tiers = SharedMap::from([("alice".to_owned(), "gold")]);
+    /// assert_eq!((tiers.get("alice"), tiers.get("bob")), (Some(&"gold"), None));
+    /// ```
     pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -50,7 +58,17 @@ impl<K: Eq + Hash, V> SharedMap<K, V> {
         self.0.contains_key(key)
     }
 
-    /// The entries, in no order.
+    /// The entries, in no order: that of two maps with the same entries may differ.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::SharedMap;
+    /// let tiers = SharedMap::from([("alice", "gold"), ("bob", "iron")]);
+    /// let mut names: Vec<_> = tiers.iter().map(|(name, tier)| format!("{name}: {tier}")).collect();
+    /// names.sort_unstable();
+    /// assert_eq!(names, ["alice: gold", "bob: iron"]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.0.iter()
     }
@@ -77,12 +95,31 @@ impl<K: Eq + Hash, V> SharedMap<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> SharedMap<K, V> {
-    /// Puts an entry, in the place of the one of its key if there is one.
+    /// Puts an entry, in the place of the one of its key if there is one. Clones keep what they have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::SharedMap;
+    /// let mut tiers = SharedMap::from([("alice", "gold")]);
+    /// let before = tiers.clone();
+    /// tiers.insert("alice", "iron");
+    /// assert_eq!((tiers["alice"], before["alice"]), ("iron", "gold"));
+    /// ```
     pub fn insert(&mut self, key: K, value: V) {
         self.0.insert_mut(key, value);
     }
 
     /// Takes an entry away; says whether there was one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::SharedMap;
+    /// let mut tiers = SharedMap::from([("alice", "gold")]);
+    /// assert!(tiers.remove("alice") && !tiers.remove("alice"));
+    /// assert!(tiers.is_empty());
+    /// ```
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -134,6 +171,9 @@ impl<K: Eq + Hash + Clone, V: Clone, const N: usize> From<[(K, V); N]> for Share
 impl<K: Eq + Hash + Borrow<Q>, Q: Eq + Hash + ?Sized, V> Index<&Q> for SharedMap<K, V> {
     type Output = V;
 
+    /// # Panics
+    ///
+    /// If there is no such key.
     fn index(&self, key: &Q) -> &V {
         self.get(key).expect("there is an entry of this key")
     }

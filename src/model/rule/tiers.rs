@@ -172,7 +172,22 @@ impl Tiers {
         self.overrides.iter().map(|(_, over)| over)
     }
 
-    /// The override at a position; `None` if there is none.
+    /// The override at a position, as [`overrides_of`](Self::overrides_of) tells them; `None` if there is none.
+    ///
+    /// An override keeps its position while others come and go, so positions are not always those in the list of all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Override, Term, Tiers, UnixMicros, parse_rates};
+    ///
+    /// let limits = parse_rates("500 per hour")?.into();
+    /// let raise = Override { user: "alice".into(), rule: None, limits, term: Term::default(), reason: None };
+    /// let tiers = Tiers::new([], [raise.clone()]);
+    /// let first = tiers.overrides_of("alice", UnixMicros(0)).next().expect("she has one");
+    /// assert_eq!(tiers.override_at(first), Some(&raise));
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
     pub fn override_at(&self, position: usize) -> Option<&Override> {
         self.overrides.at(position)
     }
