@@ -1,7 +1,7 @@
 //! An application with a budget, and the API mounted in it, on a port of its own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,8 +21,10 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) control: Control,
     tokens: [String; 3],
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    engine: Engine,
+    site: String,
+    /// What serves it, and other nodes.
+    servers: Mutex<Vec<(ServerHandle, JoinHandle<()>)>>,
     _directory: TempDir,
 }
 
@@ -70,11 +72,14 @@ impl World {
 
     /// The same with another node on its database.
     pub(crate) fn with_another_node() -> (Self, Control) {
-        let mut uri = String::new();
-        let world = Self::with(|options| {
-            uri.clone_from(&options.database);
-            options
-        });
+        Self::of_with_another_node(SITE)
+    }
+
+    /// The same with another site file.
+    pub(crate) fn of_with_another_node(site: &str) -> (Self, Control) {
+        let directory = TempDir::new().unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        let world = Self::start(directory, Options::new(&uri), site);
         let other = Control::open(Options::new(uri).with_clock(Arc::clone(&world.clock)));
         let other = rt::System::new().block_on(other).expect("there is room for another");
         (world, other)
@@ -85,10 +90,21 @@ impl World {
         let options = options.with_clock(Arc::clone(&clock));
         let (control, tokens) = rt::System::new().block_on(opened(options));
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
-        let budget = TimeBudget::builder().site_text(site).engine(&engine).layer(control.layer());
+        let (site, servers) = (site.to_owned(), Mutex::default());
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut world =
+            Self { address, clock, control, tokens, engine, site, servers, _directory: directory };
+        world.address = world.serve(&world.control);
+        world
+    }
+
+    /// Serves the application with another node's API, on accounts that both share; returns where.
+    pub(crate) fn serve(&self, control: &Control) -> SocketAddr {
+        let budget =
+            TimeBudget::builder().site_text(self.site.as_str()).engine(&self.engine).layer(control.layer());
         let budget = budget.observe(control.observer()).build().expect("the site is right");
         control.govern(&budget).expect("there are files");
-        let (mounted, moved) = (control.clone(), Arc::clone(&clock));
+        let (mounted, moved) = (control.clone(), Arc::clone(&self.clock));
         let app = move || {
             let clock = Arc::clone(&moved);
             let work = move || {
@@ -122,7 +138,8 @@ impl World {
             });
         });
         let (address, handle) = told.recv().unwrap();
-        Self { address, clock, control, tokens, handle, thread: Some(thread), _directory: directory }
+        self.servers.lock().unwrap().push((handle, thread));
+        address
     }
 
     pub(crate) fn token(&self, role: Role) -> &str {
@@ -190,9 +207,9 @@ async fn opened(options: Options) -> (Control, [String; 3]) {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // The thread ends when the server has.
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
+        for (handle, thread) in self.servers.get_mut().unwrap().drain(..) {
+            // The thread ends when the server has.
+            drop(handle.stop(false));
             let _ = thread.join();
         }
     }
