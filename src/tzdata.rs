@@ -18,6 +18,13 @@ use crate::tzdata::machine::FIRST_SECS;
 /// A name that no tz database at hand knows, and the known one that is most like it.
 ///
 /// Displays as `"Asia/Kolkatta": no such time zone; did you mean "Asia/Kolkata"?`.
+///
+/// # Examples
+///
+/// ```
+/// let unknown = timebudget::tzdata::zone("Asia/Kolkatta").unwrap_err();
+/// assert_eq!(unknown.nearest(), Some("Asia/Kolkata"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?}: no such time zone; {}", self.meant_or_expected())]
 pub struct UnknownZone {

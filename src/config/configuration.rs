@@ -1,4 +1,8 @@
 //! Configurations: what all layers say together, and who said it.
+//!
+//! A [`Configuration`] is what `timebudget config` prints and what [`Sites`](crate::Sites) put in force: the sites with their rules,
+//! and beside them, key by key, the value that counts and the layer that said it. Nothing in it is wrong but what `loaded.wrong` and
+//! `unmet` say.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +20,21 @@ use crate::model::{Condition, Site};
 use crate::store::StoreUri;
 
 /// What all layers of a configuration say together, and who said it.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::{Configuration, Options};
+///
+/// let read = Configuration::from_text(r#"{ "rate_limit": "60s per hour" }"#, &Options::default())?;
+/// let (host, entries) = &read.sites[0];
+/// assert_eq!(host, "*", "a single file answers for every host");
+/// let said = |key| entries.iter().find(|entry| entry.key == key).map(|entry| (&*entry.value, entry.origin.to_string()));
+/// assert_eq!(said("rate_limit"), Some(("\"60s per hour\"", "site_config.json".to_owned())));
+/// assert_eq!(said("time_zone"), Some(("\"UTC\"", "default".to_owned())));
+/// assert_eq!(read.store.to_string(), "memory://");
+/// # Ok::<(), timebudget::config::Errors>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Configuration {
@@ -72,6 +91,8 @@ impl Configuration {
     }
 
     /// What the layer says of a site and a file, or code, says, too; each tells by whom.
+    ///
+    /// In the order in which the layer says it. A rule is shadowed whose name a rule of the files, or of code, has, too.
     pub fn shadowed_of<'a>(&'a self, site: &'a str) -> impl Iterator<Item = &'a Shadowed> {
         self.shadowed.iter().filter(move |shadowed| shadowed.site == site)
     }
@@ -130,6 +151,9 @@ impl Configuration {
 }
 
 /// Where accounts are kept, and all that holds whatever the site.
+///
+/// A store that the command line or the environment names counts before the one of the common file. `RATELIMIT_KEY_PREFIX` then
+/// counts before the prefix in the URI, unless the command line has written both.
 pub(crate) fn process(
     common: &Said,
     environment: &Environment,

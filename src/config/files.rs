@@ -48,6 +48,7 @@ pub struct Files {
     past: Past,
 }
 
+/// Whatever it is, reading gives a configuration: of one site for every host, or of a directory's.
 #[derive(Clone, Debug)]
 enum Place {
     Code(Box<Site>),
@@ -68,6 +69,17 @@ impl Files {
     }
 
     /// The text of a site file whose site answers for every host, where a file or a directory could be; it never changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::{Files, Options};
+    ///
+    /// let mut files = Files::from_text(r#"{ "rate_limit": "60s per hour" }"#, &Options::default());
+    /// assert_eq!(files.read()?.loaded.fallback.rules.len(), 1);
+    /// assert_eq!((files.reads(), files.directories().len()), (0, 0), "there is nothing to watch");
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
     pub fn from_text(text: impl Into<String>, options: &Options) -> Self {
         Self::at(Place::Text(text.into()), options)
     }
@@ -102,6 +114,22 @@ impl Files {
     }
 
     /// Replaces what lies below the files; the next reading says what holds then, and reads no file for that.
+    ///
+    /// What the files said is remembered, so this costs what joining costs, and no look at the disk.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::{Files, Layer, Options, Ruleset};
+    ///
+    /// let mut files = Files::from_text(r#"{ "rate_limit": "600s per hour" }"#, &Options::default());
+    /// let plans = Ruleset::parse("plans", r#"[{ "name": "export", "limits": "9 per day" }]"#)?;
+    /// files.set_layer(Layer::new("database").with_rules([plans]));
+    ///
+    /// let rules: Vec<_> = files.read()?.loaded.fallback.rules.iter().map(|rule| rule.name.to_string()).collect();
+    /// assert_eq!(rules, ["site", "export"], "those of the file come first");
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
     pub fn set_layer(&mut self, layer: Layer) {
         self.options.layer = Arc::new(layer);
     }

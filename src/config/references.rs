@@ -48,6 +48,9 @@ pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) ->
 }
 
 /// The keys of a site and what they say of each other.
+///
+/// Only a site whose file has no error of its own is asked: a rule that could not be read would be missing, and everything that names
+/// it would seem to be wrong.
 pub(crate) struct References<'a> {
     pub(crate) layered: &'a Layered,
     pub(crate) origins: &'a Origins,

@@ -19,6 +19,10 @@ use crate::model::{
 };
 
 /// What one file says. It is read alone, so a mistake is reported once however many sites it concerns.
+///
+/// The environment and the files are one type, so that layers are joined in one way ([`Said::or`]), whatever they are. A `Said` of a
+/// file that could not be read says nothing and is flawed, and no references of it are checked: half of a site would seem to lack what
+/// the other half says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Said {
     pub(crate) keys: Keys,
@@ -155,6 +159,8 @@ impl Said {
     }
 
     /// What this layer and the common one below it say of a site, each key once, with its origin.
+    ///
+    /// A key that nobody says stands there too, with its default, so that the list has all keys that there are.
     pub(crate) fn entries_of_site(&self, common: &Self) -> Vec<Entry> {
         let said = |key| self.entry(key).or_else(|| common.entry(key));
         let entry = |(key, default)| said(key).unwrap_or_else(|| Entry::new(key, default, Origin::Default));

@@ -1,4 +1,8 @@
 //! The machine's own tz database: a directory of TZif files (RFC 9636).
+//!
+//! A file lists the changes of the past and ends with a rule for the future, which jiff reads and works out year by year. Names are
+//! spelled as the directory spells them: on file systems that ignore case, `europe/paris` would otherwise be another zone, with
+//! accounts of its own.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -34,6 +38,7 @@ fn directory() -> Option<PathBuf> {
     chosen.into_iter().chain(usual).find(|directory| directory.is_dir())
 }
 
+/// The zone of a name in a database; `None` if there is no such file, or if it is no TZif.
 fn zone_in(directory: &Path, name: &str) -> Option<Zone> {
     if !is_spelled_so(directory, name) {
         return None;

@@ -21,6 +21,9 @@ use crate::store::{Book, Charge, Listed, Relief};
 
 impl Memory {
     /// Goes through the tables of the books' calendars once, with one shard locked at a time.
+    ///
+    /// Requests go on meanwhile in all other shards, so the list is of no single moment: each account is as it was when its shard was
+    /// read.
     pub(crate) fn list_now(&self, books: &[Book], most: usize, now: Now) -> Vec<Listed> {
         let marks = marks_by_calendar(books);
         let mut largest: Vec<_> = books.iter().map(|_| Largest::new(most)).collect();
@@ -37,6 +40,7 @@ impl Memory {
         largest.into_iter().flat_map(Largest::in_order).collect()
     }
 
+    /// Where one account stands; one that does not exist has spent nothing, and is not made.
     pub(crate) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, &now);
@@ -145,6 +149,7 @@ fn known(key: KeyHash) -> KeyHash {
     KeyHash([shard_of(key) as u32, a, b, c])
 }
 
+/// What is said of an account, from its row; for a cap, `net` is the number of requests that run.
 fn listed(book: Book, key: KeyHash, table: &Table, ledger: &Ledger, now: Now) -> Listed {
     let is_cap = table.in_force.window == Window::ALL_TIME;
     let charge = if is_cap { Charge::Place } else { Charge::Requests { cost: 0 } };
@@ -154,6 +159,8 @@ fn listed(book: Book, key: KeyHash, table: &Table, ledger: &Ledger, now: Now) ->
 }
 
 /// The accounts that have spent most.
+///
+/// A heap of `most` at most, whatever the number of accounts that are offered: the smallest is on top, and makes room.
 struct Largest {
     most: usize,
     /// The smallest of them first.

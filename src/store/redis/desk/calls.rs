@@ -84,6 +84,8 @@ impl Desk {
         self.commands.push(Command::Exchange(number, arguments));
     }
 
+    /// Ends a call: hands its answer to those who wait for it, or fails them. One that nobody remembers, of a connection that was given
+    /// up, is passed over.
     pub(crate) fn finish(&mut self, number: u64, answer: Result<Vec<i64>, Trouble>) {
         // Calls over a connection that was given up are forgotten.
         let Some(call) = self.calls.remove(&number) else { return };
@@ -119,6 +121,8 @@ impl Desk {
         (lines, gives_back)
     }
 
+    /// In this order: what the others have is noted first, so that whatever is decided here next is decided by it; then the errand, then the
+    /// requests; at last, where somebody had waited in vain, the lines are put right.
     fn conclude(&mut self, mut call: Call, answer: Answer) {
         if self.now.tick.since(call.sent_at).0 <= self.ledgers.settings.deadline.as_micros() as u64 {
             self.health.note_answered(call.server(&self.ledgers));
@@ -185,6 +189,7 @@ impl Desk {
         }
     }
 
+    /// In a cluster one server's failure is its own: its accounts are left alone for a while. Any other failure ends the connection.
     fn fail(&mut self, call: Call, trouble: &Trouble) {
         if trouble.is_local() || self.ledgers.is_clustered() {
             self.log_once(trouble);
