@@ -25,7 +25,7 @@ pub(crate) struct World {
     site: String,
     /// What serves it, and other nodes.
     servers: Mutex<Vec<(ServerHandle, JoinHandle<()>)>>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// What the site's file says: half of it is what tests of clients need.
@@ -63,6 +63,11 @@ impl World {
         Self::start(TempDir::new().unwrap(), options, SITE)
     }
 
+    /// On another database, with another site file.
+    pub(crate) fn of_on(site: &str, options: Options) -> Self {
+        Self::start(TempDir::new().unwrap(), options, site)
+    }
+
     /// The same with other options.
     pub(crate) fn with(options: impl FnOnce(Options) -> Options) -> Self {
         let directory = TempDir::new().unwrap();
@@ -79,10 +84,16 @@ impl World {
     pub(crate) fn of_with_another_node(site: &str) -> (Self, Control) {
         let directory = TempDir::new().unwrap();
         let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
-        let world = Self::start(directory, Options::new(&uri), site);
-        let other = Control::open(Options::new(uri).with_clock(Arc::clone(&world.clock)));
-        let other = rt::System::new().block_on(other).expect("there is room for another");
+        let mut world = Self::start(TempDir::new().unwrap(), Options::new(&uri), site);
+        world.directory = directory;
+        let other = world.other_node(&uri);
         (world, other)
+    }
+
+    /// Another node on a database.
+    pub(crate) fn other_node(&self, uri: &str) -> Control {
+        let other = Control::open(Options::new(uri).with_clock(Arc::clone(&self.clock)));
+        rt::System::new().block_on(other).expect("there is room for another")
     }
 
     fn start(directory: TempDir, options: Options, site: &str) -> Self {
@@ -92,16 +103,24 @@ impl World {
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
         let (site, servers) = (site.to_owned(), Mutex::default());
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut world =
-            Self { address, clock, control, tokens, engine, site, servers, _directory: directory };
+        let mut world = Self { address, clock, control, tokens, engine, site, servers, directory: directory };
         world.address = world.serve(&world.control);
         world
     }
 
     /// Serves the application with another node's API, on accounts that both share; returns where.
     pub(crate) fn serve(&self, control: &Control) -> SocketAddr {
+        self.serve_on(&self.engine, control)
+    }
+
+    /// The same on accounts of its own: a node in a process of its own, without Redis.
+    pub(crate) fn serve_apart(&self, control: &Control) -> SocketAddr {
+        self.serve_on(&Engine::new(Memory::default(), Arc::clone(&self.clock)), control)
+    }
+
+    fn serve_on(&self, engine: &Engine, control: &Control) -> SocketAddr {
         let budget =
-            TimeBudget::builder().site_text(self.site.as_str()).engine(&self.engine).layer(control.layer());
+            TimeBudget::builder().site_text(self.site.as_str()).engine(engine).layer(control.layer());
         let budget = budget.observe(control.observer()).build().expect("the site is right");
         control.govern(&budget).expect("there are files");
         let (mounted, moved) = (control.clone(), Arc::clone(&self.clock));
@@ -174,6 +193,11 @@ impl World {
 
     pub(crate) fn viewer(&self, method: &str, path: &str) -> Ask {
         self.ask_as(Role::Viewer, method, path)
+    }
+
+    /// Where its database lies.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     /// Has usage written down, as happens once a minute.

@@ -61,7 +61,7 @@ fn a_creation_that_is_sent_again_is_made_once() {
     let body = json!({ "user": "bob", "limits": "9 per hour", "reason": "month end" });
     let ask = |key: &str| world.operator("POST", "overrides").header("Idempotency-Key", key);
     let first = ask("a").json(&body).send().expect(201);
-    world.clock.advance(std::time::Duration::from_secs(5));
+    world.clock.advance(Duration::from_secs(5));
     assert_eq!(ask("a").json(&body).send().expect(201), first);
     assert_eq!(world.viewer("GET", "overrides").send().expect(200)["items"].as_array().unwrap().len(), 1);
     let other = json!({ "user": "ann", "limits": "9 per hour", "reason": "month end" });
