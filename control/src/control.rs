@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLockReadGuard};
 use timebudget::config::{Configuration, Errors, Layer};
-use timebudget::{Reloader, TimeBudget};
+use timebudget::{AddressPolicy, Reloader, TimeBudget};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::api::Guesses;
@@ -466,6 +466,11 @@ impl Control {
     /// The budget of wrong tokens.
     pub(crate) fn guesses(&self) -> &Guesses {
         &self.0.guesses
+    }
+
+    /// How it is found where a request comes from.
+    pub(crate) fn addresses(&self) -> &AddressPolicy {
+        &self.0.options.addresses
     }
 
     /// Whether pages are reached over HTTPS.
