@@ -54,12 +54,12 @@ fn both_databases_add_up_the_usage_of_two_nodes_alike() {
         assert_eq!(served, [200, 200, 200, 200, 200, 429, 200]);
         // One row of each minute, which both nodes add to, in turns and twice.
         for _ in 0..2 {
-            [&world.control, &other].map(save);
+            [&world.control, &other].into_iter().for_each(save);
         }
         let rows = told(&world);
         assert_eq!(rows[0], ("by=route GET /work/{task}".to_owned(), 7, 12_000_000, 1), "{rows:?}");
         assert_eq!(work(elsewhere, "bob"), 200);
-        [&other, &world.control].map(save);
+        [&other, &world.control].into_iter().for_each(save);
         let rows = told(&world);
         assert_eq!(rows[0], ("by=route GET /work/{task}".to_owned(), 8, 14_000_000, 1), "{rows:?}");
         all.push(rows);

@@ -103,7 +103,7 @@ impl World {
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
         let (site, servers) = (site.to_owned(), Mutex::default());
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut world = Self { address, clock, control, tokens, engine, site, servers, directory: directory };
+        let mut world = Self { address, clock, control, tokens, engine, site, servers, directory };
         world.address = world.serve(&world.control);
         world
     }

@@ -11,7 +11,7 @@ use crate::scratch::Scratch;
 /// A site file beside which the database lies.
 const SITE: &str = r#"{ "rate_limit_exempt": { "path": "/health" }, "rate_limit": "5 per hour" }"#;
 
-const TOKEN: &str = "a-token-of-more-than-thirty-two-letters";
+pub(crate) const TOKEN: &str = "a-token-of-more-than-thirty-two-letters";
 
 /// A server with its admin listener.
 pub(crate) struct Admin {

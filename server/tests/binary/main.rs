@@ -4,6 +4,7 @@ mod admin;
 mod answer;
 mod budget;
 mod check;
+mod commands;
 mod config;
 mod demo;
 mod environment;
