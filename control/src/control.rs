@@ -3,6 +3,7 @@
 mod change;
 mod error;
 mod expect;
+mod once;
 mod open;
 mod options;
 mod seen;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLockReadGuard};
 use timebudget::config::{Configuration, Errors, Layer};
-use timebudget::{Reloader, TimeBudget};
+use timebudget::{AddressPolicy, Reloader, TimeBudget};
 use tokio::runtime::Runtime;
 
 use crate::api::Guesses;
@@ -26,8 +27,8 @@ use crate::thing::{Decided, Ruleset, Time, Wrong};
 pub use change::Receipt;
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
+pub(crate) use once::Shown;
 pub use options::Options;
-pub(crate) use seen::Granted;
 pub use sessions::Session;
 
 /// What people have decided, kept in force while the limiter runs. Cheap to clone; all clones are one.
@@ -67,8 +68,8 @@ struct Inner {
     live: Arc<Live>,
     /// Those of governed budgets.
     engines: Mutex<Vec<timebudget::Engine>>,
-    /// The grants that were made lately, by idempotency key.
-    granted: Granted,
+    /// Secrets that are shown again under their idempotency keys.
+    shown: Shown,
     /// Taken when it ends.
     runtime: Option<Runtime>,
     options: Options,
@@ -193,6 +194,15 @@ impl Control {
         self.0.budget.lock().clone()
     }
 
+    fn node(&self) -> Arc<Node> {
+        Arc::clone(&self.0.node)
+    }
+
+    /// Secrets that are shown again under their idempotency keys.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.0.shown
+    }
+
     /// What keeps the rules of that budget.
     pub(crate) fn reloader(&self) -> Option<Arc<Reloader>> {
         self.budget()?.reloader().map(Arc::clone)
@@ -217,6 +227,11 @@ impl Control {
     /// The budget of wrong tokens.
     pub(crate) fn guesses(&self) -> &Guesses {
         &self.0.guesses
+    }
+
+    /// How it is found where a request comes from.
+    pub(crate) fn addresses(&self) -> &AddressPolicy {
+        &self.0.options.addresses
     }
 
     /// Whether pages are reached over HTTPS.

@@ -23,6 +23,8 @@ use crate::model::{
 use crate::store::{Ask, Book, BookSpec, Charge, Tally};
 
 /// A rule with its books open.
+///
+/// It is made once, when its limiter is: names, books and quotas are then at hand, and a request looks nothing up by text.
 #[derive(Debug)]
 pub(crate) struct OpenRule {
     pub(crate) name: Arc<str>,
@@ -192,6 +194,9 @@ pub(crate) struct OpenLimit {
 /// what was spent.
 ///
 /// A book stays open as long as the limiter lives. So the periods of the limits that a closure gives are to be few.
+///
+/// Closures may grant whatever limits they like, so books are opened when one is first granted; they are few, since quotas are not
+/// part of a book.
 pub(crate) struct Books {
     engine: Arc<Shared>,
     site: String,

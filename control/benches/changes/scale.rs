@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use sqlx::{AnyConnection, Connection as _};
 use timebudget::BudgetBuilder;
-use timebudget_control::thing::{
-    Assignment, Change, Group, Kind, Policy, Ruleset, Tier, Time, User, digest_of,
-};
-use timebudget_control::{Actor, Control, Expect, Options};
+use timebudget_control::thing::{Assignment, Group, Kind, Policy, Ruleset, Tier, Time, User, digest_of};
+use timebudget_control::{Control, Options};
 
 use crate::{Database, Node, row, rules};
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::audit::{Draft, Entry};
+use crate::audit::Entry;
 use crate::control::{Actor, ChangeError, Control, Expect};
-use crate::follow::{Order, Outcome};
+use crate::follow::{Order, Outcome, Recorded};
 use crate::thing::{Change, Thing, Written, Wrong};
 
 /// What a change has done.
@@ -91,24 +91,16 @@ impl Control {
         (before, after): (Option<Written>, Option<Written>),
         reason: Option<String>,
     ) -> Result<Entry, ChangeError> {
-        let draft = Draft {
-            at: self.now(),
-            actor: actor.member,
-            address: actor.address,
-            what: what.to_owned(),
-            action: action.to_owned(),
-            before,
-            after,
-            reason: cleaned(reason.as_deref())?,
-            revision: None,
-        };
-        let node = Arc::clone(&self.0.node);
-        Ok(self.on_own_threads(async move { node.record(draft).await }).await?)
+        match self.record_once(actor, what, action, (before, after), reason, None).await? {
+            Recorded::News(entry) => Ok(*entry),
+            // Without a key nothing was asked before.
+            Recorded::Done | Recorded::Unknown | Recorded::OtherBody => Err(ChangeError::OtherBody),
+        }
     }
 }
 
 /// A reason without spaces around it; an empty one is none.
-fn cleaned(reason: Option<&str>) -> Result<Option<String>, ChangeError> {
+pub(crate) fn cleaned(reason: Option<&str>) -> Result<Option<String>, ChangeError> {
     const MOST: usize = 2_000;
     let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) else {
         return Ok(None);

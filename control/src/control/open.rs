@@ -57,12 +57,12 @@ impl Control {
         };
         let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
-        let (engines, granted) = Default::default();
+        let (engines, shown) = Default::default();
         let inner = Inner {
             node,
             live,
             engines,
-            granted,
+            shown,
             runtime: Some(runtime),
             options,
             first_token: None,

@@ -79,6 +79,6 @@ impl Decided {
 fn unknown(rulesets: &Things<Ruleset>, path: &str, name: &str) -> Option<Wrong> {
     (!rulesets.contains_key(name)).then(|| {
         let known: Vec<_> = rulesets.keys().map(String::as_str).collect();
-        Wrong::new(path, no_such("ruleset", name, known.into_iter()))
+        Wrong::new(path, no_such("ruleset", name, known))
     })
 }

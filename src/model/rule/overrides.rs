@@ -229,7 +229,7 @@ mod tests {
     fn over(user: usize, rates: &str) -> Override {
         Override {
             user: format!("user{user}"),
-            rule: (user % 2 == 0).then(|| "export".to_owned()),
+            rule: user.is_multiple_of(2).then(|| "export".to_owned()),
             limits: parse_rates(rates).unwrap().into(),
             term: Term::default(),
             reason: None,

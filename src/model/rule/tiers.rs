@@ -157,7 +157,7 @@ impl Tiers {
         }
         both.groups.extend(self.groups.iter().map(|(name, tier)| (name.clone(), tier.clone())));
         both.users.extend(self.users.iter().map(|(name, assigned)| (name.clone(), assigned.clone())));
-        both.api_keys.extend(self.api_keys.iter().map(|(digest, key)| (digest.clone(), key.clone())));
+        both.api_keys.extend(self.api_keys.iter().map(|(digest, key)| (*digest, key.clone())));
         both.overrides.lay_over(&self.overrides);
         both
     }
