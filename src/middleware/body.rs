@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest};
@@ -20,9 +20,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::limiter::{Alarm, Refusal};
-use crate::middleware::refusal;
-use crate::middleware::running::{Guard, Running, Seldom};
+use crate::limiter::Refusal;
+use crate::middleware::reply;
+use crate::middleware::running::{Deadline, Guard, Running, Seldom};
 use crate::middleware::told::Form;
 use crate::model::Micros;
 
@@ -51,6 +51,8 @@ pin_project! {
         Broken,
         /// A body that runs under the guard, if there is one; else no budget has to do with it.
         Made { #[pin] body: B },
+        /// A connection in another protocol: its time runs until it ends, whoever is waited for.
+        Open { #[pin] body: B },
         /// The body that the application has made for a refusal, where it is not complete.
         Own { body: Box<BoxBody> },
     }
@@ -68,6 +70,10 @@ impl<B> BudgetBody<B> {
 
     pub(crate) const fn streaming(body: B, guard: Guard) -> Self {
         Self::of(Body::Made { body }, Some(guard))
+    }
+
+    pub(crate) const fn open(body: B, guard: Guard) -> Self {
+        Self::of(Body::Open { body }, Some(guard))
     }
 
     pub(crate) const fn passing(body: B) -> Self {
@@ -90,7 +96,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
         match &self.body {
             Body::Complete { bytes } => bytes.size(),
             Body::Nothing => BodySize::None,
-            Body::Made { body } => body.size(),
+            Body::Made { body } | Body::Open { body } => body.size(),
             Body::Own { body } => body.size(),
             Body::Broken => BodySize::Stream,
         }
@@ -113,7 +119,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
             Body::Complete { bytes } => Ok(bytes),
             Body::Nothing => Ok(Bytes::new()),
             Body::Made { body } => body.try_into_bytes().map_err(|body| Self::of(Body::Made { body }, guard)),
-            body @ (Body::Own { .. } | Body::Broken) => Err(Self::of(body, guard)),
+            body @ (Body::Own { .. } | Body::Open { .. } | Body::Broken) => Err(Self::of(body, guard)),
         }
     }
 }
@@ -130,6 +136,17 @@ fn poll_other<B: MessageBody>(
         BodyProjection::Own { body } => body.as_pin_mut().poll_next(cx),
         BodyProjection::Broken => Poll::Ready(Some(Err("the body has broken off".into()))),
         BodyProjection::Made { body } if guard.is_none() => body.poll_next(cx).map_err(Into::into),
+        BodyProjection::Open { body } => {
+            let polled = body.poll_next(cx);
+            if let (Poll::Ready(None), Some(running)) = (&polled, &*guard) {
+                running.settle();
+            }
+            let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
+                return polled.map_err(Into::into);
+            };
+            state.set(Body::Broken);
+            Poll::Ready(Some(Err(cut.into())))
+        }
         BodyProjection::Made { body } => {
             let polled = poll_stream(body, guard, cx);
             let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
@@ -209,23 +226,13 @@ impl Stream for WatchedPayload {
     }
 }
 
-/// What is kept of a request that may be cut.
-#[derive(Debug)]
-pub(crate) struct Deadline {
-    alarm: Alarm,
-    /// Who polls it.
-    waker: Option<Waker>,
-    /// In what form its client is told.
-    form: Form,
-}
-
 impl Running {
     /// From now on the request is ended when a budget of its is spent whose rule cuts what runs.
     #[cold]
     pub(crate) fn may_be_cut(&self, request: &ServiceRequest) {
         let alarm = self.holding().alarm(self.site());
         if let Some(alarm) = alarm {
-            let deadline = Deadline { alarm, waker: None, form: refusal::form_for(request) };
+            let deadline = Deadline { alarm, waker: None, form: reply::form_for(request) };
             *self.to_have_seldom().deadline.borrow_mut() = Some(deadline);
         }
     }
@@ -290,7 +297,7 @@ impl Running {
         self.tells_of(&refused);
         let deadline = self.seldom().and_then(|seldom| seldom.deadline.take());
         let form = deadline.map_or(Form::Problem, |deadline| deadline.form);
-        let response = refusal::of_cut(self, &refused, form);
+        let response = reply::of_cut(self, &refused, form);
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().try_into_bytes().unwrap_or_default();
         CutOff { refusal: self.refusal(&refused), status, headers, body }
