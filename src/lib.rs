@@ -98,4 +98,4 @@ pub use model::{
     StandardHeaders, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until,
     Weight, Window, Zone, ZoneSource, cookie_values, parse_rates, query_value, query_values,
 };
-pub use sites::{Reloader, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};
+pub use sites::{Reloader, Reloads, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};

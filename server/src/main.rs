@@ -10,6 +10,8 @@ mod config;
 mod demo;
 mod explain;
 mod limits;
+mod listen;
+mod metrics;
 mod output;
 mod reload;
 mod remote;

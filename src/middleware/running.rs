@@ -6,6 +6,7 @@ use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::iter;
 use std::ops::Deref;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::dev::ResponseHead;
@@ -158,6 +159,16 @@ impl Running {
     /// All that is to be said of why it is refused.
     pub(crate) fn refusal(&self, refused: &Refused) -> Refusal {
         self.holding().refusal(self.site(), refused)
+    }
+
+    /// The name of the rule that has refused it, be it served another page.
+    pub(crate) fn refused_by(&self) -> Option<Arc<str>> {
+        let rewritten =
+            self.seldom().and_then(|seldom| seldom.rewritten.borrow().as_ref().map(|it| it.report.rule));
+        match rewritten {
+            Some(position) => Some(self.site().shared_rule_name(position)),
+            None => self.holding().refused_by(self.site()),
+        }
     }
 
     /// Charges the request its time, though it was refused, since it is served another page.

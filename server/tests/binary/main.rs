@@ -1,5 +1,6 @@
 //! The binary as its users have it: over real sockets, with real files, signals and clocks.
 
+mod access_log;
 mod admin;
 mod answer;
 mod budget;
@@ -9,9 +10,14 @@ mod demo;
 mod environment;
 mod explain;
 mod front;
+mod health;
 mod hostile;
 mod limits;
+mod listening;
 mod many_sites;
+mod metrics;
+mod monitored;
+mod queries;
 mod reload;
 mod running;
 mod scratch;

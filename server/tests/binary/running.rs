@@ -74,7 +74,8 @@ impl Running {
         self.wait_for(&self.output, "\n");
         let output = self.output();
         let line = output.lines().next().unwrap_or_default();
-        line.strip_prefix("listening on http://").unwrap().parse().unwrap()
+        let origin = line.strip_prefix("listening on ").and_then(|line| line.split_once("://"));
+        origin.unwrap_or_else(|| panic!("{line}")).1.parse().unwrap()
     }
 
     /// What it has printed so far.
