@@ -13,7 +13,7 @@ use crate::limiter::Limiter;
 use crate::middleware::built::{Built, meet};
 use crate::middleware::classes::Classes;
 use crate::middleware::closures::Hooks;
-use crate::middleware::parameters::Parameters;
+use crate::middleware::route::Parameters;
 use crate::middleware::running::{Guard, Places, Running};
 use crate::middleware::told::LastRefusal;
 use crate::middleware::wire::{RuleName, Wire};

@@ -1,6 +1,17 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 //!
 //! Its rooms, each of which uses only those above it: what is said to people, time, clients, accounts, conditions, rules.
+//!
+//! Everything in it is a value or a function of values: what time it is, what a request is like and what has been spent are given. So all
+//! of it can be tested with numbers, and every process comes to the same answer.
+//!
+//! | room | for example | it answers |
+//! |---|---|---|
+//! | `time` | [`Period`], [`Zone`], [`Window`] | which window an instant lies in |
+//! | `client` | [`AddressPolicy`], [`Identity`], [`Host`] | who asks, from where, and by which name |
+//! | `account` | [`Limit`], [`Ledger`], [`KeyHash`] | what is granted, what is spent, and whose it is |
+//! | `condition` | [`Condition`], [`Text`], [`RuleIndex`] | which requests are meant |
+//! | `rule` | [`Rule`], [`Tiers`], [`Site`] | what holds, for whom, and what is wrong with it |
 
 /// What is said to people.
 pub(crate) mod said;
