@@ -212,3 +212,23 @@ fn it_listens_on_a_socket_that_systemd_passes_and_says_when_it_is_ready() {
     assert_eq!((stopping.unwrap().trim_end(), ended.unwrap().success()), ("STOPPING=1", true));
     assert!(status.success(), "{status}");
 }
+
+#[test]
+fn the_units_are_those_of_systemd() {
+    let units = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/systemd");
+    // The program must be where the unit says.
+    let scratch = Scratch::new();
+    let unit = fs::read_to_string(units.join("timebudget.service")).unwrap();
+    let here = unit.replace("/usr/local/bin/timebudget", env!("CARGO_BIN_EXE_timebudget"));
+    scratch.write("timebudget.service", &here);
+    fs::copy(units.join("timebudget.socket"), scratch.path("timebudget.socket")).unwrap();
+    let files = ["timebudget.service", "timebudget.socket"].map(|name| scratch.path(name));
+    let output = Command::new("systemd-analyze").arg("verify").args(&files).output().expect("systemd-analyze");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !told.contains("timebudget."), "{told}");
+    // What it starts is a command line of ours.
+    let line = here.replace("\\\n", " ");
+    let line = line.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap().to_owned();
+    let told = timebudget(line.split_whitespace().skip(1).chain(["--help"])).output().unwrap();
+    assert!(told.status.success(), "{line}");
+}

@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod environment;
 mod explain;
+mod floods;
 mod front;
 mod health;
 mod hostile;

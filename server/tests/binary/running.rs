@@ -144,6 +144,14 @@ impl Running {
         names.map(|name| name.trim_end().to_owned()).collect()
     }
 
+    /// The memory that it occupies, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).expect("a size")
+    }
+
     /// Waits for it to end.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let log = Arc::clone(&self.log);
