@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::access::AccessArgs;
+use crate::gateway::GatewayArgs;
 use crate::listen::ListenArgs;
 use crate::remote::RemoteCommand;
 
@@ -22,7 +23,7 @@ pub(crate) struct Args {
 /// What the binary can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a demonstration app behind the time budgets of site files (the default)
+    /// Serve an application behind the time budgets of site files, or a demonstration app (the default)
     Serve(ServeArgs),
     /// Check site files, and directories of sites: exit status 0, or 2 with every error
     Check {
@@ -111,6 +112,8 @@ pub(crate) struct ServeArgs {
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod demo;
 mod explain;
+mod gateway;
 mod limits;
 mod listen;
 mod metrics;

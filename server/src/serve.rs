@@ -2,23 +2,25 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
-use timebudget::TimeBudget;
+use timebudget::{TimeBudget, Upstream};
 
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
+use crate::gateway::{self, Settings};
 use crate::listen::{self, Bound, Certificate, Socket};
 use crate::metrics::{Metrics, Notices, Observer};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
-use crate::{admin, demo, reload};
+use crate::{admin, reload};
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
@@ -61,7 +63,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         rt::spawn(turn(Arc::clone(&observer)));
         let metrics = Metrics::new(observer, budget.clone(), log.clone());
         let admin = Admin::start(&args.admin, control.as_ref(), metrics, &readiness)?;
-        output::to_stdout(&announcement(&bound, admin.as_ref().map(|admin| admin.address), &source));
+        let address = admin.as_ref().map(|admin| admin.address);
+        output::to_stdout(&announcement(&bound, address, &source, &args.gateway.upstream));
         listen::tell_ready();
         server.await.map_err(Failure::system)?;
         drop(bound);
@@ -106,22 +109,25 @@ fn bind(
     end: End,
     readiness: &Readiness,
 ) -> Result<(Server, Bound), Failure> {
-    let (budget, readiness) = (budget.clone(), readiness.clone());
+    let (budget, readiness, settings) = (budget.clone(), readiness.clone(), Settings::new(&args.gateway));
     let told = async move {
         end.told().await;
         readiness.drain();
         listen::tell_ending();
     };
     let app = move || {
+        let worker = gateway::worker(&settings, &budget);
+        let answer =
+            move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
         // The last is the outermost.
-        App::new().wrap(budget.clone()).wrap(access.clone()).default_service(web::to(demo::answer))
+        App::new().wrap(budget.clone()).wrap(access.clone()).default_service(web::to(answer))
     };
     let mut server = HttpServer::new(app)
         // Whoever hangs up gives up: its request ends, and with it its place under a cap.
         .h1_allow_half_closed(false)
         .workers(args.workers.map_or_else(cores, usize::from))
         .shutdown_signal(told)
-        // Without it the last part of a response can wait for the client's acknowledgement of the one before.
+        // Else the end of an answer waits until the client has acknowledged what came before it.
         .tcp_nodelay(true)
         .shutdown_timeout(LAST_REQUESTS_SECS);
     let certificate = Certificate::open(&args.listen)?;
@@ -163,10 +169,15 @@ const WIDTH: usize = 68;
 
 /// A line with each address, and one with that of run-time control, then commands to try.
 ///
-/// What the example refuses and exempts is known, so only with it do the commands say so.
-fn announcement(bound: &Bound, admin: Option<SocketAddr>, source: &Source) -> String {
+/// What the example refuses and exempts is known, so only with it do the commands say so. Before an upstream there is nothing to
+/// suggest.
+fn announcement(bound: &Bound, admin: Option<SocketAddr>, source: &Source, upstreams: &[Upstream]) -> String {
     let mut lines: Vec<_> = bound.origins().map(|origin| format!("listening on {origin}")).collect();
     lines.extend(admin.map(|admin| format!("admin on http://{admin}")));
+    if !upstreams.is_empty() {
+        lines.extend(upstreams.iter().map(|upstream| format!("upstream {upstream}")));
+        return lines.join("\n") + "\n";
+    }
     lines.push("try:".to_owned());
     let mut suggest = |path: &str, why: &str| {
         lines.push(format!("  {:WIDTH$}  # {why}", bound.curl(path)));

@@ -20,9 +20,10 @@ use crate::config::hosts::{Claimed, hosts, unpublished_hosts};
 use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::config::rules::{rate_limit, rules};
+use crate::config::upstreams::{upstream_charges, upstreams};
 use crate::model::{
     ApiKey, Assignment, Condition, CountrySource, HeaderPolicy, IdentityHeaders, KeyDigest, KeySource,
-    Override, Paths, Proxy, Rule, Tier, Zone, is_credential, shortened,
+    Override, Paths, Proxy, Rule, Tier, Upstream, Zone, is_credential, shortened,
 };
 use crate::store::StoreUri;
 
@@ -111,6 +112,8 @@ keys! {
     Anywhere "rate_limit_groups" groups: Vec<(String, String)>, groups, "{}";
     Anywhere "rate_limit_users" users: Vec<(String, Assignment)>, users, "{}";
     Anywhere "rate_limit_overrides" overrides: Vec<Override>, overrides, "[]";
+    Anywhere "rate_limit_upstream" upstreams: Vec<Upstream>, upstreams, "[]";
+    Anywhere "rate_limit_upstream_charges" upstream_charges: bool, upstream_charges, "false";
     Site "rate_limit_hosts" hosts: Vec<Claimed>, hosts, "[]";
     Site "rate_limit_unpublished_hosts" unpublished_hosts: Vec<Claimed>, unpublished_hosts, "[]";
     Common "rate_limit_store" store: (StoreUri, Origin), store, "null";

@@ -41,6 +41,7 @@ mod report;
 mod rules;
 mod ruleset;
 mod said;
+mod upstreams;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -95,6 +95,7 @@ impl Said {
         let Keys { trusted_proxies, trusted_hops, forwarded_header, ipv6_prefix, .. } = self.keys;
         let Keys { identity, country, region, api_key_from, .. } = self.keys;
         let Keys { tiers, groups, users, overrides, api_keys, .. } = self.keys;
+        let Keys { upstreams, upstream_charges, .. } = self.keys;
         let mut all_tiers =
             Tiers::new(tiers.value().unwrap_or_default(), overrides.value().unwrap_or_default());
         all_tiers.groups = groups.value().into_iter().flatten().collect();
@@ -128,6 +129,8 @@ impl Said {
             name: default.name,
             hosts,
             unpublished_hosts,
+            upstreams: upstreams.value().unwrap_or_default(),
+            upstream_charges: upstream_charges.value().unwrap_or_default(),
         }
     }
 

@@ -107,6 +107,7 @@ pub(crate) mod rule {
     pub(crate) mod site;
     pub(crate) mod site_check;
     mod tiers;
+    pub(crate) mod upstream;
 
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
@@ -120,6 +121,7 @@ pub(crate) mod rule {
     };
     pub(crate) use self::site_check::{About, asks_in_vain};
     pub use self::tiers::{Assignment, DEFAULT_TIER, Override, SharedTiers, Source, Tier, Tiers};
+    pub use self::upstream::{NoUpstream, Upstream};
 }
 
 pub use self::{account::*, client::*, condition::*, rule::*, said::*, time::*};
@@ -134,4 +136,5 @@ pub(crate) mod wording {
     };
     pub(crate) use super::rule::site::SOURCE;
     pub(crate) use super::rule::site_check::{NO_RULE, NO_SUCH_HOST, UNTRUSTED};
+    pub(crate) use super::rule::upstream::UPSTREAM;
 }

@@ -12,6 +12,3 @@ pub(crate) use args::AccessArgs;
 pub(crate) use line::Line;
 pub(crate) use log::Log;
 pub(crate) use service::Access;
-// Told by whoever asks an upstream.
-#[allow(unused_imports)]
-pub(crate) use service::UpstreamTook;

@@ -1,5 +1,7 @@
 //! Request ids: passed on if the client has one, else made.
 
+use std::cell::Cell;
+
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// The field that it is in, of requests and of responses.
@@ -18,25 +20,21 @@ pub(crate) fn of(fields: &mut HeaderMap) -> String {
     if let Some(id) = told.filter(fits) {
         return id.to_owned();
     }
-    let made = format!("{:032x}", rand());
+    let made = format!("{:032x}", unused());
     if let Ok(value) = HeaderValue::from_str(&made) {
         fields.insert(X_REQUEST_ID, value);
     }
     made
 }
 
-/// 128 bits that no other request has: they need not be secret.
-fn rand() -> u128 {
-    use std::hash::{BuildHasher, RandomState};
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-    static COUNT: AtomicU64 = AtomicU64::new(0);
+/// 128 bits that no other request has: those of the worker, and a number. They need not be secret.
+fn unused() -> u128 {
     thread_local! {
-        static KEYS: [RandomState; 2] = [RandomState::new(), RandomState::new()];
+        static NAMES: (u64, Cell<u64>) = (getrandom::u64().unwrap_or_default(), Cell::new(0));
     }
-    let count = COUNT.fetch_add(1, Relaxed);
-    KEYS.with(|keys| {
-        let [high, low] = keys.each_ref().map(|key| key.hash_one(count));
-        u128::from(high) << 64 | u128::from(low)
+    NAMES.with(|(worker, given)| {
+        let number = given.replace(given.get() + 1);
+        u128::from(*worker) << 64 | u128::from(number)
     })
 }
 

@@ -1,27 +1,26 @@
 //! The middleware that notes requests for the access log. Where there is none, it is passed through.
 
-use std::cell::Cell;
 use std::error::Error as StdError;
 use std::future::{Ready, ready};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage as _};
 use pin_project_lite::pin_project;
 use timebudget::{Watch, Watched};
 
 use crate::access::Log;
 use crate::access::log::Record;
 use crate::access::request_id::{self, X_REQUEST_ID};
+use crate::gateway::Told;
 
 /// Notes requests for the access log; wrapped around the budget.
 #[derive(Clone)]
@@ -33,19 +32,6 @@ struct Noted {
     log: Arc<Log>,
     /// Whether with their queries.
     with_query: bool,
-}
-
-/// How long the upstream of a request took: in the request's extensions where there is an access log, for whoever asks
-/// the upstream to tell.
-#[derive(Clone, Default)]
-pub(crate) struct UpstreamTook(Rc<Cell<Option<u64>>>);
-
-impl UpstreamTook {
-    /// Tells it, in microseconds; told again, the last holds.
-    #[allow(dead_code)] // Told by the gateway.
-    pub(crate) fn tell(&self, micros: u64) {
-        self.0.set(Some(micros));
-    }
 }
 
 impl Access {
@@ -182,7 +168,7 @@ where
 pub(crate) struct Entry {
     log: Arc<Log>,
     watch: Watch,
-    upstream: UpstreamTook,
+    upstream_us: Option<u64>,
     began: Instant,
     time: u64,
     method: Method,
@@ -193,8 +179,6 @@ pub(crate) struct Entry {
 
 impl Entry {
     fn of(noted: &Noted, request: &mut ServiceRequest) -> Self {
-        let upstream = UpstreamTook::default();
-        request.extensions_mut().insert(upstream.clone());
         let path = match request.uri().path_and_query() {
             Some(target) if noted.with_query => target.as_str(),
             _ => request.uri().path(),
@@ -203,7 +187,7 @@ impl Entry {
         Self {
             log: Arc::clone(&noted.log),
             watch: Watch::new(),
-            upstream,
+            upstream_us: None,
             began: Instant::now(),
             time: u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX),
             method: request.method().clone(),
@@ -216,6 +200,7 @@ impl Entry {
     /// The head leaves, with the request's id unless the application has set one.
     fn answered<B>(&mut self, response: &mut ServiceResponse<B>) {
         self.status = Some(response.status());
+        self.upstream_us = response.response().extensions().get::<Told>().map(|told| told.upstream_micros);
         let fields = response.headers_mut();
         if !fields.contains_key(X_REQUEST_ID)
             && let Ok(id) = HeaderValue::from_str(&self.request_id)
@@ -244,7 +229,7 @@ impl Drop for Entry {
             status: self.status.unwrap_or_else(Self::unanswered),
             charged_us: self.watch.charged().0,
             elapsed_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            upstream_us: self.upstream.0.get(),
+            upstream_us: self.upstream_us,
             rule: self.watch.refused_by(),
             request_id: std::mem::take(&mut self.request_id),
         });

@@ -84,11 +84,11 @@ impl Scrape {
         let help = "Requests that would have been refused, were the rule not in shadow";
         page.counters("timebudget_shadow_refusals", help, counts(|of| of.shadow_refusals))?;
         let help = "Server time that was charged";
-        page.seconds("timebudget_charged_seconds", help, seconds(|of| of.charged_us))?;
+        page.seconds("timebudget_charged_seconds", help, &seconds(|of| of.charged_us))?;
         let help = "Requests that were ended since a budget was spent";
         page.counters("timebudget_cut_requests", help, counts(|of| of.cuts))?;
         let help = "Server time of requests that were ended since a budget was spent";
-        page.seconds("timebudget_cut_seconds", help, seconds(|of| of.cut_us))
+        page.seconds("timebudget_cut_seconds", help, &seconds(|of| of.cut_us))
     }
 
     fn of_routes(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -225,7 +225,7 @@ impl Page<'_> {
         self.begin(name, help, MetricType::Counter)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
     }
 
-    fn seconds(&mut self, name: &str, help: &str, rows: Vec<(Labels, f64)>) -> fmt::Result {
+    fn seconds(&mut self, name: &str, help: &str, rows: &[(Labels, f64)]) -> fmt::Result {
         let mut metric = self.begin(name, help, MetricType::Counter)?;
         rows.iter().try_for_each(|(labels, secs)| {
             metric.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(secs, None)

@@ -1,7 +1,7 @@
 //! Where the accounts stand that all requests of a site share.
 
 use futures_util::future;
-use timebudget::{AccountStanding, Engine};
+use timebudget::{AccountStanding, ClientAccounts, Engine};
 
 /// The most rules whose accounts are read for a page.
 const MOST: usize = 1_000;
@@ -13,7 +13,7 @@ pub(crate) async fn read(engine: &Engine) -> Vec<AccountStanding> {
     // A rule that tells clients apart has no account without a key.
     let shared = rules.filter_map(|(site, rule)| accounts.of(&site, &rule, ()).ok()).take(MOST);
     let shared: Vec<_> = shared.collect();
-    let read = future::join_all(shared.iter().map(|account| account.read())).await;
+    let read = future::join_all(shared.iter().map(ClientAccounts::read)).await;
     let standings = read.into_iter().flatten().flatten();
     standings.filter(|standing| standing.limit.period().is_some()).collect()
 }

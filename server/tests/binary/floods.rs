@@ -208,6 +208,7 @@ fn what_these_tests_send_is_a_request() {
     let is_there = answer.windows(6).any(|window| window == b"\"path\"");
     assert!(is_there, "{}", String::from_utf8_lossy(&answer));
     let mut slow = flooded.server.connect();
-    slow.write_all(b"POST /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx").unwrap();
+    slow.write_all(b"POST /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx")
+        .unwrap();
     assert_eq!(Answer::read(&slow).unwrap().status, 200);
 }

@@ -223,7 +223,8 @@ fn the_units_are_those_of_systemd() {
     scratch.write("timebudget.service", &here);
     fs::copy(units.join("timebudget.socket"), scratch.path("timebudget.socket")).unwrap();
     let files = ["timebudget.service", "timebudget.socket"].map(|name| scratch.path(name));
-    let output = Command::new("systemd-analyze").arg("verify").args(&files).output().expect("systemd-analyze");
+    let output =
+        Command::new("systemd-analyze").arg("verify").args(&files).output().expect("systemd-analyze");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !told.contains("timebudget."), "{told}");
     // What it starts is a command line of ours.

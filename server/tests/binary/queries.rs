@@ -42,7 +42,7 @@ fn expressions(of: &Value, found: &mut Vec<String>) {
     match of {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| match value.as_str() {
             Some(text) if ["expr", "query", "definition"].contains(&name.as_str()) => {
-                found.push(text.to_owned())
+                found.push(text.to_owned());
             }
             _ => expressions(value, found),
         }),
