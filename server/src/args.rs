@@ -24,7 +24,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve an application behind the time budgets of site files, or a demonstration app (the default)
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Check site files, and directories of sites: exit status 0, or 2 with every error
     Check {
         /// Site files, or directories with common_site_config.json and HOST/site_config.json
