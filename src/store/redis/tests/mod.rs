@@ -6,5 +6,6 @@ mod ledger;
 mod model;
 mod overshoot;
 mod schedules;
+mod told;
 mod troubles;
 mod world;
