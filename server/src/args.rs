@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::gateway::GatewayArgs;
 use crate::remote::RemoteCommand;
 
 /// The whole command line; without a subcommand it is that of `serve`.
@@ -20,7 +21,7 @@ pub(crate) struct Args {
 /// What the binary can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a demonstration app behind the time budgets of site files (the default)
+    /// Serve an application behind the time budgets of site files, or a demonstration app (the default)
     Serve(ServeArgs),
     /// Check site files, and directories of sites: exit status 0, or 2 with every error
     Check {
@@ -111,6 +112,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
     #[command(flatten)]
+    pub(crate) gateway: GatewayArgs,
+    #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) admin: AdminArgs,
@@ -131,6 +134,14 @@ pub(crate) struct AdminArgs {
     /// The path that the pages are under, with the API below it
     #[arg(long, value_name = "PATH", default_value = "/", requires = "admin")]
     pub(crate) page_path: String,
+    /// Peers that are believed about whom they speak for, as rate_limit_trusted_proxies has them: addresses and networks
+    /// such as 10.0.0.0/8, and unix; apart by commas. The audit shows whom they name, and wrong tokens are counted by it
+    /// [default: nobody]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "admin")]
+    pub(crate) admin_trusted_proxies: Vec<String>,
+    /// The header in which they say so, as rate_limit_forwarded_header has it [default: X-Forwarded-For]
+    #[arg(long, value_name = "NAME", requires = "admin_trusted_proxies")]
+    pub(crate) admin_forwarded_header: Option<String>,
     /// Browsers reach the pages over HTTPS, through a proxy that ends it: cookies travel over nothing else
     #[arg(long, requires = "admin")]
     pub(crate) admin_https: bool,

@@ -16,11 +16,11 @@ use pin_project_lite::pin_project;
 use crate::limiter::{Decision, Prospect, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
-use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};
+use crate::middleware::standing::LimitedError;
 use crate::middleware::worker::{Worker, WorkerSite};
-use crate::middleware::{parameters, prospect_page, refusal, watch};
+use crate::middleware::{prospect_page, refusal, route, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -96,7 +96,7 @@ fn with_facts<T>(
     let unrouted =
         if site.is_computed() { site.common().parameters.show(request, site.site().paths) } else { None };
     let decided = decide(&RequestFacts::new(request, site));
-    parameters::put_back(request, unrouted);
+    route::put_back(request, unrouted);
     decided
 }
 
@@ -383,9 +383,21 @@ fn depart<B: MessageBody>(
     ServiceResponse::new(request, response.set_body(body))
 }
 
+/// A connection switches to another protocol, and a rule may charge it until it is closed.
+#[cold]
+fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+    let report = guard.holding().tightest(guard.site()).map(Report::from);
+    guard.write_headers(&mut head.headers, report.as_ref());
+    guard.holding().tunnel_opened(guard.site());
+    BudgetBody::open(body, guard)
+}
+
 #[inline(always)]
 fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        if guard.site().charges_tunnels {
+            return open(head, body, guard);
+        }
         guard.settle_with_headers(&mut head.headers);
         return BudgetBody::passing(body);
     }

@@ -1,8 +1,9 @@
 //! `accounts`: where they stand, grants and resets.
 
 use serde_json::{Value, json};
+use timebudget_control::thing::Role;
 
-use crate::client::Answer;
+use crate::client::{Answer, Ask};
 use crate::usage::SHOP;
 use crate::world::World;
 
@@ -86,6 +87,37 @@ fn a_grant_that_is_asked_for_again_under_its_key_is_made_once() {
         assert_eq!((answer.status, &answer.json()["accounts"][0]["spent"]), (200, &json!(1_500_000)));
     }
     assert_eq!(ask(600_000).status, 422);
+    let granted = |audit: &Value| {
+        audit["items"].as_array().unwrap().iter().filter(|row| row["action"] == "grant").count()
+    };
+    assert_eq!(granted(&world.viewer("GET", "audit").send().expect(200)), 1);
+}
+
+/// It was remembered by the node alone: another node, or the same one after a restart, granted again.
+#[test]
+fn a_grant_is_made_once_on_whichever_node_it_is_asked_for() {
+    let (world, other) = World::of_with_another_node(SHOP);
+    work(&world, "ann");
+    let grant =
+        json!({"site": site(&world), "rule": "each", "client": "ann", "amount": 500_000, "reason": "r"});
+    let elsewhere = world.serve(&other);
+    for address in [world.address, elsewhere, world.address] {
+        let ask = Ask::new(address, "POST", "/limits/api/v1/accounts/grant");
+        let ask = ask.token(world.token(Role::Operator)).header("Idempotency-Key", "k1").json(&grant);
+        assert_eq!(ask.send().expect(200)["accounts"][0]["spent"], 1_500_000);
+    }
+    let mut reset = grant.clone();
+    reset.as_object_mut().unwrap().remove("amount");
+    let reset = |address, key| {
+        let ask =
+            Ask::new(address, "POST", "/limits/api/v1/accounts/reset").token(world.token(Role::Operator));
+        ask.header("Idempotency-Key", key).json(&reset).send()
+    };
+    assert!(reset(elsewhere, "k1").problem(422).contains("used with another body"), "it was for a grant");
+    assert_eq!(reset(elsewhere, "k2").expect(200)["accounts"][0]["spent"], 0);
+    work(&world, "ann");
+    let again = reset(world.address, "k2").expect(200);
+    assert_eq!(again["accounts"][0]["spent"], 2_000_000, "what was spent since is not forgotten");
 }
 
 #[test]
@@ -137,4 +169,26 @@ fn what_cannot_be_granted_is_said_and_nothing_is_written_down() {
     let audit =
         actix_web::rt::System::new().block_on(world.control.audit(Default::default(), 50, None)).unwrap();
     assert!(audit.entries.iter().all(|row| row.action == "create"), "{:?}", audit.entries);
+}
+
+#[test]
+fn a_users_page_says_where_the_user_stands_by_the_limits_that_hold_for_the_user() {
+    let world = World::of(SHOP);
+    let standing = |user: &str| {
+        let told = world.viewer("GET", &format!("users/{user}")).send().expect(200);
+        let of = |account: &Value| {
+            let number = |name: &str| account[name].as_u64().unwrap();
+            (account["rule"].as_str().unwrap().to_owned(), number("spent"), number("remaining"))
+        };
+        told["standing"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(standing("ann"), [("each".to_owned(), 0, 10_000_000)]);
+    (0..2).for_each(|_| assert_eq!(work(&world, "ann"), 200));
+    // Bob has spent of what all share, too, which is nobody's own.
+    assert_eq!(work(&world, "bob"), 200);
+    assert_eq!(standing("ann"), [("each".to_owned(), 4_000_000, 6_000_000)]);
+    world.operator("PUT", "users/ann").json(&json!({"tier": "gold"})).send().expect(201);
+    assert_eq!(standing("ann"), [("each".to_owned(), 4_000_000, 16_000_000)]);
+    let id = "0".repeat(32);
+    assert_eq!(standing(&id), [("each".to_owned(), 0, 10_000_000)], "a user may be called like that");
 }
