@@ -34,6 +34,7 @@ mod tests {
     mod model;
     mod overshoot;
     mod schedules;
+    mod told;
     mod troubles;
     mod world;
 }
