@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 
 pub(crate) use self::code::Code;
 pub use self::in_force::{RuleOrigin, SiteInForce};
-pub use self::reload::Reloader;
+pub use self::reload::{Reloader, Reloads};
 pub use self::watch::Watcher;
 use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
