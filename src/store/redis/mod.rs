@@ -204,7 +204,10 @@ impl Store for Redis {
     }
 
     fn census(&self) -> Census {
-        Census { degraded: self.ledgers.degraded(), ..self.ledgers.memory.census() }
+        let (degraded, calls, outages) =
+            (self.ledgers.degraded(), self.ledgers.calls(), self.ledgers.outages());
+        let health = self.ledgers.health();
+        Census { degraded, calls, outages, health, ..self.ledgers.memory.census() }
     }
 
     fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {
