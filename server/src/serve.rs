@@ -15,7 +15,7 @@ use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
 use crate::gateway::{self, Settings};
-use crate::listen::{self, Bound, Certificate, Socket};
+use crate::listen::{self, Bound, Certificate, LastCall, Socket};
 use crate::metrics::{Metrics, Notices, Observer};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
@@ -50,9 +50,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     system.block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let log = open_log(&args.access)?;
-        let readiness = Readiness::of(&budget);
-        let access = Access::new(log.clone(), args.access.access_log_query);
-        let (server, bound) = bind(args, &budget, access, end, &readiness)?;
+        let readiness = Readiness::of(&budget, &args.gateway.upstream);
+        let last_call = LastCall::new();
+        let access = Access::new(log.clone(), args.access.access_log_query, last_call.clone());
+        let (server, bound) = bind(args, &budget, access, end, &readiness, last_call)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::on_hangup(move || watcher.reload()).map_err(Failure::system)?;
@@ -108,11 +109,13 @@ fn bind(
     access: Access,
     end: End,
     readiness: &Readiness,
+    last_call: LastCall,
 ) -> Result<(Server, Bound), Failure> {
     let (budget, readiness, settings) = (budget.clone(), readiness.clone(), Settings::new(&args.gateway));
     let told = async move {
         end.told().await;
         readiness.drain();
+        last_call.begin();
         listen::tell_ending();
     };
     let app = move || {

@@ -6,6 +6,7 @@ mod addresses;
 mod answer;
 mod charges;
 mod client;
+mod ending;
 mod failures;
 mod framing;
 mod heads;
