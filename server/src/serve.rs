@@ -11,7 +11,7 @@ use timebudget::{TimeBudget, Upstream};
 
 use crate::admin::Admin;
 use crate::args::ServeArgs;
-use crate::gateway::{self, Settings};
+use crate::gateway::{self, Settings, Stop};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
@@ -77,7 +77,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
 }
 
 fn bind(args: &ServeArgs, budget: &TimeBudget, end: End) -> Result<(Server, SocketAddr), Failure> {
-    let (budget, settings) = (budget.clone(), Settings::new(&args.gateway));
+    let stop = Stop::new();
+    let (budget, settings) = (budget.clone(), Settings::new(&args.gateway, &stop));
     let server = HttpServer::new(move || {
         let worker = gateway::worker(&settings, &budget);
         let answer =
@@ -89,7 +90,10 @@ fn bind(args: &ServeArgs, budget: &TimeBudget, end: End) -> Result<(Server, Sock
     // Whoever hangs up gives up: its request ends, and with it its place under a cap.
     .h1_allow_half_closed(false)
     .workers(args.workers.map_or_else(cores, usize::from))
-    .shutdown_signal(end.told())
+    .shutdown_signal(async move {
+        end.told().await;
+        stop.tell();
+    })
     .shutdown_timeout(LAST_REQUESTS_SECS);
     let failed = |error| cannot_listen(&args.listen, &error);
     let address = resolved(&args.listen).map_err(failed)?;
