@@ -35,7 +35,6 @@ use self::args::HostPolicy;
 pub(crate) use self::stop::Stop;
 use self::stop::Stopped;
 use self::timeouts::Timeouts;
-#[expect(unused_imports, reason = "for what logs and counts requests")]
 pub(crate) use self::told::Told;
 pub(crate) use self::worker::Worker;
 use crate::demo;
