@@ -14,8 +14,8 @@ use timebudget::{TimeBudget, Upstream};
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
-use crate::gateway::{self, Settings};
-use crate::listen::{self, Bound, Certificate, LastCall, Socket};
+use crate::gateway::{self, Settings, Stop};
+use crate::listen::{self, Bound, Certificate, Socket};
 use crate::metrics::{Metrics, Notices, Observer};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
@@ -51,9 +51,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let end = End::receive().map_err(Failure::system)?;
         let log = open_log(&args.access)?;
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
-        let last_call = LastCall::new();
-        let access = Access::new(log.clone(), args.access.access_log_query, last_call.clone());
-        let (server, bound) = bind(args, &budget, access, end, &readiness, last_call)?;
+        let access = Access::new(log.clone(), args.access.access_log_query);
+        let (server, bound) = bind(args, &budget, access, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::on_hangup(move || watcher.reload()).map_err(Failure::system)?;
@@ -109,14 +108,15 @@ fn bind(
     access: Access,
     end: End,
     readiness: &Readiness,
-    last_call: LastCall,
 ) -> Result<(Server, Bound), Failure> {
-    let (budget, readiness, settings) = (budget.clone(), readiness.clone(), Settings::new(&args.gateway));
+    let stop = Stop::new();
+    let settings = Settings::new(&args.gateway, &stop);
+    let (budget, readiness) = (budget.clone(), readiness.clone());
     let told = async move {
         end.told().await;
         readiness.drain();
-        last_call.begin();
         listen::tell_ending();
+        stop.tell();
     };
     let app = move || {
         let worker = gateway::worker(&settings, &budget);

@@ -1,10 +1,8 @@
-//! The middleware around all others: it notes requests for the access log, if there is one, and ends what has no end of its own when
-//! the server does.
+//! The middleware that notes requests for the access log. Where there is none, it is passed through.
 
 use std::error::Error as StdError;
 use std::future::{Ready, ready};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread;
@@ -13,7 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
@@ -23,14 +21,10 @@ use crate::access::Log;
 use crate::access::log::Record;
 use crate::access::request_id::{self, X_REQUEST_ID};
 use crate::gateway::Told;
-use crate::listen::LastCall;
 
 /// Notes requests for the access log; wrapped around the budget.
 #[derive(Clone)]
-pub(crate) struct Access {
-    noted: Option<Noted>,
-    last_call: LastCall,
-}
+pub(crate) struct Access(Option<Noted>);
 
 /// Where requests are noted, and what of them.
 #[derive(Clone)]
@@ -41,9 +35,8 @@ struct Noted {
 }
 
 impl Access {
-    /// `last_call` ends what has no end of its own.
-    pub(crate) fn new(log: Option<Arc<Log>>, with_query: bool, last_call: LastCall) -> Self {
-        Self { noted: log.map(|log| Noted { log, with_query }), last_call }
+    pub(crate) fn new(log: Option<Arc<Log>>, with_query: bool) -> Self {
+        Self(log.map(|log| Noted { log, with_query }))
     }
 }
 
@@ -59,8 +52,7 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let last_call = Rc::new(self.last_call.clone());
-        ready(Ok(AccessService { service, noted: self.noted.clone(), last_call }))
+        ready(Ok(AccessService { service, noted: self.0.clone() }))
     }
 }
 
@@ -68,8 +60,6 @@ where
 pub(crate) struct AccessService<S> {
     service: S,
     noted: Option<Noted>,
-    /// Of this worker, so that a request touches nothing that others write.
-    last_call: Rc<LastCall>,
 }
 
 impl<S, B> Service<ServiceRequest> for AccessService<S>
@@ -85,13 +75,12 @@ where
 
     #[inline]
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let last_call = Rc::clone(&self.last_call);
         let Some(noted) = &self.noted else {
-            return AccessFuture::Passing { future: self.service.call(request), last_call };
+            return AccessFuture::Passing { future: self.service.call(request) };
         };
         let entry = Entry::of(noted, &mut request);
         let future = entry.watch.clone().during(|| self.service.call(request));
-        AccessFuture::Noted { future, entry: Some(Box::new(entry)), last_call }
+        AccessFuture::Noted { future, entry: Some(Box::new(entry)) }
     }
 }
 
@@ -99,8 +88,8 @@ pin_project! {
     /// The response of a request, while it is made. A request that is dropped before has its line, too.
     #[project = FutureProjection]
     pub(crate) enum AccessFuture<F> {
-        Passing { #[pin] future: F, last_call: Rc<LastCall> },
-        Noted { #[pin] future: Watched<F>, entry: Option<Box<Entry>>, last_call: Rc<LastCall> },
+        Passing { #[pin] future: F },
+        Noted { #[pin] future: Watched<F>, entry: Option<Box<Entry>> },
     }
 }
 
@@ -113,18 +102,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
-            FutureProjection::Passing { future, last_call } => {
-                let passing = |response| AccessBody::around(response, None, last_call);
+            FutureProjection::Passing { future } => {
+                let passing =
+                    |response: ServiceResponse<B>| response.map_body(|_, body| AccessBody::of(body, None));
                 future.poll(cx).map_ok(passing)
             }
-            FutureProjection::Noted { future, entry, last_call } => future.poll(cx).map(|answered| {
+            FutureProjection::Noted { future, entry } => future.poll(cx).map(|answered| {
                 let mut entry = entry.take();
                 match answered {
                     Ok(mut response) => {
                         if let Some(entry) = &mut entry {
                             entry.answered(&mut response);
                         }
-                        Ok(AccessBody::around(response, entry, last_call))
+                        Ok(response.map_body(|_, body| AccessBody::of(body, entry)))
                     }
                     Err(error) => {
                         if let Some(entry) = &mut entry {
@@ -145,29 +135,13 @@ pin_project! {
         body: B,
         // Dropped after the body, which settles what the request is charged.
         entry: Option<Box<Entry>>,
-        // Of a body without an end of its own, what ends it.
-        over: Option<Pin<Box<dyn Future<Output = ()>>>>,
     }
 }
 
 impl<B> AccessBody<B> {
-    #[inline]
-    fn around(
-        response: ServiceResponse<B>,
-        entry: Option<Box<Entry>>,
-        last_call: &LastCall,
-    ) -> ServiceResponse<Self> {
-        let over =
-            is_endless(&response).then(|| Box::pin(last_call.over()) as Pin<Box<dyn Future<Output = ()>>>);
-        response.map_body(|_, body| Self { body, entry, over })
+    const fn of(body: B, entry: Option<Box<Entry>>) -> Self {
+        Self { body, entry }
     }
-}
-
-/// Whether an answer goes on until somebody ends it: another protocol, or a stream of events.
-fn is_endless<B>(response: &ServiceResponse<B>) -> bool {
-    let is_stream = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/event-stream");
-    response.status() == StatusCode::SWITCHING_PROTOCOLS
-        || response.headers().get(CONTENT_TYPE).is_some_and(is_stream)
 }
 
 impl<B: MessageBody> MessageBody for AccessBody<B>
@@ -181,17 +155,12 @@ where
     }
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let this = self.project();
-        if this.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
-            *this.over = None;
-            return Poll::Ready(None);
-        }
-        this.body.poll_next(cx)
+        self.project().body.poll_next(cx)
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        let Self { body, entry, over } = self;
-        body.try_into_bytes().map_err(|body| Self { body, entry, over })
+        let Self { body, entry } = self;
+        body.try_into_bytes().map_err(|body| Self::of(body, entry))
     }
 }
 

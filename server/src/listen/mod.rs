@@ -4,13 +4,11 @@ mod address;
 mod args;
 mod bound;
 mod certificate;
-mod last_call;
 mod socket;
 mod systemd;
 
 pub(crate) use args::ListenArgs;
 pub(crate) use bound::Bound;
 pub(crate) use certificate::Certificate;
-pub(crate) use last_call::LastCall;
 pub(crate) use socket::{Socket, open};
 pub(crate) use systemd::{tell_ending, tell_ready};

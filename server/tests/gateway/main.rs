@@ -6,11 +6,11 @@ mod addresses;
 mod answer;
 mod charges;
 mod client;
-mod ending;
 mod failures;
 mod framing;
 mod heads;
 mod passing;
+mod ready;
 mod real;
 mod retries;
 #[path = "../binary/running.rs"]

@@ -19,6 +19,11 @@ const PEERS: &str = "the peers are a package of their own, which `./dev ci` comp
 pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception { command: "cargo run --release", instead: "cargo run", reason: RELEASE },
     Exception {
+        command: "cargo run --release -- serve --upstream http://127.0.0.1:3000 &",
+        instead: "cargo run -- serve --upstream http://127.0.0.1:3000 &",
+        reason: RELEASE,
+    },
+    Exception {
         command: "cargo run --release --example accuracy",
         instead: "cargo check --example accuracy",
         reason: MEASURES,
@@ -131,6 +136,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: ENTRANCE,
     },
     Exception { command: "./dev api", instead: "./dev help | grep -q '^./dev api '", reason: ENTRANCE },
+    Exception { command: "./dev house", instead: "./dev help | grep -q '^./dev house '", reason: ENTRANCE },
     Exception { command: "./dev chaos", instead: "./dev help | grep -q '^./dev chaos '", reason: ENTRANCE },
     Exception { command: "./dev fuzz", instead: "./dev help | grep -q '^./dev fuzz '", reason: ENTRANCE },
 ];

@@ -1,48 +1,12 @@
-//! How streams without an end are ended, and what `/ready` says of upstreams.
+//! What `/ready` says of upstreams.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::answer::Answer;
 use crate::client::{ROOMY, with_site};
 use crate::running::Running;
 use crate::upstream::Upstream;
-
-/// An event every now and then, for longer than any server waits.
-fn events() -> Upstream {
-    Upstream::new(|connection| {
-        if connection.head().is_some() {
-            connection.send(
-                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
-            );
-            for _ in 0..600 {
-                connection.send("9\r\ndata: x\n\n\r\n");
-                thread::sleep(Duration::from_millis(100));
-            }
-        }
-    })
-}
-
-#[test]
-fn a_stream_of_events_has_ten_seconds_when_the_server_ends() {
-    let upstream = events();
-    let mut gateway = with_site(ROOMY, &upstream, &[]);
-    let mut client = gateway.connect();
-    client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut first = [0; 1];
-    client.read_exact(&mut first).unwrap();
-    let told = Instant::now();
-    gateway.signal("TERM");
-    let mut rest = Vec::new();
-    client.read_to_end(&mut rest).unwrap();
-    let lasted = told.elapsed();
-    // All that runs is broken off after 25 s.
-    assert!((8..24).contains(&lasted.as_secs()), "{lasted:?}");
-    assert!(rest.ends_with(b"0\r\n\r\n"), "it ends as a whole: {}", String::from_utf8_lossy(&rest));
-    assert!(gateway.ended().success(), "{}", gateway.log());
-}
 
 fn ready(gateway: &Running) -> Answer {
     let output = gateway.output();
