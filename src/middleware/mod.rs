@@ -43,6 +43,7 @@ mod classes;
 mod closures;
 mod error;
 mod facts;
+mod outline;
 mod parameters;
 mod prospect_page;
 mod refusal;
@@ -51,7 +52,7 @@ mod request;
 mod route;
 mod rule_builder;
 mod running;
-mod shape;
+
 mod standard;
 mod standing;
 mod time_budget;

@@ -18,10 +18,9 @@ use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
 use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
-use crate::middleware::running::{Guard, Running};
+use crate::middleware::running::{Guard, Running, Undecided};
 use crate::middleware::worker::{Worker, WorkerSite};
 use crate::middleware::{parameters, prospect_page, refusal, watch};
-use crate::store::Fault;
 
 /// A service under a budget.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ fn tell<F: 'static, B: 'static>(prospect: Prospect, request: ServiceRequest) -> 
 
 /// Asks the rules that are about the request, and charges their accounts if all admit it.
 #[inline(always)]
-fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Fault> {
+fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Undecided> {
     with_facts(request, running.site(), |facts| {
         let is_exempt = running.is_inside_of_rewritten()
             || running.site().hooks().is_some_and(|hooks| hooks.excepted(facts).is_some());
@@ -104,7 +103,7 @@ fn with_facts<T>(
 #[inline(never)]
 fn answer<S, B>(
     service: &Rc<S>,
-    decided: Result<Decision, Fault>,
+    decided: Result<Decision, Undecided>,
     guard: Guard,
     request: ServiceRequest,
 ) -> BudgetFuture<S::Future, B>
@@ -117,7 +116,7 @@ where
         Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
         Ok(Decision::Open(question)) => wait(Rc::clone(service), question, guard, request),
         Ok(Decision::Admitted) => run(&**service, guard, request),
-        Err(_) => fault(request),
+        Err(Undecided) => fault(request),
     }
 }
 
@@ -202,7 +201,7 @@ where
     BudgetFuture::waiting(Box::pin(async move {
         match guard.conclude(question).await {
             Ok(_) => run(&*service, guard, request),
-            Err(_) => fault(request),
+            Err(Undecided) => fault(request),
         }
     }))
 }

@@ -54,6 +54,17 @@ pub(crate) struct Seldom {
     pub(crate) deadline: RefCell<Option<Deadline>>,
 }
 
+/// Nobody can decide over a request. Those who are to know why have been told, and the client is not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undecided;
+
+impl Undecided {
+    #[cold]
+    fn new(_: Fault) -> Self {
+        Self
+    }
+}
+
 /// The places that a worker keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Places(RefCell<Vec<Rc<Running>>>);
@@ -149,10 +160,10 @@ impl Running {
     }
 
     #[inline(always)]
-    pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
+    pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Undecided> {
         let decided = self.holding().admit(self.site(), facts);
         self.class.set(facts.class());
-        decided
+        decided.map_err(Undecided::new)
     }
 
     /// All that is to be said of why it is refused.
@@ -165,13 +176,13 @@ impl Running {
         &self,
         facts: &RequestFacts<'_>,
         refused: &Refused,
-    ) -> Result<Decision, Fault> {
+    ) -> Result<Decision, Undecided> {
         let report = Report::from(self.holding().refused(refused));
         let rewritten = Rewritten { report, standard: self.refused_standard() };
         *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
         // It will not reach the route that it looks like.
         self.class.set(Class::default());
-        self.holding().admit_rewritten(self.site(), facts)
+        self.holding().admit_rewritten(self.site(), facts).map_err(Undecided::new)
     }
 
     /// Whether a budget is around this one.
@@ -202,9 +213,9 @@ impl Running {
     }
 
     /// Waits until the store has asked others.
-    pub(crate) async fn conclude(&self, question: Box<Question>) -> Result<Decision, Fault> {
+    pub(crate) async fn conclude(&self, question: Box<Question>) -> Result<Decision, Undecided> {
         let Question { asking, now } = *question;
-        let answer = asking.await.map_err(|fault| self.site().failed(fault))?;
+        let answer = asking.await.map_err(|fault| Undecided::new(self.site().failed(fault)))?;
         Ok(self.holding().conclude(self.site(), answer, now))
     }
 
