@@ -258,7 +258,19 @@ impl Holding {
 
     #[inline]
     pub(crate) const fn told<'a>(&self, limiter: &'a Limiter, now: &'a Now) -> Told<'a> {
-        Told { limiter, now, route: self.route, kind: self.kind, is_cut: self.is_cut }
+        let Self { route, kind, is_cut, .. } = *self;
+        let ran = self.ran(self.settlement.cost);
+        Told { limiter, now, route, kind, is_cut, ran, running: 1 }
+    }
+
+    /// What it is charged for having run so long, with what is charged on top.
+    #[inline]
+    pub(crate) const fn ran(&self, cost: Micros) -> Micros {
+        if self.is_waived {
+            Micros::ZERO
+        } else {
+            Micros(cost.0.saturating_add_signed(self.settlement.extra_micros))
+        }
     }
 
     /// How a claim ends, where most end like that.
