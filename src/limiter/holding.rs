@@ -3,10 +3,10 @@
 //! A holding does not know its limiter, which is given to it with each call: the middleware holds the site once and takes
 //! holdings from a pool. A [`Reservation`](crate::limiter::Reservation) is a holding with its limiter.
 
-use crate::limiter::ending::{Told, free};
 use crate::limiter::meter::Meter;
 use crate::limiter::observe::What;
 use crate::limiter::report::Tightest;
+use crate::limiter::told::{Told, free};
 use crate::limiter::{Claims, Decision, Kind, LimitReport, Limiter, Question, Refused};
 use crate::model::{Facts, KeyHash, Micros, Now, Tick, UnixMicros};
 use crate::store::{Claim, Fault, Mode, Settlement, Verdict};

@@ -22,6 +22,7 @@ mod refusal;
 mod report;
 #[cfg(test)]
 mod samples;
+mod told;
 mod words;
 
 use std::sync::Arc;

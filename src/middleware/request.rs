@@ -314,9 +314,9 @@ where
         // Taken apart where it lies: to hand it on would move it.
         match during(guard, || future.poll(cx)) {
             Poll::Ready(Ok(response)) => {
+                let Some(guard) = guard.take() else { return Poll::Pending };
                 let (request, response) = response.into_parts();
                 let (response, body) = response.into_parts();
-                let Some(guard) = guard.take() else { return Poll::Pending };
                 return Poll::Ready(Ok(depart(request, response, body, guard)));
             }
             Poll::Ready(Err(error)) => {
