@@ -208,15 +208,16 @@ mod tests {
     #[test]
     fn names_are_what_no_parameter_touches() {
         for (path, parameters, expected) in [
-            ("/users/17/orders/4", vec![7..9, 17..18], 0b0101),
-            ("/files/a.json", vec![7..8], 0b01),
-            ("/static/", vec![8..8], 0b01),
-            ("/static/a/b", vec![8..11], 0b001),
-            ("/a/b", vec![], 0b11),
-            ("x/y", vec![0..1], 0b10),
-            ("/1/2/3/4/5/6/7/8/9", vec![1..2], 0b0111_1110),
+            ("/users/17/orders/4", &[(7, 9), (17, 18)][..], 0b0101),
+            ("/files/a.json", &[(7, 8)][..], 0b01),
+            ("/static/", &[(8, 8)][..], 0b01),
+            ("/static/a/b", &[(8, 11)][..], 0b001),
+            ("/a/b", &[][..], 0b11),
+            ("x/y", &[(0, 1)][..], 0b10),
+            ("/1/2/3/4/5/6/7/8/9", &[(1, 2)][..], 0b0111_1110),
         ] {
-            assert_eq!(Outline::of(path).names(path, &parameters), expected, "{path}");
+            let spans: Vec<_> = parameters.iter().map(|(begin, end)| *begin..*end).collect();
+            assert_eq!(Outline::of(path).names(path, &spans), expected, "{path}");
         }
     }
 
