@@ -17,9 +17,9 @@ use crate::limiter::{Decision, Prospect, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
 use crate::middleware::facts::RequestFacts;
-use crate::middleware::running::{Guard, Running, Undecided};
+use crate::middleware::running::{Guard, Running, Undecided, WorkerSite};
 use crate::middleware::standing::LimitedError;
-use crate::middleware::worker::{Worker, WorkerSite};
+use crate::middleware::worker::Worker;
 use crate::middleware::{prospect_page, refusal, route, watch};
 
 /// A service under a budget.
