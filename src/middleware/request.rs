@@ -55,7 +55,7 @@ where
         }
         let decided = decide(&mut request, &guard);
         // Not earlier: while it is decided, the application's code may look at what it watches.
-        watch::see(&guard);
+        watch::see(&guard, &request);
         if guard.is_inside() {
             self.worker.built.tell_if_doubled(|| guard.rule_charged_twice());
         }

@@ -201,6 +201,16 @@ impl Running {
         self.holding().refusal(self.site(), refused)
     }
 
+    /// The name of the rule that has refused it, be it served another page.
+    pub(crate) fn refused_by(&self) -> Option<Arc<str>> {
+        let rewritten =
+            self.seldom().and_then(|seldom| seldom.rewritten.borrow().as_ref().map(|it| it.report.rule));
+        match rewritten {
+            Some(position) => Some(self.site().shared_rule_name(position)),
+            None => self.holding().refused_by(self.site()),
+        }
+    }
+
     /// Whether a budget is around this one.
     #[inline]
     pub(crate) const fn is_inside(&self) -> bool {
