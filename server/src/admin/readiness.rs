@@ -19,8 +19,11 @@ struct Parts {
     is_draining: AtomicBool,
     checks: Mutex<Vec<Check>>,
     /// The upstreams that there are now.
-    upstreams: Mutex<Option<Box<dyn Fn() -> Vec<Upstream> + Send>>>,
+    upstreams: Mutex<Option<Upstreams>>,
 }
+
+/// How to ask which upstreams there are.
+type Upstreams = Box<dyn Fn() -> Vec<Upstream> + Send>;
 
 /// A part, and how to ask how it is.
 type Check = (&'static str, Box<dyn Fn() -> State + Send>);
@@ -108,26 +111,31 @@ mod tests {
         readiness
     }
 
-    #[actix_web::test]
-    async fn it_is_ready_when_all_parts_are() {
-        let up = || State::Ready("up".to_owned());
-        let readiness = of([("store", up()), ("upstream", up())]);
-        assert_eq!(readiness.told().await, (true, json!({ "ready": true, "store": "up", "upstream": "up" })));
+    fn told(readiness: &Readiness) -> (bool, Value) {
+        actix_web::rt::System::new().block_on(readiness.told())
     }
 
-    #[actix_web::test]
-    async fn a_part_that_is_not_ready_is_the_reason() {
+    #[test]
+    fn it_is_ready_when_all_parts_are() {
+        let up = || State::Ready("up".to_owned());
+        let readiness = of([("store", up()), ("upstream", up())]);
+        assert_eq!(told(&readiness), (true, json!({ "ready": true, "store": "up", "upstream": "up" })));
+    }
+
+    #[test]
+    fn a_part_that_is_not_ready_is_the_reason() {
         let (up, down) = (State::Ready("up".to_owned()), State::NotReady("no address answers".to_owned()));
-        let (is_ready, told) = of([("store", up), ("upstream", down)]).told().await;
+        let readiness = of([("store", up), ("upstream", down)]);
+        let (is_ready, told) = told(&readiness);
         assert!(!is_ready);
         assert_eq!(told["reason"], "upstream: no address answers");
     }
 
-    #[actix_web::test]
-    async fn while_it_drains_it_is_not_ready() {
+    #[test]
+    fn while_it_drains_it_is_not_ready() {
         let up = || State::Ready("up".to_owned());
         let readiness = of([("store", up()), ("upstream", up())]);
         readiness.drain();
-        assert_eq!(readiness.told().await.1["reason"], "draining");
+        assert_eq!(told(&readiness).1["reason"], "draining");
     }
 }
