@@ -8,11 +8,14 @@ mod charge;
 mod claims;
 mod client;
 mod client_accounts;
+mod ending;
 mod engine;
 mod expectations;
 pub mod explanation;
 mod flag;
+mod hashed_keys;
 mod holding;
+mod meter;
 mod observe;
 mod open_rule;
 mod prospect;
@@ -21,6 +24,7 @@ mod report;
 #[cfg(test)]
 mod samples;
 mod terms;
+mod told;
 mod words;
 
 use std::sync::Arc;
