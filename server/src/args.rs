@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::remote::RemoteCommand;
+use crate::replay::ReplayArgs;
 
 /// The whole command line; without a subcommand it is that of `serve`.
 #[derive(Debug, Parser)]
@@ -39,6 +40,8 @@ pub(crate) enum Command {
         /// An IANA name such as Europe/Paris
         name: String,
     },
+    /// Replay access logs: what the rules would have refused of their traffic
+    Replay(ReplayArgs),
     #[command(flatten)]
     Remote(RemoteCommand),
 }

@@ -13,6 +13,7 @@ mod hostile;
 mod limits;
 mod many_sites;
 mod reload;
+mod replay;
 mod running;
 mod scratch;
 mod shutdown;
