@@ -46,9 +46,8 @@ impl Report {
         let words = Words { zone: &zone, rows: args.rows, names };
         let limits: Vec<_> = replay.worlds.iter().map(|world| world.windows.take()).collect();
         let mut tables = words.tables(&replay, &limits);
-        if let Some(suggestions) = &replay.suggestions {
-            tables.push(suggested(suggestions));
-        }
+        let suggested = replay.suggestions.as_ref().map(suggested);
+        tables.extend(suggested.into_iter().filter(|table| table.rows.len() > 1));
         Self {
             head: words.head(args, logs, &replay),
             warnings: warnings(logs, &replay),
@@ -329,6 +328,10 @@ fn warnings(logs: &Logs, replay: &Replay) -> Vec<String> {
     if crowded > 0 {
         warnings
             .push(format!("{} ended early, since more than 65,536 ran at once", counted(crowded, "request")));
+    }
+    if replay.suggestions.as_ref().is_some_and(|suggestions| suggestions.all().is_empty()) {
+        warnings
+            .push("no budget is suggested: 5 % of so few clients, and of their time, is nothing".to_owned());
     }
     if replay.suggestions.as_ref().is_some_and(|suggestions| suggestions.is_partial) {
         warnings.push("budgets are suggested for the first 16 sites".to_owned());

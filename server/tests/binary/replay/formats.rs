@@ -1,4 +1,4 @@
-//! The logs of `server/tests/replay`, as each server writes them.
+//! The logs of `docs/replay`, as each server writes them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ const SITE: &str =
     r#"{ "rate_limit_rules": [{ "name": "client", "key": "ip", "limits": "3 per minute; 60s per hour" }] }"#;
 
 fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/replay").join(name)
 }
 
 /// Each log has five requests of one client within a minute, from 2026-11-26 09:00:01 UTC on, and one of another.
