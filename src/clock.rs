@@ -18,6 +18,31 @@ use crate::model::{Now, Tick, UnixMicros};
 /// clock belong into [`Now::step`], so that a window in force neither ends early nor begins again.
 ///
 /// It is read once for each decision and once for each settlement, by every worker at once.
+///
+/// # Examples
+///
+/// The machine's clock, an hour ahead: for a test of what the next hour brings.
+///
+/// ```
+/// use timebudget::{Clock, Engine, Now, SystemClock, Tick};
+/// use timebudget::store::memory::Memory;
+///
+/// struct Ahead(SystemClock);
+///
+/// impl Clock for Ahead {
+///     fn now(&self) -> Now {
+///         let now = self.0.now();
+///         Now { utc: now.utc.plus(3_600_000_000), ..now }
+///     }
+///
+///     fn tick(&self) -> Tick {
+///         self.0.tick()
+///     }
+/// }
+///
+/// let engine = Engine::new(Memory::default(), Ahead(SystemClock::new()));
+/// # let _ = engine;
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// Both clocks: asked once when a request arrives.
     fn now(&self) -> Now;
@@ -233,11 +258,16 @@ impl ManualClock {
     }
 
     /// Lets `span` pass on both clocks, and wakes who has waited for that.
+    ///
+    /// Requests that wait for a moment of this clock, as those under a hard budget do, are woken here; they run when their runtime polls
+    /// them.
     pub fn advance(&self, span: Duration) {
         self.hand.move_by(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
     }
 
     /// Sets the wall clock forth or back by so many seconds, as an operator would; no time passes.
+    ///
+    /// Windows in force stay as they are; the next ones are those that the wall clock then lies in.
     pub fn set_wall_by(&self, secs: i64) {
         self.step.fetch_add(secs.saturating_mul(1_000_000), Relaxed);
     }

@@ -69,7 +69,6 @@ pub mod geo;
 mod limiter;
 mod middleware;
 mod model;
-pub mod prelude;
 mod sites;
 pub mod store;
 pub mod tzdata;
@@ -93,9 +92,38 @@ pub use model::{
     Condition, Cost, Countries, Country, CountrySource, Counts, DEFAULT_TIER, EXPOSED_HEADERS, EscapedSlash,
     Facts, Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders,
     Judge, Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
-    Multiplier, Network, NetworkFault, NoSource, Now, Override, Overrun, Paths, Pattern, PatternError,
-    Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, SharedTiers, Site, Source,
-    StandardHeaders, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit, UnixMicros, Until,
-    Weight, Window, Zone, ZoneSource, cookie_values, parse_rates, query_value, query_values,
+    Multiplier, Network, NetworkFault, NoSource, NoUpstream, Now, Override, Overrun, Paths, Pattern,
+    PatternError, Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, SharedTiers, Site,
+    Source, StandardHeaders, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit,
+    UnixMicros, Until, Upstream, Weight, Window, Zone, ZoneSource, cookie_values, parse_rates, query_value,
+    query_values,
 };
 pub use sites::{Reloader, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};
+
+pub mod prelude {
+    //! All that most applications need: `use timebudget::prelude::*`.
+    //!
+    //! ```
+    //! use actix_web::{App, HttpResponse, web};
+    //! use timebudget::prelude::*;
+    //!
+    //! let budget = TimeBudget::builder()
+    //!     .site("shop")
+    //!     .exempt(path("/health"))
+    //!     .rule(TimeBudget::rule("exports", Limit::requests(50).per(Period::HOUR)).key(Component::Ip))
+    //!     .build()?;
+    //! let app = App::new().wrap(budget.clone()).route("/", web::get().to(HttpResponse::Ok));
+    //! # let _ = app;
+    //! # Ok::<(), RuleError>(())
+    //! ```
+
+    pub use crate::limiter::{Cause, ChargeError, Engine, Refusal, Reservation};
+    pub use crate::middleware::{
+        Budget, BudgetBuilder, RuleBuilder, RuleError, TimeBudget, Watch, component_by, condition_by,
+        normal_path, path, prefix, route_parameter,
+    };
+    pub use crate::model::{
+        Component, Condition, Counts, Hold, Identity, Key, KeyValue, Limit, Micros, Missing, Overrun, Period,
+        Site, Until,
+    };
+}

@@ -68,6 +68,16 @@ impl Sites {
     }
 
     /// A single site that answers for every host.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, Engine, Limit, Period, Rule, Site, Sites};
+    ///
+    /// let rules = vec![Rule::new("all", Component::Ip, Limit::requests(100).per(Period::HOUR))];
+    /// let sites = Sites::single(Site { rules, ..Site::unlimited("shop") }, Engine::in_memory());
+    /// assert_eq!(sites.limiter(None).site().rules[0].name, "all");
+    /// ```
     pub fn single(site: Site, engine: Engine) -> Self {
         Self::new(Loaded::from_site(site), engine)
     }
@@ -75,6 +85,9 @@ impl Sites {
     /// Puts another configuration in force. Requests that run are settled by the rules that admitted them.
     ///
     /// The limiter of a site that has not changed goes on as it is.
+    ///
+    /// It takes as long as it takes to make the limiters that are new. Requests meanwhile are decided by the old ones, and each worker sees
+    /// the new ones with its next request.
     pub fn replace(&self, loaded: Loaded) {
         let table = Arc::new(Table::new(loaded, Some(&self.table()), &self.engine));
         *self.table.write() = table;
@@ -82,6 +95,18 @@ impl Sites {
     }
 
     /// The limiter that answers for a host, as `Host` names it.
+    ///
+    /// A host that no site is called by has the fallback's, or the default site's: there always is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Engine, Site, Sites};
+    ///
+    /// let sites = Sites::single(Site::unlimited("shop.example"), Engine::in_memory());
+    /// assert_eq!(sites.limiter(Some("any.example")).site().name, "shop.example");
+    /// assert_eq!(sites.limiter(None).site().name, "shop.example");
+    /// ```
     pub fn limiter(&self, host: Option<&str>) -> Arc<Limiter> {
         Arc::clone(&self.table().answering(host.map(str::as_bytes)).limiter)
     }
@@ -153,6 +178,8 @@ impl Sites {
 }
 
 /// The limiters of one configuration.
+///
+/// It is never changed: a request that has seen it goes on with it, whatever is put in force meanwhile.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// By name, as their directories are called.

@@ -13,13 +13,18 @@ use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{IANA_TZDB_VERSION, TZ_VARIANTS, Tz};
 
 use crate::model::{Transition, Zone, ZoneSource, nearest};
-
-/// 1900-01-01T00:00:00Z, where lists of transitions begin.
-const FIRST_SECS: i64 = -2_208_988_800;
+use crate::tzdata::machine::FIRST_SECS;
 
 /// A name that no tz database at hand knows, and the known one that is most like it.
 ///
 /// Displays as `"Asia/Kolkatta": no such time zone; did you mean "Asia/Kolkata"?`.
+///
+/// # Examples
+///
+/// ```
+/// let unknown = timebudget::tzdata::zone("Asia/Kolkatta").unwrap_err();
+/// assert_eq!(unknown.nearest(), Some("Asia/Kolkata"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?}: no such time zone; {}", self.meant_or_expected())]
 pub struct UnknownZone {

@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 47] = [
+const SOUND: [&str; 49] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -68,6 +68,8 @@ const SOUND: [&str; 47] = [
     r#"{"rate_limit_api_keys": {"sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b": {"name": "Acme", "tier": "gold",
         "user": "acme"}}, "rate_limit_tiers": {"gold": {}}, "rate_limit_api_key_header": "Authorization",
         "rate_limit_rules": [{"name": "a", "limits": "1/day", "key": "api_key"}]}"#,
+    r#"{"rate_limit_upstream": "http://127.0.0.1:3000", "rate_limit_upstream_charges": true}"#,
+    r#"{"rate_limit_upstream": ["http://[::1]/", "http://app", "unix:/run/app.sock"]}"#,
     r#"{"rate_limit_api_keys": {}, "rate_limit_tiers": {}, "rate_limit_groups": {}, "rate_limit_users": {}, "rate_limit_overrides": [],
         "rate_limit_identity": null, "rate_limit_country": null, "rate_limit_api_key_header": null}"#,
     r#"{"rate_limit_trusted_proxies": null, "rate_limit_forwarded_header": null, "rate_limit_ipv6_prefix": "48", "rate_limit_store": null}"#,

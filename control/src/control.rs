@@ -356,7 +356,9 @@ impl Control {
     /// The database cannot be asked.
     pub async fn end_session(&self, secret: &str) -> Result<(), Unavailable> {
         let digest = digest_of(secret);
-        self.ask(move |database| async move { database.end_session(&digest).await }).await
+        self.ask(move |database| async move { database.end_session(&digest).await }).await?;
+        self.hub().tell_of_members();
+        Ok(())
     }
 
     /// Ends all sessions of a member: after another token, or another role.
@@ -366,7 +368,9 @@ impl Control {
     /// The database cannot be asked.
     pub async fn end_sessions_of(&self, member: &str) -> Result<(), Unavailable> {
         let member = member.to_owned();
-        self.ask(move |database| async move { database.end_sessions_of(&member).await }).await
+        self.ask(move |database| async move { database.end_sessions_of(&member).await }).await?;
+        self.hub().tell_of_members();
+        Ok(())
     }
 
     /// Remembers when API keys were used last, by their ids.

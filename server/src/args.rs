@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::gateway::GatewayArgs;
 use crate::remote::RemoteCommand;
 use crate::replay::ReplayArgs;
 
@@ -21,7 +22,7 @@ pub(crate) struct Args {
 /// What the binary can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a demonstration app behind the time budgets of site files (the default)
+    /// Serve an application behind the time budgets of site files, or a demonstration app (the default)
     Serve(ServeArgs),
     /// Check site files, and directories of sites: exit status 0, or 2 with every error
     Check {
@@ -113,6 +114,8 @@ pub(crate) struct ServeArgs {
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! The `timebudget` binary: serves a demonstration app behind a time budget, checks, shows and explains its rules, prints
 //! time zones.
 
+mod access;
 mod admin;
 mod args;
 mod asked;
@@ -8,6 +9,7 @@ mod check;
 mod config;
 mod demo;
 mod explain;
+mod gateway;
 mod limits;
 mod output;
 mod reload;

@@ -2,18 +2,20 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::{io, thread};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
-use timebudget::TimeBudget;
+use timebudget::{TimeBudget, Upstream};
 
 use crate::admin::Admin;
 use crate::args::ServeArgs;
+use crate::gateway::{self, Settings};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
-use crate::{admin, demo, reload};
+use crate::{admin, reload};
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
@@ -53,7 +55,13 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             }
             None => None,
         };
-        output::to_stdout(&announcement(address, admin.as_ref().map(|admin| admin.address), &source));
+        let upstreams = &args.gateway.upstream;
+        output::to_stdout(&announcement(
+            address,
+            admin.as_ref().map(|admin| admin.address),
+            &source,
+            upstreams,
+        ));
         server.await.map_err(Failure::system)?;
         if let Some(admin) = admin {
             admin.stop().await;
@@ -69,14 +77,20 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
 }
 
 fn bind(args: &ServeArgs, budget: &TimeBudget, end: End) -> Result<(Server, SocketAddr), Failure> {
-    let budget = budget.clone();
-    let server =
-        HttpServer::new(move || App::new().wrap(budget.clone()).default_service(web::to(demo::answer)))
-            // Whoever hangs up gives up: its request ends, and with it its place under a cap.
-            .h1_allow_half_closed(false)
-            .workers(args.workers.map_or_else(cores, usize::from))
-            .shutdown_signal(end.told())
-            .shutdown_timeout(LAST_REQUESTS_SECS);
+    let (budget, settings) = (budget.clone(), Settings::new(&args.gateway));
+    let server = HttpServer::new(move || {
+        let worker = gateway::worker(&settings, &budget);
+        let answer =
+            move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
+        App::new().wrap(budget.clone()).default_service(web::to(answer))
+    })
+    // Else the end of an answer waits until the client has acknowledged what came before it.
+    .tcp_nodelay(true)
+    // Whoever hangs up gives up: its request ends, and with it its place under a cap.
+    .h1_allow_half_closed(false)
+    .workers(args.workers.map_or_else(cores, usize::from))
+    .shutdown_signal(end.told())
+    .shutdown_timeout(LAST_REQUESTS_SECS);
     let failed = |error| cannot_listen(&args.listen, &error);
     let address = resolved(&args.listen).map_err(failed)?;
     let server = server.bind(address).map_err(failed)?;
@@ -104,10 +118,20 @@ const WIDTH: usize = 68;
 
 /// One line with the address, and one with that of run-time control, then commands to try.
 ///
-/// What the example refuses and exempts is known, so only with it do the commands say so.
-fn announcement(address: SocketAddr, admin: Option<SocketAddr>, source: &Source) -> String {
+/// What the example refuses and exempts is known, so only with it do the commands say so. Before an upstream there is nothing to
+/// suggest.
+fn announcement(
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+    source: &Source,
+    upstreams: &[Upstream],
+) -> String {
     let mut lines = vec![format!("listening on http://{address}")];
     lines.extend(admin.map(|admin| format!("admin on http://{admin}")));
+    if !upstreams.is_empty() {
+        lines.extend(upstreams.iter().map(|upstream| format!("upstream {upstream}")));
+        return lines.join("\n") + "\n";
+    }
     lines.push("try:".to_owned());
     let mut suggest = |path: &str, why: &str| {
         lines.push(format!("  {:WIDTH$}  # {why}", format!("curl -i 'http://{address}{path}'")));

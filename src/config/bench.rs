@@ -227,6 +227,9 @@ fn out_of_reach(sites: &[Standing], default_site: Option<&str>) -> Vec<Problem> 
 }
 
 /// What was in force before: what a site falls back to whose own file is wrong.
+///
+/// It is replaced only by a reading that is put in force, so a mistake in the common file, however often it is read, does not wear it
+/// out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Past {
     /// The sites by name, as they were when they were last right.
@@ -277,6 +280,8 @@ impl MadeOf {
 }
 
 /// A site, with the rules that are to hold for it now.
+///
+/// Whether its file is right or wrong, it stands for the site's requests: `now` always has rules, if only to say that nobody knows them.
 pub(crate) struct Standing {
     pub(crate) name: String,
     /// As its directory is called.
@@ -357,6 +362,10 @@ pub(crate) struct Below<'a> {
 impl Below<'_> {
     /// The site that its own file and the others describe together, or the hosts that it claims and all that is wrong with
     /// it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the site; its hosts are told all the same, so that no other site gets them meanwhile.
     fn make(&self, name: &str, made_of: MadeOf) -> Result<LastRight, (Vec<Claimed>, Errors)> {
         let own = &made_of.own;
         let claims: Vec<_> = own.said.claims().cloned().collect();

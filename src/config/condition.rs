@@ -5,6 +5,12 @@
 //! where it says so, and one for hosts is matched in any case.
 //!
 //! A path that is percent-encoded is suspect, for rules see paths decoded: it was probably copied from an address bar.
+//!
+//! ```json
+//! {"path": "/api/", "method": ["POST", "PUT"]}
+//! {"path": {"glob": "/api/*/export"}, "not": {"ip": "10.0.0.0/8"}}
+//! {"any": [{"header": {"x-plan": "free"}}, {"authenticated": false}]}
+//! ```
 
 use crate::config::json::Json;
 use crate::config::reader::Value;
@@ -69,6 +75,7 @@ fn conjoined(mut parts: Vec<Condition>) -> Condition {
     }
 }
 
+/// A method's name or a list of them, in any case.
 fn methods(value: &Value<'_>) -> Option<Condition> {
     let method = |value: &Value<'_>| {
         let method = Method::new(value.text(METHOD)?);
@@ -77,11 +84,13 @@ fn methods(value: &Value<'_>) -> Option<Condition> {
     value.one_or_many(METHOD, method).map(Condition::Method)
 }
 
+/// A region's code (ISO 3166-2).
 fn region(value: &Value<'_>) -> Option<Region> {
     let region = Region::new(value.text(REGION)?);
     region.or_else(|| value.wrong(format_args!("not a region; expected {REGION}")))
 }
 
+/// A country's code of two letters (ISO 3166-1).
 fn country(value: &Value<'_>) -> Option<Country> {
     let country = Country::new(value.text(COUNTRY)?);
     country.or_else(|| value.wrong(format_args!("not a country; expected {COUNTRY}")))
@@ -154,6 +163,7 @@ fn text(subject: Subject, value: &Value<'_>) -> Option<Text> {
     }
 }
 
+/// One text, or an object with one of `prefix`, `glob` and `regex`.
 fn matcher(subject: Subject, value: &Value<'_>) -> Option<Text> {
     match value.json() {
         Json::Text(_) => plain(subject, value, Text::Equal),
@@ -255,6 +265,11 @@ const PLAIN: [(&str, Component); 12] = [
 const NAMING: [&str; 3] = ["header:NAME", "cookie:NAME", "query:NAME"];
 
 /// The key that a component, or a list of them, describes.
+///
+/// ```json
+/// "ip"
+/// ["header:x-tenant", "route"]
+/// ```
 pub(crate) fn key(value: &Value<'_>) -> Option<KeySpec> {
     let key = KeySpec(value.one_or_many(COMPONENT, component)?);
     match key.twice() {
@@ -279,6 +294,7 @@ pub(crate) fn fair(value: &Value<'_>) -> Option<Option<KeySpec>> {
     }
 }
 
+/// One part of a key: a word such as `"ip"`, or a kind and a name such as `"header:x-tenant"`.
 fn component(value: &Value<'_>) -> Option<Component> {
     let text = value.text(COMPONENT)?;
     if let Some((_, plain)) = PLAIN.iter().find(|(word, _)| *word == text) {

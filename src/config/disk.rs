@@ -32,6 +32,8 @@ const STEP_NANOS: i128 = 50_000_000;
 const COARSE_STEP_NANOS: i128 = 3_000_000_000;
 
 /// The layers that files were when they were last read.
+///
+/// What a round does not ask for is forgotten, so a directory whose sites come and go holds no more than those that are there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remembered {
     /// Those of the round before that have not been asked for in this one.
@@ -43,6 +45,8 @@ pub(crate) struct Remembered {
 }
 
 /// A file as it was read. As long as it is the same one, the file has not changed.
+///
+/// It is shared by an `Arc` with whoever joins it, so ten thousand unchanged sites cost ten thousand counters.
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) said: Said,
@@ -110,6 +114,9 @@ impl Reading {
 }
 
 /// What tells one state of a file from another, without a look into it.
+///
+/// Its number is that of the file, not of its name: an editor that writes a new file and renames it over the old one is seen even if
+/// length and times are alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
     length: u64,
@@ -242,6 +249,13 @@ struct Destination {
 }
 
 /// The sites of a directory, by name; and those that cannot be, for another has their name.
+///
+/// Of two directories that are one host, `Shop.example` and `shop.example`, the one that is written like the host is the site, and
+/// the other one is a [`WrongSite`] whose requests nobody answers, since no host leads to it.
+///
+/// # Errors
+///
+/// The directory itself cannot be read. What is wrong with one site's file is in its reading.
 pub(crate) fn sites(
     dir: &Path,
     remembered: &mut Remembered,

@@ -1,4 +1,14 @@
 //! The environment: the settings that Flask-Limiter's names hold.
+//!
+//! | name | is |
+//! |---|---|
+//! | `RATELIMIT_DEFAULT` | `rate_limit`: a rate string such as `50 per hour; 200 per day` |
+//! | `RATELIMIT_ENABLED` | a flag; `false` exempts every request of every site |
+//! | `RATELIMIT_HEADERS_ENABLED` | a flag, in place of `rate_limit_headers.enabled` |
+//! | `RATELIMIT_KEY_PREFIX` | what the keys of a shared store begin with |
+//! | `RATELIMIT_STORAGE_URI` | `rate_limit_store`: where accounts are kept |
+//!
+//! Each counts before what the files say. Values may be secrets, so what is wrong with one is said by its name.
 
 use std::ffi::OsString;
 
@@ -103,11 +113,30 @@ impl Environment {
     }
 
     /// The settings of this process.
+    ///
+    /// It reads them now: what is set later is not seen.
     pub fn from_process() -> Self {
         Self::read(std::env::vars_os())
     }
 
     /// The same, with a store that the command line names, above all others.
+    ///
+    /// `argument` is what [`Origin`] then says: the option's name, such as `--store`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::{Configuration, Environment};
+    /// use timebudget::store::StoreUri;
+    ///
+    /// let environment = Environment::read([("RATELIMIT_STORAGE_URI", "memory://?max_accounts=10")]);
+    /// let environment = environment.with_store(StoreUri::default(), "--store");
+    /// let read = Configuration::from_text("{}", &environment.into())?;
+    /// assert_eq!(read.store.to_string(), "memory://");
+    /// let store = read.process.iter().find(|entry| entry.key == "rate_limit_store").unwrap();
+    /// assert_eq!(store.origin.to_string(), "command line --store");
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
     pub fn with_store(mut self, uri: StoreUri, argument: &'static str) -> Self {
         self.store = Some((uri, Origin::Argument(argument)));
         self

@@ -15,6 +15,8 @@ const HOSTS: &str = "a list of names and wildcards such as \"*.example.com\"";
 const HOST: &str = "a name or a wildcard such as \"*.example.com\"";
 
 /// A host that a file claims for its site.
+///
+/// The text is kept beside the host, for messages quote what somebody wrote: `Shop.Example` is the host `shop.example`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Claimed {
     pub(crate) host: Host,
@@ -90,6 +92,9 @@ pub(crate) struct Owned {
 }
 
 /// Gives each host to one of the sites, which are sorted by name.
+///
+/// `before` are the owners of the last reading. A host that changes hands between two readings is given to the first by name again
+/// only once its owner has dropped it: so a reload never moves a host that two sites claim.
 pub(crate) fn settled(claimants: &[Claimant<'_>], before: &HashMap<Host, String>) -> Owned {
     let owners = owners(claimants, before);
     let name = |at: usize| claimants[at].name;
@@ -109,6 +114,8 @@ pub(crate) fn settled(claimants: &[Claimant<'_>], before: &HashMap<Host, String>
     Owned { hosts, owners, warnings }
 }
 
+/// In three rounds: names of directories, then hosts that their owner of the last reading still claims, then all others in the order
+/// of sites. Whoever comes first keeps a host.
 fn owners<'a>(claimants: &'a [Claimant<'_>], before: &HashMap<Host, String>) -> HashMap<&'a Host, usize> {
     let own = claimants.iter().enumerate().filter_map(|(at, claimant)| Some((claimant.own.as_ref()?, at)));
     let mut owners: HashMap<&Host, usize> = own.collect();

@@ -22,6 +22,8 @@ use crate::model::excerpt;
 const MAX_DEPTH: u32 = 32;
 
 /// A JSON value as it was written.
+///
+/// It displays as JSON on one line, and is compared as it was written: `1.0` is another value than `1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Json<'a> {
     Null,
@@ -73,6 +75,8 @@ impl<'a> Json<'a> {
     }
 
     /// The value on one line, cut where it is long.
+    ///
+    /// For messages: a list of a thousand rules must not fill the log.
     pub(crate) fn excerpt(&self) -> String {
         excerpt(&self.to_string())
     }
@@ -190,6 +194,8 @@ pub(crate) struct Document<'a> {
 }
 
 /// A value of a document, of which nothing but the syntax is known.
+///
+/// A site file of a bench has database passwords and much more beside our keys; none of that is ever a value here.
 #[derive(Clone, Copy)]
 pub(crate) struct Unread<'a> {
     pub(crate) raw: &'a RawValue,
@@ -274,6 +280,8 @@ fn as_json(written: &str) -> Cow<'_, str> {
 }
 
 /// Where the words stand outside of texts, each alone, and what stands for them.
+///
+/// A text in quotation marks may say `NaN`, too, and stays as it is.
 fn places(text: &str) -> Vec<(usize, &'static str, &'static str)> {
     let mut places = Vec::new();
     let (mut in_text, mut escaped, mut is_free) = (false, false, true);

@@ -7,6 +7,7 @@
 //! An [`Entry`] is one value with its [`Origin`]. It has no secrets: what looks like a credential is `…`, and of the URI of a store it
 //! has what [`StoreUri`] displays.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,9 +20,10 @@ use crate::config::hosts::{Claimed, hosts, unpublished_hosts};
 use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::config::rules::{rate_limit, rules};
+use crate::config::upstreams::{upstream_charges, upstreams};
 use crate::model::{
     ApiKey, Assignment, Condition, CountrySource, HeaderPolicy, IdentityHeaders, KeyDigest, KeySource,
-    Override, Paths, Proxy, Rule, Tier, Zone, is_credential, shortened,
+    Override, Paths, Proxy, Rule, Tier, Upstream, Zone, is_credential, shortened,
 };
 use crate::store::StoreUri;
 
@@ -39,6 +41,8 @@ pub(crate) const DOMAINS: &str = "domains";
 pub(crate) const DEFAULT_SITE: &str = "default_site";
 
 /// Whose file it is.
+///
+/// It decides which keys may stand in the file ([`misplaced`]) and which of bench's own keys are read beside ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     Common,
@@ -108,6 +112,8 @@ keys! {
     Anywhere "rate_limit_groups" groups: Vec<(String, String)>, groups, "{}";
     Anywhere "rate_limit_users" users: Vec<(String, Assignment)>, users, "{}";
     Anywhere "rate_limit_overrides" overrides: Vec<Override>, overrides, "[]";
+    Anywhere "rate_limit_upstream" upstreams: Vec<Upstream>, upstreams, "[]";
+    Anywhere "rate_limit_upstream_charges" upstream_charges: bool, upstream_charges, "false";
     Site "rate_limit_hosts" hosts: Vec<Claimed>, hosts, "[]";
     Site "rate_limit_unpublished_hosts" unpublished_hosts: Vec<Claimed>, unpublished_hosts, "[]";
     Common "rate_limit_store" store: (StoreUri, Origin), store, "null";
@@ -144,6 +150,9 @@ pub(crate) fn keys_of_sites() -> impl Iterator<Item = (&'static str, &'static st
 }
 
 /// What one layer says of one key.
+///
+/// A wrong value is [`Unsaid`](Self::Unsaid): its error has been reported, and the layer below keeps whatever else is checked from
+/// finding more that is wrong than there is.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Setting<T> {
     /// Nothing: the layer below counts.
@@ -226,6 +235,18 @@ fn site_header(value: &Value<'_>) -> Option<String> {
 }
 
 /// Who said a value of a configuration.
+///
+/// Displays as `timebudget config` prints it.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::Origin;
+///
+/// assert_eq!(Origin::File("sites/a.example/site_config.json".into()).to_string(), "sites/a.example/site_config.json");
+/// assert_eq!(Origin::Environment("RATELIMIT_DEFAULT").to_string(), "environment RATELIMIT_DEFAULT");
+/// assert_eq!(Origin::Default.to_string(), "default");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -243,6 +264,9 @@ pub enum Origin {
     Layer(Arc<str>),
 }
 
+/// The files that keys stand in, by key.
+pub(crate) type Origins = BTreeMap<String, Arc<str>>;
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -256,6 +280,9 @@ impl fmt::Display for Origin {
 }
 
 /// One value of an effective configuration, and who said it.
+///
+/// It may be shown to anybody who may see the configuration: credentials, digests of API keys and passwords of stores are shortened
+/// to their first letters, or to `…`. [`Configuration`](crate::config::Configuration) has an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {

@@ -7,9 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::clients::{api_keys, groups, overrides, tiers, users};
 use crate::config::disk::site_name;
-use crate::config::keys::{Entry, Origin};
+use crate::config::keys::{Entry, Origin, Origins};
 use crate::config::reader::Fields;
-use crate::config::references::Origins;
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::ruleset::{Ruleset, whole};
 use crate::model::{

@@ -2,6 +2,27 @@
 //!
 //! A configuration either loads as a whole or yields every error in it at once, each with its file, its JSON path,
 //! the value found and what was expected. What loads cannot be wrong, and is not checked again.
+//!
+//! # Layers
+//!
+//! What holds for a site is said in layers, each above the next, and of each key the highest layer that says it counts, whole:
+//!
+//! 1. the environment ([`Environment`]), which has five names;
+//! 2. the site's own file, `<host>/site_config.json`;
+//! 3. the common file, `common_site_config.json`;
+//! 4. what stands in no file ([`Layer`]), such as the rules in a database: they come behind those of the files.
+//!
+//! `null` in a layer says that the default counts, whatever the layers below it say.
+//!
+//! # Which of them to call
+//!
+//! | for | call |
+//! |---|---|
+//! | one text, such as in a test | [`parse_site`] |
+//! | one file, or a directory of sites, once | [`load_file`], [`load_dir`] |
+//! | the same with the environment, with a layer, or with rules in code | [`Options`] |
+//! | the same with who said what, and where accounts are kept | [`Configuration`] |
+//! | the same again whenever files change | [`Files`], or [`Reloader`](crate::Reloader), which watches them, too |
 
 mod bench;
 mod clients;
@@ -9,6 +30,7 @@ mod condition;
 mod configuration;
 mod disk;
 mod environment;
+mod files;
 mod hosts;
 mod json;
 mod keys;
@@ -19,6 +41,7 @@ mod report;
 mod rules;
 mod ruleset;
 mod said;
+mod upstreams;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,8 +52,9 @@ use crate::config::report::{Findings, Inspection};
 use crate::config::said::Said;
 use crate::model::{Host, Site};
 
-pub use crate::config::configuration::{Configuration, Files};
+pub use crate::config::configuration::Configuration;
 pub use crate::config::environment::Environment;
+pub use crate::config::files::Files;
 pub use crate::config::keys::{Entry, Origin};
 pub use crate::config::layer::{Hosts, Layer, Shadowed};
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};
@@ -43,6 +67,21 @@ const ANY_HOST: &str = "*";
 const SITE_FILE: &str = "site_config.json";
 
 /// A configuration: the sites, and what is suspect about them.
+///
+/// What a directory holds is in `sites`; of a single file or text, `fallback` is the one site, and `sites` is empty.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::{Configuration, Options};
+///
+/// let text = r#"{ "time_zone": "Europe/Paris", "rate_limit": "600s per hour" }"#;
+/// let loaded = Configuration::from_text(text, &Options::default())?.loaded;
+/// assert!(loaded.sites.is_empty());
+/// assert_eq!(loaded.fallback.zone.name(), "Europe/Paris");
+/// assert_eq!(loaded.fallback.rules[0].name, "site");
+/// # Ok::<(), timebudget::config::Errors>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Loaded {
@@ -63,6 +102,20 @@ pub struct Loaded {
 
 impl Loaded {
     /// A single site, which answers for every host.
+    ///
+    /// Nothing is checked here: that is [`Site::check`]'s to do, and the builder's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Site;
+    /// use timebudget::config::Loaded;
+    ///
+    /// let loaded = Loaded::from_site(Site::unlimited("shop.example"));
+    /// assert!(loaded.site("shop.example").is_some());
+    /// assert!(loaded.site("*").is_some(), "hosts that have no site");
+    /// assert!(loaded.site("other.example").is_none());
+    /// ```
     pub fn from_site(site: Site) -> Self {
         let (sites, wrong, warnings) = (Vec::new(), Vec::new(), Vec::new());
         Self { sites, default_site: None, fallback: site, site_header: None, wrong, warnings }
@@ -113,6 +166,8 @@ impl Loaded {
     }
 
     /// That site alone, for every host; `None` if there is none.
+    ///
+    /// For commands that ask about one site of a directory: what they read is then found whatever the host.
     pub(crate) fn of_site(&self, name: &str) -> Option<Self> {
         let wrong = self.wrong.iter().filter(|wrong| wrong.site == name).cloned().collect();
         let site = self.site(name)?.clone();
@@ -128,6 +183,21 @@ impl Loaded {
 /// # Errors
 ///
 /// All that is wrong with the file, or that it cannot be read.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::load_file;
+///
+/// # let file = std::env::temp_dir().join(format!("timebudget-load-file-{}.json", std::process::id()));
+/// std::fs::write(&file, r#"{ "rate_limit": "60s per hour" }"#)?;
+/// assert_eq!(load_file(&file)?.fallback.rules.len(), 1);
+///
+/// std::fs::write(&file, r#"{ "rate_limit": { "limit": -1, "window": "fortnight" } }"#)?;
+/// assert_eq!(load_file(&file).unwrap_err().problems().len(), 2, "both are said at once");
+/// # std::fs::remove_file(file)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
     Options::default().load_file(path)
 }
@@ -140,6 +210,25 @@ pub fn load_file(path: impl AsRef<Path>) -> Result<Loaded, Errors> {
 /// # Errors
 ///
 /// All that is wrong with the files, or that one cannot be read. A directory without any of them is an error.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config::load_dir;
+///
+/// # let dir = std::env::temp_dir().join(format!("timebudget-load-dir-{}", std::process::id()));
+/// # for site in ["a.example", "b.example"] { std::fs::create_dir_all(dir.join(site))?; }
+/// std::fs::write(dir.join("common_site_config.json"), r#"{ "time_zone": "Asia/Kolkata", "rate_limit": "600s per hour" }"#)?;
+/// std::fs::write(dir.join("a.example/site_config.json"), "{}")?;
+/// std::fs::write(dir.join("b.example/site_config.json"), r#"{ "rate_limit": null }"#)?;
+///
+/// let loaded = load_dir(&dir)?;
+/// let rules = |name| loaded.site(name).map(|site| site.rules.len());
+/// assert_eq!((rules("a.example"), rules("b.example")), (Some(1), Some(0)), "null takes back what the common file says");
+/// assert_eq!(loaded.site("b.example").unwrap().zone.name(), "Asia/Kolkata");
+/// # std::fs::remove_dir_all(dir)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load_dir(dir: impl AsRef<Path>) -> Result<Loaded, Errors> {
     Options::default().load_dir(dir)
 }
@@ -173,6 +262,25 @@ pub fn parse_site(name: &str, text: &str) -> Result<(Site, Vec<Problem>), Errors
 }
 
 /// What a loader cannot see in the files; by default there is nothing more.
+///
+/// # Examples
+///
+/// An application that tells by its own code who clients are, and describes a rule there, too: the file may be about both.
+///
+/// ```
+/// use timebudget::config::Options;
+///
+/// let text = r#"{
+///     "rate_limit_rules": [{ "name": "each", "key": "user", "limits": "60s per hour" }],
+///     "rate_limit_tiers": { "gold": { "limits": { "exports": "600s per hour" } } }
+/// }"#;
+/// let options = Options::default().with_identity_in_code().with_rules_in_code(["exports"]);
+/// assert!(options.parse_site("shop", text).is_ok());
+///
+/// let errors = Options::default().parse_site("shop", text).unwrap_err().to_string();
+/// assert!(errors.contains("nobody tells who clients are"), "{errors}");
+/// # Ok::<(), timebudget::config::Errors>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
@@ -208,6 +316,8 @@ impl Options {
     }
 
     /// The same with what is said in another place than the files.
+    ///
+    /// Its rules come behind those of the files, and of what both name the file's counts; see [`Layer`].
     #[must_use]
     pub fn with_layer(self, layer: Layer) -> Self {
         Self { layer: Arc::new(layer), ..self }

@@ -20,6 +20,9 @@ use crate::model::{
 };
 
 /// A value of a site file, where it stands, and the report of what is wrong with it.
+///
+/// Each reading method says what it expected; the message then has the place, the value and the expectation, in that order:
+/// `rate_limit_rules[2].limits: 7: not a text; expected a rate string such as "10 per hour"`.
 #[derive(Clone)]
 pub(crate) struct Value<'a> {
     page: Page<'a>,
@@ -81,6 +84,8 @@ impl<'a> Value<'a> {
     }
 
     /// What a list holds; an empty one is an error.
+    ///
+    /// All items are read before an answer is given, so every wrong one is reported; one is enough for `None`.
     pub(crate) fn list<T>(
         &self,
         expected: &str,
@@ -107,6 +112,8 @@ impl<'a> Value<'a> {
     }
 
     /// What a value holds, or what the values of a list hold; an empty list is an error.
+    ///
+    /// Where a text does for most and a list for some, as `"method": "GET"` and `"method": ["GET", "HEAD"]`.
     pub(crate) fn one_or_many<T>(
         &self,
         expected: &str,
@@ -220,6 +227,9 @@ impl<'a> Value<'a> {
 }
 
 /// The fields of an object. A field that is asked for is thereby known.
+///
+/// So there is no list of known fields beside the code that reads them, which could say another thing than the code. It also means
+/// that all fields have to be asked for before one of them ends the reading by `?`; those of [`Value::object`] show how.
 pub(crate) struct Fields<'a> {
     object: Value<'a>,
     members: &'a [(String, Json<'a>)],

@@ -3,11 +3,10 @@
 //!
 //! The keys may stand in two files, so this is asked of each site when its layers lie above one another.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Options;
-use crate::config::keys::TRUSTED_HOPS;
+use crate::config::keys::{Origins, TRUSTED_HOPS};
 use crate::config::layer::{Layer, Layered};
 use crate::config::reader::member_place;
 use crate::config::report::{Inspection, Page, Problem};
@@ -48,10 +47,10 @@ pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) ->
     layered
 }
 
-/// The files that keys stand in.
-pub(crate) type Origins = BTreeMap<String, Arc<str>>;
-
 /// The keys of a site and what they say of each other.
+///
+/// Only a site whose file has no error of its own is asked: a rule that could not be read would be missing, and everything that names
+/// it would seem to be wrong.
 pub(crate) struct References<'a> {
     pub(crate) layered: &'a Layered,
     pub(crate) origins: &'a Origins,

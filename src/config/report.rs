@@ -1,4 +1,10 @@
 //! What is wrong with a configuration, said so that somebody can mend it, and what gathers it while files are read.
+//!
+//! An [`Inspection`] is of one reading, and goes through all of it by a shared reference: a reader that has reported a mistake
+//! answers `None`, and the next one goes on. So nobody has to hand errors upwards, and none can be lost on the way. Each file is a
+//! [`Page`] of it, which knows what messages call the file.
+//!
+//! Problems are kept in the order in which they were found, file by file and key by key, for that is how somebody mends them.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -10,6 +16,9 @@ use crate::model::Zone;
 use crate::tzdata::{self, UnknownZone};
 
 /// Errors and warnings.
+///
+/// Errors keep a configuration, or a site of it, from being put in force. Warnings do not: what they are about can be read, and may
+/// even be meant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) errors: Vec<Problem>,
@@ -36,6 +45,9 @@ impl Inspection {
     }
 
     /// What is found in a part of the work, apart from what was found before it.
+    ///
+    /// It has no part in what was found before, so the caller can say whose it is: what is wrong with one site's file is kept with that
+    /// site, and is no error of the others. [`Inspection::add`] puts it back among the rest.
     pub(crate) fn apart<T>(&self, work: impl FnOnce() -> T) -> (T, Findings) {
         let before = self.found.take();
         let done = work();
@@ -65,6 +77,8 @@ impl Inspection {
     }
 
     /// Adds errors before those that came after the first `at`.
+    ///
+    /// So an error that explains others can be said before them although it was found later, as a misspelt name is.
     pub(crate) fn insert_errors(&self, at: usize, errors: Vec<Problem>) {
         self.found.borrow_mut().errors.splice(at..at, errors);
     }
@@ -90,6 +104,10 @@ impl Inspection {
     }
 
     /// The warnings, if there was no error.
+    ///
+    /// # Errors
+    ///
+    /// All errors; the warnings are then left out, for whoever mends the errors will see them the next time.
     pub(crate) fn close(self) -> Result<Vec<Problem>, Errors> {
         let Findings { errors, warnings } = self.take();
         if errors.is_empty() { Ok(warnings) } else { Err(Errors(errors)) }
@@ -141,6 +159,20 @@ impl Page<'_> {
 ///
 /// Displays as one line of file, JSON path, value found, fault and expectation, as far as each applies:
 /// `site_config.json: rate_limit.limit: -1: below zero; expected …`.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config;
+///
+/// let errors = config::parse_site("shop", r#"{ "rate_limit": { "limit": 600, "windw": 3600 } }"#).unwrap_err();
+/// let [problem, missing] = errors.problems() else { panic!("{errors}") };
+/// assert_eq!((problem.file(), problem.place()), ("site_config.json", "rate_limit.windw"));
+/// assert_eq!(problem.message(), "3600: no such field; did you mean window?");
+/// assert_eq!(missing.place(), "rate_limit.window");
+/// ```
+///
+/// What may be a credential is never quoted: then `message` says of what kind the value is, and no more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
     file: String,
@@ -188,6 +220,8 @@ impl fmt::Display for Problem {
 }
 
 /// Those problems, each once however many sites it concerns.
+///
+/// The first of those that are alike counts, so the order stays.
 pub(crate) fn distinct<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<Problem> {
     let mut seen = HashSet::new();
     problems.filter(|problem| seen.insert(*problem)).cloned().collect()
@@ -196,6 +230,18 @@ pub(crate) fn distinct<'a>(problems: impl Iterator<Item = &'a Problem>) -> Vec<P
 /// Everything that is wrong with a configuration, at least one problem.
 ///
 /// Displays as one line for each problem.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::config;
+///
+/// let text = r#"{ "time_zone": "Europe/Pariss", "rate_limit": "10 per fortnight" }"#;
+/// let errors = config::parse_site("shop", text).unwrap_err();
+/// let places: Vec<_> = errors.problems().iter().map(config::Problem::place).collect();
+/// assert_eq!(places, ["time_zone", "rate_limit"]);
+/// assert_eq!(errors.to_string().lines().count(), 2);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors(pub(crate) Vec<Problem>);
 
@@ -224,6 +270,9 @@ impl fmt::Display for Errors {
 impl std::error::Error for Errors {}
 
 /// A site whose own file is wrong.
+///
+/// It is that site's trouble alone: the other sites of the directory have the rules that their files say now. See
+/// [`Files`](crate::config::Files), whose example has one.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct WrongSite {
@@ -236,6 +285,12 @@ pub struct WrongSite {
 }
 
 /// What becomes of the requests of a site while its own file is wrong.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(timebudget::config::Meanwhile::LastRules.to_string(), "its last rules stay");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Meanwhile {

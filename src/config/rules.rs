@@ -37,6 +37,7 @@ pub(crate) fn rules(value: &Value<'_>) -> Option<Vec<Rule>> {
     is_unique.then_some(rules)
 }
 
+/// One rule: `{"name": …, "limits": …}` and all that may stand beside these two.
 fn rule(value: &Value<'_>) -> Option<Rule> {
     let rule = value.object(|fields| read(value, fields))?;
     let mistakes = rule.check_together();
@@ -97,6 +98,7 @@ fn tell(value: &Value<'_>, name: &str, mistake: &Mistake) {
     }
 }
 
+/// The rule's name, `^[A-Za-z0-9._-]{1,64}$`: it stands in metrics, logs and refusals as it is.
 fn name(value: &Value<'_>) -> Option<String> {
     let name = value.text(NAME)?;
     match RULES_OF_RATE_LIMIT.contains(&name) {
@@ -105,20 +107,24 @@ fn name(value: &Value<'_>) -> Option<String> {
     }
 }
 
+/// `"served"`, `"all"` or `"refusals"`.
 fn counts(value: &Value<'_>) -> Option<Counts> {
     let words = [("served", Counts::Served), ("all", Counts::All), ("refusals", Counts::Refusals)];
     value.word(&words, "no such count; expected \"served\", \"all\" or \"refusals\"")
 }
 
+/// `"body"` or `"head"`.
 fn until(value: &Value<'_>) -> Option<Until> {
     value.word(&[("body", Until::Body), ("head", Until::Head)], "no such end; expected \"body\" or \"head\"")
 }
 
+/// `"finish"` or `"cut"`.
 fn overrun(value: &Value<'_>) -> Option<Overrun> {
     let words = [("finish", Overrun::Finish), ("cut", Overrun::Cut)];
     value.word(&words, "no such overrun; expected \"finish\" or \"cut\"")
 }
 
+/// `"auto"`, `"off"`, or a span of server time such as `"250ms"`.
 fn hold(value: &Value<'_>) -> Option<Hold> {
     match value.text(HOLD)? {
         "auto" => Some(Hold::Auto),
@@ -147,6 +153,7 @@ fn charge_when(value: &Value<'_>) -> Option<Statuses> {
     value.object(|fields| fields.required("status", STATUSES, statuses))
 }
 
+/// A status, a class such as `"4xx"`, or a list of both.
 fn statuses(value: &Value<'_>) -> Option<Statuses> {
     value.one_or_many(STATUSES, status_set).map(Statuses)
 }
@@ -179,11 +186,13 @@ fn action(value: &Value<'_>) -> Option<Action> {
     }
 }
 
+/// The path of the page that is served instead, without a query.
 fn target(value: &Value<'_>) -> Option<String> {
     let path = value.text(TARGET)?;
     value.checked(path.to_owned(), Action::target_mistake(path))
 }
 
+/// The answer in place of the usual one: `status`, `message`, `body` and `content_type`, each of which may be left out.
 fn block(value: &Value<'_>) -> Option<Block> {
     let block = value.object(|fields| {
         let status = fields.optional("status", status);
@@ -248,6 +257,13 @@ fn time_limit(value: &Value<'_>) -> Option<Limit> {
 }
 
 /// The limits that a rule has; of those that would share an account the smallest.
+///
+/// ```json
+/// "10 per hour"
+/// "10 per minute; 600s per hour"
+/// {"limit": 600, "window": "hour"}
+/// ["10 per minute", {"limit": 50, "window": "day", "unit": "requests"}]
+/// ```
 pub(crate) fn limits(value: &Value<'_>) -> Option<LimitSet> {
     let written = match value.json() {
         Json::Text(text) => rates(text, value)?,
@@ -257,6 +273,7 @@ pub(crate) fn limits(value: &Value<'_>) -> Option<LimitSet> {
     Some(distinct(written, value))
 }
 
+/// One item of a list of limits: a text of one or more rates, or an object.
 fn rates_or_object(value: &Value<'_>) -> Option<Vec<Limit>> {
     match value.json() {
         Json::Text(text) => rates(text, value),
@@ -273,6 +290,8 @@ fn rates(text: &str, value: &Value<'_>) -> Option<Vec<Limit>> {
 }
 
 /// The limits without those that a tighter one makes pointless.
+///
+/// Of two that would be one account the smaller holds, so nothing is wrong; but whoever wrote both may not have meant that.
 fn distinct(written: Vec<Limit>, value: &Value<'_>) -> LimitSet {
     let count = written.len();
     let kept = LimitSet::from(written);
@@ -282,6 +301,7 @@ fn distinct(written: Vec<Limit>, value: &Value<'_>) -> LimitSet {
     kept
 }
 
+/// `{"limit": 600, "window": 3600}`: seconds of server time, or with `"unit": "requests"` whole requests.
 fn limit(value: &Value<'_>) -> Option<Limit> {
     value.object(|fields| {
         let unit = fields.or("unit", Unit::Time, unit);

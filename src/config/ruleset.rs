@@ -18,6 +18,7 @@ use crate::model::{Condition, Rule};
 #[derive(Clone, Debug)]
 pub struct Ruleset(Arc<Said>);
 
+/// Behind an `Arc`, since the same ruleset may lie below ten thousand sites.
 #[derive(Clone, Debug, PartialEq)]
 struct Said {
     name: Arc<str>,
@@ -72,6 +73,22 @@ impl Ruleset {
     }
 
     /// The same rules, each for those of its requests that fulfil another condition, too, such as one on hosts.
+    ///
+    /// A rule that had no condition of its own then has this one; any other needs both. Names, keys and limits stay, so what was spent
+    /// stays too: an account is not known by its rule's condition.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Ruleset;
+    /// use timebudget::{Condition, Method};
+    ///
+    /// let posts = Condition::Method(Method::new("POST").into_iter().collect());
+    /// let rules = r#"[{ "name": "each", "limits": "60s per hour" }]"#;
+    /// let narrowed = Ruleset::parse("plans", rules)?.narrowed(&posts);
+    /// assert_eq!(narrowed.rules()[0].when, posts);
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
     #[must_use]
     pub fn narrowed(mut self, to: &Condition) -> Self {
         for rule in &mut Arc::make_mut(&mut self.0).rules {
@@ -104,6 +121,8 @@ impl Ruleset {
     }
 
     /// What tells it from every other one that lives, but for its clones.
+    ///
+    /// An address, so that two layers of ten thousand sites are compared without a look into their rules.
     pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::config::hosts::{Claimed, domains};
 use crate::config::json::{Document, Json, Unread};
 use crate::config::keys::{
-    DEFAULT_SITE, DOMAINS, Entry, Keys, Origin, STORE, Scope, Setting, is_ours, keys_of_sites, misplaced,
+    DEFAULT_SITE, DOMAINS, Entry, Keys, Origin, Origins, STORE, Scope, Setting, is_ours, keys_of_sites,
+    misplaced,
 };
 use crate::config::reader::{TWICE, Value, unknown};
-use crate::config::references::Origins;
 use crate::config::report::Page;
 use crate::model::{
     AddressPolicy, ClientPolicy, Condition, CountrySource, HeaderPolicy, Host, KeySource, Site, Tiers,
@@ -19,6 +19,10 @@ use crate::model::{
 };
 
 /// What one file says. It is read alone, so a mistake is reported once however many sites it concerns.
+///
+/// The environment and the files are one type, so that layers are joined in one way ([`Said::or`]), whatever they are. A `Said` of a
+/// file that could not be read says nothing and is flawed, and no references of it are checked: half of a site would seem to lack what
+/// the other half says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Said {
     pub(crate) keys: Keys,
@@ -91,6 +95,7 @@ impl Said {
         let Keys { trusted_proxies, trusted_hops, forwarded_header, ipv6_prefix, .. } = self.keys;
         let Keys { identity, country, region, api_key_from, .. } = self.keys;
         let Keys { tiers, groups, users, overrides, api_keys, .. } = self.keys;
+        let Keys { upstreams, upstream_charges, .. } = self.keys;
         let mut all_tiers =
             Tiers::new(tiers.value().unwrap_or_default(), overrides.value().unwrap_or_default());
         all_tiers.groups = groups.value().into_iter().flatten().collect();
@@ -124,6 +129,8 @@ impl Said {
             name: default.name,
             hosts,
             unpublished_hosts,
+            upstreams: upstreams.value().unwrap_or_default(),
+            upstream_charges: upstream_charges.value().unwrap_or_default(),
         }
     }
 
@@ -155,6 +162,8 @@ impl Said {
     }
 
     /// What this layer and the common one below it say of a site, each key once, with its origin.
+    ///
+    /// A key that nobody says stands there too, with its default, so that the list has all keys that there are.
     pub(crate) fn entries_of_site(&self, common: &Self) -> Vec<Entry> {
         let said = |key| self.entry(key).or_else(|| common.entry(key));
         let entry = |(key, default)| said(key).unwrap_or_else(|| Entry::new(key, default, Origin::Default));

@@ -12,12 +12,12 @@ use parking_lot::Mutex;
 
 use crate::limiter::accounts::{AccountError, AccountId, AccountStanding};
 use crate::limiter::engine::{Engine, Shared};
-use crate::limiter::open_rule::{Books, OpenLimit};
+use crate::limiter::open_rule::{Books, OpenLimit, is_one_book};
 use crate::model::{
-    Component, Identity, Key, KeyHash, KeySpec, KeyValue, Limit, Micros, Period, Rule, Site, Source, Unit,
-    UnixMicros,
+    Component, Identity, Key, KeyHash, KeySpec, KeyValue, Limit, Micros, Now, Period, Rule, Site, Source,
+    Unit, UnixMicros,
 };
-use crate::store::{Listed, Relief};
+use crate::store::{Charge, Claim, Fault, Listed, Mode, Relief, Settlement};
 
 /// How much more is granted: server time, or requests. A [`Duration`] is time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +137,32 @@ impl ClientAccounts {
         Ok(standings)
     }
 
+    /// Lets these accounts, on an engine that nobody else uses, stand where those of the same client do on another: each by
+    /// its limit, as it holds for the client. Says where they stand.
+    ///
+    /// What is held there counts as spent here, where nothing runs. Accounts that the other engine has not are untouched.
+    pub(crate) async fn stand_as(
+        &self,
+        other: &Self,
+        limits: &[Limit],
+    ) -> Result<Vec<AccountStanding>, Fault> {
+        let mut standings = Vec::new();
+        let (engine, theirs) = (self.engine.shared(), other.engine.shared());
+        for limit in limits.iter().filter(|limit| other.of_rule.may_have(limit)) {
+            let there = other.of_rule.open_one(limit, theirs);
+            let account = theirs.store.read(there.ask.book, self.hash, theirs.clock.now()).await?;
+            let standing = self.standing(there, &account);
+            let (here, now) = (self.of_rule.open_one(limit, engine), engine.clock.now());
+            if account.net < 0 {
+                let credit = Relief::Grant(account.net.unsigned_abs());
+                engine.store.relieve(here.ask.book, self.hash, credit, now).await?;
+            }
+            charge(engine, &here, self.hash, standing.spent.saturating_add(standing.held), now)?;
+            standings.push(standing);
+        }
+        Ok(standings)
+    }
+
     fn limits(&self) -> Vec<OpenLimit> {
         let engine = self.engine.shared();
         let source = self.of_rule.source(self.key.as_ref(), &self.known, engine.clock.now().wall());
@@ -148,6 +174,24 @@ impl ClientAccounts {
     fn standing(&self, open: OpenLimit, account: &Listed) -> AccountStanding {
         AccountStanding::new(&self.of_rule, open, account, None)
     }
+}
+
+/// Charges an account so much of its limit's unit; of a cap, as many places, which nobody leaves.
+fn charge(engine: &Shared, open: &OpenLimit, key: KeyHash, amount: u64, now: Now) -> Result<(), Fault> {
+    let (charge, times) = match open.limit {
+        Limit::Time { .. } => (Charge::Time { expected: Micros::ZERO }, 1),
+        Limit::Requests { .. } => (Charge::Requests { cost: amount }, 1),
+        Limit::Concurrent { cap } => (Charge::Place, amount.min(cap.into())),
+    };
+    let extra_micros = i64::try_from(amount).unwrap_or(i64::MAX);
+    for _ in 0..if amount == 0 { 0 } else { times } {
+        let mut claim = [Claim::new(open.ask.book, key, open.limit.quota(), charge)];
+        engine.store.admit(&mut claim, Mode::Force, now)?;
+        if charge != Charge::Place {
+            engine.store.settle(&mut claim, &Settlement { extra_micros, ..Settlement::NONE }, now);
+        }
+    }
+    Ok(())
 }
 
 impl From<Duration> for Amount {
@@ -255,6 +299,23 @@ impl OfRule {
         };
         let sources = [first, Source::Rule].into_iter().chain(others.filter(about));
         self.open(sources.flat_map(|source| tiers.limits(self.rule(), source).into_owned()), engine)
+    }
+
+    /// Whether somebody may have a limit that draws on the account of this one.
+    fn may_have(&self, limit: &Limit) -> bool {
+        let tiers = &self.site().tiers;
+        let sources = (0..tiers.tiers().len()).map(Source::Tier);
+        let sources = sources.chain((0..tiers.overrides().len()).map(Source::Override));
+        let is_one = |other: &Limit| is_one_book(other, limit);
+        let is_said = |source| tiers.limits(self.rule(), source).iter().any(is_one);
+        let computed = self.roster.computed[self.position].as_ref();
+        std::iter::once(Source::Rule).chain(sources).any(is_said)
+            || computed.is_some_and(|books| books.all().iter().any(|open| is_one(&open.limit)))
+    }
+
+    /// A limit with its book.
+    fn open_one(&self, limit: &Limit, engine: &Arc<Shared>) -> OpenLimit {
+        Books::new(self.rule(), self.position as u16, self.site(), engine).of(limit)
     }
 
     /// The limits that hold for a client, with their books.

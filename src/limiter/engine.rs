@@ -14,12 +14,12 @@ use std::{fmt, thread};
 
 use parking_lot::Mutex;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::limiter::alarm::Alarms;
 use crate::limiter::client_accounts::Rosters;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::observe::{Observe, Observers};
-use crate::model::{Expectation, KeyHasher, Learned};
+use crate::model::{Expectation, KeyHasher, Learned, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::{Census, Fault, Store};
 
@@ -80,6 +80,16 @@ impl Engine {
         let read = Arc::clone(&clock);
         store.begin(Box::new(move || read.now()));
         let secret = store.secret().unwrap_or_else(random_secret);
+        Self::hashing(store, clock, secret)
+    }
+
+    /// An engine of its own in memory, at an instant that stays, which knows clients by the same ids as this one.
+    pub(crate) fn apart(&self, at: UnixMicros) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(at));
+        Self::hashing(Box::new(Memory::default()), clock, self.0.secret)
+    }
+
+    fn hashing(store: Box<dyn Store>, clock: Arc<dyn Clock>, secret: [u8; 16]) -> Self {
         let hasher = KeyHasher::new(secret);
         let learned = store.learned().into_iter();
         let known = learned.map(|learned| (OfRule::of(&learned), (learned.site, learned.rule)));

@@ -7,6 +7,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::limiter::accounts::AccountId;
 use crate::limiter::asking::Asking;
 use crate::limiter::report::with_quota;
 pub use crate::limiter::words::aligned;
@@ -42,6 +43,8 @@ pub struct ExplainedRule {
     pub name: Arc<str>,
     /// What it has to do with the request.
     pub bearing: Bearing,
+    /// What the store knows its account by, if it charges the request to one.
+    pub account: Option<AccountId>,
 }
 
 /// What a rule has to do with a request.
@@ -135,7 +138,8 @@ impl Limiter {
                     terms: self.terms(facts.source(rule)),
                 }
             });
-            ExplainedRule { name, bearing }
+            let own = claims.iter().find(|claim| usize::from(claim.ask.rule) == position);
+            ExplainedRule { name, bearing, account: own.map(|claim| AccountId(claim.ask.key)) }
         });
         explained.collect()
     }

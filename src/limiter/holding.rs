@@ -284,7 +284,7 @@ impl Holding {
         let now = limiter.now();
         let Progress { cost, paused } = self.meter.progress(now.tick);
         let ending = free(Settlement { cost, paused, ..self.settlement });
-        let told = self.told(limiter, &now);
+        let mut told = self.settling(limiter, &now, cost);
         let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
         for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
             if ends(&claims[0]) {
@@ -351,7 +351,7 @@ impl Holding {
 
     #[inline(never)]
     fn tell_of_settlement(&self, limiter: &Limiter, now: &Now) {
-        let told = self.told(limiter, now);
+        let told = Told { running: 0, ..self.told(limiter, now) };
         limiter.observers.tell(&told.event(&self.claims, &self.settlement, What::Settled));
     }
 
@@ -362,7 +362,7 @@ impl Holding {
             self.settle_rules(limiter, self.settlement, |_| true, now);
             return self.tell_of_extra(limiter);
         }
-        self.told(limiter, &now).settle(&mut self.claims, &self.settlement);
+        self.settling(limiter, &now, self.settlement.cost).settle(&mut self.claims, &self.settlement);
         self.teach(limiter);
         self.tell_of_extra(limiter);
     }
@@ -392,7 +392,8 @@ impl Holding {
         ends: impl Fn(&Rule) -> bool,
         now: Now,
     ) {
-        let (is_waived, is_typical, told) = (self.is_waived, self.is_typical, self.told(limiter, &now));
+        let (is_waived, is_typical) = (self.is_waived, self.is_typical);
+        let mut told = self.settling(limiter, &now, settlement.cost);
         for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
             let runs = claims.iter().any(|claim| claim.run.is_on);
             if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
@@ -435,7 +436,25 @@ impl Holding {
 
     #[inline]
     const fn told<'a>(&self, limiter: &'a Limiter, now: &'a Now) -> Told<'a> {
-        Told { limiter, now, route: self.route, kind: self.kind, is_cut: self.is_cut }
+        let Self { route, kind, is_cut, .. } = *self;
+        let ran = self.ran(self.settlement.cost);
+        Told { limiter, now, route, kind, is_cut, ran, running: 1 }
+    }
+
+    /// The same for settlements of a part of what runs, when the request has run so long.
+    fn settling<'a>(&self, limiter: &'a Limiter, now: &'a Now, cost: Micros) -> Told<'a> {
+        let running = self.claims.iter().filter(|claim| claim.run.is_on).count() as u32;
+        Told { running, ran: self.ran(cost), ..self.told(limiter, now) }
+    }
+
+    /// What it is charged for having run so long, with what is charged on top.
+    #[inline]
+    const fn ran(&self, cost: Micros) -> Micros {
+        if self.is_waived {
+            Micros::ZERO
+        } else {
+            Micros(cost.0.saturating_add_signed(self.settlement.extra_micros))
+        }
     }
 
     /// How a claim ends, where most end like that.
@@ -483,12 +502,16 @@ struct Told<'a> {
     route: u32,
     kind: Kind,
     is_cut: bool,
+    /// How long it has run.
+    ran: Micros,
+    /// How many of its claims run, those included that are being settled.
+    running: u32,
 }
 
 impl<'a> Told<'a> {
     /// Settles claims, and tells of those that run until then.
     #[inline]
-    fn settle(&self, claims: &mut [Claim], settlement: &Settlement) {
+    fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
         if self.limiter.observers.is_empty() {
             return self.limiter.engine.store.settle(claims, settlement, *self.now);
         }
@@ -499,8 +522,9 @@ impl<'a> Told<'a> {
 
     /// The same, of claims all of which run, or none.
     #[inline]
-    fn settle_alike(&self, claims: &mut [Claim], settlement: &Settlement) {
+    fn settle_alike(&mut self, claims: &mut [Claim], settlement: &Settlement) {
         if claims[0].run.is_on {
+            self.running -= claims.len() as u32;
             self.limiter.engine.store.settle(claims, settlement, *self.now);
             self.limiter.observers.tell(&self.event(claims, settlement, What::Settled));
         }
@@ -511,8 +535,10 @@ impl<'a> Told<'a> {
     where
         'a: 'e,
     {
-        let Self { limiter, now, route, kind, is_cut } = self;
-        Event { limiter, claims, settlement, route: *route, now, kind: *kind, is_cut: *is_cut, what }
+        let Self { limiter, now, route, kind, is_cut, ran, running } = *self;
+        let is_last = matches!(what, What::Settled) && running == 0;
+        let ended = if is_last { Some(ran) } else { None };
+        Event { limiter, claims, settlement, route, now, kind, is_cut, ended, what }
     }
 }
 

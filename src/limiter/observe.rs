@@ -125,6 +125,8 @@ pub struct Event<'a> {
     pub(crate) now: &'a Now,
     pub(crate) kind: Kind,
     pub(crate) is_cut: bool,
+    /// Of the last settlement, how long the request has run.
+    pub(crate) ended: Option<Micros>,
     pub(crate) what: What,
 }
 
@@ -177,6 +179,14 @@ impl<'a> Event<'a> {
     pub fn used(&self) -> Micros {
         let Settlement { cost, extra_micros, returned, .. } = *self.settlement;
         if returned { Micros::ZERO } else { Micros(cost.0.saturating_add_signed(extra_micros)) }
+    }
+
+    /// Of the last settlement of a request, how long it has run altogether, with what it was charged on top; 0 if it is
+    /// charged nothing. `None` where some of its rules are settled before others, until the last of them is: so whoever
+    /// counts these counts each request once, and each block or [detached](Kind::Detached) work.
+    #[inline]
+    pub const fn ended(&self) -> Option<Micros> {
+        self.ended
     }
 
     /// Of a refusal, whether only rules in shadow refuse, so that the request is not refused for it.

@@ -304,6 +304,6 @@ pub(crate) fn bounded(limits: &LimitSet) -> LimitSet {
     limits.iter().map(bound).collect()
 }
 
-fn is_one_book(one: &Limit, other: &Limit) -> bool {
+pub(crate) fn is_one_book(one: &Limit, other: &Limit) -> bool {
     one.unit() == other.unit() && one.period() == other.period()
 }

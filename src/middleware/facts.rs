@@ -155,7 +155,8 @@ impl TimeBudget {
     /// The request is seen as the budget itself sees it at this place, but for parameters in `match_info()` that the router
     /// has yet to find: those are in [`route_parameter`](crate::route_parameter).
     pub fn explain(&self, request: &ServiceRequest) -> Explanation {
-        let site = WorkerSite::new(answering(&self.sites.table(), request), &self.hooks, &Rc::default());
+        let site =
+            WorkerSite::new(answering(&self.sites.table(), request.request()), &self.hooks, &Rc::default());
         let facts = RequestFacts::new(request, &site);
         let mut explanation = site.explain(&facts);
         if let Some(scope) = self.hooks.excepted(&facts) {

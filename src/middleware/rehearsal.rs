@@ -15,14 +15,13 @@ use actix_web::http::{Method, Uri};
 use actix_web::test::{self, TestRequest};
 use actix_web::{App, HttpRequest, HttpResponse, web};
 
-use crate::clock::ManualClock;
 use crate::config::{Configuration, Loaded};
-use crate::limiter::Engine;
-use crate::limiter::explanation::Explanation;
+use crate::limiter::explanation::{Bearing, ExplainedRule, Explanation};
+use crate::limiter::{AccountStanding, Engine};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::time_budget::TimeBudget;
 use crate::sites::Sites;
-use crate::store::memory::Memory;
+use crate::store::Fault;
 
 /// A request that somebody asks about, and has not sent.
 ///
@@ -48,6 +47,7 @@ pub struct Asked {
     headers: Vec<(HeaderName, HeaderValue)>,
     site: Option<String>,
     route: Option<String>,
+    is_now: bool,
 }
 
 /// Why a text is no part of a request that can be [asked](Asked) about.
@@ -77,6 +77,9 @@ pub enum NotAsked {
     /// No site is called so.
     #[error("{0:?}: no such site")]
     Site(String),
+    /// The store cannot tell where accounts stand.
+    #[error(transparent)]
+    Store(#[from] Fault),
 }
 
 impl Asked {
@@ -95,6 +98,7 @@ impl Asked {
             headers: Vec::new(),
             site: None,
             route: None,
+            is_now: false,
         })
     }
 
@@ -126,6 +130,12 @@ impl Asked {
     #[must_use]
     pub fn site(self, name: &str) -> Self {
         Self { site: Some(name.to_owned()), ..self }
+    }
+
+    /// The same as accounts stand now; otherwise nothing has been spent yet.
+    #[must_use]
+    pub fn as_accounts_stand(self) -> Self {
+        Self { is_now: true, ..self }
     }
 
     /// The same, sent by a peer at this address.
@@ -178,7 +188,7 @@ impl fmt::Display for Asked {
     }
 }
 
-/// What would become of a request where nothing has been spent yet, and why.
+/// What would become of a request where nothing has been spent yet, or [as accounts stand](Asked::as_accounts_stand), and why.
 ///
 /// Displays as `timebudget explain` prints it.
 #[derive(Clone, Debug)]
@@ -192,6 +202,10 @@ pub struct Rehearsal {
     pub explanation: Explanation,
     /// The answer.
     pub answer: Answered,
+    /// Where the accounts stand that it would be charged to, if that was asked: each with its limit as it holds for the
+    /// request, in the order of the rules. Accounts that no rule in force has are not among them: nothing is spent of them.
+    pub standings: Vec<AccountStanding>,
+    is_now: bool,
 }
 
 /// An answer of the middleware, or of the application under it.
@@ -213,14 +227,16 @@ pub struct Answered {
 }
 
 impl TimeBudget {
-    /// Says what would become of a request under the rules in force, where nothing has been spent yet, and why.
+    /// Says what would become of a request under the rules in force, and why: where nothing has been spent yet, or
+    /// [as accounts stand](Asked::as_accounts_stand).
     ///
     /// The middleware itself answers, over accounts of its own and a clock that stands; no account of the budget is
-    /// touched, and nobody is told. What code [identifies](Self::identify) is asked as of any request.
+    /// touched, and nobody is told. What code [identifies](Self::identify) is asked as of any request. What requests that
+    /// run now are expected to cost counts as spent; what clients have had of a [fair](crate::Rule::fair) rule is not known.
     ///
     /// # Errors
     ///
-    /// [`NotAsked::Site`] if no such site is in force.
+    /// [`NotAsked::Site`] if no such site is in force, or [`NotAsked::Store`].
     pub async fn rehearse(&self, asked: &Asked) -> Result<Rehearsal, NotAsked> {
         self.rehearse_by(self.sites().loaded(asked.site.as_deref()), asked).await
     }
@@ -240,14 +256,38 @@ impl TimeBudget {
     }
 
     async fn rehearse_by(&self, loaded: Loaded, asked: &Asked) -> Result<Rehearsal, NotAsked> {
-        let engine =
-            Engine::new(Memory::default(), ManualClock::at(self.engine().shared().clock.now().wall()));
         let alone = match &asked.site {
             Some(name) => loaded.of_site(name).ok_or_else(|| NotAsked::Site(name.clone()))?,
             None => loaded.clone(),
         };
-        let sites = Arc::new(Sites::new(alone, engine));
-        Ok(self.clone().over(sites).rehearsed(asked, &loaded).await)
+        let at = self.engine().shared().clock.now().wall();
+        let over = |engine: Engine| self.clone().over(Arc::new(Sites::new(alone.clone(), engine)));
+        let anew = over(self.engine().apart(at)).rehearsed(asked, &loaded).await;
+        if !asked.is_now {
+            return Ok(anew);
+        }
+        let engine = self.engine().apart(at);
+        let budget = over(engine.clone());
+        let standings = self.stand_as_now(&engine, &anew.explanation).await?;
+        Ok(Rehearsal { standings, is_now: true, ..budget.rehearsed(asked, &loaded).await })
+    }
+
+    /// Lets the accounts that an explanation is about stand on an engine as they do on the budget's own.
+    async fn stand_as_now(
+        &self,
+        engine: &Engine,
+        explanation: &Explanation,
+    ) -> Result<Vec<AccountStanding>, Fault> {
+        let mut standings = Vec::new();
+        for ExplainedRule { name, bearing, account } in &explanation.rules {
+            let (Bearing::Applies { limits, .. }, Some(account)) = (bearing, *account) else { continue };
+            let of = |engine: &Engine| engine.accounts().of_id(&explanation.site, name, account);
+            // A rule of a draft need not be in force.
+            let (Ok(own), Ok(theirs)) = (of(engine), of(&self.engine())) else { continue };
+            let limits: Vec<_> = limits.iter().map(|explained| explained.limit).collect();
+            standings.extend(own.stand_as(&theirs, &limits).await?);
+        }
+        Ok(standings)
     }
 
     async fn rehearsed(self, asked: &Asked, loaded: &Loaded) -> Rehearsal {
@@ -269,7 +309,8 @@ impl TimeBudget {
         let answer = Answered::new(response, reached.take(), asked);
         let explanation = explanation.take().expect("the outer middleware is called first");
         let site = loaded.called(&explanation.site);
-        Rehearsal { request: asked.to_string(), site, explanation, answer }
+        let (request, standings) = (asked.to_string(), Vec::new());
+        Rehearsal { request, site, explanation, answer, standings, is_now: false }
     }
 }
 
@@ -312,7 +353,8 @@ impl fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.request)?;
         self.explanation.write(&self.site, f)?;
-        write!(f, "answer, where nothing has been spent yet\n{}", self.answer)
+        let when = if self.is_now { "as accounts stand now" } else { "where nothing has been spent yet" };
+        write!(f, "answer, {when}\n{}", self.answer)
     }
 }
 

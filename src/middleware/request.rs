@@ -16,11 +16,11 @@ use pin_project_lite::pin_project;
 use crate::limiter::{Decision, Prospect, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
-use crate::middleware::error::LimitedError;
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::{Guard, Running};
+use crate::middleware::standing::LimitedError;
 use crate::middleware::worker::{Worker, WorkerSite};
-use crate::middleware::{parameters, prospect_page, refusal, watch};
+use crate::middleware::{prospect_page, refusal, route, watch};
 use crate::store::Fault;
 
 /// A service under a budget.
@@ -96,7 +96,7 @@ fn with_facts<T>(
     let unrouted =
         if site.is_computed() { site.common().parameters.show(request, site.site().paths) } else { None };
     let decided = decide(&RequestFacts::new(request, site));
-    parameters::put_back(request, unrouted);
+    route::put_back(request, unrouted);
     decided
 }
 

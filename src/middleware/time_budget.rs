@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse};
 
 use crate::config::{Errors, Loaded};
 use crate::limiter::{ChargeError, Engine, Limiter, Refusal, Reservation};
@@ -15,7 +15,7 @@ use crate::middleware::built::Built;
 use crate::middleware::closures::{Hooks, under_scope};
 use crate::middleware::request::BudgetService;
 use crate::middleware::rule_builder::Limits;
-use crate::middleware::worker::Worker;
+use crate::middleware::worker::{Worker, answering};
 use crate::model::wording::EXEMPTS_ALL;
 use crate::model::{Component, Finding, Identity, Key, Mistake, RateError, Rule, Site, is_certain};
 use crate::sites::{Reloader, Sites, Watcher};
@@ -164,6 +164,14 @@ impl TimeBudget {
     /// After a reload it is another one, on the same accounts.
     pub fn limiter(&self) -> Arc<Limiter> {
         self.sites.limiter(None)
+    }
+
+    /// The limiter in force that answers for a request: that of its host, as the middleware chooses it.
+    ///
+    /// For handlers whose answer depends on the site: [`Limiter::site`] has its upstreams, and whom it trusts. After a reload
+    /// that the request has seen begin, it is already the new one.
+    pub fn limiter_of(&self, request: &HttpRequest) -> Arc<Limiter> {
+        Arc::clone(&answering(&self.sites.table(), request).limiter)
     }
 
     /// The limiters of all sites.

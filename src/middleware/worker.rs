@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderValue};
 
@@ -13,7 +14,7 @@ use crate::limiter::Limiter;
 use crate::middleware::built::{Built, meet};
 use crate::middleware::classes::Classes;
 use crate::middleware::closures::Hooks;
-use crate::middleware::parameters::Parameters;
+use crate::middleware::route::Parameters;
 use crate::middleware::running::{Guard, Places, Running};
 use crate::middleware::told::LastRefusal;
 use crate::middleware::wire::{RuleName, Wire};
@@ -196,7 +197,7 @@ impl View {
 
     #[inline(never)]
     fn site_by_host(&mut self, request: &ServiceRequest) -> WorkerSite {
-        let answering = answering(&self.table, request);
+        let answering = answering(&self.table, request.request());
         if !Arc::ptr_eq(answering, &self.last.0.answering) {
             let new = || WorkerSite::new(answering, &self.hooks, &self.common);
             let known = self.others.entry(Arc::as_ptr(answering)).or_insert_with(new);
@@ -207,7 +208,7 @@ impl View {
 }
 
 /// What answers for a request.
-pub(crate) fn answering<'a>(table: &'a Table, request: &ServiceRequest) -> &'a Arc<Answering> {
+pub(crate) fn answering<'a>(table: &'a Table, request: &HttpRequest) -> &'a Arc<Answering> {
     let host = host(request);
     let told = table.told_by.as_ref().and_then(|told_by| told(told_by, request));
     let told = told.and_then(|name| table.told(name, host));
@@ -216,7 +217,7 @@ pub(crate) fn answering<'a>(table: &'a Table, request: &ServiceRequest) -> &'a A
 
 /// The site's name, as a trusted proxy tells it; nothing where it tells several.
 #[cold]
-fn told<'a>(told_by: &ToldBy, request: &'a ServiceRequest) -> Option<&'a [u8]> {
+fn told<'a>(told_by: &ToldBy, request: &'a HttpRequest) -> Option<&'a [u8]> {
     let peer = request.peer_addr().map(|address| address.ip());
     if !told_by.addresses.trusts(peer) {
         return None;
@@ -231,7 +232,7 @@ fn told<'a>(told_by: &ToldBy, request: &'a ServiceRequest) -> Option<&'a [u8]> {
 /// Never `X-Forwarded-Host`, with which a client could choose its site.
 ///
 /// Bytes, for some clients write international names as they are.
-fn host(request: &ServiceRequest) -> Option<&[u8]> {
+fn host(request: &HttpRequest) -> Option<&[u8]> {
     let target = request.head().uri.host().map(str::as_bytes); // Without the user that an authority may name.
     target.or_else(|| request.headers().get(header::HOST).map(HeaderValue::as_bytes))
 }

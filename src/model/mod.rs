@@ -1,6 +1,17 @@
 //! Floor 0: the model. Pure: no clock, no I/O, no async, no actix.
 //!
 //! Its rooms, each of which uses only those above it: what is said to people, time, clients, accounts, conditions, rules.
+//!
+//! Everything in it is a value or a function of values: what time it is, what a request is like and what has been spent are given. So all
+//! of it can be tested with numbers, and every process comes to the same answer.
+//!
+//! | room | for example | it answers |
+//! |---|---|---|
+//! | `time` | [`Period`], [`Zone`], [`Window`] | which window an instant lies in |
+//! | `client` | [`AddressPolicy`], [`Identity`], [`Host`] | who asks, from where, and by which name |
+//! | `account` | [`Limit`], [`Ledger`], [`KeyHash`] | what is granted, what is spent, and whose it is |
+//! | `condition` | [`Condition`], [`Text`], [`RuleIndex`] | which requests are meant |
+//! | `rule` | [`Rule`], [`Tiers`], [`Site`] | what holds, for whom, and what is wrong with it |
 
 /// What is said to people.
 pub(crate) mod said;
@@ -96,6 +107,7 @@ pub(crate) mod rule {
     pub(crate) mod site;
     pub(crate) mod site_check;
     mod tiers;
+    pub(crate) mod upstream;
 
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
@@ -109,6 +121,7 @@ pub(crate) mod rule {
     };
     pub(crate) use self::site_check::{About, asks_in_vain};
     pub use self::tiers::{Assignment, DEFAULT_TIER, Override, SharedTiers, Source, Tier, Tiers};
+    pub use self::upstream::{NoUpstream, Upstream};
 }
 
 pub use self::{account::*, client::*, condition::*, rule::*, said::*, time::*};
@@ -123,4 +136,5 @@ pub(crate) mod wording {
     };
     pub(crate) use super::rule::site::SOURCE;
     pub(crate) use super::rule::site_check::{NO_RULE, NO_SUCH_HOST, UNTRUSTED};
+    pub(crate) use super::rule::upstream::UPSTREAM;
 }

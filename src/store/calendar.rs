@@ -1,4 +1,13 @@
 //! Calendars: which window of a zone and period is in force.
+//!
+//! A calendar is asked at every decision, and mostly answers from what it has: the window in force, until its edge on the even clock.
+//! Only then is the zone asked, once, which window the wall clock lies in.
+//!
+//! # When the wall clock is set
+//!
+//! A window that is in force keeps its end on the even clock, however the wall clock jumps meanwhile: nobody gains a quota by setting a
+//! clock back, and nobody loses one. What comes after it is what the wall clock then says. Where that is up to half a second behind the
+//! end, which is how far clocks drift between two corrections, the next window begins all the same.
 
 use std::sync::Arc;
 
@@ -7,6 +16,8 @@ use parking_lot::Mutex;
 use crate::model::{Micros, Now, Period, Tick, UnixMicros, Window, Zone};
 
 /// A window, and until when it stays.
+///
+/// All its instants are in microseconds. `edge` and `start_tick` are on the clock that no one can set; `window` is as people see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InForce {
     /// The window as it was computed from the wall clock.
@@ -80,6 +91,8 @@ impl Calendar {
         *in_force.insert(moved)
     }
 
+    /// The new window's tick is never before the old one's end, so a request that spans both pays each for its own part, and no
+    /// microsecond twice.
     fn begin(&self, now: Now, previous: Option<InForce>) -> InForce {
         let Some(period) = self.period else {
             return FOR_EVER;

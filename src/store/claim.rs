@@ -50,6 +50,8 @@ pub struct Ask {
 }
 
 /// What a request is charged.
+///
+/// In the unit of the limit: microseconds, requests, or running requests. It decides what the numbers of a [`Standing`] count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charge {
     /// The time that it takes; until it is settled, it holds what it is expected to take.
@@ -90,6 +92,8 @@ pub struct Standing {
 }
 
 /// What runs of a request on the accounts of one limit, and where the store finds them again.
+///
+/// The positions are hints. A table that grows, shrinks or rolls moves its rows, and the store then searches by the account's hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Run {
     /// Whether the accounts are charged, and not settled yet.
@@ -113,6 +117,9 @@ pub(crate) struct Run {
 }
 
 /// Which accounts of a claim are those that newcomers share, for want of room.
+///
+/// It is decided at admission and kept until settlement, so a request that was charged to a shared account is settled on the same one,
+/// also where there is room by then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Aside {
     pub(crate) whole: bool,
@@ -170,6 +177,8 @@ impl Claim {
     }
 
     /// The claim as it was before anybody decided over it, of something of which nothing is expected.
+    ///
+    /// For work that goes on after its request has been answered: it is charged to the same accounts, as something new.
     pub(crate) const fn anew(&self) -> Self {
         let charge = match self.ask.charge {
             Charge::Time { .. } => Charge::Time { expected: Micros::ZERO },
@@ -238,6 +247,7 @@ impl Run {
 }
 
 impl Aside {
+    /// Whether the account of this part is a shared one.
     pub(crate) const fn has(self, part: Part) -> bool {
         match part {
             Part::Whole => self.whole,
@@ -246,6 +256,7 @@ impl Aside {
         }
     }
 
+    /// Notes that it is.
     pub(crate) const fn put(&mut self, part: Part) {
         match part {
             Part::Whole => self.whole = true,

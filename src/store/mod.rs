@@ -172,6 +172,8 @@ pub type Asking = Pin<Box<dyn Future<Output = Result<(Verdict, Vec<Claim>), Faul
 pub type Reading = Box<dyn Fn() -> Now + Send + Sync>;
 
 /// What tells one book from another: everything that an account is known by, but for its key and its window.
+///
+/// Neither a quota nor a condition is in it, so a reload that changes those keeps every account.
 #[derive(Clone, Debug)]
 #[doc(hidden)]
 pub struct BookSpec<'a> {
@@ -198,6 +200,9 @@ pub enum Tally {
 }
 
 /// The handle of an open book; cheap to copy.
+///
+/// It means something to the store that opened it, and to no other. A shared store keeps it as the position of a calendar and the
+/// salt that tells its accounts' names from those of other books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(hidden)]
 pub struct Book {
@@ -257,6 +262,8 @@ pub struct Progress {
 }
 
 /// How an admitted request ends.
+///
+/// The default ends a request that has cost nothing. All of it is by the caller's clock; the store dates nothing but the windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[doc(hidden)]
 pub struct Settlement {
@@ -287,6 +294,9 @@ impl Settlement {
 }
 
 /// What a store holds and has done.
+///
+/// [`Engine::census`](crate::Engine::census) tells it. `accounts` and `shared` are of now; the other two only grow, so a monitor takes
+/// their difference. Where `overflowed` grows, `max_accounts` is too small; where `degraded` does, a server does not answer in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Accounts in force that keys have to themselves: as many as `max_accounts` at most.
@@ -302,6 +312,15 @@ pub struct Census {
 /// The store failed: nothing was decided.
 ///
 /// The text names no key, no address and no secret.
+///
+/// A memory store never fails. What becomes of a request of a shared one is the operator's choice (`on_store_fault`): `docs/redis.md`.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::store::Fault;
+/// assert_eq!(Fault("redis: it does not answer".into()).to_string(), "the store failed: redis: it does not answer");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault(pub String);
 

@@ -3,6 +3,13 @@
 //! A URI is one text that an operator can put into a file, the environment or a command line and that says all of a store:
 //! where it is, who may use it, and how. It is parsed once, before anything is opened, so that what is wrong with it is
 //! said together with all else that is wrong with a configuration.
+//!
+//! | URI | is |
+//! |---|---|
+//! | `memory://` | accounts in this process, at most 1,000,000 |
+//! | `memory://?max_accounts=N` | at most `N`, from 1 to 1,000,000,000 |
+//! | `memory://?snapshot=FILE` | kept over a restart in a file of that name, taken as it stands |
+//! | `redis://`, `rediss://`, … | accounts that processes share; feature `redis`, see `docs/redis.md` |
 
 pub(crate) mod parameter;
 
@@ -68,6 +75,19 @@ impl StoreUri {
     /// # Errors
     ///
     /// What is wrong with the text: the part, its value where that cannot be a password, and what was expected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::store::StoreUri;
+    ///
+    /// let uri = StoreUri::parse("memory://?snapshot=/var/lib/app/accounts&max_accounts=50000")?;
+    /// assert_eq!(uri.to_string(), "memory://?snapshot=/var/lib/app/accounts&max_accounts=50000");
+    ///
+    /// let error = StoreUri::parse("memory://?max_acounts=50000").unwrap_err().to_string();
+    /// assert!(error.contains("did you mean max_accounts?"), "{error}");
+    /// # Ok::<(), timebudget::store::UriError>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Self, UriError> {
         Self::read(text).map_err(|fault| fault.in_uri(text))
     }
@@ -85,6 +105,20 @@ impl StoreUri {
     /// # Errors
     ///
     /// A snapshot that cannot be read or written; a certificate or key that cannot be read.
+    ///
+    /// Each call opens another store, with accounts of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::store::StoreUri;
+    /// use timebudget::{Engine, SystemClock};
+    ///
+    /// let store = StoreUri::parse("memory://?max_accounts=50000")?.open()?;
+    /// let engine = Engine::over(store, SystemClock::new());
+    /// assert_eq!(engine.census().accounts, 0);
+    /// # Ok::<(), timebudget::store::UriError>(())
+    /// ```
     pub fn open(&self) -> Result<Box<dyn Store>, UriError> {
         match &self.0 {
             Kind::Memory(uri) => uri.open().map_err(|fault| fault.in_uri("memory://")),
@@ -97,6 +131,12 @@ impl StoreUri {
     }
 
     /// Whether the store is shared with other processes, so that its keys begin with a prefix.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!timebudget::store::StoreUri::default().is_shared(), "a memory store is this process's alone");
+    /// ```
     pub fn is_shared(&self) -> bool {
         !matches!(self.0, Kind::Memory(_))
     }
@@ -163,6 +203,8 @@ fn redis(_: &str, _: &str) -> Result<Kind, UriFault> {
 }
 
 /// What a URI says of a memory store.
+///
+/// The text is kept, so that the URI displays as it was written; there is no password that it could hold.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct MemoryUri {
     /// All behind the scheme, as it was written.

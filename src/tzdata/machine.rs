@@ -1,4 +1,8 @@
 //! The machine's own tz database: a directory of TZif files (RFC 9636).
+//!
+//! A file lists the changes of the past and ends with a rule for the future, which jiff reads and works out year by year. Names are
+//! spelled as the directory spells them: on file systems that ignore case, `europe/paris` would otherwise be another zone, with
+//! accounts of its own.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -8,7 +12,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::{Transition, Zone, ZoneSource};
-use crate::tzdata::FIRST_SECS;
+
+/// 1900-01-01T00:00:00Z, where lists of transitions begin.
+pub(crate) const FIRST_SECS: i64 = -2_208_988_800;
 
 /// 2200-01-01T00:00:00Z; rules go on for ever, so their list has to end somewhere.
 const END_SECS: i64 = 7_258_118_400;
@@ -32,6 +38,7 @@ fn directory() -> Option<PathBuf> {
     chosen.into_iter().chain(usual).find(|directory| directory.is_dir())
 }
 
+/// The zone of a name in a database; `None` if there is no such file, or if it is no TZif.
 fn zone_in(directory: &Path, name: &str) -> Option<Zone> {
     if !is_spelled_so(directory, name) {
         return None;

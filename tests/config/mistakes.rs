@@ -28,7 +28,7 @@
     ),
     (
         r#"{"rate_limit_xyzzyxyzzy": [1]}"#,
-        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_trusted_hops, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_region, rate_limit_api_keys, rate_limit_api_key_from, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_hosts, rate_limit_unpublished_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
+        "rate_limit_xyzzyxyzzy: a list: no such field; expected time_zone, rate_limit, rate_limit_rules, rate_limit_headers, rate_limit_exempt, rate_limit_paths, rate_limit_trusted_proxies, rate_limit_trusted_hops, rate_limit_forwarded_header, rate_limit_ipv6_prefix, rate_limit_identity, rate_limit_country, rate_limit_region, rate_limit_api_keys, rate_limit_api_key_from, rate_limit_api_key_header, rate_limit_tiers, rate_limit_groups, rate_limit_users, rate_limit_overrides, rate_limit_upstream, rate_limit_upstream_charges, rate_limit_hosts, rate_limit_unpublished_hosts, rate_limit_store, rate_limit_on_error or rate_limit_site_header",
     ),
     (
         r#"{"rate_limit_store": []}"#,
@@ -45,6 +45,23 @@
     (
         r#"{"rate_limit_site_header": "X-Frappe-Site-Name"}"#,
         "rate_limit_site_header: a text: is not a site's to say, for it concerns all of them; expected it in common_site_config.json",
+    ),
+    // Upstreams.
+    (
+        r#"{"rate_limit_upstream": "127.0.0.1:3000"}"#,
+        r#"rate_limit_upstream: "127.0.0.1:3000": not an upstream; expected "http://HOST:PORT" or "unix:/PATH""#,
+    ),
+    (
+        r#"{"rate_limit_upstream": ["http://a", "https://b"]}"#,
+        r#"rate_limit_upstream[1]: "https://b": upstreams are spoken to without TLS; expected "http://HOST:PORT" or "unix:/PATH""#,
+    ),
+    (
+        r#"{"rate_limit_upstream": "http://me:secret@app"}"#,
+        r#"rate_limit_upstream: a text: an upstream is told no user; expected "http://HOST:PORT" or "unix:/PATH""#,
+    ),
+    (
+        r#"{"rate_limit_upstream": ["http://a", "http://a:80/"]}"#,
+        r#"rate_limit_upstream: ["http://a", "http://a:80/"]: one upstream stands more than once; expected each once"#,
     ),
     // Hosts.
     (

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../core/view.js";
 import { call } from "../core/api.js";
+import { amount } from "../core/numbers.js";
 import { away, moment } from "../core/time.js";
 import { zoneOf } from "../core/sites.js";
 import { badge } from "./badge.js";
@@ -60,7 +61,7 @@ function headersOf(text) {
 
 const explanation = (said, by, zone) => html`<hr><div class="stack">
   <p aria-live="polite">Answered by <strong>${said.answer.status}</strong> ${verdict(said.answer.status)}
-    by ${by} at ${moment(said.at, zone)}, where nothing has been spent yet.</p>
+    by ${by} at ${moment(said.at, zone)}, as accounts stand.</p>
   <ul class="bearing">${said.rules.map((rule) => bearing(rule, zone))}</ul>
   <details><summary>As the command line says it</summary>
     <pre class="code" tabindex="0" role="region" aria-label="Explanation as text">${said.text}</pre></details>
@@ -78,5 +79,5 @@ const bearing = (rule, zone) => html`<li>
   ${(rule.limits ?? []).map((limit) => granted(limit, zone))}
 </li>`;
 
-const granted = (limit, zone) => html`<p>Grants ${limit.limit}${limit.reset ? html`, until ${moment(limit.reset, zone)} <small>${away(limit.reset)}</small>` : nothing}
+const granted = (limit, zone) => html`<p>Grants ${limit.limit}, ${limit.unit === "concurrent" ? `${limit.spent} running` : `${amount(limit.remaining, limit.unit)} left`}${limit.reset ? html`, until ${moment(limit.reset, zone)} <small>${away(limit.reset)}</small>` : nothing}
   ${limit.refuses ? badge("bad", "Refuses") : nothing}</p>`;

@@ -129,7 +129,7 @@ pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters)
 }
 
 /// Where a client stands with each rule that tells clients apart by what it is said by.
-pub(crate) async fn standings_of(
+async fn standings_of(
     control: &Control,
     site: Option<&str>,
     rule: Option<&str>,

@@ -39,6 +39,38 @@ pub(crate) async fn caller(control: &Control, request: &HttpRequest) -> Result<C
     }
 }
 
+/// By what somebody was let in who goes on listening, so that it can be looked at again.
+pub(crate) enum Proof {
+    /// An application's own login, which only the application can look at.
+    Application,
+    /// A token.
+    Token(String),
+    /// A session's cookie.
+    Session(String),
+}
+
+impl Proof {
+    /// What the [`caller`] of a request was let in by.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        if request.extensions().get::<Visitor>().is_some() {
+            return Self::Application;
+        }
+        match (bearer(request), request.cookie(COOKIE)) {
+            (None, Some(cookie)) => Self::Session(cookie.value().to_owned()),
+            (token, _) => Self::Token(token.unwrap_or_default().to_owned()),
+        }
+    }
+
+    /// Whether it would let somebody in now. While the database cannot be asked, what was known before holds.
+    pub(crate) async fn holds(&self, control: &Control) -> bool {
+        match self {
+            Self::Application => true,
+            Self::Token(token) => control.decided().member_of_token(token).is_some(),
+            Self::Session(cookie) => control.find_session(cookie).await.map_or(true, |found| found.is_some()),
+        }
+    }
+}
+
 /// The member who has a token. One that is nobody's is a guess: they are counted, and written down.
 ///
 /// Whoever sends too many from an address is not told any more whether the next is right, unless it is a token that this

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::http::StatusCode;
 use actix_web::web::{self, ThinData};
 use serde::Serialize;
 use timebudget::config::Configuration;
 use timebudget::explanation::{Bearing, ExplainedLimit, ExplainedRule};
-use timebudget::{Asked, Limit, NotAsked, Rehearsal};
+use timebudget::{AccountStanding, Asked, Limit, NotAsked, Rehearsal};
 use utoipa::ToSchema;
 
 use crate::api::answer::{self, Answer};
@@ -37,7 +38,7 @@ pub(crate) struct QuestionBody {
     draft: Option<()>,
 }
 
-/// What would become of it where nothing has been spent yet.
+/// What would become of it as accounts stand.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Explanation)]
 pub(crate) struct Told {
@@ -78,12 +79,14 @@ struct LimitTold {
     unit: &'static str,
     /// How much a window grants.
     quota: u64,
-    /// What is left of it where nothing has been spent yet.
+    /// What is spent of it, as the account stands.
+    spent: u64,
+    /// What is left of it: the quota with what was granted, less what is spent, and what running requests hold.
     remaining: u64,
     /// When the window ends.
     #[schema(value_type = Option<DateTime>)]
     reset: Option<Time>,
-    /// Whether it refuses the request even so.
+    /// Whether nothing is left of it.
     refuses: bool,
 }
 
@@ -95,11 +98,14 @@ struct AnswerTold {
     headers: BTreeMap<String, String>,
 }
 
-/// Explains a request: which rules match, which not and why, and what is answered where nothing has been spent yet.
+/// Explains a request: which rules match, which not and why, where the accounts stand that it would be charged to, and what
+/// would be answered now. Nothing is charged.
+///
+/// An account that no rule in force has, such as of a rule that only the draft has, has spent nothing.
 #[utoipa::path(post, path = "/explain", request_body = QuestionBody, responses((status = 200, body = Told)))]
 pub(crate) async fn post(control: ThinData<Control>, body: Body) -> Answer {
     let question = Question::parse(&body)?;
-    let asked = asked(&question).map_err(|error| Problem::wrong(vec![wrong(&error)]))?;
+    let asked = asked(&question).map_err(|error| not_asked(&error))?.as_accounts_stand();
     let budget = control.budget().ok_or_else(|| Problem::conflict("no budget is governed here"))?;
     let rehearsed = match question.draft {
         None => budget.rehearse(&asked).await,
@@ -111,7 +117,7 @@ pub(crate) async fn post(control: ThinData<Control>, body: Body) -> Answer {
             budget.rehearse_under(&drafted, &asked).await
         }
     };
-    let rehearsal = rehearsed.map_err(|error| Problem::wrong(vec![wrong(&error)]))?;
+    let rehearsal = rehearsed.map_err(|error| not_asked(&error))?;
     Ok(answer::json(&Told::of(&rehearsal)))
 }
 
@@ -132,8 +138,9 @@ fn asked(question: &Question) -> Result<Asked, NotAsked> {
     }
 }
 
-fn wrong(error: &NotAsked) -> Wrong {
+fn not_asked(error: &NotAsked) -> Problem {
     let path = match error {
+        NotAsked::Store(fault) => return Problem::new(StatusCode::SERVICE_UNAVAILABLE, fault.to_string()),
         NotAsked::Method(_) => "method",
         NotAsked::Target(_) => "path",
         NotAsked::Host(_) | NotAsked::Header(_) => "headers",
@@ -141,17 +148,17 @@ fn wrong(error: &NotAsked) -> Wrong {
         NotAsked::Site(_) => "site",
         _ => "",
     };
-    Wrong::new(path, error.to_string())
+    Problem::wrong(vec![Wrong::new(path, error.to_string())])
 }
 
 impl Told {
     fn of(rehearsal: &Rehearsal) -> Self {
-        let Rehearsal { explanation, answer, .. } = rehearsal;
+        let Rehearsal { explanation, answer, standings, .. } = rehearsal;
         let headers = answer.headers.iter().cloned().collect();
         Self {
             site: explanation.site.clone(),
             at: time(explanation.at.0),
-            rules: explanation.rules.iter().map(Rule::of).collect(),
+            rules: explanation.rules.iter().map(|rule| Rule::of(rule, standings)).collect(),
             answer: AnswerTold { status: answer.status, headers },
             text: rehearsal.to_string(),
         }
@@ -159,9 +166,13 @@ impl Told {
 }
 
 impl Rule {
-    fn of(rule: &ExplainedRule) -> Self {
+    fn of(rule: &ExplainedRule, standings: &[AccountStanding]) -> Self {
+        let standing = |explained: &ExplainedLimit| {
+            standings.iter().find(|of| *of.rule == *rule.name && of.limit == explained.limit)
+        };
+        let told = |explained: &ExplainedLimit| LimitTold::of(explained, standing(explained));
         let (bearing, limits) = match &rule.bearing {
-            Bearing::Applies { limits, .. } => ("applies", limits.iter().map(LimitTold::of).collect()),
+            Bearing::Applies { limits, .. } => ("applies", limits.iter().map(told).collect()),
             Bearing::Differs { .. } => ("differs", Vec::new()),
             Bearing::Exempt => ("exempt", Vec::new()),
             Bearing::Displaced { .. } => ("displaced", Vec::new()),
@@ -186,20 +197,22 @@ impl Rule {
 }
 
 impl LimitTold {
-    fn of(explained: &ExplainedLimit) -> Self {
+    fn of(explained: &ExplainedLimit, standing: Option<&AccountStanding>) -> Self {
         let (unit, quota) = match explained.limit {
             Limit::Time { quota, .. } => ("microseconds", quota.0),
             Limit::Requests { quota, .. } => ("requests", quota),
             Limit::Concurrent { cap } => ("concurrent", cap.into()),
             _ => ("requests", 0),
         };
+        let remaining = standing.map_or(quota, |standing| standing.remaining);
         Self {
             limit: explained.limit.to_string(),
             unit,
             quota,
-            remaining: quota,
+            spent: standing.map_or(0, |standing| standing.spent),
+            remaining,
             reset: explained.window.map(|window| time(window.end.0)),
-            refuses: quota == 0,
+            refuses: remaining == 0,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::api::paging::List;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::control::Control;
-use crate::db::{Asked, Grain, Point};
+use crate::db::{Asked, Grain, Of, Point};
 use crate::live::{Budget, HOUR, time, unit};
 use crate::thing::Time;
 
@@ -96,7 +96,7 @@ async fn burn_down(control: &Control, standing: AccountStanding, zone: String) -
     let is_short = secs(now) - secs(window.start) <= OF_MINUTES;
     let grain = if is_short { Grain::Minute } else { Grain::Hour };
     let (from, to) = (secs(window.start), secs(now) + 1);
-    let asked = Asked { grain, from, to, site: Some(site.clone()), rule: Some(rule.clone()) };
+    let asked = Asked { grain, from, to, site: Some(site.clone()), of: Of::Rule(rule.clone()) };
     let points = control.usage_points(asked).await?;
     let amounts = amounts(&points, limit.unit());
     let line = budget.points(&amounts).into_iter();

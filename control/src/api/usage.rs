@@ -1,6 +1,8 @@
 //! `usage`: what was used, by what, and by whom.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use actix_web::web::ThinData;
 use serde::Serialize;
@@ -11,7 +13,7 @@ use crate::api::paging::List;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::control::Control;
-use crate::db::{Asked, Grain};
+use crate::db::{Asked, Grain, Of};
 use crate::live::{HOUR, Histogram, Key, MINUTE, MINUTES_KEPT, OTHER, Outcome, Rows, Spender, Spending};
 use crate::thing::{Time, Wrong};
 
@@ -89,8 +91,9 @@ const MOST_BY_MINUTES: i64 = 7 * 24 * HOUR;
 
 /// What was used: by `time` in steps of a minute or an hour, else the largest first.
 ///
-/// A request counts once for each rule that applied to it. Clients are told apart by the hour: of each rule the largest
-/// spenders, and all others together. With `client`, a name or an id, it is what this one has spent.
+/// A request counts once, whatever rules applied to it; by `rule`, or of one `rule`, it counts for each that did. Clients are
+/// told apart by the hour: of each rule the largest spenders, and all others together. Without `rule` they are those of one
+/// rule of each site, which has told most of them apart. With `client`, a name or an id, it is what this one has spent.
 #[utoipa::path(get, path = "/usage", params(
     ("site" = Option<String>, Query, description = "of this site alone"),
     ("rule" = Option<String>, Query, description = "of rules of this name alone"),
@@ -114,7 +117,7 @@ pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) 
     let sums = match (by, client) {
         (By::Client | By::Tier, None) => by_clients(&control, by, asked).await?,
         (By::Site | By::Rule, Some(client)) => {
-            let spent = control.spending_of(&client, asked).await?;
+            let spent = spending_of(&control, &client, by, asked).await?;
             add_up(spent.into_iter().map(|(spender, spending)| (name(by, &spender), spending)))
         }
         (_, Some(_)) => {
@@ -145,7 +148,12 @@ fn by(parameters: &mut Parameters) -> By {
 
 /// Which rows are asked for: whole minutes or hours.
 fn asked(parameters: &mut Parameters, by: By, is_of_client: bool, now: i64) -> Asked {
-    let (site, rule) = (parameters.text("site"), parameters.text("rule"));
+    let site = parameters.text("site");
+    let of = match parameters.text("rule") {
+        Some(rule) => Of::Rule(rule),
+        None if by == By::Rule => Of::Rules,
+        None => Of::Requests,
+    };
     let to = parameters.time("to").map_or(now + 1, |to| to.timestamp());
     let from = parameters.time("from").map_or(to.saturating_sub(24 * HOUR), |from| from.timestamp());
     if from >= to {
@@ -171,7 +179,7 @@ fn asked(parameters: &mut Parameters, by: By, is_of_client: bool, now: i64) -> A
         None => Grain::Hour,
     };
     let length = if grain == Grain::Minute { MINUTE } else { HOUR };
-    Asked { grain, from: from.div_euclid(length) * length, to, site, rule }
+    Asked { grain, from: from.div_euclid(length) * length, to, site, of }
 }
 
 async fn points(control: &Control, client: Option<&str>, asked: Asked) -> Result<Vec<At>, Problem> {
@@ -186,7 +194,7 @@ async fn points(control: &Control, client: Option<&str>, asked: Asked) -> Result
         return Ok(points.into_iter().map(at).collect());
     };
     let mut hours = BTreeMap::<i64, Spending>::new();
-    for (spender, spending) in control.spending_of(client, asked).await? {
+    for (spender, spending) in spending_of(control, client, By::Time, asked).await? {
         *hours.entry(spender.hour).or_default() += spending;
     }
     let at = |(at, spending): (i64, Spending)| At {
@@ -229,7 +237,9 @@ fn key_of(by: By, key: &Key) -> String {
 
 /// By clients, or by the tiers that they are assigned.
 async fn by_clients(control: &Control, by: By, asked: Asked) -> Result<BTreeMap<String, Sums>, Problem> {
+    let is_once = asked.of == Of::Requests;
     let spenders = control.spenders(asked).await?;
+    let spenders = if is_once { of_one_rule(spenders) } else { spenders };
     let names = control.names_of(&spenders);
     let (decided, now) = (control.decided(), control.now());
     let named = |spender: &Spender| match names.get(spender) {
@@ -239,6 +249,39 @@ async fn by_clients(control: &Control, by: By, asked: Asked) -> Result<BTreeMap<
         Some(name) => decided.effective_tier(name, &[], now).tier.unwrap_or_else(|| "none".to_owned()),
     };
     Ok(add_up(spenders.iter().map(|(spender, spending)| (named(spender), *spending))))
+}
+
+/// What a client has spent, by the hour; each request once where it is not told by rules.
+async fn spending_of(
+    control: &Control,
+    client: &str,
+    by: By,
+    asked: Asked,
+) -> Result<Vec<(Spender, Spending)>, Problem> {
+    let is_once = by != By::Rule && asked.of == Of::Requests;
+    let spent = control.spending_of(client, asked).await?;
+    Ok(if is_once { of_one_rule(spent) } else { spent })
+}
+
+/// Those of one rule of each site: which tells most clients apart, or of equal ones has seen most requests.
+///
+/// Each rule has seen a request of its own clients, who may be others than another rule's; so only within one rule are they
+/// told once.
+fn of_one_rule(spenders: Vec<(Spender, Spending)>) -> Vec<(Spender, Spending)> {
+    let mut rules = BTreeMap::<(Arc<str>, Arc<str>), (BTreeSet<Arc<str>>, u64)>::new();
+    for (spender, spending) in &spenders {
+        let rule = (Arc::clone(&spender.site), Arc::clone(&spender.rule));
+        let (clients, requests) = rules.entry(rule).or_default();
+        clients.insert(Arc::clone(&spender.client));
+        *requests += spending.requests + spending.refused;
+    }
+    let mut best = BTreeMap::<Arc<str>, (usize, u64, Reverse<Arc<str>>)>::new();
+    for ((site, rule), (clients, requests)) in rules {
+        let found = (clients.len(), requests, Reverse(rule));
+        let of_site = best.entry(site).or_insert_with(|| found.clone());
+        *of_site = found.max(of_site.clone());
+    }
+    spenders.into_iter().filter(|(spender, _)| best[&spender.site].2.0 == spender.rule).collect()
 }
 
 fn name(by: By, spender: &Spender) -> String {

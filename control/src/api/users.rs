@@ -5,11 +5,13 @@ use actix_web::web::{Path, ThinData};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::accounts::Account;
 use crate::api::answer::{self, Answer, Revised};
 use crate::api::body::Body;
 use crate::api::overrides::Shown as Override;
 use crate::api::paging::List;
 use crate::api::parameters::Parameters;
+use crate::api::problem::Problem;
 use crate::api::write::Write;
 use crate::control::Control;
 use crate::thing::{Kind, Time, User};
@@ -42,6 +44,9 @@ pub(crate) struct UserInFull {
     why: String,
     /// The user's overrides, those that have ended included.
     overrides: Vec<Override>,
+    /// Where the user's accounts stand, with each rule that is keyed by `user` alone; with the limits that hold for the user,
+    /// as far as they can be told without a request.
+    standing: Vec<Account>,
     /// The revision of the assignment; 0 without one.
     revision: u64,
 }
@@ -61,6 +66,8 @@ pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters)
 /// A user: everyone has a page, also those whom nobody has named.
 #[utoipa::path(get, path = "/users/{user}", responses((status = 200, body = UserInFull)))]
 pub(crate) async fn get(control: ThinData<Control>, user: Path<String>) -> Answer {
+    // Read before what is decided is looked at, which nobody may hold for long.
+    let standing = standing(&control, &user).await?;
     let (decided, now) = (control.decided(), control.now());
     let held = decided.users().get(&*user);
     let effective = decided.effective_tier(&user, &[], now);
@@ -70,10 +77,19 @@ pub(crate) async fn get(control: ThinData<Control>, user: Path<String>) -> Answe
         effective_tier: effective.tier,
         why: effective.why,
         overrides: decided.overrides_of(&user).map(|held| Override::of(held, now)).collect(),
+        standing,
         revision: held.map_or(0, |held| held.revision),
         user: user.into_inner(),
     };
     Ok(answer::revised(StatusCode::OK, shown.revision, &shown))
+}
+
+async fn standing(control: &Control, user: &str) -> Result<Vec<Account>, Problem> {
+    let mut all = Vec::new();
+    for accounts in control.accounts_of_user(user) {
+        all.extend(accounts.read().await?.into_iter().map(Account::from));
+    }
+    Ok(all)
 }
 
 /// Assigns a user a tier, whatever the user's groups.

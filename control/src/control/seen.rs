@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use parking_lot::Mutex;
-use timebudget::{AccountFilter, AccountId, AccountStanding, ClientAccounts, Engine};
+use timebudget::{AccountFilter, AccountId, AccountStanding, ClientAccounts, Component, Engine, KeySpec};
 
 use crate::control::{Control, Unavailable};
 use crate::db::{Asked, Grain, Point};
@@ -75,6 +75,21 @@ impl Control {
             (_, Some(id)) => accounts.of_id(site, rule, id).ok(),
             (Some(client), None) => accounts.of(site, rule, client).ok(),
         })
+    }
+
+    /// The accounts of a user, with each rule that is keyed by `user` alone.
+    pub(crate) fn accounts_of_user(&self, user: &str) -> Vec<ClientAccounts> {
+        let by_user = KeySpec::from(Component::User);
+        let mut all = Vec::new();
+        for (site, rule) in self.rules(None, None) {
+            let accounts =
+                self.engines().iter().find_map(|engine| engine.accounts().of(&site, &rule, user).ok());
+            let is_keyed = |accounts: &ClientAccounts| {
+                accounts.site().rules.iter().any(|of| of.name == rule && of.key == by_user && !of.per_method)
+            };
+            all.extend(accounts.filter(is_keyed));
+        }
+        all
     }
 
     /// Where the largest accounts of all rules stand, or of those that are asked for.
@@ -171,7 +186,7 @@ impl Control {
         client: &str,
         asked: Asked,
     ) -> Result<Vec<(Spender, Spending)>, Unavailable> {
-        let ids = self.ids_of(asked.site.as_deref(), asked.rule.as_deref(), client);
+        let ids = self.ids_of(asked.site.as_deref(), asked.rule(), client);
         self.ask(move |database| async move { database.spending_of(&ids, &asked).await }).await
     }
 }

@@ -1,5 +1,7 @@
 //! What a database holds: its state, what is new, and the audit.
 
+use std::collections::HashMap;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
@@ -25,6 +27,8 @@ pub(crate) struct State {
 pub(crate) struct News {
     /// Kind, name, thing or nothing, and revision; in the order of revisions.
     pub(crate) things: Vec<(Kind, String, Option<Thing>, u64)>,
+    /// Who has decided it, by revision, where anybody wants to know.
+    pub(crate) actors: HashMap<u64, String>,
 }
 
 impl News {
@@ -101,7 +105,17 @@ pub(crate) async fn news(connection: &mut AnyConnection, since: u64) -> Result<N
         "SELECT kind, name, body, revision FROM things WHERE revision > $1 ORDER BY revision, kind, name";
     let rows = sqlx::query(text).bind(since as i64).fetch_all(connection).await?;
     let things: Result<Vec<_>, _> = rows.iter().map(thing).collect();
-    Ok(News { things: things? })
+    Ok(News { things: things?, actors: HashMap::new() })
+}
+
+/// Who has decided what is new since a revision: of so many changes that listeners can be told of.
+pub(crate) async fn actors(
+    connection: &mut AnyConnection,
+    since: u64,
+) -> Result<HashMap<u64, String>, sqlx::Error> {
+    let text = "SELECT revision, actor FROM audit WHERE revision > $1 ORDER BY revision LIMIT 1000";
+    let rows = sqlx::query(text).bind(since as i64).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get::<i64, _>(0)? as u64, row.try_get(1)?))).collect()
 }
 
 fn thing(row: &AnyRow) -> Result<(Kind, String, Option<Thing>, u64), sqlx::Error> {

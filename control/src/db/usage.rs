@@ -6,8 +6,8 @@ use std::sync::Arc;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Executor as _, Row as _};
 
-use crate::db::{Database, Engine, Trouble};
-use crate::live::{Batch, HOURS_KEPT, Key, MINUTES_KEPT, Outcome, Rows, Spender, Spending, Sum};
+use crate::db::{Database, Engine, Trouble, spenders};
+use crate::live::{Batch, HOURS_KEPT, Key, MINUTES_KEPT, Outcome, Rows, Sum};
 
 /// Of which length the rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,18 @@ pub(crate) struct Asked {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) site: Option<String>,
-    pub(crate) rule: Option<String>,
+    pub(crate) of: Of,
+}
+
+/// What counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Requests, each once; also those over which nobody could decide.
+    Requests,
+    /// What each rule has seen of them, so that a request counts once for each.
+    Rules,
+    /// What a rule of this name has.
+    Rule(String),
 }
 
 /// The usage of one minute or hour.
@@ -35,9 +46,9 @@ pub(crate) struct Point {
 }
 
 /// In how many times the patience usage is written: it is more than a question.
-const TIMES: u32 = 10;
+pub(crate) const TIMES: u32 = 10;
 /// How many rows are written by one statement.
-const ROWS: usize = 100;
+pub(crate) const ROWS: usize = 100;
 
 impl Grain {
     const fn table(self) -> &'static str {
@@ -56,15 +67,11 @@ impl Database {
         (number, batch): (u64, &Batch),
         now: i64,
     ) -> Result<(), Trouble> {
-        let begin = match self.engine() {
-            Engine::Sqlite => "BEGIN IMMEDIATE",
-            Engine::Postgres => "BEGIN",
-        };
         self.within_times(TIMES, async {
             let mut link = self.link().await?;
-            link.execute(begin).await?;
+            link.execute(self.begin_writing()).await?;
             if is_news(&mut link, node, number, now).await? {
-                add(&mut link, batch).await?;
+                add(&mut link, batch, now).await?;
             }
             link.execute("COMMIT").await?;
             link.keep();
@@ -73,10 +80,24 @@ impl Database {
         .await
     }
 
-    /// Forgets what is older than it is kept.
+    fn begin_writing(&self) -> &'static str {
+        match self.engine() {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        }
+    }
+
+    /// Forgets what is older than it is kept, and those who are not among the largest spenders of an hour that has ended.
     pub(crate) async fn forget_usage(&self, now: i64) -> Result<(), Trouble> {
         self.within_times(TIMES, async {
             let mut link = self.link().await?;
+            link.execute(self.begin_writing()).await?;
+            // Written, so that whoever adds meanwhile waits.
+            sqlx::query("UPDATE usage_writers SET at = $1 WHERE node = 'lock'")
+                .bind(now)
+                .execute(&mut *link)
+                .await?;
+            spenders::fold_ended(&mut link, now).await?;
             let old = [
                 ("DELETE FROM usage_minute WHERE at < $1", MINUTES_KEPT),
                 ("DELETE FROM usage_hour WHERE at < $1", HOURS_KEPT),
@@ -86,6 +107,7 @@ impl Database {
             for (text, kept) in old {
                 sqlx::query(text).bind(now - kept).execute(&mut *link).await?;
             }
+            link.execute("COMMIT").await?;
             link.keep();
             Ok(())
         })
@@ -142,71 +164,6 @@ impl Database {
         })
         .await
     }
-
-    /// What spenders have spent in the hours of a time, the largest first, of each rule.
-    pub(crate) async fn spenders(
-        &self,
-        asked: &Asked,
-        most: usize,
-    ) -> Result<Vec<(Spender, Spending)>, Trouble> {
-        let (place, texts) = asked.place(4);
-        let text = format!(
-            "SELECT site, rule, client, CAST(SUM(cost) AS BIGINT), CAST(SUM(requests) AS BIGINT), \
-             CAST(SUM(micros) AS BIGINT), CAST(SUM(refused) AS BIGINT) FROM spenders \
-             WHERE at >= $1 AND at < $2{place} GROUP BY site, rule, client ORDER BY 4 DESC, 7 DESC, 3 LIMIT $3"
-        );
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
-            let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to).bind(most as i64);
-            for text in texts {
-                query = query.bind(text);
-            }
-            let rows = query.fetch_all(&mut *link).await?;
-            let spender = |row: &AnyRow| {
-                let spender = Spender {
-                    hour: 0,
-                    site: text_of(row, 0)?,
-                    rule: text_of(row, 1)?,
-                    client: text_of(row, 2)?,
-                };
-                Ok((spender, spending(row, 3)?))
-            };
-            let spenders: Result<_, sqlx::Error> = rows.iter().map(spender).collect();
-            Ok(link.kept(spenders?))
-        })
-        .await
-    }
-
-    /// What a client, which rules may know by several ids, has spent in each hour of a time.
-    pub(crate) async fn spending_of(
-        &self,
-        clients: &[String],
-        asked: &Asked,
-    ) -> Result<Vec<(Spender, Spending)>, Trouble> {
-        let (place, texts) = asked.place(3);
-        let first = 3 + texts.len();
-        let ids: Vec<_> = (0..clients.len()).map(|at| format!("${}", first + at)).collect();
-        let text = format!(
-            "SELECT at, site, rule, client, cost, requests, micros, refused FROM spenders \
-             WHERE at >= $1 AND at < $2{place} AND client IN ({}) ORDER BY at",
-            ids.join(", ")
-        );
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
-            let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to);
-            for text in texts.into_iter().chain(clients.to_vec()) {
-                query = query.bind(text);
-            }
-            let rows = query.fetch_all(&mut *link).await?;
-            let spender = |row: &AnyRow| {
-                let (site, rule, client) = (text_of(row, 1)?, text_of(row, 2)?, text_of(row, 3)?);
-                Ok((Spender { hour: row.try_get(0)?, site, rule, client }, spending(row, 4)?))
-            };
-            let spenders: Result<_, sqlx::Error> = rows.iter().map(spender).collect();
-            Ok(link.kept(spenders?))
-        })
-        .await
-    }
 }
 
 impl Point {
@@ -231,16 +188,37 @@ impl Asked {
     pub(crate) fn is_about(&self, key: &Key) -> bool {
         let is =
             |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        is(&self.site, &key.site) && is(&self.rule, &key.rule)
+        let is_counted = match &self.of {
+            Of::Requests => key.rule.is_empty(),
+            Of::Rules => !key.rule.is_empty(),
+            Of::Rule(rule) => **rule == *key.rule,
+        };
+        is(&self.site, &key.site) && is_counted
+    }
+
+    /// The name of the rule, if it is one.
+    pub(crate) fn rule(&self) -> Option<&str> {
+        if let Of::Rule(rule) = &self.of { Some(rule) } else { None }
     }
 
     /// The conditions on site and rule, whose parameters begin with this number, and their values.
     fn place(&self, first: usize) -> (String, Vec<String>) {
+        let (mut text, values) = self.place_of_spenders(first);
+        match self.of {
+            Of::Requests => text.push_str(" AND rule = ''"),
+            Of::Rules => text.push_str(" AND rule <> ''"),
+            Of::Rule(_) => {}
+        }
+        (text, values)
+    }
+
+    /// The same of spenders, all of whom are of rules.
+    pub(crate) fn place_of_spenders(&self, first: usize) -> (String, Vec<String>) {
         let (mut text, mut values) = (String::new(), Vec::new());
-        for (name, value) in [("site", &self.site), ("rule", &self.rule)] {
+        for (name, value) in [("site", self.site.as_deref()), ("rule", self.rule())] {
             if let Some(value) = value {
                 text.push_str(&format!(" AND {name} = ${}", first + values.len()));
-                values.push(value.clone());
+                values.push(value.to_owned());
             }
         }
         (text, values)
@@ -262,7 +240,7 @@ async fn is_news(link: &mut AnyConnection, node: &str, number: u64, now: i64) ->
     Ok(true)
 }
 
-async fn add(link: &mut AnyConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+async fn add(link: &mut AnyConnection, batch: &Batch, now: i64) -> Result<(), sqlx::Error> {
     for (at, rows) in &batch.minutes {
         add_rows(link, Grain::Minute, *at, rows).await?;
     }
@@ -273,11 +251,7 @@ async fn add(link: &mut AnyConnection, batch: &Batch) -> Result<(), sqlx::Error>
     for (at, rows) in &hours {
         add_rows(link, Grain::Hour, *at, rows).await?;
     }
-    let spenders: Vec<_> = batch.spenders.iter().collect();
-    for some in spenders.chunks(ROWS) {
-        add_spenders(link, some).await?;
-    }
-    Ok(())
+    spenders::add(link, batch, now).await
 }
 
 /// Adds rows to those that there are: histograms add up here, and not in the database.
@@ -313,26 +287,8 @@ async fn add_rows(link: &mut AnyConnection, grain: Grain, at: i64, rows: &Rows) 
     Ok(())
 }
 
-async fn add_spenders(link: &mut AnyConnection, some: &[(&Spender, &Spending)]) -> Result<(), sqlx::Error> {
-    let text = format!(
-        "INSERT INTO spenders (at, site, rule, client, cost, requests, micros, refused) VALUES {} \
-         ON CONFLICT (at, site, rule, client) DO UPDATE SET cost = spenders.cost + excluded.cost, \
-         requests = spenders.requests + excluded.requests, micros = spenders.micros + excluded.micros, \
-         refused = spenders.refused + excluded.refused",
-        places(some.len(), 8)
-    );
-    let mut query = sqlx::query(&text);
-    for (spender, spending) in some {
-        query = query.bind(spender.hour).bind(spender.site.to_string()).bind(spender.rule.to_string());
-        query =
-            query.bind(spender.client.to_string()).bind(whole(spending.cost)).bind(whole(spending.requests));
-        query = query.bind(whole(spending.micros)).bind(whole(spending.refused));
-    }
-    query.execute(link).await.map(drop)
-}
-
 /// `($1, $2), ($3, $4)` for two rows of two columns.
-fn places(rows: usize, columns: usize) -> String {
+pub(crate) fn places(rows: usize, columns: usize) -> String {
     let row = |row: usize| {
         let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
         format!("({})", places.join(", "))
@@ -354,20 +310,15 @@ fn read(row: &AnyRow) -> Result<(Key, Sum), sqlx::Error> {
     Ok((key, Sum { requests: count(row, 5)?, micros: count(row, 6)?, costs }))
 }
 
-fn spending(row: &AnyRow, first: usize) -> Result<Spending, sqlx::Error> {
-    let [cost, requests, micros, refused] = [0, 1, 2, 3].map(|at| count(row, first + at));
-    Ok(Spending { cost: cost?, requests: requests?, micros: micros?, refused: refused? })
-}
-
-fn text_of(row: &AnyRow, at: usize) -> Result<Arc<str>, sqlx::Error> {
+pub(crate) fn text_of(row: &AnyRow, at: usize) -> Result<Arc<str>, sqlx::Error> {
     row.try_get::<String, _>(at).map(Arc::from)
 }
 
-fn count(row: &AnyRow, at: usize) -> Result<u64, sqlx::Error> {
+pub(crate) fn count(row: &AnyRow, at: usize) -> Result<u64, sqlx::Error> {
     row.try_get::<i64, _>(at).map(|count| u64::try_from(count).unwrap_or(0))
 }
 
-fn whole(count: u64) -> i64 {
+pub(crate) fn whole(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn read(file: &Path) -> Result<Option<Copy>, String> {
     }
     let things: Result<Vec<_>, _> = text.things.into_iter().map(thing).collect();
     Ok(Some(Copy {
-        news: News { things: things? },
+        news: News { things: things?, ..News::default() },
         revision: text.revision,
         place: Place { id: text.database, history: text.history },
     }))

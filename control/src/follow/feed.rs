@@ -99,7 +99,10 @@ impl Node {
         }
         let (own, place) = (self.decided().revision(), self.place());
         self.must_continue(connection, state, own, &place).await?;
-        let news = self.database.within(read::news(connection, own)).await?;
+        let mut news = self.database.within(read::news(connection, own)).await?;
+        if self.hub.is_heard() {
+            news.actors = self.database.within(read::actors(connection, own)).await?;
+        }
         let revision = news.revision().unwrap_or(own);
         let history = self.database.within(read::digest_of_revision(connection, revision)).await?;
         let place = Place { id: state.id.clone(), history: history.unwrap_or_default() };

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::db::{Database, News, Trouble};
 use crate::follow::{Health, Standing};
 use crate::live::Hub;
-use crate::thing::{Decided, Kind, LAYER, Thing, Time};
+use crate::thing::{Decided, Kind, LAYER, Time};
 
 /// So many things are put into a layer one by one; for more it is made anew.
 const MUCH: usize = 30;
@@ -60,6 +60,8 @@ pub(crate) struct Place {
 #[derive(Serialize)]
 struct Changed {
     what: String,
+    /// Who has decided it; `null` where that is not known any more.
+    actor: Option<String>,
     revision: u64,
     deleted: bool,
     at: Time,
@@ -67,10 +69,16 @@ struct Changed {
 
 impl Changed {
     /// Members are nobody's business but owners'.
-    fn of((kind, name, thing, revision): &(Kind, String, Option<Thing>, u64), at: Time) -> Option<Self> {
-        let what = format!("{}/{name}", kind.path());
-        let changed = Self { what, revision: *revision, deleted: thing.is_none(), at };
-        (*kind != Kind::Member).then_some(changed)
+    fn all_of(news: &News, at: Time) -> Vec<Self> {
+        let of_others = news.things.iter().filter(|(kind, ..)| *kind != Kind::Member);
+        let changed = of_others.map(|(kind, name, thing, revision)| Self {
+            what: format!("{}/{name}", kind.path()),
+            actor: news.actors.get(revision).cloned(),
+            revision: *revision,
+            deleted: thing.is_none(),
+            at,
+        });
+        changed.collect()
     }
 }
 
@@ -154,7 +162,8 @@ impl Node {
     pub(crate) fn take(&self, news: News, place: Place, revision: u64) -> Result<(), Errors> {
         let is_layered = news.things.iter().any(|(kind, ..)| *kind != Kind::Member);
         let (now, is_much) = (self.now(), news.things.len() > MUCH);
-        let changes: Vec<_> = news.things.iter().filter_map(|thing| Changed::of(thing, now)).collect();
+        let changes = Changed::all_of(&news, now);
+        let is_of_members = news.things.iter().any(|(kind, ..)| *kind == Kind::Member);
         let mut layer = Ok(self.layer());
         {
             let mut decided = self.decided.write();
@@ -170,6 +179,9 @@ impl Node {
         if is_layered {
             let layer = if is_much { self.decided().to_layer(now) } else { layer };
             self.put_in_force(&layer?, now);
+        }
+        if is_of_members {
+            self.hub.tell_of_members();
         }
         changes.iter().for_each(|changed| self.hub.tell("changed", changed));
         Ok(())

@@ -86,8 +86,9 @@ impl Node {
         let audit = order.audit(before.as_ref(), now, revision);
         let Order { change: Change { kind, name, after, .. }, idempotency, .. } = order;
         let thing = Some((kind, name.clone(), after.clone()));
+        let actors = [(revision, audit.actor.clone())].into();
         let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
-        let news = News { things: vec![(kind, name, after.clone(), revision)] };
+        let news = News { things: vec![(kind, name, after.clone(), revision)], actors };
         let place = Place { id, history: entry.digest.clone() };
         self.apart(move |node| node.take(news, place, revision)).await.map_err(|errors| unfit(&errors))?;
         Ok(Outcome::Made(Box::new(Made { before, after, entry })))

@@ -19,6 +19,9 @@ pub(crate) struct Told {
     pub(crate) data: Arc<str>,
 }
 
+/// The name of what is told to streams, and to nobody beyond.
+const MEMBERS: &str = "members";
+
 /// Somebody who listens.
 #[derive(Debug)]
 pub(crate) struct Listener(Receiver<Told>);
@@ -55,6 +58,11 @@ impl Hub {
         }
     }
 
+    /// Has listeners look whether they may still listen: members, or their sessions, are others than before.
+    pub(crate) fn tell_of_members(&self) {
+        self.tell(MEMBERS, &());
+    }
+
     /// Tells that so many events were not told.
     pub(crate) fn tell_dropped(&self, count: u64) {
         if count > 0 {
@@ -72,6 +80,11 @@ impl Told {
     fn new(name: &'static str, data: &impl Serialize) -> Self {
         let data = serde_json::to_string(data).unwrap_or_default();
         Self { name, data: data.into() }
+    }
+
+    /// Whether it is that members have changed, which is not told on.
+    pub(crate) fn is_of_members(&self) -> bool {
+        self.name == MEMBERS
     }
 
     /// As a stream of server-sent events has it.

@@ -27,6 +27,7 @@ pub(crate) use rollup::{
     Batch, HOUR, HOURS_KEPT, Key, MINUTE, MINUTES_KEPT, OTHER, Rows, Spender, Sum, hour_of, hours, merge,
 };
 pub(crate) use sketch::Spending;
+pub(crate) use tally::LARGEST;
 pub(crate) use write::write;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use timebudget::{AccountId, Event, Limit, ObservedLimit, Period, Route, Unit, UnixMicros};
+use timebudget::{AccountId, Event, Kind, Limit, ObservedLimit, Period, Route, Unit, UnixMicros};
 
 /// What is noted of a request for one rule.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,12 @@ pub(crate) struct Record {
     pub(crate) outcome: Outcome,
     /// What the rule limits: time, if one of its limits does.
     pub(crate) unit: Unit,
+    /// Whether a request is counted, and not only the time of work on its behalf.
+    pub(crate) is_request: bool,
+    /// Whether the request is over with it: one record of each is.
+    pub(crate) is_last: bool,
+    /// How long the request has run altogether, if it is over.
+    pub(crate) ran: u64,
 }
 
 /// What became of a request.
@@ -102,7 +108,21 @@ impl Record {
             route: event.route(),
             outcome,
             unit,
+            is_request: event.kind() != Kind::Detached,
+            is_last: false,
+            ran: 0,
         }
+    }
+
+    /// The same, with which the request is over.
+    #[inline(always)]
+    pub(crate) const fn ending(self, ran: u64) -> Self {
+        Self { is_last: true, ran, ..self }
+    }
+
+    /// The request itself, whatever rule it was noted by.
+    pub(crate) const fn whole(&self) -> Self {
+        Self { micros: self.ran, ..*self }
     }
 
     /// What it cost: microseconds if the rule limits time, else requests.

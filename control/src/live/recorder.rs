@@ -58,6 +58,8 @@ pub(crate) struct Lost {
     pub(crate) micros: u64,
     /// Those of refusals.
     pub(crate) refused: u64,
+    /// Requests that were over, the time that they took, and those of them that were refused.
+    pub(crate) whole: (u64, u64, u64),
 }
 
 /// All that was noted since it was taken last.
@@ -75,7 +77,7 @@ pub(crate) struct Noted {
 impl Recorder {
     /// How many books there are: more than workers, mostly.
     const BOOKS: usize = 32;
-    /// How many records a book holds: at 56 bytes, nearly a megabyte.
+    /// How many records a book holds: at 64 bytes, a megabyte.
     const LINES: usize = 16_384;
     /// How many accounts near their end a book holds.
     const NEARS: usize = 1_024;
@@ -152,15 +154,24 @@ impl Recorder {
         true
     }
 
-    /// Notes what a limit's rule has charged.
+    /// Notes what a limit's rule has charged, and whether the request is over with it.
     #[inline(always)]
-    fn note(&self, lines: &mut Lines, event: &Event<'_>, limit: &ObservedLimit<'_>, outcome: Outcome) {
+    fn note(
+        &self,
+        lines: &mut Lines,
+        event: &Event<'_>,
+        limit: &ObservedLimit<'_>,
+        outcome: Outcome,
+        ended: Option<u64>,
+    ) {
         let rule = limit.rule_number();
+        let record = Record::of(event, limit, rule, outcome);
+        let record = if let Some(ran) = ended { record.ending(ran) } else { record };
         let is_ready = lines.has_room() && lines.known.knows(rule);
         if is_ready || self.make_ready(lines, event, limit) {
-            lines.records.push(Record::of(event, limit, rule, outcome));
+            lines.records.push(record);
         } else {
-            lines.lost.add(Lost::of(&Record::of(event, limit, rule, outcome)));
+            lines.lost.add(Lost::of(&record));
         }
     }
 
@@ -180,7 +191,7 @@ impl Observe for Recorder {
     fn refused(&self, event: &Event<'_>) {
         if let Some(limit) = event.refusing() {
             let outcome = if event.is_shadow() { Outcome::Shadow } else { Outcome::Refused };
-            self.note(&mut self.book(), event, &limit, outcome);
+            self.note(&mut self.book(), event, &limit, outcome, Some(0));
         }
     }
 
@@ -188,6 +199,7 @@ impl Observe for Recorder {
         let lines = &mut *self.book();
         let outcome = if event.is_cut() { Outcome::Cut } else { Outcome::Served };
         let mut last = None;
+        let mut ended = event.ended().map(|ran| ran.0);
         for limit in event.limits() {
             if Near::is_near(&limit) {
                 Self::note_near(lines, event, &limit);
@@ -196,7 +208,7 @@ impl Observe for Recorder {
             if last.replace(limit.rule_number()) == Some(limit.rule_number()) {
                 lines.prefer_time(&limit);
             } else {
-                self.note(lines, event, &limit, outcome);
+                self.note(lines, event, &limit, outcome, ended.take());
             }
         }
     }
@@ -268,14 +280,18 @@ impl Lines {
 
 impl Lost {
     const fn of(record: &Record) -> Self {
-        let is_refusal = matches!(record.outcome, Outcome::Refused);
-        Self { records: 1, micros: record.micros, refused: is_refusal as u64 }
+        let is_refusal = matches!(record.outcome, Outcome::Refused) as u64;
+        let is_over = record.is_last && record.is_request && !matches!(record.outcome, Outcome::Shadow);
+        let whole = if is_over { (1, record.ran, is_refusal) } else { (0, record.ran, 0) };
+        Self { records: record.is_request as u64, micros: record.micros, refused: is_refusal, whole }
     }
 
     const fn add(&mut self, other: Self) {
         self.records += other.records;
         self.micros += other.micros;
         self.refused += other.refused;
+        let (requests, micros, refused) = other.whole;
+        self.whole = (self.whole.0 + requests, self.whole.1 + micros, self.whole.2 + refused);
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) const OTHER: &str = "other";
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) site: Arc<str>,
-    /// Empty where nobody could decide.
+    /// Empty of requests, each of which counts once, whatever rules applied to it.
     pub(crate) rule: Arc<str>,
     /// Empty where nobody knows.
     pub(crate) method: Arc<str>,

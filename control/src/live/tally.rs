@@ -25,20 +25,22 @@ pub(crate) struct Tally {
 enum Line {
     /// Requests of a rule on a route; without one, on all that are not told apart.
     Rule(u64, Option<Route>, Outcome),
+    /// Requests of the rule's site, each once, by a rule that was in force for each; without a route as well.
+    Whole(u64, Option<Route>, Outcome),
     /// Requests of a site that nobody could decide over.
     Failed(Arc<str>),
-    /// What belongs to nobody any more, for want of room.
-    Lost(Outcome),
+    /// What belongs to nobody any more, for want of room: of rules, or of requests, each once.
+    Lost(Outcome, bool),
 }
 
 /// The most lines of a minute that routes are told apart in; beyond twice as many, nothing is.
-const LINES: usize = 20_000;
+const LINES: usize = 40_000;
 /// The most rules of an hour whose spenders are known.
 const RULES: usize = 10_000;
 /// The most clients that all sketches know together: 32 MB.
 const CLIENTS: usize = 262_144;
 /// How many spenders of each rule are written down.
-const LARGEST: usize = 50;
+pub(crate) const LARGEST: usize = 50;
 /// For so many seconds after its end a minute is waited for: what is noted in it comes a little later.
 const GRACE: i64 = 2;
 
@@ -46,12 +48,9 @@ impl Tally {
     pub(crate) fn add(&mut self, record: &Record) {
         let minute = minute_of(record.at);
         let lines = self.minutes.entry(minute).or_default();
-        let line = place(lines, record.rule, record.route, record.outcome);
-        let sum = lines.entry(line).or_default();
-        sum.requests += 1;
-        sum.micros = sum.micros.saturating_add(record.micros);
-        if matches!(record.outcome, Outcome::Served | Outcome::Cut) {
-            sum.costs.add(record.micros);
+        count(lines, record, Line::Rule);
+        if record.is_last {
+            count(lines, &record.whole(), Line::Whole);
         }
         self.spend(hour_of(minute), record);
     }
@@ -68,10 +67,13 @@ impl Tally {
             return;
         }
         let lines = self.minutes.entry(minute_of(at)).or_default();
-        lines.entry(Line::Lost(Outcome::Refused)).or_default().requests += lost.refused;
-        let served = lines.entry(Line::Lost(Outcome::Served)).or_default();
-        served.requests += lost.records - lost.refused;
-        served.micros = served.micros.saturating_add(lost.micros);
+        let of_rules = (lost.records, lost.micros, lost.refused);
+        for ((requests, micros, refused), is_whole) in [(of_rules, false), (lost.whole, true)] {
+            lines.entry(Line::Lost(Outcome::Refused, is_whole)).or_default().requests += refused;
+            let served = lines.entry(Line::Lost(Outcome::Served, is_whole)).or_default();
+            served.requests += requests.saturating_sub(refused);
+            served.micros = served.micros.saturating_add(micros);
+        }
     }
 
     fn spend(&mut self, hour: i64, record: &Record) {
@@ -149,14 +151,33 @@ impl Tally {
     }
 }
 
+/// What makes a line: a rule, a route where it is told apart, and an outcome.
+type Kind = fn(u64, Option<Route>, Outcome) -> Line;
+
+/// Counts a record on a line of a kind.
+fn count(lines: &mut HashMap<Line, Sum>, record: &Record, kind: Kind) {
+    let line = place(lines, record, kind);
+    let sum = lines.entry(line).or_default();
+    sum.micros = sum.micros.saturating_add(record.micros);
+    if !record.is_request {
+        return;
+    }
+    sum.requests += 1;
+    if matches!(record.outcome, Outcome::Served | Outcome::Cut) {
+        sum.costs.add(record.micros);
+    }
+}
+
 /// Where a record is counted: on its own line, while there is room.
-fn place(lines: &HashMap<Line, Sum>, rule: u64, route: Route, outcome: Outcome) -> Line {
-    let own = Line::Rule(rule, Some(route), outcome);
+fn place(lines: &HashMap<Line, Sum>, record: &Record, kind: Kind) -> Line {
+    let Record { rule, route, outcome, .. } = *record;
+    let own = kind(rule, Some(route), outcome);
     if lines.len() < LINES || lines.contains_key(&own) {
         return own;
     }
-    let of_rule = Line::Rule(rule, None, outcome);
-    if lines.len() < 2 * LINES || lines.contains_key(&of_rule) { of_rule } else { Line::Lost(outcome) }
+    let of_all = kind(rule, None, outcome);
+    let has_room = lines.len() < 2 * LINES || lines.contains_key(&of_all);
+    if has_room { of_all } else { Line::Lost(outcome, matches!(of_all, Line::Whole(..))) }
 }
 
 fn rows(lines: &HashMap<Line, Sum>, name: &impl Fn(u64) -> Option<RuleName>) -> Rows {
@@ -179,8 +200,14 @@ fn key(line: &Line, name: &impl Fn(u64) -> Option<RuleName>) -> Key {
             let (rule, method, route) = Default::default();
             Key { site: Arc::clone(site), rule, method, route, outcome: Outcome::Failed }
         }
-        Line::Lost(outcome) => {
+        Line::Whole(rule, route, outcome) => {
+            let RuleName { site, .. } = name(*rule).unwrap_or_else(RuleName::unknown);
+            let (method, route) = route.map_or_else(other, split);
+            Key { site, rule: Arc::default(), method, route, outcome: *outcome }
+        }
+        Line::Lost(outcome, is_whole) => {
             let (RuleName { site, rule }, (method, route)) = (RuleName::unknown(), other());
+            let rule = if *is_whole { Arc::default() } else { rule };
             Key { site, rule, method, route, outcome: *outcome }
         }
     }

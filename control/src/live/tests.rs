@@ -9,7 +9,7 @@ use serde_json::Value;
 use timebudget::store::memory::Memory;
 use timebudget::{
     Admission, Component, Condition, Engine, Facts, KeyDigest, Limiter, ManualClock, Observe as _, Rule,
-    Site, Text, UnixMicros, parse_rates,
+    Site, Text, UnixMicros, Until, parse_rates,
 };
 
 use super::*;
@@ -62,9 +62,20 @@ impl Desk {
         true
     }
 
+    /// What rules have seen.
     fn rows(&self) -> Vec<(i64, String, u64, u64)> {
+        self.rows_where(|key| !key.rule.is_empty())
+    }
+
+    /// Requests, each once.
+    fn requests(&self) -> Vec<(i64, String, u64, u64)> {
+        self.rows_where(|key| key.rule.is_empty())
+    }
+
+    fn rows_where(&self, wanted: impl Fn(&Key) -> bool) -> Vec<(i64, String, u64, u64)> {
         let line = |key: &Key| format!("{}/{} {}", key.site, key.rule, key.outcome.name());
         let of = |(at, rows): (i64, Rows)| {
+            let rows: Vec<_> = rows.into_iter().filter(|(key, _)| wanted(key)).collect();
             rows.into_iter().map(move |(key, sum)| (at - TEN_O_CLOCK, line(&key), sum.requests, sum.micros))
         };
         self.live.unwritten().into_iter().flat_map(of).collect()
@@ -113,6 +124,21 @@ fn requests_are_counted_by_minute_rule_and_outcome_once_for_each_rule() {
     );
 }
 
+/// Sums over rules told each request as often as rules had applied to it.
+#[test]
+fn a_request_counts_once_for_its_site_however_many_rules_apply_and_whenever_they_are_settled() {
+    let trial = Rule { shadow: true, ..rule("trial", Component::Site, "1 per day") };
+    let head = Rule { until: Until::Head, ..rule("head", Component::Site, "600s per hour") };
+    let desk = Desk::new([rule("each", Component::Ip, "2 per hour; 10s per day"), trial, head]);
+    assert_eq!((0..3).map(|_| desk.ask("/", 1, 40)).collect::<Vec<_>>(), [true, true, false]);
+    let row = |line: &str, requests, micros| (0, line.to_owned(), requests, micros);
+    assert_eq!(
+        desk.requests(),
+        [row("shop/ served", 2, 80_000), row("shop/ refused", 1, 0), row("shop/ shadow", 2, 0)]
+    );
+    assert_eq!(desk.rows().iter().map(|(_, _, requests, _)| requests).sum::<u64>(), (2 + 1) + (1 + 2) + 2);
+}
+
 #[test]
 fn a_minute_is_written_down_when_it_has_ended_and_nothing_twice() {
     let desk = Desk::new([rule("site", Component::Site, "600s per hour")]);
@@ -122,7 +148,7 @@ fn a_minute_is_written_down_when_it_has_ended_and_nothing_twice() {
     let written = desk.written();
     assert_eq!(written.len(), 1);
     let (at, rows) = written[0].minutes.first_key_value().unwrap();
-    assert_eq!((*at, rows.values().map(|sum| sum.requests).sum::<u64>()), (TEN_O_CLOCK, 1));
+    assert_eq!((*at, rows.values().map(|sum| sum.requests).collect::<Vec<_>>()), (TEN_O_CLOCK, vec![1, 1]));
     assert_eq!(written[0].spenders.values().map(|spending| spending.cost).collect::<Vec<_>>(), [10_000]);
     assert_eq!((desk.written(), desk.rows()), (vec![], vec![]));
 }
@@ -140,7 +166,7 @@ fn what_may_have_been_written_is_written_again_as_it_is_and_what_came_later_behi
     desk.live.written(first.number);
     let second = desk.live.to_write().unwrap();
     let micros =
-        |batch: &Batch| batch.minutes.values().flat_map(Rows::values).map(|sum| sum.micros).sum::<u64>();
+        |batch: &Batch| batch.minutes.values().flat_map(Rows::values).map(|sum| sum.micros).max().unwrap();
     assert_eq!((second.number, micros(&first.batch), micros(&second.batch)), (2, 10_000, 20_000));
 }
 
@@ -209,6 +235,9 @@ fn what_finds_no_room_is_counted_and_no_request_waits() {
     assert_eq!(rows.iter().map(|(_, _, requests, _)| requests).sum::<u64>(), requests);
     assert!(rows.iter().any(|(_, line, ..)| line == "other/other served"), "{rows:?}");
     assert_eq!(rows.iter().map(|(.., micros)| micros).sum::<u64>(), requests, "each costs a microsecond");
+    let rows = desk.requests();
+    let sums = rows.iter().fold((0, 0), |(one, two), (.., requests, micros)| (one + requests, two + micros));
+    assert_eq!(sums, (requests, requests), "{rows:?}");
 }
 
 #[test]

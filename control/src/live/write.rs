@@ -10,13 +10,15 @@ use timebudget::KeyDigest;
 use crate::db::{Database, Trouble};
 use crate::follow::Node;
 use crate::live::live::{Live, time};
-use crate::live::rollup::HOUR;
+use crate::live::rollup::hour_of;
 use crate::thing::{Secret, Time};
 
 /// How often it is looked for what is to be written.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long nothing is tried again after it has failed.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How many seconds after an hour's end what is too old or too small is forgotten.
+const TIDY_AFTER: i64 = 360;
 /// How often the use of one API key is written down.
 const TOUCH: TimeDelta = TimeDelta::seconds(60);
 
@@ -52,9 +54,11 @@ async fn turn(
     live.write_waiting(&node.database).await?;
     touch(live, node, touched).await?;
     let now = live.now().0 / 1_000_000;
-    if now - *forgotten >= HOUR {
+    // Some minutes after each hour, when all nodes have written it down.
+    let hour = hour_of(now - TIDY_AFTER);
+    if hour > *forgotten {
         node.database.forget_usage(now).await?;
-        *forgotten = now;
+        *forgotten = hour;
     }
     Ok(())
 }

@@ -138,3 +138,25 @@ fn what_cannot_be_granted_is_said_and_nothing_is_written_down() {
         actix_web::rt::System::new().block_on(world.control.audit(Default::default(), 50, None)).unwrap();
     assert!(audit.entries.iter().all(|row| row.action == "create"), "{:?}", audit.entries);
 }
+
+#[test]
+fn a_users_page_says_where_the_user_stands_by_the_limits_that_hold_for_the_user() {
+    let world = World::of(SHOP);
+    let standing = |user: &str| {
+        let told = world.viewer("GET", &format!("users/{user}")).send().expect(200);
+        let of = |account: &Value| {
+            let number = |name: &str| account[name].as_u64().unwrap();
+            (account["rule"].as_str().unwrap().to_owned(), number("spent"), number("remaining"))
+        };
+        told["standing"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(standing("ann"), [("each".to_owned(), 0, 10_000_000)]);
+    (0..2).for_each(|_| assert_eq!(work(&world, "ann"), 200));
+    // Bob has spent of what all share, too, which is nobody's own.
+    assert_eq!(work(&world, "bob"), 200);
+    assert_eq!(standing("ann"), [("each".to_owned(), 4_000_000, 6_000_000)]);
+    world.operator("PUT", "users/ann").json(&json!({"tier": "gold"})).send().expect(201);
+    assert_eq!(standing("ann"), [("each".to_owned(), 4_000_000, 16_000_000)]);
+    let id = "0".repeat(32);
+    assert_eq!(standing(&id), [("each".to_owned(), 0, 10_000_000)], "a user may be called like that");
+}

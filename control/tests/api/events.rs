@@ -1,11 +1,12 @@
 //! `events`: what happens, as it happens.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use timebudget_control::thing::Role;
+use timebudget_control::thing::{Change, Kind, Role, Tier};
+use timebudget_control::{Actor, Expect};
 
 use crate::usage::SHOP;
 use crate::world::World;
@@ -15,11 +16,15 @@ struct Stream(BufReader<TcpStream>);
 
 impl Stream {
     fn open(world: &World) -> Self {
+        Self::open_as(world, &format!("Authorization: Bearer {}", world.token(Role::Viewer)))
+    }
+
+    /// The same by somebody whom a header lets in.
+    fn open_as(world: &World, header: &str) -> Self {
         let mut socket = TcpStream::connect(world.address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let token = world.token(Role::Viewer);
         let head = format!(
-            "GET /limits/api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+            "GET /limits/api/v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n\r\n"
         );
         socket.write_all(head.as_bytes()).unwrap();
         let mut stream = Self(BufReader::new(socket));
@@ -32,6 +37,12 @@ impl Stream {
         let mut line = String::new();
         assert_ne!(self.0.read_line(&mut line).expect("something is told soon"), 0, "the stream has ended");
         line.trim_end().to_owned()
+    }
+
+    /// Whether it ends before long, much sooner than a stream in which nothing happens.
+    fn ends(mut self) -> bool {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).is_ok()
     }
 
     /// What the next event of this name says of a rule.
@@ -85,6 +96,45 @@ fn whoever_listens_hears_of_refusals_of_those_near_their_limit_and_of_changes() 
         (name.as_str(), &data["what"], &data["deleted"]),
         ("changed", &json!("tiers/silver"), &json!(false))
     );
+    assert_eq!(data["actor"], "owner");
+}
+
+/// What another node has decided is told with who has decided it, as what this one has.
+#[test]
+fn a_change_on_another_node_is_told_with_its_actor() {
+    let (world, other) = World::with_another_node();
+    let mut stream = Stream::open(&world);
+    let gold = Tier::parse("gold", r#"{ "multiplier": 3 }"#).unwrap();
+    let change = other.change(Actor::new("fay", None), Change::put(gold.into()), None, Expect::default());
+    actix_web::rt::System::new().block_on(change).unwrap();
+    let (_, data) = stream.find_name("changed");
+    assert_eq!((&data["what"], &data["actor"]), (&json!("tiers/gold"), &json!("fay")));
+}
+
+/// A member who was removed heard for ten minutes more what went on.
+#[test]
+fn a_stream_ends_with_what_has_let_it_in() {
+    let (world, other) = World::with_another_node();
+    let remove = |name: &str| world.owner("DELETE", &format!("members/{name}")).send().expect(204);
+    // A member, here and on another node.
+    let stream = Stream::open(&world);
+    remove("vic");
+    assert!(stream.ends(), "the member was removed on this node");
+    let token = format!("Authorization: Bearer {}", world.token(Role::Operator));
+    let stream = Stream::open_as(&world, &token);
+    let gone = Change::delete(Kind::Member, "otto");
+    let removed = other.change(Actor::new("fay", None), gone, None, Expect::default());
+    actix_web::rt::System::new().block_on(removed).unwrap();
+    assert!(stream.ends(), "the member was removed on another node");
+    // A session that is ended, and one of a member with another token.
+    for end in [("DELETE", "session"), ("POST", "members/owner/token")] {
+        let cookie = format!("Cookie: {}", world.log_in(Role::Owner));
+        let stream = Stream::open_as(&world, &cookie);
+        let ask = world.ask(end.0, end.1).header("Cookie", cookie.strip_prefix("Cookie: ").unwrap());
+        let ended = ask.header("X-Timebudget-Csrf", "1").send();
+        assert!(matches!(ended.status, 200 | 204), "{ended:?}");
+        assert!(stream.ends(), "{end:?}");
+    }
 }
 
 #[test]

@@ -68,6 +68,65 @@ fn a_request_is_explained_by_the_rules_in_force_and_by_a_draft() {
     assert_eq!(world.visit("/export").send().status, 200, "nothing of it is in force");
 }
 
+/// It said what was left as if nothing had been spent, also of an account that refused everybody.
+#[test]
+fn a_request_is_explained_as_its_accounts_stand_and_costs_nothing() {
+    let world = World::new();
+    let as_bob = |path: &str| world.visit(path).header("X-Forwarded-User", "bob").send().status;
+    let explain = |user: &str, draft: serde_json::Value| {
+        let headers = json!({ "X-Forwarded-User": user });
+        let mut asked = json!({ "site": "*", "path": "/export", "headers": headers });
+        if draft != json!(null) {
+            asked["draft"] = draft;
+        }
+        world.viewer("POST", "explain").json(&asked).send().expect(200)
+    };
+    let stands = |told: &serde_json::Value, rule: usize| {
+        let limit = &told["rules"][rule]["limits"][0];
+        let of = |name: &str| limit[name].as_u64().unwrap();
+        let header = told["answer"]["headers"]["x-ratelimit-remaining"].as_str().unwrap().to_owned();
+        (of("quota"), of("spent"), of("remaining"), limit["refuses"] == json!(true), header)
+    };
+    let none = || json!(null);
+    assert_eq!(stands(&explain("bob", none()), 0), (2, 0, 2, false, "1".to_owned()));
+    assert_eq!(as_bob("/export"), 200);
+    for _ in 0..2 {
+        assert_eq!(stands(&explain("bob", none()), 0), (2, 1, 1, false, "0".to_owned()));
+    }
+    assert_eq!(as_bob("/export"), 200);
+    let told = explain("bob", none());
+    assert_eq!((stands(&told, 0), &told["answer"]["status"]), ((2, 2, 0, true, "0".to_owned()), &json!(429)));
+    assert!(told["text"].as_str().unwrap().contains("answer, as accounts stand now\n  429 "), "{told}");
+    assert_eq!(explain("ann", none())["answer"]["status"], 200);
+    // A draft's rule of the same name, key and period has the same account, whatever its quota; another has its own.
+    let with = |key: &str, period: &str| {
+        let rule = json!({ "name": "export", "key": key, "limits": format!("5 per {period}") });
+        json!({ "rules": [rule] })
+    };
+    world
+        .owner("POST", "rulesets")
+        .json(&json!({ "name": "plans", "rules": [
+        { "name": "plan", "key": "user", "limits": "3 per hour" }] }))
+        .send()
+        .expect(201);
+    world
+        .owner("PUT", "policy")
+        .json(&json!({ "published": "plans", "unpublished": null }))
+        .send()
+        .expect(201);
+    assert_eq!(as_bob("/"), 200);
+    let named = |key: &str, period: &str| {
+        let mut draft = with(key, period);
+        draft["rules"][0]["name"] = json!("plan");
+        let told = explain("bob", draft);
+        let limit = &told["rules"][1]["limits"][0];
+        (told["rules"][1]["name"].clone(), limit["spent"].clone(), limit["remaining"].clone())
+    };
+    assert_eq!(named("user", "hour"), (json!("plan"), json!(1), json!(4)));
+    assert_eq!(named("user", "day"), (json!("plan"), json!(0), json!(5)));
+    assert_eq!(named("ip", "hour"), (json!("plan"), json!(0), json!(5)));
+}
+
 #[test]
 fn what_is_wrong_with_a_question_is_told_with_its_path() {
     let world = World::new();

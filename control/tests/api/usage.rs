@@ -134,6 +134,72 @@ fn outcomes_rules_and_methods_are_told_apart() {
     assert_eq!((&trial["requests"], &trial["shadow"]), (&json!(1), &json!(7)));
 }
 
+/// Three rules applied to each request, and sums without `rule=` told it three times.
+#[test]
+fn a_request_counts_once_where_no_rule_is_asked_for() {
+    let world = busy();
+    let told = |query: &str| {
+        let items = items(&world, query);
+        let number = |item: &Value, name: &str| item[name].as_u64().unwrap();
+        let sums = items
+            .iter()
+            .map(|item| (number(item, "requests"), number(item, "micros"), number(item, "refused")));
+        sums.fold((0, 0, 0), |one, two| (one.0 + two.0, one.1 + two.1, one.2 + two.2))
+    };
+    // Before it is written down, and after.
+    for _ in 0..2 {
+        for by in ["time", "route", "method", "outcome", "site"] {
+            let micros = told(&format!("by={by}"));
+            assert_eq!(micros, (8, 14_000_000, 1), "{by}");
+        }
+        assert_eq!(told("by=time&step=hour"), (8, 14_000_000, 1));
+        world.save_usage();
+    }
+    for by in ["client", "tier"] {
+        assert_eq!(told(&format!("by={by}")), (8, 14_000_000, 1), "{by}");
+    }
+    world.operator("PUT", "users/ann").json(&json!({"tier": "gold"})).send().expect(201);
+    for by in ["time", "site"] {
+        assert_eq!(told(&format!("client=ann&by={by}")), (6, 10_000_000, 1), "{by}");
+    }
+    // Each rule tells what it has seen: a refused request is the refusing rule's alone.
+    let rules = items(&world, "by=rule");
+    let seen = |name: &str| rules.iter().find(|rule| rule["key"] == name).unwrap()["requests"].clone();
+    assert_eq!((seen("each"), seen("all"), seen("trial")), (json!(8), json!(7), json!(1)));
+    assert_eq!(rules.len(), 3, "{rules:?}");
+}
+
+#[test]
+fn of_an_hour_the_fifty_largest_spenders_are_kept_and_no_sum_becomes_smaller() {
+    let world = World::of(&SHOP.replace("600s per hour", "6000s per hour"));
+    let mut requests = 0;
+    for round in 1..=5 {
+        for user in 0..60 {
+            let name = format!("user-{round}-{user}");
+            (0..round).for_each(|_| assert_eq!(work(&world, &name, "a"), 200));
+            requests += round;
+        }
+        world.save_usage();
+    }
+    let hour = "rule=each&by=client&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&limit=500";
+    let told = || {
+        let items = items(&world, hour);
+        let sum = items.iter().map(|item| item["requests"].as_u64().unwrap()).sum::<u64>();
+        let largest = items.iter().filter(|item| item["key"] != "other" && item["requests"] == 5).count();
+        (items.len(), sum, largest)
+    };
+    // While it lasts, four times as many.
+    let (rows, sum, largest) = told();
+    assert!((51..=201).contains(&rows), "{rows} rows");
+    assert_eq!((sum, largest), (requests, 50));
+    world.clock.advance(Duration::from_secs(3_600));
+    let folded = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(200));
+        told() == (51, requests, 50)
+    });
+    assert!(folded, "{:?}", told());
+}
+
 #[test]
 fn what_is_asked_wrongly_is_said_all_at_once() {
     let world = World::of(SHOP);

@@ -68,6 +68,18 @@ impl World {
         Self::start(directory, options(Options::new(uri)), SITE)
     }
 
+    /// The same with another node on its database.
+    pub(crate) fn with_another_node() -> (Self, Control) {
+        let mut uri = String::new();
+        let world = Self::with(|options| {
+            uri.clone_from(&options.database);
+            options
+        });
+        let other = Control::open(Options::new(uri).with_clock(Arc::clone(&world.clock)));
+        let other = rt::System::new().block_on(other).expect("there is room for another");
+        (world, other)
+    }
+
     fn start(directory: TempDir, options: Options, site: &str) -> Self {
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let options = options.with_clock(Arc::clone(&clock));

@@ -102,6 +102,8 @@ pub(crate) const fn of_unknown(quota: Micros) -> Micros {
 }
 
 /// What the requests of one rule have cost of late.
+///
+/// It outlives the process in a snapshot, so that the first requests after a restart hold what they will take, and not nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Learned {
     /// The site's name.

@@ -83,6 +83,8 @@ impl Ledger {
     }
 
     /// Admits a request that is expected to cost `expected`, and lets it run.
+    ///
+    /// From here the account's spend rises by one microsecond more in each microsecond, and its hold by what is expected of the request.
     #[inline]
     pub fn start(&mut self, at: Tick, expected: Micros) {
         self.admitted += 1;
@@ -108,6 +110,8 @@ impl Ledger {
     }
 
     /// Ends a request that was paused with the same part.
+    ///
+    /// What it has cost until now stays in `base`; only its hold goes.
     #[inline]
     pub fn settle(&mut self, part: Micros) {
         self.waiting = self.waiting.wrapping_sub(part.0);

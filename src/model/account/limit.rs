@@ -58,6 +58,15 @@ impl Limit {
     }
 
     /// At most so many requests side by side; 0 refuses every request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Limit;
+    /// assert_eq!(Limit::concurrent(5), "5 concurrent".parse()?);
+    /// assert_eq!(Limit::concurrent(5).period(), None, "a cap has no windows");
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
     pub const fn concurrent(cap: u32) -> Self {
         Self::Concurrent { cap }
     }
@@ -118,6 +127,17 @@ const fn whole_units(micros: u64) -> (u64, &'static str) {
 }
 
 /// What a window is to grant, before it is said how long windows are: see [`Limit::requests`] and [`Limit::time`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use timebudget::{Limit, Period};
+///
+/// assert_eq!(Limit::requests(50).per(Period::HOUR), "50 per hour".parse()?);
+/// assert_eq!(Limit::time(Duration::from_secs(600)).per(Period::DAY), "600s per day".parse()?);
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a quota is no limit before it has a period"]
 pub struct Quota {
@@ -167,6 +187,16 @@ impl Multiplier {
     }
 
     /// The limit with its quota, or its cap, times the factor; the account stays the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Limit, Multiplier};
+    /// let double = Multiplier(2_000_000);
+    /// assert_eq!(double.apply(&"50 per hour".parse::<Limit>()?), "100 per hour".parse()?);
+    /// assert_eq!(double.apply(&Limit::concurrent(3)), Limit::concurrent(6));
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
     pub fn apply(self, limit: &Limit) -> Limit {
         match *limit {
             Limit::Time { quota, period } => Limit::Time { quota: Micros(self.times(quota.0)), period },

@@ -170,6 +170,16 @@ fn trim(text: &str) -> &str {
 ///
 /// Displays as `"10 per fortnight": no such period; expected second, minute, hour, day, week, month or year`, or, where
 /// that is near, as `"5 per hr": no such period; did you mean "5 per hour"?`.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{RateFault, parse_rates};
+///
+/// let error = parse_rates("200 per day; 5 per hr").unwrap_err();
+/// assert_eq!((error.part(), error.fault()), ("5 per hr", RateFault::UnknownPeriod));
+/// assert_eq!(error.meant(), Some("5 per hour"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{part}\": {}", self.words())]
 pub struct RateError {

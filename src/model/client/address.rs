@@ -11,6 +11,18 @@ use crate::model::said::Mistake;
 ///
 /// By default no proxy is trusted, so that the client's address is the peer's: a header can be sent by anybody. Behind a
 /// proxy that nobody trusts all clients therefore share one account; the log says so at the first refusals.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::AddressPolicy;
+///
+/// let policy = AddressPolicy::default();
+/// assert!(!policy.trusts_somebody());
+/// assert_eq!((policy.header.as_str(), policy.ipv6_prefix), ("X-Forwarded-For", 64));
+/// let forged = policy.client("192.0.2.7".parse().ok(), [&b"6.6.6.6"[..]].into_iter());
+/// assert_eq!(forged, "192.0.2.7".parse().ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressPolicy {
     /// The peers whose header is believed.

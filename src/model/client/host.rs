@@ -60,6 +60,16 @@ impl Host {
     /// # Errors
     ///
     /// A [`HostFault`] where no request can ask for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Host, HostFault};
+    /// assert_eq!(Host::parse("Shop.Example.")?.to_string(), "shop.example");
+    /// assert_eq!(Host::parse("*"), Err(HostFault::Everything));
+    /// assert_eq!(Host::parse("a.*.example"), Err(HostFault::NotAWildcard));
+    /// # Ok::<(), HostFault>(())
+    /// ```
     pub fn parse(text: &str) -> Result<Self, HostFault> {
         if text == "*" {
             return Err(HostFault::Everything);
@@ -90,6 +100,15 @@ impl Host {
     }
 
     /// What a wildcard stands before: `example.com` of `*.example.com`; `None` of another host.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Host;
+    /// assert_eq!(Host::parse("*.example.com")?.below(), Some("example.com"));
+    /// assert_eq!(Host::parse("www.example.com")?.below(), None);
+    /// # Ok::<(), timebudget::HostFault>(())
+    /// ```
     pub fn below(&self) -> Option<&str> {
         self.0.strip_prefix(WILDCARD)
     }

@@ -32,6 +32,8 @@ impl Identity {
     }
 
     /// The same user, in these groups.
+    ///
+    /// They are in the order given; a client's tier is the one of its highest group, whatever that order.
     #[must_use]
     pub fn in_groups<G: Into<String>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
         self.groups = groups.into_iter().map(Into::into).collect();
@@ -73,6 +75,18 @@ impl fmt::Debug for Identity {
 /// The headers in which a trusted proxy tells who a client is, such as `X-Auth-Request-User` of oauth2-proxy.
 ///
 /// A proxy that does not itself remove them from what clients send lets everybody be whoever they like.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{ClientPolicy, IdentityHeaders, Site};
+///
+/// let user = IdentityHeaders { user: "X-Auth-Request-User".into(), groups: Some("X-Auth-Request-Groups".into()) };
+/// let mut site = Site::unlimited("shop.example");
+/// site.clients = ClientPolicy { identity: Some(user), ..site.clients };
+/// let found = site.check(false).iter().map(ToString::to_string).collect::<Vec<_>>();
+/// assert!(!found.is_empty(), "no proxy is trusted, so nobody would be believed");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// The header of the user's name.
@@ -96,6 +110,13 @@ pub struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
     /// The digest of a key, which need not be text: to put into a site file, or to look a key up by.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::KeyDigest;
+    /// assert_eq!(KeyDigest::from_key("secret"), KeyDigest::from_key(b"secret"));
+    /// ```
     pub fn from_key(key: impl AsRef<[u8]>) -> Self {
         Self(Sha256::digest(key.as_ref()).into())
     }
@@ -126,6 +147,17 @@ impl fmt::Debug for KeyDigest {
 }
 
 /// What is known of the client that sends an API key.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{ApiKey, KeyDigest, Tier, Tiers};
+///
+/// let mut tiers = Tiers::new([Tier::new("gold")], []);
+/// let acme = ApiKey { name: "Acme".into(), tier: Some("gold".into()), user: None };
+/// tiers.api_keys.insert(KeyDigest::from_key("secret"), acme);
+/// assert_eq!(tiers.api_keys[&KeyDigest::from_key("secret")].name, "Acme");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     /// What accounts that are keyed by `api_key` know it by.

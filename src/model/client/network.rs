@@ -79,6 +79,17 @@ impl NetworkFault {
 
 impl Network {
     /// Whether an address lies in the network, in whichever form it is written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    /// use timebudget::Network;
+    /// let office: Network = "192.0.2.0/24".parse()?;
+    /// let holds = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| office.contains(address));
+    /// assert!(holds("192.0.2.77") && !holds("192.0.3.1"));
+    /// # Ok::<(), timebudget::NetworkFault>(())
+    /// ```
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = canonical(address);
         address.is_ipv4() == self.first.is_ipv4() && cut(address, self.prefix) == self.first

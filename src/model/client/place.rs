@@ -50,6 +50,16 @@ impl fmt::Debug for Country {
 /// Who knows in which country, or in which region, a client is.
 ///
 /// A header is believed of trusted proxies alone. Where it names nothing that can be a country, the client's is unknown.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{ClientPolicy, CountrySource, Site};
+///
+/// let mut site = Site::unlimited("shop.example");
+/// let country = Some(CountrySource::Header("CF-IPCountry".into()));
+/// site.clients = ClientPolicy { country, ..site.clients };
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CountrySource {
@@ -142,6 +152,15 @@ impl Region {
     }
 
     /// The region of a country by what stands behind the hyphen, in any case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Country, Region};
+    /// let gb = Country::new("GB").unwrap();
+    /// assert_eq!(Region::within(gb, "eng").unwrap().code(), "GB-ENG");
+    /// assert_eq!(Region::within(gb, "England"), None);
+    /// ```
     pub fn within(country: Country, own: &str) -> Option<Self> {
         if !OWN.contains(&own.len()) || !own.bytes().all(|letter| letter.is_ascii_alphanumeric()) {
             return None;

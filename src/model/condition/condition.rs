@@ -94,6 +94,14 @@ impl Condition {
     /// Whether it is the condition of a rule which says none.
     ///
     /// Another may hold for every request, too, such as one for all paths below the root.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Condition;
+    /// assert!(Condition::ALWAYS.is_always());
+    /// assert!(!Condition::Authenticated(true).is_always());
+    /// ```
     pub fn is_always(&self) -> bool {
         *self == Self::ALWAYS
     }

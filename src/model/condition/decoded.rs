@@ -9,6 +9,15 @@ pub(crate) const ENCODED: &str =
     "paths are decoded before they are matched; expected the characters themselves";
 
 /// Which paths are one to a site's rules.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{EscapedSlash, Paths};
+/// for spelling in ["/login", "/%6cogin", "//login", "/login/"] {
+///     assert_eq!(Paths::Normal.form(spelling, EscapedSlash::IsSlash), "/login");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Paths {

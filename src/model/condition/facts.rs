@@ -270,6 +270,14 @@ impl<T> fmt::Debug for Computed<T> {
 /// A request method to compare requests with.
 ///
 /// HEAD is GET: whoever may not GET a page may not learn its headers either, and the other way round.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Condition, Method};
+/// let writes = Condition::Method(["POST", "PUT", "PATCH", "DELETE"].into_iter().filter_map(Method::new).collect());
+/// assert!(!writes.is_always());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Method(String);
 

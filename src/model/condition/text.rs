@@ -145,6 +145,16 @@ const LONGEST_GLOB: usize = 127;
 /// The whole path or text must match. A wildcard may stand for nothing, so `/a/**` matches `/a/` and `/a/b/c` but not `/a`.
 /// Matching takes time in proportion to the length of the text, whatever the client chose it to be. What is no UTF-8 is
 /// a replacement character to it.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::Glob;
+/// let exports = Glob::new("/api/*/export").unwrap();
+/// assert!(exports.matches("/api/v2/export"));
+/// assert!(!exports.matches("/api/v2/users/export"), "a star stops at a slash");
+/// assert!(Glob::new("/api/**/export").unwrap().matches("/api/v2/users/export"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: String,
@@ -282,6 +292,15 @@ impl Pattern {
     /// # Errors
     ///
     /// As of [`Pattern::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Pattern;
+    /// let bots = Pattern::in_any_case("bot|spider")?;
+    /// assert!(bots.matches("GoogleBot/2.1") && bots.as_str() == "bot|spider");
+    /// # Ok::<(), timebudget::PatternError>(())
+    /// ```
     pub fn in_any_case(text: &str) -> Result<Self, PatternError> {
         Self::by(RegexBuilder::new(text).case_insensitive(true))
     }

@@ -41,6 +41,16 @@ impl<const N: usize> From<[Component; N]> for KeySpec {
 }
 
 /// One fact that tells accounts apart.
+///
+/// Displays as the site file writes it.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Component, KeySpec};
+/// let names = [Component::Ip, Component::Header("x-tenant".into()), Component::ApiKey].map(|part| part.to_string());
+/// assert_eq!(names, ["ip", "header:x-tenant", "api_key"]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Component {
@@ -83,6 +93,19 @@ pub enum Component {
 ///
 /// A stand-in is marked as such in the key, so that nobody can send a header whose value is somebody else's address, and
 /// spend what is theirs.
+///
+/// # Examples
+///
+/// A rule by tenant, for requests that say one: others are not limited by it. By default they would be, each address by itself.
+///
+/// ```
+/// use timebudget::{Component, Missing, Rule, parse_rates};
+/// let tenant = Component::Header("x-tenant".into());
+/// let by_tenant = Rule::new("tenants", tenant, parse_rates("1000 per hour")?);
+/// assert_eq!(by_tenant.missing, Missing::Use(Component::Ip));
+/// let _only_tenants = Rule { missing: Missing::Skip, ..by_tenant };
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
@@ -107,6 +130,8 @@ impl KeySpec {
     }
 
     /// Whether clients choose every component freely, and so could change their account at will.
+    ///
+    /// Such a key limits nobody who does not want to be limited; site files and builders warn of it.
     pub fn can_be_rotated(&self) -> bool {
         let is_chosen = |part: &Component| {
             matches!(part, Component::Header(_) | Component::Cookie(_) | Component::Query(_))

@@ -124,6 +124,13 @@ impl Rule {
     }
 
     /// Whether a text can be a rule's name: 1 to 64 ASCII letters, digits, and `-` `_` `.` between them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Rule;
+    /// assert!(Rule::can_be_named("api-reads.v2") && !Rule::can_be_named("api reads") && !Rule::can_be_named(""));
+    /// ```
     pub fn can_be_named(name: &str) -> bool {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
@@ -131,6 +138,17 @@ impl Rule {
 }
 
 /// Which requests a rule counts.
+///
+/// # Examples
+///
+/// A ban of whoever is refused more than a hundred times an hour, by whatever rule:
+///
+/// ```
+/// use timebudget::{Component, Counts, Rule, parse_rates};
+/// let ban = Rule { counts: Counts::Refusals, ..Rule::new("ban", Component::Ip, parse_rates("100 per hour")?) };
+/// assert!(ban.check().is_empty());
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Counts {
@@ -146,6 +164,8 @@ pub enum Counts {
 }
 
 /// How long a request's time runs.
+///
+/// A body that is sent whole with its head is over when the head leaves, so the two differ for streams alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Until {
@@ -156,6 +176,9 @@ pub enum Until {
 }
 
 /// What a running request holds of a time limit until it ends.
+///
+/// Without a hold, a hundred requests of a minute each would be admitted to a budget of one minute, if they come at one moment: each of
+/// them sees an account of which nothing is spent. `docs/accounting.md` has the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hold {
@@ -182,6 +205,8 @@ pub enum Overrun {
 }
 
 /// Requests that one request is charged; 0 is charged nothing, but is refused where one request would be.
+///
+/// Limits of time are not concerned: of those a request is charged what it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cost {
@@ -275,6 +300,15 @@ impl Rule {
 /// What happens to a request that a rule refuses.
 ///
 /// Whatever it is, the request is charged nothing, and the answer says when to come back (`Retry-After`).
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Action, Block};
+/// assert_eq!(Action::default().to_string(), "block 429");
+/// assert_eq!(Action::Block(Block { status: Some(503), ..Block::default() }).to_string(), "block 503");
+/// assert!(Action::can_rewrite_to("/busy.html") && !Action::can_rewrite_to("/busy.html?from=limit"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
@@ -301,6 +335,19 @@ impl Default for Action {
 }
 
 /// The answer to a refused request; by default 429, saying why in the form that the client asks for.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Action, Block, Component, Rule, parse_rates};
+/// let message = Some("You have had your exports of today.".into());
+/// let rule = Rule {
+///     action: Action::Block(Block { message, ..Block::default() }),
+///     ..Rule::new("exports", Component::User, parse_rates("10 per day")?)
+/// };
+/// assert!(rule.check().is_empty());
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// Another status than 429, from 400 to 599.
@@ -356,6 +403,8 @@ impl Statuses {
 /// What rules may see of the answer to a request, whatever framework sends it.
 ///
 /// A number is the answer with that status.
+///
+/// Whoever decides without actix implements it where the status alone is not enough for the closures of its rules.
 pub trait Answer {
     /// The status.
     fn status(&self) -> u16;
@@ -375,6 +424,8 @@ impl Answer for u16 {
 /// The answers that a rule charges; for others the reservation is returned.
 ///
 /// A request without an answer, whose client is gone or whose handler has panicked, is charged.
+///
+/// It can make a limit of failures: a login that succeeds is returned, and costs nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChargeWhen {

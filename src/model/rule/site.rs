@@ -9,6 +9,7 @@ use crate::model::client::{AddressPolicy, CountrySource, Host, IdentityHeaders};
 use crate::model::condition::{Condition, Facts, Paths, Text, is_token};
 use crate::model::rule::rule::Rule;
 use crate::model::rule::tiers::SharedTiers;
+use crate::model::rule::upstream::Upstream;
 use crate::model::said::nearest;
 use crate::model::time::Zone;
 
@@ -57,6 +58,10 @@ pub struct Site {
     pub clients: ClientPolicy,
     /// Who may spend something else than the rules say.
     pub tiers: SharedTiers,
+    /// Where its requests are answered, if a gateway serves it and its file says so: any of these.
+    pub upstreams: Vec<Upstream>,
+    /// Whether its upstreams may charge requests more than their time, or make them free, by a header of their answers.
+    pub upstream_charges: bool,
 }
 
 /// How it is known who clients are, and where.
@@ -162,6 +167,8 @@ impl Site {
             headers: HeaderPolicy::default(),
             clients: ClientPolicy::default(),
             tiers: SharedTiers::default(),
+            upstreams: Vec::new(),
+            upstream_charges: false,
         }
     }
 }

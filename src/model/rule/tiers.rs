@@ -135,6 +135,18 @@ pub struct Tier {
 }
 
 /// A tier that a user is assigned for a time.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Assignment, Term, Tier, Tiers, UnixMicros};
+///
+/// let mut tiers = Tiers::new([Tier::new("gold")], []);
+/// let trial = Term { from: None, until: Some(UnixMicros::from_secs(1_000)) };
+/// tiers.users.insert("alice".into(), Assignment { tier: "gold".into(), term: trial });
+/// let tier_at = |secs| tiers.tier_of(None, Some("alice"), &[], UnixMicros::from_secs(secs));
+/// assert_eq!((tier_at(999), tier_at(1_000)), (Some(0), None));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
     /// The tier's name.
@@ -146,6 +158,27 @@ pub struct Assignment {
 /// Limits of a single user for a time: a raise for a day of moving data, or a brake.
 ///
 /// It takes the place of the rule's limits and of whatever the user's tier says of them.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Component, Override, Rule, Source, Term, Tiers, UnixMicros, parse_rates};
+///
+/// let raise = Override {
+///     user: "alice".into(),
+///     rule: Some("search".into()),
+///     limits: parse_rates("500 per hour")?.into(),
+///     term: Term::default(),
+///     reason: Some("moves her data".into()),
+/// };
+/// let tiers = Tiers::new([], [raise]);
+/// let rule = Rule::new("search", Component::User, parse_rates("50 per hour")?);
+/// let of_alice: Vec<_> = tiers.overrides_of("alice", UnixMicros(0)).collect();
+/// let source = tiers.source(&rule, None, &of_alice);
+/// assert_eq!(source, Source::Override(0));
+/// assert_eq!(*tiers.limits(&rule, source), parse_rates("500 per hour")?);
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// The user's name.
@@ -161,6 +194,8 @@ pub struct Override {
 }
 
 /// Whose limits of a rule hold for a client.
+///
+/// A position means something in the [`Tiers`] that told it, until these are changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -235,6 +270,21 @@ impl Tiers {
 
     /// The position of a client's tier: the API key's, else the user's while it lasts, else the highest of the user's
     /// groups, else the default tier where there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Tier, Tiers, UnixMicros};
+    ///
+    /// let tier = |name: &str, priority| Tier { priority, ..Tier::new(name) };
+    /// let mut tiers = Tiers::new([tier("gold", 2), tier("silver", 1)], []);
+    /// tiers.groups.insert("staff".into(), "silver".into());
+    /// tiers.groups.insert("vips".into(), "gold".into());
+    ///
+    /// let groups = ["staff".to_owned(), "vips".to_owned()];
+    /// let found = tiers.tier_of(None, Some("alice"), &groups, UnixMicros(0));
+    /// assert_eq!(found.map(|at| tiers.tiers()[at].name.as_str()), Some("gold"));
+    /// ```
     pub fn tier_of(
         &self,
         api_key: Option<&ApiKey>,

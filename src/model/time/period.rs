@@ -68,11 +68,28 @@ impl Period {
     }
 
     /// So many minutes; `None` for 0, or for more seconds than a `u32` holds (about 136 years).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Period;
+    /// assert_eq!(Period::minutes(60), Some(Period::HOUR));
+    /// assert_eq!(Period::minutes(90).unwrap().to_string(), "90 minutes");
+    /// ```
     pub const fn minutes(count: u32) -> Option<Self> {
         Self::of_seconds(count, MINUTE_SECS)
     }
 
     /// So many hours; `None` for 0, or for more seconds than a `u32` holds (about 136 years).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Period;
+    /// assert_eq!(Period::hours(24), Some(Period::DAY));
+    /// ```
+    ///
+    /// Windows of six hours begin at 0:00, 6:00, 12:00 and 18:00 of the site's clock; of five they move from day to day.
     pub const fn hours(count: u32) -> Option<Self> {
         Self::of_seconds(count, HOUR_SECS)
     }
@@ -80,11 +97,29 @@ impl Period {
     /// So many days; `None` for 0, or for more seconds than a `u32` holds (about 136 years).
     ///
     /// Seven days are not a week: they count from 1970-01-01, and so begin on Thursdays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Period;
+    /// assert_ne!(Period::days(7), Period::weeks(1));
+    /// ```
     pub const fn days(count: u32) -> Option<Self> {
         Self::of_seconds(count, DAY_SECS)
     }
 
     /// So many weeks, each from Monday; `None` for 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Period, UnixMicros, Window, Zone};
+    ///
+    /// let saturday = UnixMicros::from_secs(1_740_830_400); // 2025-03-01T12:00:00Z
+    /// let week = Window::containing(&Zone::utc(), Period::WEEK, saturday);
+    /// assert_eq!(week.start, UnixMicros::from_secs(1_740_355_200)); // Monday, 2025-02-24
+    /// assert_eq!(Period::weeks(1), Some(Period::WEEK));
+    /// ```
     pub const fn weeks(count: u32) -> Option<Self> {
         match NonZeroU32::new(count) {
             Some(count) => Some(Self::Weeks(count)),
@@ -110,6 +145,14 @@ impl Period {
     }
 
     /// So many calendar years, counted from 1970; `None` for 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Period;
+    /// assert_eq!(Period::years(1), Some(Period::YEAR));
+    /// assert_eq!(Period::years(0), None);
+    /// ```
     pub const fn years(count: u32) -> Option<Self> {
         match NonZeroU32::new(count) {
             Some(count) => Some(Self::Years(count)),
@@ -129,6 +172,8 @@ impl Period {
     ///
     /// Civil seconds are what a clock on the wall shows, counted from 1970-01-01 00:00. Both ends stay within about
     /// 31,700 years of 1970, even where the period is longer.
+    ///
+    /// The span follows from the number alone, so every process and every site of a zone cuts the same windows without having agreed on them.
     pub(crate) fn civil_span(self, civil: i64) -> (i64, i64) {
         match self {
             Self::Seconds(count) => even_span(civil, count.get().into(), 0),

@@ -7,6 +7,17 @@ use std::time::Duration;
 ///
 /// Quotas, costs and spends of time limits are `Micros`. The largest value that a site file can write is
 /// [`Micros::MAX_QUOTA`], so that every JSON reader holds it exactly.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use timebudget::Micros;
+///
+/// let span = Micros::from(Duration::from_millis(1_500));
+/// assert_eq!((span, span.to_string()), (Micros(1_500_000), "1.5 s".to_owned()));
+/// assert_eq!(Duration::from(span), Duration::from_millis(1_500));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub u64);
 
@@ -29,6 +40,14 @@ impl Micros {
     }
 
     /// The span of so many milliseconds; saturates.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Micros;
+    /// assert_eq!(Micros::from_millis(250), Micros(250_000));
+    /// assert_eq!(Micros::from_millis(u64::MAX), Micros(u64::MAX));
+    /// ```
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
@@ -143,6 +162,15 @@ impl Tick {
 /// What a limit counts.
 ///
 /// Requests that run, which caps limit, are requests.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Limit, Unit};
+/// assert_eq!("600s per hour".parse::<Limit>()?.unit(), Unit::Time);
+/// assert_eq!("5 concurrent".parse::<Limit>()?.unit(), Unit::Requests);
+/// # Ok::<(), timebudget::RateError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {
@@ -167,6 +195,20 @@ impl Unit {
 /// `utc` runs evenly: it follows the machine's wall clock but not the steps by which somebody sets it.
 /// All steps since the process began are summed in `step`, so the wall clock itself reads `utc + step`.
 /// A window in force is kept by `utc`, and so outlives a step; a new window is computed from [`Now::wall`].
+///
+/// # Examples
+///
+/// An operator sets the wall clock back by an hour. Windows in force are kept by `utc`, which has not moved:
+///
+/// ```
+/// use timebudget::{Clock as _, ManualClock, UnixMicros};
+///
+/// let noon = UnixMicros::from_secs(1_743_328_800);
+/// let clock = ManualClock::at(noon);
+/// clock.set_wall_by(-3_600);
+/// let now = clock.now();
+/// assert_eq!((now.utc, now.wall()), (noon, noon.plus(-3_600_000_000)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// The monotonic clock: durations.

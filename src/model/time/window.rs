@@ -59,6 +59,8 @@ impl Window {
     }
 
     /// Whether an instant lies inside; the end does not.
+    ///
+    /// The end is the first instant that is outside: it belongs to the next window.
     pub fn contains(&self, at: UnixMicros) -> bool {
         self.start <= at && at < self.end
     }

@@ -11,6 +11,15 @@ pub(crate) const EARLIEST_SECS: i64 = -377_705_116_800;
 pub(crate) const LATEST_SECS: i64 = 253_402_300_799;
 
 /// Where a zone's rules came from.
+///
+/// Displays as `timebudget zone` prints it.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::ZoneSource;
+/// assert_eq!(ZoneSource::BuiltIn { version: "2025b" }.to_string(), "built-in tz database 2025b");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ZoneSource {
@@ -52,6 +61,20 @@ pub struct Transition {
 ///
 /// The list ends somewhere (zones that are loaded by name say where): after its last transition the last offset holds for
 /// ever. A `Zone` holds no rules, only their outcome, so that a window costs a binary search.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Transition, UnixMicros, Zone, ZoneSource};
+///
+/// let dst = [Transition { at: 1_743_296_400, offset: 7_200 }, Transition { at: 1_761_440_400, offset: 3_600 }];
+/// let paris = Zone::new("Europe/Paris", ZoneSource::System { version: None }, 3_600, dst);
+/// assert_eq!(paris.offset_at(1_743_296_399), 3_600); // The second before clocks go forward, in March 2025.
+/// let next = paris.transitions_after(UnixMicros::from_secs(1_743_296_400)).next();
+/// assert_eq!(next.map(|change| change.at), Some(1_761_440_400)); // They go back in October.
+/// ```
+///
+/// [`tzdata::zone`](crate::tzdata::zone) reads one by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     name: String,
@@ -109,6 +132,14 @@ impl Zone {
     ///
     /// A new release of the tz database changes the law of few zones; and one name may have two laws, while some sites have
     /// been loaded before the release and some after.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Zone, ZoneSource};
+    /// let like_utc = Zone::new("Africa/Abidjan", ZoneSource::System { version: None }, 0, []);
+    /// assert!(like_utc.has_law_of(&Zone::utc()) && like_utc != Zone::utc());
+    /// ```
     pub fn has_law_of(&self, other: &Self) -> bool {
         self.first_offset == other.first_offset && self.transitions == other.transitions
     }

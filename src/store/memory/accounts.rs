@@ -1,4 +1,7 @@
-//! Accounts one by one: which there are, where they stand, and what changes them between requests.
+//! Accounts outside of decisions: for those who look after them, and for another store that keeps its own lines here.
+//!
+//! Those who look after them list, read, grant and reset. The other store (Redis, with its servers' clocks) reads single lines, and
+//! moves the windows once it has learned what time it is. Both take one shard's lock at a time, so nobody waits for them long.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
@@ -9,11 +12,18 @@ use super::rows::Row;
 use super::settle::standing;
 use super::shard::{Shard, shard_of};
 use super::table::Table;
+#[cfg(feature = "redis")]
+use crate::model::Line;
 use crate::model::{AccountHash, KeyHash, Ledger, Now, Window};
+#[cfg(feature = "redis")]
+use crate::store::calendar::InForce;
 use crate::store::{Book, Charge, Listed, Relief};
 
 impl Memory {
     /// Goes through the tables of the books' calendars once, with one shard locked at a time.
+    ///
+    /// Requests go on meanwhile in all other shards, so the list is of no single moment: each account is as it was when its shard was
+    /// read.
     pub(crate) fn list_now(&self, books: &[Book], most: usize, now: Now) -> Vec<Listed> {
         let marks = marks_by_calendar(books);
         let mut largest: Vec<_> = books.iter().map(|_| Largest::new(most)).collect();
@@ -30,6 +40,7 @@ impl Memory {
         largest.into_iter().flat_map(Largest::in_order).collect()
     }
 
+    /// Where one account stands; one that does not exist has spent nothing, and is not made.
     pub(crate) fn read_now(&self, book: Book, key: KeyHash, now: Now) -> Listed {
         let mut shard = self.shards[shard_of(key)].lock();
         let table = shard.table(self, book.calendar as usize, &now);
@@ -71,6 +82,51 @@ impl Shard {
     }
 }
 
+#[cfg(feature = "redis")]
+impl Memory {
+    /// How many accounts there is room for.
+    pub(crate) const fn max_accounts(&self) -> usize {
+        self.max_accounts
+    }
+
+    /// An account's lines now, empty if there is no such account, and the window they belong to.
+    pub(crate) fn line(&self, book: Book, key: KeyHash, now: Now) -> (Line, InForce) {
+        let mut shard = self.shards[shard_of(key)].lock();
+        let table = Shard::table(&mut shard, self, book.calendar as usize, &now);
+        let at = table.find(key.salted(book.salt));
+        let ledger = at.map_or_else(Ledger::default, |at| table.ledger(at));
+        (Line::new(&ledger, table.at(&now)), table.in_force)
+    }
+
+    /// The window that is in force for a book.
+    pub(crate) fn window(&self, book: Book, now: Now) -> InForce {
+        self.calendars.read().all[book.calendar as usize].in_force(now)
+    }
+
+    /// Moves the windows in force to where the wall clock sees them, with all that was spent in them.
+    ///
+    /// For a store that learns what time it is only after it has begun.
+    pub(crate) fn realign(&self, now: Now) {
+        // Nobody waits for a shard who holds the calendars: who holds a shard may wait for them (`Shard::renew`), and a
+        // writer between the two would keep both waiting. A table that is begun in between begins where its calendar is.
+        let windows: Vec<_> =
+            self.calendars.read().all.iter().map(|calendar| calendar.realigned(now)).collect();
+        for shard in &*self.shards {
+            shard.lock().realign(&windows);
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl Shard {
+    fn realign(&mut self, windows: &[InForce]) {
+        for (table, realigned) in self.tables.iter_mut().zip(windows) {
+            let InForce { window, edge, .. } = *realigned;
+            table.in_force = InForce { window, edge, ..table.in_force };
+        }
+    }
+}
+
 /// For each calendar of some books their marks, sorted, each with the book's position.
 fn marks_by_calendar(books: &[Book]) -> BTreeMap<usize, Vec<(u32, usize)>> {
     let mut marks = BTreeMap::<_, Vec<_>>::new();
@@ -93,6 +149,7 @@ fn known(key: KeyHash) -> KeyHash {
     KeyHash([shard_of(key) as u32, a, b, c])
 }
 
+/// What is said of an account, from its row; for a cap, `net` is the number of requests that run.
 fn listed(book: Book, key: KeyHash, table: &Table, ledger: &Ledger, now: Now) -> Listed {
     let is_cap = table.in_force.window == Window::ALL_TIME;
     let charge = if is_cap { Charge::Place } else { Charge::Requests { cost: 0 } };
@@ -102,6 +159,8 @@ fn listed(book: Book, key: KeyHash, table: &Table, ledger: &Ledger, now: Now) ->
 }
 
 /// The accounts that have spent most.
+///
+/// A heap of `most` at most, whatever the number of accounts that are offered: the smallest is on top, and makes room.
 struct Largest {
     most: usize,
     /// The smallest of them first.
@@ -151,3 +210,27 @@ impl PartialEq for Ranked {
 }
 
 impl Eq for Ranked {}
+
+#[cfg(all(test, feature = "redis"))]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{Tick, UnixMicros};
+
+    /// The calendars were held while a shard was waited for, and a shard's holder may wait for the calendars.
+    #[test]
+    fn who_waits_for_a_shard_does_not_hold_the_calendars() {
+        let memory = Arc::new(Memory::new(10));
+        let shard = memory.shards[0].lock();
+        let realigning = Arc::clone(&memory);
+        let now = Now { tick: Tick(0), utc: UnixMicros(0), step: 0 };
+        let thread = thread::spawn(move || realigning.realign(now));
+        thread::sleep(Duration::from_millis(50)); // Too short, and it passes without having shown anything.
+        assert!(memory.calendars.try_write_for(Duration::from_secs(10)).is_some());
+        drop(shard);
+        thread.join().unwrap();
+    }
+}

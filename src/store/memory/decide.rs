@@ -1,4 +1,15 @@
 //! Deciding: over all claims of a request at once, which are charged together or not at all.
+//!
+//! # The order of a decision
+//!
+//! 1. *Weigh*: each account says where it stands. Nothing is written.
+//! 2. If accounts are missing and there is no room for them, their claims are sent aside, to accounts that newcomers share, and
+//!    weighed again.
+//! 3. *Charge*, if no limit refuses: all claims, in the order in which they were weighed. Nothing between the two gives up a lock.
+//! 4. If one refuses: only those who count refusals, or everything, are charged, and only rules that fit are.
+//!
+//! A single claim of the common kind has a way of its own ([`Memory::decide_alone`]), which finds its account once. It answers `None`
+//! whenever the longer way is needed, and has then changed nothing.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,27 +19,14 @@ use super::Memory;
 use super::overflow::account;
 use super::rows::{Row, VACANT};
 use super::settle::standing;
-use super::shard::{Locked, Visit, shard_of};
+use super::shard::{Beside, Locked, Visit, shard_of};
 use super::table::{Seat, Table};
 use crate::model::{AccountHash, Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
 
-/// What the accounts of a claim are elsewhere, where other processes draw on them as well.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Beside {
-    /// What the others have spent.
-    pub(crate) spent: u64,
-    /// What their account takes of the claim's quota; below 0 where more was granted there than has been charged.
-    pub(crate) taken: i64,
-    /// How many clients they have counted.
-    pub(crate) clients: u64,
-    /// What they have spent of the client's share.
-    pub(crate) share: u64,
-    /// Whether they know the client.
-    pub(crate) knows_client: bool,
-}
-
 /// What the standings of all claims come to.
+///
+/// Refusals of limits in shadow count here too, for then the longer way has to say which rules fit; they refuse nothing there.
 #[derive(Default)]
 struct Weighed {
     /// Accounts that do not exist yet.
@@ -109,6 +107,8 @@ impl Memory {
         Some(Verdict::Admitted)
     }
 
+    /// Read without a lock on the other shards: several that decide at once may each find the last place free. The bound is one on memory,
+    /// and is passed by some accounts at most.
     fn has_room_for(&self, newcomers: usize) -> bool {
         self.accounts.load(Relaxed) + newcomers <= self.max_accounts
     }
@@ -116,6 +116,8 @@ impl Memory {
 
 impl<L: Locked> Visit<'_, L> {
     /// Decides; where there is no room for the accounts that the decision would need, over those that newcomers share.
+    ///
+    /// Under [`Mode::Force`] nothing is refused: the claims whose rules have no room are charged all the same.
     #[inline(always)]
     pub(crate) fn decide(&mut self, claims: &mut [Claim], mode: Mode) -> Verdict {
         let mut weighed = self.weigh(claims);
@@ -167,6 +169,7 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
+    /// Whether a part's account is there, be it its own or one that newcomers share.
     fn exists(&mut self, claim: &Claim, part: Part) -> bool {
         let (book, key) = account(claim, part);
         self.table(book, key).seat(key.salted(book.salt)).is_ok()
@@ -251,6 +254,9 @@ impl<L: Locked> Visit<'_, L> {
     }
 
     /// A refused request is counted only by rules that count everything, or refusals; it has taken no time.
+    ///
+    /// So a rule such as "ten refusals an hour" can be one, with the account that other rules' refusals fill. Time and places are never
+    /// charged for a refusal: it has taken neither.
     fn count_refusal(&mut self, claims: &mut [Claim]) {
         for at in 0..claims.len() {
             let Ask { rule, counts, charge, .. } = claims[at].ask;
@@ -278,6 +284,7 @@ impl<L: Locked> Visit<'_, L> {
         (run.is_on, run.sequence, run.earlier) = (true, table.in_force.sequence, Micros::ZERO);
     }
 
+    /// Charges a claim on all its accounts, those that do not exist yet made where they belong.
     fn charge(&mut self, claim: &mut Claim) {
         let charge = claim.ask.charge;
         let (at, sequence) = self
@@ -289,6 +296,7 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
+    /// The number of clients rises with a client's first charge only; whether this is one was decided while all was weighed.
     #[cold]
     fn charge_share(&mut self, claim: &mut Claim) {
         let Run { is_new, share_at, .. } = claim.run;
@@ -331,6 +339,7 @@ fn shared_account(claim: &Claim) -> AccountHash {
     key.salted(book.salt)
 }
 
+/// What one request does to the limit's account: time begins to run, requests are counted, a place is taken.
 #[inline]
 fn charge_whole(charge: Charge, ledger: &mut Ledger, tick: Tick) {
     match charge {
@@ -340,6 +349,8 @@ fn charge_whole(charge: Charge, ledger: &mut Ledger, tick: Tick) {
     }
 }
 
+/// Time fits as long as anything is left, for what a request will take is only expected. Requests fit only whole. A request that costs
+/// 0 needs room for one, or who is refused could still ask for free.
 #[inline]
 fn fits(claim: &Claim, quota: u64) -> bool {
     let spent = claim.standing.spent;
@@ -350,15 +361,20 @@ fn fits(claim: &Claim, quota: u64) -> bool {
     }
 }
 
+/// Whether no limit of a rule refuses; a rule's claims are charged together or not at all.
 fn rule_fits(claims: &[Claim], rule: u16) -> bool {
     claims.iter().all(|claim| claim.ask.rule != rule || !claim.standing.refuses)
 }
 
+/// Whether a limit of another rule refuses, and not in shadow.
 fn others_refuse(claims: &[Claim], rule: u16) -> bool {
     claims.iter().any(|claim| claim.ask.rule != rule && claim.refuses())
 }
 
 /// Whether a client may spend more: little of the whole is spent, or less than an equal share of it by the client.
+///
+/// Below four fifths of the quota nobody is held back, so that a single client can have it nearly whole; above, each of `clients` has
+/// an equal part of it. In 128 bits, for a product of two accounts overflows 64.
 fn is_fair(quota: u64, whole: u64, share: u64, clients: u64) -> bool {
     let quota = u128::from(quota);
     u128::from(whole) * 5 < quota * 4 || u128::from(share) * u128::from(clients.max(1)) < quota

@@ -2,12 +2,31 @@
 //!
 //! A decision takes one lock for each shard that its keys lie in, which for a single key is one lock whatever the
 //! number of limits. On an account that exists it allocates nothing.
+//!
+//! # How it is laid out
+//!
+//! Keys are hashed, and a few bits of the hash choose one of 1,024 shards, each with its lock. A shard has a table for each
+//! calendar, that is for each zone and period, and a table has a row of 24 bytes for each account. What only running requests need lies in a slot
+//! beside the rows, so an account of which nothing runs costs its row alone.
+//!
+//! | file | is about |
+//! |---|---|
+//! | `decide` | admission: where each account stands, and what is charged |
+//! | `settle` | pauses, looks and settlements of what was admitted |
+//! | `shard` | which shards are locked for a decision, and in which order |
+//! | `table`, `rows` | the accounts of one calendar in one shard, and their bytes |
+//! | `overflow` | the accounts that newcomers share once the store is full |
+//! | `accounts` | lists, readings and grants, between requests |
+//! | `snapshot` | a file in which accounts outlive the process |
+//!
+//! # What it costs
+//!
+//! An account takes less than 40 bytes of memory, with the room that a table keeps free. A million accounts, the default, are about
+//! 40 MB; a window's end gives them back.
 
 mod accounts;
 mod decide;
 mod overflow;
-#[cfg(feature = "redis")]
-mod peek;
 mod rows;
 mod settle;
 mod shard;
@@ -24,11 +43,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
-pub(crate) use self::decide::Beside;
 use self::overflow::{Overflow, is_shared};
 #[cfg(feature = "redis")]
 pub(crate) use self::overflow::{account, of_last_words};
 use self::rows::Row;
+pub(crate) use self::shard::Beside;
 use self::shard::{Lie, Many, Shard, Two, Visit, lie_together, lies, shard_of};
 use self::snapshot::{Section, Snapshot};
 use self::table::{Retired, Seat, Table};
@@ -43,9 +62,32 @@ use crate::store::{
 const SHARDS: usize = 1024;
 
 /// All shards; as many as there are, so that one is found by a few bits without a question.
+///
+/// A box of them, since they are too large for a stack, and an array, since its length is then no question at a request.
 type Shards = [Mutex<Shard>; SHARDS];
 
 /// The memory store.
+///
+/// [`Engine::new`](crate::Engine::new) takes it, and [`open`](crate::store::open) makes one of `memory://`. No decision of it can fail;
+/// only the reading and writing of a snapshot can.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::store::memory::Memory;
+/// use timebudget::{Component, Engine, ManualClock, TimeBudget, UnixMicros};
+///
+/// # actix_web::rt::System::new().block_on(async {
+/// let engine = Engine::new(Memory::new(10_000), ManualClock::at(UnixMicros::from_secs(1_772_366_400)));
+/// let budget = TimeBudget::rule("jobs", "2 per hour").key(Component::Site).engine(&engine).build()?;
+/// for _ in 0..2 {
+///     drop(budget.charge("jobs", ()).await.expect("there is room for two"));
+/// }
+/// assert!(budget.charge("jobs", ()).await.is_err());
+/// assert_eq!(engine.census().accounts, 1);
+/// # Ok::<(), timebudget::RuleError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Memory {
     shards: Box<Shards>,
@@ -64,6 +106,9 @@ pub struct Memory {
 
 /// All calendars ever opened: there are as many as pairs of a zone and a period in the configuration, and a few more once a
 /// new release of the tz database has changed a zone's law.
+///
+/// It only grows: a table finds its calendar by position, so none may ever move. One that a reload drops stays, with tables that are
+/// empty after their window.
 #[derive(Debug, Default)]
 struct Calendars {
     all: Vec<Arc<Calendar>>,
@@ -112,9 +157,14 @@ fn apart<T>(act: impl FnOnce() -> T) -> T {
 
 impl Memory {
     /// How many accounts a store holds unless it is told otherwise: about 40 MB when full.
+    ///
+    /// An account is one key of one limit: ten thousand clients with three limits each are thirty thousand of them.
     pub const DEFAULT_MAX_ACCOUNTS: usize = 1_000_000;
 
     /// An empty store with room for `max_accounts`; when full, newcomers share 65,536 accounts per book, which come on top.
+    ///
+    /// No memory is taken before accounts come. [`Engine::census`](crate::Engine::census) says how many there are, and how many decisions
+    /// fell on shared ones.
     pub fn new(max_accounts: usize) -> Self {
         let shards: Box<[_]> = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self {
@@ -191,6 +241,9 @@ impl Memory {
     }
 
     /// A new account, be there room or not.
+    ///
+    /// It is counted at once, so that others who have the lock of another shard see it; the bound is then passed by as many as decide at
+    /// the same moment at most.
     fn insert(&self, table: &mut Table, vacant: usize, book: Book, key: KeyHash) -> Seat {
         let is_shared = is_shared(key);
         self.count_of(is_shared).fetch_add(1, Relaxed);
@@ -244,6 +297,7 @@ impl Memory {
         }
     }
 
+    /// To unmap a large table takes milliseconds, which no request waits for: it is dropped by the next round of tidying.
     fn retire(&self, retired: Retired) {
         self.accounts.fetch_add(retired.carried, Relaxed);
         self.accounts.fetch_sub(retired.accounts, Relaxed);
@@ -350,6 +404,8 @@ impl Memory {
         self.retired.lock().pop()
     }
 
+    /// Another site, rule, unit or period is another salt, and the same ones are the same salt for ever: in a snapshot, in a server, and
+    /// in every process. A change of what is hashed here would orphan all accounts that are kept anywhere.
     fn salt(&self, spec: &BookSpec<'_>) -> [u32; 3] {
         let mut name = KeyBytes::default();
         name.text(0, spec.site);
@@ -364,6 +420,7 @@ impl Memory {
 }
 
 impl Calendars {
+    /// Zones of one name and another law are two calendars: a new release of the tz database must not move a window that is in force.
     fn open(&mut self, spec: &BookSpec<'_>) -> u32 {
         let name = (spec.zone.name().to_owned(), spec.period);
         let positions = self.positions.entry(name).or_default();

@@ -57,6 +57,8 @@ pub(crate) fn is_shared(key: KeyHash) -> bool {
 }
 
 /// What is known of newcomers without room.
+///
+/// Both are atomic, and neither is exact to the decision where two threads write: it is a figure for an operator.
 #[derive(Debug)]
 pub(crate) struct Overflow {
     decisions: AtomicU64,
@@ -77,6 +79,8 @@ impl Overflow {
     }
 
     /// Counts a decision that falls on accounts whose windows end at `edges`; says so once a window.
+    ///
+    /// A cap has no window; then it is said once an hour.
     pub(crate) fn note(&self, max_accounts: usize, edges: impl Iterator<Item = UnixMicros>, now: Now) {
         self.decisions.fetch_add(1, Relaxed);
         if self.is_news(edges, now) {

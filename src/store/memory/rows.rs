@@ -3,6 +3,13 @@
 //! A table that has grown is mapped for itself. From the allocator it would be one of a thousand pieces between
 //! others, and glibc returns only what lies on top: of 363 MB that 10 million accounts took, 363 MB stayed
 //! after their window had ended; mapped, 14 MB stay.
+//!
+//! ```text
+//! byte   0        4        8        12       16                24
+//!        hash[0]  hash[1]  hash[2]  !slot    base (i64)
+//! ```
+//!
+//! Little-endian. The slot is inverted, so that memory as the operating system gives it, which is all zeros, is vacant rows.
 
 use memmap2::{MmapMut, MmapOptions};
 
@@ -66,12 +73,15 @@ impl Row {
 }
 
 /// A fixed number of rows, at first vacant.
+///
+/// It never grows: a table that needs more makes a larger one and moves what lies here.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     bytes: Bytes,
     len: usize,
 }
 
+/// A mapping that cannot be had, because the process has as many as it may, is a piece of the heap: then only memory comes back later.
 #[derive(Debug)]
 enum Bytes {
     Heap(Vec<u8>),
@@ -102,11 +112,13 @@ impl Rows {
         Self { bytes, len: pages / SIZE }
     }
 
+    /// How many rows there are, vacant ones included; at least as many as were asked for, since pages are used up.
     #[inline]
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
+    /// The row at a place below [`Rows::len`].
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Row {
         let bytes = match &self.bytes {
@@ -116,6 +128,7 @@ impl Rows {
         Row::read(bytes[at * SIZE..].first_chunk().expect("a row is whole"))
     }
 
+    /// Writes the whole row.
     #[inline]
     pub(crate) fn set(&mut self, at: usize, row: Row) {
         let Row { hash: [a, b, c], slot, base } = row;
@@ -145,6 +158,7 @@ impl Rows {
         (words.first_chunk_mut().expect("four words"), last.first_chunk_mut().expect("and eight bytes"))
     }
 
+    /// All rows, the vacant ones too, in the order of their places.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Row> {
         (0..self.len).map(|at| self.get(at))
     }

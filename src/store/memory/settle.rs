@@ -1,4 +1,10 @@
 //! From admission to settlement: what becomes of a request's accounts while it runs, and where they stand.
+//!
+//! A request that is paused and resumed is the account's line going flat and rising again: `Ledger::pause` and `Ledger::resume`. What it
+//! has cost so far comes with each call, since the account is a sum and cannot tell whose time it is.
+//!
+//! A window may end between two calls. Then the account was carried over, and what the request has cost before is the old window's:
+//! [`seen`] works out how much that was from what is known, that it has run, or waited, all the time since it was seen last.
 
 use super::Memory;
 use super::overflow::account;
@@ -46,14 +52,17 @@ impl Memory {
 }
 
 impl<L: Locked> Visit<'_, L> {
+    /// Stops the time of the claims' requests, which have cost `cost` so far.
     pub(crate) fn pause(&mut self, claims: &mut [Claim], cost: Micros) {
         self.each_timed(claims, Progress { cost, paused: false }, Ledger::pause);
     }
 
+    /// Lets it run again.
     pub(crate) fn resume(&mut self, claims: &mut [Claim], cost: Micros) {
         self.each_timed(claims, Progress { cost, paused: true }, Ledger::resume);
     }
 
+    /// Writes where each account stands, as if the request that asks had ended now, and changes no account.
     pub(crate) fn look(&mut self, claims: &mut [Claim], progress: Progress) {
         let now = self.now;
         for claim in claims {
@@ -72,6 +81,7 @@ impl<L: Locked> Visit<'_, L> {
         }
     }
 
+    /// Ends the claims that run; those that do not are passed over, so a second call does nothing.
     pub(crate) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
         for claim in claims.iter_mut().filter(|claim| claim.run.is_on) {
             claim.standing = self.settle_part(claim, Part::Whole, settlement);
@@ -88,6 +98,9 @@ impl<L: Locked> Visit<'_, L> {
     }
 
     /// Ends a request on one account, which was last seen at a place; returns where that stands.
+    ///
+    /// An account that is gone has nothing to settle: its window has ended, and the request had not run in the new one. Only what is charged
+    /// on top now makes it anew.
     fn settle_part(&mut self, claim: &Claim, part: Part, settlement: &Settlement) -> Standing {
         let (store, now) = (self.store, self.now);
         let (book, key) = account(claim, part);
@@ -145,6 +158,8 @@ fn settle_part(
 }
 
 /// Ends a request on one account; returns where that stands.
+///
+/// A cap's account goes with its last request: without a window there is nothing that would end it later.
 #[inline(always)]
 fn settle_account(
     store: &Memory,
@@ -176,6 +191,8 @@ fn settle_account(
 }
 
 /// Where an account stands.
+///
+/// Whether the limit refuses is not its to say: who decides fills that in.
 #[inline]
 pub(crate) fn standing(charge: Charge, table: &Table, ledger: &Ledger, now: &Now) -> Standing {
     let at = table.at(now);

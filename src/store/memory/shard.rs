@@ -2,6 +2,10 @@
 //!
 //! All accounts of a key lie in one shard, so a request whose limits share a key takes one lock. Where keys differ, shards are locked
 //! in their order, whatever the order of the claims: so no two decisions wait for each other.
+//!
+//! A claim of a fair limit is about up to three accounts (the whole, the number of clients, the client's share), and those of clients
+//! may lie in other shards than the whole does. So what a decision locks follows from all keys of all claims: [`lies`] says in how
+//! many shards they are, and one, two or [`Many`] are locked.
 
 use std::iter;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,13 +15,14 @@ use smallvec::SmallVec;
 
 use crate::model::{KeyHash, Now};
 use crate::store::calendar::Calendar;
-use crate::store::memory::decide::Beside;
 use crate::store::memory::snapshot::Section;
 use crate::store::memory::table::Table;
 use crate::store::memory::{Memory, SHARDS};
 use crate::store::{Book, Claim};
 
 /// The accounts of some keys. Aligned, so that two locks never share a cache line.
+///
+/// Its tables are behind one lock together: a request with an hour's and a day's limit on one key needs both.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub(crate) struct Shard {
@@ -29,6 +34,8 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// The table of a calendar, with the window that is in force.
+    ///
+    /// Whoever asks for a table thereby ends its window if that is over, so no window lives longer than the first request after it.
     #[inline]
     pub(crate) fn table(&mut self, store: &Memory, calendar: usize, now: &Now) -> &mut Table {
         if self.tables.get(calendar).is_none_or(|table| now.utc >= table.in_force.edge) {
@@ -63,6 +70,8 @@ impl Shard {
         all.filter(|section| !section.accounts.is_empty()).collect()
     }
 
+    /// It takes the lock of the calendars while that of the shard is held, always in this order: see [`Memory::realign`] for the one
+    /// place that needs both the other way round and so does not hold the first.
     #[cold]
     fn renew(&mut self, store: &Memory, calendar: usize, now: &Now) {
         let calendars = store.calendars.read();
@@ -96,6 +105,8 @@ impl Shard {
 }
 
 /// Every shard that a key of the decision lies in.
+///
+/// A decision is written once for all of them ([`Visit`]), and compiled for each: for one shard, to find the shard costs nothing.
 pub(crate) trait Locked {
     /// The shard of a key of this decision.
     fn shard(&mut self, key: KeyHash) -> &mut Shard;
@@ -159,6 +170,9 @@ pub(crate) enum Lie {
 }
 
 /// Where claims lie: in several shards if clients of accounts have accounts of their own.
+///
+/// It looks at keys only, so it needs no lock. No claims at all are answered as several, the way on which nothing is taken for
+/// granted.
 #[inline]
 pub(crate) fn lies(claims: &[Claim]) -> Lie {
     let Some(first) = claims.first() else { return Lie::Several };
@@ -180,12 +194,30 @@ pub(crate) fn lie_together(one: &Claim, other: &Claim) -> bool {
     shard_of(one.ask.key) == shard_of(other.ask.key) && one.ask.client.or(other.ask.client).is_none()
 }
 
+/// The position of the shard that all accounts of a key lie in.
 #[inline]
 pub(crate) fn shard_of(key: KeyHash) -> usize {
     key.shard_word() as usize % SHARDS
 }
 
+/// What the accounts of a claim are elsewhere, where other processes draw on them as well.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside {
+    /// What the others have spent.
+    pub(crate) spent: u64,
+    /// What their account takes of the claim's quota; below 0 where more was granted there than has been charged.
+    pub(crate) taken: i64,
+    /// How many clients they have counted.
+    pub(crate) clients: u64,
+    /// What they have spent of the client's share.
+    pub(crate) share: u64,
+    /// Whether they know the client.
+    pub(crate) knows_client: bool,
+}
+
 /// What happens to some claims at once, at one moment.
+///
+/// It is made once the locks are held and dropped before they are, so whatever happens in it happens at one moment for everybody.
 pub(crate) struct Visit<'a, L> {
     pub(crate) store: &'a Memory,
     pub(crate) shards: &'a mut L,

@@ -3,6 +3,13 @@
 //! A row is 24 bytes: 96 bits of keyed hash, the ledger's `base`, and a word that says where the rest of the ledger
 //! is while requests run. Linear probing at a load of at most four fifths, growing by three tenths once it is large, keeps an account
 //! below 40 bytes. Nothing is removed but from calendars without windows, so a window's end is one swap.
+//!
+//! Invariants, which the property test below holds with random insertions, starts and removals:
+//!
+//! - A row is where probing from its hash's home finds it: no vacant row lies between the two.
+//! - `len` is the number of rows that are not vacant, and `shared` of those that newcomers share.
+//! - A slot that is taken names the row that names it; one that is free has `admitted` 0 and lies in the list that begins at `free`.
+//! - An account without running requests has no slot, and its row's word is its book's mark.
 
 use super::rows::{IDLE, Row, Rows, VACANT};
 use super::snapshot::Account;
@@ -19,6 +26,8 @@ const SMALL: usize = 64;
 const NONE: u32 = u32::MAX;
 
 /// The part of a ledger that only accounts with running requests have.
+///
+/// 32 bytes, which a row has no room for and few accounts need: those with a request in flight.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     /// The account's row; in a free slot the next free one.
@@ -41,6 +50,8 @@ impl Slot {
 }
 
 /// An account as it was found: it is changed here, and then [kept](Table::keep).
+///
+/// It is a copy: what is not kept is as if it had not been done, which is how a refusal leaves no trace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seat {
     /// Its row.
@@ -70,6 +81,10 @@ pub(crate) struct Retired {
     _rows: Rows,
 }
 
+/// The accounts of one calendar in one shard, and the window that they stand in.
+///
+/// Whoever has it holds the shard's lock. Positions of rows that were given out (`at`) are hints: they hold until the next growth,
+/// removal or roll, and [`Table::row_near`] checks them.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) in_force: InForce,
@@ -131,6 +146,8 @@ impl Table {
     }
 
     /// Writes an account back.
+    ///
+    /// The row's word follows the ledger: an account that is idle now gives its slot back, and one that runs now takes one.
     #[inline(always)]
     pub(crate) fn keep(&mut self, seat: &Seat) {
         let Seat { at, slot: old, ledger } = *seat;
@@ -189,6 +206,8 @@ impl Table {
     }
 
     /// Begins a new window: accounts with running requests are carried over, the others are handed back to be freed.
+    ///
+    /// It costs what the running requests cost, whatever the number of accounts: the old rows are not looked at, but for theirs.
     pub(crate) fn roll(&mut self, in_force: InForce) -> Retired {
         let edge = in_force.start_tick;
         self.in_force = in_force;
@@ -203,6 +222,9 @@ impl Table {
     }
 
     /// Removes an account, closing the gap that it leaves in its run of rows.
+    ///
+    /// Rows behind the gap move up into it where that brings them no further than their home, so no tombstones are left, and probing
+    /// stays as short as if the account had never been there.
     pub(crate) fn remove(&mut self, at: usize, is_shared: bool) {
         let capacity = self.rows.len();
         let mut gap = at;
@@ -254,6 +276,8 @@ impl Table {
     }
 
     /// Charges what accounts had spent elsewhere, and not twice what two have seen; returns how many of them are new here.
+    ///
+    /// Of an account that is here already, the larger of both counts: they are two readings of one account, not two accounts.
     pub(crate) fn take_over(&mut self, accounts: &[Account]) -> usize {
         let before = self.len;
         if self.rows.len() == 0 {
@@ -271,6 +295,7 @@ impl Table {
         self.len - before
     }
 
+    /// The slot stays where it is, since requests that run know nothing of rows; only the row it names is another one.
     fn carry_over(&mut self, slot: u32, old: &Rows, edge: Tick) {
         let Slot { row, running, admitted, mark, held, waiting } = self.slots[slot as usize];
         let Row { hash, base, .. } = old.get(row as usize);
@@ -313,6 +338,7 @@ impl Table {
         Seat { at, slot: mark, ledger: Ledger::default() }
     }
 
+    /// At four fifths: an account found takes 3 probes on average, and one that is not there 13.
     const fn is_full(&self) -> bool {
         (self.len + 1) * 5 > self.rows.len() * 4
     }
@@ -391,6 +417,7 @@ impl Table {
         }
     }
 
+    /// By multiplication instead of a remainder: the hash's first word, as a fraction of 2^32, of the number of rows.
     #[inline]
     fn home(&self, hash: AccountHash) -> usize {
         ((u64::from(hash[0]) * self.rows.len() as u64) >> 32) as usize

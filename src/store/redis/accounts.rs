@@ -1,4 +1,11 @@
 //! Accounts one by one, of all processes: the servers say which there are, and each is read by an exchange.
+//!
+//! A list goes in two steps. Every server is looked through for the names of the books' accounts, a thousand keys at a time; then each
+//! account that was found, or that this process has and no server knows yet, is read by an exchange as a request would, 64 to a call
+//! and 16 calls at once. So nothing that is listed is older than its own answer.
+//!
+//! To grant and to reset is to put a line of this process's own below 0, in the same step in which the server adds all lines up: exact,
+//! whatever others charge meanwhile.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;

@@ -36,6 +36,8 @@ const MOST_SCANS: usize = 1_000;
 const MOST_FOUND: usize = 100_000;
 
 /// A connection, with the scripts that are called over it; a clone is the same connection.
+///
+/// It is given up as a whole: whoever finds it broken drops it, and the calls that are under way over it fail.
 #[derive(Clone)]
 pub(crate) struct Link {
     connection: Connection,
@@ -224,6 +226,8 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Connection, Trouble> 
 }
 
 /// What all connections of a store have in common.
+///
+/// It reads files and spends time on handshakes, so nobody who waits for a decision waits for it.
 struct Connector<'a> {
     settings: &'a Settings,
     certificates: Option<TlsCertificates>,

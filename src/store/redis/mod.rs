@@ -25,7 +25,18 @@ mod script;
 mod settings;
 mod task;
 #[cfg(test)]
-mod tests;
+mod tests {
+    //! Tests that need no server: on a model of one, by clocks that they move.
+
+    mod counting;
+    mod fidelity;
+    mod ledger;
+    mod model;
+    mod overshoot;
+    mod schedules;
+    mod troubles;
+    mod world;
+}
 mod topology;
 mod trouble;
 

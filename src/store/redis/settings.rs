@@ -7,6 +7,19 @@
 //!
 //! Each parameter has bounds that are checked here, so that nothing below asks again: `sync` is 10 ms to 1 s, `deadline` 10 s
 //! at most, a prefix 1 to 64 printable characters without braces.
+//!
+//! | parameter | is | unless it is said |
+//! |---|---|---|
+//! | `mode` | `exact`: every admission asks; `batched`: lines are exchanged between requests | `exact` |
+//! | `sync` | how often lines are exchanged, `10ms` to `1s` | `250ms` |
+//! | `deadline` | how long a request waits for an answer, `1ms` to `10s` | `100ms` |
+//! | `on_store_fault` | `local`, `allow` or `refuse`: what is decided while nobody answers | `local` |
+//! | `prefix` | what all keys begin with | `tb` |
+//! | `secret` | what keys are hashed with, beside the prefix | the password |
+//! | `max_accounts` | how many accounts this process holds | 1,000,000 |
+//! | `db` | the database behind a socket | 0 |
+//! | `ca`, `cert`, `key` | files for TLS | what the system trusts; no certificate |
+//! | `sentinel_user`, `sentinel_password` | the login of the sentinels | none |
 
 use std::fmt;
 use std::time::Duration;

@@ -1,5 +1,16 @@
 //! The task that stands at the desk: a thread with a runtime of its own, which tells the desk what happens and does what
 //! it says.
+//!
+//! ```text
+//! requests' threads ──queue, letters──▶ task ──events──▶ desk
+//!        ▲                               ▲ │                │
+//!        └──────── decisions ────────────│─┴──◀─commands────┘
+//!                                        └── link: calls, answers
+//! ```
+//!
+//! The thread has a tokio runtime for itself, so a worker whose handler blocks keeps no line from being published. If the desk or the
+//! client panics, everything that waits is decided without the server, and after 50 ms the task begins again with a new desk; what was
+//! spent is in the ledgers, and is published once more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};

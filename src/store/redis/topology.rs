@@ -5,6 +5,13 @@
 //!
 //! Certificates and keys lie in files that the URI names. They are read twice: when the store is opened, so that a wrong one is an
 //! error of the configuration and not of the first request, and for each connection, so that a renewed one needs no restart.
+//!
+//! | URI | topology |
+//! |---|---|
+//! | `redis://HOST[:PORT][/DB]`, `rediss://…` through TLS | one server |
+//! | `redis+unix://PATH` | one server, behind a socket of this machine |
+//! | `redis+sentinel://HOST[:PORT],…/SERVICE[/DB]` | the master of a service, as its sentinels say |
+//! | `redis+cluster://HOST[:PORT],…` | a cluster, found by some of its nodes |
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -36,6 +43,8 @@ pub(crate) enum Topology {
 }
 
 /// A host, an IPv6 address without its brackets, and a port.
+///
+/// Written as in a URI: without the port where it is the usual one, an IPv6 address in brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) host: String,
@@ -120,6 +129,7 @@ const fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 
+/// Some servers, separated by commas; each without a port has the usual one.
 fn nodes(hosts: &str, port: u16) -> Result<Vec<Node>, UriFault> {
     hosts.split(',').map(|host| Node::parse(host, port)).collect()
 }
@@ -194,6 +204,8 @@ pub(crate) struct TlsFiles {
 
 impl TlsFiles {
     /// Takes a file by the name of its parameter.
+    ///
+    /// Whether it is there and holds what it should is asked later, by [`TlsFiles::check`].
     pub(crate) fn set(&mut self, name: &str, file: String) {
         let place = match name {
             CA => &mut self.ca,

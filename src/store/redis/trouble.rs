@@ -1,4 +1,11 @@
 //! What can be wrong with an answer, and what follows from it.
+//!
+//! A trouble is one of three kinds, and what follows from it is the desk's to decide:
+//!
+//! - of the connection ([`Trouble::Gone`], [`Trouble::Late`] and all that keeps one from being made): it is given up, and another one is
+//!   tried;
+//! - of this call's accounts alone ([`Trouble::is_local`]): these are decided here, and the connection stays;
+//! - of the configuration, such as a wrong password: tried again all the same, for an operator may mend it on the server.
 
 use std::error::Error;
 use std::fmt;
@@ -43,6 +50,7 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// The trouble that an error of the client means; its text may have a key in it, and is dropped.
     pub(crate) fn from_error(error: &RedisError) -> Self {
         if let Some(trouble) = of_tls(error) {
             return trouble;

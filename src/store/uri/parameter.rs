@@ -3,6 +3,9 @@
 //! A URI in which one character is wrong, or a password that was written as it is with an `@`, `?`, `/` or `#` in it, can
 //! have a piece of the password in any place: where a host stands, a port, a path, a parameter's name or its value. So a
 //! message has of the text only whole words that are known, and of others the first three characters.
+//!
+//! Readers answer with a [`UriFault`], which knows the part that is wrong and not the URI; whoever has the URI makes a [`UriError`] of
+//! it by the scheme alone. So no text of a URI can slip into a message on the way.
 
 use std::fmt;
 #[cfg(feature = "redis")]
@@ -100,6 +103,15 @@ pub(crate) fn twice(name: &str) -> UriFault {
 }
 
 /// What is wrong with a store's URI. Its text holds no password.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::store::StoreUri;
+///
+/// let error = StoreUri::parse("memory://?max_accounts=many").unwrap_err().to_string();
+/// assert!(error.contains("expected a whole number from 1 to 1000000000"), "{error}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UriError {
     scheme: String,

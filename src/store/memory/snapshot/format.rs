@@ -22,9 +22,8 @@
 //! little-endian. The checksum is SipHash-1-3 of every byte before it, which also covers the length:
 //! a file that was cut, or went on, has another.
 //!
-//! How the bytes of a snapshot are read, and why some are not trusted.
-//!
-//! Numbers of as few bytes as they need: most of what accounts have spent, and most counts, are small.
+//! Reading takes nothing for granted: whatever the bytes are, it ends with contents or with a reason ([`Unreadable`]), and no number in
+//! them makes it ask for more memory than the bytes themselves could fill. `tests` holds that with bytes changed at random.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -87,6 +86,9 @@ pub(crate) const LEARNED: u8 = 2;
 const ACCOUNT: usize = 18;
 
 /// Writes a snapshot, section by section, so that it is never in memory as a whole.
+///
+/// [`Encoder::end`] writes the checksum. So whatever keeps it from being reached, a full disk or a panic, leaves bytes that nobody
+/// will take for a snapshot.
 pub(crate) struct Encoder<W> {
     out: W,
     checksum: SipHasher13,
@@ -153,6 +155,7 @@ pub(crate) fn head(section: &Section, bytes: &mut Vec<u8>) {
     text(zone, bytes);
 }
 
+/// The accounts of one book; its mark is written where its number comes first.
 fn book(accounts: &[Account], known: &mut Books, bytes: &mut Vec<u8>) {
     let Some(Account { mark, .. }) = accounts.first() else { return };
     let next = known.len();
@@ -198,6 +201,8 @@ fn period_parts(period: Period) -> (u8, NonZeroU32) {
 }
 
 /// What a snapshot says.
+///
+/// All of it is from one process, which had one secret: an account's hash means nothing under another one.
 pub(crate) struct Contents {
     /// What keys were hashed with.
     pub(crate) secret: [u8; 16],

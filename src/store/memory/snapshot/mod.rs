@@ -6,6 +6,14 @@
 //!
 //! What was read is handed to the shards unclaimed, because which calendars there are is known only when the rules are. A section is
 //! claimed by the calendar of its zone and period, and by nobody once its window has ended.
+//!
+//! | what happens | what is there afterwards |
+//! |---|---|
+//! | the process is killed while it writes | the file before; `.new` beside it is removed at the next start |
+//! | the disk is full | the file before; the half of a new one is removed, and the error is logged |
+//! | the file is damaged, foreign, or of a version that is not read | `.refused` beside it; the store begins empty |
+//! | every window in the file has ended | the same, but what requests cost is taken from it |
+//! | the power fails after a rename | the new file, since it was synced before, and its directory after |
 
 mod format;
 #[cfg(test)]
@@ -24,6 +32,9 @@ use crate::model::{Learned, Now};
 use crate::store::memory::snapshot::format::{Contents, Encoder, Unreadable, decode};
 
 /// Where a store's accounts are written, and what was found there.
+///
+/// The secret is in it, so it has a `Debug` of its own. `found` is emptied by the first question for it: what was read lies in memory
+/// once, and only until the shards have it.
 pub(crate) struct Snapshot {
     path: PathBuf,
     /// What was read, until a clock says what of it lasts.
@@ -122,6 +133,7 @@ impl fmt::Debug for Snapshot {
     }
 }
 
+/// The one that was refused before is lost, so that a process which starts again and again does not fill the disk.
 fn refuse(path: &Path, unfit: Unreadable) -> io::Result<()> {
     let aside = move_aside(path).map_err(|error| told(path, "cannot be moved aside", &error))?;
     let (path, aside) = (path.display(), aside.display());
@@ -129,6 +141,7 @@ fn refuse(path: &Path, unfit: Unreadable) -> io::Result<()> {
     Ok(())
 }
 
+/// The error with the file's name before it, of the same kind: an operator has to see which file it is.
 fn told(path: &Path, what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {what}: {error}", path.display()))
 }

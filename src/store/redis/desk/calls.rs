@@ -84,6 +84,8 @@ impl Desk {
         self.commands.push(Command::Exchange(number, arguments));
     }
 
+    /// Ends a call: hands its answer to those who wait for it, or fails them. One that nobody remembers, of a connection that was given
+    /// up, is passed over.
     pub(crate) fn finish(&mut self, number: u64, answer: Result<Vec<i64>, Trouble>) {
         // Calls over a connection that was given up are forgotten.
         let Some(call) = self.calls.remove(&number) else { return };
@@ -91,7 +93,7 @@ impl Desk {
         let parts = call.parts.iter().copied();
         let answer = answer
             .and_then(|numbers| exchange::answer(numbers, call.sent.len(), parts).ok_or(Trouble::Nonsense));
-        self.note_flushed(number, &call, answer.as_ref().err());
+        self.note_flushed(number, &call.sent, answer.as_ref().err());
         match answer {
             Ok(answer) => self.conclude(call, answer),
             Err(trouble) => self.fail(call, &trouble),
@@ -119,6 +121,8 @@ impl Desk {
         (lines, gives_back)
     }
 
+    /// In this order: what the others have is noted first, so that whatever is decided here next is decided by it; then the errand, then the
+    /// requests; at last, where somebody had waited in vain, the lines are put right.
     fn conclude(&mut self, mut call: Call, answer: Answer) {
         if self.now.tick.since(call.sent_at).0 <= self.ledgers.settings.deadline.as_micros() as u64 {
             self.health.note_answered(call.server(&self.ledgers));
@@ -150,6 +154,31 @@ impl Desk {
         self.decide_known();
     }
 
+    /// Does here what the server has done; says whether nobody waits any more who would.
+    ///
+    /// A grant is noted here as well as on the server, so that this process decides by it at once; the others hear of it with the next
+    /// lines that they read, and of the fact that something was returned with their next beat.
+    fn conclude_errand(&mut self, call: &mut Call, answer: &Answer) -> bool {
+        let Some(errand) = call.errand.take() else { return call.relief.is_some() };
+        let is_done =
+            call.relief.is_none() || answer.verdicts.last().is_some_and(|told| told.admitted == Some(true));
+        if !is_done {
+            return true;
+        }
+        if let (Some(relief), Some(own), Some((_, others))) =
+            (call.relief, call.sent.first(), answer.accounts.first())
+        {
+            let amount = match relief {
+                Relief::Grant(amount) => amount,
+                // As the script has added it up.
+                Relief::Reset => u64::try_from(own.line.net.saturating_add(others.net)).unwrap_or(0),
+            };
+            self.ledgers.relieve(own, amount, self.now);
+        }
+        errand.conclude();
+        false
+    }
+
     /// Decides over those who wait for what has just been read, in batched mode.
     ///
     /// In exact mode each has to ask for itself.
@@ -160,6 +189,7 @@ impl Desk {
         }
     }
 
+    /// In a cluster one server's failure is its own: its accounts are left alone for a while. Any other failure ends the connection.
     fn fail(&mut self, call: Call, trouble: &Trouble) {
         if trouble.is_local() || self.ledgers.is_clustered() {
             self.log_once(trouble);

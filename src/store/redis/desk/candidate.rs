@@ -211,6 +211,7 @@ pub(crate) struct Queue {
     busy: Mutex<HashSet<Account, RandomState>>,
 }
 
+/// Behind one lock, which is held for a push or a swap only; the accounts that are busy have another one.
 #[derive(Default)]
 struct Waiting {
     candidates: Vec<Candidate>,

@@ -11,11 +11,10 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::model::Tick;
-use crate::store::redis::desk::calls::Call;
 use crate::store::redis::desk::{Candidate, Desk};
 use crate::store::redis::ledger::Ledgers;
 use crate::store::redis::script::Account;
-use crate::store::redis::script::exchange::Answer;
+use crate::store::redis::script::exchange::Own;
 use crate::store::redis::trouble::Trouble;
 use crate::store::{Fault, Relief};
 
@@ -49,6 +48,11 @@ impl Errand {
         let due = Tick(ledgers.now().tick.0.saturating_add(ledgers.settings.deadline.as_micros() as i64));
         (Self { accounts, relief, due, reply }, Awaited(awaited))
     }
+
+    /// Tells who waits that it is done; who has stopped waiting does not want to know.
+    pub(crate) fn conclude(self) {
+        let _ = self.reply.send(());
+    }
 }
 
 impl Awaited {
@@ -79,32 +83,6 @@ impl Desk {
     /// The accounts that errands wait for.
     pub(crate) fn errands_accounts(&self) -> impl Iterator<Item = Account> {
         self.errands.iter().flat_map(|errand| &errand.accounts).copied()
-    }
-
-    /// Does here what the server has done; says whether nobody waits any more who would.
-    ///
-    /// A grant is noted here as well as on the server, so that this process decides by it at once; the others hear of it with the next
-    /// lines that they read, and of the fact that something was returned with their next beat.
-    pub(crate) fn conclude_errand(&mut self, call: &mut Call, answer: &Answer) -> bool {
-        let Some(errand) = call.errand.take() else { return call.relief.is_some() };
-        let is_done =
-            call.relief.is_none() || answer.verdicts.last().is_some_and(|told| told.admitted == Some(true));
-        if !is_done {
-            return true;
-        }
-        if let (Some(relief), Some(own), Some((_, others))) =
-            (call.relief, call.sent.first(), answer.accounts.first())
-        {
-            let amount = match relief {
-                Relief::Grant(amount) => amount,
-                // As the script has added it up.
-                Relief::Reset => u64::try_from(own.line.net.saturating_add(others.net)).unwrap_or(0),
-            };
-            self.ledgers.relieve(own, amount, self.now);
-        }
-        // Who has stopped waiting does not want to know.
-        let _ = errand.reply.send(());
-        false
     }
 
     /// Drops the errands that have waited in vain.
@@ -138,11 +116,11 @@ impl Flush {
         self.left.is_empty() && self.under_way.is_empty()
     }
 
-    /// Notes what became of a call whose first line had that number.
-    fn hear(&mut self, number: u64, call: &Call, trouble: Option<&Trouble>) {
+    /// Notes what became of a call with those lines, of which the first had that number.
+    fn hear(&mut self, number: u64, sent: &[Own], trouble: Option<&Trouble>) {
         let mut concerns = self.under_way.remove(&number);
-        for account in call.accounts().filter(|_| number >= self.from) {
-            concerns |= self.left.remove(&account);
+        for own in sent.iter().filter(|_| number >= self.from) {
+            concerns |= self.left.remove(&own.account);
         }
         if concerns && self.trouble.is_none() {
             self.trouble = trouble.cloned();
@@ -179,10 +157,10 @@ impl Desk {
         self.flushes.iter().any(|flush| flush.left.contains(&account))
     }
 
-    /// Notes what became of a call whose first line had that number.
-    pub(crate) fn note_flushed(&mut self, number: u64, call: &Call, trouble: Option<&Trouble>) {
+    /// Notes what became of a call with those lines, of which the first had that number.
+    pub(crate) fn note_flushed(&mut self, number: u64, sent: &[Own], trouble: Option<&Trouble>) {
         for flush in &mut self.flushes {
-            flush.hear(number, call, trouble);
+            flush.hear(number, sent, trouble);
         }
         self.end_flushes();
     }

@@ -46,6 +46,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What is known of the server's health.
+///
+/// All of it is forgotten with the desk. What must outlive it, the difference of the clocks and whether anything was returned, is in the
+/// ledgers.
 pub(crate) struct Health {
     /// How long to wait before the next connection, give or take a half.
     pause: Duration,

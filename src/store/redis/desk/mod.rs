@@ -6,6 +6,21 @@
 //! While a call is under way its accounts are *busy*: requests that arrive for one of them, and publications of its
 //! line, wait for the answer and then share the next call. So this process's lines reach the server in order, and its
 //! requests are decided one after another however many arrive at once.
+//!
+//! # The way of a request
+//!
+//! 1. Its thread brings a [`Candidate`] to the [`Queue`], and waits.
+//! 2. [`Desk::handle`] takes it in. While an account of it is busy, or no connection is there, it waits here, or is decided without
+//!    the server.
+//! 3. [`Desk::dispatch`] puts it into a call with others, and the call's lines are read from the ledgers at that moment.
+//! 4. The answer says what was decided; the ledgers charge it, and the thread goes on.
+//! 5. If the answer has not come by the request's deadline, it is decided without the server, and what comes later corrects the lines.
+//!
+//! # Invariants
+//!
+//! - An account is in one call at a time at most; it is busy from [`Queue::begin`] to [`Queue::end`].
+//! - Every candidate is decided once, also when the desk is dropped with some in it.
+//! - Nothing here waits, and nothing reads a clock: whatever happens follows from the events of one [`Desk::handle`] and its `now`.
 
 mod calls;
 mod candidate;
@@ -65,6 +80,9 @@ pub(crate) struct Greeting {
 }
 
 /// Everything that goes to the servers, and what waits to go.
+///
+/// Its parts are written by what they do: `calls` sends and concludes, `errand` does what is wanted beside requests, `health` knows
+/// whether anybody answers.
 pub(crate) struct Desk {
     ledgers: Arc<Ledgers>,
     /// The moment of what is being handled.

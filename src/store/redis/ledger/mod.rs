@@ -112,12 +112,16 @@ impl Ledgers {
     }
 
     /// From now on the server is asked.
+    ///
+    /// Everything is then published once more: nobody knows what has become of what was sent last.
     pub(crate) fn heal(&self, now: Now) {
         self.healthy.store(true, Relaxed);
         self.peers.touch_all(now.tick);
     }
 
     /// From now on the server is not asked.
+    ///
+    /// Each time is an outage of its own, with a number by which shares are drawn anew.
     pub(crate) fn degrade(&self) {
         let was_healthy = self.healthy.swap(false, Relaxed);
         self.outages.fetch_add(u64::from(was_healthy), Relaxed);

@@ -3,6 +3,9 @@
 //! There is one entry per account that this process has charged or asked about in the window in force. It has the sum of the
 //! others' lines with the tick at which it was read, and since when the server's copy of the own line is out of date. Accounts whose
 //! line has changed, or which run, stand on a list; only that list is looked through, every 10 ms, so accounts at rest cost nothing.
+//!
+//! Everything known is about one window of an account. Who asks about a later one forgets it first ([`Peers::with`]), so nothing of an
+//! hour that has ended can take room in the next.
 
 use std::collections::HashMap;
 
@@ -47,6 +50,9 @@ pub(crate) struct Known {
 }
 
 /// How far this process may go on its own while it cannot ask.
+///
+/// Drawn once in an outage, of what was left when it began: else each decision would take a share of what the one before had left, and
+/// all of them together far more than one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ceiling {
     /// Which outage it was drawn in.

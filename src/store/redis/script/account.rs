@@ -13,6 +13,8 @@ use crate::store::redis::script::{Arguments, FORMAT};
 use crate::store::{Book, Claim, Part};
 
 /// An account, in whatever window.
+///
+/// What it is charged, and by whom, is not here: this is who it is, on whichever server and in whichever process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Account {
     pub(crate) book: Book,
@@ -100,6 +102,8 @@ fn push_text(name: &mut Vec<u8>, words: &[u32]) {
 }
 
 /// The books whose accounts are looked for, each with the start of its window.
+///
+/// A server has keys of others, too, and of windows that are over: only names that are whole and of one of these books are accounts.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     prefix: String,

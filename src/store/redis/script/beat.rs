@@ -14,6 +14,8 @@ pub(crate) const SCRIPT: &str = include_str!("beat.lua");
 const FORGOTTEN_AFTER: u64 = 10_000_000;
 
 /// What the server said.
+///
+/// `clock` is what windows are cut by. `era` is compared and never read: where it is another one, everything is published once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Beat {
     /// The server's clock, in microseconds since 1970.

@@ -2,6 +2,10 @@
 //!
 //! Only here is it known in which order a script takes its arguments and gives its answers. Above this layer both are
 //! plain structs.
+//!
+//! The texts lie beside the code, `exchange.lua`, `beat.lua` and `probe.lua`, and each begins with what it takes and returns. They run
+//! as they are on every server of the kind from the version that `docs/redis.md` names; the tests run them on a real one and hold a
+//! model in Rust against it (`tests/fidelity`).
 
 mod account;
 pub(crate) mod beat;
@@ -12,6 +16,8 @@ use rmp::encode::{write_array_len, write_sint, write_uint};
 pub(crate) use self::account::{Account, Names, canonical, is_windowed};
 
 /// The version of what is stored, part of every key.
+///
+/// Processes of two versions do not see each other's accounts, and that is all that a new version breaks: no server has to be emptied.
 const FORMAT: u8 = 1;
 
 /// The keys and the values that a script is called with, each kind in one piece of memory.
@@ -67,6 +73,8 @@ impl Arguments {
     }
 
     /// The last value, if there are numbers.
+    ///
+    /// An array of MessagePack: the head that says how many, and the numbers as they were pushed.
     pub(crate) fn packed(&self) -> Option<Vec<u8>> {
         const HEAD: usize = 5;
         if self.count == 0 {

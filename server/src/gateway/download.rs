@@ -1,0 +1,191 @@
+//! The body of an answer on its way to the client: a chunk at a time, and broken if the upstream breaks off.
+
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::body::{BodySize, MessageBody};
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use crate::gateway::drain::drain;
+use crate::gateway::lines::Held;
+use crate::gateway::upload::Uploading;
+
+/// How much of a body is waited for before the head is sent, if it is there already.
+const AHEAD: usize = 64 * 1024;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) struct Download {
+    /// None once the whole body was read.
+    held: Option<Held>,
+    body: Incoming,
+    size: BodySize,
+    /// What was read of it with the head.
+    ahead: Bytes,
+    /// Since when the next chunk is waited for.
+    waits_since: Option<Instant>,
+    idle: Duration,
+    /// The request's body, where something has to read it to its end.
+    unread: Option<Rc<Uploading>>,
+}
+
+/// Chunks that are made one; of a single one nothing is copied.
+#[derive(Debug, Default)]
+struct Gathered {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Gathered {
+    fn len(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    fn add(&mut self, chunk: Bytes) {
+        if self.first.is_empty() {
+            self.first = chunk;
+        } else {
+            if self.all.is_empty() {
+                self.all.extend_from_slice(&self.first);
+            }
+            self.all.extend_from_slice(&chunk);
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
+    }
+}
+
+/// Why a body is not whole.
+#[derive(Debug)]
+pub(crate) struct Broken(&'static str);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl Download {
+    pub(crate) const fn new(held: Held, body: Incoming, size: BodySize, idle: Duration) -> Self {
+        Self { held: Some(held), body, size, ahead: Bytes::new(), waits_since: None, idle, unread: None }
+    }
+
+    /// Has the request's body read to its end when the answer's has ended.
+    pub(crate) fn then_drain(&mut self, uploading: Option<Rc<Uploading>>) {
+        self.unread = uploading;
+    }
+
+    /// Reads what is there; the whole body, if it is small and all of it has come.
+    ///
+    /// # Errors
+    ///
+    /// The body has broken off, before anything of it was passed on.
+    pub(crate) fn gather(&mut self, cx: &mut Context<'_>) -> Result<Option<Bytes>, Broken> {
+        let mut gathered = Gathered::default();
+        while gathered.len() < AHEAD {
+            match self.poll_chunk(cx) {
+                Poll::Ready(Some(chunk)) => gathered.add(chunk?),
+                Poll::Ready(None) => return Ok(Some(gathered.into_bytes())),
+                Poll::Pending => break,
+            }
+            if self.held.is_none() {
+                return Ok(Some(gathered.into_bytes()));
+            }
+        }
+        self.ahead = gathered.into_bytes();
+        Ok(None)
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        loop {
+            let Some(held) = &mut self.held else { return Poll::Ready(None) };
+            let body = &mut self.body;
+            let frame = match held.line.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    let since = *self.waits_since.get_or_insert_with(Instant::now);
+                    let late = held.line.poll_late(since + self.idle);
+                    return late
+                        .map(|()| Some(Err(self.break_off("the application has paused for too long"))));
+                }
+            };
+            self.waits_since = None;
+            match frame {
+                None => {
+                    self.end();
+                    return Poll::Ready(None);
+                }
+                Some(Err(_)) => {
+                    return Poll::Ready(Some(Err(self.break_off("the application has broken off"))));
+                }
+                Some(Ok(frame)) => {
+                    // Of trailers nothing can be passed on.
+                    let Ok(chunk) = frame.into_data() else { continue };
+                    if self.body.is_end_stream() {
+                        self.end();
+                    }
+                    if !chunk.is_empty() {
+                        return Poll::Ready(Some(Ok(chunk)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.keep();
+        }
+        if let Some(uploading) = self.unread.take() {
+            drain(uploading);
+        }
+    }
+
+    /// Closes the connection; the error is told at each further poll as well.
+    fn break_off(&mut self, why: &'static str) -> Broken {
+        log::warn!("an answer is not whole: {why}");
+        Broken(why)
+    }
+}
+
+impl MessageBody for Download {
+    type Error = Broken;
+
+    fn size(&self) -> BodySize {
+        self.size
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        let download = self.get_mut();
+        if !download.ahead.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut download.ahead))));
+        }
+        download.poll_chunk(cx)
+    }
+}
+
+/// A body that is not sent, of the size that is said: that of an answer to HEAD.
+#[derive(Debug)]
+pub(crate) struct Unsent(pub(crate) BodySize);
+
+impl MessageBody for Unsent {
+    type Error = Broken;
+
+    fn size(&self) -> BodySize {
+        self.0
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        Poll::Ready(None)
+    }
+}

@@ -1,0 +1,236 @@
+//! One request, top to bottom: what may be passed on, on which connection, what comes back, and what it cost.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use actix_web::dev::Payload;
+use actix_web::http::Version;
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::Stream as _;
+use http::Response;
+use hyper::body::{Body as _, Incoming};
+use timebudget::{Budget, Micros, Overrun, Site};
+use tokio::time::Instant;
+
+use crate::gateway::download::{Download, Unsent};
+use crate::gateway::drain::drain;
+use crate::gateway::failure::Failure;
+use crate::gateway::line::Unanswered;
+use crate::gateway::lines::{Group, Held};
+use crate::gateway::request::{self, Asked};
+use crate::gateway::response;
+use crate::gateway::retry::{Sent, may_be_sent_again};
+use crate::gateway::timeouts::Late;
+use crate::gateway::told::Told;
+use crate::gateway::tunnel::Tunnel;
+use crate::gateway::upload::{Fault, Upload, Uploading};
+use crate::gateway::worker::Worker;
+
+/// Passes a request on to one of a site's upstreams, and its answer back.
+pub(crate) async fn forward(
+    worker: &Worker,
+    group: &Group,
+    site: &Site,
+    request: &HttpRequest,
+    payload: Payload,
+    budget: &Budget,
+) -> HttpResponse {
+    let begun = Instant::now();
+    let request_id = request::id(request).unwrap_or_else(|| worker.name());
+    let passed = Passing { worker, group, site, budget, begun };
+    let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
+        Ok(asked) => passed.pass(asked, payload).await,
+        Err(failure) => Err(failure),
+    };
+    let (mut response, upstream_micros) = answered.unwrap_or_else(|failure| {
+        if failure.is_free() {
+            budget.waive();
+        }
+        (failure.response(), micros_since(begun))
+    });
+    response.extensions_mut().insert(Told { upstream_micros, request_id });
+    response
+}
+
+/// What a request is passed on with.
+struct Passing<'a> {
+    worker: &'a Worker,
+    group: &'a Group,
+    site: &'a Site,
+    budget: &'a Budget,
+    begun: Instant,
+}
+
+/// An answer, and how many microseconds its head has taken.
+type Answered = (HttpResponse, u64);
+
+impl Passing<'_> {
+    async fn pass(&self, mut asked: Asked<'_>, mut payload: Payload) -> Result<Answered, Failure> {
+        asked.time_left_millis = self.time_left_millis();
+        let uploading = self.begin_upload(&asked, &mut payload).await?;
+        let answered = self.ask(&asked, uploading.as_ref()).await;
+        let unread = uploading.filter(|_| asked.version() == Version::HTTP_2);
+        match answered {
+            Ok((held, answer)) => {
+                self.charge(&answer);
+                let micros = micros_since(self.begun);
+                Ok((self.answer(&asked, held, answer, payload, unread).await?, micros))
+            }
+            Err(failure) => {
+                if let Some(uploading) = unread {
+                    drain(uploading);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// Sends the request, twice if it must be and may be, and waits for the head of the answer.
+    async fn ask(
+        &self,
+        asked: &Asked<'_>,
+        uploading: Option<&Rc<Uploading>>,
+    ) -> Result<(Held, Response<Incoming>), Failure> {
+        let settings = &self.worker.settings;
+        let mut is_second = false;
+        loop {
+            let mut held = self.group.line(&settings.timeouts, is_second).await?;
+            let head = asked.head(held.address(), settings.host)?;
+            let message = head.map(|()| Upload::new(uploading.cloned()));
+            let unanswered = match held.line.ask(message, &settings.timeouts).await {
+                Ok(answer) => return Ok((held, answer)),
+                Err(unanswered) => unanswered,
+            };
+            if let Some(fault) = uploading.and_then(|uploading| uploading.fault()) {
+                return Err(of_fault(fault));
+            }
+            let sent = Sent {
+                is_reused: held.is_reused,
+                is_unsent: matches!(unanswered, Unanswered::Broken { is_unsent: true, .. }),
+                method: asked.method(),
+                has_body: uploading.is_some(),
+                is_second,
+            };
+            if !matches!(unanswered, Unanswered::Broken { .. }) || !may_be_sent_again(sent) {
+                return Err(of_unanswered(&unanswered, &held));
+            }
+            is_second = true;
+        }
+    }
+
+    /// The request's body, if it has one that may be passed on.
+    async fn begin_upload(
+        &self,
+        asked: &Asked<'_>,
+        payload: &mut Payload,
+    ) -> Result<Option<Rc<Uploading>>, Failure> {
+        let room = self.worker.settings.max_body.unwrap_or(u64::MAX);
+        if asked.length.is_some_and(|length| length > room) {
+            return Err(Failure::TooLarge);
+        }
+        if !asked.may_have_body {
+            return Ok(None);
+        }
+        let mut payload = std::mem::replace(payload, Payload::None);
+        let mut first = None;
+        if asked.version() == Version::HTTP_2 && asked.length.is_none() {
+            // Only its end tells that there is none.
+            let looked = poll_fn(|cx| Poll::Ready(Pin::new(&mut payload).poll_next(cx))).await;
+            match looked {
+                Poll::Ready(None) => return Ok(None),
+                Poll::Ready(Some(Err(_))) => return Err(Failure::BrokenBody),
+                Poll::Ready(Some(Ok(chunk))) => first = Some(chunk),
+                Poll::Pending => {}
+            }
+        }
+        Ok(Some(Uploading::new(payload, first, asked.length, room)))
+    }
+
+    /// The answer for the client, from that of the upstream.
+    async fn answer(
+        &self,
+        asked: &Asked<'_>,
+        held: Held,
+        answer: Response<Incoming>,
+        client: Payload,
+        unread: Option<Rc<Uploading>>,
+    ) -> Result<HttpResponse, Failure> {
+        let (parts, body) = answer.into_parts();
+        let mut head = response::head(&parts).ok_or(Failure::NoAnswer)?;
+        let idle = self.worker.settings.timeouts.idle;
+        if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            if !asked.is_websocket {
+                return Err(Failure::NoAnswer);
+            }
+            response::upgrade(&mut head);
+            let (line, seat) = held.into_parts();
+            let (socket, first) = line.into_socket();
+            return Ok(head.set_body(Tunnel::new(socket, seat, first, client, idle)).map_into_boxed_body());
+        }
+        let size = response::size(&parts, asked.method());
+        if body.is_end_stream() {
+            held.keep();
+            if let Some(uploading) = unread {
+                drain(uploading);
+            }
+            return Ok(head.set_body(Unsent(size)).map_into_boxed_body());
+        }
+        let mut download = Download::new(held, body, size, idle);
+        download.then_drain(unread);
+        match poll_fn(|cx| Poll::Ready(download.gather(cx))).await {
+            Ok(Some(whole)) => Ok(head.set_body(whole).map_into_boxed_body()),
+            Ok(None) => {
+                response::fit_to(&mut head, asked.version(), size);
+                Ok(head.set_body(download).map_into_boxed_body())
+            }
+            Err(_) => Err(Failure::BrokenAnswer),
+        }
+    }
+
+    /// Charges what the upstream says beside its time, or makes the request free, if the site believes it.
+    fn charge(&self, answer: &Response<Incoming>) {
+        if !self.site.upstream_charges {
+            return;
+        }
+        let said = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        if let Some(extra) = said(response::CHARGE).and_then(|text| humantime::parse_duration(text).ok()) {
+            let micros = u64::try_from(extra.as_micros()).unwrap_or(u64::MAX);
+            // Where no limit is of time there is nothing to charge.
+            let _ = self.budget.charge(Micros(micros));
+        }
+        if said(response::WAIVE) == Some("1") {
+            self.budget.waive();
+        }
+    }
+
+    /// What is left of the budget at the present pace, where a rule cuts what runs when it is spent.
+    fn time_left_millis(&self) -> Option<u64> {
+        let cuts = self.site.rules.iter().any(|rule| rule.overrun == Overrun::Cut);
+        let left = if cuts { self.budget.time_left() } else { None }?;
+        Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+fn of_fault(fault: Fault) -> Failure {
+    match fault {
+        Fault::TooLarge => Failure::TooLarge,
+        Fault::BrokenOff => Failure::BrokenBody,
+    }
+}
+
+fn of_unanswered(unanswered: &Unanswered, held: &Held) -> Failure {
+    let failure = match unanswered {
+        Unanswered::Late(Late::Client) => return Failure::SlowBody,
+        Unanswered::Late(Late::Upstream) => Failure::HeadTimeout,
+        Unanswered::Broken { error, .. } if error.is_parse() => Failure::NoAnswer,
+        Unanswered::Broken { .. } => Failure::HungUp,
+    };
+    log::warn!("{}: {}", held.address().upstream(), failure.text());
+    failure
+}
+
+fn micros_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

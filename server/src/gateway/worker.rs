@@ -1,0 +1,109 @@
+//! What one worker of the server keeps for the gateway: the upstreams that it knows, and names for requests.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::rt;
+use timebudget::{Limiter, TimeBudget, Upstream};
+
+use crate::gateway::Settings;
+use crate::gateway::lines::{Address, Group};
+
+/// How often idle connections are looked at.
+const TIDY: Duration = Duration::from_secs(1);
+
+/// One worker's view of the upstreams.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) budget: TimeBudget,
+    /// Where requests of sites go that name no upstream.
+    default: Option<Rc<Group>>,
+    /// By the limiter of the site, which is held on to so that no other has its place.
+    of_sites: RefCell<HashMap<*const Limiter, OfSite>>,
+    addresses: RefCell<HashMap<Upstream, Rc<Address>>>,
+    /// What the names of this worker's requests begin with, and how many it has given.
+    names: (u64, Cell<u64>),
+}
+
+/// A site's limiter, and where its requests go.
+type OfSite = (Arc<Limiter>, Rc<Group>);
+
+impl Worker {
+    /// A worker's view; the thread must be one of the server's.
+    pub(crate) fn new(settings: &Arc<Settings>, budget: &TimeBudget) -> Rc<Self> {
+        let mut worker = Self {
+            settings: Arc::clone(settings),
+            budget: budget.clone(),
+            default: None,
+            of_sites: RefCell::default(),
+            addresses: RefCell::default(),
+            names: (getrandom::u64().unwrap_or_default(), Cell::new(0)),
+        };
+        if !settings.upstreams.is_empty() {
+            worker.default = Some(worker.group(&settings.upstreams));
+        }
+        let worker = Rc::new(worker);
+        rt::spawn(tidy(Rc::downgrade(&worker)));
+        worker
+    }
+
+    /// Where the requests of a site go; nowhere, if it has no upstream.
+    pub(crate) fn group_of(&self, limiter: &Arc<Limiter>) -> Option<Rc<Group>> {
+        let upstreams = &limiter.site().upstreams;
+        if upstreams.is_empty() {
+            return self.default.clone();
+        }
+        let mut of_sites = self.of_sites.borrow_mut();
+        if let Some((_, group)) = of_sites.get(&Arc::as_ptr(limiter)) {
+            return Some(Rc::clone(group));
+        }
+        // Those that a reload has replaced.
+        of_sites.retain(|_, (limiter, _)| Arc::strong_count(limiter) > 1);
+        let group = self.group(upstreams);
+        of_sites.insert(Arc::as_ptr(limiter), (Arc::clone(limiter), Rc::clone(&group)));
+        Some(group)
+    }
+
+    fn group(&self, upstreams: &[Upstream]) -> Rc<Group> {
+        let mut addresses = self.addresses.borrow_mut();
+        let mut address = |upstream: &Upstream| {
+            let known = addresses.entry(upstream.clone());
+            Rc::clone(known.or_insert_with(|| Rc::new(Address::new(upstream.clone()))))
+        };
+        Rc::new(Group::new(upstreams.iter().map(&mut address).collect()))
+    }
+
+    /// A name that no other request has, in 32 hexadecimal digits.
+    pub(crate) fn name(&self) -> Rc<str> {
+        let (worker, given) = &self.names;
+        let number = given.replace(given.get() + 1);
+        Rc::from(format!("{worker:016x}{number:016x}"))
+    }
+
+    fn tidy(&self) {
+        for address in self.addresses.borrow().values() {
+            address.tidy(self.settings.timeouts.kept);
+        }
+    }
+
+    /// Forgets addresses that no site names any more.
+    fn forget(&self) {
+        self.of_sites.borrow_mut().retain(|_, (limiter, _)| Arc::strong_count(limiter) > 1);
+        self.addresses
+            .borrow_mut()
+            .retain(|_, address| Rc::strong_count(address) > 1 || !address.is_unused());
+    }
+}
+
+async fn tidy(worker: Weak<Worker>) {
+    loop {
+        rt::time::sleep(TIDY).await;
+        let Some(worker) = worker.upgrade() else { return };
+        worker.tidy();
+        worker.forget();
+    }
+}

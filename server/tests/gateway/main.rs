@@ -1,0 +1,18 @@
+//! The gateway, between real sockets: clients on one side, and on the other upstreams that do what tests tell them, byte for byte.
+
+#[path = "../binary/answer.rs"]
+#[allow(dead_code, reason = "shared with the tests of the binary")]
+mod answer;
+mod client;
+mod failures;
+mod framing;
+mod heads;
+mod passing;
+mod retries;
+#[path = "../binary/running.rs"]
+#[allow(dead_code, reason = "shared with the tests of the binary")]
+mod running;
+#[path = "../binary/scratch.rs"]
+#[allow(dead_code, reason = "shared with the tests of the binary")]
+mod scratch;
+mod upstream;
