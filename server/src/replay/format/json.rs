@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::access::Line;
 use crate::replay::format::time::{self, SECOND};
 use crate::replay::format::{NO_REQUEST, NO_SPAN, NO_TIME, OTHER, Unread};
 use crate::replay::request::{Request, address};
@@ -147,33 +148,11 @@ fn of_nanos(nanos: i64) -> Option<u64> {
     u64::try_from(nanos).ok().map(|nanos| nanos / 1_000).filter(|micros| *micros <= time::LONGEST)
 }
 
-#[derive(Deserialize)]
-struct OwnLine<'a> {
-    #[serde(borrow)]
-    time: Cow<'a, str>,
-    #[serde(borrow, default)]
-    client: Text<'a>,
-    #[serde(borrow, default)]
-    user: Text<'a>,
-    #[serde(borrow)]
-    site: Cow<'a, str>,
-    #[serde(borrow)]
-    method: Cow<'a, str>,
-    #[serde(borrow)]
-    path: Cow<'a, str>,
-    status: u16,
-    charged_us: u64,
-    elapsed_us: u64,
-    #[serde(default)]
-    upstream_us: Option<u64>,
-    #[serde(borrow, default)]
-    rule: Text<'a>,
-}
-
 /// Reads a line of our own.
 pub(crate) fn own(line: &[u8], request: &mut Request) -> Result<(), Unread> {
-    let of: OwnLine<'_> = parsed(line)?;
-    (request.time, request.is_start) = (time::rfc3339(of.time.as_bytes()).ok_or(NO_TIME)?, true);
+    let of: Line<'_> = parsed(line)?;
+    let time = i64::try_from(of.time).ok().and_then(time::possible);
+    (request.time, request.is_start) = (time.ok_or(NO_TIME)?, true);
     let is_span = |micros: &u64| *micros <= time::LONGEST;
     request.elapsed = Some(Some(of.elapsed_us).filter(is_span).ok_or(NO_SPAN)?);
     request.upstream = of.upstream_us.filter(is_span);

@@ -185,6 +185,7 @@ impl Variable {
             // A line with something before the address is in another format.
             Self::Peer if value.contains(&b' ') => return Err(OTHER),
             Self::Peer => request.set_peer(value),
+            Self::User if value.starts_with(b"- ") => return Err(OTHER),
             Self::User => request.set_user(value),
             Self::Host => request.set_host(value),
             Self::Common { is_start } => {
