@@ -1,5 +1,8 @@
 //! What it costs to have many clients and many sites under one layer, and to change one thing of it.
 
+#[path = "harness/directory.rs"]
+mod directory;
+
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
@@ -10,33 +13,16 @@ use timebudget::{
     UnixMicros,
 };
 
-const SITES: usize = 3_000;
+use crate::directory::{SITES, write_all};
+
 const USERS: usize = 100_000;
 const OVERRIDES: usize = 10_000;
 const KEYS: usize = 5_000;
 const ROUNDS: usize = 9;
 
-/// What bench writes into a site's file, and what a plan adds.
-const SITE: &str = r#"{
- "db_name": "_0123456789abcdef", "db_password": "0123456789abcdef", "db_type": "mariadb", "encryption_key": "0123456789abcdef",
- "domains": ["shop{at}.example", { "domain": "www{at}.example", "ssl_certificate": "/etc/ssl/{at}.pem" }],
- "time_zone": "{zone}", "rate_limit": { "limit": 3960.5, "window": 86400 },
- "rate_limit_rules": [
-  { "name": "export", "when": { "path": { "prefix": "/export" } }, "key": ["ip", "route"], "limits": "60s per hour; 5 concurrent" }
- ] }"#;
-
-/// What all sites inherit.
-const COMMON: &str = r#"{ "rate_limit_trusted_proxies": ["10.0.0.0/8"], "rate_limit_exempt": { "path": "/health" },
- "rate_limit_headers": { "reset": "unix" } }"#;
-
-const ZONES: [&str; 6] =
-    ["Asia/Kolkata", "Europe/Paris", "America/New_York", "America/Sao_Paulo", "Africa/Lagos", "UTC"];
-
 fn main() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-of-layers");
-    let _ = fs::remove_dir_all(&dir);
-    (0..SITES).for_each(|at| write(&dir, at));
-    fs::write(dir.join("common_site_config.json"), COMMON).expect("the target directory can be written to");
+    write_all(&dir);
     println!(
         "| {SITES} sites, {USERS} users with tiers, {OVERRIDES} overrides, {KEYS} API keys | |\n|---|---:|"
     );
@@ -140,11 +126,4 @@ fn millis(span: std::time::Duration) -> f64 {
 fn resident() -> usize {
     let text = fs::read_to_string("/proc/self/statm").expect("Linux");
     text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4_096
-}
-
-fn write(dir: &Path, at: usize) {
-    let site = dir.join(format!("site{at}.example"));
-    let text = SITE.replace("{at}", &at.to_string()).replace("{zone}", ZONES[at % ZONES.len()]);
-    fs::create_dir_all(&site).expect("the target directory can be written to");
-    fs::write(site.join("site_config.json"), text).expect("the target directory can be written to");
 }

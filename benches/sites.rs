@@ -1,38 +1,24 @@
 //! What many sites cost: to start with them, and to read them again when little has changed.
 
+#[path = "harness/directory.rs"]
+mod directory;
+
 use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use timebudget::config::{Files, Options};
 use timebudget::{Engine, Sites};
 
-const SITES: usize = 3_000;
+use crate::directory::{SITES, file, write, write_all, write_common};
+
 const ROUNDS: usize = 9;
-
-/// What bench writes into a site's file, and what a plan adds.
-const SITE: &str = r#"{
- "db_name": "_0123456789abcdef", "db_password": "0123456789abcdef", "db_type": "mariadb", "encryption_key": "0123456789abcdef",
- "domains": ["shop{at}.example", { "domain": "www{at}.example", "ssl_certificate": "/etc/ssl/{at}.pem" }],
- "time_zone": "{zone}", "rate_limit": { "limit": 3960.5, "window": 86400 },
- "rate_limit_rules": [
-  { "name": "export", "when": { "path": { "prefix": "/export" } }, "key": ["ip", "route"], "limits": "60s per hour; 5 concurrent" }
- ] }"#;
-
-/// What all sites inherit.
-const COMMON: &str = r#"{ "rate_limit_trusted_proxies": ["10.0.0.0/8"], "rate_limit_exempt": { "path": "/health" },
- "rate_limit_headers": { "reset": "unix" } }"#;
-
-const ZONES: [&str; 6] =
-    ["Asia/Kolkata", "Europe/Paris", "America/New_York", "America/Sao_Paulo", "Africa/Lagos", "UTC"];
 
 fn main() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-of-sites");
-    let _ = fs::remove_dir_all(&dir);
-    (0..SITES).for_each(|at| write(&dir, at, 1));
-    fs::write(dir.join("common_site_config.json"), COMMON).expect("the target directory can be written to");
+    write_all(&dir);
     println!(
         "| {SITES} sites, their files in the system's cache | time | processor | files read |\n|---|---:|---:|---:|"
     );
@@ -66,9 +52,7 @@ fn measure_reloads(dir: &Path) {
     };
     row("read again, nothing has changed", 0, || reload(&|| {}));
     row("read again, one file has changed", 1, || reload(&|| write(dir, 7, 2)));
-    row("read again, the common file has changed", 1, || {
-        reload(&|| fs::write(dir.join("common_site_config.json"), COMMON).expect("it was written before"))
-    });
+    row("read again, the common file has changed", 1, || reload(&|| write_common(dir)));
     row("read again, one file is wrong", 1, || reload(&|| fs::write(file(dir, 7), "{").expect("a file")));
 }
 
@@ -103,19 +87,4 @@ fn on_processor() -> Duration {
 
 fn files(dir: &Path) -> Files {
     Files::from_dir(dir, &Options::default())
-}
-
-fn file(dir: &Path, at: usize) -> PathBuf {
-    dir.join(format!("site{at}.example/site_config.json"))
-}
-
-fn write(dir: &Path, at: usize, version: usize) {
-    let path = file(dir, at);
-    let zone = ZONES[at % ZONES.len()];
-    let text = SITE
-        .replace("{at}", &at.to_string())
-        .replace("{zone}", zone)
-        .replace("3960.5", &format!("396{version}.5"));
-    fs::create_dir_all(path.parent().expect("a parent")).expect("the target directory can be written to");
-    fs::write(path, text).expect("the target directory can be written to");
 }

@@ -1,5 +1,7 @@
 //! A decision on accounts that exist allocates nothing, from admission to settlement.
 
+#[path = "kit/app.rs"]
+mod app;
 #[path = "kit/asked.rs"]
 mod asked;
 
@@ -7,7 +9,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform};
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, Transform};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, Error, HttpResponse, web};
 use allocation_counter::measure;
@@ -20,6 +22,7 @@ use timebudget::{
     Admission, Clock, Engine, Limiter, Micros, Period, SystemClock, TimeBudget, Unit, Zone, config,
 };
 
+use crate::app::AppFactory;
 use crate::asked::Asked;
 
 struct Bench {
@@ -139,31 +142,10 @@ fn nor_does_the_comparison_with_a_thousand_rules() {
     assert_eq!(measure(|| (0..100).for_each(|_| serve())).count_total, 0);
 }
 
-/// The allocations of a hundred requests that an application answers without waiting for anything.
-async fn of_requests<T, B>(app: App<T>) -> u64
-where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
-    T::Future: 'static,
-    B: MessageBody,
-{
-    of_requests_for(app, "/").await
-}
-
+/// The allocations of a hundred requests for a path that an application answers without waiting for anything.
 async fn of_requests_for<T, B>(app: App<T>, path: &str) -> u64
 where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    T: AppFactory<B> + 'static,
     T::Future: 'static,
     B: MessageBody,
 {
@@ -185,10 +167,10 @@ fn hello() -> actix_web::Resource {
 /// Places of requests, which are kept, and values of header fields, which are cut from one buffer.
 #[actix_web::test]
 async fn nor_does_a_request_under_a_budget() {
-    let bare = of_requests(App::new().service(hello())).await;
+    let bare = of_requests_for(App::new().service(hello()), "/").await;
     for rates in ["500s per hour", "9000 per hour", "500s per hour; 9000 per day"] {
         let budget = TimeBudget::per_ip(rates).unwrap();
-        assert_eq!(of_requests(App::new().wrap(budget).service(hello())).await, bare, "{rates}");
+        assert_eq!(of_requests_for(App::new().wrap(budget).service(hello()), "/").await, bare, "{rates}");
     }
 }
 
@@ -207,9 +189,10 @@ async fn nor_does_one_with_a_word_as_a_parameter_or_with_a_number() {
 
 #[actix_web::test]
 async fn nor_does_a_request_that_is_refused() {
-    let bare = of_requests(App::new().default_service(web::to(HttpResponse::TooManyRequests))).await;
+    let bare = of_requests_for(App::new().default_service(web::to(HttpResponse::TooManyRequests)), "/").await;
     for rates in ["0s per hour", "0 per hour"] {
-        let refused = of_requests(App::new().wrap(TimeBudget::per_ip(rates).unwrap()).service(hello())).await;
+        let refused =
+            of_requests_for(App::new().wrap(TimeBudget::per_ip(rates).unwrap()).service(hello()), "/").await;
         assert!(refused <= bare, "{rates}: {refused}, and {bare} of an application that refuses by itself");
     }
 }

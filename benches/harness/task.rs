@@ -1,5 +1,8 @@
 //! What a child process does with the app of one subject: push requests through it, or serve it.
 
+#[path = "../../tests/kit/app.rs"]
+mod app;
+
 use std::cell::Cell;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,12 +10,13 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::Service;
 use actix_web::http::header::HOST;
 use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::{App, Error, HttpServer, Resource, web};
+use actix_web::{App, HttpServer, Resource, web};
 
+use self::app::AppFactory;
 use super::target::Target;
 use super::traffic::Traffic;
 
@@ -36,23 +40,6 @@ pub(crate) enum Job {
     Push(u64),
     /// Serve the app with one worker on a free port, which is printed, until the process is ended.
     Serve,
-}
-
-/// What an `App` is to actix: that which makes its service, for each worker one.
-pub(crate) trait AppFactory<B>:
-    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>
-{
-}
-
-impl<T, B> AppFactory<B> for T where
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        >
-{
 }
 
 impl Task {

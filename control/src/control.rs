@@ -2,6 +2,7 @@
 
 mod error;
 mod expect;
+mod once;
 mod options;
 mod seen;
 
@@ -10,13 +11,13 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLockReadGuard};
 use timebudget::config::{Configuration, Errors, Layer};
-use timebudget::{Reloader, TimeBudget};
+use timebudget::{AddressPolicy, Reloader, TimeBudget};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::api::Guesses;
-use crate::audit::{Draft, Entry, Filter, Page, Verified};
+use crate::audit::{Entry, Filter, Page, Verified};
 use crate::db::{Database, Engine, Trouble, Uri};
-use crate::follow::{Health, Node, Order, Outcome, listen};
+use crate::follow::{Health, Node, Order, Outcome, Recorded, listen};
 use crate::live::{Live, Observer, write};
 use crate::thing::{
     Assignment, Change, Decided, Kind, Member, Own, Role, Ruleset, Secret, Thing, Time, Written, Wrong,
@@ -25,8 +26,8 @@ use crate::thing::{
 
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
+pub(crate) use once::Shown;
 pub use options::Options;
-pub(crate) use seen::Granted;
 
 /// What people have decided, kept in force while the limiter runs. Cheap to clone; all clones are one.
 ///
@@ -65,8 +66,8 @@ struct Inner {
     live: Arc<Live>,
     /// Those of governed budgets.
     engines: Mutex<Vec<timebudget::Engine>>,
-    /// The grants that were made lately, by idempotency key.
-    granted: Granted,
+    /// Secrets that are shown again under their idempotency keys.
+    shown: Shown,
     /// Taken when it ends.
     runtime: Option<Runtime>,
     options: Options,
@@ -145,12 +146,12 @@ impl Control {
         };
         let live = Live::begin(options.clock(), Arc::clone(&node.hub));
         let guesses = Guesses::new(Arc::clone(&node.clock));
-        let (engines, granted) = Default::default();
+        let (engines, shown) = Default::default();
         let inner = Inner {
             node,
             live,
             engines,
-            granted,
+            shown,
             runtime: Some(runtime),
             options,
             first_token: None,
@@ -288,19 +289,11 @@ impl Control {
         (before, after): (Option<Written>, Option<Written>),
         reason: Option<String>,
     ) -> Result<Entry, ChangeError> {
-        let draft = Draft {
-            at: self.now(),
-            actor: actor.member,
-            address: actor.address,
-            what: what.to_owned(),
-            action: action.to_owned(),
-            before,
-            after,
-            reason: cleaned(reason.as_deref())?,
-            revision: None,
-        };
-        let node = Arc::clone(&self.0.node);
-        Ok(self.on_own_threads(async move { node.record(draft).await }).await?)
+        match self.record_once(actor, what, action, (before, after), reason, None).await? {
+            Recorded::News(entry) => Ok(*entry),
+            // Without a key nothing was asked before.
+            Recorded::Done | Recorded::Unknown | Recorded::OtherBody => Err(ChangeError::OtherBody),
+        }
     }
 
     /// A page of the audit, the newest rows first, those below the number `below`.
@@ -433,6 +426,15 @@ impl Control {
         self.0.budget.lock().clone()
     }
 
+    fn node(&self) -> Arc<Node> {
+        Arc::clone(&self.0.node)
+    }
+
+    /// Secrets that are shown again under their idempotency keys.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.0.shown
+    }
+
     /// What keeps the rules of that budget.
     pub(crate) fn reloader(&self) -> Option<Arc<Reloader>> {
         self.budget()?.reloader().map(Arc::clone)
@@ -464,6 +466,11 @@ impl Control {
     /// The budget of wrong tokens.
     pub(crate) fn guesses(&self) -> &Guesses {
         &self.0.guesses
+    }
+
+    /// How it is found where a request comes from.
+    pub(crate) fn addresses(&self) -> &AddressPolicy {
+        &self.0.options.addresses
     }
 
     /// Whether pages are reached over HTTPS.

@@ -137,6 +137,14 @@ pub(crate) struct AdminArgs {
     /// The path that the pages are under, with the API below it
     #[arg(long, value_name = "PATH", default_value = "/", requires = "admin")]
     pub(crate) page_path: String,
+    /// Peers that are believed about whom they speak for, as rate_limit_trusted_proxies has them: addresses and networks
+    /// such as 10.0.0.0/8, and unix; apart by commas. The audit shows whom they name, and wrong tokens are counted by it
+    /// [default: nobody]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "admin")]
+    pub(crate) admin_trusted_proxies: Vec<String>,
+    /// The header in which they say so, as rate_limit_forwarded_header has it [default: X-Forwarded-For]
+    #[arg(long, value_name = "NAME", requires = "admin_trusted_proxies")]
+    pub(crate) admin_forwarded_header: Option<String>,
     /// Browsers reach the pages over HTTPS, through a proxy that ends it: cookies travel over nothing else
     #[arg(long, requires = "admin")]
     pub(crate) admin_https: bool,

@@ -115,7 +115,8 @@ fn counts(value: &Value<'_>) -> Option<Counts> {
 
 /// `"body"` or `"head"`.
 fn until(value: &Value<'_>) -> Option<Until> {
-    value.word(&[("body", Until::Body), ("head", Until::Head)], "no such end; expected \"body\" or \"head\"")
+    let words = [("body", Until::Body), ("head", Until::Head), ("close", Until::Close)];
+    value.word(&words, "no such end; expected \"body\", \"head\" or \"close\"")
 }
 
 /// `"finish"` or `"cut"`.

@@ -295,13 +295,24 @@ impl Holding {
 
     /// Settles the rules whose time runs until the head of the response leaves.
     pub(crate) fn head_left(&mut self, limiter: &Limiter) {
-        if self.is_over() || !limiter.settles_by_rule {
+        if limiter.settles_by_rule {
+            self.settle_early(limiter, |rule| rule.until == Until::Head);
+        }
+    }
+
+    /// Settles the rules whose time does not run on a connection that switches to another protocol.
+    pub(crate) fn tunnel_opened(&mut self, limiter: &Limiter) {
+        self.settle_early(limiter, |rule| rule.until != Until::Close);
+    }
+
+    fn settle_early(&mut self, limiter: &Limiter, ends: impl Fn(&Rule) -> bool) {
+        if self.is_over() {
             return;
         }
         let now = limiter.now();
         let Progress { cost, paused } = self.meter.progress(now.tick);
         let ending = Settlement { cost, paused, ..self.settlement };
-        self.settle_rules(limiter, ending, |rule| rule.until == Until::Head, now);
+        self.settle_rules(limiter, ending, ends, now);
     }
 
     /// Looks again where claims stand that the settlement does not visit, such as those of rules that count refusals: what

@@ -83,6 +83,8 @@ pub struct Limiter {
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
     settles_by_rule: bool,
+    /// Whether the time of a rule runs on a connection that has switched to another protocol.
+    pub(crate) charges_tunnels: bool,
     /// Whether a settlement is more than one call of the store: by rule, or told to an observer.
     settles_apart: bool,
     /// Whether a rule ends what runs when its budget is spent.
@@ -119,7 +121,7 @@ impl Limiter {
         let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
-        let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until == Until::Head);
+        let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until != Until::Body);
         let has_shadow = site.rules.iter().any(|rule| rule.shadow);
         let observers = engine.shared().observers();
         let computes_limits = site.rules.iter().any(|rule| rule.limits_by.is_some());
@@ -135,6 +137,7 @@ impl Limiter {
             admissions_seen: has_shadow || observers.hear_admissions(),
             judges_answers,
             settles_by_rule,
+            charges_tunnels: site.rules.iter().any(|rule| rule.until == Until::Close),
             settles_apart: settles_by_rule || !observers.is_empty(),
             observers,
             cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),

@@ -51,6 +51,8 @@ pin_project! {
         Broken,
         /// A body that runs under the guard, if there is one; else no budget has to do with it.
         Made { #[pin] body: B },
+        /// A connection in another protocol: its time runs until it ends, whoever is waited for.
+        Open { #[pin] body: B },
         /// The body that the application has made for a refusal, where it is not complete.
         Own { body: Box<BoxBody> },
     }
@@ -68,6 +70,10 @@ impl<B> BudgetBody<B> {
 
     pub(crate) const fn streaming(body: B, guard: Guard) -> Self {
         Self::of(Body::Made { body }, Some(guard))
+    }
+
+    pub(crate) const fn open(body: B, guard: Guard) -> Self {
+        Self::of(Body::Open { body }, Some(guard))
     }
 
     pub(crate) const fn passing(body: B) -> Self {
@@ -90,7 +96,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
         match &self.body {
             Body::Complete { bytes } => bytes.size(),
             Body::Nothing => BodySize::None,
-            Body::Made { body } => body.size(),
+            Body::Made { body } | Body::Open { body } => body.size(),
             Body::Own { body } => body.size(),
             Body::Broken => BodySize::Stream,
         }
@@ -113,7 +119,7 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
             Body::Complete { bytes } => Ok(bytes),
             Body::Nothing => Ok(Bytes::new()),
             Body::Made { body } => body.try_into_bytes().map_err(|body| Self::of(Body::Made { body }, guard)),
-            body @ (Body::Own { .. } | Body::Broken) => Err(Self::of(body, guard)),
+            body @ (Body::Own { .. } | Body::Open { .. } | Body::Broken) => Err(Self::of(body, guard)),
         }
     }
 }
@@ -130,6 +136,17 @@ fn poll_other<B: MessageBody>(
         BodyProjection::Own { body } => body.as_pin_mut().poll_next(cx),
         BodyProjection::Broken => Poll::Ready(Some(Err("the body has broken off".into()))),
         BodyProjection::Made { body } if guard.is_none() => body.poll_next(cx).map_err(Into::into),
+        BodyProjection::Open { body } => {
+            let polled = body.poll_next(cx);
+            if let (Poll::Ready(None), Some(running)) = (&polled, &*guard) {
+                running.settle();
+            }
+            let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
+                return polled.map_err(Into::into);
+            };
+            state.set(Body::Broken);
+            Poll::Ready(Some(Err(cut.into())))
+        }
         BodyProjection::Made { body } => {
             let polled = poll_stream(body, guard, cx);
             let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {

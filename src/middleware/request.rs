@@ -383,9 +383,21 @@ fn depart<B: MessageBody>(
     ServiceResponse::new(request, response.set_body(body))
 }
 
+/// A connection switches to another protocol, and a rule may charge it until it is closed.
+#[cold]
+fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+    let report = guard.holding().tightest(guard.site()).map(Report::from);
+    guard.write_headers(&mut head.headers, report.as_ref());
+    guard.holding().tunnel_opened(guard.site());
+    BudgetBody::open(body, guard)
+}
+
 #[inline(always)]
 fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        if guard.site().charges_tunnels {
+            return open(head, body, guard);
+        }
         guard.settle_with_headers(&mut head.headers);
         return BudgetBody::passing(body);
     }

@@ -493,7 +493,7 @@
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1/day", "until": "end"}]}"#,
-        r#"rate_limit_rules[0].until: "end": no such end; expected "body" or "head""#,
+        r#"rate_limit_rules[0].until: "end": no such end; expected "body", "head" or "close""#,
     ),
     (
         r#"{"rate_limit_rules": [{"name": "a", "limits": "1s/day", "overrun": true}]}"#,

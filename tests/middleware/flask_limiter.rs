@@ -92,12 +92,7 @@ async fn of_thirty_at_once_on_a_limit_of_three_that_an_answer_charges_three_are_
     let server = serve(move || {
         App::new().wrap(budget.clone()).app_data(Data::new(stop.clone())).default_service(web::to(slow))
     });
-    let mut clients = Vec::new();
-    for _ in 0..30 {
-        let mut client = server.connect().await;
-        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        clients.push(client);
-    }
+    let mut clients = server.crowd(30).await;
     assert_eq!(world.decisions(30).await, 3);
     gate.open(3);
     for client in &mut clients {

@@ -92,12 +92,7 @@ async fn thirty_at_once_on_a_limit_of_three_that_is_charged_by_the_answer_admit_
     let server = serve(move || {
         App::new().wrap(budget.clone()).app_data(Data::new(stop.clone())).default_service(web::to(slow))
     });
-    let mut clients = Vec::new();
-    for _ in 0..30 {
-        let mut client = server.connect().await;
-        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        clients.push(client);
-    }
+    let mut clients = server.crowd(30).await;
     assert_eq!(world.decisions(30).await, 3);
     gate.open(3);
     let mut served = 0;
@@ -173,6 +168,34 @@ async fn the_time_of_a_stream_can_end_with_its_head() {
     let [events, place, all] = world.accounts()[..] else { panic!("three limits") };
     assert_eq!((events.spent, events.admitted, place.spent), (1, 0, 0));
     assert!(all.spent >= 5 * SECOND && all.admitted == 1, "{all:?}");
+}
+
+#[actix_web::test]
+async fn an_upgraded_connection_is_charged_and_keeps_its_place_until_it_is_closed_where_a_rule_says_so() {
+    let (world, (tap, spout)) = (World::new(), Tap::new());
+    let file = r#"{"rate_limit_rules": [
+        {"name": "sockets", "until": "close", "limits": "100s per hour; 1 concurrent"},
+        {"name": "heads", "limits": "100s per hour; 1 concurrent"}]}"#;
+    let budget = world.budget_of(file);
+    let server = serve(move || {
+        App::new().wrap(budget.clone()).app_data(Data::new(spout.clone())).default_service(web::to(upgrade))
+    });
+    let mut client = server.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n").await;
+    assert_eq!(client.head().await.status, 101);
+    // While nobody says anything, too.
+    world.advance(secs(5));
+    let [sockets, place, heads, other_place] = world.accounts()[..] else { panic!("four limits") };
+    assert!(sockets.spent >= 5 * SECOND && sockets.admitted == 1 && place.admitted == 1, "{sockets:?}");
+    assert_eq!((heads.spent, heads.admitted, other_place.admitted), (1, 0, 0));
+    assert_eq!(server.connect().await.get("/").await.status, 429, "one is open");
+    drop(tap);
+    client.until_the_end().await;
+    assert_eq!(world.accounts()[0].admitted, 0);
+}
+
+async fn upgrade(spout: Data<Spout>) -> actix_web::HttpResponse {
+    actix_web::HttpResponse::SwitchingProtocols().upgrade("websocket").streaming(spout.body())
 }
 
 async fn stream(spout: Data<Spout>) -> actix_web::HttpResponse {

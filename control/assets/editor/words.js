@@ -19,7 +19,7 @@ export const RULE = {
   counts: "what is counted: served, all, or refusals",
   cost: "how many requests one request counts as",
   charge_when: "which answers are charged",
-  until: "how long time counts: to the body's end, or to the head",
+  until: "how long time counts: to the body's end, to the head, or to the end of an upgraded connection",
   per_method: "true: an account for each method",
   fair: "true: nobody may spend more than a share once four fifths are spent",
   hold: "what a running request is expected to cost: auto, off or a time",
@@ -73,7 +73,7 @@ const VALUES = {
   missing: { skip: "the rule does not apply", ...COMPONENTS },
   fair: { ...Object.fromEntries(flag.map((word) => [word, ""])), ...COMPONENTS },
   counts: { served: "what is served", all: "also what other rules refuse", refusals: "only what other rules refuse" },
-  until: { body: "to the last chunk", head: "to the head" },
+  until: { body: "to the last chunk", head: "to the head", close: "until a WebSocket is closed" },
   overrun: { finish: "what runs ends by itself", cut: "what runs is ended" },
   hold: { auto: "the recent mean", off: "nothing" },
   limits: {

@@ -6,6 +6,14 @@ import { say } from "./say.js";
 
 /** @param {string} what `API key Acme` @param {string} secret @param {string} about what to do with it */
 export function showOnce(what, secret, about) {
+  if (!secret)
+    return dialog(
+      (self) => html`<div class="inside">
+    <h2 id="dialog-title">${what}</h2>
+    <p>It was made, and its answer was lost: it cannot be shown again. Make another one in its place: rotate the key, or give the member a new token.</p>
+    <div class="row end"><button class="main" @click=${() => self.close()}>Close</button></div>
+  </div>`,
+    );
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(secret);

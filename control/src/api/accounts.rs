@@ -5,7 +5,6 @@ use actix_web::http::StatusCode;
 use actix_web::web::ThinData;
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use timebudget::{AccountError, AccountStanding, Amount, ClientAccounts, Micros, Unit};
 use utoipa::ToSchema;
 
@@ -16,7 +15,8 @@ use crate::api::overview::Window;
 use crate::api::paging::List;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
-use crate::control::Control;
+use crate::control::{ChangeError, Control, Idempotency};
+use crate::follow::Recorded;
 use crate::live::unit;
 use crate::thing::{Fields, Time, Written, Wrong};
 
@@ -182,34 +182,28 @@ pub(crate) async fn grant(
         let message = "the rule has no limit of this unit that more could be granted of";
         return Err(Problem::wrong(vec![Wrong::new("unit", message)]));
     }
-    let once = once(&request, &caller)?;
-    if let Some(once) = &once
-        && let Some(known) = control.granted().begin(once, &digest(&body))
-    {
-        if known != digest(&body) {
-            let message = "the idempotency key was used with another body";
-            return Err(Problem::wrong(vec![Wrong::new("Idempotency-Key", message)]));
-        }
-        return answered(before, &whose);
-    }
+    let once = once(&request, &caller, &body)?;
     let amount = if unit == Unit::Time { Amount::Time(Micros(amount)) } else { Amount::Requests(amount) };
     let change = async || accounts.grant(amount).await;
     let done = json!({ "amount": amount_of(amount), "unit": self::unit(unit) });
-    let after = whose.change(&control, &caller, "grant", (&before, &done), change).await;
-    if let (Err(_), Some(once)) = (&after, &once) {
-        control.granted().undo(once);
-    }
+    let after = whose.change(&control, &caller, "grant", (before, &done), once, change).await;
     answered(after?, &whose)
 }
 
 /// Begins accounts anew: nothing is spent of their windows any more, on every node.
 #[utoipa::path(post, path = "/accounts/reset", request_body = ResetBody, responses((status = 200, body = Changed)))]
-pub(crate) async fn reset(control: ThinData<Control>, caller: Caller, body: Body) -> Answer {
+pub(crate) async fn reset(
+    request: HttpRequest,
+    control: ThinData<Control>,
+    caller: Caller,
+    body: Body,
+) -> Answer {
     let whose = Fields::read(&body, Whose::read)?;
     let accounts = whose.accounts(&control)?;
     let before = accounts.read().await?;
     let change = async || accounts.reset().await;
-    let after = whose.change(&control, &caller, "reset", (&before, &json!({ "spent": 0 })), change).await;
+    let (once, done) = (once(&request, &caller, &body)?, json!({ "spent": 0 }));
+    let after = whose.change(&control, &caller, "reset", (before, &done), once, change).await;
     answered(after?, &whose)
 }
 
@@ -253,13 +247,15 @@ impl Whose {
 
     /// Writes down what is meant, and then does it: what could not be written down is not done.
     ///
-    /// A store that fails then leaves a second row, which says so.
+    /// A store that fails then leaves a second row, which says so. What was done before under the same idempotency key, on
+    /// whatever node, is not done again.
     async fn change<F: Future<Output = Result<Vec<AccountStanding>, AccountError>>>(
         &self,
         control: &Control,
         caller: &Caller,
         action: &str,
-        (before, after): (&[AccountStanding], &serde_json::Value),
+        (before, after): (Vec<AccountStanding>, &serde_json::Value),
+        once: Option<Idempotency>,
         change: impl FnOnce() -> F,
     ) -> Result<Vec<AccountStanding>, Problem> {
         let whose = self.client.as_deref().unwrap_or("*");
@@ -268,8 +264,21 @@ impl Whose {
         let written = |value: &serde_json::Value| Some(Written::of_text(&value.to_string()));
         let stood = written(&json!(stood));
         let reason = Some(self.reason.clone());
-        control.record(caller.actor(), &what, action, (stood, written(after)), reason.clone()).await?;
+        let told = (stood, written(after));
+        let recorded =
+            control.record_once(caller.actor(), &what, action, told, reason.clone(), once.as_ref()).await?;
+        match recorded {
+            Recorded::News(_) => {}
+            Recorded::Done => return Ok(before),
+            Recorded::OtherBody => return Err(ChangeError::OtherBody.into()),
+            Recorded::Unknown => return Err(Problem::conflict(UNKNOWN)),
+        }
         let changed = change().await;
+        if let Some(once) = once
+            && let Err(error) = control.finish(&once, changed.is_ok()).await
+        {
+            log::warn!("control: whoever asks again for a {action} is told that it is not known: {error}");
+        }
         if let Err(error) = &changed {
             let failed = written(&json!({ "failed": error.to_string() }));
             control
@@ -295,14 +304,14 @@ const fn amount_of(amount: Amount) -> u64 {
     }
 }
 
-/// The idempotency key of a request, so that nobody meets another's.
-fn once(request: &HttpRequest, caller: &Caller) -> Result<Option<String>, Problem> {
-    let key = crate::api::write::once(request)?;
-    Ok(key.map(|key| digest(&format!("{}\n{}\n{key}", caller.name, request.path()))))
-}
+/// What is said of something that was begun under the same key, and has not been heard of since.
+const UNKNOWN: &str = "it was begun under this Idempotency-Key, and is not known to be done: it goes on yet, or its node \
+    has ended meanwhile; look where the account stands, and ask under another key if it is to be done";
 
-fn digest(text: &str) -> String {
-    crate::thing::hex(&Sha256::digest(text))
+/// The idempotency key of a request with what it asks for; nobody meets another's.
+fn once(request: &HttpRequest, caller: &Caller, body: &str) -> Result<Option<Idempotency>, Problem> {
+    let key = crate::api::write::once(request)?;
+    Ok(key.map(|key| Idempotency::new(&caller.name, &key, &format!("{}\n{body}", request.path()))))
 }
 
 impl From<AccountStanding> for Account {

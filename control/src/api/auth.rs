@@ -16,7 +16,7 @@ use crate::thing::{Member, Secret};
 ///
 /// Nobody did who is known, or the database cannot be asked.
 pub(crate) async fn caller(control: &Control, request: &HttpRequest) -> Result<Caller, Problem> {
-    let address = address::of(request).map(|address| address.to_string());
+    let address = address::of(request, control.addresses()).map(|address| address.to_string());
     if let Some(visitor) = request.extensions().get::<Visitor>() {
         return Ok(Caller::of_visitor(visitor, address));
     }
@@ -86,7 +86,7 @@ pub(crate) async fn member(control: &Control, request: &HttpRequest, token: &str
     {
         return Ok(member.clone());
     }
-    let address = address::of(request);
+    let address = address::of(request, control.addresses());
     let guess = control.guesses().take(address).map_err(Problem::guessing)?;
     let Some(member) = known else {
         let actor = Actor::new("nobody", address.map(|address| address.to_string()));

@@ -13,7 +13,7 @@ use crate::api::paging::List;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::api::write::Write;
-use crate::control::{Control, Receipt};
+use crate::control::{Control, Idempotency, Receipt};
 use crate::thing::{Change, Held, Key, Secret, ShownKey, Thing, Time, grace_of_body};
 
 /// An API key, without its secret.
@@ -35,10 +35,11 @@ pub(crate) struct Shown<'a> {
 pub(crate) struct Made<'a> {
     #[serde(flatten)]
     shown: Shown<'a>,
-    /// The key itself, now and never again: `null` where the request is one that was made before.
+    /// The key itself, now and never again. Asked for again under its `Idempotency-Key` it is shown again for ten minutes, by
+    /// the node that has made it; then, or on another node, it is `null`: rotate the key.
     #[serde(rename = "key")]
     #[schema(example = "tbk_…")]
-    secret: Option<&'a str>,
+    secret: Option<String>,
 }
 
 /// What an API key is made of.
@@ -89,8 +90,9 @@ pub(crate) async fn get(control: ThinData<Control>, id: Path<String>) -> Answer 
 #[utoipa::path(post, path = "/keys", request_body = KeyBody, responses((status = 201, body = Made<'static>)))]
 pub(crate) async fn post(control: ThinData<Control>, body: Body, write: Write) -> Answer {
     let (key, secret) = Key::parse(&body, control.now())?;
+    let once = write.idempotency(&body);
     let receipt = write.create(key, &body).await?;
-    made(&control, &receipt, &secret, StatusCode::CREATED).await
+    made(&control, &receipt, (once, secret), StatusCode::CREATED).await
 }
 
 /// Changes a key's name, tier, user or end; it works as before.
@@ -110,9 +112,10 @@ pub(crate) async fn rotate(control: ThinData<Control>, id: Path<String>, body: B
     let grace = grace_of_body(&body)?;
     let held = find_valid(&control, &id)?;
     let (key, secret) = held.thing.rotated(grace, control.now());
+    let once = write.idempotency(&body);
     let receipt =
         write.upon(held.revision).change(Change::put(key.into()).called("rotate"), Some(&body)).await?;
-    made(&control, &receipt, &secret, StatusCode::OK).await
+    made(&control, &receipt, (once, secret), StatusCode::OK).await
 }
 
 /// Revokes a key: whoever sends it is nobody from now on.
@@ -126,13 +129,44 @@ pub(crate) async fn delete(control: ThinData<Control>, id: Path<String>, write: 
     Ok(answer::nothing())
 }
 
-async fn made(control: &Control, receipt: &Receipt, secret: &Secret, status: StatusCode) -> Answer {
+async fn made(
+    control: &Control,
+    receipt: &Receipt,
+    (once, secret): (Option<Idempotency>, Secret),
+    status: StatusCode,
+) -> Answer {
     let Some(Thing::Key(thing)) = &receipt.after else { return Err(Problem::gone()) };
     let held = Held { thing: thing.clone(), revision: receipt.revision };
     let uses = control.uses_of_keys().await?;
-    // A digest is all that is kept: what was made before cannot be shown again.
-    let secret = (!receipt.is_repeated).then_some(secret.reveal());
+    let is_its = |secret: &Secret| {
+        let (decided, digest) = (control.decided(), secret.digest());
+        decided
+            .keys()
+            .get(&held.thing.id)
+            .is_some_and(|now| now.thing.digests(control.now()).any(|own| own == digest))
+    };
+    let secret = shown(control, receipt, once, secret, is_its);
     Ok(answer::revised(status, receipt.revision, &Made { shown: Shown::of(&held, &uses), secret }))
+}
+
+/// The secret that was just made; or the one that was made under the same idempotency key not long ago, if it is one yet.
+///
+/// A digest is all that is kept for longer.
+pub(crate) fn shown(
+    control: &Control,
+    receipt: &Receipt,
+    once: Option<Idempotency>,
+    secret: Secret,
+    is_its: impl FnOnce(&Secret) -> bool,
+) -> Option<String> {
+    if receipt.is_repeated {
+        return control.shown().again(&once?, control.now(), is_its);
+    }
+    let text = secret.reveal().to_owned();
+    if let Some(once) = once {
+        control.shown().keep(&once, secret, control.now());
+    }
+    Some(text)
 }
 
 fn find(control: &Control, id: &str) -> Result<Held<Key>, Problem> {

@@ -8,11 +8,12 @@ use utoipa::ToSchema;
 
 use crate::api::answer::{self, Answer};
 use crate::api::body::Body;
+use crate::api::keys::shown;
 use crate::api::paging::List;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::api::write::Write;
-use crate::control::{Control, Receipt};
+use crate::control::{Control, Idempotency, Receipt};
 use crate::thing::{Change, Held, Kind, Member, Role, Secret, Thing};
 
 /// A member, without the token.
@@ -29,12 +30,13 @@ pub(crate) struct Shown {
 /// A member whose token was just made.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MemberMade)]
-pub(crate) struct Made<'a> {
+pub(crate) struct Made {
     #[serde(flatten)]
     member: Shown,
-    /// The token, now and never again: `null` where the request is one that was made before.
+    /// The token, now and never again. Asked for again under its `Idempotency-Key` it is shown again for ten minutes, by the
+    /// node that has made it; then, or on another node, it is `null`: ask for another one.
     #[schema(example = "tbm_…")]
-    token: Option<&'a str>,
+    token: Option<String>,
 }
 
 /// What a member is made of.
@@ -64,11 +66,12 @@ pub(crate) async fn get(request: HttpRequest, control: ThinData<Control>, name: 
 }
 
 /// Makes a member, and shows the token this once.
-#[utoipa::path(post, path = "/members", request_body = MemberBody, responses((status = 201, body = Made<'static>)))]
-pub(crate) async fn post(body: Body, write: Write) -> Answer {
+#[utoipa::path(post, path = "/members", request_body = MemberBody, responses((status = 201, body = Made)))]
+pub(crate) async fn post(control: ThinData<Control>, body: Body, write: Write) -> Answer {
     let (member, token) = Member::parse(&body)?;
+    let once = write.idempotency(&body);
     let receipt = write.create(member, &body).await?;
-    made(&receipt, &token, StatusCode::CREATED)
+    made(&control, &receipt, (once, token), StatusCode::CREATED)
 }
 
 /// Gives a member another role, from the next request on.
@@ -90,21 +93,30 @@ pub(crate) async fn delete(control: ThinData<Control>, name: Path<String>, write
 }
 
 /// Makes another token for a member, and shows it this once; the old one and all sessions end at once.
-#[utoipa::path(post, path = "/members/{name}/token", responses((status = 200, body = Made<'static>)))]
+#[utoipa::path(post, path = "/members/{name}/token", responses((status = 200, body = Made)))]
 pub(crate) async fn token(control: ThinData<Control>, name: Path<String>, write: Write) -> Answer {
     let held = find(&control, &name)?;
     let (member, token) = held.thing.with_new_token();
     let change = Change::put(member.into()).called("token");
+    let once = write.idempotency("");
     let receipt = write.upon(held.revision).change(change, Some("")).await?;
     control.end_sessions_of(&name).await?;
-    made(&receipt, &token, StatusCode::OK)
+    made(&control, &receipt, (once, token), StatusCode::OK)
 }
 
-fn made(receipt: &Receipt, token: &Secret, status: StatusCode) -> Answer {
+fn made(
+    control: &Control,
+    receipt: &Receipt,
+    (once, token): (Option<Idempotency>, Secret),
+    status: StatusCode,
+) -> Answer {
     let Some(Thing::Member(thing)) = &receipt.after else { return Err(Problem::gone()) };
     let held = Held { thing: thing.clone(), revision: receipt.revision };
-    // A digest is all that is kept: what was made before cannot be shown again.
-    let token = (!receipt.is_repeated).then_some(token.reveal());
+    let is_its = |token: &Secret| {
+        let decided = control.decided();
+        decided.member_of_token(token.reveal()).is_some_and(|now| now.thing.name == held.thing.name)
+    };
+    let token = shown(control, receipt, once, token, is_its);
     Ok(answer::revised(status, receipt.revision, &Made { member: Shown::of(&held), token }))
 }
 

@@ -161,7 +161,7 @@ impl From<ChangeError> for Problem {
             }
             ChangeError::Stale { revision } => Self::stale(revision),
             ChangeError::Missing => Self::not_found(error.to_string()),
-            ChangeError::OtherBody => Self::wrong(vec![Wrong::new("", error.to_string())]),
+            ChangeError::OtherBody => Self::wrong(vec![Wrong::new("Idempotency-Key", error.to_string())]),
             ChangeError::Unavailable(why) => why.into(),
         }
     }

@@ -50,6 +50,12 @@ impl FromRequest for Write {
 }
 
 impl Write {
+    /// Under what it is done once, with the body that came with it.
+    pub(crate) fn idempotency(&self, body: &str) -> Option<Idempotency> {
+        let key = self.once.as_ref()?;
+        Some(Idempotency::new(&self.caller.name, key, &format!("{}\n{body}", self.path)))
+    }
+
     /// The same with a reason of the body's.
     pub(crate) fn because(self, reason: &str) -> Self {
         Self { reason: Some(reason.to_owned()), ..self }
@@ -116,10 +122,8 @@ impl Write {
     }
 
     async fn make(self, change: Change, body: Option<&str>) -> Result<Receipt, (ChangeError, Control)> {
-        let Self { control, caller, if_match, path, once, reason } = self;
-        let idempotency = once
-            .zip(body)
-            .map(|(key, body)| Idempotency::new(&caller.name, &key, &format!("{path}\n{body}")));
+        let idempotency = body.and_then(|body| self.idempotency(body));
+        let Self { control, caller, if_match, reason, .. } = self;
         let made = control.change(caller.actor(), change, reason, Expect { if_match, idempotency }).await;
         made.map_err(|error| (error, control))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use timebudget::{Clock, SystemClock};
+use timebudget::{AddressPolicy, Clock, SystemClock};
 
 /// Where the database is, and what else is to be known before it is opened.
 #[derive(Clone)]
@@ -26,6 +26,9 @@ pub struct Options {
     pub owner_token: Option<String>,
     /// Whether browsers reach the pages over HTTPS, so that cookies are to travel over nothing else; no by default.
     pub https: bool,
+    /// How it is found where a request comes from, for the audit and for the limit on guesses: by default it is the peer's
+    /// address, and no proxy is trusted.
+    pub addresses: AddressPolicy,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -39,6 +42,7 @@ impl Options {
             session: TimeDelta::hours(12),
             owner_token: None,
             https: false,
+            addresses: AddressPolicy::default(),
             clock: None,
         }
     }
@@ -59,6 +63,13 @@ impl Options {
     #[must_use]
     pub fn with_https(self) -> Self {
         Self { https: true, ..self }
+    }
+
+    /// The same behind proxies that are trusted to say for whom they speak. Behind one that nobody trusts, all share the limit
+    /// on guesses, and the audit shows the proxy's address.
+    #[must_use]
+    pub fn with_addresses(self, addresses: AddressPolicy) -> Self {
+        Self { addresses, ..self }
     }
 
     /// The same with another time in which the database answers.

@@ -2,40 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use parking_lot::Mutex;
 use timebudget::{AccountFilter, AccountId, AccountStanding, ClientAccounts, Component, Engine, KeySpec};
 
 use crate::control::{Control, Unavailable};
 use crate::db::{Asked, Grain, Point};
 use crate::live::{Hub, Live, OTHER, Rows, Spender, Spending, hour_of, merge};
-
-/// The grants that were made lately, by the digests of their idempotency keys, with those of their bodies: whoever has not
-/// heard the answer and asks again is granted nothing again.
-#[derive(Debug, Default)]
-pub(crate) struct Granted(Mutex<HashMap<String, String>>);
-
-impl Granted {
-    /// How many are remembered on this node.
-    const MOST: usize = 10_000;
-
-    /// The digest of the body that came with a key, if it has come before; from now on this one.
-    pub(crate) fn begin(&self, key: &str, body: &str) -> Option<String> {
-        let mut made = self.0.lock();
-        if let Some(before) = made.get(key) {
-            return Some(before.clone());
-        }
-        if made.len() >= Self::MOST {
-            made.clear();
-        }
-        made.insert(key.to_owned(), body.to_owned());
-        None
-    }
-
-    /// Nothing was granted under a key after all.
-    pub(crate) fn undo(&self, key: &str) {
-        self.0.lock().remove(key);
-    }
-}
 
 impl Control {
     pub(crate) fn live(&self) -> &Live {
@@ -44,10 +15,6 @@ impl Control {
 
     pub(crate) fn hub(&self) -> &Hub {
         &self.0.live.hub
-    }
-
-    pub(crate) fn granted(&self) -> &Granted {
-        &self.0.granted
     }
 
     /// The engines of governed budgets.

@@ -34,9 +34,31 @@ pub(crate) struct Answered {
     pub(crate) body: String,
     pub(crate) after: Option<Thing>,
     pub(crate) revision: u64,
+    /// Of something that is no thing's change, whether it is known to be done.
+    pub(crate) is_done: bool,
 }
 
+/// In the place of a kind: what is remembered is no thing's change.
+const DEED: &str = "deed";
+/// In the place of a thing: it is done.
+const DONE: &str = "done";
+
 impl Database {
+    /// Notes that what was begun under an idempotency key is done, or forgets it.
+    pub(crate) async fn finish_once(&self, key: &str, is_done: bool) -> Result<(), Trouble> {
+        let text = match is_done {
+            true => "UPDATE idempotency SET after = 'done' WHERE key = $1",
+            false => "DELETE FROM idempotency WHERE key = $1",
+        };
+        self.within(async {
+            let mut link = self.link().await?;
+            sqlx::query(text).bind(key).execute(&mut *link).await?;
+            link.keep();
+            Ok(())
+        })
+        .await
+    }
+
     /// Begins a write.
     pub(crate) async fn write(&self) -> Result<Writing<'_>, Trouble> {
         let (begin, lock) = match self.engine() {
@@ -109,8 +131,10 @@ async fn write(connection: &mut AnyConnection, state: &State, commit: Commit) ->
     let Commit { thing, audit, idempotency } = commit;
     let revision = state.revision + u64::from(thing.is_some());
     let entry = audit.chained(state.audited + 1, state.digest.clone());
-    if let (Some((key, body)), Some((kind, _, after))) = (idempotency, &thing) {
-        remember(connection, &key, &body, entry.at, (*kind, after.as_ref()), revision).await?;
+    if let Some((key, body)) = idempotency {
+        let (kind, after) =
+            thing.as_ref().map_or((DEED, None), |(kind, _, after)| (kind.path(), after.as_ref()));
+        remember(connection, &key, &body, entry.at, (kind, after), revision).await?;
     }
     if let Some((kind, name, after)) = thing {
         let text = "INSERT INTO things (kind, name, body, revision) VALUES ($1, $2, $3, $4) \
@@ -154,13 +178,13 @@ async fn remember(
     key: &str,
     body: &str,
     at: Time,
-    (kind, after): (Kind, Option<&Thing>),
+    (kind, after): (&str, Option<&Thing>),
     revision: u64,
 ) -> Result<(), sqlx::Error> {
     let text = "INSERT INTO idempotency (key, body, at, kind, after, revision) VALUES ($1, $2, $3, $4, $5, $6) \
                 ON CONFLICT (key) DO UPDATE SET body = excluded.body, at = excluded.at, kind = excluded.kind, \
                 after = excluded.after, revision = excluded.revision";
-    let query = sqlx::query(text).bind(key).bind(body).bind(at.timestamp_micros()).bind(kind.path());
+    let query = sqlx::query(text).bind(key).bind(body).bind(at.timestamp_micros()).bind(kind);
     let query = query.bind(after.map(Thing::stored)).bind(revision as i64);
     query.execute(connection).await.map(drop)
 }
@@ -175,7 +199,9 @@ async fn answered(
     let text = "SELECT body, kind, after, revision FROM idempotency WHERE key = $1";
     let Some(row) = sqlx::query(text).bind(key).fetch_optional(connection).await? else { return Ok(None) };
     let (kind, after): (String, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
+    let is_done = kind == DEED && after.as_deref() == Some(DONE);
     let after = Kind::of_path(&kind).zip(after).map(|(kind, after)| Thing::from_stored(kind, &after));
     let after = after.transpose().map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(Some(Answered { body: row.try_get(0)?, after, revision: row.try_get::<i64, _>(3)? as u64 }))
+    let revision = row.try_get::<i64, _>(3)? as u64;
+    Ok(Some(Answered { body: row.try_get(0)?, after, revision, is_done }))
 }

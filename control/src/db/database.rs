@@ -1,8 +1,9 @@
 //! Connections, and the time within which they answer.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +85,9 @@ impl Database {
     /// A connection of one's own.
     pub(crate) async fn link(&self) -> Result<Link, sqlx::Error> {
         let pool = self.pool()?;
+        if let Some(path) = self.uri.file.as_ref().filter(|_| self.connections.lock().file.is_none()) {
+            make_private(path);
+        }
         let link = Link(Some(pool.acquire().await?));
         if let Some(path) = &self.uri.file {
             let mut connections = self.connections.lock();
@@ -120,6 +124,13 @@ fn pool(uri: &Uri, patience: Duration) -> Result<AnyPool, sqlx::Error> {
         Box::pin(async move { connection.execute(sqlx::raw_sql(&setup)).await.map(drop) })
     });
     Ok(pool.connect_lazy_with(options))
+}
+
+/// Makes the file, if there is none, so that its owner alone can read it: it holds digests of tokens and keys. What SQLite
+/// puts beside it can be read by nobody else then, either.
+fn make_private(path: &Path) {
+    // What is in the way is told by whoever opens it next.
+    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 fn file_id(path: &Path) -> Option<FileId> {

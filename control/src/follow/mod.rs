@@ -12,4 +12,4 @@ pub use health::Health;
 pub(crate) use health::Standing;
 pub(crate) use listen::listen;
 pub(crate) use node::{Node, Place};
-pub(crate) use write::{Order, Outcome};
+pub(crate) use write::{Order, Outcome, Recorded};

@@ -39,6 +39,19 @@ pub(crate) enum Outcome {
     Exists,
 }
 
+/// What became of a row of the audit of something that is to be done once.
+#[derive(Debug)]
+pub(crate) enum Recorded {
+    /// It is written: now it is to be done.
+    News(Box<Entry>),
+    /// It was done before, under the same idempotency key.
+    Done,
+    /// It was begun under the key, and nobody has said what has become of it: it goes on, or its node has ended.
+    Unknown,
+    /// The key was used with another body.
+    OtherBody,
+}
+
 /// What a change has made.
 #[derive(Debug)]
 pub(crate) struct Made {
@@ -94,13 +107,28 @@ impl Node {
         Ok(Outcome::Made(Box::new(Made { before, after, entry })))
     }
 
-    /// Writes a row of the audit of something that is no thing's change.
-    pub(crate) async fn record(self: &Arc<Self>, audit: Draft) -> Result<Entry, Trouble> {
+    /// Writes a row of the audit of something that is no thing's change, unless it was asked for before under its key.
+    pub(crate) async fn record_once(
+        self: &Arc<Self>,
+        audit: Draft,
+        idempotency: Option<(String, String)>,
+    ) -> Result<Recorded, Trouble> {
         self.in_turn(async {
             let mut writing = self.database.write().await?;
             let state = writing.state().clone();
             self.catch_up(writing.connection(), &state).await?;
-            writing.commit(Commit { thing: None, audit, idempotency: None }).await
+            if let Some((key, body)) = &idempotency
+                && let Some(answered) = writing.answered(key, self.now() - REMEMBERED).await?
+            {
+                writing.give_up().await;
+                return Ok(match answered {
+                    Answered { body: before, .. } if before != *body => Recorded::OtherBody,
+                    Answered { is_done: true, .. } => Recorded::Done,
+                    Answered { .. } => Recorded::Unknown,
+                });
+            }
+            let entry = writing.commit(Commit { thing: None, audit, idempotency }).await?;
+            Ok(Recorded::News(Box::new(entry)))
         })
         .await
     }

@@ -1,8 +1,9 @@
 //! `accounts`: where they stand, grants and resets.
 
 use serde_json::{Value, json};
+use timebudget_control::thing::Role;
 
-use crate::client::Answer;
+use crate::client::{Answer, Ask};
 use crate::usage::SHOP;
 use crate::world::World;
 
@@ -86,6 +87,37 @@ fn a_grant_that_is_asked_for_again_under_its_key_is_made_once() {
         assert_eq!((answer.status, &answer.json()["accounts"][0]["spent"]), (200, &json!(1_500_000)));
     }
     assert_eq!(ask(600_000).status, 422);
+    let granted = |audit: &Value| {
+        audit["items"].as_array().unwrap().iter().filter(|row| row["action"] == "grant").count()
+    };
+    assert_eq!(granted(&world.viewer("GET", "audit").send().expect(200)), 1);
+}
+
+/// It was remembered by the node alone: another node, or the same one after a restart, granted again.
+#[test]
+fn a_grant_is_made_once_on_whichever_node_it_is_asked_for() {
+    let (world, other) = World::of_with_another_node(SHOP);
+    work(&world, "ann");
+    let grant =
+        json!({"site": site(&world), "rule": "each", "client": "ann", "amount": 500_000, "reason": "r"});
+    let elsewhere = world.serve(&other);
+    for address in [world.address, elsewhere, world.address] {
+        let ask = Ask::new(address, "POST", "/limits/api/v1/accounts/grant");
+        let ask = ask.token(world.token(Role::Operator)).header("Idempotency-Key", "k1").json(&grant);
+        assert_eq!(ask.send().expect(200)["accounts"][0]["spent"], 1_500_000);
+    }
+    let mut reset = grant.clone();
+    reset.as_object_mut().unwrap().remove("amount");
+    let reset = |address, key| {
+        let ask =
+            Ask::new(address, "POST", "/limits/api/v1/accounts/reset").token(world.token(Role::Operator));
+        ask.header("Idempotency-Key", key).json(&reset).send()
+    };
+    assert!(reset(elsewhere, "k1").problem(422).contains("used with another body"), "it was for a grant");
+    assert_eq!(reset(elsewhere, "k2").expect(200)["accounts"][0]["spent"], 0);
+    work(&world, "ann");
+    let again = reset(world.address, "k2").expect(200);
+    assert_eq!(again["accounts"][0]["spent"], 2_000_000, "what was spent since is not forgotten");
 }
 
 #[test]

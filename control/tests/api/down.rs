@@ -60,7 +60,15 @@ fn both_databases_answer_alike() {
         for path in ["tiers", "rulesets", "users/a%2Fb", "policy", "session", "audit/verify"] {
             answers.push(world.owner("GET", path).send());
         }
-        told.push(answers.iter().map(|answer| (answer.status, answer.text())).collect::<Vec<_>>());
+        let text = |answer: &crate::client::Answer| {
+            let mut told = answer.json();
+            // Ids of accounts are of the process.
+            if let Some(standing) = told["standing"].as_array_mut() {
+                standing.iter_mut().for_each(|account| account["id"] = json!("id"));
+            }
+            told.to_string()
+        };
+        told.push(answers.iter().map(|answer| (answer.status, text(answer))).collect::<Vec<_>>());
     }
     assert_eq!(told[0], told[1]);
     assert_eq!(

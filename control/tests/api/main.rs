@@ -15,6 +15,7 @@ mod postgres;
 mod roles;
 mod rulesets;
 mod session;
+mod shared;
 mod sites;
 mod usage;
 mod visitors;

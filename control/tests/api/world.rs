@@ -1,7 +1,7 @@
 //! An application with a budget, and the API mounted in it, on a port of its own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,9 +21,11 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) control: Control,
     tokens: [String; 3],
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
-    _directory: TempDir,
+    engine: Engine,
+    site: String,
+    /// What serves it, and other nodes.
+    servers: Mutex<Vec<(ServerHandle, JoinHandle<()>)>>,
+    directory: TempDir,
 }
 
 /// What the site's file says: half of it is what tests of clients need.
@@ -61,6 +63,11 @@ impl World {
         Self::start(TempDir::new().unwrap(), options, SITE)
     }
 
+    /// On another database, with another site file.
+    pub(crate) fn of_on(site: &str, options: Options) -> Self {
+        Self::start(TempDir::new().unwrap(), options, site)
+    }
+
     /// The same with other options.
     pub(crate) fn with(options: impl FnOnce(Options) -> Options) -> Self {
         let directory = TempDir::new().unwrap();
@@ -70,14 +77,23 @@ impl World {
 
     /// The same with another node on its database.
     pub(crate) fn with_another_node() -> (Self, Control) {
-        let mut uri = String::new();
-        let world = Self::with(|options| {
-            uri.clone_from(&options.database);
-            options
-        });
-        let other = Control::open(Options::new(uri).with_clock(Arc::clone(&world.clock)));
-        let other = rt::System::new().block_on(other).expect("there is room for another");
+        Self::of_with_another_node(SITE)
+    }
+
+    /// The same with another site file.
+    pub(crate) fn of_with_another_node(site: &str) -> (Self, Control) {
+        let directory = TempDir::new().unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        let mut world = Self::start(TempDir::new().unwrap(), Options::new(&uri), site);
+        world.directory = directory;
+        let other = world.other_node(&uri);
         (world, other)
+    }
+
+    /// Another node on a database.
+    pub(crate) fn other_node(&self, uri: &str) -> Control {
+        let other = Control::open(Options::new(uri).with_clock(Arc::clone(&self.clock)));
+        rt::System::new().block_on(other).expect("there is room for another")
     }
 
     fn start(directory: TempDir, options: Options, site: &str) -> Self {
@@ -85,10 +101,29 @@ impl World {
         let options = options.with_clock(Arc::clone(&clock));
         let (control, tokens) = rt::System::new().block_on(opened(options));
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
-        let budget = TimeBudget::builder().site_text(site).engine(&engine).layer(control.layer());
+        let (site, servers) = (site.to_owned(), Mutex::default());
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut world = Self { address, clock, control, tokens, engine, site, servers, directory };
+        world.address = world.serve(&world.control);
+        world
+    }
+
+    /// Serves the application with another node's API, on accounts that both share; returns where.
+    pub(crate) fn serve(&self, control: &Control) -> SocketAddr {
+        self.serve_on(&self.engine, control)
+    }
+
+    /// The same on accounts of its own: a node in a process of its own, without Redis.
+    pub(crate) fn serve_apart(&self, control: &Control) -> SocketAddr {
+        self.serve_on(&Engine::new(Memory::default(), Arc::clone(&self.clock)), control)
+    }
+
+    fn serve_on(&self, engine: &Engine, control: &Control) -> SocketAddr {
+        let budget =
+            TimeBudget::builder().site_text(self.site.as_str()).engine(engine).layer(control.layer());
         let budget = budget.observe(control.observer()).build().expect("the site is right");
         control.govern(&budget).expect("there are files");
-        let (mounted, moved) = (control.clone(), Arc::clone(&clock));
+        let (mounted, moved) = (control.clone(), Arc::clone(&self.clock));
         let app = move || {
             let clock = Arc::clone(&moved);
             let work = move || {
@@ -122,7 +157,8 @@ impl World {
             });
         });
         let (address, handle) = told.recv().unwrap();
-        Self { address, clock, control, tokens, handle, thread: Some(thread), _directory: directory }
+        self.servers.lock().unwrap().push((handle, thread));
+        address
     }
 
     pub(crate) fn token(&self, role: Role) -> &str {
@@ -159,6 +195,11 @@ impl World {
         self.ask_as(Role::Viewer, method, path)
     }
 
+    /// Where its database lies.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
     /// Has usage written down, as happens once a minute.
     pub(crate) fn save_usage(&self) {
         rt::System::new().block_on(self.control.save_usage()).expect("the database takes it");
@@ -190,9 +231,9 @@ async fn opened(options: Options) -> (Control, [String; 3]) {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // The thread ends when the server has.
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
+        for (handle, thread) in self.servers.get_mut().unwrap().drain(..) {
+            // The thread ends when the server has.
+            drop(handle.stop(false));
             let _ = thread.join();
         }
     }

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use serde_json::json;
+use timebudget::AddressPolicy;
+use timebudget::config::{Problem, parse_site};
 use timebudget_control::{Control, OpenError, Options};
 
 use crate::args::AdminArgs;
@@ -33,7 +36,7 @@ pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Con
     let beside = directory(source);
     let beside_files = || format!("sqlite://{}", beside.join(DATABASE).display());
     let database = args.database.clone().unwrap_or_else(beside_files);
-    let options = Options::new(database).with_copy(beside.join(COPY));
+    let options = Options::new(database).with_copy(beside.join(COPY)).with_addresses(addresses(args)?);
     let options = if args.admin_https { options.with_https() } else { options };
     let options = match owner_token()? {
         Some(token) => options.with_owner_token(token),
@@ -47,6 +50,29 @@ pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Con
         output::to_stdout(&format!("owner token: {token}\n"));
     }
     Ok(Some(control))
+}
+
+/// How it is found where a request comes from, by the words and the checks of a site file.
+fn addresses(args: &AdminArgs) -> Result<AddressPolicy, Failure> {
+    let mut keys = json!({ "rate_limit_trusted_proxies": args.admin_trusted_proxies });
+    if let Some(header) = &args.admin_forwarded_header {
+        keys["rate_limit_forwarded_header"] = header.as_str().into();
+    }
+    let said = |problem: &Problem| {
+        let is_header = problem.place().starts_with("rate_limit_forwarded_header");
+        let argument = if is_header { "--admin-forwarded-header" } else { "--admin-trusted-proxies" };
+        format!("{argument}: {}", problem.message())
+    };
+    match parse_site("admin", &keys.to_string()) {
+        Ok((site, warnings)) => {
+            warnings.iter().for_each(|warning| log::warn!("{}", said(warning)));
+            Ok(site.addresses)
+        }
+        Err(errors) => {
+            let lines: Vec<_> = errors.problems().iter().map(said).collect();
+            Err(Failure::wrong(lines.join("\n")))
+        }
+    }
 }
 
 /// Whether a file beside the site files is the database's or its copy's, or one that they make for a while.

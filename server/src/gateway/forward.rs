@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use actix_web::body::{self, BodySize, BoxBody};
 use actix_web::dev::Payload;
 use actix_web::http::Version;
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use futures_util::Stream as _;
 use http::Response;
 use hyper::body::{Body as _, Incoming};
@@ -157,7 +159,7 @@ impl Passing<'_> {
         client: Payload,
         unread: Option<Rc<Uploading>>,
     ) -> Result<HttpResponse, Failure> {
-        let (parts, body) = answer.into_parts();
+        let (parts, answer_body) = answer.into_parts();
         let mut head = response::head(&parts).ok_or(Failure::NoAnswer)?;
         let idle = self.worker.settings.timeouts.idle;
         if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
@@ -170,14 +172,18 @@ impl Passing<'_> {
             return Ok(head.set_body(Tunnel::new(socket, seat, first, client, idle)).map_into_boxed_body());
         }
         let size = response::size(&parts, asked.method());
-        if body.is_end_stream() {
+        if answer_body.is_end_stream() {
             held.keep();
             if let Some(uploading) = unread {
                 drain(uploading);
             }
-            return Ok(head.set_body(Unsent(size)).map_into_boxed_body());
+            return Ok(match size {
+                BodySize::None => head.set_body(BoxBody::new(body::None::new())),
+                BodySize::Sized(0) => head.set_body(BoxBody::new(Bytes::new())),
+                _ => head.set_body(BoxBody::new(Unsent(size))),
+            });
         }
-        let mut download = Download::new(held, body, size, idle);
+        let mut download = Download::new(held, answer_body, size, idle);
         download.then_drain(unread);
         match poll_fn(|cx| Poll::Ready(download.gather(cx))).await {
             Ok(Some(whole)) => Ok(head.set_body(whole).map_into_boxed_body()),

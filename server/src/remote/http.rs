@@ -149,7 +149,19 @@ impl Remote {
         let body = body.as_ref().map(Value::to_string).unwrap_or_default();
         let request = request.body(body).map_err(|error| Failure::wrong(format!("{uri}: {error}")))?;
         let answer = self.agent.run(request).map_err(|error| self.silent(&error))?;
-        if answer.status().is_success() { Ok(answer) } else { Err(self.refused(answer)) }
+        match answer.status().is_success() {
+            true if is_of_control(&answer) => Ok(answer),
+            true => Err(self.elsewhere()),
+            false => Err(self.refused(answer)),
+        }
+    }
+
+    /// What is served there answers anything, and is no limiter's API.
+    fn elsewhere(&self) -> Failure {
+        Failure::system(format!(
+            "{}: somebody else answers there; expected the address that `timebudget serve --admin …` prints as admin",
+            self.base
+        ))
     }
 
     fn silent(&self, error: &ureq::Error) -> Failure {
@@ -172,6 +184,11 @@ impl Remote {
         let failure = if status.is_server_error() { Failure::system } else { Failure::wrong };
         failure(in_words(&problem, status.as_u16()))
     }
+}
+
+/// Whether an answer is the API's: all of those have this header, and what it limits mostly has not.
+fn is_of_control(answer: &Response<ureq::Body>) -> bool {
+    answer.headers().get("x-content-type-options").is_some_and(|value| value == "nosniff")
 }
 
 /// A problem as `check` would say it: a line for each mistake, or what it is about.

@@ -4,13 +4,28 @@ use std::io::{self, IsTerminal};
 use std::thread;
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::Value;
 
 use crate::output::{self, Failure};
-use crate::remote::args::TopArgs;
+use crate::remote::args::Where;
 use crate::remote::http::{Ask, Remote};
-use crate::remote::run::SPENDERS;
 use crate::remote::show::{Cell, table};
+use crate::remote::spent::SPENDERS;
+
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    #[command(flatten)]
+    pub(crate) at: Where,
+    #[arg(long)]
+    pub(crate) site: Option<String>,
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: u64,
+    /// Look once, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+}
 
 /// How many routes are shown.
 const ROUTES: usize = 12;

@@ -46,6 +46,8 @@ pub(crate) struct Request {
     /// What it is charged beside the time that runs.
     pub(crate) extra: u64,
     text: String,
+    /// The values of headers and cookies, which need not be text.
+    values: Vec<u8>,
     method: Span,
     host: Span,
     user: Span,
@@ -64,9 +66,11 @@ impl Request {
     /// Forgets everything but the memory.
     pub(crate) fn clear(&mut self) {
         let (mut text, mut fields) = (std::mem::take(&mut self.text), std::mem::take(&mut self.fields));
+        let mut values = std::mem::take(&mut self.values);
         text.clear();
         fields.clear();
-        *self = Self { text, fields, ..Self::default() };
+        values.clear();
+        *self = Self { text, fields, values, ..Self::default() };
     }
 
     /// When its line was written, as far as it tells.
@@ -122,8 +126,9 @@ impl Request {
     }
 
     /// The values of a field that the log has by this number.
-    pub(crate) fn fields(&self, number: u16) -> impl DoubleEndedIterator<Item = &str> {
-        self.fields.iter().filter(move |(other, _)| *other == number).map(|(_, span)| self.of(*span))
+    pub(crate) fn fields(&self, number: u16) -> impl DoubleEndedIterator<Item = &[u8]> {
+        let of_number = self.fields.iter().filter(move |(other, _)| *other == number);
+        of_number.map(|(_, span)| self.values.get(span.from as usize..span.to as usize).unwrap_or_default())
     }
 
     fn of(&self, span: Span) -> &str {
@@ -170,8 +175,9 @@ impl Request {
 
     pub(crate) fn add_field(&mut self, number: u16, value: &[u8]) {
         if !is_absent(value) {
-            let span = self.keep(value);
-            self.fields.push((number, span));
+            let from = self.values.len() as u32;
+            self.values.extend_from_slice(&unescaped(value));
+            self.fields.push((number, Span { from, to: self.values.len() as u32 }));
         }
     }
 
@@ -315,7 +321,7 @@ mod tests {
         assert_eq!(of_line("GET /caf\\xC3\\xA9 HTTP/1.1").path(), "/café");
         let mut request = Request::default();
         request.add_field(3, b"say \\\"a\\x22 \\q\\x2");
-        assert_eq!(request.fields(3).collect::<Vec<_>>(), ["say \"a\" \\q\\x2"]);
+        assert_eq!(request.fields(3).collect::<Vec<_>>(), [b"say \"a\" \\q\\x2"]);
     }
 
     #[test]

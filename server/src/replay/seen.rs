@@ -58,13 +58,13 @@ impl<'a> Seen<'a> {
             self.lacking.note(if kind == FieldKind::Header { "header" } else { "cookie" }, name);
         }
         // No line has a field of this number.
-        self.request.fields(number.unwrap_or(u16::MAX)).map(str::as_bytes)
+        self.request.fields(number.unwrap_or(u16::MAX))
     }
 
     /// The lines of cookies, where a log has the whole header.
     fn cookie_lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let number = self.format.fields.number(FieldKind::Header, "cookie");
-        self.request.fields(number.unwrap_or(u16::MAX)).map(str::as_bytes)
+        self.request.fields(number.unwrap_or(u16::MAX))
     }
 
     fn cookies(&self, name: &str) -> Vec<Cow<'a, [u8]>> {

@@ -1,10 +1,11 @@
 //! What each limit's windows have spent: how many there were, how many were full, and the worst.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::FixedState;
-use timebudget::{AccountId, Event, Limit, Observe, ObservedLimit, Period, Unit, UnixMicros, Window, Zone};
+use timebudget::{Event, Limit, Observe, ObservedLimit, Period, Unit, UnixMicros, Window, Zone};
 
 /// How many accounts of a window are told apart.
 const MOST_ACCOUNTS: usize = 65_536;
@@ -36,7 +37,8 @@ pub(crate) struct OfLimit {
     period: Period,
     /// The end of the window in force, and what each account has spent in it.
     ends: i64,
-    accounts: HashMap<AccountId, Account, FixedState>,
+    /// By the hash of its id, a quarter as long: the table is the largest thing that each request looks into.
+    accounts: HashMap<u64, Account, FixedState>,
     /// Accounts of it that were not told apart.
     untold: bool,
     /// The windows that have ended, the first ones.
@@ -169,10 +171,11 @@ impl OfLimit {
         }
         let (spent, quota) = (limit.spent(), limit.quota());
         let has_room = self.accounts.len() < MOST_ACCOUNTS;
-        match self.accounts.get_mut(&limit.account()) {
+        let account = FixedState::default().hash_one(limit.account());
+        match self.accounts.get_mut(&account) {
             Some(account) => *account = Account { spent: account.spent.max(spent), quota },
             None if has_room => {
-                self.accounts.insert(limit.account(), Account { spent, quota });
+                self.accounts.insert(account, Account { spent, quota });
             }
             None => self.untold = true,
         }

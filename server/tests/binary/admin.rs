@@ -11,17 +11,22 @@ use crate::scratch::Scratch;
 /// A site file beside which the database lies.
 const SITE: &str = r#"{ "rate_limit_exempt": { "path": "/health" }, "rate_limit": "5 per hour" }"#;
 
-const TOKEN: &str = "a-token-of-more-than-thirty-two-letters";
+pub(crate) const TOKEN: &str = "a-token-of-more-than-thirty-two-letters";
 
-struct Admin {
-    server: Running,
-    address: SocketAddr,
+/// A server with its admin listener.
+pub(crate) struct Admin {
+    pub(crate) server: Running,
+    pub(crate) address: SocketAddr,
 }
 
 impl Admin {
-    fn start(scratch: Scratch, more: &[&str]) -> Self {
+    pub(crate) fn start(scratch: Scratch, more: &[&str]) -> Self {
+        Self::with_site(SITE, scratch, more)
+    }
+
+    pub(crate) fn with_site(site: &str, scratch: Scratch, more: &[&str]) -> Self {
         let token = scratch.write("token", TOKEN);
-        let file = scratch.write("site.json", SITE);
+        let file = scratch.write("site.json", site);
         let args = ["--site", file.to_str().unwrap(), "--admin", "127.0.0.1:0"];
         let args: Vec<_> = args.iter().chain(more).map(OsStr::new).collect();
         let variables = [("TIMEBUDGET_OWNER_TOKEN_FILE", token.to_str().unwrap())];
@@ -33,7 +38,13 @@ impl Admin {
         Self { server, address }
     }
 
-    fn ask(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+    /// Ends it as an operator does, and waits until it has ended well.
+    pub(crate) fn end(mut self) {
+        self.server.signal("TERM");
+        assert!(self.server.ended().success(), "{}", self.server.log());
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
         let mut connection = TcpStream::connect(self.address).unwrap();
         let length = body.len();
         let head = format!(
@@ -44,8 +55,13 @@ impl Admin {
         Answer::read(&connection).unwrap_or_else(|| panic!("no answer to {head}"))
     }
 
-    fn owner(&self, method: &str, path: &str, body: &str) -> Answer {
-        self.ask(method, path, &format!("authorization: Bearer {TOKEN}\r\n"), body)
+    pub(crate) fn owner(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.owner_with(method, path, "", body)
+    }
+
+    /// The same with more header fields.
+    pub(crate) fn owner_with(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+        self.ask(method, path, &format!("authorization: Bearer {TOKEN}\r\n{fields}"), body)
     }
 }
 
@@ -114,6 +130,46 @@ fn a_database_that_is_none_is_told_without_its_password() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("expected sqlite://FILE or postgres://") && !told.contains("secret"), "{told}");
+}
+
+/// Behind a proxy all shared the limit on wrong tokens, and the audit showed nobody but the proxy.
+#[test]
+fn a_trusted_proxy_says_who_guesses_and_who_changes() {
+    let admin = Admin::start(Scratch::new(), &["--admin-trusted-proxies", "10.0.0.0/8,127.0.0.1"]);
+    let guess = |from: &str| {
+        let fields = format!("authorization: Bearer wrong\r\nx-forwarded-for: {from}\r\n");
+        admin.ask("GET", "/api/v1/tiers", &fields, "").status
+    };
+    // Ten a minute, and a minute may end meanwhile.
+    assert!((0..40).any(|_| guess("6.6.6.6, 192.0.2.7") == 429));
+    assert_eq!(guess("192.0.2.8, 10.9.9.9"), 401, "another client of the same proxies");
+    let rules = r#"{ "rules": [{ "name": "tight", "key": "site", "limits": "1 per hour" }] }"#;
+    let put = admin.owner_with("PUT", "/api/v1/rulesets/plans", "x-forwarded-for: 192.0.2.9\r\n", rules);
+    assert_eq!(put.status, 201);
+    let rows = admin.owner("GET", "/api/v1/audit", "").json();
+    let addresses: Vec<_> =
+        rows["items"].as_array().unwrap().iter().map(|row| row["address"].clone()).collect();
+    assert_eq!(addresses[..3], ["192.0.2.9", "192.0.2.8", "192.0.2.7"]);
+
+    let alone = Admin::start(Scratch::new(), &[]);
+    let forged = |nth: u32| format!("authorization: Bearer wrong\r\nx-forwarded-for: 192.0.2.{nth}\r\n");
+    let is_met = (0..40).any(|nth| alone.ask("GET", "/api/v1/tiers", &forged(nth), "").status == 429);
+    assert!(is_met, "whom nobody trusts chooses no address");
+}
+
+#[test]
+fn a_trusted_proxy_that_is_none_is_told_in_the_words_of_check() {
+    let of = |args: &[&str]| {
+        let all = ["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let output = timebudget(all.iter().chain(args)).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, told) =
+        of(&["--admin-trusted-proxies", "10.0.0.0/8,10.0.0.256", "--admin-forwarded-header", "a b"]);
+    assert_eq!(status, Some(2), "{told}");
+    let line = |start: &str| told.lines().any(|line| line.starts_with(start));
+    assert!(line("--admin-trusted-proxies: \"10.0.0.256\": "), "{told}");
+    assert!(line("--admin-forwarded-header: \"a b\": "), "{told}");
 }
 
 #[test]

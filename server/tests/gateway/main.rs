@@ -1,13 +1,16 @@
 //! The gateway, between real sockets: clients on one side, and on the other upstreams that do what tests tell them, byte for byte.
 
+mod addresses;
 #[path = "../binary/answer.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod answer;
+mod charges;
 mod client;
 mod failures;
 mod framing;
 mod heads;
 mod passing;
+mod real;
 mod retries;
 #[path = "../binary/running.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
@@ -15,4 +18,5 @@ mod running;
 #[path = "../binary/scratch.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod scratch;
+mod tunnels;
 mod upstream;

@@ -56,8 +56,7 @@ fn a_chunked_body_is_passed_on_in_chunks() {
         while let Some(head) = connection.head() {
             assert_eq!(crate::upstream::values(&head, "transfer-encoding"), ["chunked"]);
             let body = connection.up_to("0\r\n\r\n");
-            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-            connection.send(&body);
+            connection.send(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
         }
     });
     let gateway = before(&upstream, &[]);

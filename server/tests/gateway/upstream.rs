@@ -134,6 +134,20 @@ impl Connection {
         String::from_utf8_lossy(&self.unread.drain(..end).collect::<Vec<_>>()).into_owned()
     }
 
+    /// The next line with its end; `None` once the gateway has closed.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                return Some(
+                    String::from_utf8_lossy(&self.unread.drain(..=end).collect::<Vec<_>>()).into_owned(),
+                );
+            }
+            if !self.read_more() {
+                return None;
+            }
+        }
+    }
+
     fn read_more(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
         let read = self.stream.read(&mut buffer).unwrap_or_default();

@@ -173,6 +173,12 @@ pub enum Until {
     Body,
     /// Until the response's head leaves, as for streams of events.
     Head,
+    /// As [`Body`](Self::Body); and where the response switches to another protocol, as to WebSocket, until that connection is
+    /// closed.
+    ///
+    /// Time on such a connection runs always, also while nobody says anything, and its place under a cap is taken. Other rules
+    /// settle when its head leaves.
+    Close,
 }
 
 /// What a running request holds of a time limit until it ends.

@@ -1,5 +1,7 @@
 //! What the tests share: a world with its clock, a server, a client, and gates to stop handlers at.
 
+#[path = "../../kit/app.rs"]
+mod app;
 mod bench;
 mod client;
 mod gate;

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::{App, Error, HttpServer, rt};
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, rt};
 
 use super::Client;
+use super::app::AppFactory;
 
 /// A server that listens, until the test ends.
 pub(crate) struct Listening {
@@ -18,6 +19,17 @@ impl Listening {
     pub(crate) async fn connect(&self) -> Client {
         Client::connect(self.address).await
     }
+
+    /// So many clients, each of which has sent a request for `/` and waits for the answer.
+    pub(crate) async fn crowd(&self, clients: usize) -> Vec<Client> {
+        let mut crowd = Vec::with_capacity(clients);
+        for _ in 0..clients {
+            let mut client = self.connect().await;
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            crowd.push(client);
+        }
+        crowd
+    }
 }
 
 /// Serves an application; `$bind` is how.
@@ -27,13 +39,7 @@ macro_rules! server {
         pub(crate) fn $name<F, S, B>(factory: F) -> Listening
         where
             F: Fn() -> App<S> + Send + Clone + 'static,
-            S: ServiceFactory<
-                    ServiceRequest,
-                    Config = (),
-                    Response = ServiceResponse<B>,
-                    Error = Error,
-                    InitError = (),
-                > + 'static,
+            S: AppFactory<B> + 'static,
             B: MessageBody + 'static,
         {
             let server = HttpServer::new(factory).workers(2).disable_signals().shutdown_timeout(1);

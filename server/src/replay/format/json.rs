@@ -204,7 +204,7 @@ mod tests {
             ("a.example", "ann", "/x", "y=1")
         );
         assert_eq!((request.peer, request.is_client), ("192.0.2.7".parse().ok(), true));
-        assert_eq!(request.fields(0).collect::<Vec<_>>(), ["curl/7.82.0"]);
+        assert_eq!(request.fields(0).collect::<Vec<_>>(), [b"curl/7.82.0"]);
         assert_eq!(request.fields(4).count(), 0, "what is redacted is not there");
         let iso = CADDY.replace("1646861401.5241024", "\"2022-03-09T21:30:01.524Z\"");
         assert_eq!(read(caddy, &iso).unwrap().time, 1_646_861_401_524_000);

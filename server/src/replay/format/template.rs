@@ -1,15 +1,19 @@
 //! Lines that are a template: texts between variables, as `log_format` and `LogFormat` describe them.
 
+use std::cell::Cell;
+
 use crate::replay::format::time::{self, SECOND};
 use crate::replay::format::{NO_REQUEST, NO_SPAN, NO_STATUS, NO_TIME, OTHER, Tells, Unread};
 use crate::replay::request::Request;
 
 /// A template of lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Template {
     /// What lines begin with.
     begin: Vec<u8>,
     steps: Vec<Step>,
+    /// The instant that was read last, which many lines have in common.
+    last: Cell<([u8; COMMON], i64)>,
 }
 
 /// A variable, and the text behind it.
@@ -80,7 +84,7 @@ impl Template {
             }
             is_behind_variable = steps.last().is_some_and(|step| step.until.is_empty());
         }
-        let template = Self { begin, steps };
+        let template = Self { begin, steps, last: Cell::new(([0; COMMON], 0)) };
         template.lacks().map_or(Ok(template), Err)
     }
 
@@ -117,7 +121,13 @@ impl Template {
         let mut rest = line.strip_prefix(&self.begin[..]).ok_or(OTHER)?;
         for step in &self.steps {
             let end = step.end(rest).ok_or(OTHER)?;
-            step.variable.take(&rest[..end], request)?;
+            match step.variable {
+                Variable::Common { is_start } => {
+                    request.time = self.instant(&rest[..end]).ok_or(NO_TIME)?;
+                    (request.is_start, request.is_coarse) = (is_start, true);
+                }
+                variable => variable.take(&rest[..end], request)?,
+            }
             rest = &rest[end + step.until.len()..];
         }
         if !rest.is_empty() {
@@ -127,6 +137,20 @@ impl Template {
             request.set_method(b"GET");
         }
         Ok(())
+    }
+}
+
+impl Template {
+    #[inline]
+    fn instant(&self, text: &[u8]) -> Option<i64> {
+        let text: &[u8; COMMON] = text.try_into().ok()?;
+        let (last, micros) = self.last.get();
+        if *text == last {
+            return Some(micros);
+        }
+        let micros = time::common(text)?;
+        self.last.set((*text, micros));
+        Some(micros)
     }
 }
 
@@ -181,17 +205,14 @@ impl Variable {
     #[inline]
     fn take(self, value: &[u8], request: &mut Request) -> Result<(), Unread> {
         match self {
-            Self::Nothing | Self::NothingListed => {}
+            // The template remembers instants itself.
+            Self::Nothing | Self::NothingListed | Self::Common { .. } => {}
             // A line with something before the address is in another format.
             Self::Peer if value.contains(&b' ') => return Err(OTHER),
             Self::Peer => request.set_peer(value),
             Self::User if value.starts_with(b"- ") => return Err(OTHER),
             Self::User => request.set_user(value),
             Self::Host => request.set_host(value),
-            Self::Common { is_start } => {
-                request.time = time::common(value).ok_or(NO_TIME)?;
-                (request.is_start, request.is_coarse) = (is_start, true);
-            }
             Self::Rfc3339 { is_start } => {
                 request.time = time::rfc3339(value).ok_or(NO_TIME)?;
                 (request.is_start, request.is_coarse) = (is_start, request.time % SECOND == 0);

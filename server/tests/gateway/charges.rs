@@ -1,0 +1,80 @@
+//! What upstreams say of the cost of requests, and what they are told of the time that is left.
+
+use crate::client::{Client, with_site};
+use crate::upstream::{Upstream, values};
+
+fn answer(field: &str) -> Upstream {
+    Upstream::answering(&format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{field}\r\n\r\n"))
+}
+
+const BELIEVED: &str =
+    r#"{ "rate_limit": { "limit": 600, "window": "year" }, "rate_limit_upstream_charges": true }"#;
+const NOT_BELIEVED: &str = r#"{ "rate_limit": { "limit": 600, "window": "year" } }"#;
+
+#[test]
+fn an_upstream_that_is_believed_charges_more_than_its_time() {
+    let gateway = with_site(BELIEVED, &answer("X-RateLimit-Charge: 5s"), &[]);
+    let answer = gateway.get("/");
+    assert!((5_000_000..6_000_000).contains(&answer.number("x-ratelimit-used")), "{answer:?}");
+    assert!((594_000_000..=595_000_000).contains(&answer.number("x-ratelimit-remaining")), "{answer:?}");
+    assert_eq!(answer.header("x-ratelimit-charge"), None);
+}
+
+#[test]
+fn an_upstream_that_is_believed_makes_requests_free() {
+    let gateway = with_site(BELIEVED, &answer("X-RateLimit-Waive: 1"), &[]);
+    for _ in 0..2 {
+        let answer = gateway.get("/");
+        assert_eq!(answer.number("x-ratelimit-remaining"), 600_000_000);
+        assert_eq!(answer.header("x-ratelimit-waive"), None);
+    }
+}
+
+#[test]
+fn an_upstream_that_is_not_believed_charges_nothing_and_frees_nobody() {
+    for field in ["X-RateLimit-Charge: 5s", "X-RateLimit-Waive: 1"] {
+        let gateway = with_site(NOT_BELIEVED, &answer(field), &[]);
+        let used = gateway.get("/").number("x-ratelimit-used");
+        assert!((1..5_000_000).contains(&used), "{field}: {used}");
+        assert!(gateway.get("/").number("x-ratelimit-remaining") < 600_000_000, "{field}");
+    }
+}
+
+#[test]
+fn a_client_charges_nothing() {
+    let gateway = with_site(BELIEVED, &answer("X-App: 1"), &[]);
+    let answer = gateway.request("GET", "/", "host: a\r\nX-RateLimit-Charge: 5s\r\nX-RateLimit-Waive: 1\r\n");
+    assert!((1..5_000_000).contains(&answer.number("x-ratelimit-used")), "{answer:?}");
+}
+
+#[test]
+fn a_charge_that_is_none_is_left_out() {
+    for charge in ["five", "-5s", "", "5", "1e9s"] {
+        let gateway = with_site(BELIEVED, &answer(&format!("X-RateLimit-Charge: {charge}")), &[]);
+        let answer = gateway.get("/");
+        assert_eq!(answer.status, 200);
+        assert!(answer.number("x-ratelimit-used") < 5_000_000, "{charge}: {answer:?}");
+    }
+}
+
+#[test]
+fn an_upstream_is_told_the_time_that_is_left_where_a_rule_cuts() {
+    let rule = |overrun| {
+        format!(
+            r#"{{ "rate_limit_rules": [{{ "name": "a", "key": "site", "overrun": "{overrun}", "limits": "100s per year" }}] }}"#
+        )
+    };
+    for (overrun, is_told) in [("cut", true), ("finish", false)] {
+        let upstream = answer("X-App: 1");
+        let gateway = with_site(&rule(overrun), &upstream, &[]);
+        let mut client = Client::new(&gateway);
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nX-RateLimit-Time-Left: 7\r\n\r\n");
+        client.head();
+        let told: Vec<u64> = values(&upstream.head(), "x-ratelimit-time-left")
+            .iter()
+            .map(|left| left.parse().unwrap())
+            .collect();
+        assert_eq!(told.len(), usize::from(is_told), "{overrun}");
+        assert!(told.iter().all(|left| (90_000..=100_000).contains(left)), "{told:?}");
+    }
+}
