@@ -98,7 +98,7 @@ pub use model::{
     UnixMicros, Until, Upstream, Weight, Window, Zone, ZoneSource, cookie_values, parse_rates, query_value,
     query_values,
 };
-pub use sites::{Reloader, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};
+pub use sites::{Reloader, Reloads, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};
 
 pub mod prelude {
     //! All that most applications need: `use timebudget::prelude::*`.

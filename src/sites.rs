@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 pub(crate) use self::reload::Code;
-pub use self::reload::{Reloader, RuleOrigin, SiteInForce, Watcher};
+pub use self::reload::{Reloader, Reloads, RuleOrigin, SiteInForce, Watcher};
 use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};

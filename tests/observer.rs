@@ -159,6 +159,54 @@ fn what_rules_settle_before_the_others_is_told_then_and_once() {
     assert_eq!(head.noted().len(), 2);
 }
 
+/// Whoever counts settlements counts a request as often as it is settled in parts.
+#[test]
+fn a_request_ends_once_in_however_many_parts_it_is_settled() {
+    #[derive(Default)]
+    struct Ends(Mutex<Vec<Option<u64>>>);
+    impl Observe for Ends {
+        fn refused(&self, event: &Event<'_>) {
+            assert_eq!(event.ended(), None);
+        }
+
+        fn settled(&self, event: &Event<'_>) {
+            self.0.lock().unwrap().push(event.ended().map(|ran| ran.0));
+        }
+    }
+    let (ends, clock) = (Arc::new(Ends::default()), Arc::new(ManualClock::at(TEN_O_CLOCK)));
+    let engine = Engine::new(Memory::default(), Arc::clone(&clock)).observe(Arc::clone(&ends));
+    let rules = vec![
+        Rule { charge_when: Some([404].into()), ..rule("misses", "5 per hour") },
+        Rule { until: Until::Head, ..rule("head", "10s per hour") },
+        rule("time", "10s per hour; 9 concurrent"),
+    ];
+    let limiter = Arc::new(Limiter::new(Site { rules, ..Site::unlimited("test") }, &engine));
+    let admit = || match limiter.admit(&Asked::USUAL).unwrap() {
+        Admission::Admitted(running) => running,
+        other => panic!("{other:?}"),
+    };
+    let noted = || std::mem::take(&mut *ends.0.lock().unwrap());
+    let mut running = admit();
+    clock.advance(Duration::from_secs(1));
+    running.answered(&Answered(200));
+    clock.advance(Duration::from_secs(1));
+    drop(running);
+    let told = noted();
+    assert_eq!(
+        (told.len() > 1, told.iter().flatten().collect::<Vec<_>>()),
+        (true, vec![&2_000_000]),
+        "{told:?}"
+    );
+    assert_eq!(told.last(), Some(&Some(2_000_000)), "with the last of them");
+    drop(admit());
+    assert_eq!(noted().iter().flatten().count(), 1);
+    let mut free = admit();
+    clock.advance(Duration::from_secs(1));
+    free.waive();
+    drop(free);
+    assert_eq!(noted().into_iter().flatten().collect::<Vec<_>>(), [0], "it is charged nothing");
+}
+
 /// An answer of this status.
 struct Answered(u16);
 

@@ -8,6 +8,8 @@ use timebudget::{Micros, Period, Unit};
 mod acceptance;
 #[path = "store/desk.rs"]
 mod desk;
+#[path = "kit/journal.rs"]
+mod journal;
 #[path = "store/laws.rs"]
 mod laws;
 #[path = "store/mistrust.rs"]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::access::AccessArgs;
 use crate::gateway::GatewayArgs;
+use crate::listen::ListenArgs;
 use crate::remote::RemoteCommand;
 use crate::replay::ReplayArgs;
 
@@ -23,7 +25,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve an application behind the time budgets of site files, or a demonstration app (the default)
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Check site files, and directories of sites: exit status 0, or 2 with every error
     Check {
         /// Site files, or directories with common_site_config.json and HOST/site_config.json
@@ -108,9 +110,8 @@ pub(crate) struct ExplainArgs {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
     /// Threads that serve [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
@@ -120,17 +121,19 @@ pub(crate) struct ServeArgs {
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) admin: AdminArgs,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
 }
 
 /// Run-time control: what people see and change while it serves.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AdminArgs {
-    /// Where to serve the API and the pages of run-time control, and /live and /ready; port 0 takes a free one [default:
-    /// nowhere]
+    /// Where to serve /live, /ready and /metrics, and the API and the pages of run-time control; port 0 takes a free one
+    /// [default: nowhere]
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin: Option<String>,
-    /// The database of what people decide: sqlite://FILE, or postgres://USER:PASSWORD@HOST/NAME where several nodes share it
-    /// [default with --admin: sqlite://timebudget.db beside the site files]
+    /// The database of what people decide: sqlite://FILE, postgres://USER:PASSWORD@HOST/NAME where several nodes share it, or
+    /// none for no run-time control [default with --admin: sqlite://timebudget.db beside the site files]
     // A plain string, since clap would repeat a wrong URI in full, and a URI can hold a password.
     #[arg(long, value_name = "URI")]
     pub(crate) database: Option<String>,
@@ -162,10 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn without_arguments_it_serves_on_the_local_port_8080() {
+    fn without_arguments_it_serves_the_example() {
         let args = Args::parse_from(["timebudget"]);
         assert!(args.command.is_none());
-        assert_eq!(args.serve.listen, "127.0.0.1:8080");
+        assert!(args.serve.listen.listen.is_empty());
         assert_eq!((args.serve.source.site, args.serve.source.sites), (None, None));
     }
 
@@ -173,6 +176,20 @@ mod tests {
     fn one_site_and_a_directory_of_sites_exclude_each_other() {
         let args = ["timebudget", "serve", "--site", "a.json", "--sites", "sites"];
         assert!(Args::try_parse_from(args).is_err());
+    }
+
+    #[test]
+    fn the_proxy_protocol_is_refused_with_what_to_do_instead() {
+        for args in [&["timebudget", "--proxy-protocol"][..], &["timebudget", "--proxy-protocol", "v2"]] {
+            let told = Args::try_parse_from(args).unwrap_err().to_string();
+            assert!(told.contains("X-Forwarded-For"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key() {
+        assert!(Args::try_parse_from(["timebudget", "--tls-cert", "a.pem"]).is_err());
+        assert!(Args::try_parse_from(["timebudget", "--tls-key", "a.pem"]).is_err());
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod demo;
 mod explain;
 mod gateway;
 mod limits;
+mod listen;
+mod metrics;
 mod output;
 mod reload;
 mod remote;

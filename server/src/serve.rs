@@ -3,15 +3,20 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 use std::{io, thread};
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::{TimeBudget, Upstream};
 
-use crate::admin::Admin;
+use crate::access::{Access, AccessArgs, Log};
+use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
 use crate::gateway::{self, Settings};
+use crate::listen::{self, Bound, Certificate, Socket};
+use crate::metrics::{Metrics, Notices, Observer};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
@@ -34,7 +39,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let source = Source::of(&args.source);
     let system = rt::System::new();
     let control = system.block_on(admin::open(&args.admin, &source))?;
-    let builder = source.budget(environment);
+    let observer = Observer::new(args.admin.admin.is_some(), Notices::new(args.access.log_refusals));
+    let builder = source.budget(environment).observe(Arc::clone(&observer));
     let builder = match &control {
         Some(control) => builder.layer(control.layer()).observe(control.observer()),
         None => builder,
@@ -43,28 +49,30 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     let budget = if control.is_some() { budget.tell_at(STANDING) } else { budget };
     system.block_on(async {
         let end = End::receive().map_err(Failure::system)?;
-        let (server, address) = bind(args, &budget, end)?;
+        let log = open_log(&args.access)?;
+        let readiness = Readiness::of(&budget);
+        let access = Access::new(log.clone(), args.access.access_log_query);
+        let (server, bound) = bind(args, &budget, access, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
-            signals::reload_on_hangup(watcher).map_err(Failure::system)?;
+            signals::on_hangup(move || watcher.reload()).map_err(Failure::system)?;
         }
-        let admin = match &control {
-            Some(control) => {
-                control.govern(&budget).map_err(Failure::wrong)?;
-                Admin::start(&args.admin, control)?
-            }
-            None => None,
-        };
-        let upstreams = &args.gateway.upstream;
-        output::to_stdout(&announcement(
-            address,
-            admin.as_ref().map(|admin| admin.address),
-            &source,
-            upstreams,
-        ));
+        if let Some(control) = &control {
+            control.govern(&budget).map_err(Failure::wrong)?;
+        }
+        rt::spawn(turn(Arc::clone(&observer)));
+        let metrics = Metrics::new(observer, budget.clone(), log.clone());
+        let admin = Admin::start(&args.admin, control.as_ref(), metrics, &readiness)?;
+        let address = admin.as_ref().map(|admin| admin.address);
+        output::to_stdout(&announcement(&bound, address, &source, &args.gateway.upstream));
+        listen::tell_ready();
         server.await.map_err(Failure::system)?;
+        drop(bound);
         if let Some(admin) = admin {
             admin.stop().await;
+        }
+        if let Some(log) = log {
+            log.end();
         }
         if let Some(control) = control {
             if let Err(error) = control.save_usage().await {
@@ -76,25 +84,68 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     })
 }
 
-fn bind(args: &ServeArgs, budget: &TimeBudget, end: End) -> Result<(Server, SocketAddr), Failure> {
-    let (budget, settings) = (budget.clone(), Settings::new(&args.gateway));
-    let server = HttpServer::new(move || {
+/// The access log, if there is to be one, opened anew at each SIGHUP.
+fn open_log(args: &AccessArgs) -> Result<Option<Arc<Log>>, Failure> {
+    let Some(file) = &args.access_log else { return Ok(None) };
+    let failed = |error| Failure::system(format!("{}: cannot be opened: {error}", file.display()));
+    let log = Log::open(file).map_err(failed)?;
+    let reopened = Arc::clone(&log);
+    signals::on_hangup(move || reopened.reopen()).map_err(Failure::system)?;
+    Ok(Some(log))
+}
+
+/// Begins another second of notices every second.
+async fn turn(observer: Arc<Observer>) {
+    loop {
+        rt::time::sleep(Duration::from_secs(1)).await;
+        observer.notices().turn();
+    }
+}
+
+fn bind(
+    args: &ServeArgs,
+    budget: &TimeBudget,
+    access: Access,
+    end: End,
+    readiness: &Readiness,
+) -> Result<(Server, Bound), Failure> {
+    let (budget, readiness, settings) = (budget.clone(), readiness.clone(), Settings::new(&args.gateway));
+    let told = async move {
+        end.told().await;
+        readiness.drain();
+        listen::tell_ending();
+    };
+    let app = move || {
         let worker = gateway::worker(&settings, &budget);
         let answer =
             move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
-        App::new().wrap(budget.clone()).default_service(web::to(answer))
-    })
-    // Else the end of an answer waits until the client has acknowledged what came before it.
-    .tcp_nodelay(true)
-    // Whoever hangs up gives up: its request ends, and with it its place under a cap.
-    .h1_allow_half_closed(false)
-    .workers(args.workers.map_or_else(cores, usize::from))
-    .shutdown_signal(end.told())
-    .shutdown_timeout(LAST_REQUESTS_SECS);
-    let failed = |error| cannot_listen(&args.listen, &error);
-    let address = resolved(&args.listen).map_err(failed)?;
-    let server = server.bind(address).map_err(failed)?;
-    let bound = server.addrs().first().copied().unwrap_or(address);
+        // The last is the outermost.
+        App::new().wrap(budget.clone()).wrap(access.clone()).default_service(web::to(answer))
+    };
+    let mut server = HttpServer::new(app)
+        // Whoever hangs up gives up: its request ends, and with it its place under a cap.
+        .h1_allow_half_closed(false)
+        .workers(args.workers.map_or_else(cores, usize::from))
+        .shutdown_signal(told)
+        // Else the end of an answer waits until the client has acknowledged what came before it.
+        .tcp_nodelay(true)
+        .shutdown_timeout(LAST_REQUESTS_SECS);
+    let certificate = Certificate::open(&args.listen)?;
+    let config = certificate.as_ref().map(Certificate::config).transpose()?;
+    let (sockets, bound) = listen::open(&args.listen)?;
+    for socket in sockets {
+        let listening = match (socket, config.clone()) {
+            (Socket::Tcp(listener), None) => server.listen_auto_h2c(listener),
+            (Socket::Tcp(listener), Some(config)) => server.listen_rustls_0_23(listener, config),
+            #[cfg(unix)]
+            (Socket::Unix(listener), _) => server.listen_uds(listener),
+        };
+        server = listening.map_err(Failure::system)?;
+    }
+    if let Some(certificate) = certificate {
+        let renewal = certificate.keep().map_err(Failure::system)?;
+        signals::on_hangup(move || renewal.look()).map_err(Failure::system)?;
+    }
     Ok((server.run(), bound))
 }
 
@@ -116,17 +167,12 @@ fn cores() -> usize {
 /// How wide the commands are, where the address is a usual one.
 const WIDTH: usize = 68;
 
-/// One line with the address, and one with that of run-time control, then commands to try.
+/// A line with each address, and one with that of run-time control, then commands to try.
 ///
 /// What the example refuses and exempts is known, so only with it do the commands say so. Before an upstream there is nothing to
 /// suggest.
-fn announcement(
-    address: SocketAddr,
-    admin: Option<SocketAddr>,
-    source: &Source,
-    upstreams: &[Upstream],
-) -> String {
-    let mut lines = vec![format!("listening on http://{address}")];
+fn announcement(bound: &Bound, admin: Option<SocketAddr>, source: &Source, upstreams: &[Upstream]) -> String {
+    let mut lines: Vec<_> = bound.origins().map(|origin| format!("listening on {origin}")).collect();
     lines.extend(admin.map(|admin| format!("admin on http://{admin}")));
     if !upstreams.is_empty() {
         lines.extend(upstreams.iter().map(|upstream| format!("upstream {upstream}")));
@@ -134,7 +180,7 @@ fn announcement(
     }
     lines.push("try:".to_owned());
     let mut suggest = |path: &str, why: &str| {
-        lines.push(format!("  {:WIDTH$}  # {why}", format!("curl -i 'http://{address}{path}'")));
+        lines.push(format!("  {:WIDTH$}  # {why}", bound.curl(path)));
     };
     suggest("/report?ms=250", "a quarter of a second, and where you stand");
     if *source == Source::Example {

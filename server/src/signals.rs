@@ -1,10 +1,10 @@
 //! Signals: when to end, and when to reload.
 
 #[cfg(unix)]
-pub(crate) use on_unix::{End, reload_on_hangup};
+pub(crate) use on_unix::{End, on_hangup};
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{End, reload_on_hangup};
+pub(crate) use elsewhere::{End, on_hangup};
 
 /// The exit status of a program that was told twice to end.
 const TOLD_TWICE: i32 = 130;
@@ -27,8 +27,6 @@ mod on_unix {
     use std::io;
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
-
-    use timebudget::Watcher;
 
     /// The signals that end the program, received from when this is made.
     pub(crate) struct End {
@@ -55,16 +53,16 @@ mod on_unix {
         }
     }
 
-    /// Asks for a reload at each SIGHUP from now on.
+    /// Does something at each SIGHUP from now on.
     ///
     /// # Errors
     ///
     /// The system refuses.
-    pub(crate) fn reload_on_hangup(watcher: Watcher) -> io::Result<()> {
+    pub(crate) fn on_hangup(told: impl Fn() + Send + 'static) -> io::Result<()> {
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                watcher.reload();
+                told();
             }
         });
         Ok(())
@@ -75,8 +73,6 @@ mod on_unix {
 mod elsewhere {
     use std::future;
     use std::io;
-
-    use timebudget::Watcher;
 
     /// Ctrl-C, which is all that other systems have.
     pub(crate) struct End;
@@ -103,7 +99,7 @@ mod elsewhere {
     /// # Errors
     ///
     /// None.
-    pub(crate) fn reload_on_hangup(_watcher: Watcher) -> io::Result<()> {
+    pub(crate) fn on_hangup(_told: impl Fn() + Send + 'static) -> io::Result<()> {
         Ok(())
     }
 }

@@ -51,6 +51,14 @@ pub struct Accounts {
 }
 
 /// Which accounts a [list](Accounts::list) is of; at first the hundred largest spenders of each limit of all rules.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::AccountFilter;
+/// let ten_of_exports = AccountFilter::new().site("shop.example").rule("exports").most(10);
+/// # let _ = ten_of_exports;
+/// ```
 #[derive(Clone, Debug)]
 pub struct AccountFilter {
     site: Option<String>,
@@ -61,6 +69,8 @@ pub struct AccountFilter {
 
 impl Engine {
     /// The accounts, for those who look after them.
+    ///
+    /// See [`Accounts`], which has an example.
     pub fn accounts(&self) -> Accounts {
         Accounts { engine: self.clone() }
     }
@@ -75,6 +85,24 @@ impl Accounts {
     /// # Errors
     ///
     /// [`AccountError::NoSuchRule`] if nothing is in force that is asked for; or the store failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{AccountFilter, Component, Engine, TimeBudget};
+    ///
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// let engine = Engine::in_memory();
+    /// let budget = TimeBudget::rule("jobs", "100 per day").key(Component::User).engine(&engine).build()?;
+    /// for user in ["ann", "bob", "ann"] {
+    ///     drop(budget.charge("jobs", user).await?);
+    /// }
+    /// let listed = engine.accounts().list(&AccountFilter::new().names(["ann", "bob"])).await?;
+    /// let spent: Vec<_> = listed.iter().map(|account| (account.name.as_deref(), account.spent)).collect();
+    /// assert_eq!(spent, [(Some("ann"), 2), (Some("bob"), 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).expect("a memory store answers at once").unwrap();
+    /// ```
     pub async fn list(&self, filter: &AccountFilter) -> Result<Vec<AccountStanding>, AccountError> {
         let engine = self.engine.shared();
         let rules = engine.rosters.rules(filter.site.as_deref(), filter.rule.as_deref());
@@ -128,6 +156,19 @@ impl Accounts {
     /// # Errors
     ///
     /// If no such rule is in force.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, Engine, TimeBudget};
+    ///
+    /// let engine = Engine::in_memory();
+    /// let budget = TimeBudget::rule("jobs", "100 per day").key(Component::User).engine(&engine).build()?;
+    /// let ids = engine.accounts().ids("*", "jobs", ["ann"])?;
+    /// assert_eq!((ids[0].1, ids[0].0.to_string().len()), ("ann", 32));
+    /// # let _ = budget;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ids<'a>(
         &self,
         site: &str,
@@ -281,10 +322,28 @@ pub struct AccountStanding {
 ///
 /// It is written as 32 hexadecimal digits, and means something only where keys are hashed with the same secret: in one
 /// process, in those that share a Redis, or after a restart with a snapshot.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::AccountId;
+/// let id: AccountId = "000102030405060708090a0b0c0d0e0f".parse()?;
+/// assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
+/// assert!("ann".parse::<AccountId>().is_err());
+/// # Ok::<(), timebudget::NoAccountId>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountId(pub(crate) KeyHash);
 
 /// Accounts cannot be listed, read or changed.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{AccountError, Engine};
+/// let none = Engine::in_memory().accounts().of("*", "exports", "ann").unwrap_err();
+/// assert!(matches!(none, AccountError::NoSuchRule { .. }), "no limiter is on the engine");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccountError {

@@ -34,6 +34,29 @@ impl Admission {
     /// # Errors
     ///
     /// A [`Fault`] if the store failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use timebudget::{Admission, Component, Engine, Limit, Limiter, Period, Rule, Site};
+    /// # use timebudget::Facts;
+    /// # struct Request;
+    /// # impl Facts for Request {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn path(&self) -> &str { "/" }
+    /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
+    /// # }
+    /// let rule = Rule::new("all", Component::Site, Limit::requests(1).per(Period::HOUR));
+    /// let site = Site { rules: vec![rule], ..Site::unlimited("shop") };
+    /// let limiter = Arc::new(Limiter::new(site, &Engine::in_memory()));
+    ///
+    /// let Admission::Admitted(first) = Admission::of(Arc::clone(&limiter), &Request)? else { panic!("it fits") };
+    /// let Admission::Refused(refusal) = Admission::of(limiter, &Request)? else { panic!("it does not fit") };
+    /// assert_eq!((&*refusal.rule, refusal.report.remaining), ("all", 0));
+    /// # drop(first);
+    /// # Ok::<(), timebudget::store::Fault>(())
+    /// ```
     pub fn of(limiter: Arc<Limiter>, facts: &dyn Facts) -> Result<Self, Fault> {
         let mut reservation = Reservation::new(limiter, Holding::vacant());
         let (limiter, holding) = reservation.parts();

@@ -15,6 +15,8 @@ use crate::model::{
 /// The facts of a request, and beside them who its client is by what the site knows of clients.
 ///
 /// Each thing is found out when a rule first asks for it, and once.
+///
+/// A key, an identity and a tier cost nothing where no rule asks for them, and a closure of the application's runs once.
 pub struct Client<'a> {
     facts: &'a dyn Facts,
     site: &'a Site,

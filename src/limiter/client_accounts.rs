@@ -20,6 +20,14 @@ use crate::model::{
 use crate::store::{Charge, Claim, Fault, Listed, Mode, Relief, Settlement};
 
 /// How much more is granted: server time, or requests. A [`Duration`] is time.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use timebudget::{Amount, Micros};
+/// assert_eq!(Amount::from(Duration::from_secs(30)), Amount::Time(Micros::from_secs(30)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
     /// Server time.
@@ -98,6 +106,25 @@ impl ClientAccounts {
     ///
     /// [`AccountError::NoSuchLimit`] if the rule has no limit of the unit; or the store failed, and some accounts may have
     /// been granted it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Amount, Component, Engine, TimeBudget};
+    ///
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// let engine = Engine::in_memory();
+    /// let budget = TimeBudget::rule("jobs", "1 per day").key(Component::User).engine(&engine).build()?;
+    /// drop(budget.charge("jobs", "ann").await?);
+    /// assert!(budget.charge("jobs", "ann").await.is_err());
+    ///
+    /// let ann = engine.accounts().of("*", "jobs", "ann")?;
+    /// let stands = ann.grant(Amount::Requests(5)).await?;
+    /// assert_eq!((stands[0].credit, stands[0].remaining), (4, 5));
+    /// assert!(budget.charge("jobs", "ann").await.is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).expect("a memory store answers at once").unwrap();
+    /// ```
     pub async fn grant(&self, amount: impl Into<Amount>) -> Result<Vec<AccountStanding>, AccountError> {
         let (unit, amount) = match amount.into() {
             Amount::Time(Micros(micros)) => (Unit::Time, micros),
@@ -117,6 +144,21 @@ impl ClientAccounts {
     /// # Errors
     ///
     /// The store failed, and some accounts may have been reset.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, Engine, TimeBudget};
+    ///
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// let engine = Engine::in_memory();
+    /// let budget = TimeBudget::rule("jobs", "1 per day").key(Component::User).engine(&engine).build()?;
+    /// drop(budget.charge("jobs", "ann").await?);
+    /// let stands = engine.accounts().of("*", "jobs", "ann")?.reset().await?;
+    /// assert_eq!((stands[0].spent, stands[0].remaining), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).expect("a memory store answers at once").unwrap();
+    /// ```
     pub async fn reset(&self) -> Result<Vec<AccountStanding>, AccountError> {
         self.relieve(Relief::Reset, |_| true).await
     }

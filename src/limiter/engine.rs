@@ -47,6 +47,8 @@ use crate::store::{Census, Fault, Store};
 pub struct Engine(Arc<Shared>);
 
 /// What all handles of an engine share.
+///
+/// Limiters hold it, and so does whatever runs under them: it ends with the last of them, and saves its store then.
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Box<dyn Store>,
@@ -70,11 +72,29 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
 impl Engine {
     /// An engine over a store and a clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::store::memory::Memory;
+    /// use timebudget::{Engine, SystemClock};
+    /// let engine = Engine::new(Memory::new(50_000), SystemClock::new());
+    /// assert_eq!(engine.census().accounts, 0);
+    /// ```
     pub fn new(store: impl Store, clock: impl Clock) -> Self {
         Self::over(Box::new(store), clock)
     }
 
     /// An engine over a store that was [opened](crate::store::open) by its URI.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Engine, SystemClock, store};
+    /// let engine = Engine::over(store::open("memory://?max_accounts=50000")?, SystemClock::new());
+    /// # let _ = engine;
+    /// # Ok::<(), store::UriError>(())
+    /// ```
     pub fn over(store: Box<dyn Store>, clock: impl Clock) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let read = Arc::clone(&clock);
@@ -110,6 +130,8 @@ impl Engine {
     }
 
     /// An engine over the machine's clocks and a memory store of the default size.
+    ///
+    /// A million accounts, about 40 MB when it is full; nothing of it outlives the process.
     pub fn in_memory() -> Self {
         Self::new(Memory::default(), SystemClock::new())
     }
@@ -122,6 +144,8 @@ impl Engine {
     }
 
     /// What the store holds and has done.
+    ///
+    /// A look at four numbers, without a lock: as often as a monitor likes.
     pub fn census(&self) -> Census {
         self.0.store.census()
     }
@@ -242,6 +266,8 @@ struct Kept {
 }
 
 /// An engine, and how far its upkeep has come.
+///
+/// It holds the engine weakly, so that the thread keeps no engine alive.
 struct Keeping {
     engine: Weak<Shared>,
     round: u32,

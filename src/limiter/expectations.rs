@@ -20,6 +20,8 @@ const NEIGHBOURS: usize = 8;
 /// a place, or of which no request has ended, is expected to cost what the rule's requests do. Routes are as many as an
 /// application has patterns and methods, so the places suffice; if they do not, the routes of full neighbourhoods take
 /// each other's places in turn.
+///
+/// It is shared by all limiters that a rule has had on the engine, so a reload forgets nothing, and read and written without a lock.
 #[derive(Debug, Default)]
 pub(crate) struct Expectations {
     /// Of all requests of the rule.

@@ -3,6 +3,8 @@
 //! A holding does not know its limiter, which is given to it with each call: the middleware holds the site once and takes
 //! holdings from a pool. A [`Reservation`](crate::limiter::Reservation) is a holding with its limiter.
 
+use std::sync::Arc;
+
 use crate::limiter::observe::{Event, What};
 use crate::limiter::report::Tightest;
 use crate::limiter::{Claims, Decision, Kind, LimitReport, Limiter, Positions, Question, Refused};
@@ -226,6 +228,23 @@ impl Holding {
             limits.iter_mut().for_each(|limit| limit.report.used = 0);
         }
         limits
+    }
+
+    /// The most that a limit of time was charged, or would be if the request ended now; nothing for a refused one.
+    pub(crate) fn charged(&mut self, limiter: &Limiter) -> Micros {
+        let end = self.look(limiter);
+        if self.claims.iter().any(Claim::refuses) {
+            return Micros::ZERO;
+        }
+        let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
+        let used = timed.map(|claim| Tightest::at(claim, &self.of_claim(claim, end), &self.now).used());
+        Micros(used.max().unwrap_or(0))
+    }
+
+    /// The name of the first rule that has refused it.
+    pub(crate) fn refused_by(&self, limiter: &Limiter) -> Option<Arc<str>> {
+        let refuses = self.claims.iter().find(|claim| claim.refuses());
+        refuses.map(|claim| limiter.shared_rule_name(claim.ask.rule))
     }
 
     /// Looks where the accounts of a request stand that runs; returns how it would end now.

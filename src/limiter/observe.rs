@@ -117,6 +117,8 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
 }
 
 /// What has been decided over a request, or settled of it.
+///
+/// It borrows what it tells of, so an observer copies what it wants to keep. What is worked out is worked out when it is asked for.
 pub struct Event<'a> {
     pub(crate) limiter: &'a Limiter,
     pub(crate) claims: &'a [Claim],
@@ -235,6 +237,27 @@ impl fmt::Debug for Event<'_> {
 }
 
 /// A limit in an event: whose account it is on, and where that stands now.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Mutex;
+/// use timebudget::{Event, Observe};
+///
+/// /// What each rule has cost whom, as lines of a log.
+/// #[derive(Default)]
+/// struct Ledger(Mutex<Vec<String>>);
+///
+/// impl Observe for Ledger {
+///     fn settled(&self, event: &Event<'_>) {
+///         let line = |limit: timebudget::ObservedLimit<'_>| {
+///             format!("{} {} {} {}", event.site().name, limit.rule().name, limit.account(), limit.cost())
+///         };
+///         self.0.lock().unwrap().extend(event.limits().map(line));
+///     }
+/// }
+/// # let _ = Ledger::default();
+/// ```
 #[derive(Clone, Copy)]
 pub struct ObservedLimit<'a> {
     event: &'a Event<'a>,

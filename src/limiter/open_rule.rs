@@ -22,6 +22,8 @@ use crate::model::{
 use crate::store::{Ask, Book, BookSpec, Charge, Tally};
 
 /// A rule with its books open.
+///
+/// It is made once, when its limiter is: names, books and quotas are then at hand, and a request looks nothing up by text.
 #[derive(Debug)]
 pub(crate) struct OpenRule {
     pub(crate) name: Arc<str>,
@@ -169,6 +171,8 @@ pub(crate) struct OpenLimit {
 ///
 /// An account is known by the rule, unit and period of its limit but not by its quota. So a tier's multiple of a limit
 /// draws on the account of the limit itself: whoever changes the tier takes along what was spent.
+///
+/// What each tier and each override makes of the rule's limits is worked out beforehand, by their positions.
 #[derive(Debug)]
 pub(crate) struct LimitsBySource {
     own: OpenLimits,
@@ -224,6 +228,9 @@ impl LimitsBySource {
 /// what was spent.
 ///
 /// A book stays open as long as the limiter lives. So the periods of the limits that a closure gives are to be few.
+///
+/// Closures may grant whatever limits they like, so books are opened when one is first granted; they are few, since quotas are not
+/// part of a book.
 pub(crate) struct Books {
     engine: Arc<Shared>,
     site: String,

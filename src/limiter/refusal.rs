@@ -54,6 +54,9 @@ pub struct Refusal {
 }
 
 /// What stands in the way of a refused request.
+///
+/// Of [`Held`](Self::Held) and [`Crowded`](Self::Crowded), `Retry-After` is a guess: either ends when others end. The other two end with
+/// the window, and not before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The quota is spent: the window must end.

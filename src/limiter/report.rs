@@ -9,6 +9,23 @@ use crate::model::{Limit, Micros, Now, Unit};
 use crate::store::{Charge, Claim, Settlement};
 
 /// Where the tightest limit stands: what headers describe.
+///
+/// For a limit of time all amounts are microseconds; for one of requests, requests.
+///
+/// # Examples
+///
+/// ```
+/// use timebudget::{Component, TimeBudget, Unit};
+///
+/// # futures_util::FutureExt::now_or_never(async {
+/// let budget = TimeBudget::rule("jobs", "10 per hour").key(Component::Site).build()?;
+/// let mut job = budget.charge("jobs", ()).await?;
+/// let report = job.report().expect("a rule applies");
+/// assert_eq!((report.limit, report.used, report.remaining, report.unit), (10, 1, 9, Unit::Requests));
+/// assert!(report.reset_secs <= 3_600);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).expect("a memory store answers at once").unwrap();
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What the window grants, in the limit's unit.

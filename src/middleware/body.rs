@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest};
@@ -20,9 +20,9 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::limiter::{Alarm, Refusal};
-use crate::middleware::refusal;
-use crate::middleware::running::{Guard, Running, Seldom};
+use crate::limiter::Refusal;
+use crate::middleware::reply;
+use crate::middleware::running::{Deadline, Guard, Running, Seldom};
 use crate::middleware::told::Form;
 use crate::model::Micros;
 
@@ -226,23 +226,13 @@ impl Stream for WatchedPayload {
     }
 }
 
-/// What is kept of a request that may be cut.
-#[derive(Debug)]
-pub(crate) struct Deadline {
-    alarm: Alarm,
-    /// Who polls it.
-    waker: Option<Waker>,
-    /// In what form its client is told.
-    form: Form,
-}
-
 impl Running {
     /// From now on the request is ended when a budget of its is spent whose rule cuts what runs.
     #[cold]
     pub(crate) fn may_be_cut(&self, request: &ServiceRequest) {
         let alarm = self.holding().alarm(self.site());
         if let Some(alarm) = alarm {
-            let deadline = Deadline { alarm, waker: None, form: refusal::form_for(request) };
+            let deadline = Deadline { alarm, waker: None, form: reply::form_for(request) };
             *self.to_have_seldom().deadline.borrow_mut() = Some(deadline);
         }
     }
@@ -307,7 +297,7 @@ impl Running {
         self.tells_of(&refused);
         let deadline = self.seldom().and_then(|seldom| seldom.deadline.take());
         let form = deadline.map_or(Form::Problem, |deadline| deadline.form);
-        let response = refusal::of_cut(self, &refused, form);
+        let response = reply::of_cut(self, &refused, form);
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().try_into_bytes().unwrap_or_default();
         CutOff { refusal: self.refusal(&refused), status, headers, body }

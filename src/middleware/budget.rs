@@ -37,17 +37,44 @@ pub struct Budget(Option<Rc<Running>>);
 
 impl Budget {
     /// Where the tightest limit stands now, this request's own time included and its own hold left out.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Budget;
+    ///
+    /// async fn left(budget: Budget) -> String {
+    ///     match budget.report() {
+    ///         Some(report) => format!("{} of {} left for {} s", report.remaining, report.limit, report.reset_secs),
+    ///         None => "no limit".to_owned(),
+    ///     }
+    /// }
+    /// # let _ = left;
+    /// ```
     pub fn report(&self) -> Option<Report> {
         let running = self.0.as_ref()?;
         running.holding().tightest(running.site()).map(Report::from)
     }
 
     /// Where each limit stands that applied to this request, those of the budgets around this one included and first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Budget;
+    ///
+    /// async fn page(budget: Budget) -> String {
+    ///     budget.limits().iter().map(|told| format!("{}: {} left\n", told.limit, told.report.remaining)).collect()
+    /// }
+    /// # let _ = page;
+    /// ```
     pub fn limits(&self) -> Vec<LimitReport> {
         self.0.as_ref().map_or_else(Vec::new, |running| running.limits_of_all())
     }
 
     /// How long this request has run.
+    ///
+    /// Waiting for the client is not in it, and neither is time that the handler has [paused](Self::pause).
     pub fn used(&self) -> Micros {
         self.0.as_ref().map_or(Micros::ZERO, |running| running.holding().used(running.site()))
     }
@@ -159,6 +186,20 @@ impl Budget {
     ///
     /// Each limit returns what it was charged in its window that is in force now; what the request has cost a window that
     /// has ended stays there. A place under a cap is taken until the request ends.
+    ///
+    /// # Examples
+    ///
+    /// A page that turned out to be cached costs its client nothing:
+    ///
+    /// ```
+    /// use timebudget::Budget;
+    ///
+    /// async fn cached(budget: Budget) -> &'static str {
+    ///     budget.waive();
+    ///     "cached"
+    /// }
+    /// # let _ = cached;
+    /// ```
     pub fn waive(&self) {
         if let Some(running) = &self.0 {
             running.holding().waive(running.site());

@@ -92,6 +92,19 @@ impl TimeBudget {
     }
 
     /// Several rules, in their order: a request is served only if all that apply to it admit it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let budget = TimeBudget::rules([
+    ///     TimeBudget::rule("hourly", "1000 per hour"),
+    ///     TimeBudget::rule("together", "20 concurrent"),
+    /// ])
+    /// .build()?;
+    /// # let _ = budget;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn rules(rules: impl IntoIterator<Item = RuleBuilder>) -> BudgetBuilder {
         Self::builder().rules(rules)
     }
@@ -135,6 +148,30 @@ impl BudgetBuilder {
     /// memory.
     ///
     /// Budgets on one engine whose sites have one name draw on the same accounts where their rules have the same name.
+    ///
+    /// # Examples
+    ///
+    /// A clock that a test moves:
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use timebudget::store::memory::Memory;
+    /// use timebudget::{Component, Engine, ManualClock, TimeBudget, UnixMicros};
+    ///
+    /// # actix_web::rt::System::new().block_on(async {
+    /// let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_699_999_200)));
+    /// let engine = Engine::new(Memory::default(), Arc::clone(&clock));
+    /// let jobs = TimeBudget::rule("jobs", "1 per hour").key(Component::Site);
+    /// let budget = TimeBudget::builder().rule(jobs).engine(&engine).build()?;
+    ///
+    /// assert!(budget.charge("jobs", ()).await.is_ok());
+    /// assert!(budget.charge("jobs", ()).await.is_err());
+    /// clock.advance(Duration::from_secs(3_600));
+    /// assert!(budget.charge("jobs", ()).await.is_ok());
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn engine(mut self, engine: &Engine) -> Self {
         self.engine = Some(engine.clone());
         self
@@ -150,6 +187,16 @@ impl BudgetBuilder {
     }
 
     /// The zone whose clock the windows follow, by its name, `Europe/Paris`; UTC by default. A file's `time_zone` comes first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let daily = || TimeBudget::builder().rule(TimeBudget::rule("daily", "600s per day"));
+    /// assert!(daily().zone("Europe/Paris").build().is_ok());
+    /// let error = daily().zone("Europe/Pariss").build().unwrap_err().to_string();
+    /// assert!(error.contains("did you mean \"Europe/Paris\"?"), "{error}");
+    /// ```
     pub fn zone(mut self, name: &str) -> Self {
         match tzdata::zone(name) {
             Ok(zone) => self.code.zone = Some(Arc::new(zone)),
@@ -165,6 +212,16 @@ impl BudgetBuilder {
     }
 
     /// Which headers tell clients where they stand; a file's `rate_limit_headers` come first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{HeaderPolicy, ResetStyle, TimeBudget};
+    /// let unix = HeaderPolicy { reset: ResetStyle::Unix, ..HeaderPolicy::default() };
+    /// let budget = TimeBudget::builder().rule(TimeBudget::rule("all", "100 per hour")).headers(unix).build()?;
+    /// # let _ = budget;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn headers(mut self, headers: HeaderPolicy) -> Self {
         self.code.headers = Some(headers);
         self
@@ -212,6 +269,22 @@ impl BudgetBuilder {
     }
 
     /// Tells who the client of a request is: see [`TimeBudget::identify`]. Rules of files may ask for it, where it is said here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::HttpMessage as _;
+    /// use timebudget::{Component, Identity, TimeBudget};
+    ///
+    /// struct Session { user: String }
+    ///
+    /// let budget = TimeBudget::builder()
+    ///     .identify(|request| request.extensions().get::<Session>().map(|session| Identity::new(&session.user)))
+    ///     .rule(TimeBudget::rule("each", "60s per hour").key(Component::User))
+    ///     .build()?;
+    /// # let _ = budget;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn identify(
         mut self,
         identity: impl Fn(&ServiceRequest) -> Option<Identity> + Send + Sync + 'static,
@@ -243,6 +316,17 @@ impl BudgetBuilder {
     }
 
     /// Reads the text of a site file, for every host; messages call it `site_config.json`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let text = r#"{ "time_zone": "Europe/Paris", "rate_limit": "600s per hour" }"#;
+    /// let budget = TimeBudget::builder().site_text(text).rule(TimeBudget::rule("login", "10 per hour")).build()?;
+    /// let site = budget.limiter().site().clone();
+    /// assert_eq!(site.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["site", "login"]);
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn site_text(self, text: impl Into<String>) -> Self {
         self.files(Place::Text(text.into()))
     }

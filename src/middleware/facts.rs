@@ -4,17 +4,16 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
-use crate::limiter::explanation::Explanation;
+use crate::limiter::{Decision, Refused, Report};
 use crate::middleware::classes::Class;
 use crate::middleware::route;
-use crate::middleware::time_budget::TimeBudget;
-use crate::middleware::worker::{WorkerSite, answering};
+use crate::middleware::running::{Rewritten, Running, WorkerSite};
 use crate::model::{Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
+use crate::store::Fault;
 
 /// A request as rules see it.
 pub(crate) struct RequestFacts<'a> {
@@ -149,20 +148,25 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
     }
 }
 
-impl TimeBudget {
-    /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
-    ///
-    /// The request is seen as the budget itself sees it at this place, but for parameters in `match_info()` that the router
-    /// has yet to find: those are in [`route_parameter`](crate::route_parameter).
-    pub fn explain(&self, request: &ServiceRequest) -> Explanation {
-        let site =
-            WorkerSite::new(answering(&self.sites.table(), request.request()), &self.hooks, &Rc::default());
-        let facts = RequestFacts::new(request, &site);
-        let mut explanation = site.explain(&facts);
-        if let Some(scope) = self.hooks.excepted(&facts) {
-            explanation.exempt = Some(scope.clone());
-            explanation.rules.clear();
-        }
-        explanation
+impl Running {
+    #[inline(always)]
+    pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
+        let decided = self.holding().admit(self.site(), facts);
+        self.class.set(facts.class());
+        decided
+    }
+
+    /// Charges the request its time, though it was refused, since it is served another page.
+    pub(crate) fn admit_rewritten(
+        &self,
+        facts: &RequestFacts<'_>,
+        refused: &Refused,
+    ) -> Result<Decision, Fault> {
+        let report = Report::from(self.holding().refused(refused));
+        let rewritten = Rewritten { report, standard: self.refused_standard() };
+        *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
+        // It will not reach the route that it looks like.
+        self.class.set(Class::default());
+        self.holding().admit_rewritten(self.site(), facts)
     }
 }

@@ -10,30 +10,22 @@ use std::net::IpAddr;
 use std::sync::Once;
 
 use actix_web::HttpResponse;
-use actix_web::body::{BoxBody, MessageBody as _};
+use actix_web::body::MessageBody as _;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    ACCEPT, Accept, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, Header as _, HeaderMap, HeaderValue,
-    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, Quality, RANGE, RETRY_AFTER,
-    TRANSFER_ENCODING,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::http::{Method, StatusCode};
-use actix_web::mime::Mime;
 use bytes::Bytes;
 
 use crate::limiter::{Refusal, Refused};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::closures::Hooks;
-use crate::middleware::running::Running;
-use crate::middleware::told::{Form, body, with_message};
-use crate::middleware::worker::WorkerSite;
-use crate::model::{Action, Block, Component};
-
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// What a rule says of its refusals that says nothing of them.
-static USUAL: Block = Block { status: None, message: None, body: None, content_type: None };
-const PLAIN: HeaderValue = Form::Plain.content_type();
+use crate::middleware::reply::{NO_STORE, Reply, form_for, reply, write};
+use crate::middleware::running::{Running, WorkerSite};
+use crate::model::{Action, Component};
 
 /// Tells the application that a request is refused, if it wants to know.
 #[inline]
@@ -41,14 +33,6 @@ pub(crate) fn tell(running: &Running, request: &ServiceRequest, refused: &Refuse
     if let Some(hooks) = running.site().hooks() {
         hooks.tell(request, &running.refusal(refused));
     }
-}
-
-/// What a client is told by a rule, or where nobody can decide.
-struct Reply {
-    status: StatusCode,
-    content_type: HeaderValue,
-    body: Bytes,
-    retry_after: HeaderValue,
 }
 
 /// Answers a refused request: when to come back, and a body in the form that the client asks for, unless its rule has a
@@ -100,16 +84,6 @@ fn own_response<B>(own: HttpResponse, refusal: &Refusal) -> HttpResponse<BudgetB
     response
 }
 
-/// The answer to who is cut, in a form.
-#[cold]
-pub(crate) fn of_cut(running: &Running, refused: &Refused, form: Form) -> HttpResponse {
-    let Reply { status, content_type, body, retry_after } = reply(running, refused, form, None);
-    let mut response = HttpResponse::with_body(status, BoxBody::new(body));
-    write(response.headers_mut(), content_type, retry_after);
-    running.write_refused(response.headers_mut(), refused);
-    response
-}
-
 /// Answers where nobody can decide: the store has failed and is told to refuse then, or the site's file is wrong.
 #[cold]
 pub(crate) fn of_fault<B>(request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
@@ -117,31 +91,6 @@ pub(crate) fn of_fault<B>(request: ServiceRequest) -> ServiceResponse<BudgetBody
     let body = Bytes::from_static(form.of_fault().as_bytes());
     let (status, retry_after) = (StatusCode::SERVICE_UNAVAILABLE, HeaderValue::from_static("1"));
     Reply { status, content_type: form.content_type(), body, retry_after }.to(request)
-}
-
-/// What is told by the rule, in a form, and with a message of its own if there is one.
-#[inline(always)]
-fn reply(running: &Running, refused: &Refused, form: Form, message: Option<String>) -> Reply {
-    let site = running.site();
-    let block = match &site.rule_at(refused.rule).action {
-        Action::Block(block) => block,
-        // Where the request could not be rewritten.
-        Action::Rewrite(_) => &USUAL,
-    };
-    let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
-    let limit = running.holding().refusing_book(refused);
-    let write = || body(&running.refusal(refused), block, status, form);
-    let (mut body, retry_after) = site.last_refusal().told(refused, limit, form, write);
-    if let Some(message) = message {
-        body = with_message(&running.refusal(refused), message, block, status, form);
-    }
-    let content_type = match (&block.body, &block.content_type) {
-        (None, _) => form.content_type(),
-        (Some(_), Some(own)) => HeaderValue::from_str(own).unwrap_or(PLAIN),
-        (Some(_), None) => PLAIN,
-    };
-    Reply { status, content_type, body, retry_after }
 }
 
 impl Reply {
@@ -157,36 +106,6 @@ impl Reply {
         write(answered.headers_mut(), content_type, retry_after);
         answered
     }
-}
-
-#[inline(always)]
-fn write(headers: &mut HeaderMap, content_type: HeaderValue, retry_after: HeaderValue) {
-    headers.append(CONTENT_TYPE, content_type);
-    headers.append(CACHE_CONTROL, NO_STORE);
-    headers.append(RETRY_AFTER, retry_after);
-}
-
-/// The first form that the client accepts, by its own ranking.
-#[inline]
-pub(crate) fn form_for(request: &ServiceRequest) -> Form {
-    let accepted = request.headers().get(ACCEPT);
-    if accepted.is_none_or(|value| value == "*/*") {
-        return Form::Problem;
-    }
-    let ranked = Accept::parse(request).map_or_else(|_| Vec::new(), ranked);
-    let form = ranked.iter().find_map(|mime| match (mime.type_().as_str(), mime.subtype().as_str()) {
-        ("application", "problem" | "json" | "*") | ("*", "*") => Some(Form::Problem),
-        ("text", "html") | ("application", "xhtml") => Some(Form::Html),
-        ("text", _) => Some(Form::Plain),
-        _ => None,
-    });
-    form.unwrap_or(Form::Problem)
-}
-
-/// What is accepted, the best first; a weight of 0 says what is not (RFC 9110, section 12.4.2).
-fn ranked(mut accept: Accept) -> Vec<Mime> {
-    accept.0.retain(|item| item.quality > Quality::ZERO);
-    accept.ranked()
 }
 
 /// The target of the rule that refuses, if it is one that rewrites and the request can be.

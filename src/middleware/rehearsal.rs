@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ResourceDef, Service as _, ServiceResponse, Url};
+use actix_web::dev::{ResourceDef, Service as _, ServiceRequest, ServiceResponse, Url};
 use actix_web::http::header::{HOST, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actix_web::test::{self, TestRequest};
@@ -19,7 +19,10 @@ use crate::config::{Configuration, Loaded};
 use crate::limiter::explanation::{Bearing, ExplainedRule, Explanation};
 use crate::limiter::{AccountStanding, Engine};
 use crate::middleware::body::BudgetBody;
+use crate::middleware::facts::RequestFacts;
+use crate::middleware::running::WorkerSite;
 use crate::middleware::time_budget::TimeBudget;
+use crate::middleware::worker::answering;
 use crate::sites::Sites;
 use crate::store::Fault;
 
@@ -375,5 +378,23 @@ impl fmt::Display for Answered {
             writeln!(f, "\n  {}", self.body.trim_end().replace('\n', "\n  "))?;
         }
         Ok(())
+    }
+}
+
+impl TimeBudget {
+    /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
+    ///
+    /// The request is seen as the budget itself sees it at this place, but for parameters in `match_info()` that the router
+    /// has yet to find: those are in [`route_parameter`](crate::route_parameter).
+    pub fn explain(&self, request: &ServiceRequest) -> Explanation {
+        let site =
+            WorkerSite::new(answering(&self.sites.table(), request.request()), &self.hooks, &Rc::default());
+        let facts = RequestFacts::new(request, &site);
+        let mut explanation = site.explain(&facts);
+        if let Some(scope) = self.hooks.excepted(&facts) {
+            explanation.exempt = Some(scope.clone());
+            explanation.rules.clear();
+        }
+        explanation
     }
 }

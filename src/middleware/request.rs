@@ -17,9 +17,9 @@ use crate::limiter::{Decision, Prospect, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
 use crate::middleware::facts::RequestFacts;
-use crate::middleware::running::{Guard, Running};
+use crate::middleware::running::{Guard, Running, WorkerSite};
 use crate::middleware::standing::LimitedError;
-use crate::middleware::worker::{Worker, WorkerSite};
+use crate::middleware::worker::Worker;
 use crate::middleware::{prospect_page, refusal, route, watch};
 use crate::store::Fault;
 
@@ -56,7 +56,7 @@ where
         }
         let decided = decide(&mut request, &guard);
         // Not earlier: while it is decided, the application's code may look at what it watches.
-        watch::see(&guard);
+        watch::see(&guard, &request);
         if guard.is_inside() {
             self.worker.built.tell_if_doubled(|| guard.rule_charged_twice());
         }

@@ -73,6 +73,16 @@ impl RuleBuilder {
     ///
     /// By default the site's where time, or what runs at once, is limited, and the client address's where requests are
     /// counted. Limits of both kinds need a key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, TimeBudget};
+    /// let by_tenant = TimeBudget::rule("api", "1000 per hour").key(Component::Header("x-tenant".into())).build()?;
+    /// let by_user_and_route = TimeBudget::rule("writes", "60s per hour").key([Component::User, Component::Route]);
+    /// # let _ = (by_tenant, by_user_and_route);
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn key(mut self, key: impl Into<KeySpec>) -> Self {
         self.key = Some(key.into());
         self
@@ -82,6 +92,17 @@ impl RuleBuilder {
     ///
     /// A text, a number, an address: whatever is a [`KeyValue`]. Of a text that the request has,
     /// `KeyValue::from(text)` keeps a copy without a `String`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{KeyValue, TimeBudget};
+    /// let by_tenant = TimeBudget::rule("api", "1000 per hour")
+    ///     .key_by(|request| request.headers().get("x-tenant")?.to_str().ok().map(KeyValue::from))
+    ///     .build()?;
+    /// # let _ = by_tenant;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn key_by<K: Into<KeyValue>>(
         self,
         key: impl Fn(&ServiceRequest) -> Option<K> + Send + Sync + 'static,
@@ -90,18 +111,42 @@ impl RuleBuilder {
     }
 
     /// What stands in for a component of the key that a request does not have; by default the client's address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, Missing, TimeBudget};
+    /// let tenants = TimeBudget::rule("tenants", "1000 per hour")
+    ///     .key(Component::Header("x-tenant".into()))
+    ///     .missing(Missing::Skip) // Who names no tenant is not limited by this rule.
+    ///     .build()?;
+    /// # let _ = tenants;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn missing(mut self, missing: Missing) -> Self {
         self.rule.missing = missing;
         self
     }
 
     /// Each method has an account of its own.
+    ///
+    /// HEAD draws on the account of GET, and methods that no standard knows share one.
     pub const fn per_method(mut self) -> Self {
         self.rule.per_method = true;
         self
     }
 
     /// Requests that the rule is about; of several conditions, those that fulfil all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Condition, Method, TimeBudget, prefix};
+    /// let writes = Condition::Method(["POST", "PUT", "DELETE"].into_iter().filter_map(Method::new).collect());
+    /// let rule = TimeBudget::rule("writes", "100 per hour").when(prefix("/api")).when(writes).build()?;
+    /// # let _ = rule;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn when(mut self, condition: Condition) -> Self {
         self.when.push(condition);
         self
@@ -111,6 +156,17 @@ impl RuleBuilder {
     ///
     /// `request.path()` is the path as its client spells it; [`normal_path`](crate::normal_path) is the one that
     /// the router and other rules see.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let uploads = TimeBudget::rule("uploads", "600s per hour")
+    ///     .when_by(|request| request.headers().contains_key("content-range"))
+    ///     .build()?;
+    /// # let _ = uploads;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn when_by(self, is_meant: impl Fn(&ServiceRequest) -> bool + Send + Sync + 'static) -> Self {
         self.when(Condition::Computed(of_request(is_meant)))
     }
@@ -118,6 +174,15 @@ impl RuleBuilder {
     /// Requests that the rule neither refuses nor counts; of several conditions, those that fulfil one.
     ///
     /// Rules that apply [otherwise](Self::otherwise) give way to it for them, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{TimeBudget, path};
+    /// let pages = TimeBudget::rule("pages", "200 per day").exempt_when(path("/health")).exempt_when(path("/metrics")).build()?;
+    /// # let _ = pages;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn exempt_when(mut self, condition: Condition) -> Self {
         self.exempt.push(condition);
         self
@@ -145,6 +210,20 @@ impl RuleBuilder {
     ///
     /// Accounts are known by unit and period and not by what they grant: who is given another quota meets what was
     /// spent. Periods are to be few, since each one that was ever given is kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Limit, Period, TimeBudget};
+    /// let by_plan = TimeBudget::rule("api", "100 per hour")
+    ///     .limits_by(|request| {
+    ///         let is_gold = request.headers().get("x-plan").is_some_and(|plan| plan == "gold");
+    ///         is_gold.then(|| [Limit::requests(1_000).per(Period::HOUR)]) // Others have the 100 of the rule.
+    ///     })
+    ///     .build()?;
+    /// # let _ = by_plan;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn limits_by<L: IntoIterator<Item = Limit>>(
         mut self,
         limits: impl Fn(&ServiceRequest) -> Option<L> + Send + Sync + 'static,
@@ -154,36 +233,93 @@ impl RuleBuilder {
     }
 
     /// Requests that one request is charged, by default 1, and at most 2^53.
+    ///
+    /// It is of limits that count requests. Of a limit of time, a request is charged what it takes, whatever is said here.
     pub fn cost(mut self, requests: u64) -> Self {
         self.rule.cost = Cost::Fixed(requests);
         self
     }
 
     /// Requests that one request is charged, by a closure; of it at most 2^53.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let batches = TimeBudget::rule("items", "10000 per day")
+    ///     .cost_by(|request| {
+    ///         let items = request.headers().get("x-items").and_then(|items| items.to_str().ok()?.parse().ok());
+    ///         items.unwrap_or(1)
+    ///     })
+    ///     .build()?;
+    /// # let _ = batches;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn cost_by(mut self, cost: impl Fn(&ServiceRequest) -> u64 + Send + Sync + 'static) -> Self {
         self.rule.cost = Cost::Computed(cost_of_request(cost));
         self
     }
 
     /// Which requests are counted, by default those that are served.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, Counts, TimeBudget};
+    /// let ban = TimeBudget::rule("ban", "20 per hour").key(Component::Ip).counts(Counts::Refusals);
+    /// let budget = TimeBudget::rules([TimeBudget::rule("login", "5 per minute").path("/login"), ban]).build()?;
+    /// # let _ = budget;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub const fn counts(mut self, counts: Counts) -> Self {
         self.rule.counts = counts;
         self
     }
 
     /// Answers that are charged, such as `[401, 403]`; for others the reservation is returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let failures = TimeBudget::rule("login", "10 per hour").path("/login").charge_when([401, 403]).build()?;
+    /// # let _ = failures;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
+    ///
+    /// Until a request is answered it is charged, so of thirty that come at once on a limit of ten, ten are admitted.
     pub fn charge_when(mut self, answers: impl Into<ChargeWhen>) -> Self {
         self.rule.charge_when = Some(answers.into());
         self
     }
 
     /// Answers that are charged, by a closure over their head.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let misses = TimeBudget::rule("misses", "60 per minute")
+    ///     .charge_by(|head| !head.headers().contains_key("x-cache-hit"))
+    ///     .build()?;
+    /// # let _ = misses;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn charge_by(mut self, is_charged: impl Fn(&ResponseHead) -> bool + Send + Sync + 'static) -> Self {
         self.rule.charge_when = Some(ChargeWhen::Judged(judge(is_charged)));
         self
     }
 
     /// How long a request's time runs, by default to the end of the body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{TimeBudget, Until};
+    /// let events = TimeBudget::rule("events", "60s per hour").path("/events").until(Until::Head).build()?;
+    /// # let _ = events;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub const fn until(mut self, until: Until) -> Self {
         self.rule.until = until;
         self
@@ -193,12 +329,30 @@ impl RuleBuilder {
     ///
     /// Clients are told apart by these components, such as their addresses. It needs the memory store: on another the
     /// rule applies as if it were not fair, and the log says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, TimeBudget};
+    /// let site = TimeBudget::rule("site", "600s per hour").key(Component::Site).fair(Component::Ip).build()?;
+    /// # let _ = site;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn fair(mut self, clients: impl Into<KeySpec>) -> Self {
         self.rule.fair = Some(clients.into());
         self
     }
 
     /// What a running request holds of a time limit, by default what is expected of its route.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Hold, Micros, TimeBudget};
+    /// let reports = TimeBudget::rule("reports", "600s per hour").hold(Hold::Fixed(Micros::from_secs(30))).build()?;
+    /// # let _ = reports;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub const fn hold(mut self, hold: Hold) -> Self {
         self.rule.hold = hold;
         self
@@ -220,18 +374,35 @@ impl RuleBuilder {
     }
 
     /// Decides, counts and logs, but never refuses.
+    ///
+    /// Observers are told of whom it would have refused, and clients of nothing: so a limit is tried out before anybody meets it.
     pub const fn shadow(mut self) -> Self {
         self.rule.shadow = true;
         self
     }
 
     /// Applies only where no other rule of the budget does that displaces it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let budget = TimeBudget::rules([
+    ///     TimeBudget::rule("search", "1000 per hour").prefix("/search"),
+    ///     TimeBudget::rule("default", "100 per hour").otherwise(), // Whatever is no search.
+    /// ])
+    /// .build()?;
+    /// # let _ = budget;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub const fn otherwise(mut self) -> Self {
         self.rule.otherwise = true;
         self
     }
 
     /// Applies beside the rules that apply [otherwise](Self::otherwise), and not in place of them.
+    ///
+    /// For rules about everything, such as a cap on what runs at once, which would otherwise displace the default for every request.
     pub const fn beside(mut self) -> Self {
         self.rule.displaces = false;
         self

@@ -1,22 +1,27 @@
-//! A request that runs: its reservation, in a place of its own that all share who have to do with it.
+//! A request that runs: its reservation, in a place of its own that all share who have to do with it, and the site that it is for.
 //!
-//! Places are kept by the worker and used again, so that a request allocates none.
+//! Places are kept by the worker and used again, so that a request allocates none. A place holds its site while a request is in it, and
+//! a site knows the places of its worker, to which one goes back.
 
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::iter;
 use std::ops::Deref;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
 
 use actix_web::HttpRequest;
 use actix_web::dev::ResponseHead;
+use actix_web::http::header::HeaderValue;
 
-use crate::limiter::{Decision, Holding, LimitReport, Question, Refusal, Refused, Report};
-use crate::middleware::body::Deadline;
-use crate::middleware::classes::Class;
-use crate::middleware::closures::HeadAnswer;
-use crate::middleware::facts::RequestFacts;
-use crate::middleware::standing::{Inner, Rewritten};
-use crate::middleware::worker::WorkerSite;
+use crate::limiter::{Alarm, Decision, Holding, LimitReport, Limiter, Question, Refusal, Refused, Report};
+use crate::middleware::classes::{Class, Classes};
+use crate::middleware::closures::{HeadAnswer, Hooks};
+use crate::middleware::route::Parameters;
+use crate::middleware::standard::Standard;
+use crate::middleware::told::{Form, LastRefusal};
+use crate::middleware::wire::{RuleName, Wire};
+use crate::sites::Answering;
 use crate::store::Fault;
 
 /// How many places a worker keeps for requests to come; those that more requests at once needed are given back.
@@ -30,13 +35,13 @@ pub(crate) struct Running {
     /// Never borrowed across user code.
     holding: RefCell<Holding>,
     /// By what it is known which route the request would reach.
-    class: Cell<Class>,
+    pub(crate) class: Cell<Class>,
     /// Whether the request's body was asked for in this poll, and has to be waited for.
-    waits_for_client: Cell<bool>,
+    pub(crate) waits_for_client: Cell<bool>,
     /// Whether it is the client that everything waits for now, since the last poll.
-    is_with_client: Cell<bool>,
+    pub(crate) is_with_client: Cell<bool>,
     /// Whether the handler has stopped its time, since it waits for something that costs nothing.
-    is_paused: Cell<bool>,
+    pub(crate) is_paused: Cell<bool>,
     /// What few requests have.
     seldom: OnceCell<Box<Seldom>>,
     /// The budget around this one.
@@ -52,6 +57,38 @@ pub(crate) struct Seldom {
     pub(crate) rewritten: RefCell<Option<Rewritten>>,
     /// What ends it, if a rule may; most rules let finish what runs.
     pub(crate) deadline: RefCell<Option<Deadline>>,
+}
+
+/// What is told of a refused request that is served another page.
+#[derive(Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) report: Report,
+    pub(crate) standard: Option<Standard>,
+}
+
+/// What a budget inside of another has told the client.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    /// Whether it has refused the request.
+    pub(crate) is_refusal: bool,
+    /// Where its tightest limit stands.
+    pub(crate) report: Report,
+    /// The rule of that limit.
+    pub(crate) rule: RuleName,
+    /// Whether it has written the fields of the draft.
+    pub(crate) standard: bool,
+    /// By whose spelling the fields are found.
+    pub(crate) site: WorkerSite,
+}
+
+/// What is kept of a request that may be cut.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    pub(crate) alarm: Alarm,
+    /// Who polls it.
+    pub(crate) waker: Option<Waker>,
+    /// In what form its client is told.
+    pub(crate) form: Form,
 }
 
 /// The places that a worker keeps.
@@ -148,30 +185,19 @@ impl Running {
         }
     }
 
-    #[inline(always)]
-    pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
-        let decided = self.holding().admit(self.site(), facts);
-        self.class.set(facts.class());
-        decided
-    }
-
     /// All that is to be said of why it is refused.
     pub(crate) fn refusal(&self, refused: &Refused) -> Refusal {
         self.holding().refusal(self.site(), refused)
     }
 
-    /// Charges the request its time, though it was refused, since it is served another page.
-    pub(crate) fn admit_rewritten(
-        &self,
-        facts: &RequestFacts<'_>,
-        refused: &Refused,
-    ) -> Result<Decision, Fault> {
-        let report = Report::from(self.holding().refused(refused));
-        let rewritten = Rewritten { report, standard: self.refused_standard() };
-        *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
-        // It will not reach the route that it looks like.
-        self.class.set(Class::default());
-        self.holding().admit_rewritten(self.site(), facts)
+    /// The name of the rule that has refused it, be it served another page.
+    pub(crate) fn refused_by(&self) -> Option<Arc<str>> {
+        let rewritten =
+            self.seldom().and_then(|seldom| seldom.rewritten.borrow().as_ref().map(|it| it.report.rule));
+        match rewritten {
+            Some(position) => Some(self.site().shared_rule_name(position)),
+            None => self.holding().refused_by(self.site()),
+        }
     }
 
     /// Whether a budget is around this one.
@@ -242,69 +268,6 @@ impl Running {
         }
     }
 
-    pub(crate) fn waits_for_client(&self, waits: bool) {
-        self.waits_for_client.set(waits);
-    }
-
-    /// Begins a poll of the handler, or of the body that it has made; says whether the client was waited for.
-    #[inline(always)]
-    pub(crate) fn enter(&self) -> bool {
-        self.waits_for_client.set(false);
-        let was_with_client = self.is_with_client.take();
-        if was_with_client {
-            self.come_back();
-        }
-        was_with_client
-    }
-
-    #[inline(never)]
-    fn come_back(&self) {
-        if !self.is_paused.get() {
-            self.holding().resume(self.site());
-        }
-    }
-
-    /// Begins a poll of the handler; says whether it may go on, which it may not if its budget is spent.
-    #[inline(always)]
-    pub(crate) fn enter_handler(&self) -> bool {
-        // Whether its client has come back, the handler has to see.
-        self.enter() || !self.is_spent()
-    }
-
-    /// Ends a poll that has yielded nothing.
-    ///
-    /// Only here can it be known that it waits for its client: a handler that asked for the request's body may have
-    /// gone on to work on something else.
-    pub(crate) fn leave(&self) {
-        if self.waits_for_client.get() {
-            self.pause();
-        }
-    }
-
-    /// Ends a poll after which the client is waited for.
-    pub(crate) fn pause(&self) {
-        self.is_with_client.set(true);
-        self.holding().pause(self.site());
-    }
-
-    /// Stops the time, also under the budgets around this one, until the handler says that it is to run on.
-    pub(crate) fn pause_for_handler(&self) {
-        for running in self.and_around() {
-            running.is_paused.set(true);
-            running.holding().pause(running.site());
-        }
-    }
-
-    /// Lets the time run again that the handler has stopped: at once, or where the client is waited for, with the next poll.
-    pub(crate) fn resume_for_handler(&self) {
-        for running in self.and_around().filter(|running| running.is_paused.take()) {
-            if !running.is_with_client.get() {
-                running.holding().resume(running.site());
-                running.runs_again();
-            }
-        }
-    }
-
     /// This one and those around it.
     pub(crate) fn and_around(&self) -> impl Iterator<Item = &Self> {
         iter::successors(Some(self), |running| running.outer.as_deref())
@@ -329,5 +292,111 @@ impl Running {
     #[inline]
     pub(crate) fn settle(&self) {
         self.holding().settle(self.site());
+    }
+}
+
+/// What the sites of a worker have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    pub(crate) classes: Classes,
+    pub(crate) parameters: Parameters,
+    pub(crate) places: Places,
+}
+
+/// A site in one worker: cheap to clone, without a word that other workers write.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerSite(Rc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    /// What answers for the host that was asked for.
+    answering: Arc<Answering>,
+    /// Its limiter, one step nearer: a request asks it a hundred times.
+    limiter: Arc<Limiter>,
+    hooks: Option<Arc<Hooks>>,
+    /// Whether the application's closures look at requests.
+    is_computed: bool,
+    wire: Wire,
+    last_refusal: LastRefusal,
+    /// The names of rules as values, once a client has been told of one.
+    rule_names: OnceCell<Box<[RuleName]>>,
+    common: Rc<Common>,
+}
+
+impl Deref for WorkerSite {
+    type Target = Limiter;
+
+    fn deref(&self) -> &Limiter {
+        &self.0.limiter
+    }
+}
+
+impl WorkerSite {
+    pub(crate) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>, common: &Rc<Common>) -> Self {
+        let wire = Wire::new(&answering.limiter.site().headers);
+        let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
+        let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
+        let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
+        Self(Rc::new(Parts {
+            answering,
+            limiter,
+            hooks,
+            is_computed,
+            wire,
+            last_refusal: LastRefusal::default(),
+            rule_names: OnceCell::new(),
+            common: Rc::clone(common),
+        }))
+    }
+
+    /// What a worker knows of requests, whatever site they are for.
+    #[inline]
+    pub(crate) fn common(&self) -> &Common {
+        &self.0.common
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.0.common.places
+    }
+
+    /// The configured name or wildcard that the request asked for.
+    pub(crate) fn host(&self) -> &str {
+        &self.0.answering.host
+    }
+
+    /// What answers for the host that was asked for.
+    pub(crate) fn answering(&self) -> &Arc<Answering> {
+        &self.0.answering
+    }
+
+    pub(crate) fn limiter(&self) -> &Arc<Limiter> {
+        &self.0.limiter
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.0.wire
+    }
+
+    /// What the application does in its own way, if it does anything.
+    #[inline]
+    pub(crate) fn hooks(&self) -> Option<&Hooks> {
+        self.0.hooks.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn is_computed(&self) -> bool {
+        self.0.is_computed
+    }
+
+    /// The name of the rule at a position, as a value.
+    pub(crate) fn rule_name(&self, position: u16) -> RuleName {
+        let names = || self.site().rules.iter().map(|rule| HeaderValue::from_str(&rule.name).ok()).collect();
+        let names = self.0.rule_names.get_or_init(names);
+        // Every limit that is told of is one of a rule's.
+        names.get(usize::from(position)).cloned().flatten()
+    }
+
+    pub(crate) fn last_refusal(&self) -> &LastRefusal {
+        &self.0.last_refusal
     }
 }

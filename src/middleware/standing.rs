@@ -9,32 +9,9 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use actix_web::{Error, HttpResponse, ResponseError};
 
 use crate::limiter::{Refused, Report};
-use crate::middleware::running::{Running, Seldom};
+use crate::middleware::running::{Inner, Rewritten, Running, Seldom, WorkerSite};
 use crate::middleware::standard::Standard;
 use crate::middleware::wire::RuleName;
-use crate::middleware::worker::WorkerSite;
-
-/// What is told of a refused request that is served another page.
-#[derive(Debug)]
-pub(crate) struct Rewritten {
-    pub(crate) report: Report,
-    pub(crate) standard: Option<Standard>,
-}
-
-/// What a budget inside of another has told the client.
-#[derive(Debug)]
-pub(crate) struct Inner {
-    /// Whether it has refused the request.
-    pub(crate) is_refusal: bool,
-    /// Where its tightest limit stands.
-    report: Report,
-    /// The rule of that limit.
-    rule: RuleName,
-    /// Whether it has written the fields of the draft.
-    pub(crate) standard: bool,
-    /// By whose spelling the fields are found.
-    pub(crate) site: WorkerSite,
-}
 
 impl Running {
     /// Ends the request and writes where the client stands then.

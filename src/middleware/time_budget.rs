@@ -41,6 +41,15 @@ impl TimeBudget {
     /// # Errors
     ///
     /// What is wrong with the rate string.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let budget = TimeBudget::per_site("600s per hour; 20 concurrent")?;
+    /// assert_eq!(budget.limiter().site().rules[0].key.to_string(), "site");
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
     #[track_caller]
     pub fn per_site(limits: impl Into<Limits>) -> Result<Self, RateError> {
         Self::keyed(Component::Site, &limits.into())
@@ -51,6 +60,15 @@ impl TimeBudget {
     /// # Errors
     ///
     /// What is wrong with the rate string.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// assert!(TimeBudget::per_ip("200 per day; 50 per hour").is_ok());
+    /// let error = TimeBudget::per_ip("50 per hr").unwrap_err();
+    /// assert_eq!(error.meant(), Some("50 per hour"));
+    /// ```
     #[track_caller]
     pub fn per_ip(limits: impl Into<Limits>) -> Result<Self, RateError> {
         Self::keyed(Component::Ip, &limits.into())
@@ -64,6 +82,17 @@ impl TimeBudget {
     }
 
     /// The rules of a loaded configuration, in memory, by the machine's clocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// use timebudget::config::{Configuration, Options};
+    /// let read = Configuration::from_text(r#"{ "rate_limit": "600s per hour" }"#, &Options::default())?;
+    /// let budget = TimeBudget::of_config(read.loaded);
+    /// assert_eq!(budget.limiter().site().rules.len(), 1);
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
     #[track_caller]
     pub fn of_config(loaded: Loaded) -> Self {
         Self::of_sites(Arc::new(Sites::new(loaded, Engine::in_memory())))
@@ -122,6 +151,22 @@ impl TimeBudget {
 
     /// Tells of each refusal, before it is answered; [`Refusal::rule`] says by which rule. A rule's own closure is told
     /// first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    /// use timebudget::TimeBudget;
+    ///
+    /// let refusals = Arc::new(AtomicU64::new(0));
+    /// let counted = Arc::clone(&refusals);
+    /// let budget = TimeBudget::per_ip("50 per hour")?.on_refusal(move |_, _| {
+    ///     counted.fetch_add(1, Relaxed);
+    /// });
+    /// # let _ = budget;
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
     #[must_use]
     pub fn on_refusal(mut self, told: impl Fn(&ServiceRequest, &Refusal) + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.hooks).of_all.told = Some(Arc::new(told));
@@ -159,9 +204,51 @@ impl TimeBudget {
         self
     }
 
+    /// Tells clients at a path where they stand: by each limit that they may meet at this site what it grants, what is left
+    /// and when it is granted anew, as JSON.
+    ///
+    /// Such a request is free: nothing is decided over it, nothing is charged for it, and no observer is told. A client is
+    /// told of its own accounts and of those that all share, never of others'. Rules in shadow are not told of, and neither
+    /// are those that keep accounts by path, route, method or query. The path is compared as the client has written it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::{App, HttpResponse, test, web};
+    /// use timebudget::TimeBudget;
+    ///
+    /// # actix_web::rt::System::new().block_on(async {
+    /// let budget = TimeBudget::per_ip("100 per hour")?.tell_at("/.well-known/rate-limits");
+    /// let app = test::init_service(App::new().wrap(budget).route("/", web::to(HttpResponse::Ok))).await;
+    /// let get = |path| test::TestRequest::get().peer_addr(([192, 0, 2, 1], 80).into()).uri(path).to_request();
+    ///
+    /// test::call_service(&app, get("/")).await;
+    /// for _ in 0..2 {
+    ///     let told: serde_json::Value = test::call_and_read_body_json(&app, get("/.well-known/rate-limits")).await;
+    ///     assert_eq!(told["limits"][0]["limit"], "100 per hour");
+    ///     assert_eq!(told["limits"][0]["remaining"], 99);
+    /// }
+    /// # Ok::<(), timebudget::RateError>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn tell_at(mut self, path: &str) -> Self {
+        Arc::make_mut(&mut self.hooks).told_at = Some(path.into());
+        self
+    }
+
     /// The limiter in force for hosts without one of their own, to [charge](Limiter::charge) what is no request.
     ///
     /// After a reload it is another one, on the same accounts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let budget = TimeBudget::per_ip("50 per hour")?;
+    /// assert_eq!(budget.limiter().site().rules[0].limits[0].to_string(), "50 per hour");
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
     pub fn limiter(&self) -> Arc<Limiter> {
         self.sites.limiter(None)
     }
@@ -190,6 +277,8 @@ impl TimeBudget {
     /// # Errors
     ///
     /// All that is wrong with the files; the rules in force stay then.
+    ///
+    /// [`watcher`](Self::watcher) does it by itself; this is for a signal or a button.
     pub fn reload(&self) -> Result<(), Errors> {
         self.reloader.as_ref().map_or(Ok(()), |reloader| reloader.reload())
     }
@@ -265,6 +354,23 @@ impl TimeBudget {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, TimeBudget};
+    ///
+    /// # actix_web::rt::System::new().block_on(async {
+    /// let jobs = TimeBudget::rule("jobs", "2 concurrent").key(Component::User).build()?;
+    /// let first = jobs.charge("jobs", "alice").await?;
+    /// let second = jobs.charge("jobs", "alice").await?;
+    /// assert!(jobs.charge("jobs", "alice").await.is_err());
+    /// drop(first); // Its work is done, and its place is free again.
+    /// assert!(jobs.charge("jobs", "alice").await.is_ok());
+    /// # drop(second);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn charge(&self, rule: &str, key: impl Into<Key>) -> Result<Reservation, ChargeError> {
         self.limiter().charge(rule, key).await
     }

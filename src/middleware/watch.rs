@@ -1,14 +1,19 @@
 //! What middleware outside of all budgets can see of them.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use actix_web::dev::ServiceRequest;
 use pin_project_lite::pin_project;
 
-use crate::limiter::LimitReport;
+use crate::limiter::{LimitReport, Limiter};
+use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::Running;
+use crate::model::{Facts as _, Micros};
 
 /// Sees the budgets that a request passes, also those that refuse it.
 ///
@@ -44,7 +49,10 @@ use crate::middleware::running::Running;
 pub struct Watch(Rc<Seen>);
 
 #[derive(Debug, Default)]
-struct Seen(RefCell<Vec<Rc<Running>>>);
+struct Seen {
+    running: RefCell<Vec<Rc<Running>>>,
+    client: Cell<Option<IpAddr>>,
+}
 
 thread_local! {
     /// A worker polls one request at a time, so that what is polled within a watched future is of its request.
@@ -73,11 +81,35 @@ impl Watch {
     ///
     /// An exempt request has none.
     pub fn limits(&self) -> Vec<LimitReport> {
-        self.0.0.borrow().iter().flat_map(|running| running.holding().limits(running.site())).collect()
+        self.0.running.borrow().iter().flat_map(|running| running.holding().limits(running.site())).collect()
+    }
+
+    /// What answers for the site, by the outermost budget: [`Limiter::site`] says which that is. `None` before a budget was asked.
+    pub fn limiter(&self) -> Option<Arc<Limiter>> {
+        self.0.running.borrow().first().map(|running| Arc::clone(running.site().limiter()))
+    }
+
+    /// The client's address, as the outermost budget's rules see it; `None` if it has none, as on a Unix socket.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.0.client.get()
+    }
+
+    /// The rule that has refused the request, of the outermost budget that did.
+    pub fn refused_by(&self) -> Option<Arc<str>> {
+        let seen = self.0.running.borrow();
+        seen.iter().find_map(|running| running.refused_by())
+    }
+
+    /// The most that a limit of time was charged, or would be if the request ended now; 0 under no such limit, and for a refused or
+    /// exempt request.
+    pub fn charged(&self) -> Micros {
+        let seen = self.0.running.borrow();
+        let charged = seen.iter().map(|running| running.holding().charged(running.site()));
+        charged.max().unwrap_or_default()
     }
 
     fn while_set<T>(&self, work: impl FnOnce() -> T) -> T {
-        let seen = self.0.0.borrow().len();
+        let seen = self.0.running.borrow().len();
         let outer = WATCH.replace(Some(self.clone()));
         IS_WATCHED.set(true);
         let _before = Before { outer, inner: self, seen };
@@ -87,16 +119,21 @@ impl Watch {
 
 /// Shows a request to the watch, if there is one.
 #[inline]
-pub(crate) fn see(running: &Rc<Running>) {
+pub(crate) fn see(running: &Rc<Running>, request: &ServiceRequest) {
     if IS_WATCHED.get() {
-        show(running);
+        show(running, request);
     }
 }
 
 #[cold]
-fn show(running: &Rc<Running>) {
+fn show(running: &Rc<Running>, request: &ServiceRequest) {
     if let Some(watch) = WATCH.take() {
-        watch.0.0.borrow_mut().push(Rc::clone(running));
+        let mut seen = watch.0.running.borrow_mut();
+        if seen.is_empty() {
+            watch.0.client.set(RequestFacts::new(request, running.site()).ip());
+        }
+        seen.push(Rc::clone(running));
+        drop(seen);
         WATCH.set(Some(watch));
     }
 }
@@ -112,7 +149,11 @@ struct Before<'a> {
 impl Drop for Before<'_> {
     fn drop(&mut self) {
         if let Some(outer) = self.outer.as_ref().filter(|outer| !Rc::ptr_eq(&outer.0, &self.inner.0)) {
-            outer.0.0.borrow_mut().extend(self.inner.0.0.borrow().iter().skip(self.seen).cloned());
+            let mut seen = outer.0.running.borrow_mut();
+            if seen.is_empty() {
+                outer.0.client.set(self.inner.0.client.get());
+            }
+            seen.extend(self.inner.0.running.borrow().iter().skip(self.seen).cloned());
         }
         IS_WATCHED.set(self.outer.is_some());
         WATCH.set(self.outer.take());

@@ -1,8 +1,7 @@
 //! What one worker keeps for itself, so that a request touches nothing that other workers write.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,14 +9,9 @@ use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderValue};
 
-use crate::limiter::Limiter;
 use crate::middleware::built::{Built, meet};
-use crate::middleware::classes::Classes;
 use crate::middleware::closures::Hooks;
-use crate::middleware::route::Parameters;
-use crate::middleware::running::{Guard, Places, Running};
-use crate::middleware::told::LastRefusal;
-use crate::middleware::wire::{RuleName, Wire};
+use crate::middleware::running::{Common, Guard, Running, WorkerSite};
 use crate::sites::{Answering, Sites, Table, ToldBy};
 
 /// One worker's view of the sites.
@@ -28,14 +22,6 @@ pub(crate) struct Worker {
     view: RefCell<View>,
     common: Rc<Common>,
     pub(crate) built: Arc<Built>,
-}
-
-/// What the sites of a worker have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Common {
-    pub(crate) classes: Classes,
-    pub(crate) parameters: Parameters,
-    places: Places,
 }
 
 /// The version of sites that no worker has looked at.
@@ -52,99 +38,6 @@ struct View {
     /// The site of the last request, by the host that it asked for: most servers answer for one.
     last: WorkerSite,
     others: HashMap<*const Answering, WorkerSite>,
-}
-
-/// A site in one worker: cheap to clone, without a word that other workers write.
-#[derive(Clone, Debug)]
-pub(crate) struct WorkerSite(Rc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    /// What answers for the host that was asked for.
-    answering: Arc<Answering>,
-    /// Its limiter, one step nearer: a request asks it a hundred times.
-    limiter: Arc<Limiter>,
-    hooks: Option<Arc<Hooks>>,
-    /// Whether the application's closures look at requests.
-    is_computed: bool,
-    wire: Wire,
-    last_refusal: LastRefusal,
-    /// The names of rules as values, once a client has been told of one.
-    rule_names: OnceCell<Box<[RuleName]>>,
-    common: Rc<Common>,
-}
-
-impl Deref for WorkerSite {
-    type Target = Limiter;
-
-    fn deref(&self) -> &Limiter {
-        &self.0.limiter
-    }
-}
-
-impl WorkerSite {
-    pub(crate) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>, common: &Rc<Common>) -> Self {
-        let wire = Wire::new(&answering.limiter.site().headers);
-        let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
-        let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
-        let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
-        Self(Rc::new(Parts {
-            answering,
-            limiter,
-            hooks,
-            is_computed,
-            wire,
-            last_refusal: LastRefusal::default(),
-            rule_names: OnceCell::new(),
-            common: Rc::clone(common),
-        }))
-    }
-
-    /// What a worker knows of requests, whatever site they are for.
-    #[inline]
-    pub(crate) fn common(&self) -> &Common {
-        &self.0.common
-    }
-
-    pub(crate) fn places(&self) -> &Places {
-        &self.0.common.places
-    }
-
-    /// The configured name or wildcard that the request asked for.
-    pub(crate) fn host(&self) -> &str {
-        &self.0.answering.host
-    }
-
-    pub(crate) fn limiter(&self) -> &Arc<Limiter> {
-        &self.0.limiter
-    }
-
-    pub(crate) fn wire(&self) -> &Wire {
-        &self.0.wire
-    }
-
-    /// What the application does in its own way, if it does anything.
-    #[inline]
-    pub(crate) fn hooks(&self) -> Option<&Hooks> {
-        self.0.hooks.as_deref()
-    }
-
-    #[inline]
-    pub(crate) fn is_computed(&self) -> bool {
-        self.0.is_computed
-    }
-
-    /// The name of the rule at a position, as a value.
-    pub(crate) fn rule_name(&self, position: u16) -> RuleName {
-        let names = || self.site().rules.iter().map(|rule| HeaderValue::from_str(&rule.name).ok()).collect();
-        let names = self.0.rule_names.get_or_init(names);
-        // Every limit that is told of is one of a rule's.
-        names.get(usize::from(position)).cloned().flatten()
-    }
-
-    pub(crate) fn last_refusal(&self) -> &LastRefusal {
-        &self.0.last_refusal
-    }
 }
 
 impl Worker {
@@ -198,7 +91,7 @@ impl View {
     #[inline(never)]
     fn site_by_host(&mut self, request: &ServiceRequest) -> WorkerSite {
         let answering = answering(&self.table, request.request());
-        if !Arc::ptr_eq(answering, &self.last.0.answering) {
+        if !Arc::ptr_eq(answering, self.last.answering()) {
             let new = || WorkerSite::new(answering, &self.hooks, &self.common);
             let known = self.others.entry(Arc::as_ptr(answering)).or_insert_with(new);
             self.last = known.clone();

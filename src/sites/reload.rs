@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 use std::{io, thread};
@@ -35,6 +36,18 @@ pub struct Reloader {
     /// Where accounts are kept until the process ends.
     store: StoreUri,
     read: Mutex<Read>,
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How often files were read again, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reloads {
+    /// What they said was put in force.
+    pub done: u64,
+    /// They were wrong, and the rules in force stayed. The same mistakes count once, unless somebody asks for a reload.
+    pub failed: u64,
 }
 
 /// A site in force, as those see it who look after it.
@@ -98,7 +111,8 @@ impl Reloader {
         tell(&read, None);
         let (name, store, wrong) = (files.to_string(), read.store.clone(), read.loaded.wrong.clone());
         let read = Read { files, in_force: Arc::new(read), errors: None, wrong };
-        Self { sites, code, name, store, read: Mutex::new(read) }
+        let (done, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { sites, code, name, store, read: Mutex::new(read), done, failed }
     }
 
     /// Reads the files, and puts in force what they say now.
@@ -176,6 +190,23 @@ impl Reloader {
     /// What is wrong with the files since, so that what is in force is not what they say; `None` if nothing is.
     pub fn errors(&self) -> Option<Errors> {
         self.read.lock().errors.clone()
+    }
+
+    /// How often the files were read again since it was made, and what came of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    ///
+    /// let budget = TimeBudget::builder().site_text(r#"{ "rate_limit": "600s per hour" }"#).build()?;
+    /// let reloader = budget.reloader().expect("there is a file");
+    /// reloader.reload()?;
+    /// assert_eq!((reloader.reloads().done, reloader.reloads().failed), (1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reloads(&self) -> Reloads {
+        Reloads { done: self.done.load(Relaxed), failed: self.failed.load(Relaxed) }
     }
 
     /// The names of the sites in force, sorted; `*` are hosts that have none of their own.
@@ -295,10 +326,12 @@ impl Reloader {
             );
         }
         self.sites.replace(self.code.of_files(now));
+        self.done.fetch_add(1, Relaxed);
         log::info!("{}: reloaded", self.name);
     }
 
     fn refuse(&self, errors: &Errors) {
+        self.failed.fetch_add(1, Relaxed);
         for problem in errors.problems() {
             log::error!("{problem}");
         }

@@ -307,6 +307,25 @@ pub struct Census {
     pub overflowed: u64,
     /// Decisions that were made without the others that should have been asked.
     pub degraded: u64,
+    /// What has been asked of servers; a memory store has none.
+    pub calls: u64,
+    /// How many times the servers stopped answering.
+    pub outages: u64,
+    /// Whether the servers answer now.
+    pub health: Health,
+}
+
+/// Whether a store can decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Health {
+    /// Whoever must be asked answers.
+    #[default]
+    Up,
+    /// The servers do not answer, and decisions are made without them.
+    Alone,
+    /// The servers do not answer, and without them nothing is decided: requests are answered by 503.
+    Refusing,
 }
 
 /// The store failed: nothing was decided.

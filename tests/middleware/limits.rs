@@ -10,7 +10,7 @@ use actix_web::{App, Error, HttpMessage as _, error};
 use timebudget::{Budget, Watch};
 use timebudget::{LimitReport, Micros, TimeBudget};
 
-use crate::harness::{Gate, Listening, World, serve};
+use crate::harness::{Gate, Listening, World, secs, serve};
 
 type Log = Data<Mutex<Vec<String>>>;
 
@@ -177,4 +177,50 @@ async fn requests_side_by_side_are_not_taken_for_each_other() {
         ["a 9 per hour: 1 5"; 4],
         "one each, and all where the account stands now"
     );
+}
+
+/// Writes down who asked, what answered, what refused, and what was charged.
+async fn write_down_who(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let log = request.app_data::<Log>().expect("a log").clone();
+    let watch = Watch::new();
+    let answer = watch.during(|| next.call(request)).await;
+    let site = watch.limiter().map(|limiter| limiter.site().name.clone()).unwrap_or_default();
+    let client = watch.client().map(|client| client.to_string()).unwrap_or_default();
+    let refused = watch.refused_by().map_or_else(|| "nobody".to_owned(), |rule| rule.to_string());
+    log.lock().unwrap().push(format!("{site} {client} {refused} {}", watch.charged().0));
+    answer
+}
+
+#[actix_web::test]
+async fn a_watch_tells_the_site_the_client_what_was_charged_and_who_refused() {
+    let world = World::new();
+    let budget = world.budget_of(
+        r#"{"rate_limit_trusted_proxies": ["127.0.0.1"], "rate_limit_exempt": {"path": "/free"}, "rate_limit_rules": [
+            {"name": "all", "key": "site", "limits": "60s per minute"},
+            {"name": "one", "when": {"path": "/one"}, "limits": "1 per hour", "action": {"rewrite": "/instead"}},
+            {"name": "two", "when": {"path": "/two"}, "limits": "1 per hour"}]}"#,
+    );
+    let (log, clock) = (Arc::new(Mutex::new(Vec::new())), world.clock());
+    let (shared, pass) = (Log::from(Arc::clone(&log)), move || clock.advance(secs(2)));
+    let server = serve(move || {
+        let pass = pass.clone();
+        App::new()
+            .app_data(shared.clone())
+            .wrap(budget.clone())
+            .wrap(from_fn(write_down_who))
+            .default_service(web::to(move || {
+                pass();
+                std::future::ready("done")
+            }))
+    });
+    let mut client = server.connect().await;
+    for path in ["/free", "/one", "/one", "/two", "/two"] {
+        client.get_with(path, "X-Forwarded-For: 192.0.2.7\r\n").await;
+    }
+    let site = world.budget_of("{}").limiter().site().name.clone();
+    let expected = ["nobody 0", "nobody 2000000", "one 2000000", "nobody 2000000", "two 0"];
+    assert_eq!(*log.lock().unwrap(), expected.map(|told| format!("{site} 192.0.2.7 {told}")));
 }

@@ -8,6 +8,7 @@ use timebudget::store::{Mode, Settlement, Store, Verdict};
 
 use crate::acceptance::shares::claims;
 use crate::desk::{Desk, HOUR};
+use crate::journal;
 use crate::snapshots::{Place, save};
 
 /// A million addresses that asked once each closed a site to everybody new: all of them shared one account.
@@ -30,6 +31,30 @@ fn a_newcomer_that_spends_much_is_refused_where_there_is_no_room() {
     assert_eq!(admitted, 100);
     let refused = (0..10_000).filter(|client: &u32| ask(&client.to_string()) == Verdict::Refused).count();
     assert!(refused <= 10, "{refused} of 10,000 others draw on the account that it has spent");
+}
+
+/// Nobody was told why: a site was closed to everybody new, and its log was empty.
+#[test]
+fn that_there_is_no_room_is_logged_once_a_window() {
+    journal::keep();
+    // As many places as no other test has, by which its lines are known.
+    let desk = Desk::new(Memory::new(1_117));
+    let book = desk.requests("crowd");
+    let is_own = |line: &String| line.starts_with("WARN 1117 accounts are held, as many as may be");
+    let lines = || journal::lines().into_iter().filter(is_own).count();
+    let ask = |clients: u32| {
+        for client in 0..clients {
+            desk.admit(&mut [desk.request(book, &client.to_string(), 9)]);
+        }
+    };
+    for window in 0..3 {
+        ask(1_000);
+        assert_eq!(lines(), window, "there is room for these");
+        ask(2_000);
+        assert_eq!(lines(), window + 1);
+        desk.pass(HOUR);
+        desk.store.tidy(desk.now());
+    }
 }
 
 #[test]

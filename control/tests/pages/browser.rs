@@ -141,6 +141,40 @@ impl Browser {
         found.unwrap_or_else(|error| panic!("{css}: {error}")).click().await.unwrap();
     }
 
+    /// Presses the button that is called so: of the dialog, if there is one.
+    pub(crate) async fn press(&self, name: &str) {
+        let found = format!(
+            "[...(document.querySelector('dialog') ?? document).querySelectorAll('button')]
+                .find((one) => !one.disabled && (one.ariaLabel ?? one.innerText).trim() === {})",
+            json!(name)
+        );
+        self.until(&found).await;
+        self.ask(&format!("{found}.click()")).await;
+    }
+
+    /// Types a text into the field of a name, in the place of what is there: of the dialog, if there is one.
+    pub(crate) async fn fill(&self, field: &str, text: &str) {
+        let found = Self::field(field);
+        self.until(&found).await;
+        self.ask(&format!("const it = {found}; it.focus(); it.select()")).await;
+        self.tell("Input.insertText", json!({ "text": text })).await;
+    }
+
+    /// Chooses a value in the field of a name.
+    pub(crate) async fn pick(&self, field: &str, value: &str) {
+        let found = Self::field(field);
+        self.until(&found).await;
+        let change = format!(
+            "it.value = {}; it.dispatchEvent(new Event('change', {{ bubbles: true }}))",
+            json!(value)
+        );
+        self.ask(&format!("const it = {found}; {change}")).await;
+    }
+
+    fn field(name: &str) -> String {
+        format!("(document.querySelector('dialog') ?? document).querySelector('[name={name}]')")
+    }
+
     pub(crate) async fn text(&self, css: &str) -> String {
         let script = format!("return document.querySelector({})?.innerText ?? ''", json!(css));
         self.ask(&script).await.as_str().unwrap_or_default().to_owned()

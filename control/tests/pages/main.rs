@@ -1,6 +1,7 @@
 //! The pages, in a real browser, over the real application.
 
 mod browser;
+mod changes;
 mod client;
 mod driver;
 mod editor;

@@ -26,7 +26,7 @@ pub(crate) struct World {
     members: Vec<(&'static str, String)>,
     handles: [ServerHandle; 2],
     thread: Option<JoinHandle<()>>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// A proxy tells who the users are.
@@ -99,7 +99,7 @@ impl World {
             });
         });
         let (admin, visited, handles) = told.recv().expect("the application starts");
-        Self { admin, visited, owner, members: vec![], handles, thread: Some(thread), _directory: directory }
+        Self { admin, visited, owner, members: vec![], handles, thread: Some(thread), directory }
     }
 
     fn seeded(mut self) -> Self {
@@ -152,6 +152,22 @@ impl World {
         );
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
+    }
+
+    /// What the API answers whoever has a token; null if the token is nobody's.
+    pub(crate) fn ask_as(&self, token: &str, path: &str) -> Value {
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str())];
+        call(self.admin, "GET", &format!("/limits/api/v1/{path}"), &headers, "").1
+    }
+
+    /// Writes into the database behind everybody's back.
+    pub(crate) async fn meddle(&self, statement: &str) {
+        use sqlx::{ConnectOptions as _, Executor as _};
+        let file = self.directory.path().join("timebudget.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut connection = options.connect().await.expect("the database is there");
+        connection.execute(statement).await.expect("it can be written");
     }
 
     /// Visits a site as a user.

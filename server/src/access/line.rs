@@ -40,7 +40,7 @@ pub(crate) struct Line<'a> {
     pub(crate) charged_us: u64,
     /// From the request's head to the last chunk of the response's body, in microseconds of wall time.
     pub(crate) elapsed_us: u64,
-    /// From the first byte that the upstream was sent to the last that came of it, in microseconds.
+    /// How long the upstream took to the head of its answer, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) upstream_us: Option<u64>,
     /// The rule that refused the request.

@@ -1,8 +1,14 @@
-//! The access log: one line of JSON for each request.
+//! The access log: one line of JSON for each request, written by a thread of its own.
 
-// Until the log is written.
-#[cfg_attr(not(test), allow(dead_code))]
+mod args;
 mod line;
+mod log;
+mod request_id;
+mod service;
 
+pub(crate) use args::AccessArgs;
+// Read by whoever replays a log.
 #[allow(unused_imports)]
 pub(crate) use line::Line;
+pub(crate) use log::Log;
+pub(crate) use service::Access;

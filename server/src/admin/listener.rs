@@ -1,13 +1,17 @@
-//! The listener of the API and the pages, and of those who ask whether the process lives.
+//! The listener of the API and the pages, and of those who ask whether the process lives, is ready, and what it has done.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::web::ThinData;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use actix_web::web::{Data, ThinData};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use timebudget_control::{Control, Health};
 
+use crate::admin::{Readiness, State};
 use crate::args::AdminArgs;
+use crate::metrics::{self, Format, Metrics};
 use crate::output::Failure;
 use crate::serve;
 
@@ -21,20 +25,36 @@ pub(crate) struct Admin {
 }
 
 impl Admin {
-    /// Listens where the arguments say; `None` where they say nothing.
+    /// Listens where the arguments say, with the pages if there is run-time control; `None` where they say nothing.
     ///
     /// # Errors
     ///
     /// The address cannot be listened on.
-    pub(crate) fn start(args: &AdminArgs, control: &Control) -> Result<Option<Self>, Failure> {
+    pub(crate) fn start(
+        args: &AdminArgs,
+        control: Option<&Control>,
+        metrics: Metrics,
+        readiness: &Readiness,
+    ) -> Result<Option<Self>, Failure> {
         let Some(listen) = &args.admin else { return Ok(None) };
-        let (mounted, path) = (control.clone(), args.page_path.clone());
+        if let Some(control) = control.cloned() {
+            readiness.add("database", move || State::Ready(database(&control)));
+        }
+        let (mounted, path) = (control.cloned(), args.page_path.clone());
+        let (metrics, readiness) = (Data::from(Arc::new(metrics)), readiness.clone());
         let app = move || {
-            App::new()
-                .app_data(ThinData(mounted.clone()))
+            let app = App::new()
+                .app_data(metrics.clone())
+                .app_data(ThinData(readiness.clone()))
                 .route("/live", web::get().to(live))
                 .route("/ready", web::get().to(ready))
-                .service(mounted.scope(&path))
+                .route("/metrics", web::get().to(page));
+            let mounted = mounted.clone().map(|control| (control.scope(&path), ThinData(control)));
+            app.configure(|app| {
+                if let Some((scope, control)) = mounted {
+                    app.app_data(control).service(scope);
+                }
+            })
         };
         // The end is told to what is served; this one is stopped when that has ended.
         let server = HttpServer::new(app).workers(WORKERS).disable_signals().shutdown_timeout(1);
@@ -59,12 +79,36 @@ async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "live": true }))
 }
 
-/// Whether it serves: it does, whatever becomes of the database, for the rules in force stay.
-async fn ready(ThinData(control): ThinData<Control>) -> HttpResponse {
-    let database = match control.health() {
+/// Whether requests are served; 503 if not, and why.
+async fn ready(ThinData(readiness): ThinData<Readiness>) -> HttpResponse {
+    let (is_ready, told) = readiness.told();
+    let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(told)
+}
+
+/// Whatever becomes of the database, requests are served, for the rules in force stay.
+fn database(control: &Control) -> String {
+    let state = match control.health() {
         Health::Up => "up",
         Health::Down { .. } => "down",
         Health::Lost { .. } => "lost",
     };
-    HttpResponse::Ok().json(serde_json::json!({ "ready": true, "database": database }))
+    state.to_owned()
+}
+
+async fn page(
+    request: HttpRequest,
+    metrics: Data<Metrics>,
+    ThinData(readiness): ThinData<Readiness>,
+) -> HttpResponse {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = Format::accepted(accept.unwrap_or_default());
+    let scrape = metrics.scrape(readiness.told().0).await;
+    match metrics::write(scrape, format) {
+        Ok(page) => {
+            let media_type = HeaderValue::from_static(format.media_type());
+            HttpResponse::Ok().insert_header((CONTENT_TYPE, media_type)).body(page)
+        }
+        Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
 }

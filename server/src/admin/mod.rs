@@ -1,7 +1,9 @@
-//! The admin listener: run-time control beside what is served, on an address of its own.
+//! The admin listener: run-time control, metrics and health beside what is served, on an address of its own.
 
 mod listener;
 mod opened;
+mod readiness;
 
 pub(crate) use listener::Admin;
 pub(crate) use opened::{is_own, open};
+pub(crate) use readiness::{Readiness, State};

@@ -19,6 +19,9 @@ const TOKEN_FILE: &str = "TIMEBUDGET_OWNER_TOKEN_FILE";
 const DATABASE: &str = "timebudget.db";
 const COPY: &str = "timebudget-control.json";
 
+/// What the arguments call no database.
+const NONE: &str = "none";
+
 /// So many letters a token has at least that a person chose: one that can be guessed is no token.
 const LEAST: usize = 32;
 
@@ -30,7 +33,7 @@ const LEAST: usize = 32;
 ///
 /// The URI or the token is wrong, or the database cannot be opened and there is no copy of it.
 pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Control>, Failure> {
-    if args.admin.is_none() && args.database.is_none() {
+    if args.admin.is_none() && args.database.is_none() || args.database.as_deref() == Some(NONE) {
         return Ok(None);
     }
     let beside = directory(source);

@@ -32,7 +32,6 @@ use timebudget::{Budget, TimeBudget, Upstream};
 pub(crate) use self::args::GatewayArgs;
 use self::args::HostPolicy;
 use self::timeouts::Timeouts;
-#[expect(unused_imports, reason = "for what logs and counts requests")]
 pub(crate) use self::told::Told;
 pub(crate) use self::worker::Worker;
 use crate::demo;

@@ -1,5 +1,6 @@
 //! The binary as its users have it: over real sockets, with real files, signals and clocks.
 
+mod access_log;
 mod admin;
 mod answer;
 mod budget;
@@ -9,11 +10,17 @@ mod config;
 mod demo;
 mod environment;
 mod explain;
+mod floods;
 mod front;
 mod grants;
+mod health;
 mod hostile;
 mod limits;
+mod listening;
 mod many_sites;
+mod metrics;
+mod monitored;
+mod queries;
 mod redis;
 mod reload;
 mod replay;

@@ -74,7 +74,8 @@ impl Running {
         self.wait_for(&self.output, "\n");
         let output = self.output();
         let line = output.lines().next().unwrap_or_default();
-        line.strip_prefix("listening on http://").unwrap().parse().unwrap()
+        let origin = line.strip_prefix("listening on ").and_then(|line| line.split_once("://"));
+        origin.unwrap_or_else(|| panic!("{line}")).1.parse().unwrap()
     }
 
     /// What it has printed so far.
@@ -141,6 +142,14 @@ impl Running {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().flatten();
         let names = tasks.map(|task| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default());
         names.map(|name| name.trim_end().to_owned()).collect()
+    }
+
+    /// The memory that it occupies, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().split(' ').next()?.parse().ok()).expect("a size")
     }
 
     /// Waits for it to end.

@@ -41,6 +41,15 @@ impl RuleBuilder {
     }
 
     /// Requests of this path and of those below it: of `/api` and `/api/x`, not of `/apiary`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let api = TimeBudget::rule("api", "100 per minute").prefix("/api").build()?;
+    /// # let _ = api;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn prefix(self, path: &str) -> Self {
         self.prefixes([path])
     }
@@ -51,6 +60,17 @@ impl RuleBuilder {
     }
 
     /// Requests of paths that a pattern matches, such as `/users/*/photo`: `*` stops at a slash, `**` does not.
+    ///
+    /// A pattern of more than 127 characters is an error when the rule is built.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let photos = TimeBudget::rule("photos", "60s per hour").glob("/users/*/photo").build()?;
+    /// # let _ = photos;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn glob(mut self, pattern: &str) -> Self {
         self.suspect_escapes(pattern);
         match Glob::new(pattern) {
@@ -60,6 +80,15 @@ impl RuleBuilder {
     }
 
     /// Requests of paths in which a regular expression is found, such as `^/v[0-9]+/`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// assert!(TimeBudget::rule("versions", "10 per minute").regex("^/v[0-9]+/").build().is_ok());
+    /// let error = TimeBudget::rule("versions", "10 per minute").regex("^/v[0-9+/").build().unwrap_err();
+    /// assert!(error.to_string().contains("^/v[0-9+/"), "{error}");
+    /// ```
     pub fn regex(mut self, pattern: &str) -> Self {
         self.suspect_escapes(pattern);
         match Pattern::new(pattern) {
@@ -76,6 +105,16 @@ impl RuleBuilder {
     }
 
     /// Requests of these methods; HEAD is GET.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::http::Method;
+    /// use timebudget::TimeBudget;
+    /// let writes = TimeBudget::rule("writes", "100 per hour").methods([Method::POST, Method::PUT]).build()?;
+    /// # let _ = writes;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn methods(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let mut methods = Vec::new();
         let mut is_wrong = false;
@@ -114,6 +153,16 @@ impl RuleBuilder {
 
 impl RuleBuilder {
     /// The status of a refusal, by default 429: a `StatusCode`, or its number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::http::StatusCode;
+    /// use timebudget::TimeBudget;
+    /// let busy = TimeBudget::rule("reports", "2 concurrent").status(StatusCode::SERVICE_UNAVAILABLE).build()?;
+    /// # let _ = busy;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn status(mut self, status: impl IntoStatus) -> Self {
         self.block.status = Some(status.into_status());
         self
@@ -126,6 +175,17 @@ impl RuleBuilder {
     }
 
     /// What a refusal says, by a closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let rule = TimeBudget::rule("exports", "10 per day")
+    ///     .message_by(|_, refusal| format!("Your exports are used up. The next one is in {} s.", refusal.retry_after_secs))
+    ///     .build()?;
+    /// # let _ = rule;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn message_by(
         mut self,
         message: impl Fn(&ServiceRequest, &Refusal) -> String + Send + Sync + 'static,
@@ -135,6 +195,17 @@ impl RuleBuilder {
     }
 
     /// Serves refused requests the page of another path of the application, under a wrap around the `App`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::{App, HttpResponse, web};
+    /// use timebudget::TimeBudget;
+    /// let budget = TimeBudget::rule("pages", "600 per hour").rewrite("/busy.html").build()?;
+    /// let app = App::new().wrap(budget.clone()).route("/busy.html", web::get().to(HttpResponse::ServiceUnavailable));
+    /// # let _ = app;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn rewrite(mut self, path: &str) -> Self {
         self.rule.action = Action::Rewrite(path.to_owned());
         self
@@ -143,6 +214,18 @@ impl RuleBuilder {
     /// Answers refused requests, by a closure.
     ///
     /// `Retry-After`, `Cache-Control: no-store` and where the client stands are added, unless the response says them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use actix_web::HttpResponse;
+    /// use timebudget::TimeBudget;
+    /// let rule = TimeBudget::rule("api", "100 per minute")
+    ///     .respond_with(|_, refusal| HttpResponse::TooManyRequests().body(refusal.to_string()))
+    ///     .build()?;
+    /// # let _ = rule;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn respond_with(
         mut self,
         respond: impl Fn(&ServiceRequest, &Refusal) -> HttpResponse + Send + Sync + 'static,
@@ -152,6 +235,17 @@ impl RuleBuilder {
     }
 
     /// Tells of each refusal by this rule, before it is answered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let rule = TimeBudget::rule("login", "10 per hour")
+    ///     .on_refusal(|request, refusal| log::info!("{}: {refusal}", request.path()))
+    ///     .build()?;
+    /// # let _ = rule;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
     pub fn on_refusal(mut self, told: impl Fn(&ServiceRequest, &Refusal) + Send + Sync + 'static) -> Self {
         self.hooks.told = Some(Arc::new(told));
         self

@@ -34,6 +34,7 @@ mod tests {
     mod model;
     mod overshoot;
     mod schedules;
+    mod told;
     mod troubles;
     mod world;
 }
@@ -203,7 +204,10 @@ impl Store for Redis {
     }
 
     fn census(&self) -> Census {
-        Census { degraded: self.ledgers.degraded(), ..self.ledgers.memory.census() }
+        let (degraded, calls, outages) =
+            (self.ledgers.degraded(), self.ledgers.calls(), self.ledgers.outages());
+        let health = self.ledgers.health();
+        Census { degraded, calls, outages, health, ..self.ledgers.memory.census() }
     }
 
     fn list(&self, books: &[Book], most: usize, now: Now) -> Answering<Vec<Listed>> {

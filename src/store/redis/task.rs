@@ -159,6 +159,7 @@ impl Task<'_> {
     fn run_command(&mut self, command: Command) {
         match (command, self.link.clone()) {
             (Command::Exchange(number, arguments), Some(mut link)) => {
+                self.ledgers.note_call();
                 let promise = self.promise(Event::Answered(number, Err(Trouble::Gone)));
                 tokio::spawn(async move {
                     let answer = link.exchange(&arguments).await;
@@ -166,6 +167,7 @@ impl Task<'_> {
                 });
             }
             (Command::Beat(sent_at, arguments), Some(mut link)) => {
+                self.ledgers.note_call();
                 let promise = self.promise(Event::Beaten(sent_at, Err(Trouble::Gone)));
                 tokio::spawn(async move {
                     let reply = link.beat(&arguments).await;

@@ -20,8 +20,8 @@ use crate::model::{KeyHash, Line, Micros, Now, Others, Tick, UnixMicros, Window,
 use crate::store::memory::Memory;
 use crate::store::redis::script::exchange::{Before, Own};
 use crate::store::redis::script::{Account, canonical, is_windowed};
-use crate::store::redis::settings::{Settings, SyncMode};
-use crate::store::{Book, Claim, Listed, Part, Reading, Relief, Store as _};
+use crate::store::redis::settings::{OnFault, Settings, SyncMode};
+use crate::store::{Book, Claim, Health, Listed, Part, Reading, Relief, Store as _};
 
 /// The server's clock has not been read yet.
 const UNKNOWN: i64 = i64::MIN;
@@ -57,6 +57,8 @@ pub(crate) struct Ledgers {
     returns: AtomicI64,
     /// The decisions that were made without the server that should have been asked.
     degraded: AtomicU64,
+    /// What the server was asked, and told.
+    calls: AtomicU64,
 }
 
 impl Ledgers {
@@ -75,6 +77,7 @@ impl Ledgers {
             processes: AtomicU32::new(1),
             returns: AtomicI64::new(0),
             degraded: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
         }
     }
 
@@ -109,6 +112,30 @@ impl Ledgers {
     /// How many decisions were made without the server that should have been asked.
     pub(crate) fn degraded(&self) -> u64 {
         self.degraded.load(Relaxed)
+    }
+
+    /// How often the server was asked or told something.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
+    }
+
+    /// Notes that it is.
+    pub(crate) fn note_call(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// How many times it stopped answering.
+    pub(crate) fn outages(&self) -> u64 {
+        self.outages.load(Relaxed)
+    }
+
+    /// Whether it answers, and what is decided where it does not.
+    pub(crate) fn health(&self) -> Health {
+        match self.settings.on_fault {
+            _ if self.is_healthy() => Health::Up,
+            OnFault::Refuse => Health::Refusing,
+            OnFault::Local | OnFault::Allow => Health::Alone,
+        }
     }
 
     /// From now on the server is asked.

@@ -14,7 +14,7 @@ use crate::model::{KeyHash, Micros, Now, Period, Tick, Unit, UnixMicros, Zone};
 use crate::store::redis::Redis;
 use crate::store::redis::desk::{Candidate, Event};
 use crate::store::redis::settings::Settings;
-use crate::store::redis::tests::world::{QUOTA, Weather, World};
+use crate::store::redis::tests::world::{Peer, QUOTA, Weather, World};
 use crate::store::redis::trouble::Trouble;
 use crate::store::{Ask, BookSpec, Charge, Claim, Fault, Mode, Settlement, Store as _, Tally, Verdict};
 
@@ -57,19 +57,32 @@ fn is_linked(world: &World) -> bool {
 
 #[test]
 fn one_late_call_drops_no_link_however_many_requests_wait_for_it() {
-    let mut world = World::new(URI, 1);
-    world.weather = Weather::Slow;
-    let claims: Vec<_> = (0..10).map(|client| [place(&world, 0, client)]).collect();
-    let mut asked: Vec<_> = claims.iter().map(|claims| world.peers[0].ask(claims)).collect();
-    world.pass(DEADLINE);
-    assert!(asked.iter_mut().all(|answer| answer.try_recv().is_ok()), "decided without the server");
-    assert!(is_linked(&world));
-    world.weather = Weather::Fine;
-    world.pass(DEADLINE);
-    assert!(is_linked(&world));
-    let degraded = world.peers[0].process.ledgers.degraded();
-    serve(&mut world, 0, 1);
-    assert_eq!(world.peers[0].process.ledgers.degraded(), degraded, "and asked again");
+    for is_one_call in [true, false] {
+        let mut world = World::new(URI, 1);
+        world.weather = Weather::Slow;
+        let mut asked = Vec::new();
+        for client in 0..10 {
+            let ledgers = &world.peers[0].process.ledgers;
+            let (claims, (reply, answer)) = (vec![place(&world, 0, client)], oneshot::channel());
+            let candidate = Candidate::new(ledgers, claims, Mode::Decide, ledgers.now(), reply);
+            assert!(world.peers[0].queue.bring(candidate));
+            asked.push(answer);
+            if !is_one_call {
+                world.peers[0].tell([]);
+            }
+        }
+        world.peers[0].tell([]);
+        assert_eq!(world.peers[0].commands.len(), if is_one_call { 1 } else { 10 });
+        world.pass(DEADLINE);
+        assert!(asked.iter_mut().all(|answer| answer.try_recv().is_ok()), "decided without the server");
+        assert!(is_linked(&world));
+        world.weather = Weather::Fine;
+        world.pass(DEADLINE);
+        assert!(is_linked(&world));
+        let degraded = world.peers[0].process.ledgers.degraded();
+        serve(&mut world, 0, 1);
+        assert_eq!(world.peers[0].process.ledgers.degraded(), degraded, "and asked again");
+    }
 }
 
 /// All that was under way is late then, and says nothing of the server.
@@ -117,6 +130,20 @@ fn a_server_that_hangs_is_given_up_after_three_deadlines() {
         assert!(answer.try_recv().is_ok());
     }
     assert!(!world.peers[0].process.ledgers.is_healthy());
+}
+
+/// With 5 ms one decision in ten was made without a server that was well.
+#[test]
+fn a_server_that_answers_within_a_tenth_of_a_second_is_asked_by_default() {
+    let mut world = World::new("redis://model", 1);
+    world.weather = Weather::Slow;
+    let claims = [place(&world, 0, 1)];
+    let mut answer = world.peers[0].ask(&claims);
+    world.pass(90_000);
+    world.weather = Weather::Fine;
+    world.deliver();
+    assert!(answer.try_recv().is_ok());
+    assert_eq!(world.peers[0].process.ledgers.degraded(), 0);
 }
 
 /// A closure that looks up a client in a database may take longer than any server.
@@ -261,6 +288,24 @@ fn an_outage_holds_no_more_accounts_than_there_is_room_for() {
     (0..10_000).for_each(|client| serve(&mut world, 0, client));
     let ledgers = &world.peers[0].process.ledgers;
     assert!(!ledgers.is_healthy());
+    ledgers.tidy(ledgers.now());
+    assert!(ledgers.known_accounts() <= 100, "{} are known", ledgers.known_accounts());
+}
+
+/// Who is refused takes no room, so nothing bounded how many of them were known until their window's end.
+#[test]
+fn those_whom_others_have_refused_are_known_only_while_there_is_room() {
+    let mut world = World::new("redis://model?deadline=20ms&max_accounts=100", 1);
+    world.peers.push(Peer::new(URI, 2, 2, &world.clock));
+    world.deliver();
+    for client in 0..1_000 {
+        let only = || Claim::from_ask(Ask { quota: 1, ..day(&world, client).ask });
+        let (mut spent, mut refused) = (vec![only()], vec![only()]);
+        assert_eq!(world.admit(1, &mut spent), Ok(Verdict::Admitted));
+        assert_eq!(world.admit(0, &mut refused), Ok(Verdict::Refused));
+    }
+    let ledgers = &world.peers[0].process.ledgers;
+    assert_eq!(ledgers.memory.census().accounts, 0);
     ledgers.tidy(ledgers.now());
     assert!(ledgers.known_accounts() <= 100, "{} are known", ledgers.known_accounts());
 }

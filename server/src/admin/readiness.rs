@@ -1,0 +1,126 @@
+//! Whether requests can be served: what `/ready` says, and why not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+use timebudget::TimeBudget;
+use timebudget::store::Health;
+
+/// What serving depends on.
+#[derive(Clone, Default)]
+pub(crate) struct Readiness(Arc<Parts>);
+
+#[derive(Default)]
+struct Parts {
+    is_draining: AtomicBool,
+    checks: Mutex<Vec<Check>>,
+}
+
+/// A part, and how to ask how it is.
+type Check = (&'static str, Box<dyn Fn() -> State + Send>);
+
+/// How a part is, in a word or a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It works, or what it does not do keeps nobody from being served.
+    Ready(String),
+    /// Without it no request can be served.
+    NotReady(String),
+}
+
+impl Readiness {
+    /// Of the store and the files of a budget.
+    pub(crate) fn of(budget: &TimeBudget) -> Self {
+        let readiness = Self::default();
+        let (engine, reloader, sites) =
+            (budget.engine(), budget.reloader().cloned(), Arc::clone(budget.sites()));
+        readiness.add("store", move || match engine.census().health {
+            Health::Up => State::Ready("up".to_owned()),
+            Health::Refusing => {
+                State::NotReady("its servers do not answer, and on_store_fault is refuse".to_owned())
+            }
+            _ => State::Ready("its servers do not answer; decided without them".to_owned()),
+        });
+        readiness.add("files", move || {
+            // The rules in force stay, so none of this keeps anybody from being served.
+            let is_wrong = reloader.as_ref().is_some_and(|reloader| reloader.errors().is_some());
+            State::Ready(match sites.wrong().len() {
+                _ if is_wrong => "wrong; older rules are in force".to_owned(),
+                0 => "in force".to_owned(),
+                1 => "the file of 1 site is wrong".to_owned(),
+                wrong => format!("the files of {wrong} sites are wrong"),
+            })
+        });
+        readiness
+    }
+
+    /// Asks one more part; the check is called whenever somebody asks, and is to answer at once.
+    pub(crate) fn add(&self, part: &'static str, check: impl Fn() -> State + Send + 'static) {
+        self.0.checks.lock().push((part, Box::new(check)));
+    }
+
+    /// From now on it is not ready: it takes no new connections.
+    pub(crate) fn drain(&self) {
+        self.0.is_draining.store(true, Relaxed);
+    }
+
+    /// Whether requests are served, and how each part is. What is not ready has a `reason`.
+    pub(crate) fn told(&self) -> (bool, Value) {
+        let checks = self.0.checks.lock();
+        let states: Vec<_> = checks.iter().map(|(part, check)| (*part, check())).collect();
+        let draining = self.0.is_draining.load(Relaxed).then(|| "draining".to_owned());
+        let reason = draining.or_else(|| {
+            states.iter().find_map(|(part, state)| match state {
+                State::NotReady(why) => Some(format!("{part}: {why}")),
+                State::Ready(_) => None,
+            })
+        });
+        let mut told = Map::new();
+        told.insert("ready".to_owned(), reason.is_none().into());
+        told.extend(reason.iter().map(|reason| ("reason".to_owned(), reason.as_str().into())));
+        told.extend(states.into_iter().map(|(part, state)| match state {
+            State::Ready(how) | State::NotReady(how) => (part.to_owned(), how.into()),
+        }));
+        (reason.is_none(), Value::Object(told))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(states: [(&'static str, State); 2]) -> Readiness {
+        let readiness = Readiness::default();
+        for (part, state) in states {
+            readiness.add(part, move || state.clone());
+        }
+        readiness
+    }
+
+    #[test]
+    fn it_is_ready_when_all_parts_are() {
+        let up = || State::Ready("up".to_owned());
+        let readiness = of([("store", up()), ("upstream", up())]);
+        assert_eq!(readiness.told(), (true, json!({ "ready": true, "store": "up", "upstream": "up" })));
+    }
+
+    #[test]
+    fn a_part_that_is_not_ready_is_the_reason() {
+        let (up, down) = (State::Ready("up".to_owned()), State::NotReady("no address answers".to_owned()));
+        let (is_ready, told) = of([("store", up), ("upstream", down)]).told();
+        assert!(!is_ready);
+        assert_eq!(told["reason"], "upstream: no address answers");
+    }
+
+    #[test]
+    fn while_it_drains_it_is_not_ready() {
+        let up = || State::Ready("up".to_owned());
+        let readiness = of([("store", up()), ("upstream", up())]);
+        readiness.drain();
+        assert_eq!(readiness.told().1["reason"], "draining");
+    }
+}

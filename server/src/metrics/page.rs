@@ -1,0 +1,256 @@
+//! The page of metrics: names, units and labels, as OpenMetrics or in Prometheus' older text. docs/monitoring.md has the same table.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use timebudget::store::Health;
+use timebudget::{AccountStanding, Unit};
+
+use crate::metrics::counted::BOUNDS;
+use crate::metrics::scrape::{RuleCounts, Scrape};
+
+/// How the page is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    OpenMetrics,
+    Prometheus,
+}
+
+impl Format {
+    /// What `Accept` asks for; the older text where it asks for neither.
+    pub(crate) fn accepted(accept: &str) -> Self {
+        let is_asked = accept.to_ascii_lowercase().contains("application/openmetrics-text");
+        if is_asked { Self::OpenMetrics } else { Self::Prometheus }
+    }
+
+    pub(crate) const fn media_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// Writes the page.
+///
+/// # Errors
+///
+/// None that a text in memory has.
+pub(crate) fn write(scrape: Scrape, format: Format) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    let info = Info::new([
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("tz_data".to_owned(), scrape.tz_data.clone()),
+    ]);
+    registry.register("timebudget_build", "The version of the program, and of its time zones", info);
+    registry.register_collector(Box::new(scrape));
+    let mut page = String::new();
+    match format {
+        Format::OpenMetrics => text::encode(&mut page, &registry)?,
+        Format::Prometheus => prometheus_text::encode(&mut page, &registry)?,
+    }
+    Ok(page)
+}
+
+/// Names of labels and their values.
+type Labels = Vec<(&'static str, String)>;
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        self.of_rules(&mut page)?;
+        self.of_routes(&mut page)?;
+        self.of_windows(&mut page)?;
+        self.of_the_store(&mut page)?;
+        self.of_the_process(&mut page)
+    }
+}
+
+impl Scrape {
+    fn of_rules(&self, page: &mut Page<'_>) -> fmt::Result {
+        let labels = |(site, rule): &(String, String)| vec![("site", site.clone()), ("rule", rule.clone())];
+        let counts = |of: fn(&RuleCounts) -> u64| -> Vec<_> {
+            self.rules.iter().map(|(name, counts)| (labels(name), of(counts))).collect()
+        };
+        let seconds = |of: fn(&RuleCounts) -> u64| -> Vec<_> {
+            self.rules.iter().map(|(name, counts)| (labels(name), secs(of(counts)))).collect()
+        };
+        page.counters("timebudget_requests", "Requests that were served", counts(|of| of.requests))?;
+        page.counters("timebudget_refusals", "Requests that were refused", counts(|of| of.refusals))?;
+        let help = "Requests that would have been refused, were the rule not in shadow";
+        page.counters("timebudget_shadow_refusals", help, counts(|of| of.shadow_refusals))?;
+        let help = "Server time that was charged";
+        page.seconds("timebudget_charged_seconds", help, &seconds(|of| of.charged_us))?;
+        let help = "Requests that were ended since a budget was spent";
+        page.counters("timebudget_cut_requests", help, counts(|of| of.cuts))?;
+        let help = "Server time of requests that were ended since a budget was spent";
+        page.seconds("timebudget_cut_seconds", help, &seconds(|of| of.cut_us))
+    }
+
+    fn of_routes(&self, page: &mut Page<'_>) -> fmt::Result {
+        let help = "Server time that requests have cost";
+        let mut metric = page.begin("timebudget_request_seconds", help, MetricType::Histogram)?;
+        for ((site, route), counts) in &self.routes {
+            let labels = vec![("site", site.clone()), ("route", route.clone())];
+            let bounds = BOUNDS.map(secs).into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<_> = bounds.zip(counts.buckets).collect();
+            let count = counts.buckets.iter().sum();
+            let mut line = metric.encode_family(&labels)?;
+            line.encode_histogram::<NoLabelSet>(secs(counts.micros), count, &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn of_windows(&self, page: &mut Page<'_>) -> fmt::Result {
+        type Of = fn(&AccountStanding) -> u64;
+        let of_windows = |unit: Unit, of: Of| -> Vec<_> {
+            let windows = self.windows.iter().filter(|window| window.limit.unit() == unit);
+            let value = |window: &AccountStanding| match unit {
+                Unit::Time => secs(of(window)),
+                _ => of(window) as f64,
+            };
+            windows.map(|window| (of_window(window), value(window))).collect()
+        };
+        let metrics: [(&str, &str, Unit, Of); 5] = [
+            (
+                "timebudget_window_quota_seconds",
+                "Server time that the window grants a site",
+                Unit::Time,
+                |of| of.limit.quota(),
+            ),
+            (
+                "timebudget_window_spent_seconds",
+                "Server time that a site has spent in the window",
+                Unit::Time,
+                |of| of.spent,
+            ),
+            (
+                "timebudget_window_held_seconds",
+                "Server time that running requests are still expected to cost a site",
+                Unit::Time,
+                |of| of.held,
+            ),
+            (
+                "timebudget_window_quota_requests",
+                "Requests that the window grants a site",
+                Unit::Requests,
+                |of| of.limit.quota(),
+            ),
+            (
+                "timebudget_window_spent_requests",
+                "Requests that a site has spent in the window",
+                Unit::Requests,
+                |of| of.spent,
+            ),
+        ];
+        for (name, help, unit, of) in metrics {
+            page.gauges(name, help, of_windows(unit, of))?;
+        }
+        let resets = self.windows.iter().map(|window| (of_window(window), window.reset_secs as f64));
+        page.gauges("timebudget_window_reset_seconds", "How long the window lasts from now on", resets)
+    }
+
+    fn of_the_store(&self, page: &mut Page<'_>) -> fmt::Result {
+        let census = &self.census;
+        page.gauge("timebudget_store_accounts", "Accounts that are kept", census.accounts as f64)?;
+        let help = "Accounts that newcomers share for want of room";
+        page.gauge("timebudget_store_shared_accounts", help, census.shared as f64)?;
+        let help = "Decisions that fell on a shared account for want of room";
+        page.counter("timebudget_store_overflowed_decisions", help, census.overflowed)?;
+        let help = "Decisions that were made without the servers of the store";
+        page.counter("timebudget_store_degraded_decisions", help, census.degraded)?;
+        page.counter("timebudget_store_calls", "What the servers of the store were asked", census.calls)?;
+        let help = "How many times the servers of the store stopped answering";
+        page.counter("timebudget_store_outages", help, census.outages)?;
+        let help = "Whether the servers of the store answer; 1 where there are none";
+        page.gauge("timebudget_store_up", help, flag(census.health == Health::Up))?;
+        let help = "Requests over which nobody could decide";
+        let faults = self.faults.iter().map(|(site, count)| (vec![("site", site.clone())], *count));
+        page.counters("timebudget_store_faults", help, faults)
+    }
+
+    fn of_the_process(&self, page: &mut Page<'_>) -> fmt::Result {
+        let reloads = [("done", self.reloads.done), ("failed", self.reloads.failed)];
+        let reloads = reloads.map(|(outcome, count)| (vec![("outcome", outcome.to_owned())], count));
+        page.counters("timebudget_reloads", "How often files were read again, by what came of it", reloads)?;
+        let help = "Whether files are wrong, so that older rules are in force";
+        page.gauge("timebudget_files_wrong", help, flag(self.files_are_wrong))?;
+        let help = "Sites whose own file is wrong";
+        page.gauge("timebudget_wrong_sites", help, self.wrong_sites as f64)?;
+        page.gauge("timebudget_ready", "Whether /ready says so", flag(self.is_ready))?;
+        let help = "Lines that were written to the access log";
+        page.counter("timebudget_access_log_lines", help, self.lines_written)?;
+        let help = "Lines that the access log has lost, since they came too fast or could not be written";
+        page.counter("timebudget_access_log_dropped_lines", help, self.lines_dropped)?;
+        page.gauge("process_start_time_seconds", "When the process began, since 1970", self.started)
+    }
+}
+
+fn of_window(window: &AccountStanding) -> Labels {
+    let AccountStanding { site, rule, .. } = window;
+    let period = window.limit.period().map(|period| period.to_string());
+    vec![("site", site.clone()), ("rule", rule.clone()), ("period", period.unwrap_or_default())]
+}
+
+/// A page that is being written.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+impl Page<'_> {
+    fn begin<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, fmt::Error> {
+        self.0.encode_descriptor(name, help, None, kind)
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (Labels, u64)>,
+    ) -> fmt::Result {
+        let mut metric = self.begin(name, help, MetricType::Counter)?;
+        rows.into_iter().try_for_each(|(labels, count)| {
+            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
+        })
+    }
+
+    fn counter(&mut self, name: &str, help: &str, count: u64) -> fmt::Result {
+        self.begin(name, help, MetricType::Counter)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
+    }
+
+    fn seconds(&mut self, name: &str, help: &str, rows: &[(Labels, f64)]) -> fmt::Result {
+        let mut metric = self.begin(name, help, MetricType::Counter)?;
+        rows.iter().try_for_each(|(labels, secs)| {
+            metric.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(secs, None)
+        })
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (Labels, f64)>,
+    ) -> fmt::Result {
+        let mut metric = self.begin(name, help, MetricType::Gauge)?;
+        rows.into_iter().try_for_each(|(labels, value)| metric.encode_family(&labels)?.encode_gauge(&value))
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        self.begin(name, help, MetricType::Gauge)?.encode_gauge(&value)
+    }
+}
+
+fn secs(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+const fn flag(is_so: bool) -> f64 {
+    if is_so { 1.0 } else { 0.0 }
+}
