@@ -19,6 +19,11 @@ const PEERS: &str = "the peers are a package of their own, which `./dev ci` comp
 pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception { command: "cargo run --release", instead: "cargo run", reason: RELEASE },
     Exception {
+        command: "cargo run --release -- serve --upstream http://127.0.0.1:3000 &",
+        instead: "cargo run -- serve --upstream http://127.0.0.1:3000 &",
+        reason: RELEASE,
+    },
+    Exception {
         command: "cargo run --release --example accuracy",
         instead: "cargo check --example accuracy",
         reason: MEASURES,

@@ -85,13 +85,13 @@ impl Place {
         text
     }
 
-    /// A text with other ports after a host, where they have four digits and begin with an 8.
+    /// A text with other ports after a host, where they have four digits and begin with an 8 or a 3.
     fn with_own_ports(&mut self, text: &str, host: &str) -> String {
         let mut parts = text.split(host);
         let mut fitted = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let is_page = part.len() >= 4
-                && part.starts_with('8')
+                && part.starts_with(['3', '8'])
                 && part.as_bytes()[..4].iter().all(u8::is_ascii_digit);
             let is_page = is_page && !part[4..].starts_with(|letter: char| letter.is_ascii_digit());
             let (port, rest) = if is_page { part.split_at(4) } else { ("", part) };

@@ -14,6 +14,7 @@ const PROGRAMS: &[&str] = &[
     "npm",
     "pip",
     "printf",
+    "python3",
     "redis-cli",
     "redis-server",
     "systemctl",

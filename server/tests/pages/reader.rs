@@ -16,6 +16,9 @@ use crate::{program, shelf};
 /// How often a session is tried whose output is another: the minute whose budget it spends may end within it.
 const TRIES: u32 = 3;
 
+/// The port of the application that the gateway stands in front of, on each page.
+const APPLICATION: &str = "3000";
+
 pub(crate) struct Reader {
     page: String,
     place: Place,
@@ -66,9 +69,10 @@ impl Reader {
         assert!(!is_heavy(&typed), "{}:{}: {typed}: to be excepted", self.page, command.line);
         let why = exception.map_or("as it stands", |exception| exception.reason);
         eprintln!("{}:{}: {} ({why})", self.page, command.line, typed);
-        match is_server(&typed) {
-            true => self.serves(&typed),
-            false => self.types(command, &typed),
+        match () {
+            () if is_server(&typed) => self.serves(&typed),
+            () if is_application(&typed) => self.has_application(&typed),
+            () => self.types(command, &typed),
         }
     }
 
@@ -97,6 +101,7 @@ impl Reader {
         let typed = self.place.fitted(typed);
         match typed.strip_prefix("cargo run") {
             Some(rest) if rest.contains("--example") => format!("{typed} -- {address}"),
+            Some(rest) if rest.contains(" -- ") => format!("{typed} --listen {address}"),
             Some(_) => format!("{typed} -- --listen {address}"),
             None => format!("{typed} --listen {address}"),
         }
@@ -112,6 +117,16 @@ impl Reader {
         let process = Process::typed(&command, &self.place.path(""), &self.place.notes(), &self.path);
         self.serving.push(process);
         self.waits_for_port("6379");
+    }
+
+    /// Starts the application that the gateway is to stand in front of.
+    fn has_application(&mut self, typed: &str) {
+        let own = format!(" {} ", self.place.port(APPLICATION));
+        let typed = typed.trim_end_matches('&').replace(&format!(" {APPLICATION} "), &own);
+        let command = format!("exec {typed}");
+        let process = Process::typed(&command, &self.place.of(&typed), &self.place.notes(), &self.path);
+        self.serving.push(process);
+        self.waits_for_port(APPLICATION);
     }
 
     fn waits_for_port(&mut self, on_page: &str) {
@@ -176,6 +191,11 @@ fn is_mention(command: &Command) -> bool {
 fn is_heavy(typed: &str) -> bool {
     ["--release", "cargo bench", "cargo test", "cargo install"].iter().any(|word| typed.contains(word))
         || typed.starts_with("./dev") && !typed.starts_with("./dev help")
+}
+
+/// Whether a command is an application that is not ours, which goes on serving.
+fn is_application(typed: &str) -> bool {
+    typed.starts_with("python3 -m http.server")
 }
 
 /// Whether a command goes on serving.

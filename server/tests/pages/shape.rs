@@ -17,6 +17,9 @@ pub(crate) fn shape(output: &str) -> String {
             head = Some(lines.len());
         }
     }
+    if let Some(begin) = head {
+        lines[begin..].sort();
+    }
     lines.join("\n")
 }
 
