@@ -79,7 +79,7 @@ fn write_log(path: &Path, lines: u64) -> io::Result<()> {
         // Few clients ask for much, and many for little.
         let client = (random.next() % 100_000) * (random.next() % 1_000) / 1_000;
         let (route, id) = (random.next() % 20, random.next() % 10_000);
-        let millis = 1 + random.next() % 20 + if random.next() % 100 == 0 { 1_500 } else { 0 };
+        let millis = 1 + random.next() % 20 + if random.next().is_multiple_of(100) { 1_500 } else { 0 };
         writeln!(
             file,
             "10.{}.{}.{} - - [{day:02}/Oct/2026:{hour:02}:{minute:02}:{:02} +0000] \"GET /api/v2/part{route}/{id}?page=2 HTTP/1.1\" \

@@ -130,7 +130,7 @@ impl Log {
         }
         input.number = 0;
         let Some(first) = ahead.iter().find(|line| !line.is_empty()) else { return Ok(Ok(None)) };
-        let Some(format) = wanted.detect(ahead.iter().map(|line| &line[..])) else {
+        let Some(format) = wanted.detect(&ahead.iter().map(|line| &line[..])) else {
             return Ok(Err(Failure::wrong(format!(
                 "{}: no known format reads any of its first {} lines; tell it by --format: {}",
                 path.display(),

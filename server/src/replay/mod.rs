@@ -69,7 +69,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     replay.go(&mut logs)?;
     replay.finish_decisions().map_err(|error| cannot_write(args.requests.as_deref(), &error))?;
     progress.finish_and_clear();
-    let report = Report::new(args, names, &logs, replay);
+    let report = Report::new(args, names, &logs, &replay);
     output::to_stdout(&report.to_string());
     match &args.html {
         None => Ok(()),

@@ -41,17 +41,17 @@ pub(crate) struct Chart {
 }
 
 impl Report {
-    pub(crate) fn new(args: &ReplayArgs, names: Vec<String>, logs: &Logs, replay: Replay) -> Self {
+    pub(crate) fn new(args: &ReplayArgs, names: Vec<String>, logs: &Logs, replay: &Replay) -> Self {
         let zone = replay.zone();
         let words = Words { zone: &zone, rows: args.rows, names };
         let limits: Vec<_> = replay.worlds.iter().map(|world| world.windows.take()).collect();
-        let mut tables = words.tables(&replay, &limits);
+        let mut tables = words.tables(replay, &limits);
         let suggested = replay.suggestions.as_ref().map(suggested);
         tables.extend(suggested.into_iter().filter(|table| table.rows.len() > 1));
         Self {
-            head: words.head(args, logs, &replay),
-            warnings: warnings(logs, &replay),
-            verdicts: words.verdicts(&replay),
+            head: words.head(args, logs, replay),
+            warnings: warnings(logs, replay),
+            verdicts: words.verdicts(replay),
             tables,
             charts: words.charts(&limits),
         }

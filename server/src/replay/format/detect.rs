@@ -41,7 +41,7 @@ impl Wanted {
     ///
     /// Of whole numbers nobody knows whether they are seconds or microseconds. Requests take longer than 30 µs, and hardly
     /// ever half a minute: so the middle one decides. `None` if no format reads a single line.
-    pub(crate) fn detect<'a>(&self, lines: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Format> {
+    pub(crate) fn detect<'a>(&self, lines: &(impl Iterator<Item = &'a [u8]> + Clone)) -> Option<Format> {
         let scored = self.0.iter().map(|known| (score(&known.format, lines.clone()), known));
         // `max_by_key` takes the last of equals.
         let (score, known) = scored.rev().max_by_key(|(score, _)| score.read)?;
@@ -86,7 +86,7 @@ mod tests {
 
     fn found(asked: Option<&str>, lines: &[&str]) -> String {
         let lines = lines.iter().map(|line| line.as_bytes());
-        let found = Wanted::new(asked, None).unwrap().detect(lines);
+        let found = Wanted::new(asked, None).unwrap().detect(&lines);
         found.map_or_else(|| "unknown".to_owned(), |format| format.name)
     }
 
