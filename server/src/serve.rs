@@ -14,7 +14,7 @@ use timebudget::{TimeBudget, Upstream};
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
-use crate::gateway::{self, Settings};
+use crate::gateway::{self, Settings, Stop};
 use crate::listen::{self, Bound, Certificate, Socket};
 use crate::metrics::{Metrics, Notices, Observer};
 use crate::output::{self, Failure};
@@ -109,11 +109,14 @@ fn bind(
     end: End,
     readiness: &Readiness,
 ) -> Result<(Server, Bound), Failure> {
-    let (budget, readiness, settings) = (budget.clone(), readiness.clone(), Settings::new(&args.gateway));
+    let stop = Stop::new();
+    let settings = Settings::new(&args.gateway, &stop);
+    let (budget, readiness) = (budget.clone(), readiness.clone());
     let told = async move {
         end.told().await;
         readiness.drain();
         listen::tell_ending();
+        stop.tell();
     };
     let app = move || {
         let worker = gateway::worker(&settings, &budget);

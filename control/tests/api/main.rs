@@ -12,6 +12,7 @@ mod overview;
 #[allow(dead_code, reason = "the suite of the database treats servers worse")]
 #[path = "../db/postgres.rs"]
 mod postgres;
+mod reports;
 mod roles;
 mod rulesets;
 mod session;

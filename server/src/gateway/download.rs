@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::gateway::drain::drain;
 use crate::gateway::lines::Held;
+use crate::gateway::stop::LastMoment;
 use crate::gateway::upload::Uploading;
 
 /// How much of a body is waited for before the head is sent, if it is there already.
@@ -33,6 +34,8 @@ pub(crate) struct Download {
     idle: Duration,
     /// The request's body, where something has to read it to its end.
     unread: Option<Rc<Uploading>>,
+    /// Where it has no end of its own.
+    last_moment: Option<LastMoment>,
 }
 
 /// Chunks that are made one; of a single one nothing is copied.
@@ -77,12 +80,26 @@ impl std::error::Error for Broken {}
 
 impl Download {
     pub(crate) const fn new(held: Held, body: Incoming, size: BodySize, idle: Duration) -> Self {
-        Self { held: Some(held), body, size, ahead: Bytes::new(), waits_since: None, idle, unread: None }
+        Self {
+            held: Some(held),
+            body,
+            size,
+            ahead: Bytes::new(),
+            waits_since: None,
+            idle,
+            unread: None,
+            last_moment: None,
+        }
     }
 
     /// Has the request's body read to its end when the answer's has ended.
     pub(crate) fn then_drain(&mut self, uploading: Option<Rc<Uploading>>) {
         self.unread = uploading;
+    }
+
+    /// Has it end with the server.
+    pub(crate) fn lasts_until(&mut self, last_moment: LastMoment) {
+        self.last_moment = Some(last_moment);
     }
 
     /// Reads what is there; the whole body, if it is small and all of it has come.
@@ -113,6 +130,10 @@ impl Download {
             let frame = match held.line.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
+                    let last_moment = self.last_moment.as_mut();
+                    if last_moment.is_some_and(|last_moment| last_moment.poll(cx).is_ready()) {
+                        return Poll::Ready(Some(Err(self.break_off("the server ends"))));
+                    }
                     let since = *self.waits_since.get_or_insert_with(Instant::now);
                     let late = held.line.poll_late(since + self.idle);
                     return late

@@ -168,8 +168,9 @@ impl Passing<'_> {
             }
             response::upgrade(&mut head);
             let (line, seat) = held.into_parts();
-            let (socket, first) = line.into_socket();
-            return Ok(head.set_body(Tunnel::new(socket, seat, first, client, idle)).map_into_boxed_body());
+            let last_moment = self.worker.settings.stopped.last_moment();
+            let tunnel = Tunnel::new(line.into_socket(), seat, client, idle, last_moment);
+            return Ok(head.set_body(tunnel).map_into_boxed_body());
         }
         let size = response::size(&parts, asked.method());
         if answer_body.is_end_stream() {
@@ -185,6 +186,9 @@ impl Passing<'_> {
         }
         let mut download = Download::new(held, answer_body, size, idle);
         download.then_drain(unread);
+        if response::is_of_events(&parts) {
+            download.lasts_until(self.worker.settings.stopped.last_moment());
+        }
         match poll_fn(|cx| Poll::Ready(download.gather(cx))).await {
             Ok(Some(whole)) => Ok(head.set_body(whole).map_into_boxed_body()),
             Ok(None) => {

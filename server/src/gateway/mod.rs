@@ -16,6 +16,7 @@ mod lines;
 mod request;
 mod response;
 mod retry;
+mod stop;
 mod timeouts;
 mod told;
 mod tunnel;
@@ -31,6 +32,8 @@ use timebudget::{Budget, TimeBudget, Upstream};
 
 pub(crate) use self::args::GatewayArgs;
 use self::args::HostPolicy;
+pub(crate) use self::stop::Stop;
+use self::stop::Stopped;
 use self::timeouts::Timeouts;
 pub(crate) use self::told::Told;
 pub(crate) use self::worker::Worker;
@@ -45,11 +48,12 @@ pub(crate) struct Settings {
     /// The largest body of a request, in bytes.
     max_body: Option<u64>,
     host: HostPolicy,
+    stopped: Stopped,
 }
 
 impl Settings {
     /// What the command line says.
-    pub(crate) fn new(args: &GatewayArgs) -> Arc<Self> {
+    pub(crate) fn new(args: &GatewayArgs, stop: &Stop) -> Arc<Self> {
         let mut upstreams = args.upstream.clone();
         let mut seen = Vec::new();
         upstreams.retain(|upstream| {
@@ -58,7 +62,14 @@ impl Settings {
                 true
             }
         });
-        Arc::new(Self { upstreams, timeouts: args.timeouts(), max_body: args.max_body, host: args.host })
+        let stopped = stop.hears();
+        Arc::new(Self {
+            upstreams,
+            timeouts: args.timeouts(),
+            max_body: args.max_body,
+            host: args.host,
+            stopped,
+        })
     }
 }
 

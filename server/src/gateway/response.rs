@@ -59,6 +59,12 @@ pub(crate) fn size(parts: &Parts, method: &Method) -> BodySize {
     }
 }
 
+/// Whether it is a stream of events, which has no end of its own.
+pub(crate) fn is_of_events(parts: &Parts) -> bool {
+    let kind = parts.headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
+    kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
+}
+
 /// Ends the body of an answer with its connection where the client knows no chunks.
 pub(crate) fn fit_to(response: &mut HttpResponse<()>, version: Version, size: BodySize) {
     if version == Version::HTTP_10 && size == BodySize::Stream {

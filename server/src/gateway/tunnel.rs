@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::gateway::alarm::Alarm;
 use crate::gateway::connect::Socket;
 use crate::gateway::lines::Seat;
+use crate::gateway::stop::LastMoment;
 
 /// How much is read at once.
 const CHUNK: usize = 16 * 1024;
@@ -32,11 +33,18 @@ pub(crate) struct Tunnel {
     idle: Duration,
     moved: Instant,
     alarm: Alarm,
+    last_moment: LastMoment,
     _seat: Seat,
 }
 
 impl Tunnel {
-    pub(crate) fn new(socket: Socket, seat: Seat, first: Bytes, client: Payload, idle: Duration) -> Self {
+    pub(crate) fn new(
+        (socket, first): (Socket, Bytes),
+        seat: Seat,
+        client: Payload,
+        idle: Duration,
+        last_moment: LastMoment,
+    ) -> Self {
         Self {
             socket,
             client: Some(client),
@@ -45,6 +53,7 @@ impl Tunnel {
             idle,
             moved: Instant::now(),
             alarm: Alarm::default(),
+            last_moment,
             _seat: seat,
         }
     }
@@ -104,6 +113,9 @@ impl MessageBody for Tunnel {
             Poll::Ready(Ok(bytes)) if bytes.is_empty() => return Poll::Ready(None),
             Poll::Ready(read) => return Poll::Ready(Some(read)),
             Poll::Pending => {}
+        }
+        if tunnel.last_moment.poll(cx).is_ready() {
+            return Poll::Ready(None);
         }
         // Nobody has said anything for so long: nobody may be there.
         tunnel.alarm.poll(cx, tunnel.moved + tunnel.idle).map(|()| None)

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::client::{Client, before, with_site};
 use crate::running::{Running, eventually};
@@ -168,6 +168,29 @@ fn as_many_websockets_are_open_as_a_rule_allows() {
     assert_eq!(gateway.get("/").status, 429, "two are open");
     drop(second);
     eventually("a place", || (gateway.get("/").status == 200).then_some(()), || gateway.log());
+}
+
+#[test]
+fn what_has_no_end_of_its_own_is_given_a_moment_when_the_server_ends() {
+    let upstream = Upstream::new(|connection| {
+        let head = connection.head().unwrap();
+        let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\ndata:\r\n";
+        connection.send(if head.starts_with("GET /socket") { SWITCH } else { events });
+        connection.wait_for_end();
+    });
+    let mut gateway = before(&upstream, &[]);
+    let mut socket = open(&gateway);
+    let mut events = Client::new(&gateway);
+    events.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+    events.up_to("data:");
+    let told = Instant::now();
+    gateway.signal("TERM");
+    assert_eq!(socket.rest().0, "");
+    assert!(!events.rest().0.ends_with("0\r\n\r\n"));
+    assert!(gateway.ended().success());
+    // After 25 s they would have been cut off with everything else.
+    let waited = told.elapsed();
+    assert!((9..24).contains(&waited.as_secs()), "{waited:?}");
 }
 
 #[test]
