@@ -10,6 +10,7 @@ mod failures;
 mod framing;
 mod heads;
 mod passing;
+mod ready;
 mod real;
 mod retries;
 #[path = "../binary/running.rs"]
