@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     system.block_on(async {
         let end = End::receive().map_err(Failure::system)?;
         let log = open_log(&args.access)?;
-        let readiness = Readiness::of(&budget);
+        let readiness = Readiness::of(&budget, &args.gateway.upstream);
         let access = Access::new(log.clone(), args.access.access_log_query);
         let (server, bound) = bind(args, &budget, access, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {

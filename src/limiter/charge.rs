@@ -80,7 +80,7 @@ impl Limiter {
 
     /// The claims of a block of code on the account of a key.
     pub(crate) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
-        self.ask_for_block(position, key, Asking::new(&NoRequest, None, Mode::Decide, claims));
+        self.ask_for_block(position, key, &NoRequest, Asking::new(None, Mode::Decide, claims));
     }
 
     fn key_of_block(&self, position: usize, key: &Key) -> Result<KeyHash, ChargeError> {

@@ -125,7 +125,7 @@ impl Limiter {
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
         // What is claimed is taken from where decisions take it; only why the others claim nothing is found out here.
         let mut claims = Claims::new();
-        self.ask(Asking::new(facts, self.has_tiers.then_some(facts), mode, &mut claims));
+        self.ask(facts, Asking::new(self.has_tiers.then_some(facts), mode, &mut claims));
         let displacing = self.displacing(facts);
         let rules = self.site.rules.iter().enumerate();
         let explained = rules.map(|(position, rule)| {

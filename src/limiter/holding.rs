@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
-use crate::limiter::observe::{Event, What};
+use crate::limiter::meter::Meter;
+use crate::limiter::observe::What;
 use crate::limiter::report::Tightest;
-use crate::limiter::{Claims, Decision, Kind, LimitReport, Limiter, Positions, Question, Refused};
-use crate::model::{Facts, KeyHash, Micros, Now, Rule, Tick, UnixMicros, Until};
-use crate::store::{Charge, Claim, Fault, Mode, Progress, Settlement, Verdict};
+use crate::limiter::told::{Told, free};
+use crate::limiter::{Claims, Decision, Kind, LimitReport, Limiter, Question, Refused};
+use crate::model::{Facts, KeyHash, Micros, Now, Tick, UnixMicros};
+use crate::store::{Claim, Fault, Mode, Settlement, Verdict};
 
 /// What a request holds from admission to settlement.
 #[derive(Debug)]
@@ -21,13 +23,13 @@ pub(crate) struct Holding {
     pub(crate) settlement: Settlement,
     /// When it was decided over, or last looked at.
     pub(crate) now: Now,
-    is_settled: bool,
-    is_waived: bool,
+    pub(crate) is_settled: bool,
+    pub(crate) is_waived: bool,
     /// Whether what it costs is what requests of its route are expected to cost.
     pub(crate) is_typical: bool,
     /// Whether it was ended before its time.
     pub(crate) is_cut: bool,
-    kind: Kind,
+    pub(crate) kind: Kind,
     /// Whether a rule may end it before its time: not what is never refused.
     pub(crate) may_be_cut: bool,
 }
@@ -198,13 +200,6 @@ impl Holding {
         !self.is_waived && !self.is_settled && self.claims.iter().any(is_open)
     }
 
-    /// Makes the request free.
-    pub(crate) fn waive(&mut self, limiter: &Limiter) {
-        if !std::mem::replace(&mut self.is_waived, true) {
-            self.return_charges(limiter, |_| true);
-        }
-    }
-
     /// How long the request has run.
     pub(crate) fn used(&self, limiter: &Limiter) -> Micros {
         self.meter.read(limiter.now().tick)
@@ -258,190 +253,6 @@ impl Holding {
         Settlement { cost: progress.cost, ..self.settlement }
     }
 
-    /// Ends the request, if it has not ended.
-    #[inline]
-    pub(crate) fn settle(&mut self, limiter: &Limiter) {
-        if !self.is_settled {
-            self.settle_at(limiter, limiter.now());
-        }
-    }
-
-    /// Ends the request, if it has not ended, and says where the tightest limit stands then; `None` if no rule applies.
-    #[inline]
-    pub(crate) fn settle_and_look(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
-        let now = limiter.now();
-        if !self.is_settled {
-            self.look_at_what_is_settled(limiter, now);
-            self.settle_at(limiter, now);
-        }
-        self.now = now;
-        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), &self.now)
-    }
-
-    /// The rules that have a claim on the request.
-    pub(crate) fn rules(&self) -> Positions {
-        let mut rules: Positions = self.claims.iter().map(|claim| claim.ask.rule).collect();
-        rules.dedup();
-        rules
-    }
-
-    /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
-    pub(crate) fn give_back(&mut self, limiter: &Limiter, rules: &[u16]) {
-        for claim in self.claims.iter_mut() {
-            claim.run.returned |= rules.contains(&claim.ask.rule);
-        }
-        if !rules.is_empty() {
-            self.return_charges(limiter, |claim| claim.run.returned);
-        }
-    }
-
-    /// Settles some claims and returns what they were charged. Places stay taken.
-    fn return_charges(&mut self, limiter: &Limiter, returns: impl Fn(&Claim) -> bool) {
-        if self.is_over() {
-            return;
-        }
-        let now = limiter.now();
-        let Progress { cost, paused } = self.meter.progress(now.tick);
-        let ending = free(Settlement { cost, paused, ..self.settlement });
-        let mut told = self.settling(limiter, &now, cost);
-        let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
-        for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
-            if ends(&claims[0]) {
-                told.settle(claims, &ending);
-            }
-        }
-    }
-
-    /// Settles the rules whose time runs until the head of the response leaves.
-    pub(crate) fn head_left(&mut self, limiter: &Limiter) {
-        if limiter.settles_by_rule {
-            self.settle_early(limiter, |rule| rule.until == Until::Head);
-        }
-    }
-
-    /// Settles the rules whose time does not run on a connection that switches to another protocol.
-    pub(crate) fn tunnel_opened(&mut self, limiter: &Limiter) {
-        self.settle_early(limiter, |rule| rule.until != Until::Close);
-    }
-
-    fn settle_early(&mut self, limiter: &Limiter, ends: impl Fn(&Rule) -> bool) {
-        if self.is_over() {
-            return;
-        }
-        let now = limiter.now();
-        let Progress { cost, paused } = self.meter.progress(now.tick);
-        let ending = Settlement { cost, paused, ..self.settlement };
-        self.settle_rules(limiter, ending, ends, now);
-    }
-
-    /// Looks again where claims stand that the settlement does not visit, such as those of rules that count refusals: what
-    /// was seen at admission is as old as the request. A rule in shadow that would have refused still says so.
-    #[inline]
-    fn look_at_what_is_settled(&mut self, limiter: &Limiter, now: Now) {
-        if self.claims.iter().any(is_unvisited) {
-            self.look_at_unvisited(limiter, now);
-        }
-    }
-
-    #[cold]
-    fn look_at_unvisited(&mut self, limiter: &Limiter, now: Now) {
-        for claims in self.claims.chunk_by_mut(|one, other| is_unvisited(one) == is_unvisited(other)) {
-            if is_unvisited(&claims[0]) {
-                limiter.engine.store.look(claims, Progress::default(), now);
-            }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
-        self.is_settled = true;
-        if self.claims.is_empty() {
-            return;
-        }
-        let Progress { cost, paused } = self.meter.progress(now.tick);
-        (self.settlement.cost, self.settlement.paused) = (cost, paused);
-        self.meter.pause(now.tick);
-        if self.is_waived {
-            self.settlement = free(self.settlement);
-        } else {
-            self.settlement.charge_something();
-        }
-        if limiter.settles_apart
-            && (limiter.settles_by_rule || !self.claims.iter().all(|claim| claim.run.is_on))
-        {
-            return self.settle_apart(limiter, now);
-        }
-        limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
-        if limiter.settles_apart {
-            self.tell_of_settlement(limiter, &now);
-        }
-        self.teach(limiter);
-        self.tell_of_extra(limiter);
-    }
-
-    #[inline(never)]
-    fn tell_of_settlement(&self, limiter: &Limiter, now: &Now) {
-        let told = Told { running: 0, ..self.told(limiter, now) };
-        limiter.observers.tell(&told.event(&self.claims, &self.settlement, What::Settled));
-    }
-
-    /// Settles where that is more than one call of the store.
-    #[inline(never)]
-    fn settle_apart(&mut self, limiter: &Limiter, now: Now) {
-        if !self.is_waived && limiter.settles_by_rule {
-            self.settle_rules(limiter, self.settlement, |_| true, now);
-            return self.tell_of_extra(limiter);
-        }
-        self.settling(limiter, &now, self.settlement.cost).settle(&mut self.claims, &self.settlement);
-        self.teach(limiter);
-        self.tell_of_extra(limiter);
-    }
-
-    /// Tells those whom a rule may cut that the request was charged more than it has run.
-    #[inline]
-    fn tell_of_extra(&self, limiter: &Limiter) {
-        if self.settlement.extra_micros > 1 && limiter.cuts {
-            self.tell_others(limiter);
-        }
-    }
-
-    /// Has the limiter learn what the request has cost.
-    #[inline]
-    fn teach(&self, limiter: &Limiter) {
-        // What a free request took says nothing about what others will be charged.
-        if !self.is_waived && self.is_typical {
-            limiter.learn(&self.claims, self.route, self.settlement.cost);
-        }
-    }
-
-    /// Settles rule by rule, for rules that charge different answers, or for a different time.
-    fn settle_rules(
-        &mut self,
-        limiter: &Limiter,
-        settlement: Settlement,
-        ends: impl Fn(&Rule) -> bool,
-        now: Now,
-    ) {
-        let (is_waived, is_typical) = (self.is_waived, self.is_typical);
-        let mut told = self.settling(limiter, &now, settlement.cost);
-        for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
-            let runs = claims.iter().any(|claim| claim.run.is_on);
-            if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
-                continue;
-            }
-            let mut ending = settlement;
-            if is_waived || claims[0].run.returned {
-                ending = free(ending);
-            } else {
-                ending.charge_something();
-                if is_typical {
-                    limiter.learn(claims, told.route, ending.cost);
-                }
-            }
-            told.settle(claims, &ending);
-        }
-    }
-
     /// Tells the log and observers what was decided.
     #[inline(never)]
     fn tell_of_decision(&self, limiter: &Limiter, verdict: Verdict) {
@@ -465,21 +276,15 @@ impl Holding {
     }
 
     #[inline]
-    const fn told<'a>(&self, limiter: &'a Limiter, now: &'a Now) -> Told<'a> {
+    pub(crate) const fn told<'a>(&self, limiter: &'a Limiter, now: &'a Now) -> Told<'a> {
         let Self { route, kind, is_cut, .. } = *self;
         let ran = self.ran(self.settlement.cost);
         Told { limiter, now, route, kind, is_cut, ran, running: 1 }
     }
 
-    /// The same for settlements of a part of what runs, when the request has run so long.
-    fn settling<'a>(&self, limiter: &'a Limiter, now: &'a Now, cost: Micros) -> Told<'a> {
-        let running = self.claims.iter().filter(|claim| claim.run.is_on).count() as u32;
-        Told { running, ran: self.ran(cost), ..self.told(limiter, now) }
-    }
-
     /// What it is charged for having run so long, with what is charged on top.
     #[inline]
-    const fn ran(&self, cost: Micros) -> Micros {
+    pub(crate) const fn ran(&self, cost: Micros) -> Micros {
         if self.is_waived {
             Micros::ZERO
         } else {
@@ -488,7 +293,7 @@ impl Holding {
     }
 
     /// How a claim ends, where most end like that.
-    fn of_claim(&self, claim: &Claim, most: Settlement) -> Settlement {
+    pub(crate) fn of_claim(&self, claim: &Claim, most: Settlement) -> Settlement {
         if claim.run.returned || self.is_waived { free(most) } else { most }
     }
 
@@ -517,94 +322,5 @@ impl Holding {
     /// Whether there is nothing to charge: no rule applies, or it is settled.
     pub(crate) fn is_over(&self) -> bool {
         self.is_settled || self.claims.is_empty()
-    }
-}
-
-/// Whether the settlement does not visit a claim, of which it is not known that it refuses.
-fn is_unvisited(claim: &Claim) -> bool {
-    !claim.run.is_on && !claim.standing.refuses
-}
-
-/// What observers are told of a request, whatever happens to it.
-struct Told<'a> {
-    limiter: &'a Limiter,
-    now: &'a Now,
-    route: u32,
-    kind: Kind,
-    is_cut: bool,
-    /// How long it has run.
-    ran: Micros,
-    /// How many of its claims run, those included that are being settled.
-    running: u32,
-}
-
-impl<'a> Told<'a> {
-    /// Settles claims, and tells of those that run until then.
-    #[inline]
-    fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
-        if self.limiter.observers.is_empty() {
-            return self.limiter.engine.store.settle(claims, settlement, *self.now);
-        }
-        for claims in claims.chunk_by_mut(|one, other| one.run.is_on == other.run.is_on) {
-            self.settle_alike(claims, settlement);
-        }
-    }
-
-    /// The same, of claims all of which run, or none.
-    #[inline]
-    fn settle_alike(&mut self, claims: &mut [Claim], settlement: &Settlement) {
-        if claims[0].run.is_on {
-            self.running -= claims.len() as u32;
-            self.limiter.engine.store.settle(claims, settlement, *self.now);
-            self.limiter.observers.tell(&self.event(claims, settlement, What::Settled));
-        }
-    }
-
-    #[inline]
-    const fn event<'e>(&'e self, claims: &'e [Claim], settlement: &'e Settlement, what: What) -> Event<'e>
-    where
-        'a: 'e,
-    {
-        let Self { limiter, now, route, kind, is_cut, ran, running } = *self;
-        let is_last = matches!(what, What::Settled) && running == 0;
-        let ended = if is_last { Some(ran) } else { None };
-        Event { limiter, claims, settlement, route, now, kind, is_cut, ended, what }
-    }
-}
-
-/// The end of a request that is charged nothing: each account returns what it was charged in its window.
-const fn free(settlement: Settlement) -> Settlement {
-    let extra_micros = -(settlement.cost.0 as i64);
-    Settlement { extra_micros, extra_requests: 0, returned: true, ..settlement }
-}
-
-/// How long a request has run, without its pauses.
-#[derive(Debug)]
-pub(crate) struct Meter {
-    /// When it began to run, or ran again; `None` while it is paused.
-    since: Option<Tick>,
-    /// How long it had run before that.
-    before: Micros,
-}
-
-impl Meter {
-    /// That of a request which has not begun.
-    const UNUSED: Self = Self { since: None, before: Micros::ZERO };
-
-    /// Stops it.
-    fn pause(&mut self, at: Tick) {
-        self.before = self.read(at);
-        self.since = None;
-    }
-
-    /// How long the request has run.
-    pub(crate) fn read(&self, at: Tick) -> Micros {
-        let running = self.since.map_or(Micros::ZERO, |since| at.since(since));
-        Micros(self.before.0 + running.0)
-    }
-
-    /// How far the request has come.
-    fn progress(&self, at: Tick) -> Progress {
-        Progress { cost: self.read(at), paused: self.since.is_none() }
     }
 }

@@ -8,10 +8,13 @@ mod charge;
 mod claims;
 mod client;
 mod client_accounts;
+mod ending;
 mod engine;
 mod expectations;
 pub mod explanation;
+mod hashed_keys;
 mod holding;
+mod meter;
 mod observe;
 mod open_rule;
 mod prospect;
@@ -19,6 +22,7 @@ mod refusal;
 mod report;
 #[cfg(test)]
 mod samples;
+mod told;
 mod words;
 
 use std::sync::Arc;

@@ -26,13 +26,13 @@ impl Limiter {
     pub fn prospect(self: &Arc<Self>, facts: &dyn Facts) -> Prospect {
         let client = Client::new(facts, &self.site, self.now().wall());
         let mut claims = Claims::new();
-        let mut asking = Asking::new(&client, self.has_tiers.then_some(&client), Mode::Decide, &mut claims);
+        let mut asking = Asking::new(self.has_tiers.then_some(&client), Mode::Decide, &mut claims);
         for (rule, open) in self.site.rules.iter().zip(&self.rules) {
             if rule.shadow || is_keyed_by_request(rule) || !may_match(&rule.when, &client) {
                 continue;
             }
             if let Some(key) = self.key(rule, open, &client) {
-                self.ask_rule(rule, open, key, &mut asking);
+                self.ask_rule(rule, open, key, &client, &mut asking);
             }
         }
         Prospect { limiter: Arc::clone(self), claims: claims.to_vec() }

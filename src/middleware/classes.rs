@@ -1,15 +1,16 @@
-//! Classes of requests: which route a request will reach, by the look of it.
+//! Classes of requests: which route a request will reach, by the names in its path.
 //!
 //! What a request is expected to cost is known by route, and the route only when the router has found it. To ask the
-//! application's resources beforehand would cost more than everything else. So a request is put into a class by its method
-//! and the shape of its path, in which segments with digits, or too long for a name, are all alike; and each class is told,
-//! at the end of each of its requests, which route it reached. `/users/17` and `/users/4711` have one shape, and a million
-//! users make one class.
+//! application's resources beforehand would cost more than everything else. So each request that ends tells which segments of
+//! its path are names, and which are parameters. Paths with the same names in the same places are of one class, whatever
+//! their parameters, and each class knows the route that its last request has reached: `/users/17` and `/users/4711` are of
+//! one class, and `/v1/users/17` and `/v2/users/17` are not.
 //!
-//! Where parameters are words, each makes another shape. Such routes are found by less of the path: by its first segment
-//! and how many there are, or by their number alone.
+//! How names and parameters lie in paths of so many segments is a [`Look`]. An application has few of them, and a request is
+//! looked at in each way in turn, by the most names first, until its class is known.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::ops::Range;
 
@@ -17,9 +18,11 @@ use actix_web::HttpRequest;
 use actix_web::dev::{Path, ServiceRequest, Url};
 use actix_web::http::Method;
 use foldhash::fast::FixedState;
+use smallvec::SmallVec;
 
 use crate::limiter::name_route;
-use crate::middleware::{route, shape};
+use crate::middleware::outline::{KINDS, Names, Outline, is_exact, root};
+use crate::middleware::route;
 use crate::model::{NO_ROUTE as NOBODY_KNOWS, Paths};
 
 /// How many classes a worker knows the route of; a power of two.
@@ -29,19 +32,28 @@ const KNOWN: usize = 1024;
 /// their first request on, and an end to what strangers' paths can cost.
 const ASKED: u16 = 256;
 
-/// The class of a request, by the shape of its path: 0 for one whose route nobody has asked for.
+/// The class of a request: 0 for one whose route nobody has asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Class(u64);
+
+impl Class {
+    /// That of a request whose class nobody knows.
+    const UNKNOWN: Self = Self(1);
+}
 
 /// The classes that a worker has met.
 #[derive(Debug)]
 pub(crate) struct Classes {
     known: Box<[Cell<Known>]>,
+    /// How paths are looked at, by the kind of their outline.
+    looks: [Cell<Looks>; KINDS],
     left_to_ask: Cell<u16>,
     /// By the method's number, the route of what reaches no pattern.
     unmatched: [u32; METHODS.len() + 1],
     /// Whether any request has reached a pattern. Where none does, one service answers all.
     has_patterns: Cell<bool>,
+    /// Where the pattern is written that a request has reached.
+    pattern: RefCell<String>,
 }
 
 /// The route that the last request of a class has reached.
@@ -53,6 +65,37 @@ struct Known {
     route: u32,
 }
 
+/// In how many ways paths of a kind are looked at.
+const LOOKS: usize = 6;
+
+/// The ways in which paths of a kind are looked at, those by the most names first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Looks {
+    /// By which of their segments.
+    names: [Names; LOOKS],
+    len: u8,
+    /// All segments that any of them is by.
+    any: Names,
+}
+
+impl Looks {
+    #[inline(always)]
+    fn each(&self) -> &[Names] {
+        &self.names[..usize::from(self.len) % (LOOKS + 1)]
+    }
+
+    /// The same with one more, which takes the place of the least telling if there are too many.
+    fn with(mut self, names: Names) -> Self {
+        if !self.each().contains(&names) {
+            let last = usize::from(self.len).min(LOOKS - 1);
+            (self.names[last], self.len) = (names, last as u8 + 1);
+            self.names[..=last].sort_by_key(|names| Reverse(names.count_ones()));
+            self.any = self.each().iter().fold(0, |any, names| any | names);
+        }
+        self
+    }
+}
+
 impl Default for Classes {
     fn default() -> Self {
         let known = (0..KNOWN).map(|_| Cell::default()).collect();
@@ -62,7 +105,14 @@ impl Default for Classes {
         METHODS.iter().for_each(|method| {
             name_route(unmatched[usize::from(known_method(method))], || method.to_string());
         });
-        Self { known, left_to_ask: Cell::new(ASKED), unmatched, has_patterns: Cell::new(false) }
+        Self {
+            known,
+            looks: std::array::from_fn(|_| Cell::default()),
+            left_to_ask: Cell::new(ASKED),
+            unmatched,
+            has_patterns: Cell::new(false),
+            pattern: RefCell::default(),
+        }
     }
 }
 
@@ -70,10 +120,27 @@ impl Classes {
     /// The class of a request, and the route that it will probably reach.
     #[inline]
     pub(crate) fn of(&self, request: &ServiceRequest, paths: Paths) -> (Class, u32) {
-        let class = Class(shape::of(known_method(request.method()), request.match_info().as_str()));
-        let known = self.known(class.0);
-        let route = if known.class == class.0 { known.route } else { self.guess(request, paths) };
-        (class, route)
+        if !self.has_patterns.get() {
+            return (Class::UNKNOWN, self.guess(request, paths));
+        }
+        let (method, path) = (known_method(request.method()), request.match_info().as_str());
+        if path == "/" {
+            let known = self.known(root(method));
+            if known.class == root(method) {
+                return (Class(known.class), known.route);
+            }
+        }
+        let mut outline = Outline::of(path);
+        let looks = self.looks[outline.kind() % KINDS].get();
+        outline.read(looks.any);
+        for names in looks.each() {
+            let class = outline.class(method, *names);
+            let known = self.known(class);
+            if known.class == class {
+                return (Class(class), known.route);
+            }
+        }
+        (Class::UNKNOWN, self.guess(request, paths))
     }
 
     /// The route that a request of this class has reached, of which the class learns.
@@ -81,20 +148,10 @@ impl Classes {
     pub(crate) fn reached(&self, class: Class, request: &HttpRequest) -> u32 {
         let known = self.known(class.0);
         // One path reaches one route, however often.
-        if known.class == class.0 && shape::is_exact(class.0) {
+        if known.class == class.0 && (is_exact(class.0) || known.trace == trace(request.match_info())) {
             return known.route;
         }
-        self.found(class, known, request)
-    }
-
-    /// The same, where it has to be looked what the router has found.
-    #[inline(never)]
-    fn found(&self, class: Class, known: Known, request: &HttpRequest) -> u32 {
-        let trace = trace(request.match_info());
-        match known.class == class.0 && known.trace == trace {
-            true => known.route,
-            false => self.learn(class, trace, request),
-        }
+        self.learn(request)
     }
 
     #[inline]
@@ -104,13 +161,6 @@ impl Classes {
 
     #[inline(never)]
     fn guess(&self, request: &ServiceRequest, paths: Paths) -> u32 {
-        if self.has_patterns.get() {
-            let less = shape::less_of(known_method(request.method()), request.match_info().as_str());
-            let known = less.map(|by| (by, self.known(by)));
-            if let Some((_, known)) = known.iter().find(|(by, known)| known.class == *by) {
-                return known.route;
-            }
-        }
         let left = self.left_to_ask.get();
         if left > 0 {
             self.left_to_ask.set(left - 1);
@@ -125,76 +175,58 @@ impl Classes {
         self.unmatched[usize::from(known_method(method))]
     }
 
-    /// The route that a request has reached whose class does not know it: it is kept by as much of the look as tells it.
+    /// The route that a request has reached whose class does not know it: it is kept by the names in the path.
+    ///
+    /// It allocates nothing once the route was met before: two routes that no look tells apart are learned in turn.
     #[inline(never)]
-    fn learn(&self, class: Class, trace: u64, request: &HttpRequest) -> u32 {
-        if trace == UNTRACED {
+    fn learn(&self, request: &HttpRequest) -> u32 {
+        let (method, path) = (known_method(request.method()), request.match_info());
+        if !path.unprocessed().is_empty() {
             // Of all that reaches no pattern nothing is kept: it has as many shapes as strangers can think of.
             return self.unmatched(request.method());
         }
         self.has_patterns.set(true);
-        let by = told_by(class, request);
-        let known = self.known(by);
-        match known.class == by && known.trace == trace {
-            true => known.route,
-            false => self.keep(by, trace, request),
+        let (class, trace) = (self.told_by(method, path), trace(path));
+        let known = self.known(class);
+        if known.class == class && known.trace == trace {
+            return known.route;
         }
-    }
-
-    #[cold]
-    fn keep(&self, by: u64, trace: u64, request: &HttpRequest) -> u32 {
-        let path = request.match_info();
-        let route = named(request.method(), &reached(path.as_str(), &spans(path)));
-        self.known[seat(by)].set(Known { class: by, trace, route });
+        let mut pattern = self.pattern.borrow_mut();
+        write_pattern(path, &mut pattern);
+        let route = named(request.method(), &pattern);
+        self.known[seat(class)].set(Known { class, trace, route });
         route
     }
+
+    /// The class of the paths with the same names as one that the router has found its way through.
+    fn told_by(&self, method: u8, path: &Path<Url>) -> u64 {
+        if path.as_str() == "/" && path.is_empty() {
+            return root(method);
+        }
+        let mut outline = Outline::of(path.as_str());
+        let spans: Spans = places(path).map(|(_, span)| span).collect();
+        let names = outline.names(path.as_str(), &spans);
+        let looks = &self.looks[outline.kind() % KINDS];
+        looks.set(looks.get().with(names));
+        outline.read(names);
+        outline.class(method, names)
+    }
 }
 
-/// By what the route is told that a request has reached: by its shape, if all parameters are alike in it.
-fn told_by(class: Class, request: &HttpRequest) -> u64 {
-    let path = request.match_info();
-    let (mut are_alike, mut first) = (true, usize::MAX);
-    for (_, span) in places(path) {
-        first = first.min(span.start);
-        are_alike &= shape::is_alike(&path.as_str()[span]);
-    }
-    if are_alike {
-        return class.0;
-    }
-    let [begin, count] = shape::less_of(known_method(request.method()), path.as_str());
-    if first > 1 { begin } else { count }
-}
+type Spans = SmallVec<[Range<usize>; 8]>;
 
-/// Where a class is kept. Its lowest two bits say what kind it is of.
-#[inline]
+/// Where a class is kept: its highest bits depend on all that it is made of.
+#[inline(always)]
 const fn seat(class: u64) -> usize {
-    (class >> 2) as usize % KNOWN
+    (class >> (u64::BITS - KNOWN.trailing_zeros())) as usize
 }
 
-/// The trace of a request that has reached no pattern.
-const UNTRACED: u64 = 0;
-
-/// What the router has left in a path: the names of the resource's parameters, which lie at an address of its own; of one
-/// without parameters the path.
-#[inline(never)]
+/// By what the router's work is recognised: how many parameters it has found, and where the name of the first one lies, which
+/// is at an address of its own for each resource.
+#[inline(always)]
 fn trace(path: &Path<Url>) -> u64 {
-    if !path.unprocessed().is_empty() {
-        return UNTRACED;
-    }
-    if path.is_empty() {
-        return hash(path.as_str()) | 1;
-    }
-    let mut trace = 1_u64;
-    for (name, _) in path.iter().take(path.segment_count()) {
-        trace = trace.rotate_left(7) ^ name.as_ptr().addr() as u64;
-    }
-    trace
-}
-
-fn hash(text: &str) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    hasher.write(text.as_bytes());
-    hasher.finish()
+    let first = path.iter().next().map_or(0, |(name, _)| name.as_ptr().addr());
+    (first as u64).rotate_left(8) ^ path.segment_count() as u64
 }
 
 /// The parameters that the router has found in a path: their names, and where they lie.
@@ -209,29 +241,24 @@ fn places(path: &Path<Url>) -> impl Iterator<Item = (&str, Range<usize>)> {
     })
 }
 
-/// The same in the order of the path.
-fn spans(path: &Path<Url>) -> Vec<(&str, Range<usize>)> {
-    let mut spans: Vec<_> = places(path).collect();
-    spans.sort_by_key(|(_, span)| span.start);
-    spans
-}
-
-/// The pattern that a path has reached, as far as the router has left it: without its parameters' expressions.
-fn reached(path: &str, spans: &[(&str, Range<usize>)]) -> String {
-    let (mut pattern, mut done) = (String::with_capacity(path.len()), 0);
-    for (name, span) in spans {
-        pattern.push_str(path.get(done..span.start).unwrap_or_default());
+/// Writes the pattern that a path has reached, as far as the router has left it: without its parameters' expressions.
+fn write_pattern(path: &Path<Url>, pattern: &mut String) {
+    let mut places: SmallVec<[_; 8]> = places(path).collect();
+    places.sort_by_key(|(_, span)| span.start);
+    let (text, mut done) = (path.as_str(), 0);
+    pattern.clear();
+    for (name, span) in places {
+        pattern.push_str(text.get(done..span.start).unwrap_or_default());
         pattern.push('{');
         pattern.push_str(name);
         pattern.push('}');
         done = span.end;
     }
-    pattern.push_str(path.get(done..).unwrap_or_default());
-    pattern
+    pattern.push_str(text.get(done..).unwrap_or_default());
 }
 
 /// A pattern as an application writes it, without its parameters' expressions: so that it has the number of one that was
-/// [reached].
+/// reached.
 fn plain(pattern: &str) -> String {
     let (mut plain, mut depth, mut is_expression) = (String::with_capacity(pattern.len()), 0_u32, false);
     for letter in pattern.trim_end_matches('*').chars() {
@@ -315,7 +342,7 @@ mod tests {
 
     /// A pattern as an application has it: compiled once, so that its names lie at one place.
     fn known(pattern: &str) -> &'static ResourceDef {
-        thread_local!(static ALL: std::cell::RefCell<std::collections::HashMap<String, &'static ResourceDef>> = Default::default());
+        thread_local!(static ALL: RefCell<std::collections::HashMap<String, &'static ResourceDef>> = Default::default());
         ALL.with_borrow_mut(|all| {
             *all.entry(pattern.to_owned()).or_insert_with(|| Box::leak(Box::new(ResourceDef::new(pattern))))
         })
@@ -352,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn words_as_parameters_are_known_by_the_begin_of_the_path_and_those_at_the_begin_by_their_number() {
+    fn words_as_parameters_make_no_class_each() {
         let classes = classes();
         serve(&classes, ROUTES, "/posts/hello");
         serve(&classes, ROUTES, "/about");
@@ -376,13 +403,50 @@ mod tests {
         assert!(own.0 == own.1 && other.0 == other.1 && own.1 != other.1, "{own:?} {other:?}");
     }
 
-    /// One class, of two routes: what the report costs is not learned of the user.
+    /// They were one class, which learned each time anew, whatever their names.
     #[test]
-    fn routes_that_look_alike_are_learned_of_apart() {
-        let (classes, routes) = (classes(), ["/v1/{id}", "/v2/{id}"]);
-        let [one, other] = ["/v1/7", "/v2/7"].map(|uri| serve(&classes, &routes, uri).1);
+    fn routes_whose_names_differ_are_told_apart_wherever_those_stand_and_whatever_they_are() {
+        for routes in [
+            ["/v1/{id}", "/v2/{id}"],
+            ["/api/v1/{id}", "/api/v2/{id}"],
+            ["/api/posts/{id}", "/api/users/{id}"],
+            ["/users/{id}/posts", "/users/{id}/orders"],
+            ["/users/{id}/v1", "/users/{id}/v2"],
+            ["/{id:\\d+}", "/{word}"],
+        ] {
+            let classes = classes();
+            let of = |route: &str, id: &str| {
+                serve(
+                    &classes,
+                    &routes,
+                    &route.replace("{id}", id).replace("{id:\\d+}", id).replace("{word}", "w"),
+                )
+            };
+            let reached = routes.map(|route| of(route, "7").1);
+            assert_ne!(reached[0], reached[1], "{routes:?}");
+            for id in ["8", "9", "10"] {
+                assert_eq!(
+                    routes.map(|route| of(route, id)),
+                    reached.map(|route| (route, route)),
+                    "{routes:?}"
+                );
+            }
+        }
+    }
+
+    /// No look tells the two apart, and no request allocates for it.
+    #[test]
+    fn routes_that_are_alike_but_for_their_guards_are_learned_in_turn() {
+        let (classes, routes) = (classes(), ["/{id:\\d+}/x", "/{word}/x"]);
+        let serve = |uri| serve(&classes, &routes, uri).1;
+        let [one, other] = ["/7/x", "/w/x"].map(serve);
         assert_ne!(one, other);
-        assert_eq!(["/v2/8", "/v1/8"].map(|uri| serve(&classes, &routes, uri).1), [other, one]);
+        let requests = ["/8/x", "/v/x", "/9/x"].map(|uri| routed(&routes, uri));
+        let mut reached = [0; 3];
+        let info = allocation_counter::measure(|| {
+            reached = [0, 1, 2].map(|at| classes.reached(Class::UNKNOWN, requests[at].request()));
+        });
+        assert_eq!((reached, info.count_total), ([one, other, one], 0));
     }
 
     #[test]
@@ -414,8 +478,9 @@ mod tests {
             ("/plain", "/plain"),
         ] {
             let request = routed(&[pattern], uri);
-            let path = request.match_info();
-            assert_eq!(plain(pattern), reached(path.as_str(), &spans(path)), "{pattern}");
+            let mut reached = String::new();
+            write_pattern(request.match_info(), &mut reached);
+            assert_eq!(plain(pattern), reached, "{pattern}");
         }
     }
 

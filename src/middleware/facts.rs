@@ -11,9 +11,8 @@ use actix_web::http::header::{COOKIE, HeaderValue};
 use crate::limiter::{Decision, Refused, Report};
 use crate::middleware::classes::Class;
 use crate::middleware::route;
-use crate::middleware::running::{Rewritten, Running, WorkerSite};
+use crate::middleware::running::{Rewritten, Running, Undecided, WorkerSite};
 use crate::model::{Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
-use crate::store::Fault;
 
 /// A request as rules see it.
 pub(crate) struct RequestFacts<'a> {
@@ -150,10 +149,10 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 
 impl Running {
     #[inline(always)]
-    pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Fault> {
+    pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Undecided> {
         let decided = self.holding().admit(self.site(), facts);
         self.class.set(facts.class());
-        decided
+        decided.map_err(Undecided::new)
     }
 
     /// Charges the request its time, though it was refused, since it is served another page.
@@ -161,12 +160,12 @@ impl Running {
         &self,
         facts: &RequestFacts<'_>,
         refused: &Refused,
-    ) -> Result<Decision, Fault> {
+    ) -> Result<Decision, Undecided> {
         let report = Report::from(self.holding().refused(refused));
         let rewritten = Rewritten { report, standard: self.refused_standard() };
         *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
         // It will not reach the route that it looks like.
         self.class.set(Class::default());
-        self.holding().admit_rewritten(self.site(), facts)
+        self.holding().admit_rewritten(self.site(), facts).map_err(Undecided::new)
     }
 }

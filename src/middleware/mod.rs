@@ -42,6 +42,7 @@ mod built;
 mod classes;
 mod closures;
 mod facts;
+mod outline;
 mod pausing;
 mod prospect_page;
 mod refusal;
@@ -51,7 +52,7 @@ mod request;
 mod route;
 mod rule_builder;
 mod running;
-mod shape;
+
 mod standard;
 mod standing;
 mod time_budget;

@@ -17,11 +17,10 @@ use crate::limiter::{Decision, Prospect, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
 use crate::middleware::facts::RequestFacts;
-use crate::middleware::running::{Guard, Running, WorkerSite};
+use crate::middleware::running::{Guard, Running, Undecided, WorkerSite};
 use crate::middleware::standing::LimitedError;
 use crate::middleware::worker::Worker;
 use crate::middleware::{prospect_page, refusal, route, watch};
-use crate::store::Fault;
 
 /// A service under a budget.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ fn tell<F: 'static, B: 'static>(prospect: Prospect, request: ServiceRequest) -> 
 
 /// Asks the rules that are about the request, and charges their accounts if all admit it.
 #[inline(always)]
-fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Fault> {
+fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Undecided> {
     with_facts(request, running.site(), |facts| {
         let is_exempt = running.is_inside_of_rewritten()
             || running.site().hooks().is_some_and(|hooks| hooks.excepted(facts).is_some());
@@ -104,7 +103,7 @@ fn with_facts<T>(
 #[inline(never)]
 fn answer<S, B>(
     service: &Rc<S>,
-    decided: Result<Decision, Fault>,
+    decided: Result<Decision, Undecided>,
     guard: Guard,
     request: ServiceRequest,
 ) -> BudgetFuture<S::Future, B>
@@ -117,7 +116,7 @@ where
         Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
         Ok(Decision::Open(question)) => wait(Rc::clone(service), question, guard, request),
         Ok(Decision::Admitted) => run(&**service, guard, request),
-        Err(_) => fault(request),
+        Err(Undecided) => fault(request),
     }
 }
 
@@ -202,7 +201,7 @@ where
     BudgetFuture::waiting(Box::pin(async move {
         match guard.conclude(question).await {
             Ok(_) => run(&*service, guard, request),
-            Err(_) => fault(request),
+            Err(Undecided) => fault(request),
         }
     }))
 }
@@ -315,9 +314,9 @@ where
         // Taken apart where it lies: to hand it on would move it.
         match during(guard, || future.poll(cx)) {
             Poll::Ready(Ok(response)) => {
+                let Some(guard) = guard.take() else { return Poll::Pending };
                 let (request, response) = response.into_parts();
                 let (response, body) = response.into_parts();
-                let Some(guard) = guard.take() else { return Poll::Pending };
                 return Poll::Ready(Ok(depart(request, response, body, guard)));
             }
             Poll::Ready(Err(error)) => {

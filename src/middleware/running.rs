@@ -59,6 +59,17 @@ pub(crate) struct Seldom {
     pub(crate) deadline: RefCell<Option<Deadline>>,
 }
 
+/// Nobody can decide over a request. Those who are to know why have been told, and the client is not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undecided;
+
+impl Undecided {
+    #[cold]
+    pub(crate) fn new(_: Fault) -> Self {
+        Self
+    }
+}
+
 /// What is told of a refused request that is served another page.
 #[derive(Debug)]
 pub(crate) struct Rewritten {
@@ -228,9 +239,9 @@ impl Running {
     }
 
     /// Waits until the store has asked others.
-    pub(crate) async fn conclude(&self, question: Box<Question>) -> Result<Decision, Fault> {
+    pub(crate) async fn conclude(&self, question: Box<Question>) -> Result<Decision, Undecided> {
         let Question { asking, now } = *question;
-        let answer = asking.await.map_err(|fault| self.site().failed(fault))?;
+        let answer = asking.await.map_err(|fault| Undecided::new(self.site().failed(fault)))?;
         Ok(self.holding().conclude(self.site(), answer, now))
     }
 

@@ -57,6 +57,7 @@ pub(crate) mod account {
     #[cfg(feature = "redis")]
     mod line;
     mod rate;
+    mod rate_error;
 
     pub(crate) use self::expectation::{Expectation, Learned, of_unknown};
     pub(crate) use self::key::{AccountHash, Salt, Value};
@@ -66,8 +67,9 @@ pub(crate) mod account {
     pub use self::limit::{Limit, LimitSet, Multiplier, Quota};
     #[cfg(feature = "redis")]
     pub(crate) use self::line::{FROZEN_AFTER, Line, Others, equal_share, pace};
+    pub use self::rate::parse_rates;
     pub(crate) use self::rate::parse_span;
-    pub use self::rate::{RateError, RateFault, parse_rates};
+    pub use self::rate_error::{RateError, RateFault};
 }
 
 /// Which requests: their facts, and the conditions that they fulfil.

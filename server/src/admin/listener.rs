@@ -81,7 +81,7 @@ async fn live() -> HttpResponse {
 
 /// Whether requests are served; 503 if not, and why.
 async fn ready(ThinData(readiness): ThinData<Readiness>) -> HttpResponse {
-    let (is_ready, told) = readiness.told();
+    let (is_ready, told) = readiness.told().await;
     let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(told)
 }
@@ -103,7 +103,7 @@ async fn page(
 ) -> HttpResponse {
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = Format::accepted(accept.unwrap_or_default());
-    let scrape = metrics.scrape(readiness.told().0).await;
+    let scrape = metrics.scrape(readiness.told().await.0).await;
     match metrics::write(scrape, format) {
         Ok(page) => {
             let media_type = HeaderValue::from_static(format.media_type());

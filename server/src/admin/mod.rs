@@ -3,6 +3,7 @@
 mod listener;
 mod opened;
 mod readiness;
+mod upstreams;
 
 pub(crate) use listener::Admin;
 pub(crate) use opened::{is_own, open};

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
-use timebudget::TimeBudget;
 use timebudget::store::Health;
+use timebudget::{TimeBudget, Upstream};
+
+use crate::admin::upstreams;
 
 /// What serving depends on.
 #[derive(Clone, Default)]
@@ -16,7 +18,12 @@ pub(crate) struct Readiness(Arc<Parts>);
 struct Parts {
     is_draining: AtomicBool,
     checks: Mutex<Vec<Check>>,
+    /// The upstreams that there are now.
+    upstreams: Mutex<Option<Upstreams>>,
 }
+
+/// How to ask which upstreams there are.
+type Upstreams = Box<dyn Fn() -> Vec<Upstream> + Send>;
 
 /// A part, and how to ask how it is.
 type Check = (&'static str, Box<dyn Fn() -> State + Send>);
@@ -31,8 +38,8 @@ pub(crate) enum State {
 }
 
 impl Readiness {
-    /// Of the store and the files of a budget.
-    pub(crate) fn of(budget: &TimeBudget) -> Self {
+    /// Of the store and the files of a budget, and of the upstreams of its sites and of others.
+    pub(crate) fn of(budget: &TimeBudget, upstreams: &[Upstream]) -> Self {
         let readiness = Self::default();
         let (engine, reloader, sites) =
             (budget.engine(), budget.reloader().cloned(), Arc::clone(budget.sites()));
@@ -53,6 +60,8 @@ impl Readiness {
                 wrong => format!("the files of {wrong} sites are wrong"),
             })
         });
+        let (told, of_sites) = (upstreams.to_vec(), budget.clone());
+        *readiness.0.upstreams.lock() = Some(Box::new(move || upstreams::all(&told, &of_sites)));
         readiness
     }
 
@@ -67,9 +76,10 @@ impl Readiness {
     }
 
     /// Whether requests are served, and how each part is. What is not ready has a `reason`.
-    pub(crate) fn told(&self) -> (bool, Value) {
-        let checks = self.0.checks.lock();
-        let states: Vec<_> = checks.iter().map(|(part, check)| (*part, check())).collect();
+    pub(crate) async fn told(&self) -> (bool, Value) {
+        let mut states: Vec<_> = self.0.checks.lock().iter().map(|(part, check)| (*part, check())).collect();
+        let upstreams = self.0.upstreams.lock().as_ref().map_or_else(Vec::new, |upstreams| upstreams());
+        states.extend(upstreams::state(&upstreams).await.map(|state| ("upstream", state)));
         let draining = self.0.is_draining.load(Relaxed).then(|| "draining".to_owned());
         let reason = draining.or_else(|| {
             states.iter().find_map(|(part, state)| match state {
@@ -101,17 +111,22 @@ mod tests {
         readiness
     }
 
+    fn told(readiness: &Readiness) -> (bool, Value) {
+        actix_web::rt::System::new().block_on(readiness.told())
+    }
+
     #[test]
     fn it_is_ready_when_all_parts_are() {
         let up = || State::Ready("up".to_owned());
         let readiness = of([("store", up()), ("upstream", up())]);
-        assert_eq!(readiness.told(), (true, json!({ "ready": true, "store": "up", "upstream": "up" })));
+        assert_eq!(told(&readiness), (true, json!({ "ready": true, "store": "up", "upstream": "up" })));
     }
 
     #[test]
     fn a_part_that_is_not_ready_is_the_reason() {
         let (up, down) = (State::Ready("up".to_owned()), State::NotReady("no address answers".to_owned()));
-        let (is_ready, told) = of([("store", up), ("upstream", down)]).told();
+        let readiness = of([("store", up), ("upstream", down)]);
+        let (is_ready, told) = told(&readiness);
         assert!(!is_ready);
         assert_eq!(told["reason"], "upstream: no address answers");
     }
@@ -121,6 +136,6 @@ mod tests {
         let up = || State::Ready("up".to_owned());
         let readiness = of([("store", up()), ("upstream", up())]);
         readiness.drain();
-        assert_eq!(readiness.told().1["reason"], "draining");
+        assert_eq!(told(&readiness).1["reason"], "draining");
     }
 }

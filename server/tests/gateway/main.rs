@@ -11,6 +11,7 @@ mod framing;
 mod heads;
 mod http2;
 mod passing;
+mod ready;
 mod real;
 mod retries;
 #[path = "../binary/running.rs"]

@@ -34,6 +34,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: MEASURES,
     },
     Exception {
+        command: "cargo bench -p timebudget-server --bench replay",
+        instead: "cargo check -p timebudget-server --bench replay",
+        reason: MEASURES,
+    },
+    Exception {
         command: "cargo bench -p timebudget --bench rules",
         instead: "cargo check -p timebudget --bench rules",
         reason: MEASURES,
@@ -136,6 +141,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: ENTRANCE,
     },
     Exception { command: "./dev api", instead: "./dev help | grep -q '^./dev api '", reason: ENTRANCE },
+    Exception { command: "./dev house", instead: "./dev help | grep -q '^./dev house '", reason: ENTRANCE },
     Exception { command: "./dev chaos", instead: "./dev help | grep -q '^./dev chaos '", reason: ENTRANCE },
     Exception { command: "./dev fuzz", instead: "./dev help | grep -q '^./dev fuzz '", reason: ENTRANCE },
 ];

@@ -1,0 +1,213 @@
+//! How a request ends: what each of its rules is charged or returns, and who is told and taught of it.
+
+use crate::limiter::holding::Holding;
+use crate::limiter::observe::What;
+use crate::limiter::report::Tightest;
+use crate::limiter::told::{Told, free};
+use crate::limiter::{Limiter, Positions};
+use crate::model::{Micros, Now, Rule, Until};
+use crate::store::{Charge, Claim, Progress, Settlement};
+
+impl Holding {
+    /// Ends the request, if it has not ended.
+    #[inline]
+    pub(crate) fn settle(&mut self, limiter: &Limiter) {
+        if !self.is_settled {
+            self.settle_at(limiter, limiter.now());
+        }
+    }
+
+    /// Ends the request, if it has not ended, and says where the tightest limit stands then; `None` if no rule applies.
+    #[inline]
+    pub(crate) fn settle_and_look(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
+        let now = limiter.now();
+        if !self.is_settled {
+            self.look_at_what_is_settled(limiter, now);
+            self.settle_at(limiter, now);
+        }
+        self.now = now;
+        Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), &self.now)
+    }
+
+    /// Makes the request free.
+    pub(crate) fn waive(&mut self, limiter: &Limiter) {
+        if !std::mem::replace(&mut self.is_waived, true) {
+            self.return_charges(limiter, |_| true);
+        }
+    }
+
+    /// The rules that have a claim on the request.
+    pub(crate) fn rules(&self) -> Positions {
+        let mut rules: Positions = self.claims.iter().map(|claim| claim.ask.rule).collect();
+        rules.dedup();
+        rules
+    }
+
+    /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
+    pub(crate) fn give_back(&mut self, limiter: &Limiter, rules: &[u16]) {
+        for claim in self.claims.iter_mut() {
+            claim.run.returned |= rules.contains(&claim.ask.rule);
+        }
+        if !rules.is_empty() {
+            self.return_charges(limiter, |claim| claim.run.returned);
+        }
+    }
+
+    /// Settles some claims and returns what they were charged. Places stay taken.
+    fn return_charges(&mut self, limiter: &Limiter, returns: impl Fn(&Claim) -> bool) {
+        if self.is_over() {
+            return;
+        }
+        let now = limiter.now();
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        let ending = free(Settlement { cost, paused, ..self.settlement });
+        let mut told = self.settling(limiter, &now, cost);
+        let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
+        for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
+            if ends(&claims[0]) {
+                told.settle(claims, &ending);
+            }
+        }
+    }
+
+    /// Settles the rules whose time runs until the head of the response leaves.
+    pub(crate) fn head_left(&mut self, limiter: &Limiter) {
+        if limiter.settles_by_rule {
+            self.settle_early(limiter, |rule| rule.until == Until::Head);
+        }
+    }
+
+    /// Settles the rules whose time does not run on a connection that switches to another protocol.
+    pub(crate) fn tunnel_opened(&mut self, limiter: &Limiter) {
+        self.settle_early(limiter, |rule| rule.until != Until::Close);
+    }
+
+    fn settle_early(&mut self, limiter: &Limiter, ends: impl Fn(&Rule) -> bool) {
+        if self.is_over() {
+            return;
+        }
+        let now = limiter.now();
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        let ending = Settlement { cost, paused, ..self.settlement };
+        self.settle_rules(limiter, ending, ends, now);
+    }
+
+    /// Looks again where claims stand that the settlement does not visit, such as those of rules that count refusals: what
+    /// was seen at admission is as old as the request. A rule in shadow that would have refused still says so.
+    #[inline]
+    fn look_at_what_is_settled(&mut self, limiter: &Limiter, now: Now) {
+        if self.claims.iter().any(is_unvisited) {
+            self.look_at_unvisited(limiter, now);
+        }
+    }
+
+    #[cold]
+    fn look_at_unvisited(&mut self, limiter: &Limiter, now: Now) {
+        for claims in self.claims.chunk_by_mut(|one, other| is_unvisited(one) == is_unvisited(other)) {
+            if is_unvisited(&claims[0]) {
+                limiter.engine.store.look(claims, Progress::default(), now);
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
+        self.is_settled = true;
+        if self.claims.is_empty() {
+            return;
+        }
+        let Progress { cost, paused } = self.meter.progress(now.tick);
+        (self.settlement.cost, self.settlement.paused) = (cost, paused);
+        self.meter.pause(now.tick);
+        if self.is_waived {
+            self.settlement = free(self.settlement);
+        } else {
+            self.settlement.charge_something();
+        }
+        if limiter.settles_apart
+            && (limiter.settles_by_rule || !self.claims.iter().all(|claim| claim.run.is_on))
+        {
+            return self.settle_apart(limiter, now);
+        }
+        limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        if limiter.settles_apart {
+            self.tell_of_settlement(limiter, &now);
+        }
+        self.teach(limiter);
+        self.tell_of_extra(limiter);
+    }
+
+    #[inline(never)]
+    fn tell_of_settlement(&self, limiter: &Limiter, now: &Now) {
+        let told = Told { running: 0, ..self.told(limiter, now) };
+        limiter.observers.tell(&told.event(&self.claims, &self.settlement, What::Settled));
+    }
+
+    /// What observers are told of settlements of a part of what runs, when the request has run so long.
+    fn settling<'a>(&self, limiter: &'a Limiter, now: &'a Now, cost: Micros) -> Told<'a> {
+        let running = self.claims.iter().filter(|claim| claim.run.is_on).count() as u32;
+        Told { running, ran: self.ran(cost), ..self.told(limiter, now) }
+    }
+
+    /// Settles where that is more than one call of the store.
+    #[inline(never)]
+    fn settle_apart(&mut self, limiter: &Limiter, now: Now) {
+        if !self.is_waived && limiter.settles_by_rule {
+            self.settle_rules(limiter, self.settlement, |_| true, now);
+            return self.tell_of_extra(limiter);
+        }
+        self.settling(limiter, &now, self.settlement.cost).settle(&mut self.claims, &self.settlement);
+        self.teach(limiter);
+        self.tell_of_extra(limiter);
+    }
+
+    /// Tells those whom a rule may cut that the request was charged more than it has run.
+    #[inline]
+    fn tell_of_extra(&self, limiter: &Limiter) {
+        if self.settlement.extra_micros > 1 && limiter.cuts {
+            self.tell_others(limiter);
+        }
+    }
+
+    /// Has the limiter learn what the request has cost.
+    #[inline]
+    fn teach(&self, limiter: &Limiter) {
+        // What a free request took says nothing about what others will be charged.
+        if !self.is_waived && self.is_typical {
+            limiter.learn(&self.claims, self.route, self.settlement.cost);
+        }
+    }
+
+    /// Settles rule by rule, for rules that charge different answers, or for a different time.
+    fn settle_rules(
+        &mut self,
+        limiter: &Limiter,
+        settlement: Settlement,
+        ends: impl Fn(&Rule) -> bool,
+        now: Now,
+    ) {
+        let (is_waived, is_typical) = (self.is_waived, self.is_typical);
+        let mut told = self.settling(limiter, &now, settlement.cost);
+        for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
+            let runs = claims.iter().any(|claim| claim.run.is_on);
+            if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
+                continue;
+            }
+            let mut ending = settlement;
+            if is_waived || claims[0].run.returned {
+                ending = free(ending);
+            } else {
+                ending.charge_something();
+                if is_typical {
+                    limiter.learn(claims, told.route, ending.cost);
+                }
+            }
+            told.settle(claims, &ending);
+        }
+    }
+}
+
+/// Whether the settlement does not visit a claim, of which it is not known that it refuses.
+fn is_unvisited(claim: &Claim) -> bool {
+    !claim.run.is_on && !claim.standing.refuses
+}
