@@ -111,6 +111,26 @@ impl Sites {
         Arc::clone(&self.table().answering(host.map(str::as_bytes)).limiter)
     }
 
+    /// The configured name or wildcard that a host asks for, of the site that answers for it: what
+    /// [`Facts::host`](crate::Facts::host) tells of requests that are decided over without the middleware. The name of that site
+    /// where the host is none of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::{Configuration, Options};
+    /// use timebudget::{Engine, Sites};
+    /// let file = r#"{ "rate_limit_hosts": ["*.shop.example"], "rate_limit": { "limit": 600, "window": 3600 } }"#;
+    /// let read = Configuration::from_text(file, &Options::default())?;
+    /// let sites = Sites::new(read.loaded, Engine::in_memory());
+    /// assert_eq!(&*sites.host(Some("Eu.Shop.example:8080")), "*.shop.example");
+    /// assert_eq!(sites.host(Some("other.example")), sites.host(None));
+    /// # Ok::<(), timebudget::config::Errors>(())
+    /// ```
+    pub fn host(&self, host: Option<&str>) -> Arc<str> {
+        Arc::clone(&self.table().answering(host.map(str::as_bytes)).host)
+    }
+
     /// The sites whose own file is wrong, by name, with what has become of them.
     pub fn wrong(&self) -> Vec<Wrong> {
         self.table().wrong.clone()

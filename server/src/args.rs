@@ -9,6 +9,7 @@ use crate::access::AccessArgs;
 use crate::gateway::GatewayArgs;
 use crate::listen::ListenArgs;
 use crate::remote::RemoteCommand;
+use crate::replay::ReplayArgs;
 
 /// The whole command line; without a subcommand it is that of `serve`.
 #[derive(Debug, Parser)]
@@ -42,6 +43,8 @@ pub(crate) enum Command {
         /// An IANA name such as Europe/Paris
         name: String,
     },
+    /// Replay access logs: what the rules would have refused of their traffic
+    Replay(ReplayArgs),
     #[command(flatten)]
     Remote(RemoteCommand),
 }

@@ -16,6 +16,7 @@ mod metrics;
 mod output;
 mod reload;
 mod remote;
+mod replay;
 mod serve;
 mod signals;
 mod source;
@@ -49,6 +50,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         Some(Command::Limits(args)) => limits::run(args),
         Some(Command::Explain(args)) => explain::run(args),
         Some(Command::Zone { name }) => zone::run(name),
+        Some(Command::Replay(args)) => replay::run(args),
         Some(Command::Remote(command)) => remote::run(command),
     }
 }

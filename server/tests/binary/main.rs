@@ -23,6 +23,7 @@ mod monitored;
 mod queries;
 mod redis;
 mod reload;
+mod replay;
 mod running;
 mod scratch;
 mod shutdown;

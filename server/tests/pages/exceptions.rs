@@ -34,6 +34,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         reason: MEASURES,
     },
     Exception {
+        command: "cargo bench -p timebudget-server --bench replay",
+        instead: "cargo check -p timebudget-server --bench replay",
+        reason: MEASURES,
+    },
+    Exception {
         command: "cargo bench -p timebudget --bench rules",
         instead: "cargo check -p timebudget --bench rules",
         reason: MEASURES,

@@ -1,0 +1,140 @@
+//! Counts by key in bounded memory, however many keys there are.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use foldhash::fast::FixedState;
+
+/// The most keys that are told apart. When they are more, the smaller half is forgotten, and counted together.
+const MOST: usize = 131_072;
+
+/// What is counted of a key, in one world or in two that are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) requests: u64,
+    /// The time that they took, in microseconds.
+    pub(crate) micros: u64,
+    /// Of which worlds how many are refused in, and the time of those.
+    pub(crate) refused: [u64; 2],
+    pub(crate) refused_micros: [u64; 2],
+}
+
+impl Row {
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.micros = self.micros.saturating_add(other.micros);
+        for world in 0..2 {
+            self.refused[world] += other.refused[world];
+            self.refused_micros[world] =
+                self.refused_micros[world].saturating_add(other.refused_micros[world]);
+        }
+    }
+
+    /// What makes it worth to be kept: refusals, then time, then requests.
+    const fn weight(&self) -> (u64, u64, u64) {
+        (self.refused[0] + self.refused[1], self.micros, self.requests)
+    }
+}
+
+/// Rows by key. What is told of a key that was forgotten in between is less than the truth, never more.
+#[derive(Debug)]
+pub(crate) struct Bounded<K> {
+    rows: HashMap<K, Row, FixedState>,
+    /// What was counted of keys that were forgotten.
+    pub(crate) others: Row,
+}
+
+impl<K> Default for Bounded<K> {
+    fn default() -> Self {
+        Self { rows: HashMap::default(), others: Row::default() }
+    }
+}
+
+impl<K: Eq + Hash> Bounded<K> {
+    /// Adds to the row of a key.
+    #[inline]
+    pub(crate) fn add<Q>(&mut self, key: &Q, row: &Row)
+    where
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+        K: Borrow<Q>,
+    {
+        match self.rows.get_mut(key) {
+            Some(known) => known.add(row),
+            None => self.insert(key.to_owned(), *row),
+        }
+    }
+
+    #[inline(never)]
+    fn insert(&mut self, key: K, row: Row) {
+        if self.rows.len() >= MOST {
+            self.forget();
+        }
+        self.rows.insert(key, row);
+    }
+
+    #[cold]
+    fn forget(&mut self) {
+        let mut weights: Vec<_> = self.rows.values().map(Row::weight).collect();
+        let (_, middle, _) = weights.select_nth_unstable(MOST / 2);
+        let (middle, others) = (*middle, &mut self.others);
+        // Where many are equal, so many of them go that there is room.
+        let mut room = MOST / 2;
+        self.rows.retain(|_, row| {
+            let stays = row.weight() > middle || (row.weight() == middle && room > MOST / 2) || room == 0;
+            room = room.saturating_sub(usize::from(!stays));
+            if !stays {
+                others.add(row);
+            }
+            stays
+        });
+    }
+
+    pub(crate) fn get<Q>(&self, key: &Q) -> Option<&Row>
+    where
+        Q: Eq + Hash + ?Sized,
+        K: Borrow<Q>,
+    {
+        self.rows.get(key)
+    }
+
+    /// The rows that something is told of, the most of it first; of equal ones those with the smaller key.
+    pub(crate) fn largest(&self, of: impl Fn(&Row) -> u64, most: usize) -> Vec<(&K, Row)>
+    where
+        K: Ord,
+    {
+        let mut rows: Vec<_> =
+            self.rows.iter().filter(|(_, row)| of(row) > 0).map(|(key, row)| (key, *row)).collect();
+        rows.sort_by(|one, other| of(&other.1).cmp(&of(&one.1)).then_with(|| one.0.cmp(other.0)));
+        rows.truncate(most);
+        rows
+    }
+
+    /// How many keys something is told of.
+    pub(crate) fn count(&self, of: impl Fn(&Row) -> bool) -> usize {
+        self.rows.values().filter(|row| of(row)).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_millions_of_keys_the_large_ones_are_known_and_nothing_is_lost() {
+        let mut rows = Bounded::<u64>::default();
+        let one = Row { requests: 1, micros: 1, ..Row::default() };
+        for key in 0..1_000_000_u64 {
+            rows.add(&key, &one);
+            rows.add(&(key % 10), &Row { refused: [1, 0], ..one });
+        }
+        assert!(rows.rows.len() <= MOST);
+        let largest = rows.largest(|row| row.refused[0], 20);
+        assert_eq!(
+            largest.iter().map(|(key, row)| (**key, row.refused[0])).collect::<Vec<_>>(),
+            (0..10).map(|key| (key, 100_000)).collect::<Vec<_>>()
+        );
+        let kept: u64 = rows.rows.values().map(|row| row.requests).sum();
+        assert_eq!(kept + rows.others.requests, 2_000_000);
+    }
+}

@@ -1,0 +1,230 @@
+//! The logs of a replay as one: each in its format, all in the order of their times.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+
+use crate::output::Failure;
+use crate::replay::format::{Format, LOOKED_AT, Unread, Wanted};
+use crate::replay::input::{Found, Input};
+use crate::replay::request::Request;
+
+/// How many lines that cannot be read are shown.
+const SHOWN: usize = 5;
+
+/// How much is shown of one, in characters.
+const EXCERPT: usize = 100;
+
+/// All logs of a replay.
+pub(crate) struct Logs {
+    logs: Vec<Log>,
+    pub(crate) unread: UnreadLines,
+    /// How many lines were read, of whatever kind.
+    pub(crate) lines: u64,
+}
+
+/// One log, and the request that comes next in it.
+struct Log {
+    /// Its position among those that were given.
+    given: u16,
+    path: PathBuf,
+    input: Input,
+    format: Format,
+    /// Lines by which the format was found, that are still to be read.
+    ahead: VecDeque<Vec<u8>>,
+    next: Request,
+    has_next: bool,
+}
+
+/// The lines that are no requests.
+#[derive(Debug, Default)]
+pub(crate) struct UnreadLines {
+    pub(crate) count: u64,
+    /// The first few, with where they are and why they are none.
+    pub(crate) shown: Vec<String>,
+}
+
+impl Logs {
+    /// Opens logs and finds out their formats. One without a line is left out.
+    ///
+    /// # Errors
+    ///
+    /// A log cannot be read, or no format reads its first lines.
+    pub(crate) fn open(paths: &[PathBuf], wanted: &Wanted, progress: &ProgressBar) -> Result<Self, Failure> {
+        let mut logs = Vec::new();
+        for (given, path) in (0..).zip(paths) {
+            let failed = |error| Failure::system(cannot_read(path, &error));
+            let input = Input::open(path, progress).map_err(failed)?;
+            logs.extend(Log::new(given, path, input, wanted).map_err(failed)??);
+        }
+        let mut logs = Self { logs, unread: UnreadLines::default(), lines: 0 };
+        if logs.logs.len() > 1 {
+            (0..logs.logs.len()).try_for_each(|at| logs.advance(at))?;
+        }
+        Ok(logs)
+    }
+
+    /// The formats, each with the log that it was found in.
+    pub(crate) fn formats(&self) -> impl Iterator<Item = (&Path, &Format)> {
+        self.logs.iter().map(|log| (&*log.path, &log.format))
+    }
+
+    /// The format of a log.
+    pub(crate) fn format(&self, log: usize) -> &Format {
+        &self.logs[log].format
+    }
+
+    /// The position of a log among those that were given.
+    pub(crate) fn given(&self, log: usize) -> u16 {
+        self.logs[log].given
+    }
+
+    /// Reads the next request of all logs into a place, and says of which log it is; `None` at the end of all.
+    ///
+    /// # Errors
+    ///
+    /// A log cannot be read on.
+    pub(crate) fn read(&mut self, request: &mut Request) -> Result<Option<usize>, Failure> {
+        if let [log] = &mut self.logs[..] {
+            let is_one = log.read(request, &mut self.unread, &mut self.lines);
+            return Ok(is_one.map_err(|error| Failure::system(cannot_read(&log.path, &error)))?.then_some(0));
+        }
+        let heads = self.logs.iter().enumerate().filter(|(_, log)| log.has_next);
+        let Some(first) = heads.min_by_key(|(_, log)| log.next.written()).map(|(at, _)| at) else {
+            return Ok(None);
+        };
+        std::mem::swap(request, &mut self.logs[first].next);
+        self.advance(first)?;
+        Ok(Some(first))
+    }
+
+    fn advance(&mut self, at: usize) -> Result<(), Failure> {
+        let log = &mut self.logs[at];
+        let mut next = std::mem::take(&mut log.next);
+        let read = log.read(&mut next, &mut self.unread, &mut self.lines);
+        log.has_next = read.map_err(|error| Failure::system(cannot_read(&log.path, &error)))?;
+        log.next = next;
+        Ok(())
+    }
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> String {
+    format!("{}: cannot be read: {error}", path.display())
+}
+
+impl Log {
+    fn new(
+        given: u16,
+        path: &Path,
+        mut input: Input,
+        wanted: &Wanted,
+    ) -> io::Result<Result<Option<Self>, Failure>> {
+        let mut ahead = VecDeque::new();
+        while ahead.len() < LOOKED_AT {
+            match input.read()? {
+                Found::End => break,
+                Found::Line(line) | Found::TooLong(line) => ahead.push_back(line.to_vec()),
+            }
+        }
+        input.number = 0;
+        let Some(first) = ahead.iter().find(|line| !line.is_empty()) else { return Ok(Ok(None)) };
+        let Some(format) = wanted.detect(&ahead.iter().map(|line| &line[..])) else {
+            return Ok(Err(Failure::wrong(format!(
+                "{}: no known format reads any of its first {} lines; tell it by --format: {}",
+                path.display(),
+                ahead.len(),
+                excerpt(first)
+            ))));
+        };
+        let path = path.to_owned();
+        Ok(Ok(Some(Self { given, path, input, format, ahead, next: Request::default(), has_next: false })))
+    }
+
+    /// Reads lines until one is a request; `false` at the end.
+    fn read(&mut self, request: &mut Request, unread: &mut UnreadLines, lines: &mut u64) -> io::Result<bool> {
+        loop {
+            request.clear();
+            *lines += 1;
+            if let Some(line) = self.ahead.pop_front() {
+                self.input.number += 1;
+                match self.format.read(&line, request) {
+                    Ok(()) => return Ok(self.is_line(request)),
+                    Err(why) => unread.add(&self.path, self.input.number, why, &line),
+                }
+                continue;
+            }
+            let number = self.input.number + 1;
+            match self.input.read()? {
+                Found::End => {
+                    *lines -= 1;
+                    return Ok(false);
+                }
+                Found::TooLong(line) => unread.add(&self.path, number, "longer than 64 kB", line),
+                Found::Line(line) => match self.format.read(line, request) {
+                    Ok(()) => return Ok(self.is_line(request)),
+                    Err(why) => unread.add(&self.path, number, why, line),
+                },
+            }
+        }
+    }
+
+    /// Notes on which line a request is.
+    const fn is_line(&self, request: &mut Request) -> bool {
+        request.line = self.input.number;
+        true
+    }
+}
+
+impl UnreadLines {
+    #[cold]
+    fn add(&mut self, path: &Path, number: u64, why: Unread, line: &[u8]) {
+        if line.is_empty() {
+            return;
+        }
+        self.count += 1;
+        if self.shown.len() < SHOWN {
+            self.shown.push(format!("{}:{number}: {why}: {}", path.display(), excerpt(line)));
+        }
+    }
+}
+
+/// How a line begins, without what may be secret and without what a terminal would obey.
+pub(crate) fn excerpt(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(LOOKED_UP)]);
+    let (mut shown, mut is_query) = (String::new(), false);
+    for (count, letter) in text.chars().enumerate() {
+        if count == EXCERPT {
+            shown.push('…');
+            break;
+        }
+        is_query &= !matches!(letter, ' ' | '"');
+        match letter {
+            _ if is_query => {}
+            '?' => {
+                is_query = true;
+                shown.push_str("?…");
+            }
+            letter if letter.is_control() => shown.extend(letter.escape_default()),
+            letter => shown.push(letter),
+        }
+    }
+    shown
+}
+
+/// How many bytes an excerpt is made of.
+const LOOKED_UP: usize = 4 * EXCERPT + 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_tells_no_query_and_moves_no_cursor() {
+        assert_eq!(excerpt(b"GET /a?token=s3cret HTTP/1.1\" \"x?y=1\" z"), "GET /a?… HTTP/1.1\" \"x?…\" z");
+        assert_eq!(excerpt(b"\x1b[2J\xff\n"), "\\u{1b}[2J\u{fffd}\\n");
+        assert_eq!(excerpt(&[b'a'; 10_000]).chars().count(), EXCERPT + 1);
+        assert_eq!(excerpt(b"?"), "?…");
+    }
+}
