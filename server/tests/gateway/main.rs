@@ -9,6 +9,7 @@ mod client;
 mod failures;
 mod framing;
 mod heads;
+mod http2;
 mod passing;
 mod ready;
 mod real;
