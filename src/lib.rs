@@ -93,10 +93,10 @@ pub use model::{
     Facts, Finding, Found, Glob, HeaderNames, HeaderPolicy, Hold, Host, HostFault, Identity, IdentityHeaders,
     Judge, Key, KeyDigest, KeySource, KeySpec, KeyValue, Limit, LimitSet, Method, Micros, Missing, Mistake,
     Multiplier, Network, NetworkFault, NoSource, NoUpstream, Now, Override, Overrun, Paths, Pattern,
-    PatternError, Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, SharedTiers, Site,
-    Source, StandardHeaders, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers, Transition, Unit,
-    UnixMicros, Until, Upstream, Weight, Window, Zone, ZoneSource, cookie_values, parse_rates, query_value,
-    query_values,
+    PatternError, Period, Proxy, Quota, RateError, RateFault, Region, ResetStyle, Rule, SharedMap,
+    SharedTiers, Site, Source, StandardHeaders, StatusSet, Statuses, Term, Text, Tick, Tier, Tiers,
+    Transition, Unit, UnixMicros, Until, Upstream, Weight, Window, Zone, ZoneSource, cookie_values,
+    parse_rates, query_value, query_values,
 };
 pub use sites::{Reloader, Reloads, RuleOrigin, SiteInForce, Sites, Watcher, Wrong};
 

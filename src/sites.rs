@@ -4,10 +4,13 @@
 //! other hosts. It is replaced as a whole, and each worker keeps the one that it has seen until the version rises: so a request
 //! takes no lock to find its limiter, and a reload waits for nobody.
 //!
-//! A limiter whose site is just as before goes on in the new table, with what it has learned of its requests. Accounts are
-//! the engine's and outlive all tables.
+//! A limiter whose site is just as before goes on in the new table, with what it has learned of its requests; tiers, and who is in
+//! them, are replaced in the limiter itself. Accounts are the engine's and outlive all tables.
 
+mod code;
+mod in_force;
 mod reload;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,13 +18,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-pub(crate) use self::reload::Code;
-pub use self::reload::{Reloader, Reloads, RuleOrigin, SiteInForce, Watcher};
+pub(crate) use self::code::Code;
+pub use self::in_force::{RuleOrigin, SiteInForce};
+pub use self::reload::{Reloader, Reloads};
+pub use self::watch::Watcher;
 use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};
 use crate::model::host::{self, Host};
-use crate::model::{AddressPolicy, Site, UnixMicros};
+use crate::model::{AddressPolicy, SharedTiers, Site, UnixMicros};
 
 /// The running limiters of all sites.
 ///
@@ -94,6 +99,24 @@ impl Sites {
         self.version.fetch_add(1, Ordering::Release);
     }
 
+    /// Puts other tiers in force: those of each site, by its name, and of hosts that have none. Nothing else is touched, so that
+    /// workers keep what they know of their sites.
+    pub(crate) fn set_tiers<'a>(
+        &self,
+        of_sites: impl Iterator<Item = (&'a str, &'a SharedTiers)>,
+        fallback: &SharedTiers,
+    ) {
+        let table = self.table();
+        if !table.by_name.values().any(|site| Arc::ptr_eq(&site.limiter, &table.fallback.limiter)) {
+            table.fallback.limiter.set_tiers(fallback);
+        }
+        for (name, tiers) in of_sites {
+            if let Some(answering) = table.by_name.get(name) {
+                answering.limiter.set_tiers(tiers);
+            }
+        }
+    }
+
     /// The limiter that answers for a host, as `Host` names it.
     ///
     /// A host that no site is called by has the fallback's, or the default site's: there always is one.
@@ -142,11 +165,12 @@ impl Sites {
         let wanted = |name: &str| site.is_none_or(|site| site == name);
         let is_answering = |limiter| Arc::ptr_eq(limiter, &table.fallback.limiter);
         let of_names = table.by_name.iter().filter(|(name, _)| wanted(name));
-        let mut sites: Vec<_> =
-            of_names.map(|(name, answering)| (name.clone(), answering.limiter.site().clone())).collect();
+        let mut sites: Vec<_> = of_names
+            .map(|(name, answering)| (name.clone(), Arc::new(answering.limiter.site_in_force())))
+            .collect();
         sites.sort_by(|one, other| one.0.cmp(&other.0));
         let default = table.by_name.iter().find(|(_, answering)| is_answering(&answering.limiter));
-        let mut fallback = table.fallback.limiter.site().clone();
+        let mut fallback = table.fallback.limiter.site_in_force();
         if let Some(told_by) = &table.told_by {
             fallback.addresses = told_by.addresses.clone();
         }
@@ -188,6 +212,9 @@ pub(crate) struct Table {
     by_host: HashMap<Vec<u8>, Arc<Answering>>,
     /// By what their wildcards stand before.
     below: HashMap<String, Arc<Answering>>,
+    /// The site of hosts that have none, where no other is named for them.
+    everybody: Arc<Answering>,
+    /// What answers for them: that, or the default site.
     fallback: Arc<Answering>,
     pub(crate) told_by: Option<ToldBy>,
     pub(crate) wrong: Vec<Wrong>,
@@ -216,34 +243,108 @@ impl Table {
         let wrong = Wrong::since(wrong, wrong_before, engine.shared().clock.now().wall());
         let told_by = site_header.map(|header| ToldBy { header, addresses: fallback.addresses.clone() });
         let closed = |name: &str| wrong.iter().any(|w| w.site == name && w.meanwhile == Meanwhile::Refused);
-        let run = |site: Site| {
+        let run = |site: Arc<Site>| {
             before
                 .and_then(|before| before.running(&site))
-                .unwrap_or_else(|| Arc::new(Limiter::new(site, engine)))
+                .unwrap_or_else(|| Arc::new(Limiter::of(&site, engine)))
         };
-        let mut table = Self::empty(Answering::by_its_name(run(fallback)));
-        for (name, site) in sites {
-            let limiter = if closed(&name) { Arc::new(Limiter::closed(site, engine)) } else { run(site) };
-            table.insert(name, &limiter);
-        }
-        // Those of a single file, which answers for every host and tells these apart.
-        let everybody = Arc::clone(&table.fallback.limiter);
-        table.insert_hosts(&everybody.site().hosts, &everybody);
+        let everybody = run(Arc::new(fallback));
+        let limiters: Vec<_> = sites
+            .into_iter()
+            .map(|(name, site)| match closed(&name) {
+                true => (name, Arc::new(Limiter::closed(Arc::unwrap_or_clone(site), engine))),
+                false => (name, run(site)),
+            })
+            .collect();
+        let laid_out = before.filter(|before| before.is_laid_out_for(&limiters, &everybody));
+        let mut table = match laid_out {
+            Some(before) => before.with(limiters, everybody),
+            None => Self::lay_out(limiters, everybody),
+        };
         let default = default_site.and_then(|name| table.by_name.get(&name).map(Arc::clone));
-        table.fallback = default.unwrap_or(table.fallback);
+        table.fallback = default.unwrap_or_else(|| Arc::clone(&table.everybody));
         Self { told_by, wrong, ..table }
     }
 
-    fn empty(fallback: Arc<Answering>) -> Self {
+    fn lay_out(limiters: Vec<(String, Arc<Limiter>)>, everybody: Arc<Limiter>) -> Self {
+        let mut table = Self::empty(Answering::by_its_name(everybody));
+        for (name, limiter) in limiters {
+            table.insert(name, &limiter);
+        }
+        // Those of a single file, which answers for every host and tells these apart.
+        let everybody = Arc::clone(&table.everybody.limiter);
+        table.insert_hosts(&everybody.site().hosts, &everybody);
+        table
+    }
+
+    /// Whether it answers for the same sites by the same hosts.
+    ///
+    /// Then who answers for what is known, and only limiters are others: of three thousand sites, one that has other rules costs
+    /// no look for the hosts of the rest.
+    fn is_laid_out_for(&self, limiters: &[(String, Arc<Limiter>)], everybody: &Arc<Limiter>) -> bool {
+        let has_same_hosts = |one: &Arc<Limiter>, other: &Arc<Limiter>| {
+            Arc::ptr_eq(one, other) || one.site().hosts == other.site().hosts
+        };
+        let is_same = |(name, limiter): &(String, Arc<Limiter>)| {
+            self.by_name.get(name).is_some_and(|answering| has_same_hosts(&answering.limiter, limiter))
+        };
+        self.by_name.len() == limiters.len()
+            && has_same_hosts(&self.everybody.limiter, everybody)
+            && limiters.iter().all(is_same)
+    }
+
+    /// The same for these limiters of the same sites and hosts: nothing is looked up anew for those that go on.
+    fn with(&self, limiters: Vec<(String, Arc<Limiter>)>, everybody: Arc<Limiter>) -> Self {
+        let mut table = Self {
+            by_name: self.by_name.clone(),
+            by_host: self.by_host.clone(),
+            below: self.below.clone(),
+            ..Self::empty(Arc::clone(&self.everybody))
+        };
+        for (name, limiter) in limiters {
+            let Some(answering) = table.by_name.get_mut(&name) else { continue };
+            if Arc::ptr_eq(&answering.limiter, &limiter) {
+                continue;
+            }
+            let old = std::mem::replace(answering, Answering::by_its_name(Arc::clone(&limiter)));
+            table.answer_instead(Host::parse(&name).ok().as_slice(), &old.limiter, &limiter);
+            table.answer_instead(&limiter.site().hosts, &old.limiter, &limiter);
+        }
+        let old = Arc::clone(&table.everybody.limiter);
+        if !Arc::ptr_eq(&old, &everybody) {
+            table.answer_instead(&everybody.site().hosts, &old, &everybody);
+            table.everybody = Answering::by_its_name(everybody);
+        }
+        table
+    }
+
+    /// Lets a limiter answer for those of some hosts for which another does; those that an earlier site has stay its.
+    fn answer_instead(&mut self, hosts: &[Host], old: &Arc<Limiter>, new: &Arc<Limiter>) {
+        for host in hosts {
+            let answering = match host.below() {
+                Some(name) => self.below.get_mut(name),
+                None => self.by_host.get_mut(host.as_str().as_bytes()),
+            };
+            if let Some(answering) = answering.filter(|answering| Arc::ptr_eq(&answering.limiter, old)) {
+                let host = Arc::clone(&answering.host);
+                *answering = Arc::new(Answering { host, limiter: Arc::clone(new) });
+            }
+        }
+    }
+
+    fn empty(everybody: Arc<Answering>) -> Self {
         let (by_name, by_host, below) = Default::default();
-        Self { by_name, by_host, below, fallback, told_by: None, wrong: Vec::new() }
+        let fallback = Arc::clone(&everybody);
+        Self { by_name, by_host, below, everybody, fallback, told_by: None, wrong: Vec::new() }
     }
 
     /// The limiter of a site that is just like that one.
-    fn running(&self, site: &Site) -> Option<Arc<Limiter>> {
-        let all = self.by_name.get(&site.name).into_iter().chain([&self.fallback]);
+    fn running(&self, site: &Arc<Site>) -> Option<Arc<Limiter>> {
+        let all = self.by_name.get(&site.name).into_iter().chain([&self.everybody, &self.fallback]);
         let mut same = all.map(|answering| &answering.limiter).filter(|limiter| limiter.is_of(site));
-        same.next().map(Arc::clone)
+        let same = same.next()?;
+        same.set_tiers(&site.tiers);
+        Some(Arc::clone(same))
     }
 
     /// Lets a limiter answer for a site's name and hosts. Of two sites with one host, the first by name answers.

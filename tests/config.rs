@@ -7,6 +7,8 @@ mod asked;
 mod clients;
 #[path = "config/hosts.rs"]
 mod hosts;
+#[path = "config/layer_changes.rs"]
+mod layer_changes;
 #[path = "config/layers.rs"]
 mod layers;
 #[path = "config/many_sites.rs"]

@@ -72,7 +72,7 @@ fn the_common_file_may_name_a_rule_that_the_default_makes() {
         "rate_limit_overrides": [{"user": "bob", "rule": "site-requests", "limits": "90 per hour"}]}"#;
     let dir = Directory::with("override", &[("common_site_config.json", common)]);
     let read = dir.read(&[("RATELIMIT_DEFAULT", "50 per hour")]);
-    assert_eq!(read.loaded.fallback.tiers.overrides().len(), 1);
+    assert_eq!(read.loaded.fallback.tiers.overrides().count(), 1);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn headers_are_turned_on_and_off_above_what_the_file_says_of_them() {
 fn what_is_not_enabled_exempts_every_request_of_every_site() {
     let dir = Directory::with("enabled", &[("a.example/site_config.json", r#"{"rate_limit": "0/day"}"#)]);
     let loaded = dir.read(&[("RATELIMIT_ENABLED", "false")]).loaded;
-    let sites = loaded.sites.iter().map(|(_, site)| site).chain([&loaded.fallback]);
+    let sites = loaded.sites.iter().map(|(_, site)| &**site).chain([&loaded.fallback]);
     assert!(sites.into_iter().all(|site| site.exempt == Some(Condition::ALWAYS)));
     let enabled = dir.read(&[("RATELIMIT_ENABLED", "1")]).loaded;
     assert_eq!(enabled.sites[0].1.exempt, None);

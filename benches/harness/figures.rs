@@ -65,7 +65,7 @@ pub(crate) fn rewrite() -> ExitCode {
     let kept = kept();
     let lines: String = instructions::rows(&subjects(&kept)).iter().map(line).collect();
     print!("{lines}");
-    fs::write(FILE, format!("{HEAD}{lines}")).expect("benches/instructions.txt can be written");
+    fs::write(FILE, format!("{HEAD}{lines}")).unwrap_or_else(|error| panic!("{FILE}: {error}"));
     ExitCode::SUCCESS
 }
 
@@ -83,9 +83,9 @@ fn verdict(kept: Option<f64>, found: Option<f64>) -> &'static str {
 }
 
 fn kept() -> Vec<Row> {
-    let text = fs::read_to_string(FILE).expect("benches/instructions.txt can be read");
+    let text = fs::read_to_string(FILE).unwrap_or_else(|error| panic!("{FILE}: {error}"));
     let kept: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).map(read).collect();
-    assert!(!kept.is_empty(), "benches/instructions.txt holds figures");
+    assert!(!kept.is_empty(), "{FILE} holds no figures");
     kept
 }
 

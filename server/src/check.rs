@@ -34,6 +34,6 @@ fn check(source: &Source) -> Result<(), String> {
 }
 
 fn limits_nothing(loaded: &Loaded) -> bool {
-    let mut sites = loaded.sites.iter().map(|(_, site)| site).chain([&loaded.fallback]);
+    let mut sites = loaded.sites.iter().map(|(_, site)| &**site).chain([&loaded.fallback]);
     sites.all(|site| site.rules.is_empty())
 }

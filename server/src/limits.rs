@@ -37,7 +37,7 @@ fn wrong<'a>(name: &str, loaded: &'a Loaded) -> Option<&'a WrongSite> {
 
 fn described(loaded: &Loaded) -> String {
     let fallback = loaded.default_site.is_none().then_some(("*", &loaded.fallback));
-    let sites = loaded.sites.iter().map(|(name, site)| (name.as_str(), site)).chain(fallback);
+    let sites = loaded.sites.iter().map(|(name, site)| (name.as_str(), &**site)).chain(fallback);
     let of = |(name, site)| match wrong(name, loaded) {
         None => of_site(&loaded.called(name), site),
         Some(_) => loaded.called(name) + "\n",

@@ -4,19 +4,17 @@
 //! and beside them, key by key, the value that counts and the layer that said it. Nothing in it is wrong but what `loaded.wrong` and
 //! `unmet` say.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::disk::{text, unreadable};
-use crate::config::keys::{DEFAULT_SITE, Entry, ON_ERROR, Origin, SITE_HEADER, STORE, Scope};
-use crate::config::layer::{Hosts, Layer, Layered, Shadowed};
-use crate::config::references::{layered, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
+use crate::config::assigned::Hosts;
+use crate::config::keys::{DEFAULT_SITE, Entry, ON_ERROR, Origin, SITE_HEADER, STORE};
+use crate::config::layer::Layer;
+use crate::config::layered::Shadowed;
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::rules::RULES_OF_RATE_LIMIT;
 use crate::config::ruleset::Ruleset;
 use crate::config::said::Said;
-use crate::config::{ANY_HOST, Environment, Loaded, Options, SITE_FILE};
-use crate::model::{Condition, Site};
+use crate::config::{Environment, Loaded};
 use crate::store::StoreUri;
 
 /// What all layers of a configuration say together, and who said it.
@@ -54,35 +52,6 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads a single site file, whose site answers for every host.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the file or the environment.
-    pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
-        let (inspection, path) = (options.inspection(), path.as_ref());
-        let page = inspection.page(path.display().to_string());
-        let said = match text(path) {
-            Ok(text) => Said::read(&text, Scope::Site, &page),
-            Err(error) => {
-                page.wrong_file(unreadable(&error));
-                Said::default()
-            }
-        };
-        Self::from_one(said, options, inspection)
-    }
-
-    /// Reads the text of a site file whose site answers for every host; messages call it `site_config.json`.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the text or the environment.
-    pub fn from_text(text: &str, options: &Options) -> Result<Self, Errors> {
-        let inspection = options.inspection();
-        let said = Said::read(text, Scope::Site, &inspection.page(SITE_FILE));
-        Self::from_one(said, options, inspection)
-    }
-
     /// All that is wrong with sites, and what is named and not there; `None` if everything is right.
     pub fn errors(&self) -> Option<Errors> {
         let of_sites = self.loaded.wrong.iter().flat_map(|wrong| wrong.errors.problems());
@@ -112,41 +81,6 @@ impl Configuration {
             Some(entry) => (entry.origin.clone(), Some(key)),
             None => (Origin::Code, None),
         }
-    }
-
-    /// A site that code describes, with what lies below it.
-    pub(crate) fn from_site(site: Site, options: &Options) -> Result<Self, Errors> {
-        let (inspection, layer, none) = (options.inspection(), &options.layer, Said::default());
-        let is_off = options.environment.said.enabled.get() == Some(&false);
-        let exempt = if is_off { Some(Condition::ALWAYS) } else { site.exempt.clone() };
-        let of_layer = layer.entries_of(&site.name, !site.unpublished_hosts.is_empty());
-        let sites = vec![(site.name.clone(), of_layer.into())];
-        let layered = layered(Site { exempt, ..site }, options, &inspection);
-        suspect_hosts_of_layer(layer, &layered.site.names_of_hosts(), &inspection);
-        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &inspection);
-        let (store, process) = process(&none, &options.environment, &inspection);
-        let warnings = inspection.close()?;
-        let Layered { site, shadowed, .. } = layered;
-        let loaded = Loaded { warnings, ..Loaded::from_site(site) };
-        Ok(Self { loaded, store, process, sites, unmet, shadowed, layer: Arc::clone(layer) })
-    }
-
-    fn from_one(said: Said, options: &Options, inspection: Inspection) -> Result<Self, Errors> {
-        let (none, layer) = (Said::default(), &options.layer);
-        let said = options.environment.said.clone().or(said);
-        let of_layer = layer.entries_of(ANY_HOST, said.unpublished_hosts().next().is_some());
-        let entries = said.entries_of_site(&none).into_iter().chain(of_layer).collect();
-        let (sites, file) = (vec![(ANY_HOST.to_owned(), entries)], Arc::clone(&said.file));
-        let layered = site_of(said, &none, ANY_HOST, options, &inspection);
-        let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
-        suspect_hosts(layered.rules().0, exempt, &names, &inspection.page(file));
-        suspect_hosts_of_layer(layer, &names, &inspection);
-        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), options, &inspection);
-        let (store, process) = process(&none, &options.environment, &inspection);
-        let warnings = inspection.close()?;
-        let Layered { site, shadowed, .. } = layered;
-        let loaded = Loaded { warnings, ..Loaded::from_site(site) };
-        Ok(Self { loaded, store, process, sites, unmet, shadowed, layer: Arc::clone(layer) })
     }
 }
 

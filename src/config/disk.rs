@@ -229,7 +229,39 @@ pub(crate) const COMMON: &str = "common_site_config.json";
 /// The name of a site's file in its directory.
 const SITE: &str = "site_config.json";
 
+/// A directory of sites as it was looked at.
+#[derive(Debug)]
+pub(crate) struct OnDisk {
+    pub(crate) common: Option<Arc<Reading>>,
+    pub(crate) found: Vec<Found>,
+    /// Those that cannot be a site.
+    pub(crate) nameless: Vec<WrongSite>,
+    /// What is wrong with the common file or the directory, and what may not be meant.
+    pub(crate) findings: Findings,
+}
+
+impl OnDisk {
+    /// Looks at a directory; files that have not changed are not read again.
+    pub(crate) fn read(dir: &Path, remembered: &mut Remembered, inspection: &Inspection) -> Self {
+        remembered.begin_round();
+        let common = remembered.reading(&dir.join(COMMON), Scope::Common, inspection);
+        if let Some(reading) = &common {
+            inspection.add(reading.findings.clone());
+        }
+        let page = inspection.page(dir.display().to_string());
+        let (found, nameless) = sites(dir, remembered, inspection).unwrap_or_else(|error| {
+            page.wrong_file(unreadable(&error));
+            (Vec::new(), Vec::new())
+        });
+        if common.is_none() && found.is_empty() && nameless.is_empty() && inspection.errors() == 0 {
+            page.wrong_file("no site; expected common_site_config.json or a <host>/site_config.json");
+        }
+        Self { common, found, nameless, findings: inspection.take() }
+    }
+}
+
 /// A directory with the file of a site, as it was found.
+#[derive(Debug)]
 pub(crate) struct Found {
     /// The site's name: that of its directory, in the one form of hosts if it is one.
     pub(crate) name: String,
@@ -256,7 +288,7 @@ struct Destination {
 /// # Errors
 ///
 /// The directory itself cannot be read. What is wrong with one site's file is in its reading.
-pub(crate) fn sites(
+fn sites(
     dir: &Path,
     remembered: &mut Remembered,
     inspection: &Inspection,

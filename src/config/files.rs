@@ -1,17 +1,24 @@
-//! The files of a configuration, read again and again; and drafts of what would hold with another layer below them.
+//! Files that are read again and again, and the layer below them.
+//!
+//! A look at the files and what is made of them are two things: where only the layer is another, or a draft of one is tried, no
+//! file is looked at.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::bench::{Bench, Past};
+use crate::config::bench::Bench;
 use crate::config::configuration::Configuration;
-use crate::config::disk::{Remembered, around, below};
+use crate::config::disk::{OnDisk, Remembered, around, below, text, unreadable};
+use crate::config::keys::Scope;
 use crate::config::layer::Layer;
-use crate::config::report::Errors;
+use crate::config::one::{of_code, of_one};
+use crate::config::past::{Made, Past};
+use crate::config::report::{Errors, Findings, Problem};
+use crate::config::said::Said;
 use crate::config::{Options, SITE_FILE};
-use crate::model::Site;
+use crate::model::{SharedTiers, Site};
 
 /// The files of a configuration, which may be read as often as they may have changed.
 ///
@@ -45,16 +52,45 @@ pub struct Files {
     place: Place,
     options: Options,
     remembered: Remembered,
+    /// What the last look has found.
+    seen: Option<Seen>,
     past: Past,
+    /// What was wrong when they were read last.
+    errors: Option<Errors>,
+    /// How often something else has been put in force.
+    round: u64,
 }
 
-/// Whatever it is, reading gives a configuration: of one site for every host, or of a directory's.
 #[derive(Clone, Debug)]
 enum Place {
     Code(Box<Site>),
     Text(String),
     File(PathBuf),
     Directory(PathBuf),
+}
+
+/// What a look at the files has found.
+#[derive(Clone, Debug)]
+enum Seen {
+    /// There are none.
+    Nothing,
+    One(Arc<(Said, Findings)>),
+    Many(Arc<OnDisk>),
+}
+
+/// What was made of a layer, to be put in force or forgotten.
+#[derive(Debug)]
+pub(crate) struct Drafted {
+    layer: Arc<Layer>,
+    made: Result<Made, Errors>,
+    round: u64,
+}
+
+/// What became of another layer.
+pub(crate) enum Taken {
+    /// Nothing has changed but who is in which tier, and what is said of rules that no site has.
+    Clients(Vec<Problem>),
+    Whole(Result<Box<Configuration>, Errors>),
 }
 
 impl Files {
@@ -101,16 +137,9 @@ impl Files {
     /// All that is wrong with the environment, with the common file, which concerns all sites, or with a single file; and
     /// with that, all that is wrong with sites. Also that the directory cannot be read.
     pub fn read(&mut self) -> Result<Configuration, Errors> {
-        let Self { place, options, remembered, past } = self;
-        match place {
-            Place::Code(site) => Configuration::from_site((**site).clone(), options),
-            Place::Text(text) => Configuration::from_text(text, options),
-            Place::File(path) => {
-                remembered.reads += 1;
-                Configuration::from_file(path, options)
-            }
-            Place::Directory(dir) => Bench::new(dir, options).read(remembered, past),
-        }
+        self.seen = Some(self.look());
+        let made = self.make(&self.options);
+        self.take(made)
     }
 
     /// Replaces what lies below the files; the next reading says what holds then, and reads no file for that.
@@ -132,6 +161,45 @@ impl Files {
     /// ```
     pub fn set_layer(&mut self, layer: Layer) {
         self.options.layer = Arc::new(layer);
+    }
+
+    /// The same, and what holds then, by what the files said when they were looked at last; of a draft that was made of it, that.
+    pub(crate) fn take_layer(&mut self, layer: Layer, drafted: Option<Drafted>) -> Taken {
+        let drafted = drafted.filter(|drafted| drafted.round == self.round && drafted.layer.is(&layer));
+        if let Some(unmet) = self.unmet_by_clients(&layer) {
+            self.options.layer = Arc::new(layer);
+            self.past.set_clients(&self.options.layer);
+            self.round += 1;
+            let errors = Errors::distinct(unmet.iter());
+            self.errors = (!unmet.is_empty()).then_some(errors);
+            return Taken::Clients(unmet);
+        }
+        self.options.layer = Arc::new(layer);
+        let made = match drafted {
+            Some(Drafted { layer, made, .. }) => {
+                self.options.layer = layer;
+                made
+            }
+            None => {
+                self.seen.get_or_insert_with(|| look_at(&self.place, &mut self.remembered, &self.options));
+                self.make(&self.options)
+            }
+        };
+        Taken::Whole(self.take(made).map(Box::new))
+    }
+
+    /// Brings a configuration up to date that was made before a layer's clients were taken.
+    pub(crate) fn refresh(&mut self, read: &mut Configuration) {
+        self.past.refresh(read);
+        if let Some(unmet) = self.unmet_by_clients(&self.options.layer) {
+            read.unmet = unmet;
+        }
+        read.layer = Arc::clone(&self.options.layer);
+    }
+
+    /// The tiers of each site, by its name; and of hosts that have none.
+    pub(crate) fn tiers(&self) -> (impl Iterator<Item = (&str, &SharedTiers)>, &SharedTiers) {
+        self.past.tiers()
     }
 
     /// The configuration as it would be with another layer, of which nothing is put in force.
@@ -156,17 +224,49 @@ impl Files {
     /// # Ok::<(), timebudget::config::Errors>(())
     /// ```
     pub fn draft(&self, layer: Layer) -> Result<Configuration, Errors> {
-        let mut files = self.clone();
-        let before = files.read().and_then(|read| read.errors().map_or(Ok(()), Err));
-        files.set_layer(layer);
-        let read = files.read();
-        let (Err(errors) | Ok(Some(errors))) = read.as_ref().map(Configuration::errors).map_err(Clone::clone)
-        else {
-            return read;
+        self.drafted(layer)?.made.map(|made| made.read)
+    }
+
+    /// The same, to be put in force.
+    pub(crate) fn drafted(&self, layer: Layer) -> Result<Drafted, Errors> {
+        let Some(known) = self.known_errors() else {
+            let mut files = self.clone();
+            // What is wrong with them is no news.
+            let _ = files.read();
+            return files.drafted(layer);
         };
-        let known = before.err().unwrap_or_else(|| Errors(Vec::new()));
-        let new: Vec<_> = errors.0.into_iter().filter(|problem| !known.0.contains(problem)).collect();
-        if new.is_empty() { read } else { Err(Errors(new)) }
+        let layer = Arc::new(layer);
+        let made = self.make(&Options { layer: Arc::clone(&layer), ..self.options.clone() });
+        let errors = match &made {
+            Ok(made) => made.read.errors(),
+            Err(errors) => Some(errors.clone()),
+        };
+        let errors = errors.map_or_else(Vec::new, |errors| errors.0).into_iter();
+        let new: Vec<_> = errors.filter(|problem| !known.contains(problem)).collect();
+        if new.is_empty() { Ok(Drafted { layer, made, round: self.round }) } else { Err(Errors(new)) }
+    }
+
+    /// Whether a layer fits; if more than who is in which tier would be another, what was made of it.
+    ///
+    /// # Errors
+    ///
+    /// All that it would make wrong.
+    pub(crate) fn check(&self, layer: &Layer) -> Result<Option<Drafted>, Errors> {
+        let Some(unmet) = self.unmet_by_clients(layer) else { return self.drafted(layer.clone()).map(Some) };
+        let known = self.known_errors().unwrap_or_default();
+        let new: Vec<_> = unmet.into_iter().filter(|problem| !known.contains(problem)).collect();
+        if new.is_empty() { Ok(None) } else { Err(Errors(new)) }
+    }
+
+    /// What was wrong when they were read last; `None` if they never were.
+    fn known_errors(&self) -> Option<&[Problem]> {
+        self.seen.as_ref().map(|_| self.errors.as_ref().map_or(&[][..], Errors::problems))
+    }
+
+    /// What a layer's clients say of rules that no site has, where it differs in no more than clients from the one in force, and
+    /// every site is right and stays so.
+    fn unmet_by_clients(&self, layer: &Layer) -> Option<Vec<Problem>> {
+        self.seen.as_ref().and_then(|_| self.past.unmet_by_clients(layer, &self.options))
     }
 
     /// How many files have been read so far, those without an error and those with.
@@ -187,8 +287,63 @@ impl Files {
     }
 
     fn at(place: Place, options: &Options) -> Self {
-        Self { place, options: options.clone(), remembered: Remembered::default(), past: Past::default() }
+        let (remembered, seen, past, errors, round) = Default::default();
+        Self { place, options: options.clone(), remembered, seen, past, errors, round }
     }
+
+    fn look(&mut self) -> Seen {
+        look_at(&self.place, &mut self.remembered, &self.options)
+    }
+
+    fn make(&self, options: &Options) -> Result<Made, Errors> {
+        match (&self.place, &self.seen) {
+            (Place::Code(site), _) => of_code((**site).clone(), options),
+            (Place::Directory(dir), Some(Seen::Many(on_disk))) => {
+                Bench::new(dir, options).read(on_disk, &self.past)
+            }
+            (_, Some(Seen::One(one))) => of_one(one.0.clone(), one.1.clone(), options),
+            // What is read was looked at before.
+            _ => Err(Errors(Vec::new())),
+        }
+    }
+
+    fn take(&mut self, made: Result<Made, Errors>) -> Result<Configuration, Errors> {
+        self.round += 1;
+        match made {
+            Ok(Made { read, past }) => {
+                (self.past, self.errors) = (past, read.errors());
+                Ok(read)
+            }
+            Err(errors) => {
+                self.past.is_right = false;
+                self.errors = Some(errors.clone());
+                Err(errors)
+            }
+        }
+    }
+}
+
+fn look_at(place: &Place, remembered: &mut Remembered, options: &Options) -> Seen {
+    let inspection = options.inspection();
+    // What is wrong with the environment is said when a configuration is made.
+    let _ = inspection.take();
+    let said = match place {
+        Place::Code(_) => return Seen::Nothing,
+        Place::Directory(dir) => return Seen::Many(Arc::new(OnDisk::read(dir, remembered, &inspection))),
+        Place::Text(text) => Said::read(text, Scope::Site, &inspection.page(SITE_FILE)),
+        Place::File(path) => {
+            remembered.reads += 1;
+            let page = inspection.page(path.display().to_string());
+            match text(path) {
+                Ok(text) => Said::read(&text, Scope::Site, &page),
+                Err(error) => {
+                    page.wrong_file(unreadable(&error));
+                    Said::default()
+                }
+            }
+        }
+    };
+    Seen::One(Arc::new((said, inspection.take())))
 }
 
 impl fmt::Display for Files {
@@ -203,6 +358,24 @@ impl fmt::Display for Files {
 }
 
 impl Configuration {
+    /// Reads a single site file, whose site answers for every host.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the file or the environment.
+    pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, Errors> {
+        Files::from_file(path, options).read()
+    }
+
+    /// Reads the text of a site file whose site answers for every host; messages call it `site_config.json`.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the text or the environment.
+    pub fn from_text(text: &str, options: &Options) -> Result<Self, Errors> {
+        Files::from_text(text, options).read()
+    }
+
     /// Reads a directory in bench's layout; see [`load_dir`](crate::config::load_dir).
     ///
     /// All or nothing; [`Files`] are for those who want to go on without a site whose own file is wrong.

@@ -4,6 +4,7 @@
 //! name has it. So nobody takes a host away from another by writing its name into a file of one's own; and who tries
 //! loses no more than that host.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::config::json::Json;
@@ -79,7 +80,7 @@ pub(crate) struct Claimant<'a> {
     pub(crate) name: &'a str,
     /// That of its directory.
     pub(crate) own: Option<Host>,
-    pub(crate) claims: Vec<Claimed>,
+    pub(crate) claims: Vec<Cow<'a, Claimed>>,
     /// The file that its claims stand in.
     pub(crate) file: &'a str,
 }
@@ -152,7 +153,7 @@ mod tests {
         Claimant {
             name,
             own: Host::parse(name).ok(),
-            claims: hosts.iter().map(claimed).collect(),
+            claims: hosts.iter().map(claimed).map(Cow::Owned).collect(),
             file: "file",
         }
     }

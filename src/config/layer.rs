@@ -1,19 +1,18 @@
 //! A layer that stands in no file: what people decide while the limiter runs, below what the files say.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
-use std::hash::Hash;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
+use rpds::RedBlackTreeMapSync;
+
+use crate::config::assigned::{Assigned, Hosts};
 use crate::config::clients::{api_keys, groups, overrides, tiers, users};
 use crate::config::disk::site_name;
-use crate::config::keys::{Entry, Origin, Origins};
+use crate::config::keys::Entry;
 use crate::config::reader::Fields;
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::ruleset::{Ruleset, whole};
-use crate::model::{
-    About, ApiKey, Assignment, Condition, KeyDigest, Override, Rule, SharedTiers, Site, Tier, Tiers, quoted,
-};
+use crate::model::{ApiKey, Assignment, Condition, KeyDigest, Override, SharedTiers, Site, Tier, Tiers};
 
 /// What is said of sites in another place than their files, such as a database in which people decide while the limiter
 /// runs: rules, tiers, groups, users, overrides and API keys.
@@ -50,64 +49,19 @@ use crate::model::{
 /// # Ok::<(), timebudget::config::Errors>(())
 /// ```
 ///
-/// A clone costs nothing, and a change of one thing leaves the others shared: sites share what a layer says of clients, and no
-/// rule is read twice.
+/// A clone costs nothing, and a change of one thing leaves the others shared, be there a hundred thousand of them: sites share
+/// what a layer says of clients, and no rule is read twice.
 #[derive(Clone, Debug, Default)]
 pub struct Layer {
     name: Arc<str>,
     pub(crate) tiers: SharedTiers,
+    /// The tiers that groups, users and API keys are in, and how many are in each.
+    named: Arc<BTreeMap<String, usize>>,
     /// What is wrong with the names in `tiers` by itself, once somebody has asked.
     unknown: Arc<OnceLock<Vec<Problem>>>,
     warnings: Vec<Problem>,
     of_all: Assigned,
-    of_sites: BTreeMap<String, Assigned>,
-}
-
-/// For which hosts of a site rules are: see [`Site::unpublished_hosts`].
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::config::{Configuration, Hosts, Layer, Options, Ruleset};
-///
-/// let rules = |name| Ruleset::parse(name, &format!(r#"[{{ "name": "{name}", "limits": "60s per hour" }}]"#));
-/// let layer = Layer::new("database")
-///     .with_rules_on(Hosts::Published, [rules("plans")?])
-///     .with_rules_on(Hosts::Unpublished, [rules("previews")?]);
-///
-/// let file = r#"{ "rate_limit_unpublished_hosts": ["*.preview.example"] }"#;
-/// let read = Configuration::from_text(file, &Options::default().with_layer(layer))?;
-/// let rules: Vec<_> = read.loaded.fallback.rules.iter().map(|rule| format!("{}: {}", rule.name, rule.when)).collect();
-/// assert_eq!(rules, [r#"plans: not (host "*.preview.example")"#, r#"previews: host "*.preview.example""#]);
-/// # Ok::<(), timebudget::config::Errors>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Hosts {
-    /// Those that are published and those that are not.
-    All,
-    /// Those that `rate_limit_unpublished_hosts` does not name: of a site that names none, all.
-    Published,
-    /// Those that it names.
-    Unpublished,
-}
-
-/// The rulesets of a site's hosts; where there are none said, it has those for all sites.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Assigned {
-    published: Option<Arc<[Ruleset]>>,
-    unpublished: Option<Arc<[Ruleset]>>,
-}
-
-impl Assigned {
-    fn set(&mut self, hosts: Hosts, rulesets: Option<Arc<[Ruleset]>>) {
-        if hosts != Hosts::Unpublished {
-            self.published.clone_from(&rulesets);
-        }
-        if hosts != Hosts::Published {
-            self.unpublished = rulesets;
-        }
-    }
+    of_sites: RedBlackTreeMapSync<String, Assigned>,
 }
 
 impl PartialEq for Layer {
@@ -142,7 +96,14 @@ impl Layer {
     /// The same with these tiers, groups, users, overrides and API keys in the place of what it says of clients.
     #[must_use]
     pub fn with_clients(self, clients: Tiers) -> Self {
-        Self { tiers: SharedTiers::of_layer(clients), unknown: Arc::default(), ..self }
+        let mut named = BTreeMap::new();
+        for (_, tier) in clients.named() {
+            match named.get_mut(tier) {
+                Some(count) => *count += 1,
+                None => drop(named.insert(tier.clone(), 1)),
+            }
+        }
+        Self { named: Arc::new(named), ..self.of(clients) }
     }
 
     /// The same with a user's tier, or without one.
@@ -160,19 +121,44 @@ impl Layer {
     /// ```
     #[must_use]
     pub fn with_user(self, name: &str, assignment: Option<Assignment>) -> Self {
-        self.changed(|clients| set(&mut clients.users, name.to_owned(), assignment))
+        let before = self.tiers.users.get(name).map(|assigned| assigned.tier.clone());
+        let after = assignment.as_ref().map(|assigned| assigned.tier.clone());
+        self.counting(before, after).changed(|clients| clients.users.set(name.to_owned(), assignment))
     }
 
     /// The same with a group's tier, by the tier's name, or without one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Layer;
+    /// use timebudget::Tier;
+    /// let layer = Layer::new("database").with_tier("gold", Some(Tier::new("gold"))).with_group("vips", Some("gold"));
+    /// assert_eq!(layer.clients().groups["vips"], "gold");
+    /// assert!(layer.with_group("vips", None).clients().groups.is_empty());
+    /// ```
     #[must_use]
     pub fn with_group(self, name: &str, tier: Option<&str>) -> Self {
-        self.changed(|clients| set(&mut clients.groups, name.to_owned(), tier.map(str::to_owned)))
+        let (before, after) = (self.tiers.groups.get(name).cloned(), tier.map(str::to_owned));
+        self.counting(before, after.clone()).changed(|clients| clients.groups.set(name.to_owned(), after))
     }
 
     /// The same with an API key, or without it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Layer;
+    /// use timebudget::{ApiKey, KeyDigest};
+    /// let acme = ApiKey { name: "Acme".into(), tier: None, user: Some("acme".into()) };
+    /// let layer = Layer::new("database").with_api_key(KeyDigest::from_key(b"s3cret"), Some(acme));
+    /// assert_eq!(layer.clients().api_keys[&KeyDigest::from_key(b"s3cret")].name, "Acme");
+    /// ```
     #[must_use]
     pub fn with_api_key(self, digest: KeyDigest, key: Option<ApiKey>) -> Self {
-        self.changed(|clients| set(&mut clients.api_keys, digest, key))
+        let before = self.tiers.api_keys.get(&digest).and_then(|key| key.tier.clone());
+        let after = key.as_ref().and_then(|key| key.tier.clone());
+        self.counting(before, after).changed(|clients| clients.api_keys.set(digest, key))
     }
 
     /// The same with a tier of that name, or without it.
@@ -183,15 +169,50 @@ impl Layer {
 
     /// The same with these overrides of a user, in the place of those that the user has; none take them all away. Of two for
     /// one rule that hold at one time, the first counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::config::Layer;
+    /// use timebudget::{Limit, Override, Period, Term};
+    /// let limits = Limit::requests(500).per(Period::HOUR).into();
+    /// let raise = Override { user: "alice".into(), rule: None, limits, term: Term::default(), reason: None };
+    /// let layer = Layer::new("database").with_overrides_of("alice", [raise]);
+    /// assert_eq!(layer.clients().overrides().count(), 1);
+    /// assert_eq!(layer.with_overrides_of("alice", []).clients().overrides().count(), 0);
+    /// ```
     #[must_use]
     pub fn with_overrides_of(self, user: &str, overrides: impl IntoIterator<Item = Override>) -> Self {
-        self.changed(|clients| clients.set_overrides_of(user, overrides))
+        self.changed(|clients| clients.overrides.set(user, overrides))
     }
 
     fn changed(self, change: impl FnOnce(&mut Tiers)) -> Self {
         let mut clients = (*self.tiers).clone();
         change(&mut clients);
-        self.with_clients(clients)
+        self.of(clients)
+    }
+
+    fn of(self, clients: Tiers) -> Self {
+        Self { tiers: SharedTiers::of_layer(clients), unknown: Arc::default(), ..self }
+    }
+
+    /// The same where one client less is in a tier, and one more in another.
+    fn counting(mut self, before: Option<String>, after: Option<String>) -> Self {
+        if before != after {
+            let named = Arc::make_mut(&mut self.named);
+            if let Some(before) = before
+                && let Some(count) = named.get_mut(&before)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    named.remove(&before);
+                }
+            }
+            if let Some(after) = after {
+                *named.entry(after).or_default() += 1;
+            }
+        }
+        self
     }
 
     /// What it says of clients.
@@ -230,8 +251,10 @@ impl Layer {
         hosts: Hosts,
         rulesets: impl IntoIterator<Item = Ruleset>,
     ) -> Self {
-        let own = self.of_sites.entry(site_name(site)).or_default();
+        let site = site_name(site);
+        let mut own = self.of_sites.get(&site).cloned().unwrap_or_default();
         own.set(hosts, Some(rulesets.into_iter().collect()));
+        self.of_sites.insert_mut(site, own);
         self
     }
 
@@ -239,10 +262,11 @@ impl Layer {
     #[must_use]
     pub fn without_rules_of(mut self, site: &str, hosts: Hosts) -> Self {
         let site = site_name(site);
-        if let Some(own) = self.of_sites.get_mut(&site) {
+        if let Some(mut own) = self.of_sites.get(&site).cloned() {
             own.set(hosts, None);
-            if *own == Assigned::default() {
-                self.of_sites.remove(&site);
+            match own == Assigned::default() {
+                true => drop(self.of_sites.remove_mut(&site)),
+                false => self.of_sites.insert_mut(site, own),
             }
         }
         self
@@ -250,6 +274,11 @@ impl Layer {
 
     /// What messages call it.
     pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same, to keep.
+    pub(crate) const fn shared_name(&self) -> &Arc<str> {
         &self.name
     }
 
@@ -274,18 +303,45 @@ impl Layer {
         (published.map_or(&[], |sets| sets), unpublished.map_or(&[], |sets| sets))
     }
 
-    /// Whether another layer of the same name says the same of a site.
-    pub(crate) fn says_the_same_of(&self, site: &str, other: &Self) -> bool {
+    /// Whether another layer of the same name has the same rules for a site.
+    pub(crate) fn has_same_rules_for(&self, site: &str, other: &Self) -> bool {
         let is_same = |(one, two): (&Ruleset, &Ruleset)| one.identity() == two.identity();
         let are_same =
             |one: &[Ruleset], two: &[Ruleset]| one.len() == two.len() && one.iter().zip(two).all(is_same);
         let ((own, previews), (others, other_previews)) = (self.assigned(site), other.assigned(site));
-        let has_same_clients = self.name == other.name && self.tiers.is(&other.tiers);
-        has_same_clients && are_same(own, others) && are_same(previews, other_previews)
+        self.name == other.name && are_same(own, others) && are_same(previews, other_previews)
+    }
+
+    /// Whether another layer is a clone of this one, or says the very same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.tiers.is(&other.tiers) && self.has_same_rules(other)
+    }
+
+    /// Whether another layer of the same name has the same rules for all sites.
+    pub(crate) fn has_same_rules(&self, other: &Self) -> bool {
+        self.name == other.name && self.of_all == other.of_all && self.of_sites == other.of_sites
+    }
+
+    /// Whether every site that another layer's clients fit is fitted by this one's, too: they name no tier that the others did
+    /// not and that is not here, and whatever a site could name is still there.
+    pub(crate) fn has_clients_as(&self, other: &Self) -> bool {
+        let (own, others) = (&self.tiers, &other.tiers);
+        if own.is(others) {
+            return true;
+        }
+        let is_known = |tier: &String| own.position(tier).is_some() || other.named.contains_key(tier);
+        own.tables() == others.tables()
+            && others.tiers().iter().all(|tier| own.position(&tier.name).is_some())
+            && self.named.keys().all(is_known)
+    }
+
+    /// Whether its clients are in tiers that are none of these.
+    pub(crate) fn names_others_than(&self, tiers: &Tiers) -> bool {
+        self.named.keys().any(|name| tiers.position(name).is_none())
     }
 
     /// The rulesets of a site, each for its hosts.
-    fn narrowed_for(&self, site: &Site) -> Vec<Ruleset> {
+    pub(crate) fn narrowed_for(&self, site: &Site) -> Vec<Ruleset> {
         let Some(is_unpublished) = site.is_unpublished() else {
             return self.assigned(&site.name).0.to_vec();
         };
@@ -303,11 +359,6 @@ impl Layer {
     /// What could be read but may not be meant, in what it says of clients.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
-    }
-
-    /// Whether it says nothing.
-    fn is_empty(&self) -> bool {
-        self.rulesets().next().is_none() && self.tiers.is_empty()
     }
 
     /// All rulesets, each once.
@@ -330,84 +381,6 @@ impl Layer {
     pub(crate) fn unknown_tiers(&self, problems: impl FnOnce(&Tiers) -> Vec<Problem>) -> &[Problem] {
         self.unknown.get_or_init(|| problems(&self.tiers))
     }
-
-    /// A site of files with what the layer adds to it; the files' keys stand in `origins`, and code has rules of its own.
-    pub(crate) fn add_to(&self, site: Site, origins: &Origins, rules_in_code: &[String]) -> Layered {
-        let mut layered = Layered::from(site);
-        if !self.is_empty() {
-            self.add_rules_to(&mut layered, origins, rules_in_code);
-            self.add_clients_to(&mut layered, origins);
-        }
-        layered
-    }
-
-    fn add_rules_to(&self, layered: &mut Layered, origins: &Origins, rules_in_code: &[String]) {
-        for ruleset in &self.narrowed_for(&layered.site) {
-            for (at, rule) in ruleset.rules().iter().enumerate() {
-                if layered.rules().0.iter().any(|own| own.name == rule.name) {
-                    layered.shadow("rules", &rule.name, ruleset.file(), file_of("rules", origins));
-                } else if rules_in_code.contains(&rule.name) {
-                    layered.shadow("rules", &rule.name, ruleset.file(), Origin::Code);
-                } else {
-                    layered.site.rules.push(rule.clone());
-                    layered.rules.push((Arc::clone(ruleset.file()), at));
-                }
-            }
-        }
-    }
-
-    fn add_clients_to(&self, layered: &mut Layered, origins: &Origins) {
-        if layered.site.tiers.is_empty() {
-            layered.site.tiers = self.tiers.clone();
-            return;
-        }
-        for (key, name) in self.names_in(&layered.site.tiers) {
-            layered.shadow(key, name, &self.name, file_of(key, origins));
-        }
-        let own = self.tiers.overrides().iter().enumerate();
-        let added = own.filter(|(_, over)| !is_overridden(over, &layered.site.tiers));
-        layered.overrides = added.map(|(at, _)| at).collect();
-        layered.site.tiers = self.below(&layered.site.tiers).into();
-    }
-
-    /// What it says of clients and a site's files say, too.
-    fn names_in(&self, files: &Tiers) -> Vec<(&'static str, &str)> {
-        let own = &self.tiers;
-        let tiers = own.tiers().iter().map(|tier| tier.name.as_str());
-        let tiers = tiers.filter(|name| files.position(name).is_some()).map(|name| ("tiers", name));
-        let groups = own.groups.keys().filter(|name| files.groups.contains_key(*name));
-        let users = own.users.keys().filter(|name| files.users.contains_key(*name));
-        let keys = own.api_keys.iter().filter(|(digest, _)| files.api_keys.contains_key(*digest));
-        let overrides = own.overrides().iter().filter(|over| is_overridden(over, files));
-        let mut names: Vec<_> = tiers
-            .chain(groups.map(|name| ("groups", name.as_str())))
-            .chain(users.map(|name| ("users", name.as_str())))
-            .chain(overrides.map(|over| ("overrides", over.user.as_str())))
-            .chain(keys.map(|(_, key)| ("api_keys", key.name.as_str())))
-            .collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// What files and layer say together of clients.
-    fn below(&self, files: &Tiers) -> Tiers {
-        let own = &self.tiers;
-        let overrides = own.overrides().iter().filter(|over| !is_overridden(over, files));
-        // Of two tiers of one name the first counts.
-        let tiers = files.tiers().iter().chain(own.tiers()).cloned();
-        let mut both = Tiers::new(tiers, files.overrides().iter().chain(overrides).cloned());
-        both.groups = joined(&own.groups, &files.groups);
-        both.users = joined(&own.users, &files.users);
-        both.api_keys = joined(&own.api_keys, &files.api_keys);
-        both
-    }
-}
-
-fn set<K: Eq + Hash, V>(all: &mut HashMap<K, V>, name: K, value: Option<V>) {
-    match value {
-        Some(value) => drop(all.insert(name, value)),
-        None => drop(all.remove(&name)),
-    }
 }
 
 fn clients(fields: &Fields<'_>) -> Option<Tiers> {
@@ -421,102 +394,4 @@ fn clients(fields: &Fields<'_>) -> Option<Tiers> {
     said.users = users?.into_iter().collect();
     said.api_keys = api_keys?.into_iter().collect();
     Some(said)
-}
-
-/// The file that a key stands in; what stands in none stands in code.
-fn file_of(key: &str, origins: &Origins) -> Origin {
-    origins.get(&format!("rate_limit_{key}")).map_or(Origin::Code, |file| Origin::File(Arc::clone(file)))
-}
-
-/// Whether files override the same.
-fn is_overridden(over: &Override, files: &Tiers) -> bool {
-    let is_same = |other: &Override| (&other.user, &other.rule) == (&over.user, &over.rule);
-    files.overrides().iter().any(|other| is_same(other) && other.term.meets(&over.term))
-}
-
-fn joined<K: Clone + Eq + Hash, V: Clone>(below: &HashMap<K, V>, above: &HashMap<K, V>) -> HashMap<K, V> {
-    let mut joined = below.clone();
-    joined.extend(above.iter().map(|(name, value)| (name.clone(), value.clone())));
-    joined
-}
-
-/// A site of files with what a layer adds to it.
-#[derive(Clone, Debug)]
-pub(crate) struct Layered {
-    pub(crate) site: Site,
-    /// Where the layer's rules stand, which come last: the name of the ruleset, and the position in it.
-    rules: Vec<(Arc<str>, usize)>,
-    /// The positions in the layer of its overrides, which come last.
-    overrides: Vec<usize>,
-    pub(crate) shadowed: Vec<Shadowed>,
-}
-
-impl Layered {
-    fn shadow(&mut self, key: &'static str, name: &str, origin: &Arc<str>, by: Origin) {
-        let (site, origin) = (self.site.name.clone(), Origin::Layer(Arc::clone(origin)));
-        self.shadowed.push(Shadowed { site, key, name: name.to_owned(), origin, by });
-    }
-
-    /// The rules of the files, and those of the layer.
-    pub(crate) fn rules(&self) -> (&[Rule], &[Rule]) {
-        self.site.rules.split_at(self.site.rules.len() - self.rules.len())
-    }
-
-    /// What messages call the layer, or a ruleset of it, and where it stands there, if it is the layer that says it.
-    pub(crate) fn in_layer<'a>(&self, about: About<'a>, layer: &Layer) -> Option<(Arc<str>, About<'a>)> {
-        let of_ruleset = |at: usize| self.rules.get(at.checked_sub(self.rules().0.len())?);
-        let shadowed = |key, name: &str| self.shadowed.iter().any(|one| one.key == key && one.name == name);
-        let says = match about {
-            About::Rule(at) => return of_ruleset(at).map(|(set, at)| (Arc::clone(set), About::Rule(*at))),
-            About::When(at) => return of_ruleset(at).map(|(set, at)| (Arc::clone(set), About::When(*at))),
-            About::RuleOfOverride(at) if self.site.tiers.is(&layer.tiers) => {
-                return Some((Arc::clone(&layer.name), About::RuleOfOverride(at)));
-            }
-            About::RuleOfOverride(at) => {
-                let of_files = self.site.tiers.overrides().len() - self.overrides.len();
-                let at = self.overrides.get(at.checked_sub(of_files)?)?;
-                return Some((Arc::clone(&layer.name), About::RuleOfOverride(*at)));
-            }
-            About::Group(name) => layer.tiers.groups.contains_key(name) && !shadowed("groups", name),
-            About::User(name) => layer.tiers.users.contains_key(name) && !shadowed("users", name),
-            About::ApiKey(name) => {
-                layer.tiers.api_keys.values().any(|key| key.name == name) && !shadowed("api_keys", name)
-            }
-            About::LimitsOfTier(name, _) => layer.tiers.position(name).is_some() && !shadowed("tiers", name),
-            About::Key(_) | About::Table(_) | About::TrustedHops | About::Exempt => false,
-        };
-        says.then(|| (Arc::clone(&layer.name), about))
-    }
-}
-
-impl From<Site> for Layered {
-    /// A site without a layer.
-    fn from(site: Site) -> Self {
-        Self { site, rules: Vec::new(), overrides: Vec::new(), shadowed: Vec::new() }
-    }
-}
-
-/// What a layer says and a file says, too, so that the layer's is without effect.
-///
-/// Displays as `ruleset plans: rules: "login" stands in site_config.json, too, which holds for the site *`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Shadowed {
-    /// The site; `*` are hosts that have none.
-    pub site: String,
-    /// What stands in both: `rules`, `tiers`, `groups`, `users`, `overrides` or `api_keys`.
-    pub key: &'static str,
-    /// The name that stands in both; of an override the user's.
-    pub name: String,
-    /// The layer, or the ruleset of it.
-    pub origin: Origin,
-    /// The file, or the code, which holds.
-    pub by: Origin,
-}
-
-impl fmt::Display for Shadowed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { site, key, name, origin, by } = self;
-        write!(f, "{origin}: {key}: {} stands in {by}, too, which holds for the site {site}", quoted(name))
-    }
 }

@@ -24,6 +24,7 @@
 //! | the same with who said what, and where accounts are kept | [`Configuration`] |
 //! | the same again whenever files change | [`Files`], or [`Reloader`](crate::Reloader), which watches them, too |
 
+mod assigned;
 mod bench;
 mod clients;
 mod condition;
@@ -35,12 +36,16 @@ mod hosts;
 mod json;
 mod keys;
 mod layer;
+mod layered;
+mod one;
+mod past;
 mod reader;
 mod references;
 mod report;
 mod rules;
 mod ruleset;
 mod said;
+mod standing;
 mod upstreams;
 
 use std::path::Path;
@@ -50,13 +55,16 @@ use crate::config::keys::Scope;
 use crate::config::references::{site_of, suspect_hosts, unmet_of_layer};
 use crate::config::report::{Findings, Inspection};
 use crate::config::said::Said;
-use crate::model::{Host, Site};
+use crate::model::{Host, KnownRules, Site};
 
+pub use crate::config::assigned::Hosts;
 pub use crate::config::configuration::Configuration;
 pub use crate::config::environment::Environment;
 pub use crate::config::files::Files;
+pub(crate) use crate::config::files::{Drafted, Taken};
 pub use crate::config::keys::{Entry, Origin};
-pub use crate::config::layer::{Hosts, Layer, Shadowed};
+pub use crate::config::layer::Layer;
+pub use crate::config::layered::Shadowed;
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};
 pub use crate::config::ruleset::Ruleset;
 
@@ -87,7 +95,7 @@ const SITE_FILE: &str = "site_config.json";
 pub struct Loaded {
     /// The sites by name, sorted: that of a directory, in lower case and in ASCII form. Each answers for the host of its
     /// name, and for its [hosts](Site::hosts).
-    pub sites: Vec<(String, Site)>,
+    pub sites: Vec<(String, Arc<Site>)>,
     /// The name of the site that answers for hosts that have none; one of `sites`.
     pub default_site: Option<String>,
     /// The site that answers for hosts that have none where there is no `default_site`.
@@ -125,7 +133,7 @@ impl Loaded {
 impl Loaded {
     /// The site of that name; `*` is the one of hosts that have none.
     pub fn site(&self, name: &str) -> Option<&Site> {
-        let found = self.sites.iter().find(|(other, _)| other == name).map(|(_, site)| site);
+        let found = self.sites.iter().find(|(other, _)| other == name).map(|(_, site)| &**site);
         found.or_else(|| (name == ANY_HOST || name == self.fallback.name).then_some(&self.fallback))
     }
 
@@ -171,7 +179,7 @@ impl Loaded {
     pub(crate) fn of_site(&self, name: &str) -> Option<Self> {
         let wrong = self.wrong.iter().filter(|wrong| wrong.site == name).cloned().collect();
         let site = self.site(name)?.clone();
-        let sites = vec![(name.to_owned(), site.clone())];
+        let sites = vec![(name.to_owned(), Arc::new(site.clone()))];
         Some(Self { sites, default_site: Some(name.to_owned()), wrong, ..Self::from_site(site) })
     }
 }
@@ -353,10 +361,10 @@ impl Options {
         let layered = site_of(said, &Said::default(), name, self, &inspection);
         let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
         suspect_hosts(layered.rules().0, exempt, &names, &page);
-        let unmet = unmet_of_layer(&layered.site.rules.iter().collect::<Vec<_>>(), self, &inspection);
+        let unmet = unmet_of_layer(&KnownRules::new(&layered.site.rules), &self.layer, self, &inspection);
         inspection.add(Findings { errors: unmet, warnings: Vec::new() });
         let warnings = inspection.close()?;
-        Ok((layered.site, warnings))
+        Ok((Arc::unwrap_or_clone(layered.site), warnings))
     }
 
     /// An inspection that begins with what was found in the environment.

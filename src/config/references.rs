@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use crate::config::Options;
 use crate::config::keys::{Origins, TRUSTED_HOPS};
-use crate::config::layer::{Layer, Layered};
+use crate::config::layer::Layer;
+use crate::config::layered::Layered;
 use crate::config::reader::member_place;
 use crate::config::report::{Inspection, Page, Problem};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
 use crate::model::{
-    About, Condition, Mistake, Need, Rule, Site, Tiers, asks_in_vain, namesakes, out_of_reach, quoted,
+    About, Condition, KnownRules, Mistake, Need, Rule, Site, Tiers, asks_in_vain, namesakes, out_of_reach,
+    quoted,
 };
 
 /// The site that a file, the common one below it, and the layer below both describe; the inspection has what does not fit
@@ -27,11 +29,11 @@ pub(crate) fn site_of(
 ) -> Layered {
     let (file, said) = (Arc::clone(&own.file), own.or(common.clone()));
     let (is_flawed, origins) = (said.is_flawed, said.origins());
-    let layered = options.layer.add_to(said.into_site(name), &origins, &options.rules_in_code);
+    let layered = Layered::new(said.into_site(name), &origins, options);
     if !is_flawed {
         let references = References { layered: &layered, origins: &origins, options, inspection };
         references.check();
-        references.check_terms(&file, &layered.site.rules.iter().collect::<Vec<_>>());
+        references.check_terms(&file, || KnownRules::new(&layered.site.rules));
         references.check_rules_of_layer();
     }
     layered
@@ -40,7 +42,7 @@ pub(crate) fn site_of(
 /// The same of a site that stands in no file, and of which code says whether it is right.
 pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) -> Layered {
     let origins = Origins::new();
-    let layered = options.layer.add_to(site, &origins, &options.rules_in_code);
+    let layered = Layered::new(site, &origins, options);
     let references = References { layered: &layered, origins: &origins, options, inspection };
     references.check();
     references.check_rules_of_layer();
@@ -62,32 +64,52 @@ impl References<'_> {
     /// Reports what a site needs and nobody provides, and names of tiers that do not exist.
     fn check(&self) {
         let in_code = self.options.identity_in_code;
-        let (site, layer) = (&self.layered.site, &self.options.layer);
-        for (about, mistake) in site.check_references_but(Some(&layer.tiers), in_code, Need::untold_in_files)
-        {
-            self.tell(about, &mistake);
+        let (site, own) = (&self.layered.site, self.layered.own_clients());
+        for (about, mistake) in site.check_references_by(own, in_code, Need::untold_in_files) {
+            match about {
+                About::Table(key) if !own.has_table(key) => self.suspect_of_layer(key, mistake.fault()),
+                about => self.tell(about, &mistake),
+            }
         }
-        if site.tiers.is(&layer.tiers) {
-            let problems = |tiers: &Tiers| {
-                let names = tiers.check_names().into_iter();
-                names
-                    .map(|(about, mistake)| problem_of_layer(about, &mistake, layer, self.inspection))
-                    .collect()
-            };
+        self.check_clients_of_layer();
+    }
+
+    /// Reports names of tiers that nobody has who stands in the layer, and warns where it has tiers for nobody.
+    fn check_clients_of_layer(&self) {
+        let (site, own, layer) = (&self.layered.site, self.layered.own_clients(), &self.options.layer);
+        if !self.layered.has_clients_of_layer {
+            let tables = layer.tiers.filled_tables();
+            tables.for_each(|key| self.suspect_of_layer(key, UNTOLD_OF_LAYER));
+        } else if site.tiers.is(&layer.tiers) {
+            let problems = |tiers: &Tiers| self.problems_of_layer(tiers.check_names());
             self.inspection.add_errors_once(layer.unknown_tiers(problems));
+        } else if layer.names_others_than(&site.tiers) {
+            let unknown = site.tiers.check_names_of(&layer.tiers, own);
+            self.inspection.add_errors_once(&self.problems_of_layer(unknown));
         }
+    }
+
+    fn problems_of_layer(&self, mistakes: Vec<(About<'_>, Mistake)>) -> Vec<Problem> {
+        let (layer, inspection) = (&self.options.layer, self.inspection);
+        let mistakes = mistakes.into_iter();
+        mistakes.map(|(about, mistake)| problem_of_layer(about, &mistake, layer, inspection)).collect()
+    }
+
+    fn suspect_of_layer(&self, key: &str, fault: &str) {
+        self.inspection.page(self.options.layer.name()).suspect(in_layer(key), None, fault);
     }
 
     /// Reports what the tiers and overrides that stand in `file` say of rules that do not exist.
     ///
     /// Those of the common file are asked about the rules of all sites, for each may have rules of its own.
-    pub(crate) fn check_terms(&self, file: &str, rules: &[&Rule]) {
-        if self.layered.site.tiers.is(&self.options.layer.tiers) {
-            return; // It is asked once, of all sites together.
+    pub(crate) fn check_terms(&self, file: &str, rules: impl FnOnce() -> KnownRules) {
+        let own = self.layered.own_clients();
+        if own.is_empty() {
+            return; // Those of the layer are asked once, of all sites together.
         }
         let stands_there = |key| self.origins.get(key).is_some_and(|origin| **origin == *file);
-        for (about, mistake) in self.layered.site.tiers.check_terms(rules, &self.options.rules_in_code) {
-            if stands_there(key_of(&about)) && self.layered.in_layer(about, &self.options.layer).is_none() {
+        for (about, mistake) in own.check_terms(&rules(), &self.options.rules_in_code) {
+            if stands_there(key_of(&about)) {
                 self.tell(about, &mistake);
             }
         }
@@ -125,7 +147,7 @@ impl References<'_> {
     fn place(&self, about: About<'_>) -> (Page<'_>, String) {
         let key = key_of(&about);
         let layer = &self.options.layer;
-        match (self.layered.in_layer(about, layer), self.origins.get(key)) {
+        match (self.layered.in_ruleset(about), self.origins.get(key)) {
             (Some((file, about)), _) => (self.inspection.page(file), place_of(in_layer(key), &about)),
             (None, Some(file)) => (self.inspection.page(Arc::clone(file)), place_of(key, &about)),
             // A whole table that no file has is the layer's.
@@ -134,9 +156,17 @@ impl References<'_> {
     }
 }
 
+/// What is suspect about clients of a layer.
+const UNTOLD_OF_LAYER: &str = "without effect in a site where nobody tells who clients are; \
+                               expected rate_limit_identity or rate_limit_api_keys";
+
 /// What the layer's tiers and overrides say of rules that no site has.
-pub(crate) fn unmet_of_layer(rules: &[&Rule], options: &Options, inspection: &Inspection) -> Vec<Problem> {
-    let layer = &options.layer;
+pub(crate) fn unmet_of_layer(
+    rules: &KnownRules,
+    layer: &Layer,
+    options: &Options,
+    inspection: &Inspection,
+) -> Vec<Problem> {
     let found = layer.tiers.check_terms(rules, &options.rules_in_code);
     let problem =
         |(about, mistake): (About<'_>, Mistake)| problem_of_layer(about, &mistake, layer, inspection);

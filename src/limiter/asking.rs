@@ -47,7 +47,7 @@ impl Limiter {
         spared: bool,
         claims: &mut Claims,
     ) -> Option<(Now, u32)> {
-        if self.asks_who {
+        if self.asks_who.is_set() {
             return self.claims_of_client(facts, mode, spared, claims);
         }
         if spared && self.is_exempt(facts) {
@@ -65,12 +65,12 @@ impl Limiter {
         spared: bool,
         claims: &mut Claims,
     ) -> Option<(Now, u32)> {
-        let now = self.now();
-        let client = Client::new(facts, &self.site, now.wall());
+        let (now, terms) = (self.now(), self.terms.load());
+        let client = Client::under(facts, &self.site, &terms, now.wall());
         if spared && self.is_exempt(&client) {
             return None;
         }
-        let tiered = self.has_tiers.then_some(&client);
+        let tiered = self.has_tiers.is_set().then_some(&client);
         let route = self.ask(&client, Asking::new(tiered, mode, claims));
         if let Some(key) = client.used_key().filter(|_| !self.observers.is_empty()) {
             self.observers.tell_of_key(&self.site, key, now.wall());
@@ -200,7 +200,7 @@ impl Limiter {
         facts: &dyn Facts,
         asking: &mut Asking<'_, '_>,
     ) {
-        if open.is_plain {
+        if open.is_plain.is_set() {
             return open.ask(open.limits_said(rule, asking.client), Whose::of(key), facts, asking);
         }
         self.ask_rule_that_differs(rule, open, key, facts, asking);
@@ -219,7 +219,7 @@ impl Limiter {
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
         let cost = open.cost_differs.then(|| rule.cost.amount(facts));
         let whose = Whose { key, client, cost };
-        if open.limits_differ {
+        if open.limits_differ.is_set() {
             return open.ask(&open.limits_of(rule, facts, asking.client), whose, facts, asking);
         }
         open.ask(open.limits_said(rule, asking.client), whose, facts, asking);

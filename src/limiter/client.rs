@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
+use crate::limiter::terms::Terms;
 use crate::model::{
     ApiKey, Country, CountrySource, Facts, Identity, KeyDigest, Paths, Region, Rule, Site, Source, Tiers,
     UnixMicros, canonical,
@@ -20,6 +21,9 @@ use crate::model::{
 pub struct Client<'a> {
     facts: &'a dyn Facts,
     site: &'a Site,
+    tiers: &'a Tiers,
+    /// What a limiter has made of the tiers, if it is one that asks.
+    terms: Option<&'a Terms>,
     /// When the request arrived, by the wall clock.
     at: UnixMicros,
     who: OnceCell<Who<'a>>,
@@ -37,10 +41,21 @@ struct Who<'a> {
 
 impl<'a> Client<'a> {
     /// The client of a request to a site that arrived at `at`, by the wall clock.
-    pub const fn new(facts: &'a dyn Facts, site: &'a Site, at: UnixMicros) -> Self {
+    pub fn new(facts: &'a dyn Facts, site: &'a Site, at: UnixMicros) -> Self {
+        Self::of(facts, site, &site.tiers, at)
+    }
+
+    /// The same under terms that a limiter has in force.
+    pub(crate) fn under(facts: &'a dyn Facts, site: &'a Site, terms: &'a Terms, at: UnixMicros) -> Self {
+        Self { terms: Some(terms), ..Self::of(facts, site, &terms.tiers, at) }
+    }
+
+    const fn of(facts: &'a dyn Facts, site: &'a Site, tiers: &'a Tiers, at: UnixMicros) -> Self {
         Self {
             facts,
             site,
+            tiers,
+            terms: None,
             at,
             who: OnceCell::new(),
             country: OnceCell::new(),
@@ -51,13 +66,17 @@ impl<'a> Client<'a> {
     }
 
     /// Who may spend something else than the rules say.
-    pub(crate) fn tiers(&self) -> &Tiers {
-        &self.site.tiers
+    pub(crate) const fn tiers(&self) -> &'a Tiers {
+        self.tiers
+    }
+
+    pub(crate) const fn terms(&self) -> Option<&'a Terms> {
+        self.terms
     }
 
     /// Whose limits of a rule hold for the client.
     pub fn source(&self, rule: &Rule) -> Source {
-        self.site.tiers.source(rule, self.tier_position(), self.overrides())
+        self.tiers.source(rule, self.tier_position(), self.overrides())
     }
 
     /// The API key that the client has sent, if anybody has asked who the client is.
@@ -90,7 +109,7 @@ impl<'a> Client<'a> {
 
     /// The API key that the client has sent: the first that is known.
     fn sent_key(&self) -> Option<(&'a KeyDigest, &'a ApiKey)> {
-        let (known, sources) = (&self.site.tiers.api_keys, &self.site.clients.api_key_from);
+        let (known, sources) = (&self.tiers.api_keys, &self.site.clients.api_key_from);
         if known.is_empty() {
             return None;
         }
@@ -101,15 +120,13 @@ impl<'a> Client<'a> {
         *self.tier.get_or_init(|| {
             let Who { api_key, .. } = self.who();
             let api_key = api_key.map(|(_, key)| key);
-            self.site.tiers.tier_of(api_key, self.user(), self.groups(), self.at)
+            self.tiers.tier_of(api_key, self.user(), self.groups(), self.at)
         })
     }
 
     fn overrides(&self) -> &[usize] {
         self.overrides.get_or_init(|| match self.user() {
-            Some(user) if !self.site.tiers.overrides().is_empty() => {
-                self.site.tiers.overrides_of(user, self.at).collect()
-            }
+            Some(user) if self.tiers.has_overrides() => self.tiers.overrides_of(user, self.at).collect(),
             _ => SmallVec::new(),
         })
     }
@@ -185,7 +202,7 @@ impl Facts for Client<'_> {
     }
 
     fn tier(&self) -> Option<&str> {
-        self.tier_position().map(|at| self.site.tiers.tiers()[at].name.as_str())
+        self.tier_position().map(|at| self.tiers.tiers()[at].name.as_str())
     }
 
     fn region(&self) -> Option<Region> {

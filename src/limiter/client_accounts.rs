@@ -1,7 +1,7 @@
 //! The accounts that a rule keeps for one client: read, granted more, and reset; and the rules in which they are looked up.
 //!
 //! An account is known by site, rule and key. So that somebody who looks after accounts can name one without a request, the rules in
-//! force are kept in a roster by site, with the books that closures have opened: a rule that is no longer in force has no accounts
+//! force are kept in a roster by site, with the books that have been opened: a rule that is no longer in force has no accounts
 //! that could be found, though they last until their window ends and are there again if the rule comes back.
 
 use std::collections::BTreeMap;
@@ -13,9 +13,10 @@ use parking_lot::Mutex;
 use crate::limiter::accounts::{AccountError, AccountId, AccountStanding};
 use crate::limiter::engine::{Engine, Shared};
 use crate::limiter::open_rule::{Books, OpenLimit, is_one_book};
+use crate::limiter::terms::TermsInForce;
 use crate::model::{
-    Component, Identity, Key, KeyHash, KeySpec, KeyValue, Limit, Micros, Now, Period, Rule, Site, Source,
-    Unit, UnixMicros,
+    Component, Identity, Key, KeyHash, KeySpec, KeyValue, Limit, Micros, Now, Period, Rule, SharedTiers,
+    Site, Source, Unit, UnixMicros,
 };
 use crate::store::{Charge, Claim, Fault, Listed, Mode, Relief, Settlement};
 
@@ -248,17 +249,19 @@ impl From<Micros> for Amount {
     }
 }
 
-/// A site's rules in force, and the books that its closures have opened.
+/// A site's rules in force, and the books that have been opened of them.
 #[derive(Debug)]
 pub(crate) struct Roster {
     site: Arc<Site>,
-    /// For each rule its books for limits that a closure gives.
-    computed: Vec<Option<Arc<Books>>>,
+    /// For each rule the books of all limits that somebody has had of it.
+    books: Vec<Arc<Books>>,
+    /// Who may spend something else than the rules say.
+    terms: Arc<TermsInForce>,
 }
 
 impl Roster {
-    pub(crate) fn new(site: &Arc<Site>, computed: Vec<Option<Arc<Books>>>) -> Self {
-        Self { site: Arc::clone(site), computed }
+    pub(crate) fn new(site: &Arc<Site>, books: Vec<Arc<Books>>, terms: &Arc<TermsInForce>) -> Self {
+        Self { site: Arc::clone(site), books, terms: Arc::clone(terms) }
     }
 }
 
@@ -318,6 +321,10 @@ impl OfRule {
         &self.roster.site.rules[self.position]
     }
 
+    fn tiers(&self) -> SharedTiers {
+        self.roster.terms.load().tiers.clone()
+    }
+
     /// What tells the rule's accounts apart: where each method has its own, that comes last.
     pub(crate) fn key_spec(&self) -> KeySpec {
         let Rule { key, per_method, .. } = self.rule();
@@ -332,8 +339,8 @@ impl OfRule {
 
     /// Every limit that somebody may have of the rule with its book, of a unit and period one: where `first` says one, that.
     pub(crate) fn limits(&self, first: Source, engine: &Arc<Shared>) -> Vec<OpenLimit> {
-        let tiers = &self.site().tiers;
-        let overrides = (0..tiers.overrides().len()).map(Source::Override);
+        let tiers = self.tiers();
+        let overrides = tiers.overrides.iter().map(|(at, _)| Source::Override(at));
         let others = (0..tiers.tiers().len()).map(Source::Tier).chain(overrides);
         let about = |source: &Source| match source {
             Source::Override(at) => tiers.source(self.rule(), None, &[*at]) == *source,
@@ -345,14 +352,14 @@ impl OfRule {
 
     /// Whether somebody may have a limit that draws on the account of this one.
     fn may_have(&self, limit: &Limit) -> bool {
-        let tiers = &self.site().tiers;
+        let tiers = self.tiers();
         let sources = (0..tiers.tiers().len()).map(Source::Tier);
-        let sources = sources.chain((0..tiers.overrides().len()).map(Source::Override));
+        let sources = sources.chain(tiers.overrides.iter().map(|(at, _)| Source::Override(at)));
         let is_one = |other: &Limit| is_one_book(other, limit);
         let is_said = |source| tiers.limits(self.rule(), source).iter().any(is_one);
-        let computed = self.roster.computed[self.position].as_ref();
+        let books = &self.roster.books[self.position];
         std::iter::once(Source::Rule).chain(sources).any(is_said)
-            || computed.is_some_and(|books| books.all().iter().any(|open| is_one(&open.limit)))
+            || books.all().iter().any(|open| is_one(&open.limit))
     }
 
     /// A limit with its book.
@@ -362,15 +369,14 @@ impl OfRule {
 
     /// The limits that hold for a client, with their books.
     pub(crate) fn limits_of(&self, source: Source, engine: &Arc<Shared>) -> Vec<OpenLimit> {
-        self.open(self.site().tiers.limits(self.rule(), source).into_owned(), engine)
+        self.open(self.tiers().limits(self.rule(), source).into_owned(), engine)
     }
 
     fn open(&self, limits: impl IntoIterator<Item = Limit>, engine: &Arc<Shared>) -> Vec<OpenLimit> {
         let books = Books::new(self.rule(), self.position as u16, self.site(), engine);
         let mut open = Vec::<OpenLimit>::new();
-        let computed = self.roster.computed[self.position].as_ref();
         let all = limits.into_iter().map(|limit| books.of(&limit));
-        for limit in all.chain(computed.map_or_else(Vec::new, |books| books.all())) {
+        for limit in all.chain(self.roster.books[self.position].all()) {
             if open.iter().all(|known| known.ask.book != limit.ask.book) {
                 open.push(limit);
             }
@@ -380,7 +386,7 @@ impl OfRule {
 
     /// Whose limits hold for the client of a key, by what the key and `client` tell.
     pub(crate) fn source(&self, key: Option<&Key>, client: &Known, at: UnixMicros) -> Source {
-        let tiers = &self.site().tiers;
+        let tiers = self.tiers();
         let of_key = |part| key.and_then(|key| self.value(key, &part)).and_then(text);
         let user = client.identity.as_ref().map(|who| who.user.clone()).or_else(|| of_key(Component::User));
         let tier = client.tier.clone().or_else(|| of_key(Component::Tier));

@@ -14,8 +14,8 @@ pub use crate::limiter::words::aligned;
 pub use crate::limiter::words::{Local, Span, Utc};
 use crate::limiter::{Claims, Client, Limiter};
 use crate::model::{
-    Component, Condition, Facts, Found, KeySpec, Limit, Missing, Rule, Site, Source, UnixMicros, Window,
-    Zone, is_credential, readable, shortened,
+    Component, Condition, Facts, Found, KeySpec, Limit, Missing, Rule, Site, Source, Tiers, UnixMicros,
+    Window, Zone, is_credential, readable, shortened,
 };
 use crate::store::{Claim, Mode};
 
@@ -113,7 +113,8 @@ impl Limiter {
     /// Says which rules are about a request and which not and why, and whose accounts they use; nothing is charged.
     pub fn explain(&self, facts: &dyn Facts) -> Explanation {
         let at = self.now().wall();
-        let client = Client::new(facts, &self.site, at);
+        let terms = self.terms.load();
+        let client = Client::under(facts, &self.site, &terms, at);
         let exempt = self.site.exempt.clone().filter(|_| self.is_exempt(&client));
         let rules = if exempt.is_none() { self.explained(&client, at) } else { Vec::new() };
         let Site { name, zone, .. } = &*self.site;
@@ -125,7 +126,7 @@ impl Limiter {
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
         // What is claimed is taken from where decisions take it; only why the others claim nothing is found out here.
         let mut claims = Claims::new();
-        self.ask(facts, Asking::new(self.has_tiers.then_some(facts), mode, &mut claims));
+        self.ask(facts, Asking::new(self.has_tiers.is_set().then_some(facts), mode, &mut claims));
         let displacing = self.displacing(facts);
         let rules = self.site.rules.iter().enumerate();
         let explained = rules.map(|(position, rule)| {
@@ -135,7 +136,7 @@ impl Limiter {
                 Bearing::Applies {
                     key,
                     limits: claims.filter_map(|claim| self.explained_limit(claim, at)).collect(),
-                    terms: self.terms(facts.source(rule)),
+                    terms: told(facts.tiers(), facts.source(rule)),
                 }
             });
             let own = claims.iter().find(|claim| usize::from(claim.ask.rule) == position);
@@ -153,19 +154,18 @@ impl Limiter {
         displacing.map(|(_, open)| Arc::clone(&open.name)).collect()
     }
 
-    fn terms(&self, source: Source) -> Option<Terms> {
-        let tiers = &self.site.tiers;
-        match source {
-            Source::Rule => None,
-            Source::Tier(at) => Some(Terms::Tier(tiers.tiers()[at].name.clone())),
-            Source::Override(at) => Some(Terms::Override(tiers.overrides()[at].reason.clone())),
-        }
-    }
-
     fn explained_limit(&self, claim: &Claim, at: UnixMicros) -> Option<ExplainedLimit> {
         let limit = with_quota(self.limit_of(claim)?, claim.ask.quota);
         let window = limit.period().map(|period| Window::containing(&self.site.zone, period, at));
         Some(ExplainedLimit { limit, window })
+    }
+}
+
+fn told(tiers: &Tiers, source: Source) -> Option<Terms> {
+    match source {
+        Source::Rule => None,
+        Source::Tier(at) => Some(Terms::Tier(tiers.tiers()[at].name.clone())),
+        Source::Override(at) => Some(Terms::Override(tiers.override_at(at)?.reason.clone())),
     }
 }
 

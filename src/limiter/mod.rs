@@ -12,6 +12,7 @@ mod ending;
 mod engine;
 mod expectations;
 pub mod explanation;
+mod flag;
 mod hashed_keys;
 mod holding;
 mod meter;
@@ -22,11 +23,13 @@ mod refusal;
 mod report;
 #[cfg(test)]
 mod samples;
+mod terms;
 mod told;
 mod words;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 pub use self::accounts::{AccountError, AccountId, AccountStanding, NoAccountId};
@@ -42,6 +45,7 @@ use self::client_accounts::Roster;
 pub use self::client_accounts::{Amount, ClientAccounts};
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
+use self::flag::Flag;
 pub(crate) use self::holding::Holding;
 pub(crate) use self::observe::Observers;
 pub(crate) use self::observe::name_route;
@@ -53,8 +57,10 @@ pub use self::refusal::{Cause, Refusal};
 pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{LimitReport, Report};
+use self::terms::{Terms, TermsInForce};
 use crate::model::{
-    Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, Site, Until,
+    Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, SharedTiers, Site,
+    Until,
 };
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
@@ -68,11 +74,13 @@ const FEW_RULES: usize = 8;
 #[derive(Debug)]
 pub struct Limiter {
     site: Arc<Site>,
+    /// The site as it was given, if it was shared, or one that is like it: then nothing has to be compared.
+    given: Mutex<Option<Arc<Site>>>,
     rules: Vec<OpenRule>,
     /// Which rules a request can fulfil, where they are too many to ask each.
     index: Option<RuleIndex>,
     /// Whether headers must say which of several limits they describe.
-    pub(crate) has_several_limits: bool,
+    pub(crate) has_several_limits: Flag,
     /// Whether a rule applies only where no other does.
     has_otherwise: bool,
     /// Whether a rule decides in shadow.
@@ -93,10 +101,12 @@ pub struct Limiter {
     settles_apart: bool,
     /// Whether a rule ends what runs when its budget is spent.
     pub(crate) cuts: bool,
-    /// Whether a rule asks who clients are.
-    asks_who: bool,
+    /// Whether a rule asks who clients are, or some have other limits than the rules say.
+    asks_who: Flag,
     /// Whether some clients have other limits than the rules say.
-    has_tiers: bool,
+    has_tiers: Flag,
+    /// Who they are, and those limits.
+    terms: Arc<TermsInForce>,
     /// Whether it is not known what the rules are, so that nothing can be decided.
     is_closed: bool,
     pub(crate) engine: Arc<Shared>,
@@ -122,19 +132,20 @@ impl Limiter {
             .zip(&site.rules)
             .map(|(at, rule)| OpenRule::new(rule, at, &site, engine.shared()))
             .collect();
-        let limits = rules.iter().map(|rule| rule.limits.most()).sum::<usize>();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
         let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until != Until::Body);
         let has_shadow = site.rules.iter().any(|rule| rule.shadow);
         let observers = engine.shared().observers();
-        let computes_limits = site.rules.iter().any(|rule| rule.limits_by.is_some());
-        let roster = Roster::new(&site, rules.iter().map(|rule| rule.computed.clone()).collect());
-        let roster = engine.shared().rosters.enlist(roster);
-        Self {
+        let terms = Terms::new(site.tiers.clone(), &site.rules.iter().zip(&rules).collect::<Vec<_>>());
+        let terms = Arc::new(TermsInForce::from_pointee(terms));
+        let books = rules.iter().map(|rule| Arc::clone(&rule.books)).collect();
+        let roster = engine.shared().rosters.enlist(Roster::new(&site, books, &terms));
+        let limiter = Self {
+            given: Mutex::default(),
             rules,
             index: (site.rules.len() > FEW_RULES).then(|| RuleIndex::new(conditions)),
-            has_several_limits: limits > 1 || computes_limits,
+            has_several_limits: Flag::default(),
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow,
             is_seen: has_shadow || !observers.is_empty(),
@@ -145,13 +156,54 @@ impl Limiter {
             settles_apart: settles_by_rule || !observers.is_empty(),
             observers,
             cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
-            asks_who: asks_who(&site),
-            has_tiers: site.tiers.change_limits(),
+            asks_who: Flag::default(),
+            has_tiers: Flag::default(),
+            terms,
             is_closed: false,
             engine: Arc::clone(engine.shared()),
             _roster: roster,
             site,
+        };
+        limiter.follow(&limiter.terms.load());
+        limiter
+    }
+
+    /// The same of a site that others share.
+    pub(crate) fn of(site: &Arc<Site>, engine: &Engine) -> Self {
+        Self { given: Mutex::new(Some(Arc::clone(site))), ..Self::new((**site).clone(), engine) }
+    }
+
+    /// Puts other tiers in force. Requests that run go on by those that admitted them.
+    ///
+    /// Where only who is in them is another, nothing is worked out anew. The rules, what was learned of them, and what workers
+    /// know of the limiter stay in any case.
+    pub(crate) fn set_tiers(&self, tiers: &SharedTiers) {
+        let before = self.terms.load();
+        if before.tiers == *tiers {
+            return;
         }
+        let rules = || self.site.rules.iter().zip(&self.rules).collect::<Vec<_>>();
+        let terms = Arc::new(match before.tiers.has_tiers_of(tiers) {
+            true => before.of_others(tiers.clone()),
+            false => Terms::new(tiers.clone(), &rules()),
+        });
+        self.follow(&terms);
+        self.terms.store(terms);
+    }
+
+    /// Turns the flags as terms want it that are in force from now on.
+    ///
+    /// It comes before the terms themselves: a request that sees the new flags and the old terms finds nothing there, and has the
+    /// rule's own limits, as it would have had a moment before.
+    fn follow(&self, terms: &Terms) {
+        for (rule, open) in self.site.rules.iter().zip(&self.rules) {
+            open.follow(rule, terms);
+        }
+        let limits = self.rules.iter().map(|rule| rule.most(terms)).sum::<usize>();
+        let computes_limits = self.site.rules.iter().any(|rule| rule.limits_by.is_some());
+        self.has_several_limits.set(limits > 1 || computes_limits);
+        self.has_tiers.set(terms.tiers.change_limits());
+        self.asks_who.set(terms.tiers.change_limits() || asks_who(&self.site));
     }
 
     /// The limiter of a site whose rules nobody knows: every decision is a [`Fault`].
@@ -161,16 +213,44 @@ impl Limiter {
         Self { is_closed: true, ..Self::new(site, engine) }
     }
 
-    /// Whether it is open, and its site just like that one.
-    pub(crate) fn is_of(&self, site: &Site) -> bool {
-        // Where those differ, nothing else is worth a look.
-        let may_be = !self.is_closed && self.site.tiers == site.tiers;
-        may_be && (*self.site == *site || *self.site == site.clone().in_form())
+    /// Whether it is open, and its site just like that one, whoever is in which tier.
+    pub(crate) fn is_of(&self, site: &Arc<Site>) -> bool {
+        let mut given = self.given.lock();
+        if self.is_closed || given.as_ref().is_some_and(|given| Arc::ptr_eq(given, site)) {
+            return !self.is_closed;
+        }
+        let is_as = self.site.is_as(site) || self.site.is_as(&(**site).clone().in_form());
+        if is_as {
+            *given = Some(Arc::clone(site));
+        }
+        is_as
     }
 
-    /// The site.
+    /// The site as it was when the limiter was made: of [tiers](Self::tiers), others may be in force.
     pub fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// Who may spend something else than the rules say, as it is in force.
+    ///
+    /// Tiers, and who is in them, are replaced while requests run: what is returned stays as it is. A request that has been
+    /// admitted goes on by those that admitted it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Engine, Limiter, Site, Tier, Tiers};
+    /// let tiers = Tiers::new([Tier::new("gold")], []);
+    /// let limiter = Limiter::new(Site { tiers: tiers.into(), ..Site::unlimited("shop") }, &Engine::in_memory());
+    /// assert_eq!(limiter.tiers().position("gold"), Some(0));
+    /// ```
+    pub fn tiers(&self) -> SharedTiers {
+        self.terms.load().tiers.clone()
+    }
+
+    /// The site as it is in force.
+    pub(crate) fn site_in_force(&self) -> Site {
+        Site { tiers: self.tiers(), ..(*self.site).clone() }
     }
 
     /// Decides over a request: all rules whose condition it fulfils must admit it.
@@ -288,11 +368,10 @@ fn closed(site: &Site) -> Fault {
     Fault(format!("nobody knows the rules of {}, whose file is wrong", site.name))
 }
 
-/// Whether anything of a site depends on who clients are.
+/// Whether any rule of a site depends on who clients are.
 fn asks_who(site: &Site) -> bool {
     let asks = |condition: &Condition| condition.is_computed() || !condition.needs().is_empty();
     site.exempt.as_ref().is_some_and(asks)
-        || site.tiers.change_limits()
         || site.rules.iter().any(|rule| rule.is_computed() || !rule.needs().is_empty())
 }
 

@@ -1,8 +1,8 @@
 //! A rule with its books open: what the limiter keeps of each rule of its site, prepared for requests.
 //!
-//! All that does not depend on the request is worked out once, when the limiter is made: the book of each limit, of each tier's and
-//! each override's limits, and what a request asks of it. Limits that a closure gives have books, too, which are opened when they are
-//! first asked for and are bounded, since a closure could give another limit to each request.
+//! All that does not depend on the request is worked out once, when the limiter is made: the book of each limit, and what a request
+//! asks of it. Limits of tiers, of overrides and of closures have books, too: those of tiers are opened with the tiers, the others
+//! when they are first asked for, and they are bounded, since a closure could give another limit to each request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,9 +15,10 @@ use parking_lot::RwLock;
 use crate::limiter::client::Client;
 use crate::limiter::engine::Shared;
 use crate::limiter::expectations::Expectations;
+use crate::limiter::flag::Flag;
+use crate::limiter::terms::Terms;
 use crate::model::{
-    Cost, Counts, Facts, Hold, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, Tiers, Unit, Zone,
-    of_unknown,
+    Cost, Counts, Facts, Hold, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, Unit, Zone, of_unknown,
 };
 use crate::store::{Ask, Book, BookSpec, Charge, Tally};
 
@@ -29,9 +30,12 @@ pub(crate) struct OpenRule {
     pub(crate) name: Arc<str>,
     /// What tells it from the rules of all sites, for observers.
     pub(crate) number: u64,
-    pub(crate) limits: LimitsBySource,
-    /// The books of limits that a closure gives.
-    pub(crate) computed: Option<Arc<Books>>,
+    /// What the rule says for those for whom nobody says something else.
+    pub(crate) limits: OpenLimits,
+    /// The books of all limits that somebody has had of it.
+    pub(crate) books: Arc<Books>,
+    /// Its position.
+    at: usize,
     pub(crate) expectations: Arc<Expectations>,
     pub(crate) key: OpenKey,
     pub(crate) hold: Hold,
@@ -40,9 +44,11 @@ pub(crate) struct OpenRule {
     /// Whether rules that apply otherwise give way to it.
     pub(crate) displaces: bool,
     /// Whether none of the following is so: its limits are asked for as they are.
-    pub(crate) is_plain: bool,
-    /// Whether code gives some requests other limits, or none.
-    pub(crate) limits_differ: bool,
+    pub(crate) is_plain: Flag,
+    /// Whether code, or an override, gives some requests other limits, or none.
+    pub(crate) limits_differ: Flag,
+    /// Whether it has one limit, whoever asks.
+    pub(crate) is_single: Flag,
     /// Whether a closure says what a request costs.
     pub(crate) cost_differs: bool,
     /// Whether none of the clients that share an account may spend more than its share.
@@ -75,24 +81,41 @@ impl OpenRule {
     /// The rule at a position of its site.
     pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
         let books = Books::new(rule, position, site, engine);
-        let has_overrides = !site.tiers.overrides().is_empty();
-        let limits_differ = rule.limits_by.is_some() || rule.exempt_when.is_some() || has_overrides;
         let (cost_differs, is_fair) = (matches!(rule.cost, Cost::Computed(_)), rule.fair.is_some());
         Self {
             name: Arc::from(rule.name.as_str()),
             number: FixedState::default().hash_one((&site.name, &rule.name)),
-            limits: LimitsBySource::open(rule, &site.tiers, |limit| books.of(limit)),
-            computed: (rule.limits_by.is_some() || has_overrides).then(|| Arc::new(books)),
+            limits: rule.limits.iter().map(|limit| books.of(limit)).collect(),
+            books: Arc::new(books),
+            at: usize::from(position),
             expectations: engine.expectations(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
             hold: rule.hold,
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
-            is_plain: !limits_differ && !cost_differs && !is_fair,
-            limits_differ,
+            is_plain: Flag::default(),
+            limits_differ: Flag::default(),
+            is_single: Flag::default(),
             cost_differs,
             is_fair,
         }
+    }
+
+    /// Follows the terms that are in force from now on.
+    ///
+    /// A request may still ask by those before, or ask for one thing by these and for another by those: each flag alone says
+    /// no more than where to look.
+    pub(crate) fn follow(&self, rule: &Rule, terms: &Terms) {
+        let is_computed = rule.limits_by.is_some() || terms.tiers.has_overrides();
+        let limits_differ = is_computed || rule.exempt_when.is_some();
+        self.limits_differ.set(limits_differ);
+        self.is_plain.set(!limits_differ && !self.cost_differs && !self.is_fair);
+        self.is_single.set(!is_computed && self.most(terms) == 1);
+    }
+
+    /// How many limits the rule has for those for whom it has most.
+    pub(crate) fn most(&self, terms: &Terms) -> usize {
+        self.limits.len().max(terms.most(self.at))
     }
 
     #[inline]
@@ -102,51 +125,50 @@ impl OpenRule {
 
     /// The limits that hold for a request: none for an exempt one, and those that a closure gives in place of others.
     #[cold]
-    pub(crate) fn limits_of(
-        &self,
+    pub(crate) fn limits_of<'a>(
+        &'a self,
         rule: &Rule,
         facts: &dyn Facts,
-        client: Option<&Client<'_>>,
-    ) -> Cow<'_, [OpenLimit]> {
+        client: Option<&'a Client<'_>>,
+    ) -> Cow<'a, [OpenLimit]> {
         if rule.is_exempt(facts) {
             return Cow::Borrowed(&[]);
         }
         let computed = rule.limits_by.as_ref().and_then(|limits| limits.compute(facts));
-        match (&self.computed, computed) {
-            (Some(books), Some(limits)) => bounded(&limits).iter().map(|limit| books.of(limit)).collect(),
-            (Some(books), None) => self.limits_by_source(books, rule, client),
-            _ => Cow::Borrowed(self.limits_said(rule, client)),
+        match computed {
+            Some(limits) => bounded(&limits).iter().map(|limit| self.books.of(limit)).collect(),
+            None => self.limits_by_source(rule, client),
         }
     }
 
     /// The limits that the rule, a client's tier or its override says.
-    fn limits_by_source(
-        &self,
-        books: &Books,
-        rule: &Rule,
-        client: Option<&Client<'_>>,
-    ) -> Cow<'_, [OpenLimit]> {
+    fn limits_by_source<'a>(&'a self, rule: &Rule, client: Option<&'a Client<'_>>) -> Cow<'a, [OpenLimit]> {
         match client.map(|client| (client, client.source(rule))) {
             Some((client, source @ Source::Override(_))) => {
-                client.tiers().limits(rule, source).iter().map(|limit| books.of(limit)).collect()
+                client.tiers().limits(rule, source).iter().map(|limit| self.books.of(limit)).collect()
             }
-            Some((_, source)) => Cow::Borrowed(self.limits.of(source)),
-            None => Cow::Borrowed(self.limits.of(Source::Rule)),
+            _ => Cow::Borrowed(self.limits_said(rule, client)),
         }
     }
 
     /// The limits that the rule, or a client's tier, says.
     #[inline]
-    pub(crate) fn limits_said(&self, rule: &Rule, client: Option<&Client<'_>>) -> &[OpenLimit] {
+    pub(crate) fn limits_said<'a>(&'a self, rule: &Rule, client: Option<&'a Client<'_>>) -> &'a [OpenLimit] {
         match client {
-            None => self.limits.of(Source::Rule),
-            Some(client) => self.limits.of(client.source(rule)),
+            None => &self.limits,
+            Some(client) => match (client.source(rule), client.terms()) {
+                (Source::Tier(tier), Some(terms)) => terms.limits(self.at, tier),
+                // Overrides are looked for where there are some.
+                _ => &self.limits,
+            },
         }
     }
 
-    /// The limit that a book is of.
+    /// The limit that a book is of, with the quota of those whom the rule says it for, if it does; else of whoever met it first.
     pub(crate) fn limit_of(&self, book: Book) -> Option<Limit> {
-        self.limits.limit_of(book).or_else(|| self.computed.as_ref()?.limit_of(book))
+        // Nearly all are the rule's own; a chain through the others costs a refusal more than the search.
+        let own = self.limits.iter().find(|open| open.ask.book == book);
+        own.map(|open| open.limit).or_else(|| self.books.limit_of(book))
     }
 
     /// What a request on a route is expected to cost of a quota.
@@ -167,64 +189,8 @@ pub(crate) struct OpenLimit {
     pub(crate) ask: Ask,
 }
 
-/// The limits of a rule, for those whom it says them for and for those who have others.
-///
-/// An account is known by the rule, unit and period of its limit but not by its quota. So a tier's multiple of a limit
-/// draws on the account of the limit itself: whoever changes the tier takes along what was spent.
-///
-/// What each tier and each override makes of the rule's limits is worked out beforehand, by their positions.
-#[derive(Debug)]
-pub(crate) struct LimitsBySource {
-    own: OpenLimits,
-    /// By the tier's position; empty where nobody's limits differ.
-    of_tiers: Vec<OpenLimits>,
-    /// How many limits an override has, of the one that has most. Their books are opened when their users ask, for there may
-    /// be thousands, and other users do not meet them.
-    most_of_overrides: usize,
-}
-
-impl LimitsBySource {
-    /// Opens the books of all limits that a rule may have.
-    pub(crate) fn open(rule: &Rule, tiers: &Tiers, open: impl Fn(&Limit) -> OpenLimit) -> Self {
-        let of = |source| tiers.limits(rule, source).iter().map(&open).collect();
-        Self {
-            own: of(Source::Rule),
-            of_tiers: (0..tiers.tiers().len()).map(|at| of(Source::Tier(at))).collect(),
-            most_of_overrides: tiers.most_of_overrides(),
-        }
-    }
-
-    /// The limits from a source.
-    #[inline]
-    pub(crate) fn of(&self, source: Source) -> &OpenLimits {
-        match source {
-            Source::Rule => &self.own,
-            Source::Tier(at) => &self.of_tiers[at],
-            // Those are opened when they are asked for.
-            Source::Override(_) => &self.own,
-        }
-    }
-
-    /// The limit that a book is of, with the quota of those whom the rule says it for, if it does.
-    pub(crate) fn limit_of(&self, book: Book) -> Option<Limit> {
-        // Nearly all are the rule's own; a chain through the others costs a refusal more than the search.
-        let own = self.own.iter().find(|open| open.ask.book == book);
-        own.or_else(|| self.of_others(book)).map(|open| open.limit)
-    }
-
-    #[cold]
-    fn of_others(&self, book: Book) -> Option<&OpenLimit> {
-        self.of_tiers.iter().flatten().find(|open| open.ask.book == book)
-    }
-
-    /// How many limits the rule has for those for whom it has most.
-    pub(crate) fn most(&self) -> usize {
-        let most = self.own.len().max(self.most_of_overrides);
-        self.of_tiers.iter().map(Vec::len).fold(most, usize::max)
-    }
-}
-
 /// The books of a rule, by what their accounts are known by: never by a quota, so that who is given another one meets
+/// what was spent. A tier's multiple of a limit draws on the account of the limit itself: whoever changes the tier takes along
 /// what was spent.
 ///
 /// A book stays open as long as the limiter lives. So the periods of the limits that a closure gives are to be few.
@@ -264,7 +230,8 @@ impl Books {
     }
 
     /// The limit that has a book, with the quota of whoever met it first.
-    pub(crate) fn limit_of(&self, book: Book) -> Option<Limit> {
+    #[cold]
+    fn limit_of(&self, book: Book) -> Option<Limit> {
         self.open.read().iter().find(|open| open.ask.book == book).map(|open| open.limit)
     }
 

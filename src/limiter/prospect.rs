@@ -24,9 +24,10 @@ impl Limiter {
     ///
     /// Rules in shadow are left out, and those that tell accounts apart by what such a request would ask for.
     pub fn prospect(self: &Arc<Self>, facts: &dyn Facts) -> Prospect {
-        let client = Client::new(facts, &self.site, self.now().wall());
+        let terms = self.terms.load();
+        let client = Client::under(facts, &self.site, &terms, self.now().wall());
         let mut claims = Claims::new();
-        let mut asking = Asking::new(self.has_tiers.then_some(&client), Mode::Decide, &mut claims);
+        let mut asking = Asking::new(self.has_tiers.is_set().then_some(&client), Mode::Decide, &mut claims);
         for (rule, open) in self.site.rules.iter().zip(&self.rules) {
             if rule.shadow || is_keyed_by_request(rule) || !may_match(&rule.when, &client) {
                 continue;

@@ -235,7 +235,7 @@ impl<'a> AppliedLimit<'a> {
         let wait = || retry_after_secs(claim, || limiter.expected(claim, route));
         Some(Self {
             rule: &open.name,
-            is_only: open.limits.most() == 1 && open.computed.is_none(),
+            is_only: open.is_single.is_set(),
             limit,
             quota: claim.ask.quota,
             window_secs: limit.period().map(|_| claim.standing.window.length().secs_rounded_up()),

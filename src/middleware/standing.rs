@@ -27,7 +27,7 @@ impl Running {
         }
         // From where the account stands: a report of all that could be said would cost as much as what is said.
         if let Some(tightest) = holding.settle_and_look(site) {
-            let rule = site.has_several_limits.then(|| site.rule_name(tightest.rule()));
+            let rule = site.has_several_limits.is_set().then(|| site.rule_name(tightest.rule()));
             wire.write(headers, &wire.said(&tightest, rule, true));
         }
     }
@@ -74,7 +74,7 @@ impl Running {
     /// The rule of a limit, where it could be another one: of this budget, or of one around it.
     #[inline]
     fn rule_to_name(&self, rule: u16) -> Option<RuleName> {
-        let is_one_of_several = self.site().has_several_limits || self.is_beside_limits();
+        let is_one_of_several = self.site().has_several_limits.is_set() || self.is_beside_limits();
         is_one_of_several.then(|| self.site().rule_name(rule))
     }
 

@@ -101,11 +101,14 @@ pub(crate) mod condition {
 pub(crate) mod rule {
     pub(crate) mod check;
     mod key;
+    mod overrides;
     #[expect(
         clippy::module_inception,
         reason = "the room is named after what it is about, and so is its main file"
     )]
     mod rule;
+    mod shared_map;
+    mod shared_tiers;
     pub(crate) mod site;
     pub(crate) mod site_check;
     mod tiers;
@@ -113,16 +116,19 @@ pub(crate) mod rule {
 
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
+    pub use self::overrides::Override;
     pub use self::rule::{
         Action, Answer, Block, ChargeWhen, Cost, Counts, Hold, Judge, Overrun, Rule, StatusSet, Statuses,
         Until,
     };
+    pub use self::shared_map::SharedMap;
+    pub use self::shared_tiers::SharedTiers;
     pub use self::site::{
         ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
         StandardHeaders,
     };
-    pub(crate) use self::site_check::{About, asks_in_vain};
-    pub use self::tiers::{Assignment, DEFAULT_TIER, Override, SharedTiers, Source, Tier, Tiers};
+    pub(crate) use self::site_check::{About, KnownRules, asks_in_vain};
+    pub use self::tiers::{Assignment, DEFAULT_TIER, Source, Tier, Tiers};
     pub use self::upstream::{NoUpstream, Upstream};
 }
 

@@ -73,8 +73,8 @@ fn clients_of_files_win_name_by_name() {
     assert_eq!(tiers.tiers()[0].multiplier, timebudget::Multiplier(2_000_000));
     assert_eq!((tiers.users["alice"].tier.as_str(), tiers.users["carol"].tier.as_str()), ("gold", "iron"));
     assert_eq!(tiers.groups["vips"], "gold");
-    let users: Vec<_> = tiers.overrides().iter().map(|over| over.user.as_str()).collect();
-    assert_eq!(users, ["bob", "bob", "dora"]);
+    let users: Vec<_> = tiers.overrides().map(|over| over.user.as_str()).collect();
+    assert_eq!(users, ["bob", "dora", "bob"], "those of the layer, and then those of the file");
     let keys: Vec<_> = read.shadowed.iter().map(|shadowed| (shadowed.key, shadowed.name.as_str())).collect();
     assert_eq!(keys, [("overrides", "bob"), ("tiers", "gold"), ("users", "alice")]);
 }
@@ -122,12 +122,35 @@ fn what_does_not_fit_is_told_at_its_place_in_the_layer() {
 }
 
 #[test]
-fn a_table_that_only_the_layer_has_is_told_of_there() {
-    let layer = clients(r#"{"users": {"alice": {"tier": "gold"}}, "tiers": {"gold": {}}}"#);
-    let errors =
-        Configuration::from_text("{}", &Options::default().with_layer(layer)).unwrap_err().to_string();
-    let untold = "nobody tells who clients are; expected rate_limit_identity or rate_limit_api_keys";
-    assert_eq!(errors, format!("database: tiers: {untold}\ndatabase: users: {untold}"));
+fn a_site_that_does_not_say_who_clients_are_has_none_of_the_layers_tiers_and_a_warning() {
+    let layer = clients(
+        r#"{"users": {"alice": {"tier": "gold"}}, "tiers": {"gold": {}, "default": {"multiplier": 2}}}"#,
+    );
+    let read = Configuration::from_text("{}", &Options::default().with_layer(layer.clone())).unwrap();
+    let untold = "without effect in a site where nobody tells who clients are; \
+                  expected rate_limit_identity or rate_limit_api_keys";
+    let warnings: Vec<_> = read.loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings, [format!("database: tiers: {untold}"), format!("database: users: {untold}")]);
+    assert!(read.loaded.fallback.tiers.tiers().is_empty());
+
+    let key = format!(
+        r#"{{"api_keys": {{"sha256:{}": {{"name": "Acme", "tier": "gold"}}}}, "tiers": {{"gold": {{}}}}}}"#,
+        "0".repeat(64)
+    );
+    let read = Configuration::from_text("{}", &Options::default().with_layer(clients(&key))).unwrap();
+    assert!(read.loaded.warnings.is_empty(), "its keys tell who clients are: {:?}", read.loaded.warnings);
+    assert_eq!(read.loaded.fallback.tiers.tiers().len(), 1);
+
+    let groups = clients(r#"{"groups": {"vips": "gold"}, "tiers": {"gold": {}}}"#);
+    let file = r#"{"rate_limit_trusted_proxies": ["10.0.0.1"], "rate_limit_identity": {"user": "X-User"}}"#;
+    let read = Configuration::from_text(file, &Options::default().with_layer(groups)).unwrap();
+    let warnings: Vec<_> = read.loaded.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].starts_with("database: groups: nobody tells which groups clients are in"),
+        "{warnings:?}"
+    );
+    assert_eq!(read.loaded.fallback.tiers.tiers().len(), 1);
 }
 
 #[test]

@@ -174,7 +174,7 @@ async fn the_authority_of_http2_is_its_host() {
     let here = crate::harness::site("a.example", r#"{"rate_limit": "11s per hour"}"#);
     let fallback = crate::harness::site("*", r#"{"rate_limit": "33s per hour"}"#);
     let mut loaded = Loaded::from_site(fallback);
-    loaded.sites = vec![("a.example".to_owned(), here)];
+    loaded.sites = vec![("a.example".to_owned(), Arc::new(here))];
     let budget = TimeBudget::of_sites(Arc::new(timebudget::Sites::new(loaded, world.engine())));
     let server =
         serve_h2c(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello")));

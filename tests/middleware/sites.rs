@@ -15,7 +15,7 @@ fn loaded(limits: [u32; 3]) -> Loaded {
         format!(r#"{{"rate_limit": "{limit}s per hour", "rate_limit_exempt": {{"path": "/health"}}}}"#)
     };
     let [a, b, fallback] = limits.map(file);
-    let named = |name: &str, file| (name.to_owned(), site(name, file));
+    let named = |name: &str, file| (name.to_owned(), Arc::new(site(name, file)));
     let mut loaded = Loaded::from_site(site("*", &fallback));
     loaded.sites = vec![named("a.example", &a), named("b.example", &b)];
     loaded

@@ -112,7 +112,7 @@ pub(crate) async fn post(control: ThinData<Control>, body: Body) -> Answer {
         Some(draft) => {
             let site = question.site.unwrap_or_else(|| "*".to_owned());
             let control = control.clone();
-            let drafted = web::block(move || control.with_draft(&site, draft)).await;
+            let drafted = web::block(move || control.with_draft(&site, &draft)).await;
             let drafted: Configuration = drafted.map_err(|error| Problem::conflict(error.to_string()))??;
             budget.rehearse_under(&drafted, &asked).await
         }

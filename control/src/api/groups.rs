@@ -25,7 +25,7 @@ pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters)
 #[utoipa::path(get, path = "/groups/{name}", responses((status = 200, body = Revised<Group>)))]
 pub(crate) async fn get(request: HttpRequest, control: ThinData<Control>, name: Path<String>) -> Answer {
     let decided = control.decided();
-    let held = decided.groups().get(&*name).ok_or_else(|| Problem::not_found("there is no such group"))?;
+    let held = decided.groups().get(&name).ok_or_else(|| Problem::not_found("there is no such group"))?;
     Ok(answer::one(&request, held.revision, &Revised::of(held)))
 }
 

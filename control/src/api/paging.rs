@@ -1,14 +1,12 @@
 //! Lists in pages.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::parameters::Parameters;
+use crate::thing::{Held, Things};
 
 /// Which page of a list is wanted.
 #[derive(Debug)]
@@ -49,9 +47,9 @@ impl Paging {
     /// A page of what lies in a map by name.
     pub(crate) fn of_map<'a, V, T>(
         &self,
-        map: &'a BTreeMap<String, V>,
+        map: &'a Things<V>,
         revision: u64,
-        show: impl Fn(&'a V) -> T,
+        show: impl Fn(&'a Held<V>) -> T,
     ) -> List<T> {
         self.of(self.rest(map).map(|(name, value)| (name, show(value))), revision)
     }
@@ -59,10 +57,9 @@ impl Paging {
     /// What lies in a map behind the page before.
     pub(crate) fn rest<'a, V>(
         &self,
-        map: &'a BTreeMap<String, V>,
-    ) -> impl Iterator<Item = (&'a str, &'a V)> + use<'a, V> {
-        let after = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        map.range::<str, _>((after, Bound::Unbounded)).map(|(name, value)| (name.as_str(), value))
+        map: &'a Things<V>,
+    ) -> impl Iterator<Item = (&'a str, &'a Held<V>)> + use<'a, V> {
+        map.behind(self.after.as_deref()).map(|(name, value)| (name.as_str(), value))
     }
 
     /// A page of what has no names, in its order: a cursor is how many came before.

@@ -65,8 +65,7 @@ pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters)
 #[utoipa::path(get, path = "/rulesets/{name}", responses((status = 200, body = Used<Ruleset>)))]
 pub(crate) async fn get(request: HttpRequest, control: ThinData<Control>, name: Path<String>) -> Answer {
     let decided = control.decided();
-    let held =
-        decided.rulesets().get(&*name).ok_or_else(|| Problem::not_found("there is no such ruleset"))?;
+    let held = decided.rulesets().get(&name).ok_or_else(|| Problem::not_found("there is no such ruleset"))?;
     Ok(answer::one(&request, held.revision, &Used::of(held, &decided)))
 }
 

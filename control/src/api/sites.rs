@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::HttpRequest;
 use actix_web::web::{Path, ThinData};
 use serde::Serialize;
-use timebudget::{Reloader, SiteInForce};
+use timebudget::{Host, Reloader, SiteInForce};
 use utoipa::ToSchema;
 
 use crate::api::answer::{self, Answer, Revised};
@@ -38,6 +38,8 @@ pub(crate) struct Site {
     shadowed: Vec<Shadowed>,
     /// What is wrong with its file, so that something else than what it says is in force.
     error: Option<String>,
+    /// Whether there is no such site yet, or any more: its rulesets hold as soon as there is.
+    waiting: bool,
     /// The revision of its own rulesets; 0 if it has none.
     revision: u64,
 }
@@ -111,10 +113,13 @@ pub(crate) async fn get(request: HttpRequest, control: ThinData<Control>, site: 
     Ok(answer::one(&request, revision, &Revised { thing, revision }))
 }
 
-/// Gives a site rulesets in the place of those of the policy, or takes them away.
+/// Gives a site rulesets in the place of those of the policy, or takes them away. A site that is not there yet has them as soon as
+/// it is.
 #[utoipa::path(put, path = "/sites/{site}/rulesets", request_body = Rulesets, responses((status = 200, body = Revised<Rulesets>), (status = 201, body = Revised<Rulesets>)))]
 pub(crate) async fn put(control: ThinData<Control>, site: Path<String>, body: Body, write: Write) -> Answer {
-    check(&control, &site)?;
+    if !may_be(&site) {
+        check(&control, &site)?;
+    }
     let assignment = Assignment::parse(&site, &body)?;
     let receipt = write.put(assignment.clone()).await?;
     let thing = Rulesets { published: assignment.published, unpublished: assignment.unpublished };
@@ -124,6 +129,11 @@ pub(crate) async fn put(control: ThinData<Control>, site: Path<String>, body: Bo
 fn names(decided: &Decided, reloader: Option<&Reloader>) -> BTreeSet<String> {
     let of_files = reloader.map(Reloader::site_names).unwrap_or_default();
     of_files.into_iter().chain(decided.assignments().keys().cloned()).collect()
+}
+
+/// Whether a site could be called so: like a host, in the one form of hosts.
+fn may_be(site: &str) -> bool {
+    !site.starts_with("*.") && Host::parse(site).is_ok_and(|host| host.as_str() == site)
 }
 
 /// # Errors
@@ -152,7 +162,6 @@ impl Site {
     fn of(name: String, in_force: Option<SiteInForce>, decided: &Decided) -> Self {
         let (rulesets, revision) = Rulesets::of(decided, &name);
         let Some(SiteInForce { site, origins, shadowed, wrong, .. }) = in_force else {
-            let error = Some("there is no such site any more, only rulesets that it was given".to_owned());
             let none = || Vec::new();
             return Self {
                 site: name,
@@ -162,7 +171,8 @@ impl Site {
                 rulesets,
                 rules: Vec::new(),
                 shadowed: Vec::new(),
-                error,
+                error: None,
+                waiting: true,
                 revision,
             };
         };
@@ -187,6 +197,7 @@ impl Site {
             rules: rules.collect(),
             shadowed: shadowed.collect(),
             error: wrong.map(|wrong| format!("{}; {}", wrong.errors, wrong.meanwhile)),
+            waiting: false,
             revision,
             site: name,
         }

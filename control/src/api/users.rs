@@ -69,7 +69,7 @@ pub(crate) async fn get(control: ThinData<Control>, user: Path<String>) -> Answe
     // Read before what is decided is looked at, which nobody may hold for long.
     let standing = standing(&control, &user).await?;
     let (decided, now) = (control.decided(), control.now());
-    let held = decided.users().get(&*user);
+    let held = decided.users().get(&user);
     let effective = decided.effective_tier(&user, &[], now);
     let shown = UserInFull {
         tier: held.map(|held| held.thing.tier.clone()),

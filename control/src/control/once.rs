@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use parking_lot::Mutex;
 
 use crate::audit::Draft;
+use crate::control::change::cleaned;
 use crate::control::{Actor, ChangeError, Control, Idempotency, Unavailable};
 use crate::follow::Recorded;
 use crate::thing::{Secret, Time, Written};
@@ -70,7 +71,7 @@ impl Control {
             action: action.to_owned(),
             before,
             after,
-            reason: super::cleaned(reason.as_deref())?,
+            reason: cleaned(reason.as_deref())?,
             revision: None,
         };
         let once = once.map(|once| (once.key.clone(), once.body.clone()));

@@ -17,15 +17,19 @@ const EVERY: Duration = Duration::from_millis(500);
 /// How often the last good copy is written at most.
 const COPY_EVERY: Duration = Duration::from_secs(1);
 
+/// For how many times as long as a copy takes none is written after it.
+const COPY_REST: u32 = 20;
+
 impl Node {
     /// Follows the database; ends with the runtime.
     pub(crate) async fn follow(self: Arc<Self>) {
-        let mut copied: Option<Instant> = None;
+        let mut next_copy = Instant::now();
         loop {
             // A large copy takes a while, and many changes may come in a second.
-            if copied.is_none_or(|copied| copied.elapsed() >= COPY_EVERY) {
+            if Instant::now() >= next_copy {
+                let began = Instant::now();
                 self.apart(Self::keep_copy).await;
-                copied = Some(Instant::now());
+                next_copy = Instant::now() + COPY_EVERY.max(began.elapsed() * COPY_REST);
             }
             tokio::select! {
                 () = self.poke.notified() => {}
@@ -106,7 +110,8 @@ impl Node {
         let revision = news.revision().unwrap_or(own);
         let history = self.database.within(read::digest_of_revision(connection, revision)).await?;
         let place = Place { id: state.id.clone(), history: history.unwrap_or_default() };
-        self.apart(move |node| node.take(news, place, revision)).await.map_err(|errors| unfit(&errors))
+        let taken = self.apart(move |node| node.take(news, place, revision, None)).await;
+        taken.map_err(|errors| unfit(&errors))
     }
 
     /// # Errors

@@ -154,21 +154,30 @@ impl Node {
         governed.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Applies what was decided, all of it at once, and puts it in force; it leads to a revision.
+    /// Applies what was decided, all of it at once, and puts it in force; it leads to a revision. A layer that has been made of
+    /// it by the same turn is taken as it is.
     ///
     /// # Errors
     ///
     /// What the library does not take of it; it is applied, and not in force.
-    pub(crate) fn take(&self, news: News, place: Place, revision: u64) -> Result<(), Errors> {
+    pub(crate) fn take(
+        &self,
+        news: News,
+        place: Place,
+        revision: u64,
+        made: Option<Layer>,
+    ) -> Result<(), Errors> {
         let is_layered = news.things.iter().any(|(kind, ..)| *kind != Kind::Member);
         let (now, is_much) = (self.now(), news.things.len() > MUCH);
         let changes = Changed::all_of(&news, now);
         let is_of_members = news.things.iter().any(|(kind, ..)| *kind == Kind::Member);
-        let mut layer = Ok(self.layer());
+        let (before, since) = self.layer.lock().clone();
+        let is_made = made.is_some();
+        let mut layer = Ok(made.unwrap_or(before));
         {
             let mut decided = self.decided.write();
             for (kind, name, thing, revision) in news.things {
-                if !is_much {
+                if !is_much && !is_made {
                     layer = layer.and_then(|layer| decided.edited(layer, (kind, &name, thing.as_ref()), now));
                 }
                 decided.apply(kind, &name, thing, revision);
@@ -177,8 +186,9 @@ impl Node {
             *self.place.lock() = place;
         }
         if is_layered {
-            let layer = if is_much { self.decided().to_layer(now) } else { layer };
-            self.put_in_force(&layer?, now);
+            // Of keys that have ended, one that is made by changes still knows those that the one before did.
+            let (layer, since) = if is_much { (self.decided().to_layer(now), now) } else { (layer, since) };
+            self.put_in_force(&layer?, since);
         }
         if is_of_members {
             self.hub.tell_of_members();
@@ -195,8 +205,9 @@ impl Node {
         self.put_in_force(&layer, now);
     }
 
-    fn put_in_force(&self, layer: &Layer, now: Time) {
-        *self.layer.lock() = (layer.clone(), now);
+    /// API keys that have ended by `since` are not in the layer; later ones may be.
+    fn put_in_force(&self, layer: &Layer, since: Time) {
+        *self.layer.lock() = (layer.clone(), since);
         for reloader in self.governed() {
             // What is wrong with files is told by the log, and changes nothing here.
             let _ = reloader.set_layer(layer.clone());

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use timebudget::config::Errors;
 
 use crate::db::Trouble;
+use crate::follow::Node;
 use crate::follow::copy::{self, Copy};
-use crate::follow::{Node, Place};
 
 impl Node {
     /// Brings the schema up to date, and reads all.
@@ -28,7 +28,7 @@ impl Node {
         };
         self.note(&trouble);
         let revision = copy.revision;
-        self.take(copy.news, copy.place, revision).map_err(|errors| unfit(&errors))?;
+        self.take(copy.news, copy.place, revision, None).map_err(|errors| unfit(&errors))?;
         log::warn!("control: started from the last good copy, {}, of revision {revision}", file.display());
         Ok(())
     }
@@ -80,17 +80,17 @@ impl Node {
     /// Writes the last good copy, if something has changed since it was written.
     pub(crate) fn keep_copy(&self) {
         let Some(file) = self.copy.as_ref().filter(|_| self.health().is_up()) else { return };
-        let (text, at) = {
+        let (decided, place) = {
             // Both of one moment: whoever brings them forward has both locks.
             let decided = self.decided();
-            let place: Place = self.place();
-            let at = (decided.revision(), place.clone());
-            if self.copied.lock().as_ref() == Some(&at) {
-                return;
-            }
-            (copy::text(&decided, &place), at)
+            (decided.clone(), self.place())
         };
-        match copy::write(file, &text) {
+        let at = (decided.revision(), place.clone());
+        if self.copied.lock().as_ref() == Some(&at) {
+            return;
+        }
+        // Without the lock: no change waits for a large copy.
+        match copy::write(file, &copy::text(&decided, &place)) {
             Ok(()) => {
                 *self.copied.lock() = Some(at);
                 self.is_copy_refused.store(false, Relaxed);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use chrono::TimeDelta;
-use timebudget::config::Errors;
+use timebudget::config::{Errors, Layer};
 
 use crate::audit::{Draft, Entry};
 use crate::db::{Answered, Commit, News, Trouble, Writing};
@@ -77,7 +77,7 @@ impl Node {
             }
             let (order, before, checked) = self.apart(move |node| node.checked(order)).await;
             match checked {
-                Ok(()) => self.make(writing, order, before, now).await,
+                Ok(layer) => self.make(writing, order, (before, layer), now).await,
                 Err(outcome) => {
                     writing.give_up().await;
                     Ok(outcome)
@@ -92,7 +92,7 @@ impl Node {
         self: &Arc<Self>,
         writing: Writing<'_>,
         order: Order,
-        before: Option<Thing>,
+        (before, layer): (Option<Thing>, Option<Layer>),
         now: Time,
     ) -> Result<Outcome, Trouble> {
         let (id, revision) = (writing.state().id.clone(), writing.state().revision + 1);
@@ -103,7 +103,8 @@ impl Node {
         let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
         let news = News { things: vec![(kind, name, after.clone(), revision)], actors };
         let place = Place { id, history: entry.digest.clone() };
-        self.apart(move |node| node.take(news, place, revision)).await.map_err(|errors| unfit(&errors))?;
+        let taken = self.apart(move |node| node.take(news, place, revision, layer)).await;
+        taken.map_err(|errors| unfit(&errors))?;
         Ok(Outcome::Made(Box::new(Made { before, after, entry })))
     }
 
@@ -161,36 +162,36 @@ impl Node {
         }
     }
 
-    /// An order, what there is before it, and whether it can be carried out.
-    fn checked(&self, order: Order) -> (Order, Option<Thing>, Result<(), Outcome>) {
+    /// An order, what there is before it, and whether it can be carried out: the layer that there is then.
+    fn checked(&self, order: Order) -> (Order, Option<Thing>, Result<Option<Layer>, Outcome>) {
         let before = self.decided().thing(order.change.kind, &order.change.name);
         let checked = self.check(&order, before.as_ref());
         (order, before.map(|held| held.thing), checked)
     }
 
-    fn check(&self, order: &Order, before: Option<&Held<Thing>>) -> Result<(), Outcome> {
+    fn check(&self, order: &Order, before: Option<&Held<Thing>>) -> Result<Option<Layer>, Outcome> {
         order.condition.check(before, &order.change)?;
         self.fits(&order.change).map_err(Outcome::Refused)
     }
 
-    /// Whether a change fits what has been decided, and the whole configuration.
-    pub(crate) fn fits(&self, change: &Change) -> Result<(), Refused> {
+    /// Whether a change fits what has been decided, and the whole configuration; the layer with it, if it has a place there.
+    pub(crate) fn fits(&self, change: &Change) -> Result<Option<Layer>, Refused> {
         self.decided().check(change)?;
         self.draft(change).map_err(Refused::Wrong)
     }
 
     /// Checks a change against the whole configuration of each budget.
-    fn draft(&self, change: &Change) -> Result<(), Vec<Wrong>> {
+    fn draft(&self, change: &Change) -> Result<Option<Layer>, Vec<Wrong>> {
         if change.kind == Kind::Member {
-            return Ok(());
+            return Ok(None);
         }
         let put = (change.kind, change.name.as_str(), change.after.as_ref());
         let layer = self.decided().edited(self.layer(), put, self.now());
         let layer = layer.map_err(|errors| wrong(&errors, change))?;
         for reloader in self.governed() {
-            reloader.draft(layer.clone()).map_err(|errors| wrong(&errors, change))?;
+            reloader.check(&layer).map_err(|errors| wrong(&errors, change))?;
         }
-        Ok(())
+        Ok(Some(layer))
     }
 }
 

@@ -39,6 +39,8 @@ struct Lines {
     nears: Vec<Near>,
     known: Known,
     lost: Lost,
+    /// Whether somebody has been woken to take them.
+    is_told: bool,
     /// When API keys were used last.
     keys: HashMap<KeyDigest, UnixMicros>,
 }
@@ -95,8 +97,11 @@ impl Recorder {
         let _ = self.woken.set(thread.clone());
     }
 
-    fn wake(&self) {
-        if let Some(thread) = self.woken.get() {
+    /// Once until it is taken: a book that stays full must not have every request wake somebody.
+    fn wake(&self, lines: &mut Lines) {
+        if !std::mem::replace(&mut lines.is_told, true)
+            && let Some(thread) = self.woken.get()
+        {
             thread.unpark();
         }
     }
@@ -117,6 +122,7 @@ impl Recorder {
             noted.lost.add(std::mem::take(&mut lines.lost));
             lines.records.clear();
             lines.nears.clear();
+            lines.is_told = false;
         }
         noted
     }
@@ -143,11 +149,11 @@ impl Recorder {
             return true;
         }
         if lines.records.capacity() >= Self::LINES {
-            self.wake();
+            self.wake(lines);
             return false;
         }
         if lines.records.capacity() > 0 {
-            self.wake();
+            self.wake(lines);
         }
         let half = if lines.records.capacity() == 0 { Self::LINES / 2 } else { Self::LINES };
         lines.records.reserve_exact(half - lines.records.len());

@@ -1,9 +1,7 @@
 //! Whether a change fits what has been decided.
 
-use std::collections::BTreeMap;
-
 use crate::thing::fields::no_such;
-use crate::thing::{Change, Decided, Held, Kind, Member, Override, Role, Ruleset, Thing, Wrong};
+use crate::thing::{Change, Decided, Kind, Member, Override, Role, Ruleset, Thing, Things, Wrong};
 
 /// Why a change does not fit what has been decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +76,9 @@ impl Decided {
     }
 }
 
-fn unknown(rulesets: &BTreeMap<String, Held<Ruleset>>, path: &str, name: &str) -> Option<Wrong> {
-    let known = || rulesets.keys().map(String::as_str);
-    (!rulesets.contains_key(name)).then(|| Wrong::new(path, no_such("ruleset", name, known())))
+fn unknown(rulesets: &Things<Ruleset>, path: &str, name: &str) -> Option<Wrong> {
+    (!rulesets.contains_key(name)).then(|| {
+        let known: Vec<_> = rulesets.keys().map(String::as_str).collect();
+        Wrong::new(path, no_such("ruleset", name, known))
+    })
 }

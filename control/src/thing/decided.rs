@@ -1,26 +1,29 @@
 //! All that people have decided, at one revision.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
+
+use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
 
 use crate::thing::{
-    Assignment, Group, Key, Kind, Member, Override, Policy, Ruleset, Thing, Tier, Time, User, digest_of,
+    Assignment, Group, Key, Kind, Member, Override, Policy, Ruleset, Thing, Things, Tier, Time, User,
+    digest_of,
 };
 
-/// All that people have decided, at one revision; in memory, changed in place.
+/// All that people have decided, at one revision; in memory. A clone costs nothing, and stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Decided {
     revision: u64,
-    rulesets: BTreeMap<String, Held<Ruleset>>,
+    rulesets: Things<Ruleset>,
     policy: Held<Policy>,
-    assignments: BTreeMap<String, Held<Assignment>>,
-    tiers: BTreeMap<String, Held<Tier>>,
-    groups: BTreeMap<String, Held<Group>>,
-    users: BTreeMap<String, Held<User>>,
-    overrides: BTreeMap<String, Held<Override>>,
-    keys: BTreeMap<String, Held<Key>>,
-    members: BTreeMap<String, Held<Member>>,
+    assignments: Things<Assignment>,
+    tiers: Things<Tier>,
+    groups: Things<Group>,
+    users: Things<User>,
+    overrides: Things<Override>,
+    keys: Things<Key>,
+    members: Things<Member>,
     /// The ids of overrides by user.
-    overrides_of: HashMap<String, BTreeSet<String>>,
+    overrides_of: HashTrieMapSync<String, RedBlackTreeSetSync<String>>,
     /// The names of members by the digests of their tokens.
     tokens: HashMap<String, String>,
 }
@@ -41,7 +44,7 @@ impl Decided {
     }
 
     /// The rulesets by name.
-    pub const fn rulesets(&self) -> &BTreeMap<String, Held<Ruleset>> {
+    pub const fn rulesets(&self) -> &Things<Ruleset> {
         &self.rulesets
     }
 
@@ -51,43 +54,44 @@ impl Decided {
     }
 
     /// What sites have in the place of the policy, by the site's name.
-    pub const fn assignments(&self) -> &BTreeMap<String, Held<Assignment>> {
+    pub const fn assignments(&self) -> &Things<Assignment> {
         &self.assignments
     }
 
     /// The tiers by name.
-    pub const fn tiers(&self) -> &BTreeMap<String, Held<Tier>> {
+    pub const fn tiers(&self) -> &Things<Tier> {
         &self.tiers
     }
 
     /// The groups by name.
-    pub const fn groups(&self) -> &BTreeMap<String, Held<Group>> {
+    pub const fn groups(&self) -> &Things<Group> {
         &self.groups
     }
 
     /// The users by name.
-    pub const fn users(&self) -> &BTreeMap<String, Held<User>> {
+    pub const fn users(&self) -> &Things<User> {
         &self.users
     }
 
     /// The overrides by id.
-    pub const fn overrides(&self) -> &BTreeMap<String, Held<Override>> {
+    pub const fn overrides(&self) -> &Things<Override> {
         &self.overrides
     }
 
     /// The API keys by id.
-    pub const fn keys(&self) -> &BTreeMap<String, Held<Key>> {
+    pub const fn keys(&self) -> &Things<Key> {
         &self.keys
     }
 
     /// The members by name.
-    pub const fn members(&self) -> &BTreeMap<String, Held<Member>> {
+    pub const fn members(&self) -> &Things<Member> {
         &self.members
     }
 
     /// The overrides of a user, those that have ended included.
     pub fn overrides_of(&self, user: &str) -> impl Iterator<Item = &Held<Override>> {
-        self.overrides_of.get(user).into_iter().flatten().filter_map(|id| self.overrides.get(id))
+        let ids = self.overrides_of.get(user).into_iter().flat_map(RedBlackTreeSetSync::iter);
+        ids.filter_map(|id| self.overrides.get(id))
     }
 
     /// The member who has a token.
@@ -162,7 +166,9 @@ impl Decided {
             Thing::Group(thing) => put(&mut self.groups, name, thing, revision),
             Thing::User(thing) => put(&mut self.users, name, thing, revision),
             Thing::Override(thing) => {
-                self.overrides_of.entry(thing.user.clone()).or_default().insert(name.to_owned());
+                let mut ids = self.ids_of(&thing.user);
+                ids.insert_mut(name.to_owned());
+                self.overrides_of.insert_mut(thing.user.clone(), ids);
                 put(&mut self.overrides, name, thing, revision);
             }
             Thing::Key(thing) => put(&mut self.keys, name, thing, revision),
@@ -186,7 +192,7 @@ impl Decided {
     }
 
     fn names(&self, kind: Kind) -> Vec<&str> {
-        fn keys<T>(map: &BTreeMap<String, T>) -> Vec<&str> {
+        fn keys<T>(map: &Things<T>) -> Vec<&str> {
             map.keys().map(String::as_str).collect()
         }
         match kind {
@@ -204,26 +210,30 @@ impl Decided {
 
     fn remove(&mut self, kind: Kind, name: &str) {
         match kind {
-            Kind::Ruleset => drop(self.rulesets.remove(name)),
+            Kind::Ruleset => self.rulesets.remove(name),
             Kind::Policy => self.policy = Held::default(),
-            Kind::Assignment => drop(self.assignments.remove(name)),
-            Kind::Tier => drop(self.tiers.remove(name)),
-            Kind::Group => drop(self.groups.remove(name)),
-            Kind::User => drop(self.users.remove(name)),
-            Kind::Override => drop(self.overrides.remove(name)),
-            Kind::Key => drop(self.keys.remove(name)),
-            Kind::Member => drop(self.members.remove(name)),
+            Kind::Assignment => self.assignments.remove(name),
+            Kind::Tier => self.tiers.remove(name),
+            Kind::Group => self.groups.remove(name),
+            Kind::User => self.users.remove(name),
+            Kind::Override => self.overrides.remove(name),
+            Kind::Key => self.keys.remove(name),
+            Kind::Member => self.members.remove(name),
         }
     }
 
     fn forget_override(&mut self, id: &str) {
         let Some(held) = self.overrides.get(id) else { return };
-        if let Some(ids) = self.overrides_of.get_mut(&held.thing.user) {
-            ids.remove(id);
-            if ids.is_empty() {
-                self.overrides_of.remove(&held.thing.user);
-            }
+        let (user, mut ids) = (held.thing.user.clone(), self.ids_of(&held.thing.user));
+        ids.remove_mut(id);
+        match ids.is_empty() {
+            true => drop(self.overrides_of.remove_mut(&user)),
+            false => self.overrides_of.insert_mut(user, ids),
         }
+    }
+
+    fn ids_of(&self, user: &str) -> RedBlackTreeSetSync<String> {
+        self.overrides_of.get(user).cloned().unwrap_or_else(RedBlackTreeSetSync::new_sync)
     }
 
     fn forget_token(&mut self, name: &str) {
@@ -233,6 +243,6 @@ impl Decided {
     }
 }
 
-fn put<T>(map: &mut BTreeMap<String, Held<T>>, name: &str, thing: T, revision: u64) {
+fn put<T: Clone>(map: &mut Things<T>, name: &str, thing: T, revision: u64) {
     map.insert(name.to_owned(), Held { thing, revision });
 }

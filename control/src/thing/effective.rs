@@ -28,7 +28,7 @@ impl Decided {
                 Some(_) => {}
             }
         }
-        let groups = groups.iter().filter_map(|group| self.groups().get(*group)).map(|held| &held.thing);
+        let groups = groups.iter().filter_map(|group| self.groups().get(group)).map(|held| &held.thing);
         let ranked = groups.filter_map(|group| {
             let tier = &self.tiers().get(&group.tier)?.thing;
             Some((std::cmp::Reverse(tier.priority), &tier.name, &group.name))

@@ -136,7 +136,7 @@ impl Decided {
         for user in users {
             let others = self.overrides_of(user).map(|held| &held.thing).filter(|over| over.id != id);
             let all = others.chain(after.filter(|over| over.user == user)).filter(|over| at < over.until);
-            layer = layer.with_overrides_of(user, read(&[], all)?.overrides().to_vec());
+            layer = layer.with_overrides_of(user, read(&[], all)?.overrides().cloned().collect::<Vec<_>>());
         }
         Ok(layer)
     }

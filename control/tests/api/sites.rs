@@ -41,9 +41,24 @@ fn a_site_has_rulesets_of_its_own_until_it_inherits_again() {
     assert_eq!(read(), made);
     own(json!({ "published": "inherit", "unpublished": "inherit" })).expect(200);
     assert!(own(json!({ "published": "plans" })).problem(422).starts_with("unpublished: missing"));
-    let path = "sites/shop.example/rulesets";
-    world.owner("PUT", path).json(&json!({ "published": null, "unpublished": null })).send().problem(404);
+}
+
+#[test]
+fn a_site_that_is_not_there_yet_waits_for_its_rulesets_and_what_no_site_can_be_called_is_refused() {
+    let world = World::new();
+    let (path, none) =
+        ("sites/shop.example/rulesets", json!({ "published": null, "unpublished": "inherit" }));
     world.viewer("GET", path).send().problem(404);
+    let made = world.owner("PUT", path).json(&none).send().expect(201);
+    assert_eq!(world.viewer("GET", path).send().expect(200), made);
+    let sites = world.viewer("GET", "sites").send().expect(200);
+    let waiting: Vec<_> =
+        sites["items"].as_array().unwrap().iter().map(|site| (&site["site"], &site["waiting"])).collect();
+    assert_eq!(waiting, [(&json!("*"), &json!(false)), (&json!("shop.example"), &json!(true))]);
+    for odd in ["Shop.example", "shop.example.", "*.example"] {
+        let path = format!("sites/{odd}/rulesets");
+        assert!(world.owner("PUT", &path).json(&none).send().problem(404).contains(odd), "{odd}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use timebudget::{ManualClock, UnixMicros};
-use timebudget_control::thing::{Assignment, Change, Key, Kind, Policy, Ruleset, User};
+use timebudget_control::thing::{Assignment, Change, Key, Kind, Policy, Ruleset, Tier, User};
 use timebudget_control::{ChangeError, Control};
 
 use crate::world::{change, eventually, governed, in_force, on_both, rule, tier};
@@ -73,7 +73,7 @@ on_both! {
         let clock = Arc::new(ManualClock::at(UnixMicros(1_800_000_000_000_000)));
         let node = Control::open(world.options().with_clock(Arc::clone(&clock))).await.unwrap();
         let budget = governed(&node);
-        let known = || budget.limiter().site().tiers.api_keys.len();
+        let known = || budget.limiter().tiers().api_keys.len();
         let ends = r#"{"name":"Acme","expires":"2027-01-15T08:00:10Z"}"#;
         let (key, _) = Key::parse(ends, node.now()).unwrap();
         change(&node, Change::put(key.clone().into())).await.unwrap();
@@ -84,6 +84,21 @@ on_both! {
         eventually("the old one has ended", || known() == 1).await;
         clock.advance(std::time::Duration::from_secs(5));
         eventually("and the new one", || known() == 0).await;
+    }
+
+    /// The change took note of the time, and what had ended before was not looked for any more.
+    async fn an_api_key_ends_also_where_something_else_changes_in_that_moment(world: &World) {
+        let clock = Arc::new(ManualClock::at(UnixMicros(1_800_000_000_000_000)));
+        let node = Control::open(world.options().with_clock(Arc::clone(&clock))).await.unwrap();
+        let budget = governed(&node);
+        let known = || budget.limiter().tiers().api_keys.len();
+        let (key, _) = Key::parse(r#"{"name":"Acme","expires":"2027-01-15T08:00:10Z"}"#, node.now()).unwrap();
+        change(&node, Change::put(key.into())).await.unwrap();
+        assert_eq!(known(), 1);
+        clock.advance(std::time::Duration::from_secs(11));
+        let gold = Tier::parse("gold", r#"{"multiplier": 3}"#).unwrap();
+        change(&node, Change::put(gold.into())).await.unwrap();
+        eventually("it has ended all the same", || known() == 0).await;
     }
 }
 

@@ -15,7 +15,7 @@ fn said(layer: &timebudget::config::Layer) -> String {
     let mut keys: Vec<_> = clients.api_keys.values().map(|key| format!("{key:?}")).collect();
     let mut users: Vec<_> = clients.users.iter().map(|user| format!("{user:?}")).collect();
     let mut groups: Vec<_> = clients.groups.iter().map(|group| format!("{group:?}")).collect();
-    let mut overrides: Vec<_> = clients.overrides().iter().map(|over| format!("{over:?}")).collect();
+    let mut overrides: Vec<_> = clients.overrides().map(|over| format!("{over:?}")).collect();
     for list in [&mut keys, &mut users, &mut groups, &mut overrides] {
         list.sort();
     }

@@ -20,7 +20,7 @@ pub(crate) fn all(told: &[Upstream], budget: &TimeBudget) -> Vec<Upstream> {
     let mut all = told.to_vec();
     if let Some(reloader) = budget.reloader() {
         let in_force = reloader.in_force();
-        let sites = in_force.loaded.sites.iter().map(|(_, site)| site).chain([&in_force.loaded.fallback]);
+        let sites = in_force.loaded.sites.iter().map(|(_, site)| &**site).chain([&in_force.loaded.fallback]);
         all.extend(sites.flat_map(|site| site.upstreams.iter().cloned()));
     }
     let mut seen = Vec::new();

@@ -100,7 +100,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(UnixMicros(at)));
         let windows = Arc::new(Windows::default());
         let engine = Engine::new(Memory::default(), Arc::clone(&clock)).observe(Arc::clone(&windows));
-        let sites = || loaded.sites.iter().map(|(_, site)| site).chain([&loaded.fallback]);
+        let sites = || loaded.sites.iter().map(|(_, site)| &**site).chain([&loaded.fallback]);
         let cuts = sites().any(|site| site.rules.iter().any(|rule| rule.overrun == Overrun::Cut));
         let has_hosts = !loaded.sites.is_empty() || !loaded.fallback.hosts.is_empty();
         Self {

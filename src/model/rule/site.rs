@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::model::client::{AddressPolicy, CountrySource, Host, IdentityHeaders};
 use crate::model::condition::{Condition, Facts, Paths, Text, is_token};
 use crate::model::rule::rule::Rule;
-use crate::model::rule::tiers::SharedTiers;
+use crate::model::rule::shared_tiers::SharedTiers;
 use crate::model::rule::upstream::Upstream;
 use crate::model::said::nearest;
 use crate::model::time::Zone;
@@ -119,6 +119,33 @@ impl Site {
             rules.flatten().chain(&mut self.exempt).for_each(Condition::merge_slashes);
         }
         self
+    }
+
+    /// Whether it is like another in all but who is in which tier.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        // A field that is added has to be named here.
+        let Self {
+            name,
+            hosts,
+            unpublished_hosts,
+            zone,
+            rules,
+            exempt,
+            paths,
+            addresses,
+            headers,
+            clients,
+            upstreams,
+            upstream_charges,
+            tiers: _,
+        } = self;
+        let is_same = *name == other.name && *hosts == other.hosts && *zone == other.zone;
+        is_same
+            && *rules == other.rules
+            && (exempt, paths, clients) == (&other.exempt, &other.paths, &other.clients)
+            && (addresses, headers) == (&other.addresses, &other.headers)
+            && (upstreams, upstream_charges) == (&other.upstreams, &other.upstream_charges)
+            && *unpublished_hosts == other.unpublished_hosts
     }
 
     /// The names that the site's requests may have for their host.

@@ -8,7 +8,7 @@ use crate::model::condition::{Condition, Text, is_certain};
 use crate::model::rule::check::{EXEMPTS_ALL, check_rules, namesakes};
 use crate::model::rule::rule::{Counts, Rule};
 use crate::model::rule::site::Site;
-use crate::model::rule::tiers::{SharedTiers, Tiers};
+use crate::model::rule::tiers::Tiers;
 use crate::model::said::{Finding, Mistake, no_such};
 
 /// What proxies tell is believed of trusted ones alone.
@@ -61,22 +61,19 @@ impl Site {
         told_by_code: bool,
         say: fn(Need) -> String,
     ) -> Vec<(About<'_>, Mistake)> {
-        self.check_references_but(None, told_by_code, say)
+        self.check_references_by(&self.tiers, told_by_code, say)
     }
 
-    /// The same; of tiers that many sites share, and that were asked themselves, it is not asked whether they know each
-    /// other.
-    pub(crate) fn check_references_but(
-        &self,
-        shared: Option<&SharedTiers>,
+    /// The same; of tiers that others have laid below its own, only what its own name is asked.
+    pub(crate) fn check_references_by<'a>(
+        &'a self,
+        own: &'a Tiers,
         told_by_code: bool,
         say: fn(Need) -> String,
-    ) -> Vec<(About<'_>, Mistake)> {
+    ) -> Vec<(About<'a>, Mistake)> {
         let mut found = self.untrusted();
         found.extend(self.untold(told_by_code, say));
-        let is_known = shared.is_some_and(|shared| shared.is(&self.tiers));
-        let of_tiers = if is_known { Vec::new() } else { self.tiers.named() };
-        found.extend(self.tiers.unknown(of_tiers.into_iter().chain(self.named_tiers())));
+        found.extend(self.tiers.unknown(own.named().chain(self.named_tiers())));
         found
     }
 
@@ -90,7 +87,7 @@ impl Site {
 
     /// What code is told of names of rules that do not exist. It is only suspect, since tiers of a file may be about rules of other budgets.
     pub(crate) fn suspect_terms(&self) -> Vec<Finding> {
-        let found = self.tiers.check_terms(&self.rules.iter().collect::<Vec<_>>(), &[]);
+        let found = self.tiers.check_terms(&KnownRules::new(&self.rules), &[]);
         found.into_iter().map(|(about, mistake)| self.finding(&about, mistake.doubtful())).collect()
     }
 
@@ -121,17 +118,17 @@ impl Site {
 
     /// What has to be known of clients, and for what.
     fn needs(&self) -> Vec<(About<'_>, Vec<Need>)> {
-        let Tiers { groups, users, .. } = &*self.tiers;
         let rules = self.rules.iter().enumerate().map(|(at, rule)| (About::Rule(at), rule.needs()));
         let exempt = self.exempt.iter().map(|exempt| (About::Exempt, exempt.needs()));
-        let tables = [
-            ("rate_limit_tiers", self.tiers.tiers().is_empty(), Need::Tier),
-            ("rate_limit_groups", groups.is_empty(), Need::Groups),
-            ("rate_limit_users", users.is_empty(), Need::User),
-            ("rate_limit_overrides", self.tiers.overrides().is_empty(), Need::User),
-        ];
-        let tables = tables.into_iter().filter(|(_, is_empty, _)| !is_empty);
-        rules.chain(exempt).chain(tables.map(|(key, _, need)| (About::Table(key), vec![need]))).collect()
+        let tables = self.tiers.filled_tables().map(|key| {
+            let need = match key {
+                TIERS => Need::Tier,
+                GROUPS => Need::Groups,
+                _ => Need::User,
+            };
+            (About::Table(key), vec![need])
+        });
+        rules.chain(exempt).chain(tables).collect()
     }
 
     /// The tiers that rules and the exemption name.
@@ -219,19 +216,88 @@ pub(crate) enum About<'a> {
     RuleOfOverride(usize),
 }
 
+/// What the tables of clients are called in a site file, but for API keys, which need nobody to tell who clients are.
+const TIERS: &str = "rate_limit_tiers";
+const GROUPS: &str = "rate_limit_groups";
+const USERS: &str = "rate_limit_users";
+const OVERRIDES: &str = "rate_limit_overrides";
+
+/// The names of rules, each with whether a rule of this name counts refusals.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KnownRules(HashMap<String, bool>);
+
+impl KnownRules {
+    pub(crate) fn new<'a>(rules: impl IntoIterator<Item = &'a Rule>) -> Self {
+        let mut known = HashMap::new();
+        for rule in rules {
+            let counts_refusals = rule.counts == Counts::Refusals;
+            match known.get_mut(&rule.name) {
+                Some(known) => *known |= counts_refusals,
+                None => drop(known.insert(rule.name.clone(), counts_refusals)),
+            }
+        }
+        Self(known)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        let mut names: Vec<_> = self.0.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names.into_iter()
+    }
+
+    /// What is wrong with what is said of a rule; it limits more than requests if `is_timed`. Of those that code has by other
+    /// names, nothing is known.
+    fn mistake(&self, rule: &str, is_timed: bool, in_code: &[String]) -> Option<Mistake> {
+        let is_in_code = || in_code.iter().any(|name| name == rule);
+        match self.0.get(rule) {
+            None if is_in_code() => None,
+            None => Some(Mistake::wrong(no_such("rule", rule, self.names())).with_text(rule)),
+            Some(counts_refusals) => (*counts_refusals && is_timed).then(|| {
+                let fault = "this rule counts refusals, which take no time; expected limits of requests";
+                Mistake::wrong(fault).with_text(rule)
+            }),
+        }
+    }
+}
+
 impl Tiers {
+    /// The tables that have something in them and need somebody who tells who clients are.
+    pub(crate) fn filled_tables(&self) -> impl Iterator<Item = &'static str> {
+        let [tiers, groups, users, overrides, _] = self.tables();
+        let tables = [(TIERS, tiers), (GROUPS, groups), (USERS, users), (OVERRIDES, overrides)];
+        tables.into_iter().filter_map(|(key, is_filled)| is_filled.then_some(key))
+    }
+
+    /// Whether such a table has something in it.
+    pub(crate) fn has_table(&self, key: &str) -> bool {
+        self.filled_tables().any(|filled| filled == key)
+    }
+
     /// The tiers that groups, users and API keys are in.
-    fn named(&self) -> Vec<(About<'_>, &String)> {
+    pub(crate) fn named(&self) -> impl Iterator<Item = (About<'_>, &String)> {
         let groups = self.groups.iter().map(|(name, tier)| (About::Group(name), tier));
         let users = self.users.iter().map(|(name, user)| (About::User(name), &user.tier));
         let keys =
             self.api_keys.values().filter_map(|key| Some((About::ApiKey(&key.name), key.tier.as_ref()?)));
-        groups.chain(users).chain(keys).collect()
+        groups.chain(users).chain(keys)
     }
 
     /// Names of tiers that do not exist among those that its groups, users and API keys are in.
     pub(crate) fn check_names(&self) -> Vec<(About<'_>, Mistake)> {
-        self.unknown(self.named().into_iter())
+        self.unknown(self.named())
+    }
+
+    /// The same of others' groups, users and API keys, but for those that stand in `above`, too.
+    pub(crate) fn check_names_of<'a>(&self, others: &'a Self, above: &Self) -> Vec<(About<'a>, Mistake)> {
+        let hidden: Vec<_> =
+            others.api_keys.iter().filter(|(digest, _)| above.api_keys.contains_key(*digest)).collect();
+        let is_hidden = |about: &About<'_>| match about {
+            About::Group(name) => above.groups.contains_key(*name),
+            About::User(name) => above.users.contains_key(*name),
+            About::ApiKey(name) => hidden.iter().any(|(_, key)| key.name == **name),
+            _ => false,
+        };
+        self.unknown(others.named().filter(|(about, _)| !is_hidden(about)))
     }
 
     /// Those of the names that are no tier's, in the order of the parts that have them.
@@ -243,33 +309,25 @@ impl Tiers {
         unknown.into_iter().map(|(about, tier)| (about, fault(tier))).collect()
     }
 
-    /// What tiers and overrides say of rules that are not among these, or cannot be said of them. Of those that code has by
-    /// other names, nothing is known.
-    pub(crate) fn check_terms(&self, rules: &[&Rule], in_code: &[String]) -> Vec<(About<'_>, Mistake)> {
+    /// What tiers and overrides say of rules that are not among these, or cannot be said of them.
+    pub(crate) fn check_terms(&self, rules: &KnownRules, in_code: &[String]) -> Vec<(About<'_>, Mistake)> {
+        let is_timed = |limits: &[Limit]| !limits.iter().all(Limit::counts_requests);
         let of_tiers = self.tiers().iter().flat_map(|tier| {
             tier.limits.iter().map(|(rule, limits)| (About::LimitsOfTier(&tier.name, rule), rule, limits))
         });
-        let of_overrides =
-            self.overrides().iter().enumerate().filter_map(|(at, over)| {
-                Some((About::RuleOfOverride(at), over.rule.as_ref()?, &over.limits))
-            });
-        let mut known: HashMap<&str, bool> = HashMap::new();
-        for rule in rules {
-            *known.entry(&rule.name).or_default() |= rule.counts == Counts::Refusals;
+        let of_tiers = of_tiers.filter_map(|(about, rule, limits)| {
+            Some((about, rules.mistake(rule, is_timed(limits), in_code)?))
+        });
+        let mut found: Vec<_> = of_tiers.collect();
+        // Many overrides are about few rules.
+        if self.overrides.rules().any(|(rule, is_timed)| rules.mistake(rule, is_timed, in_code).is_some()) {
+            let overrides = self.overrides().enumerate();
+            found.extend(overrides.filter_map(|(at, over)| {
+                let mistake = rules.mistake(over.rule.as_ref()?, is_timed(&over.limits), in_code)?;
+                Some((About::RuleOfOverride(at), mistake))
+            }));
         }
-        let names = || rules.iter().map(|rule| rule.name.as_str());
-        let unfit = |rule: &String, limits: &[Limit]| match known.get(rule.as_str()) {
-            None => (!in_code.contains(rule))
-                .then(|| Mistake::wrong(no_such("rule", rule, names())).with_text(rule)),
-            Some(counts_refusals) => {
-                (*counts_refusals && !limits.iter().all(Limit::counts_requests)).then(|| {
-                    let fault = "this rule counts refusals, which take no time; expected limits of requests";
-                    Mistake::wrong(fault).with_text(rule)
-                })
-            }
-        };
-        let terms = of_tiers.chain(of_overrides);
-        terms.filter_map(|(about, rule, limits)| Some((about, unfit(rule, limits)?))).collect()
+        found
     }
 }
 

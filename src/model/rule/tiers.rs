@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Deref;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::account::{Limit, LimitSet, Multiplier};
 use crate::model::client::{ApiKey, KeyDigest};
-use crate::model::rule::rule::{Counts, Rule};
+use crate::model::rule::overrides::{Override, Overrides};
+use crate::model::rule::rule::Rule;
+use crate::model::rule::shared_map::SharedMap;
 use crate::model::time::{Term, UnixMicros};
 
 /// The tier of everybody who has no other, where it is defined.
@@ -32,82 +33,19 @@ pub const DEFAULT_TIER: &str = "default";
 /// assert_eq!(plans.tiers()[0].name, "gold");
 /// assert_eq!(plans.position("silver"), Some(1));
 /// ```
+///
+/// A clone costs nothing, and a change of one user, override or key little, however many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tiers {
     /// Sorted by name, each name once.
-    tiers: Vec<Tier>,
+    tiers: Arc<Vec<Tier>>,
     /// The tiers of groups.
-    pub groups: HashMap<String, String>,
+    pub groups: SharedMap<String, String>,
     /// The tiers that users are assigned, whatever their groups.
-    pub users: HashMap<String, Assignment>,
-    /// In the order in which they were given.
-    overrides: Vec<Override>,
-    /// Their positions, sorted by user, in which a request looks for those of its user.
-    by_user: Vec<usize>,
-    /// How many limits the override has that has most.
-    most_of_overrides: usize,
+    pub users: SharedMap<String, Assignment>,
+    pub(crate) overrides: Overrides,
     /// The API keys that are known.
-    pub api_keys: HashMap<KeyDigest, ApiKey>,
-}
-
-/// Tiers that sites share: a clone costs nothing, however many users there are.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::{SharedTiers, Tier, Tiers};
-/// let plans = SharedTiers::from(Tiers::new([Tier::new("gold")], []));
-/// assert_eq!(plans.tiers()[0].name, "gold");
-/// assert_eq!(plans, plans.clone());
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct SharedTiers {
-    tiers: Arc<Tiers>,
-    /// Whether it was made by a change of what many sites share, so that two of them are not worth a comparison.
-    is_of_layer: bool,
-}
-
-impl SharedTiers {
-    /// What a layer says: equal to its clones alone.
-    pub(crate) fn of_layer(tiers: Tiers) -> Self {
-        Self { tiers: Arc::new(tiers), is_of_layer: true }
-    }
-
-    /// Whether they are one and not only equal.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.tiers, &other.tiers)
-    }
-
-    /// Whether nobody is in them.
-    pub(crate) fn is_empty(&self) -> bool {
-        let Tiers { tiers, groups, users, overrides, api_keys, .. } = &*self.tiers;
-        tiers.is_empty()
-            && groups.is_empty()
-            && users.is_empty()
-            && overrides.is_empty()
-            && api_keys.is_empty()
-    }
-}
-
-impl Deref for SharedTiers {
-    type Target = Tiers;
-
-    fn deref(&self) -> &Tiers {
-        &self.tiers
-    }
-}
-
-impl From<Tiers> for SharedTiers {
-    fn from(tiers: Tiers) -> Self {
-        Self { tiers: Arc::new(tiers), is_of_layer: false }
-    }
-}
-
-impl PartialEq for SharedTiers {
-    fn eq(&self, other: &Self) -> bool {
-        let may_be = !self.is_of_layer && !other.is_of_layer;
-        self.is(other) || (may_be && self.tiers == other.tiers) || (self.is_empty() && other.is_empty())
-    }
+    pub api_keys: SharedMap<KeyDigest, ApiKey>,
 }
 
 /// A class of clients, such as those who pay for a plan.
@@ -155,44 +93,6 @@ pub struct Assignment {
     pub term: Term,
 }
 
-/// Limits of a single user for a time: a raise for a day of moving data, or a brake.
-///
-/// It takes the place of the rule's limits and of whatever the user's tier says of them.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::{Component, Override, Rule, Source, Term, Tiers, UnixMicros, parse_rates};
-///
-/// let raise = Override {
-///     user: "alice".into(),
-///     rule: Some("search".into()),
-///     limits: parse_rates("500 per hour")?.into(),
-///     term: Term::default(),
-///     reason: Some("moves her data".into()),
-/// };
-/// let tiers = Tiers::new([], [raise]);
-/// let rule = Rule::new("search", Component::User, parse_rates("50 per hour")?);
-/// let of_alice: Vec<_> = tiers.overrides_of("alice", UnixMicros(0)).collect();
-/// let source = tiers.source(&rule, None, &of_alice);
-/// assert_eq!(source, Source::Override(0));
-/// assert_eq!(*tiers.limits(&rule, source), parse_rates("500 per hour")?);
-/// # Ok::<(), timebudget::RateError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// The user's name.
-    pub user: String,
-    /// The rule's name; `None` for all rules that have no override of their own.
-    pub rule: Option<String>,
-    /// The limits in place of all others.
-    pub limits: LimitSet,
-    /// While it lasts.
-    pub term: Term,
-    /// Why, for people to read: `timebudget explain` shows it, and clients never see it.
-    pub reason: Option<String>,
-}
-
 /// Whose limits of a rule hold for a client.
 ///
 /// A position means something in the [`Tiers`] that told it, until these are changed.
@@ -220,32 +120,46 @@ impl Tiers {
         let mut tiers: Vec<_> = tiers.into_iter().collect();
         tiers.sort_by(|one, other| one.name.cmp(&other.name));
         tiers.dedup_by(|later, first| later.name == first.name);
-        let overrides: Vec<_> = overrides.into_iter().collect();
-        let mut by_user: Vec<_> = (0..overrides.len()).collect();
-        by_user.sort_by_key(|at| &overrides[*at].user);
-        let most_of_overrides = overrides.iter().map(|over| over.limits.len()).max().unwrap_or(0);
-        Self { tiers, overrides, by_user, most_of_overrides, ..Self::default() }
+        Self { tiers: Arc::new(tiers), overrides: Overrides::new(overrides), ..Self::default() }
     }
 
     /// Replaces the tier of a name, or takes it away.
     pub(crate) fn set_tier(&mut self, name: &str, tier: Option<Tier>) {
-        let at = self.tiers.partition_point(|other| other.name.as_str() < name);
-        let is_there = self.tiers.get(at).is_some_and(|other| other.name == name);
+        let tiers = Arc::make_mut(&mut self.tiers);
+        let at = tiers.partition_point(|other| other.name.as_str() < name);
+        let is_there = tiers.get(at).is_some_and(|other| other.name == name);
         let tier = tier.map(|tier| Tier { name: name.to_owned(), ..tier });
-        self.tiers.splice(at..at + usize::from(is_there), tier);
+        tiers.splice(at..at + usize::from(is_there), tier);
     }
 
-    /// Replaces the overrides of a user.
-    pub(crate) fn set_overrides_of(&mut self, user: &str, overrides: impl IntoIterator<Item = Override>) {
-        let own = overrides.into_iter().map(|over| Override { user: user.to_owned(), ..over });
-        let others = std::mem::take(&mut self.overrides).into_iter().filter(|over| over.user != user);
-        let Self { overrides, by_user, most_of_overrides, .. } = Self::new([], others.chain(own));
-        (self.overrides, self.by_user, self.most_of_overrides) = (overrides, by_user, most_of_overrides);
+    /// Whether another one's tiers are these, so that only who is in them may differ.
+    pub(crate) fn has_tiers_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tiers, &other.tiers) || self.tiers == other.tiers
     }
 
-    /// How many limits a user's override has, of the one that has most.
-    pub(crate) const fn most_of_overrides(&self) -> usize {
-        self.most_of_overrides
+    /// Whether nobody is in them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables() == [false; 5]
+    }
+
+    /// Which of its tables have something in them: tiers, groups, users, overrides, API keys.
+    pub(crate) fn tables(&self) -> [bool; 5] {
+        let Self { tiers, groups, users, overrides, api_keys } = self;
+        [!tiers.is_empty(), !groups.is_empty(), !users.is_empty(), overrides.len() > 0, !api_keys.is_empty()]
+    }
+
+    /// What these and others that are below them say together: where a name stands in both, it is what these say.
+    pub(crate) fn over(&self, below: &Self) -> Self {
+        let mut both = below.clone();
+        if !self.tiers.is_empty() {
+            // Of two tiers of one name the first counts.
+            both.tiers = Self::new(self.tiers.iter().chain(&*below.tiers).cloned(), []).tiers;
+        }
+        both.groups.extend(self.groups.iter().map(|(name, tier)| (name.clone(), tier.clone())));
+        both.users.extend(self.users.iter().map(|(name, assigned)| (name.clone(), assigned.clone())));
+        both.api_keys.extend(self.api_keys.iter().map(|(digest, key)| (*digest, key.clone())));
+        both.overrides.lay_over(&self.overrides);
+        both
     }
 
     /// The tiers, sorted by name.
@@ -254,13 +168,38 @@ impl Tiers {
     }
 
     /// What single users may spend, in the order in which it was given.
-    pub fn overrides(&self) -> &[Override] {
-        &self.overrides
+    pub fn overrides(&self) -> impl Iterator<Item = &Override> {
+        self.overrides.iter().map(|(_, over)| over)
+    }
+
+    /// The override at a position, as [`overrides_of`](Self::overrides_of) tells them; `None` if there is none.
+    ///
+    /// An override keeps its position while others come and go, so positions are not always those in the list of all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Override, Term, Tiers, UnixMicros, parse_rates};
+    ///
+    /// let limits = parse_rates("500 per hour")?.into();
+    /// let raise = Override { user: "alice".into(), rule: None, limits, term: Term::default(), reason: None };
+    /// let tiers = Tiers::new([], [raise.clone()]);
+    /// let first = tiers.overrides_of("alice", UnixMicros(0)).next().expect("she has one");
+    /// assert_eq!(tiers.override_at(first), Some(&raise));
+    /// # Ok::<(), timebudget::RateError>(())
+    /// ```
+    pub fn override_at(&self, position: usize) -> Option<&Override> {
+        self.overrides.at(position)
+    }
+
+    /// Whether there are overrides.
+    pub(crate) const fn has_overrides(&self) -> bool {
+        self.overrides.len() > 0
     }
 
     /// Whether some clients may spend something else than the rules say, so that limits have to be looked up by client.
     pub fn change_limits(&self) -> bool {
-        !self.tiers.is_empty() || !self.overrides.is_empty()
+        !self.tiers.is_empty() || self.has_overrides()
     }
 
     /// The position of a tier by its name, which is compared to the letter; `None` if there is no such tier.
@@ -302,16 +241,14 @@ impl Tiers {
 
     /// The positions of the overrides of a user that hold at an instant of the wall clock, in their order.
     pub fn overrides_of(&self, user: &str, at: UnixMicros) -> impl Iterator<Item = usize> {
-        let first = self.by_user.partition_point(|position| self.overrides[*position].user.as_str() < user);
-        let later = self.by_user[first..].iter().copied();
-        let own = later.take_while(move |position| self.overrides[*position].user == user);
-        own.filter(move |position| self.overrides[*position].term.holds(at))
+        self.overrides.holding(user, at)
     }
 
     /// Whose limits of a rule hold for a client in a tier, with these overrides.
     pub fn source(&self, rule: &Rule, tier: Option<usize>, overrides: &[usize]) -> Source {
-        let named = |at: &&usize| self.overrides[**at].rule.as_deref() == Some(&*rule.name);
-        let general = |at: &&usize| self.overrides[**at].is_for_all_and_fits(rule);
+        let over = |at: &usize| self.overrides.at(*at);
+        let named = |at: &&usize| over(at).is_some_and(|over| over.rule.as_deref() == Some(&*rule.name));
+        let general = |at: &&usize| over(at).is_some_and(|over| over.is_for_all_and_fits(rule));
         let over = overrides.iter().find(named).or_else(|| overrides.iter().find(general));
         match (over, tier) {
             (Some(at), _) => Source::Override(*at),
@@ -324,7 +261,9 @@ impl Tiers {
     pub fn limits<'a>(&'a self, rule: &'a Rule, source: Source) -> Cow<'a, [Limit]> {
         match source {
             Source::Rule => Cow::Borrowed(&rule.limits),
-            Source::Override(at) => self.overrides[at].limits_for(rule),
+            Source::Override(at) => {
+                self.overrides.at(at).map_or(Cow::Borrowed(&*rule.limits), |over| over.limits_for(rule))
+            }
             Source::Tier(at) => match self.tiers[at].limits.get(&rule.name) {
                 Some(own) => Cow::Borrowed(own),
                 None => rule.limits.iter().map(|limit| self.tiers[at].multiplier.apply(limit)).collect(),
@@ -338,25 +277,12 @@ impl Tiers {
     }
 }
 
-impl Override {
-    fn is_for_all_and_fits(&self, rule: &Rule) -> bool {
-        self.rule.is_none() && !self.limits_for(rule).is_empty()
-    }
-
-    /// A rule that counts refusals takes limits of requests only: what is refused takes no time, and has no place.
-    fn limits_for(&self, rule: &Rule) -> Cow<'_, [Limit]> {
-        match rule.counts {
-            Counts::Refusals => self.limits.iter().filter(|limit| limit.counts_requests()).copied().collect(),
-            Counts::Served | Counts::All => Cow::Borrowed(&self.limits),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::account::parse_rates;
     use crate::model::rule::key::Component;
+    use crate::model::rule::rule::Counts;
 
     fn rates(text: &str) -> Vec<Limit> {
         parse_rates(text).unwrap()
@@ -395,8 +321,7 @@ mod tests {
 
     impl Tiers {
         fn set_overrides<const N: usize>(&mut self, overrides: [Override; N]) {
-            let Self { overrides, by_user, .. } = Self::new([], overrides);
-            (self.overrides, self.by_user) = (overrides, by_user);
+            self.overrides = Overrides::new(overrides);
         }
     }
 
@@ -428,7 +353,7 @@ mod tests {
     #[test]
     fn the_default_tier_is_everybodys_who_has_no_other() {
         let mut plans = plans();
-        plans.tiers.insert(0, tier(DEFAULT_TIER, 500_000, 99));
+        plans.set_tier(DEFAULT_TIER, Some(tier(DEFAULT_TIER, 500_000, 99)));
         assert_eq!(plans.tier_of(None, None, &[], UnixMicros(0)), Some(0));
         assert_eq!(plans.tier_of(None, None, &groups(&["fans"]), UnixMicros(0)), Some(3));
     }

@@ -76,10 +76,15 @@ function one(items, name, explain, all) {
           <div><dt>Ruleset, published</dt><dd>${given(site.rulesets.published)}</dd></div>
           <div><dt>Ruleset, unpublished</dt><dd>${given(site.rulesets.unpublished)}</dd></div>
         </dl></section>
-      ${site.rules.length ? inForce(site) : empty("No rule is in force here.", "Give it a ruleset, or write rules into its file.")}
+      ${site.rules.length ? inForce(site) : without(site)}
       ${site.shadowed.length ? shadowed(site) : nothing}
     </div><div class="stack">${explain.view(items)}</div></div>`;
 }
+
+const without = (site) =>
+  site.waiting
+    ? empty("There is no such site yet.", "Its rulesets hold as soon as there is one.")
+    : empty("No rule is in force here.", "Give it a ruleset, or write rules into its file.");
 
 const inForce = (site) =>
   table({
