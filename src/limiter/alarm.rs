@@ -139,7 +139,7 @@ impl Holding {
         for (claim, is_spent) in self.claims.iter_mut().zip(spent) {
             claim.standing.refuses = is_spent;
         }
-        Refused::new(limiter, &self.claims, self.route)
+        self.why_refused(limiter)
     }
 
     /// Whether the request has taken longer than was expected. Of one that is cut before, nobody knows how long it would have

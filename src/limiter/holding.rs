@@ -147,7 +147,7 @@ impl Holding {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {
-            return Decision::Refused(Refused::new(limiter, &self.claims, self.route));
+            return Decision::Refused(self.why_refused(limiter));
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
@@ -314,6 +314,14 @@ impl Holding {
     /// Why the request was refused, and where the limit stands that refuses it for the longest.
     pub(crate) fn refused(&self, refused: &Refused) -> Tightest<'_> {
         refused.tightest(&self.claims, &self.now)
+    }
+
+    /// What it was refused for, as it was just weighed.
+    ///
+    /// Told apart from where it is asked: a request that is admitted carries none of it.
+    #[inline(never)]
+    pub(crate) fn why_refused(&self, limiter: &Limiter) -> Refused {
+        Refused::new(limiter, &self.claims, self.route)
     }
 
     /// The limit that refuses for the longest, as it is for this request.

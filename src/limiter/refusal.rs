@@ -65,6 +65,7 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// What the claims of a request on a route were refused for that were just weighed.
+    #[inline]
     pub(crate) fn new(limiter: &Limiter, claims: &[Claim], route: u32) -> Self {
         let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, route));
         if let [claim] = claims {
