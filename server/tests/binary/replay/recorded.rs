@@ -9,7 +9,8 @@ use socket2::{Domain, Socket, Type};
 
 use super::{Replayed, with_log};
 use crate::answer::Answer;
-use crate::running::Running;
+use crate::running::{Running, eventually};
+use crate::scratch::Scratch;
 
 /// Rules whose windows end in no test: time for all, requests by client, failures, caps, and bans.
 const SITE: &str = r#"{
@@ -104,9 +105,30 @@ fn streams(server: &Running, count: u8) -> Vec<Seen> {
     open.into_iter().map(ended).collect()
 }
 
+/// A server that writes its own log.
+fn logging() -> Running {
+    let scratch = Scratch::new();
+    let (site, log) = (scratch.write("site.json", SITE), scratch.path("served.log"));
+    let args = ["--site".as_ref(), site.as_os_str(), "--access-log".as_ref(), log.as_os_str()];
+    Running::start(scratch, &args)
+}
+
+/// The server's own log, once all its lines are there; and which of them were refused, by which rule.
+fn logged(server: &Running, lines: usize) -> (String, Vec<(u64, String)>) {
+    let read = || std::fs::read_to_string(server.scratch.path("served.log")).unwrap_or_default();
+    let log =
+        eventually("the log", || Some(read()).filter(|log| log.lines().count() == lines), || server.log());
+    let rule = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["rule"].as_str().map(str::to_owned)
+    };
+    let refused = (1..).zip(log.lines()).filter_map(|(number, line)| Some((number, rule(line)?))).collect();
+    (log, refused)
+}
+
 #[test]
 fn what_a_server_has_refused_is_refused_in_the_replay_of_its_log_request_by_request() {
-    let server = Running::with_site(SITE);
+    let server = logging();
     let mut seen = Vec::new();
     for _ in 0..7 {
         seen.push(whole(&server, 2, "GET", "/work?ms=250"));
@@ -136,6 +158,10 @@ fn what_a_server_has_refused_is_refused_in_the_replay_of_its_log_request_by_requ
     let replayed = Replayed::of(&scratch, SITE, &[&log], &[]);
     assert_eq!(replayed.requests.len(), seen.len());
     assert_eq!(replayed.refused(), refused);
+    let (own, refused_by_own) = logged(&server, seen.len());
+    assert_eq!(refused_by_own.len(), refused.len());
+    let (scratch, own) = with_log(own);
+    assert_eq!(Replayed::of(&scratch, SITE, &[&own], &[]).refused(), refused_by_own);
     let told = replayed.requests.iter().map(serde_json::Value::to_string).collect::<String>();
     assert!(!told.contains("secret") && !replayed.printed.contains("secret"));
 }
