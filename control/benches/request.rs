@@ -3,11 +3,7 @@
 //! ```text
 //! cargo bench -p timebudget-control --bench request -- instructions timebudget timebudget-control
 //! ```
-//!
-//! `-- check` compares the instructions with the figures in `instructions.txt`; `-- rewrite` writes those.
 
-#[path = "../../benches/harness/figures.rs"]
-mod figures;
 #[path = "../../benches/harness/mod.rs"]
 mod harness;
 
@@ -16,18 +12,13 @@ use std::time::Duration;
 
 use actix_web::App;
 use harness::command::{self, Subjects};
+use harness::ours;
 use harness::task::Task;
 use harness::traffic::Traffic;
-use harness::{instructions, ours, traffic};
 use timebudget::{Component, Engine, Limit, Micros, Period, Rule, Site, TimeBudget};
 use timebudget_control::{Control, Options};
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("check") => return figures::check(),
-        Some("rewrite") => return figures::rewrite(),
-        _ => {}
-    }
     let names = [ours::SUBJECTS, &["timebudget-control"]].concat();
     command::obey(Subjects { names: names.leak(), start })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::ruleset::Ruleset;
 
-/// For which hosts of a site rules are: see [`Site::unpublished_hosts`].
+/// For which hosts of a site rules are: see [`Site::unpublished_hosts`](crate::Site::unpublished_hosts).
 ///
 /// # Examples
 ///

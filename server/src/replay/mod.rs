@@ -1,7 +1,7 @@
 //! `timebudget replay`: what a configuration would have refused of the traffic in access logs.
 //!
 //! Each request goes through the real limiter, on a clock that is moved through the log's time: logs ([`input`], [`logs`]) are read by
-//! their formats ([`format`]) into requests ([`request`]), which are put into the order in which they began ([`order`]) and let arrive in
+//! their formats ([`mod@format`]) into requests ([`request`]), which are put into the order in which they began ([`order`]) and let arrive in
 //! worlds ([`world`]); what becomes of them is counted ([`tally`], [`windows`], [`suggest`]), and printed ([`report`], [`page`]).
 
 mod args;
