@@ -317,9 +317,6 @@ impl Holding {
     }
 
     /// What it was refused for, as it was just weighed.
-    ///
-    /// Told apart from where it is asked: a request that is admitted carries none of it.
-    #[inline(never)]
     pub(crate) fn why_refused(&self, limiter: &Limiter) -> Refused {
         Refused::new(limiter, &self.claims, self.route)
     }

@@ -254,6 +254,7 @@ pub enum Cause {
 
 impl Cause {
     /// What stands in the way of a claim that refuses.
+    #[inline]
     pub(crate) const fn of(claim: &Claim) -> Self {
         let Standing { spent, is_shared_out, .. } = claim.standing;
         match claim.ask.charge {
