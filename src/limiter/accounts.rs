@@ -1,20 +1,15 @@
-//! Accounts, for those who look after them: listed by what they have spent, and named so that one can be found again.
-//!
-//! An [`AccountId`] is the account's address in text, which stays the same over restarts with a snapshot and, with Redis, for all
-//! processes. It has no client's name in it, for keys are hashed: whoever knows the client asks by its key, and whoever has only a list
-//! goes on from an id.
+//! Accounts, for those who look after them: listed by what they have spent, and found by who the client is or by an id.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
 
-use crate::limiter::client_accounts::{ClientAccounts, Known, OfRule};
+use crate::limiter::account::{AccountError, AccountStanding};
+use crate::limiter::account_id::AccountId;
+use crate::limiter::books::OpenLimit;
+use crate::limiter::client_accounts::ClientAccounts;
 use crate::limiter::engine::{Engine, Shared};
-use crate::limiter::open_rule::OpenLimit;
-use crate::limiter::report::with_quota;
-use crate::model::{Key, KeyHash, Limit, Source, UnixMicros, Window, hold};
-use crate::store::{Book, Fault, Listed};
+use crate::limiter::roster::{Known, OfRule};
+use crate::model::{Key, KeyHash, Source, UnixMicros};
+use crate::store::{Book, Listed};
 
 /// The accounts of an engine, for those who look after them.
 ///
@@ -143,9 +138,8 @@ impl Accounts {
     pub fn of(&self, site: &str, rule: &str, key: impl Into<Key>) -> Result<ClientAccounts, AccountError> {
         let of_rule = self.rule(site, rule)?;
         let key = key.into();
-        let hash = of_rule.hash(&key, self.engine.shared()).ok_or_else(|| AccountError::OtherKey {
-            rule: rule.to_owned(),
-            keyed_by: of_rule.key_spec().to_string(),
+        let hash = of_rule.hash(&key, &self.engine.shared().hasher).ok_or_else(|| {
+            AccountError::OtherKey { rule: rule.to_owned(), keyed_by: of_rule.key_spec().to_string() }
         })?;
         Ok(self.of_hash(of_rule, Some(key), hash))
     }
@@ -176,7 +170,7 @@ impl Accounts {
         names: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<(AccountId, &'a str)>, AccountError> {
         let (of_rule, engine) = (self.rule(site, rule)?, self.engine.shared());
-        let id = |name: &'a str| Some((AccountId(of_rule.hash(&Key::from(name), engine)?), name));
+        let id = |name: &'a str| Some((AccountId(of_rule.hash(&Key::from(name), &engine.hasher)?), name));
         Ok(names.into_iter().filter_map(id).collect())
     }
 
@@ -258,15 +252,15 @@ struct ListedRule {
 }
 
 impl ListedRule {
-    fn new(of_rule: OfRule, filter: &AccountFilter, engine: &Arc<Shared>, at: UnixMicros) -> Self {
+    fn new(of_rule: OfRule, filter: &AccountFilter, engine: &Shared, at: UnixMicros) -> Self {
         let stranger = of_rule.source(None, &Known::default(), at);
-        let hash = |name: &String| of_rule.hash(&Key::from(name), engine);
+        let hash = |name: &String| of_rule.hash(&Key::from(name), &engine.hasher);
         let named = |name: &String| Some((AccountId(hash(name)?).words(), name.clone()));
         let names = filter.names.iter().filter_map(named).collect();
-        Self { limits: of_rule.limits(stranger, engine), stranger, names, of_rule }
+        Self { limits: of_rule.limits(stranger, &*engine.store), stranger, names, of_rule }
     }
 
-    fn told(&self, account: &Listed, engine: &Arc<Shared>, at: UnixMicros) -> Option<AccountStanding> {
+    fn told(&self, account: &Listed, engine: &Shared, at: UnixMicros) -> Option<AccountStanding> {
         let open = *self.limits.iter().find(|open| open.ask.book == account.book)?;
         let name = self.names.get(&AccountId(account.key).words()).cloned();
         let own = name.as_ref().and_then(|name| self.limit_of(name, open.ask.book, engine, at));
@@ -274,193 +268,10 @@ impl ListedRule {
     }
 
     /// The limit with this book of a client of this name, where it has another than a stranger.
-    fn limit_of(&self, name: &str, book: Book, engine: &Arc<Shared>, at: UnixMicros) -> Option<OpenLimit> {
+    fn limit_of(&self, name: &str, book: Book, engine: &Shared, at: UnixMicros) -> Option<OpenLimit> {
         let source = self.of_rule.source(Some(&Key::from(name)), &Known::default(), at);
         let differs = source != self.stranger;
-        let limits = if differs { self.of_rule.limits_of(source, engine) } else { Vec::new() };
+        let limits = if differs { self.of_rule.limits_of(source, &*engine.store) } else { Vec::new() };
         limits.into_iter().find(|open| open.ask.book == book)
-    }
-}
-
-/// Where an account stands.
-///
-/// Times are in microseconds, as the headers' are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AccountStanding {
-    /// The name of its site.
-    pub site: String,
-    /// The name of its rule.
-    pub rule: String,
-    /// Its limit, with the quota in force for the client; where that is not known, as the rule says it.
-    pub limit: Limit,
-    /// What the store knows it by.
-    pub id: AccountId,
-    /// Whose it is, where that was told.
-    pub name: Option<String>,
-    /// Whether many newcomers share it, for want of room in the store.
-    pub is_shared: bool,
-    /// What has been charged in this window, less what was granted; never below 0. Of a cap, the requests that run.
-    pub spent: u64,
-    /// What was granted beyond that, and has not been spent.
-    pub credit: u64,
-    /// What requests that have not ended are still expected to cost.
-    pub held: u64,
-    /// What may still be spent: the quota and the credit, less what is spent and held.
-    ///
-    /// Headers never tell more than the quota.
-    pub remaining: u64,
-    /// The requests that have been admitted and have not ended.
-    pub running: u32,
-    /// The window; of a cap all time.
-    pub window: Window,
-    /// The seconds until the window ends, rounded up.
-    pub reset_secs: u64,
-}
-
-/// What a store knows a client's accounts by: a keyed hash. All rules with the same key know a client by the same one.
-///
-/// It is written as 32 hexadecimal digits, and means something only where keys are hashed with the same secret: in one
-/// process, in those that share a Redis, or after a restart with a snapshot.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::AccountId;
-/// let id: AccountId = "000102030405060708090a0b0c0d0e0f".parse()?;
-/// assert_eq!(id.to_string(), "000102030405060708090a0b0c0d0e0f");
-/// assert!("ann".parse::<AccountId>().is_err());
-/// # Ok::<(), timebudget::NoAccountId>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AccountId(pub(crate) KeyHash);
-
-/// Accounts cannot be listed, read or changed.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::{AccountError, Engine};
-/// let none = Engine::in_memory().accounts().of("*", "exports", "ann").unwrap_err();
-/// assert!(matches!(none, AccountError::NoSuchRule { .. }), "no limiter is on the engine");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AccountError {
-    /// No limiter on the engine has a site of this name, or it has no rule of this name.
-    NoSuchRule {
-        /// The site's name.
-        site: String,
-        /// The rule's name.
-        rule: String,
-    },
-    /// The rule's accounts have other keys.
-    OtherKey {
-        /// The rule's name.
-        rule: String,
-        /// What its accounts are keyed by, as a site file says it.
-        keyed_by: String,
-    },
-    /// The rule has no limit of this unit and period that more could be granted of.
-    NoSuchLimit {
-        /// The rule's name.
-        rule: String,
-    },
-    /// The store failed.
-    Fault(Fault),
-}
-
-impl AccountStanding {
-    pub(crate) fn new(of_rule: &OfRule, open: OpenLimit, account: &Listed, name: Option<String>) -> Self {
-        let Listed { net, standing, is_shared, .. } = *account;
-        let quota = open.limit.quota();
-        let spent = u64::try_from(net).unwrap_or(0);
-        let held = hold(quota, spent, standing.hold, standing.waiting);
-        let left = i128::from(quota) - i128::from(net) - i128::from(held);
-        Self {
-            site: of_rule.site().name.clone(),
-            rule: of_rule.rule().name.clone(),
-            limit: with_quota(open.limit, quota),
-            id: AccountId(account.key),
-            name,
-            is_shared,
-            spent,
-            credit: net.min(0).unsigned_abs(),
-            held,
-            remaining: u64::try_from(left.max(0)).unwrap_or(u64::MAX),
-            running: standing.admitted,
-            window: standing.window,
-            reset_secs: standing.left.secs_rounded_up().max(1),
-        }
-    }
-}
-
-impl AccountId {
-    /// The words that tell accounts apart: the first one says only where a store looks for it.
-    pub(crate) const fn words(self) -> [u32; 3] {
-        let KeyHash([_, a, b, c]) = self.0;
-        [a, b, c]
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.0.iter().try_for_each(|word| write!(f, "{word:08x}"))
-    }
-}
-
-/// The text is no [`AccountId`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoAccountId;
-
-impl FromStr for AccountId {
-    type Err = NoAccountId;
-
-    fn from_str(text: &str) -> Result<Self, NoAccountId> {
-        let is_hexadecimal = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let bits = u128::from_str_radix(text, 16).ok().filter(|_| is_hexadecimal).ok_or(NoAccountId)?;
-        Ok(Self(KeyHash([96, 64, 32, 0].map(|shift| (bits >> shift) as u32))))
-    }
-}
-
-impl fmt::Display for NoAccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no id of an account; expected 32 hexadecimal digits")
-    }
-}
-
-impl std::error::Error for NoAccountId {}
-
-impl From<Fault> for AccountError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl fmt::Display for AccountError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSuchRule { site, rule } => write!(f, "no rule {rule} of a site {site} is in force"),
-            Self::OtherKey { rule, keyed_by } => write!(
-                f,
-                "the rule {rule} is keyed by {keyed_by}; expected a value for each part that tells accounts apart"
-            ),
-            Self::NoSuchLimit { rule } => {
-                write!(
-                    f,
-                    "the rule {rule} has no limit of this unit and period that more could be granted of"
-                )
-            }
-            Self::Fault(fault) => fault.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for AccountError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Fault(fault) => Some(fault),
-            _ => None,
-        }
     }
 }

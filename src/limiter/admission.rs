@@ -3,14 +3,13 @@
 //! A reservation is the right to run, and the duty to be settled. It is settled once, by whoever says so or when it is dropped, and
 //! settlement neither waits nor fails: what has to reach a server is queued.
 
-use std::fmt;
 use std::sync::Arc;
 
+use crate::limiter::decision::{Decision, Question};
 use crate::limiter::holding::Holding;
-use crate::limiter::refusal::Refused;
 use crate::limiter::{LimitReport, Limiter, Refusal, Report};
-use crate::model::{Answer, Facts, Micros, Now};
-use crate::store::{Asking, Fault};
+use crate::model::{Answer, Facts, Micros};
+use crate::store::Fault;
 
 /// The decision before the handler.
 #[derive(Debug)]
@@ -107,28 +106,6 @@ impl Pending {
             _ => Admission::Admitted(reservation),
         })
     }
-}
-
-/// What the store asks others, about a request that arrived at `now`.
-pub(crate) struct Question {
-    pub(crate) asking: Asking,
-    pub(crate) now: Now,
-}
-
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Question").field("now", &self.now).finish_non_exhaustive()
-    }
-}
-
-/// The decision before the handler, over a holding that is in its place already.
-#[derive(Debug)]
-pub(crate) enum Decision {
-    Exempt,
-    Admitted,
-    Refused(Refused),
-    /// Boxed, since few stores ask, and a decision is moved.
-    Open(Box<Question>),
 }
 
 /// An admitted request that has not been settled: its time runs.

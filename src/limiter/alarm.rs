@@ -1,56 +1,25 @@
-//! When a hard budget is spent, and who is woken then.
+//! When a hard budget is spent, and what wakes a request then.
 //!
 //! Where the lines of what runs meet the quota is computed, not watched: at `(quota − spent) ÷ running` microseconds from now. One timer
 //! per request waits for that, and is set anew when others of the account begin or end. It is set only for rules that
 //! [cut](crate::Overrun::Cut), so nobody else pays for it.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::clock::Sleep;
+use crate::limiter::Limiter;
+use crate::limiter::alarms::Account;
 use crate::limiter::engine::Shared;
 use crate::limiter::holding::Holding;
-use crate::limiter::{Limiter, Refused};
-use crate::model::{KeyHash, Micros, Overrun, Rule, Tick};
-use crate::store::{Book, Charge, Claim};
-
-type Account = (Book, KeyHash);
+use crate::limiter::refusal::Refused;
+use crate::model::{Micros, Overrun, Rule, Tick};
+use crate::store::{Charge, Claim};
 
 /// When a timer has rung that has not been set anew.
 const RUNG: Tick = Tick(i64::MIN);
-
-/// All who run under rules that cut, by account. Whoever has begun later has the greater number.
-#[derive(Debug, Default)]
-pub(crate) struct Alarms {
-    runners: Mutex<HashMap<Account, BTreeMap<u64, Runner>>>,
-    last: AtomicU64,
-}
-
-/// Somebody who runs, and when its timer rings.
-#[derive(Clone, Debug)]
-struct Runner {
-    waker: Waker,
-    rings_at: Tick,
-}
-
-impl Alarms {
-    /// Wakes two who run on an account, to set their timers anew: one of them may be about to end, which tells of it.
-    pub(crate) fn tell(&self, account: Account) {
-        let all = self.runners.lock();
-        let two = |runners: &BTreeMap<_, Runner>| {
-            [runners.values().next().cloned(), runners.values().next_back().cloned()]
-        };
-        let runners = all.get(&account).map(two);
-        drop(all);
-        runners.into_iter().flatten().flatten().for_each(|runner| runner.waker.wake());
-    }
-}
 
 /// What wakes one request when it is to be cut.
 pub(crate) struct Alarm {
@@ -70,7 +39,7 @@ impl Alarm {
         if accounts.is_empty() {
             return None;
         }
-        let number = engine.alarms.last.fetch_add(1, Relaxed);
+        let number = engine.alarms.next_number();
         Some(Self { engine: Arc::clone(engine), accounts, number, runs: false, timer: None })
     }
 
@@ -86,7 +55,7 @@ impl Alarm {
             match cut_in() {
                 None => return self.rest(),
                 Some(Micros::ZERO) => {
-                    self.wake_all();
+                    self.engine.alarms.wake_all(&self.accounts);
                     return Poll::Ready(());
                 }
                 Some(span) => self.set(now, span, cx.waker()),
@@ -102,13 +71,7 @@ impl Alarm {
     pub(crate) fn rest(&mut self) -> Poll<()> {
         let rings_at = self.timer.take().map_or(RUNG, |(rings_at, _)| rings_at);
         if std::mem::take(&mut self.runs) {
-            let mut heirs: SmallVec<[Waker; 1]> = SmallVec::new();
-            let mut runners = self.engine.alarms.runners.lock();
-            for account in &self.accounts {
-                heirs.extend(leave(&mut runners, account, self.number, rings_at));
-            }
-            drop(runners);
-            heirs.into_iter().for_each(Waker::wake);
+            self.engine.alarms.leave(&self.accounts, self.number, rings_at);
         }
         Poll::Pending
     }
@@ -123,21 +86,7 @@ impl Alarm {
         }
         let rings_at = self.timer.as_ref().map_or(at, |(rings_at, _)| *rings_at);
         self.runs = true;
-        let mut all = self.engine.alarms.runners.lock();
-        for account in &self.accounts {
-            let runners = all.entry(*account).or_default();
-            runners.insert(self.number, Runner { waker: waker.clone(), rings_at });
-        }
-    }
-
-    /// Wakes all who run on its accounts, to look for themselves. Each of them is woken once, and says anew that it runs if
-    /// it goes on.
-    fn wake_all(&self) {
-        let mut all = self.engine.alarms.runners.lock();
-        let taken = self.accounts.iter().filter_map(|account| all.remove(account));
-        let runners: Vec<_> = taken.flat_map(BTreeMap::into_values).collect();
-        drop(all);
-        runners.into_iter().for_each(|runner| runner.waker.wake());
+        self.engine.alarms.join(&self.accounts, self.number, waker, rings_at);
     }
 }
 
@@ -151,25 +100,6 @@ impl std::fmt::Debug for Alarm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let rings_at = self.timer.as_ref().map(|(at, _)| *at);
         f.debug_struct("Alarm").field("rings_at", &rings_at).finish_non_exhaustive()
-    }
-}
-
-/// Takes somebody from an account's list whose timer was to ring then, and says whom to wake in its place: who has run
-/// for the longest, unless its own timer rings by then.
-fn leave(
-    all: &mut HashMap<Account, BTreeMap<u64, Runner>>,
-    account: &Account,
-    number: u64,
-    rings_at: Tick,
-) -> Option<Waker> {
-    let runners = all.get_mut(account)?;
-    runners.remove(&number);
-    match runners.first_key_value() {
-        Some((_, heir)) => (rings_at < heir.rings_at).then(|| heir.waker.clone()),
-        None => {
-            all.remove(account);
-            None
-        }
     }
 }
 
@@ -211,7 +141,7 @@ impl Holding {
         for (claim, is_spent) in self.claims.iter_mut().zip(spent) {
             claim.standing.refuses = is_spent;
         }
-        Refused::new(limiter, self)
+        self.why_refused(limiter)
     }
 
     /// Whether the request has taken longer than was expected. Of one that is cut before, nobody knows how long it would have
@@ -222,14 +152,6 @@ impl Holding {
             Charge::Time { expected } => expected < ran,
             Charge::Requests { .. } | Charge::Place => true,
         })
-    }
-
-    /// Tells those who have timers that the line of an account has become steeper or higher, by somebody who has none.
-    #[cold]
-    pub(crate) fn tell_others(&self, limiter: &Limiter) {
-        for claim in self.claims.iter().filter(|claim| claim.ask.is_timed()) {
-            limiter.engine.alarms.tell((claim.ask.book, claim.ask.key));
-        }
     }
 
     /// What wakes the request when it is to be cut; `None` if no rule may cut it.
@@ -256,6 +178,7 @@ fn cuts(rule: &Rule) -> bool {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering::Relaxed;
     use std::task::Wake;
     use std::time::Duration;
 
@@ -442,8 +365,8 @@ mod tests {
     fn nobody_is_kept_who_has_ended() {
         let street = Street::new();
         let all: Vec<_> = (0..3).map(|_| street.walker()).collect();
-        assert_eq!(street.limiter.engine.alarms.runners.lock().len(), 1);
+        assert_eq!(street.limiter.engine.alarms.accounts(), 1);
         all.into_iter().for_each(|walker| street.leaves(walker));
-        assert!(street.limiter.engine.alarms.runners.lock().is_empty());
+        assert_eq!(street.limiter.engine.alarms.accounts(), 0);
     }
 }

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
+use crate::limiter::books::OpenLimit;
 use crate::limiter::client::Client;
 use crate::limiter::hashed_keys::{find, remember};
-use crate::limiter::open_rule::{OpenKey, OpenLimit, OpenRule};
+use crate::limiter::open_rule::{OpenKey, OpenRule};
 use crate::limiter::{Claims, Limiter};
 use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule, RuleIndex};
 use crate::store::{Charge, Mode};
@@ -220,21 +221,20 @@ impl Limiter {
         let cost = open.cost_differs.then(|| rule.cost.amount(facts));
         let whose = Whose { key, client, cost };
         if open.limits_differ.is_set() {
-            return open.ask(&open.limits_of(rule, facts, asking.client), whose, facts, asking);
+            return open.ask(&open.limits_of(rule, facts, asking.client, &self.engine), whose, facts, asking);
         }
         open.ask(open.limits_said(rule, asking.client), whose, facts, asking);
+    }
+
+    /// The claims of a block of code on the account of a key.
+    pub(crate) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
+        self.ask_for_block(position, key, &NoRequest, Asking::new(None, Mode::Decide, claims));
     }
 
     /// Claims a rule's own limits for a block of code: nothing exempts it, and no closure, which would look at a request
     /// that there is not, gives it other limits or another cost.
     #[cold]
-    pub(crate) fn ask_for_block(
-        &self,
-        position: usize,
-        key: KeyHash,
-        facts: &dyn Facts,
-        mut asking: Asking<'_, '_>,
-    ) {
+    fn ask_for_block(&self, position: usize, key: KeyHash, facts: &dyn Facts, mut asking: Asking<'_, '_>) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
         let whose = Whose { client, ..Whose::of(key) };
@@ -253,6 +253,23 @@ impl Limiter {
         let missing = Missing::Use(Component::Ip);
         rule.fair.as_ref()?.append(&missing, facts, self.site.addresses.ipv6_prefix, &mut bytes)?;
         Some(self.engine.hasher.hash(bytes.as_slice()))
+    }
+}
+
+/// What a rule sees of a block of code: nothing.
+struct NoRequest;
+
+impl Facts for NoRequest {
+    fn method(&self) -> &str {
+        ""
+    }
+
+    fn path(&self) -> &str {
+        ""
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        None
     }
 }
 

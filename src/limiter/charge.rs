@@ -1,14 +1,12 @@
 //! Charging a block of code, with no request at hand.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::{error, fmt};
 
-use crate::limiter::asking::Asking;
 use crate::limiter::holding::Holding;
-use crate::limiter::{Claims, Decision, Limiter, Question, Refusal, Reservation};
-use crate::model::{Facts, Key, KeyHash, Rule};
-use crate::store::{Fault, Mode};
+use crate::limiter::{Decision, Limiter, Question, Refusal, Reservation};
+use crate::model::{Key, KeyHash, Rule};
+use crate::store::Fault;
 
 impl Limiter {
     /// Charges what runs until the reservation is dropped to the account that a rule keeps for `key`, unless it is refused.
@@ -78,33 +76,11 @@ impl Limiter {
         }
     }
 
-    /// The claims of a block of code on the account of a key.
-    pub(crate) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
-        self.ask_for_block(position, key, &NoRequest, Asking::new(None, Mode::Decide, claims));
-    }
-
     fn key_of_block(&self, position: usize, key: &Key) -> Result<KeyHash, ChargeError> {
         let rule = &self.site.rules[position];
         let bytes = rule.key.bytes_of(key, self.site.addresses.ipv6_prefix);
         let bytes = bytes.ok_or_else(|| ChargeError::other_key(rule))?;
         Ok(self.engine.hasher.hash(bytes.as_slice()))
-    }
-}
-
-/// What a rule sees of a block of code: nothing.
-struct NoRequest;
-
-impl Facts for NoRequest {
-    fn method(&self) -> &str {
-        ""
-    }
-
-    fn path(&self) -> &str {
-        ""
-    }
-
-    fn ip(&self) -> Option<IpAddr> {
-        None
     }
 }
 

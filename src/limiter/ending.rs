@@ -1,11 +1,11 @@
 //! How a request ends: what each of its rules is charged or returns, and who is told and taught of it.
 
+use crate::limiter::event::What;
 use crate::limiter::holding::Holding;
-use crate::limiter::observe::What;
 use crate::limiter::report::Tightest;
 use crate::limiter::told::{Told, free};
 use crate::limiter::{Limiter, Positions};
-use crate::model::{Micros, Now, Rule, Until};
+use crate::model::{Micros, NO_ROUTE, Now, Rule, Until};
 use crate::store::{Charge, Claim, Progress, Settlement};
 
 impl Holding {
@@ -203,6 +203,30 @@ impl Holding {
                 }
             }
             told.settle(claims, &ending);
+        }
+    }
+}
+
+impl Limiter {
+    /// Learns what a request has cost.
+    #[inline]
+    fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
+        match claims {
+            _ if route == NO_ROUTE => {}
+            [claim] if matches!(claim.ask.charge, Charge::Requests { .. }) => {}
+            [claim] => self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost),
+            claims => self.learn_of_several(claims, route, cost),
+        }
+    }
+
+    #[inline(never)]
+    fn learn_of_several(&self, claims: &[Claim], route: u32, cost: Micros) {
+        let mut learned = None;
+        for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
+            if learned != Some(claim.ask.rule) {
+                self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost);
+                learned = Some(claim.ask.rule);
+            }
         }
     }
 }

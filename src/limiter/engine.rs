@@ -15,10 +15,10 @@ use std::{fmt, thread};
 use parking_lot::Mutex;
 
 use crate::clock::{Clock, ManualClock, SystemClock};
-use crate::limiter::alarm::Alarms;
-use crate::limiter::client_accounts::Rosters;
+use crate::limiter::alarms::Alarms;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::observe::{Observe, Observers};
+use crate::limiter::roster::Rosters;
 use crate::model::{Expectation, KeyHasher, Learned, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::{Census, Fault, Store};
@@ -141,6 +141,11 @@ impl Engine {
     pub fn observe(self, observer: impl Observe) -> Self {
         self.0.observers.lock().0.push(Arc::new(observer));
         self
+    }
+
+    /// The same, which is observed by all of these.
+    pub(crate) fn observed_by(self, observers: Observers) -> Self {
+        observers.0.into_iter().fold(self, Self::observe)
     }
 
     /// What the store holds and has done.

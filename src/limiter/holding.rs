@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
+use crate::limiter::decision::{Decision, Question};
+use crate::limiter::event::{Kind, What};
 use crate::limiter::meter::Meter;
-use crate::limiter::observe::What;
-use crate::limiter::report::Tightest;
+use crate::limiter::refusal::{Refusal, Refused};
+use crate::limiter::report::{AppliedLimit, LimitReport, Report, Tightest};
 use crate::limiter::told::{Told, free};
-use crate::limiter::{Claims, Decision, Kind, LimitReport, Limiter, Question, Refused};
-use crate::model::{Facts, KeyHash, Micros, Now, Tick, UnixMicros};
-use crate::store::{Claim, Fault, Mode, Settlement, Verdict};
+use crate::limiter::{Claims, Limiter};
+use crate::model::{Facts, KeyHash, Limit, Micros, Now, Tick, UnixMicros};
+use crate::store::{Book, Claim, Fault, Mode, Settlement, Verdict};
 
 /// What a request holds from admission to settlement.
 #[derive(Debug)]
@@ -145,7 +147,7 @@ impl Holding {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {
-            return Decision::Refused(Refused::new(limiter, self));
+            return Decision::Refused(self.why_refused(limiter));
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
@@ -312,6 +314,50 @@ impl Holding {
     /// Why the request was refused, and where the limit stands that refuses it for the longest.
     pub(crate) fn refused(&self, refused: &Refused) -> Tightest<'_> {
         refused.tightest(&self.claims, &self.now)
+    }
+
+    /// What it was refused for, as it was just weighed.
+    pub(crate) fn why_refused(&self, limiter: &Limiter) -> Refused {
+        Refused::new(limiter, &self.claims, self.route)
+    }
+
+    /// The limit that refuses for the longest, as it is for this request.
+    fn refusing_limit(&self, limiter: &Limiter, refused: &Refused) -> Limit {
+        limiter.granted(refused.longest(&self.claims))
+    }
+
+    /// What tells that limit from others, at less cost: its book, and what it grants this request.
+    #[inline]
+    pub(crate) fn refusing_book(&self, refused: &Refused) -> (Book, u64) {
+        let ask = &refused.longest(&self.claims).ask;
+        (ask.book, ask.quota)
+    }
+
+    /// All that is to be said of a refusal.
+    pub(crate) fn refusal(&self, limiter: &Limiter, refused: &Refused) -> Refusal {
+        let Refused { rule, cause, retry_after_secs, .. } = *refused;
+        Refusal {
+            rule: limiter.shared_rule_name(rule),
+            position: rule,
+            retry_after_secs,
+            cause,
+            limit: self.refusing_limit(limiter, refused),
+            report: Report::from(self.refused(refused)),
+        }
+    }
+
+    /// All limits that the request was claimed on, but for those in shadow, as they stood when the store last looked.
+    pub(crate) fn applied<'a>(&'a self, limiter: &'a Limiter) -> impl Iterator<Item = AppliedLimit<'a>> {
+        let claims = self.claims.iter().filter(|claim| !claim.ask.shadow);
+        claims.filter_map(|claim| AppliedLimit::of(limiter, claim, self.route))
+    }
+
+    /// Tells those who have timers that the line of an account has become steeper or higher, by somebody who has none.
+    #[cold]
+    pub(crate) fn tell_others(&self, limiter: &Limiter) {
+        for claim in self.claims.iter().filter(|claim| claim.ask.is_timed()) {
+            limiter.engine.alarms.tell((claim.ask.book, claim.ask.key));
+        }
     }
 
     /// Whether its time runs.

@@ -1,15 +1,21 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
+mod account;
+mod account_id;
 mod accounts;
 mod admission;
 mod alarm;
+mod alarms;
 mod asking;
+mod books;
 mod charge;
 mod claims;
 mod client;
 mod client_accounts;
+mod decision;
 mod ending;
 mod engine;
+mod event;
 mod expectations;
 pub mod explanation;
 mod flag;
@@ -21,6 +27,8 @@ mod open_rule;
 mod prospect;
 mod refusal;
 mod report;
+mod roster;
+mod route;
 #[cfg(test)]
 mod samples;
 mod terms;
@@ -32,35 +40,38 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-pub use self::accounts::{AccountError, AccountId, AccountStanding, NoAccountId};
+pub use self::account::{AccountError, AccountStanding};
+pub use self::account_id::{AccountId, NoAccountId};
 pub use self::accounts::{AccountFilter, Accounts};
 pub use self::admission::Reservation;
 pub use self::admission::{Admission, Pending};
-pub(crate) use self::admission::{Decision, Question};
 pub(crate) use self::alarm::Alarm;
+use self::books::Books;
 pub use self::charge::ChargeError;
 pub(crate) use self::claims::Claims;
 pub use self::client::Client;
-use self::client_accounts::Roster;
 pub use self::client_accounts::{Amount, ClientAccounts};
+pub(crate) use self::decision::{Decision, Question};
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
+pub use self::event::{Event, Kind, ObservedLimit};
 use self::flag::Flag;
 pub(crate) use self::holding::Holding;
+pub use self::observe::Observe;
 pub(crate) use self::observe::Observers;
-pub(crate) use self::observe::name_route;
-pub use self::observe::{Event, Kind, Observe, ObservedLimit, Route};
 use self::open_rule::OpenRule;
 pub use self::prospect::Prospect;
+pub use self::refusal::Refusal;
 pub(crate) use self::refusal::Refused;
-pub use self::refusal::{Cause, Refusal};
 pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
-pub use self::report::{LimitReport, Report};
+pub use self::report::{Cause, LimitReport, Report};
+use self::roster::Roster;
+pub use self::route::Route;
+pub(crate) use self::route::name_route;
 use self::terms::{Terms, TermsInForce};
 use crate::model::{
-    Answer, Condition, Facts, Limit, Micros, NO_ROUTE, Now, Overrun, Rule, RuleIndex, SharedTiers, Site,
-    Until,
+    Answer, Condition, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, SharedTiers, Site, Until,
 };
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
@@ -137,7 +148,7 @@ impl Limiter {
         let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until != Until::Body);
         let has_shadow = site.rules.iter().any(|rule| rule.shadow);
         let observers = engine.shared().observers();
-        let terms = Terms::new(site.tiers.clone(), &site.rules.iter().zip(&rules).collect::<Vec<_>>());
+        let terms = Terms::new(site.tiers.clone(), &with_books(&site, &rules), &*engine.shared().store);
         let terms = Arc::new(TermsInForce::from_pointee(terms));
         let books = rules.iter().map(|rule| Arc::clone(&rule.books)).collect();
         let roster = engine.shared().rosters.enlist(Roster::new(&site, books, &terms));
@@ -182,10 +193,9 @@ impl Limiter {
         if before.tiers == *tiers {
             return;
         }
-        let rules = || self.site.rules.iter().zip(&self.rules).collect::<Vec<_>>();
         let terms = Arc::new(match before.tiers.has_tiers_of(tiers) {
             true => before.of_others(tiers.clone()),
-            false => Terms::new(tiers.clone(), &rules()),
+            false => Terms::new(tiers.clone(), &with_books(&self.site, &self.rules), &*self.engine.store),
         });
         self.follow(&terms);
         self.terms.store(terms);
@@ -291,28 +301,6 @@ impl Limiter {
         }
     }
 
-    /// Learns what a request has cost.
-    #[inline]
-    pub(crate) fn learn(&self, claims: &[Claim], route: u32, cost: Micros) {
-        match claims {
-            _ if route == NO_ROUTE => {}
-            [claim] if matches!(claim.ask.charge, Charge::Requests { .. }) => {}
-            [claim] => self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost),
-            claims => self.learn_of_several(claims, route, cost),
-        }
-    }
-
-    #[inline(never)]
-    fn learn_of_several(&self, claims: &[Claim], route: u32, cost: Micros) {
-        let mut learned = None;
-        for claim in claims.iter().filter(|claim| !matches!(claim.ask.charge, Charge::Requests { .. })) {
-            if learned != Some(claim.ask.rule) {
-                self.rules[usize::from(claim.ask.rule)].expectations.record(route, cost);
-                learned = Some(claim.ask.rule);
-            }
-        }
-    }
-
     /// Whether another limiter's accounts may be the same as this one's.
     pub(crate) fn shares_accounts_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.engine, &other.engine)
@@ -366,6 +354,11 @@ impl Limiter {
 #[cold]
 fn closed(site: &Site) -> Fault {
     Fault(format!("nobody knows the rules of {}, whose file is wrong", site.name))
+}
+
+/// The rules of a site with their books.
+fn with_books<'a>(site: &'a Site, rules: &'a [OpenRule]) -> Vec<(&'a Rule, &'a Books)> {
+    site.rules.iter().zip(rules.iter().map(|open| &*open.books)).collect()
 }
 
 /// Whether any rule of a site depends on who clients are.

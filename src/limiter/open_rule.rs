@@ -5,22 +5,21 @@
 //! when they are first asked for, and they are bounded, since a closure could give another limit to each request.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use parking_lot::RwLock;
 
+use crate::limiter::books::{Books, OpenLimit};
 use crate::limiter::client::Client;
 use crate::limiter::engine::Shared;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::flag::Flag;
 use crate::limiter::terms::Terms;
 use crate::model::{
-    Cost, Counts, Facts, Hold, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, Unit, Zone, of_unknown,
+    Cost, Counts, Facts, Hold, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, of_unknown,
 };
-use crate::store::{Ask, Book, BookSpec, Charge, Tally};
+use crate::store::Book;
 
 /// A rule with its books open.
 ///
@@ -31,7 +30,7 @@ pub(crate) struct OpenRule {
     /// What tells it from the rules of all sites, for observers.
     pub(crate) number: u64,
     /// What the rule says for those for whom nobody says something else.
-    pub(crate) limits: OpenLimits,
+    pub(crate) limits: Vec<OpenLimit>,
     /// The books of all limits that somebody has had of it.
     pub(crate) books: Arc<Books>,
     /// Its position.
@@ -80,12 +79,12 @@ impl OpenKey {
 impl OpenRule {
     /// The rule at a position of its site.
     pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
-        let books = Books::new(rule, position, site, engine);
+        let books = Books::new(rule, position, site);
         let (cost_differs, is_fair) = (matches!(rule.cost, Cost::Computed(_)), rule.fair.is_some());
         Self {
             name: Arc::from(rule.name.as_str()),
             number: FixedState::default().hash_one((&site.name, &rule.name)),
-            limits: rule.limits.iter().map(|limit| books.of(limit)).collect(),
+            limits: rule.limits.iter().map(|limit| books.of(limit, &*engine.store)).collect(),
             books: Arc::new(books),
             at: usize::from(position),
             expectations: engine.expectations(&site.name, &rule.name),
@@ -130,22 +129,31 @@ impl OpenRule {
         rule: &Rule,
         facts: &dyn Facts,
         client: Option<&'a Client<'_>>,
+        engine: &Shared,
     ) -> Cow<'a, [OpenLimit]> {
         if rule.is_exempt(facts) {
             return Cow::Borrowed(&[]);
         }
         let computed = rule.limits_by.as_ref().and_then(|limits| limits.compute(facts));
         match computed {
-            Some(limits) => bounded(&limits).iter().map(|limit| self.books.of(limit)).collect(),
-            None => self.limits_by_source(rule, client),
+            Some(limits) => {
+                bounded(&limits).iter().map(|limit| self.books.of(limit, &*engine.store)).collect()
+            }
+            None => self.limits_by_source(rule, client, engine),
         }
     }
 
     /// The limits that the rule, a client's tier or its override says.
-    fn limits_by_source<'a>(&'a self, rule: &Rule, client: Option<&'a Client<'_>>) -> Cow<'a, [OpenLimit]> {
+    fn limits_by_source<'a>(
+        &'a self,
+        rule: &Rule,
+        client: Option<&'a Client<'_>>,
+        engine: &Shared,
+    ) -> Cow<'a, [OpenLimit]> {
         match client.map(|client| (client, client.source(rule))) {
             Some((client, source @ Source::Override(_))) => {
-                client.tiers().limits(rule, source).iter().map(|limit| self.books.of(limit)).collect()
+                let limits = client.tiers().limits(rule, source);
+                limits.iter().map(|limit| self.books.of(limit, &*engine.store)).collect()
             }
             _ => Cow::Borrowed(self.limits_said(rule, client)),
         }
@@ -178,96 +186,6 @@ impl OpenRule {
     }
 }
 
-/// Limits with their books open.
-pub(crate) type OpenLimits = Vec<OpenLimit>;
-
-/// A limit with its book open.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenLimit {
-    pub(crate) limit: Limit,
-    /// What it asks of every request, of no key, and of time as if nothing were expected.
-    pub(crate) ask: Ask,
-}
-
-/// The books of a rule, by what their accounts are known by: never by a quota, so that who is given another one meets
-/// what was spent. A tier's multiple of a limit draws on the account of the limit itself: whoever changes the tier takes along
-/// what was spent.
-///
-/// A book stays open as long as the limiter lives. So the periods of the limits that a closure gives are to be few.
-///
-/// Closures may grant whatever limits they like, so books are opened when one is first granted; they are few, since quotas are not
-/// part of a book.
-pub(crate) struct Books {
-    engine: Arc<Shared>,
-    site: String,
-    rule: String,
-    zone: Arc<Zone>,
-    /// What the rule asks of every request, of no book.
-    ask: Ask,
-    open: RwLock<Vec<OpenLimit>>,
-}
-
-impl Books {
-    pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
-        // What a closure says is put in for each request.
-        let cost = if let Cost::Fixed(cost) = rule.cost { cost } else { 1 };
-        let ask = Ask::new(NO_BOOK, NO_KEY, 0, Charge::Requests { cost });
-        Self {
-            engine: Arc::clone(engine),
-            site: site.name.clone(),
-            rule: rule.name.clone(),
-            zone: Arc::clone(&site.zone),
-            ask: Ask { rule: position, counts: rule.counts, shadow: rule.shadow, ..ask },
-            open: RwLock::default(),
-        }
-    }
-
-    /// A limit with its book open.
-    pub(crate) fn of(&self, limit: &Limit) -> OpenLimit {
-        let known = self.open.read().iter().find(|open| is_one_book(&open.limit, limit)).copied();
-        let open = known.unwrap_or_else(|| self.open(limit));
-        OpenLimit { limit: *limit, ask: Ask { quota: limit.quota(), ..open.ask } }
-    }
-
-    /// The limit that has a book, with the quota of whoever met it first.
-    #[cold]
-    fn limit_of(&self, book: Book) -> Option<Limit> {
-        self.open.read().iter().find(|open| open.ask.book == book).map(|open| open.limit)
-    }
-
-    /// The limits whose books are open.
-    pub(crate) fn all(&self) -> Vec<OpenLimit> {
-        self.open.read().clone()
-    }
-
-    /// Two threads that open one book at once are given the same by the store, which is listed twice then.
-    fn open(&self, limit: &Limit) -> OpenLimit {
-        let (tally, charge) = match limit {
-            Limit::Time { .. } => (Tally::Charged(Unit::Time), Charge::Time { expected: Micros::ZERO }),
-            Limit::Requests { .. } => (Tally::Charged(Unit::Requests), self.ask.charge),
-            Limit::Concurrent { .. } => (Tally::Running, Charge::Place),
-        };
-        let (site, rule, zone) = (self.site.as_str(), self.rule.as_str(), &self.zone);
-        let spec = BookSpec { site, rule, tally, period: limit.period(), zone };
-        let ask = Ask { book: self.engine.store.open(&spec), charge, ..self.ask };
-        let open = OpenLimit { limit: *limit, ask };
-        self.open.write().push(open);
-        open
-    }
-}
-
-/// The book of a limit that is not open yet.
-const NO_BOOK: Book = Book { calendar: 0, salt: [0; 3] };
-
-/// The key of no request.
-const NO_KEY: KeyHash = KeyHash([0; 4]);
-
-impl fmt::Debug for Books {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Books").field("rule", &self.rule).finish_non_exhaustive()
-    }
-}
-
 /// Limits as a closure gives them, within the bounds of a site file.
 pub(crate) fn bounded(limits: &LimitSet) -> LimitSet {
     let bound = |limit: &Limit| match *limit {
@@ -276,8 +194,4 @@ pub(crate) fn bounded(limits: &LimitSet) -> LimitSet {
         Limit::Concurrent { cap } => Limit::Concurrent { cap },
     };
     limits.iter().map(bound).collect()
-}
-
-pub(crate) fn is_one_book(one: &Limit, other: &Limit) -> bool {
-    one.unit() == other.unit() && one.period() == other.period()
 }

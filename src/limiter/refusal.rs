@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::limiter::holding::Holding;
-use crate::limiter::report::Tightest;
-use crate::limiter::{Limiter, Report};
-use crate::model::{Limit, Micros, Now};
-use crate::store::{Book, Charge, Claim, Settlement, Standing};
+use crate::limiter::Limiter;
+use crate::limiter::report::{Cause, Report, Tightest, retry_after_secs};
+use crate::model::{Limit, Now};
+use crate::store::{Claim, Settlement};
 
 /// A decision not to serve a request.
 ///
@@ -53,34 +52,6 @@ pub struct Refusal {
     pub(crate) position: u16,
 }
 
-/// What stands in the way of a refused request.
-///
-/// Of [`Held`](Self::Held) and [`Crowded`](Self::Crowded), `Retry-After` is a guess: either ends when others end. The other two end with
-/// the window, and not before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The quota is spent: the window must end.
-    Spent,
-    /// What is left is held for requests that run now.
-    Held,
-    /// As many requests run as may at once.
-    Crowded,
-    /// Little of the quota is left, and the client has spent its share: the window must end.
-    Share,
-}
-
-impl Cause {
-    const fn of(claim: &Claim) -> Self {
-        let Standing { spent, is_shared_out, .. } = claim.standing;
-        match claim.ask.charge {
-            Charge::Place => Self::Crowded,
-            _ if is_shared_out && spent < claim.ask.quota => Self::Share,
-            Charge::Time { .. } if spent < claim.ask.quota => Self::Held,
-            Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
-        }
-    }
-}
-
 /// Why a holding was refused, in the few words that an answer is made of. A [`Refusal`] is for those who ask for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
@@ -93,10 +64,10 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// What a holding was refused for that was just weighed.
-    pub(crate) fn new(limiter: &Limiter, holding: &Holding) -> Self {
-        let claims = &*holding.claims;
-        let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, holding.route));
+    /// What the claims of a request on a route were refused for that were just weighed.
+    #[inline]
+    pub(crate) fn new(limiter: &Limiter, claims: &[Claim], route: u32) -> Self {
+        let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, route));
         if let [claim] = claims {
             let (rule, cause) = (claim.ask.rule, Cause::of(claim));
             return Self { rule, longest: 0, cause, retry_after_secs: wait(claim) };
@@ -112,38 +83,17 @@ impl Refused {
         Self { rule, longest: longest as u16, cause, retry_after_secs }
     }
 
+    /// The claim that refuses for the longest.
+    #[inline]
+    pub(crate) fn longest<'a>(&self, claims: &'a [Claim]) -> &'a Claim {
+        &claims[usize::from(self.longest)]
+    }
+
     /// Where the limit stands that refuses for the longest.
     pub(crate) fn tightest<'a>(&self, claims: &'a [Claim], now: &'a Now) -> Tightest<'a> {
-        let tightest = Tightest::at(&claims[usize::from(self.longest)], &Settlement::default(), now);
+        let tightest = Tightest::at(self.longest(claims), &Settlement::default(), now);
         // Windows end no earlier than that.
         if self.cause == Cause::Crowded { tightest.not_before(self.retry_after_secs) } else { tightest }
-    }
-}
-
-impl Holding {
-    /// The limit that refuses for the longest, as it is for this request.
-    fn refusing_limit(&self, limiter: &Limiter, refused: &Refused) -> Limit {
-        limiter.granted(&self.claims[usize::from(refused.longest)])
-    }
-
-    /// What tells that limit from others, at less cost: its book, and what it grants this request.
-    #[inline]
-    pub(crate) fn refusing_book(&self, refused: &Refused) -> (Book, u64) {
-        let ask = &self.claims[usize::from(refused.longest)].ask;
-        (ask.book, ask.quota)
-    }
-
-    /// All that is to be said of a refusal.
-    pub(crate) fn refusal(&self, limiter: &Limiter, refused: &Refused) -> Refusal {
-        let Refused { rule, cause, retry_after_secs, .. } = *refused;
-        Refusal {
-            rule: limiter.shared_rule_name(rule),
-            position: rule,
-            retry_after_secs,
-            cause,
-            limit: self.refusing_limit(limiter, refused),
-            report: Report::from(self.refused(refused)),
-        }
     }
 }
 
@@ -187,26 +137,12 @@ const fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// How long to wait until a claim that refuses would be admitted.
-///
-/// `expected` is what a request of its route is expected to cost.
-#[inline]
-pub(crate) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
-    let reset = claim.standing.left.secs_rounded_up().max(1);
-    if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
-        return reset;
-    }
-    // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.
-    let first_ends = Micros(expected().0 / u64::from(claim.standing.admitted.max(1)));
-    first_ends.secs_rounded_up().clamp(1, reset)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Period;
+    use crate::model::{Micros, Period};
 
     fn refusal(cause: Cause, limit: Limit, retry_after_secs: u64) -> Refusal {
         let report = Report {

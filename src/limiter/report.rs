@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use crate::limiter::Limiter;
-use crate::limiter::holding::Holding;
-use crate::limiter::refusal::retry_after_secs;
 use crate::model::{Limit, Micros, Now, Unit};
-use crate::store::{Charge, Claim, Settlement};
+use crate::store::{Charge, Claim, Settlement, Standing};
 
 /// Where the tightest limit stands: what headers describe.
 ///
@@ -218,17 +216,9 @@ pub(crate) struct AppliedLimit<'a> {
     pub(crate) refuses: bool,
 }
 
-impl Holding {
-    /// All limits that the request was claimed on, but for those in shadow, as they stood when the store last looked.
-    pub(crate) fn applied<'a>(&'a self, limiter: &'a Limiter) -> impl Iterator<Item = AppliedLimit<'a>> {
-        let claims = self.claims.iter().filter(|claim| !claim.ask.shadow);
-        claims.filter_map(|claim| AppliedLimit::of(limiter, claim, self.route))
-    }
-}
-
 impl<'a> AppliedLimit<'a> {
     /// `None` if the claim is on none of its rule's books, which no claim is.
-    fn of(limiter: &'a Limiter, claim: &Claim, route: u32) -> Option<Self> {
+    pub(crate) fn of(limiter: &'a Limiter, claim: &Claim, route: u32) -> Option<Self> {
         let open = &limiter.rules[usize::from(claim.ask.rule)];
         let limit = limiter.limit_of(claim)?;
         let reset = limit.period().map(|_| claim.standing.left.secs_rounded_up().max(1));
@@ -244,4 +234,48 @@ impl<'a> AppliedLimit<'a> {
             refuses: claim.refuses(),
         })
     }
+}
+
+/// What stands in the way of a refused request.
+///
+/// Of [`Held`](Self::Held) and [`Crowded`](Self::Crowded), `Retry-After` is a guess: either ends when others end. The other two end with
+/// the window, and not before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The quota is spent: the window must end.
+    Spent,
+    /// What is left is held for requests that run now.
+    Held,
+    /// As many requests run as may at once.
+    Crowded,
+    /// Little of the quota is left, and the client has spent its share: the window must end.
+    Share,
+}
+
+impl Cause {
+    /// What stands in the way of a claim that refuses.
+    #[inline]
+    pub(crate) const fn of(claim: &Claim) -> Self {
+        let Standing { spent, is_shared_out, .. } = claim.standing;
+        match claim.ask.charge {
+            Charge::Place => Self::Crowded,
+            _ if is_shared_out && spent < claim.ask.quota => Self::Share,
+            Charge::Time { .. } if spent < claim.ask.quota => Self::Held,
+            Charge::Time { .. } | Charge::Requests { .. } => Self::Spent,
+        }
+    }
+}
+
+/// How long to wait until a claim that refuses would be admitted.
+///
+/// `expected` is what a request of its route is expected to cost.
+#[inline]
+pub(crate) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
+    let reset = claim.standing.left.secs_rounded_up().max(1);
+    if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
+        return reset;
+    }
+    // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.
+    let first_ends = Micros(expected().0 / u64::from(claim.standing.admitted.max(1)));
+    first_ends.secs_rounded_up().clamp(1, reset)
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::limiter::open_rule::{OpenLimit, OpenRule};
+use crate::limiter::books::{Books, OpenLimit};
 use crate::model::{Rule, SharedTiers, Source};
+use crate::store::Store;
 
 /// The terms in force: who reads them keeps those that there are then.
 pub(crate) type TermsInForce = ArcSwap<Terms>;
@@ -23,12 +24,12 @@ pub(crate) struct Terms {
 
 impl Terms {
     /// The terms of tiers, with the books of all their limits open.
-    pub(crate) fn new(tiers: SharedTiers, rules: &[(&Rule, &OpenRule)]) -> Self {
-        let of_tier = |rule: &Rule, open: &OpenRule, at| {
-            tiers.limits(rule, Source::Tier(at)).iter().map(|limit| open.books.of(limit)).collect()
+    pub(crate) fn new(tiers: SharedTiers, rules: &[(&Rule, &Books)], store: &dyn Store) -> Self {
+        let of_tier = |rule: &Rule, books: &Books, at| {
+            tiers.limits(rule, Source::Tier(at)).iter().map(|limit| books.of(limit, store)).collect()
         };
-        let of_rule = |(rule, open): &(&Rule, &OpenRule)| {
-            (0..tiers.tiers().len()).map(|at| of_tier(rule, open, at)).collect()
+        let of_rule = |(rule, books): &(&Rule, &Books)| {
+            (0..tiers.tiers().len()).map(|at| of_tier(rule, books, at)).collect()
         };
         let limits = rules.iter().map(of_rule).collect();
         Self { tiers, limits }

@@ -1,7 +1,7 @@
 //! What observers are told of a request, whatever happens to it; and what a request is charged that is free.
 
-use crate::limiter::observe::{Event, What};
-use crate::limiter::{Kind, Limiter};
+use crate::limiter::Limiter;
+use crate::limiter::event::{Event, Kind, What};
 use crate::model::{Micros, Now};
 use crate::store::{Claim, Settlement};
 

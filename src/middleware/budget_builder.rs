@@ -401,8 +401,8 @@ impl BudgetBuilder {
         self.found.extend(site.suspect_terms());
         self.found.extend(site.check_hosts());
         self.found.extend(site.rules.is_empty().then(|| Finding::of_site(Mistake::suspect(NO_RULE))));
-        let sites =
-            Arc::new(Sites::single(site, self.observers.of(self.engine.unwrap_or_else(Engine::in_memory))));
+        let engine = self.engine.unwrap_or_else(Engine::in_memory).observed_by(self.observers);
+        let sites = Arc::new(Sites::single(site, engine));
         Ok(TimeBudget::new(sites, self.hooks, Built::by_code(at, self.found)))
     }
 
@@ -425,7 +425,7 @@ impl BudgetBuilder {
             (Err(errors), found) => return Err(RuleError::of_files(&errors, found.err())),
         };
         let engine = self.engine.take().map_or_else(|| engine_of(&read), Ok)?;
-        let engine = std::mem::take(&mut self.observers).of(engine);
+        let engine = engine.observed_by(std::mem::take(&mut self.observers));
         let loaded = self.code.of_files(&read);
         self.found.extend(self.code.shadowed(&read.loaded).map(|(site, rule)| shadowed(site, rule)));
         let sites = Arc::new(Sites::new(loaded, engine));
