@@ -143,6 +143,8 @@ fn nor_does_the_comparison_with_a_thousand_rules() {
 }
 
 /// The allocations of a hundred requests for a path that an application answers without waiting for anything.
+///
+/// The fewest of several hundreds: what is made anew once in many requests, when a second ends or a buffer is full, is no request's.
 async fn of_requests_for<T, B>(app: App<T>, path: &str) -> u64
 where
     T: AppFactory<B> + 'static,
@@ -157,7 +159,8 @@ where
         let _ = answered.into_body().try_into_bytes();
     };
     (0..100).for_each(|_| answer());
-    measure(|| (0..100).for_each(|_| answer())).count_total
+    let hundreds = (0..5).map(|_| measure(|| (0..100).for_each(|_| answer())).count_total);
+    hundreds.min().expect("there are five")
 }
 
 fn hello() -> actix_web::Resource {

@@ -102,6 +102,8 @@ const BEYOND_SCHEMAS: [&str; 20] = [
     // It does not reckon with addresses.
     "rate_limit_trusted_proxies[0]: \"10.0.0.1/8\"",
     "rate_limit_api_key_header: both",
+    // It does not know that 80 is the port where none is said.
+    "rate_limit_upstream: [\"http://a\", \"http://a:80/\"]",
     // Beyond what a float can tell.
     "rate_limit.limit: 1e400",
 ];

@@ -50,13 +50,15 @@ impl Alarm {
         mut cut_in: impl FnMut() -> Option<Micros>,
     ) -> Poll<()> {
         loop {
+            // Read before what is left is looked at: time that passes between the two has the timer ring early, and never late.
+            let now = self.engine.clock.tick();
             match cut_in() {
                 None => return self.rest(),
                 Some(Micros::ZERO) => {
                     self.engine.alarms.wake_all(&self.accounts);
                     return Poll::Ready(());
                 }
-                Some(span) => self.set(span, cx.waker()),
+                Some(span) => self.set(now, span, cx.waker()),
             }
             if self.timer.as_mut().is_none_or(|(_, timer)| timer.as_mut().poll(cx).is_pending()) {
                 return Poll::Pending;
@@ -74,11 +76,11 @@ impl Alarm {
         Poll::Pending
     }
 
-    /// Sets the timer, unless it rings by then.
-    fn set(&mut self, span: Micros, waker: &Waker) {
+    /// Sets the timer to ring so long after `now`, unless it rings by then.
+    fn set(&mut self, now: Tick, span: Micros, waker: &Waker) {
         let clock = &self.engine.clock;
         let span = self.engine.store.hears_every().map_or(span, |news| span.min(news));
-        let at = Tick(clock.tick().0.saturating_add_unsigned(span.0));
+        let at = Tick(now.0.saturating_add_unsigned(span.0));
         if self.timer.as_ref().is_none_or(|(rings_at, _)| at < *rings_at) {
             self.timer = Some((at, clock.sleep_until(at)));
         }
@@ -255,6 +257,20 @@ mod tests {
         fn was_woken(&self) -> bool {
             self.woken.0.swap(0, Relaxed) > 0
         }
+    }
+
+    #[test]
+    fn time_that_passes_while_what_is_left_is_looked_at_makes_it_no_later() {
+        let street = Street::new();
+        let Walker { mut holding, mut alarm, woken } = street.walker();
+        let _ = alarm.rest();
+        let look = || {
+            let left = holding.cut_in(&street.limiter);
+            street.clock.advance(Duration::from_secs(60));
+            left
+        };
+        let waker = Waker::from(woken);
+        assert!(alarm.poll(&mut Context::from_waker(&waker), look).is_ready());
     }
 
     #[test]

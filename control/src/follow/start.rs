@@ -80,19 +80,21 @@ impl Node {
     /// Writes the last good copy, if something has changed since it was written.
     pub(crate) fn keep_copy(&self) {
         let Some(file) = self.copy.as_ref().filter(|_| self.health().is_up()) else { return };
+        // One after another, or an older state would be written over a newer one. No change asks for this lock.
+        let mut copied = self.copied.lock();
         let (decided, place) = {
             // Both of one moment: whoever brings them forward has both locks.
             let decided = self.decided();
             (decided.clone(), self.place())
         };
         let at = (decided.revision(), place.clone());
-        if self.copied.lock().as_ref() == Some(&at) {
+        if copied.as_ref() == Some(&at) {
             return;
         }
-        // Without the lock: no change waits for a large copy.
+        // Without the locks of what is decided: no change waits for a large copy.
         match copy::write(file, &copy::text(&decided, &place)) {
             Ok(()) => {
-                *self.copied.lock() = Some(at);
+                *copied = Some(at);
                 self.is_copy_refused.store(false, Relaxed);
             }
             // It is tried again each second, and told once.
