@@ -76,7 +76,7 @@ const SOUND: [&str; 49] = [
 ];
 
 /// Beginnings of the loader's messages for what a schema cannot see.
-const BEYOND_SCHEMAS: [&str; 20] = [
+const BEYOND_SCHEMAS: [&str; 21] = [
     // No JSON, or JSON of which a parsed value shows no trace.
     "line ",
     "time_zone: half a character",
