@@ -25,10 +25,10 @@ impl Secret {
         Self(random("tbs_", 32))
     }
 
-    /// Whether a text has the form of a token that was made here, which nobody finds by trying.
+    /// Whether a text has the form of a token that was made here, and at least its length: nobody finds one by trying.
     pub(crate) fn is_token(text: &str) -> bool {
         let random = text.strip_prefix("tbm_").and_then(|random| URL_SAFE_NO_PAD.decode(random).ok());
-        random.is_some_and(|random| random.len() == 32)
+        random.is_some_and(|random| random.len() >= 32)
     }
 
     /// The text, to be shown once.

@@ -99,6 +99,17 @@ fn a_token_of_random_letters_works_while_others_at_its_address_guess() {
 }
 
 #[test]
+fn a_token_that_another_program_made_works_too_where_it_is_as_long_as_ours() {
+    // As the guide has it made, by `openssl rand -hex 24`.
+    let token = "tbm_6f1d5a0b9c3e7f2841d6a5b0c9e3f7281d6a5b0c9e3f7284";
+    let world = World::with(|options| options.with_owner_token(token));
+    for _ in 0..20 {
+        world.ask("GET", "rulesets").token("guess").send();
+    }
+    world.ask("GET", "rulesets").token(token).send().expect(200);
+}
+
+#[test]
 fn a_token_that_a_person_chose_is_not_told_apart_while_its_address_guesses() {
     let world = World::with(|options| options.with_owner_token("a token that a person chose"));
     let chosen = || world.ask("GET", "rulesets").token("a token that a person chose").send();
