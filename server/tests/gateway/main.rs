@@ -22,3 +22,4 @@ mod running;
 mod scratch;
 mod tunnels;
 mod upstream;
+mod waiting;
