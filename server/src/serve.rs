@@ -110,7 +110,7 @@ fn bind(
     readiness: &Readiness,
 ) -> Result<(Server, Bound), Failure> {
     let stop = Stop::new();
-    let settings = Settings::new(&args.gateway, &stop);
+    let settings = Settings::new(&args.gateway, args.access.access_log.is_some(), &stop);
     let (budget, readiness) = (budget.clone(), readiness.clone());
     let told = async move {
         end.told().await;

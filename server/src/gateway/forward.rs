@@ -21,7 +21,7 @@ use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
 use crate::gateway::line::Unanswered;
 use crate::gateway::lines::{Group, Held};
-use crate::gateway::request::{self, Asked};
+use crate::gateway::request::Asked;
 use crate::gateway::response;
 use crate::gateway::retry::{Sent, may_be_sent_again};
 use crate::gateway::timeouts::Late;
@@ -40,9 +40,8 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id = request::id(request).unwrap_or_else(|| worker.name());
     let passed = Passing { worker, group, site, budget, begun };
-    let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
+    let answered = match Asked::read(request, site, worker.name()) {
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
     };
@@ -52,7 +51,9 @@ pub(crate) async fn forward(
         }
         (failure.response(), micros_since(begun))
     });
-    response.extensions_mut().insert(Told { upstream_micros, request_id });
+    if worker.settings.is_logged {
+        response.extensions_mut().insert(Told { upstream_micros });
+    }
     response
 }
 

@@ -98,26 +98,27 @@ impl Line {
         .await
     }
 
-    /// Lets the connection and then the work go on until neither can.
+    /// Lets the work and the connection go on by turns until neither can.
+    ///
+    /// The work comes first: what it asks for is often there already, as a small body is that has come with its head.
     pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut work: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         self.bell.outer.register(cx.waker());
+        self.bell.is_heard.store(true, SeqCst);
         // Who waits for the client has to ask it in each poll, or the time would run again.
         let mut is_due = self.uploading.as_ref().is_some_and(|uploading| uploading.waits());
-        self.bell.is_heard.store(true, SeqCst);
         loop {
-            is_due |= self.bell.rung.swap(false, SeqCst);
-            if is_due {
-                self.drive();
-            }
             if let Poll::Ready(done) = work(&mut Context::from_waker(&self.private)) {
                 self.bell.is_heard.store(false, SeqCst);
                 return Poll::Ready(done);
             }
-            is_due = false;
+            if self.bell.rung.swap(false, SeqCst) || is_due {
+                self.drive();
+                is_due = false;
+            }
             if !self.bell.rung.load(SeqCst) {
                 self.bell.is_heard.store(false, SeqCst);
                 // Rung since it was looked at, when nobody else was told.
@@ -140,6 +141,17 @@ impl Line {
             // An error reaches whoever waits for an answer or for a body.
             self.is_over = self.connection.poll_without_shutdown(&mut cx).is_ready();
         }
+    }
+
+    /// Whether another request can be sent on it when an answer has just been read to its end.
+    ///
+    /// Called in the poll that has read it, in which nobody can have rung but its own parts.
+    pub(crate) fn can_go_on(&mut self) -> bool {
+        if self.sender.is_ready() {
+            // That the body was taken is nothing to a connection that waits for the next request.
+            self.bell.rung.store(false, SeqCst);
+        }
+        self.is_idle()
     }
 
     /// Whether another request can be sent on it, as far as is known.

@@ -166,7 +166,7 @@ impl Held {
     pub(crate) fn keep(self) {
         let Self { mut line, seat, .. } = self;
         let mut idle = seat.0.idle.borrow_mut();
-        if line.is_idle() && idle.len() < KEPT {
+        if line.can_go_on() && idle.len() < KEPT {
             idle.push(Idle { line, since: Instant::now() });
         }
     }

@@ -22,6 +22,7 @@ mod told;
 mod tunnel;
 mod upload;
 mod upstream;
+mod values;
 mod worker;
 
 use std::rc::Rc;
@@ -48,12 +49,14 @@ pub(crate) struct Settings {
     /// The largest body of a request, in bytes.
     max_body: Option<u64>,
     host: HostPolicy,
+    /// Whether there is a log that is told of each request.
+    is_logged: bool,
     stopped: Stopped,
 }
 
 impl Settings {
     /// What the command line says.
-    pub(crate) fn new(args: &GatewayArgs, stop: &Stop) -> Arc<Self> {
+    pub(crate) fn new(args: &GatewayArgs, is_logged: bool, stop: &Stop) -> Arc<Self> {
         let mut upstreams = args.upstream.clone();
         let mut seen = Vec::new();
         upstreams.retain(|upstream| {
@@ -68,6 +71,7 @@ impl Settings {
             timeouts: args.timeouts(),
             max_body: args.max_body,
             host: args.host,
+            is_logged,
             stopped,
         })
     }

@@ -26,8 +26,11 @@ pub(crate) struct Worker {
     of_sites: RefCell<HashMap<*const Limiter, OfSite>>,
     addresses: RefCell<HashMap<Upstream, Rc<Address>>>,
     /// What the names of this worker's requests begin with, and how many it has given.
-    names: (u64, Cell<u64>),
+    names: ([u8; 16], Cell<u64>),
 }
+
+/// What a request is called, in hexadecimal digits.
+pub(crate) type Name = [u8; 32];
 
 /// A site's limiter, and where its requests go.
 type OfSite = (Arc<Limiter>, Rc<Group>);
@@ -41,7 +44,7 @@ impl Worker {
             default: None,
             of_sites: RefCell::default(),
             addresses: RefCell::default(),
-            names: (getrandom::u64().unwrap_or_default(), Cell::new(0)),
+            names: (hexadecimal(getrandom::u64().unwrap_or_default()), Cell::new(0)),
         };
         if !settings.upstreams.is_empty() {
             worker.default = Some(worker.group(&settings.upstreams));
@@ -77,11 +80,14 @@ impl Worker {
         Rc::new(Group::new(upstreams.iter().map(&mut address).collect()))
     }
 
-    /// A name that no other request has, in 32 hexadecimal digits.
-    pub(crate) fn name(&self) -> Rc<str> {
+    /// A name that no other request has.
+    pub(crate) fn name(&self) -> Name {
         let (worker, given) = &self.names;
         let number = given.replace(given.get() + 1);
-        Rc::from(format!("{worker:016x}{number:016x}"))
+        let mut name = [0; 32];
+        name[..16].copy_from_slice(worker);
+        name[16..].copy_from_slice(&hexadecimal(number));
+        name
     }
 
     fn tidy(&self) {
@@ -99,11 +105,27 @@ impl Worker {
     }
 }
 
+fn hexadecimal(number: u64) -> [u8; 16] {
+    std::array::from_fn(|at| b"0123456789abcdef"[(number >> (60 - 4 * at) & 15) as usize])
+}
+
 async fn tidy(worker: Weak<Worker>) {
     loop {
         rt::time::sleep(TIDY).await;
         let Some(worker) = worker.upgrade() else { return };
         worker.tidy();
         worker.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_sixteen_digits() {
+        for number in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(hexadecimal(number), format!("{number:016x}").as_bytes());
+        }
     }
 }
