@@ -54,11 +54,12 @@ impl Line {
     /// # Errors
     ///
     /// None, so far as is known.
-    pub(crate) async fn new(socket: Socket) -> hyper::Result<Self> {
+    pub(crate) async fn new(socket: Socket) -> hyper::Result<Box<Self>> {
         let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(socket)).await?;
         let bell = Arc::new(Bell { rung: AtomicBool::new(true), ..Bell::default() });
         let private = Waker::from(Arc::clone(&bell));
-        Ok(Self {
+        // Large, and handed from one to another several times a request.
+        Ok(Box::new(Self {
             connection,
             sender,
             is_over: false,
@@ -66,7 +67,7 @@ impl Line {
             private,
             alarm: Alarm::default(),
             uploading: None,
-        })
+        }))
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -171,7 +172,7 @@ impl Line {
     }
 
     /// Takes the socket out of a connection whose answer was 101, and what has come on it since.
-    pub(crate) fn into_socket(mut self) -> (Socket, Bytes) {
+    pub(crate) fn into_socket(mut self: Box<Self>) -> (Socket, Bytes) {
         self.drive();
         let parts = self.connection.into_parts();
         (parts.io.into_inner(), parts.read_buf)

@@ -38,14 +38,14 @@ pub(crate) struct Address {
 
 #[derive(Debug)]
 struct Idle {
-    line: Line,
+    line: Box<Line>,
     since: Instant,
 }
 
 /// A connection in use; dropped, it is closed.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) line: Line,
+    pub(crate) line: Box<Line>,
     /// Whether it has carried a request before.
     pub(crate) is_reused: bool,
     seat: Seat,
@@ -135,7 +135,7 @@ impl Address {
         }
     }
 
-    fn idle_line(&self, kept: Duration) -> Option<Line> {
+    fn idle_line(&self, kept: Duration) -> Option<Box<Line>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(Idle { mut line, since }) = idle.pop() {
             if since.elapsed() < kept && line.is_idle() {
@@ -172,7 +172,7 @@ impl Held {
     }
 
     /// The line alone, and its place among the busy ones.
-    pub(crate) fn into_parts(self) -> (Line, Seat) {
+    pub(crate) fn into_parts(self) -> (Box<Line>, Seat) {
         (self.line, self.seat)
     }
 }

@@ -27,6 +27,9 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIME_LEFT: HeaderName = HeaderName::from_static("x-ratelimit-time-left");
 
+/// Those of the same names that the client has sent: a name that is known takes no look at its letters.
+const CLIENTS_ID: client::HeaderName = client::HeaderName::from_static("x-request-id");
+
 /// The longest name of a request that is passed on.
 const LONGEST_ID: usize = 200;
 
@@ -133,7 +136,7 @@ impl<'a> Asked<'a> {
 
     /// The name by which the upstream knows it: the client's, if that may be passed on.
     fn id(&self) -> &[u8] {
-        let named = self.request.headers().get("x-request-id").map(client::HeaderValue::as_bytes);
+        let named = self.request.headers().get(CLIENTS_ID).map(client::HeaderValue::as_bytes);
         let is_fit = |id: &&[u8]| (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
         named.filter(is_fit).unwrap_or(&self.name)
     }
@@ -181,18 +184,18 @@ impl<'a> Asked<'a> {
         let proto = if is_secure { "https" } else { "http" };
         let peer = self.request.peer_addr().map(|peer| peer.ip().to_canonical());
         let (element, for_whom) = self.forwarded(values, peer, proto);
-        let mut before = |name: &str, own: Option<Bytes>| {
-            let said = self.request.headers().get_all(name).map(client::HeaderValue::as_bytes);
-            match self.is_believed && self.request.headers().contains_key(name) {
-                true => Some(values.add_list(said.chain(own.as_deref()), b", ")),
-                false => own,
+        let mut before = |name: client::HeaderName, own: Option<Bytes>| {
+            if !self.is_believed || !self.request.headers().contains_key(&name) {
+                return own;
             }
+            let said = self.request.headers().get_all(name).map(client::HeaderValue::as_bytes);
+            Some(values.add_list(said.chain(own.as_deref()), b", "))
         };
         let told = [
-            (FORWARDED_FOR, before("x-forwarded-for", for_whom)),
-            (header::FORWARDED, before("forwarded", Some(element))),
-            (FORWARDED_PROTO, before("x-forwarded-proto", None)),
-            (FORWARDED_HOST, before("x-forwarded-host", None)),
+            (FORWARDED_FOR, before(client::X_FORWARDED_FOR, for_whom)),
+            (header::FORWARDED, before(client::FORWARDED, Some(element))),
+            (FORWARDED_PROTO, before(client::X_FORWARDED_PROTO, None)),
+            (FORWARDED_HOST, before(client::X_FORWARDED_HOST, None)),
         ];
         for (name, text) in told {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
