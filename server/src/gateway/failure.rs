@@ -10,6 +10,8 @@ use serde_json::json;
 pub(crate) enum Failure {
     /// The request cannot be passed on as it is.
     Malformed,
+    /// Its path has a dot segment, so that rules may look at another path than the application does.
+    DotSegment,
     /// Tunnels by CONNECT are not opened.
     Connect,
     /// Its body is larger than it may be.
@@ -37,6 +39,10 @@ impl Failure {
     const fn words(self) -> (StatusCode, &'static str) {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "the request cannot be passed on as it is"),
+            Self::DotSegment => (
+                StatusCode::BAD_REQUEST,
+                "the path has a segment `.` or `..`; expected a path in which they are resolved",
+            ),
             Self::Connect => (StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not served here"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body of the request is too large"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "the body of the request has broken off"),

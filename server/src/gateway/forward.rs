@@ -73,6 +73,9 @@ impl Passing<'_> {
         asked.time_left_millis = self.time_left_millis();
         let uploading = self.begin_upload(&asked, &mut payload).await?;
         let answered = self.ask(&asked, uploading.as_ref()).await;
+        if let (Ok((_, answer)), Some(uploading)) = (&answered, &uploading) {
+            self.charge_early(answer, uploading);
+        }
         let unread = uploading.filter(|_| asked.version() == Version::HTTP_2);
         match answered {
             Ok((held, answer)) => {
@@ -196,6 +199,19 @@ impl Passing<'_> {
                 Ok(head.set_body(download).map_into_boxed_body())
             }
             Err(_) => Err(Failure::BrokenAnswer),
+        }
+    }
+
+    /// Charges the time in which an upstream has worked while the client withheld the rest of its body.
+    ///
+    /// Only the client seemed to be waited for. An answer that is there before the body is whole shows that it was not, unless it
+    /// says that the wait was too long. Else a client that keeps one byte back would have its work done for nothing.
+    fn charge_early(&self, answer: &Response<Incoming>, uploading: &Uploading) {
+        if answer.status() == http::StatusCode::REQUEST_TIMEOUT {
+            return;
+        }
+        if let Some(since) = uploading.withheld_since() {
+            let _ = self.budget.charge(Micros(micros_since(since)));
         }
     }
 

@@ -13,6 +13,7 @@ mod forward;
 mod hop;
 mod line;
 mod lines;
+mod path;
 mod request;
 mod response;
 mod retry;
