@@ -14,7 +14,7 @@ use timebudget::{TimeBudget, Upstream};
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
-use crate::gateway::{self, Counted, Settings, Stop};
+use crate::gateway::{self, Client, Counted, Settings, Stop};
 use crate::listen::{self, Bound, Certificate, Socket};
 use crate::metrics::{Metrics, Notices, Observer, Responses};
 use crate::output::{self, Failure};
@@ -140,6 +140,7 @@ fn bind(
     let mut server = HttpServer::new(app)
         // Whoever hangs up gives up: its request ends, and with it its place under a cap.
         .h1_allow_half_closed(false)
+        .on_connect(Client::greet)
         .workers(args.workers.map_or_else(cores, usize::from))
         .shutdown_signal(told)
         // Else the end of an answer waits until the client has acknowledged what came before it.

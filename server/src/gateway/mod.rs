@@ -5,6 +5,7 @@
 
 mod alarm;
 mod args;
+mod client;
 mod connect;
 mod counts;
 mod download;
@@ -33,6 +34,7 @@ use timebudget::{Budget, TimeBudget, Upstream};
 
 pub(crate) use self::args::GatewayArgs;
 use self::args::HostPolicy;
+pub(crate) use self::client::Client;
 pub(crate) use self::counts::{Counted, FAULTS, Sum as OfUpstream};
 pub(crate) use self::stop::Stop;
 use self::stop::Stopped;

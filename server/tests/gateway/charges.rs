@@ -78,3 +78,20 @@ fn an_upstream_is_told_the_time_that_is_left_where_a_rule_cuts() {
         assert!(told.iter().all(|left| (90_000..=100_000).contains(left)), "{told:?}");
     }
 }
+
+/// A rule of the site cuts, but not what this request was about.
+#[test]
+fn an_upstream_is_told_no_time_where_no_rule_that_cuts_is_about_the_request() {
+    let site = r#"{ "rate_limit": "50s per year", "rate_limit_rules": [
+        { "name": "reports", "key": "site", "when": { "path": "/reports" }, "overrun": "cut", "limits": "100s per year" } ] }"#;
+    let upstream = answer("X-App: 1");
+    let gateway = with_site(site, &upstream, &[]);
+    for target in ["/", "/reports"] {
+        assert_eq!(gateway.get(target).status, 200);
+    }
+    let told = upstream.heads().iter().map(|head| values(head, "x-ratelimit-time-left")).collect::<Vec<_>>();
+    assert_eq!(told[0], [""; 0]);
+    // Of the rule that cuts, whatever others say.
+    let [left] = &told[1][..] else { panic!("{told:?}") };
+    assert!((90_000..=100_000).contains(&left.parse::<u64>().unwrap()), "{left}");
+}

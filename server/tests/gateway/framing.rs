@@ -165,3 +165,48 @@ fn a_connect_is_refused() {
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert_eq!(upstream.heads(), [""; 0]);
 }
+
+/// The server had read ahead, and passed on what stood behind a head that was refused.
+#[test]
+fn nothing_is_passed_on_that_comes_behind_a_request_which_was_refused_as_malformed() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let gateway = before(&upstream, &[]);
+    for refused in [
+        "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\nConnection: keep-alive\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let answer = answers(&gateway, format!("{refused}{SMUGGLED}{SMUGGLED}").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{refused:?}: {answer}");
+        assert!(!answer.contains("HTTP/1.1 200"), "{refused:?}: {answer}");
+    }
+    assert_eq!(upstream.heads(), [""; 0]);
+}
+
+/// RFC 9112, section 9.6: no request is served on a connection after one that was to be its last.
+#[test]
+fn nothing_is_passed_on_that_comes_behind_a_request_which_was_to_be_the_last() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let gateway = before(&upstream, &[]);
+    let last = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer =
+        answers(&gateway, format!("GET /first HTTP/1.1\r\nHost: a\r\n\r\n{last}{SMUGGLED}").as_bytes());
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+    assert!(upstream.heads().iter().all(|head| !head.contains("smuggled")), "{:?}", upstream.heads());
+    assert_eq!(upstream.heads().len(), 2);
+}
+
+/// What is left of a chunked body is read and forgotten, and the next request was served.
+#[test]
+fn nothing_is_passed_on_that_comes_behind_a_body_which_is_too_large() {
+    let upstream = Upstream::new(|connection| {
+        while connection.head().is_some() {
+            connection.wait_for_end();
+        }
+    });
+    let gateway = before(&upstream, &["--max-body", "3"]);
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = answers(&gateway, format!("{head}5\r\nhello\r\n0\r\n\r\n{SMUGGLED}").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(upstream.heads().iter().all(|head| !head.contains("smuggled")), "{:?}", upstream.heads());
+}
