@@ -90,6 +90,7 @@ impl Passing<'_> {
             Ok((held, answer)) => {
                 self.charge(&answer);
                 let micros = micros_since(self.begun);
+                held.address().counts.answered(micros);
                 Ok((self.answer(&asked, held, answer, payload, unread).await?, micros))
             }
             Err(failure) => {
@@ -113,6 +114,7 @@ impl Passing<'_> {
             let mut held = self.group.line(&settings.timeouts, is_second).await?;
             let head = asked.head(held.address(), settings.host)?;
             let message = head.map(|()| Upload::new(uploading.cloned()));
+            held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
                 Ok(answer) => return Ok((held, answer)),
                 Err(unanswered) => unanswered,
@@ -255,6 +257,7 @@ fn of_unanswered(unanswered: &Unanswered, held: &Held) -> Failure {
         Unanswered::Broken { error, .. } if error.is_parse() => Failure::NoAnswer,
         Unanswered::Broken { .. } => Failure::HungUp,
     };
+    held.address().counts.failed(failure);
     log::warn!("{}: {}", held.address().upstream(), failure.text());
     failure
 }
