@@ -33,3 +33,21 @@ fn it_is_ready_as_long_as_one_upstream_can_be_reached() {
     let told = ready(&lost);
     assert_eq!((told.status, told.json()["reason"].as_str()), (503, Some("upstream: cannot be reached")));
 }
+
+/// Each upstream was connected to for every request: whoever asked often flooded them.
+#[test]
+fn what_was_found_of_an_upstream_holds_for_a_second() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let args = ["--admin", "127.0.0.1:0", "--database", "none", "--upstream", &uri].map(std::ffi::OsStr::new);
+    let gateway = Running::start(crate::scratch::Scratch::new(), &args);
+    gateway.wait_for_output("upstream ");
+    let begun = std::time::Instant::now();
+    for _ in 0..50 {
+        assert_eq!(ready(&gateway).json()["upstream"], "up");
+    }
+    let seconds = begun.elapsed().as_secs() + 2;
+    listener.set_nonblocking(true).unwrap();
+    let connected = std::iter::from_fn(|| listener.accept().ok()).count() as u64;
+    assert!((1..=seconds).contains(&connected), "{connected} in {seconds} s");
+}
