@@ -20,7 +20,11 @@ mod passing;
 mod proxy;
 mod ready;
 mod real;
+#[path = "../binary/redis.rs"]
+#[allow(dead_code, reason = "shared with the tests of the binary")]
+mod redis;
 mod retries;
+mod rolling;
 #[path = "../binary/running.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod running;
