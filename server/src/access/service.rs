@@ -223,6 +223,7 @@ impl Drop for Entry {
         self.log.write(Record {
             time: self.time,
             client: self.watch.client(),
+            user: self.watch.user(),
             site: self.watch.limiter(),
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),

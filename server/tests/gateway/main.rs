@@ -10,6 +10,7 @@ mod failures;
 mod framing;
 mod heads;
 mod http2;
+mod metrics;
 mod passing;
 mod ready;
 mod real;
