@@ -15,9 +15,9 @@ use tokio::sync::oneshot;
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
-use crate::gateway::{self, Client, Settings, Stop};
+use crate::gateway::{self, Client, Counted, Settings, Stop};
 use crate::listen::{self, Bound, Certificate, Socket};
-use crate::metrics::{Metrics, Notices, Observer};
+use crate::metrics::{Metrics, Notices, Observer, Responses};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
@@ -56,7 +56,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let log = open_log(&args.access)?;
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
         let access = Access::new(log.clone(), args.access.access_log_query);
-        let (server, bound) = bind(args, &budget, access, end, &readiness)?;
+        let responses = Responses::new(&observer, &budget);
+        let layers = Layers { budget: budget.clone(), access, responses };
+        let upstreams = Arc::<Counted>::default();
+        let (server, bound) = bind(args, layers, &upstreams, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::on_hangup(move || watcher.reload()).map_err(Failure::system)?;
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             control.govern(&budget).map_err(Failure::wrong)?;
         }
         rt::spawn(turn(Arc::clone(&observer)));
-        let metrics = Metrics::new(observer, budget.clone(), log.clone());
+        let metrics = Metrics::new(observer, budget.clone(), log.clone(), upstreams);
         let admin = Admin::start(&args.admin, control.as_ref(), metrics, &readiness)?;
         let address = admin.as_ref().map(|admin| admin.address);
         output::to_stdout(&announcement(&bound, address, &source, &args.gateway.upstream));
@@ -106,16 +109,24 @@ async fn turn(observer: Arc<Observer>) {
     }
 }
 
+/// What is around the handler, the innermost first.
+#[derive(Clone)]
+struct Layers {
+    budget: TimeBudget,
+    access: Access,
+    responses: Responses,
+}
+
 fn bind(
     args: &ServeArgs,
-    budget: &TimeBudget,
-    access: Access,
+    layers: Layers,
+    upstreams: &Arc<Counted>,
     end: End,
     readiness: &Readiness,
 ) -> Result<(Server, Bound), Failure> {
     let stop = Stop::new();
-    let settings = Settings::new(&args.gateway, &stop);
-    let (budget, readiness) = (budget.clone(), readiness.clone());
+    let settings = Settings::new(&args.gateway, &stop, Arc::clone(upstreams));
+    let readiness = readiness.clone();
     let certificate = Certificate::open(&args.listen)?;
     let config = certificate.as_ref().map(Certificate::config).transpose()?;
     let (sockets, bound) = listen::open(&args.listen)?;
@@ -131,11 +142,12 @@ fn bind(
         stop.tell();
     };
     let app = move || {
+        let Layers { budget, access, responses } = layers.clone();
         let worker = gateway::worker(&settings, &budget);
         let answer =
             move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
         // The last is the outermost.
-        App::new().wrap(budget.clone()).wrap(access.clone()).default_service(web::to(answer))
+        App::new().wrap(budget).wrap(access).wrap(responses).default_service(web::to(answer))
     };
     let mut server = HttpServer::new(app)
         // Whoever hangs up gives up: its request ends, and with it its place under a cap.

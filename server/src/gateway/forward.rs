@@ -82,11 +82,15 @@ impl Passing<'_> {
         asked.time_left_millis = cut_in.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
         let uploading = self.begin_upload(&asked, &mut payload).await?;
         let answered = self.ask(&asked, uploading.as_ref()).await;
+        if let (Ok((_, answer)), Some(uploading)) = (&answered, &uploading) {
+            self.charge_early(answer, uploading);
+        }
         let unread = uploading.filter(|_| asked.version() == Version::HTTP_2);
         match answered {
             Ok((held, answer)) => {
                 self.charge(&answer);
                 let micros = micros_since(self.begun);
+                held.address().counts.answered(micros);
                 Ok((self.answer(&asked, held, answer, payload, unread).await?, micros))
             }
             Err(failure) => {
@@ -110,6 +114,7 @@ impl Passing<'_> {
             let mut held = self.group.line(&settings.timeouts, is_second).await?;
             let head = asked.head(held.address(), settings.host)?;
             let message = head.map(|()| Upload::new(uploading.cloned()));
+            held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
                 Ok(answer) => return Ok((held, answer)),
                 Err(unanswered) => unanswered,
@@ -208,6 +213,19 @@ impl Passing<'_> {
         }
     }
 
+    /// Charges the time in which an upstream has worked while the client withheld the rest of its body.
+    ///
+    /// Only the client seemed to be waited for. An answer that is there before the body is whole shows that it was not, unless it
+    /// says that the wait was too long. Else a client that keeps one byte back would have its work done for nothing.
+    fn charge_early(&self, answer: &Response<Incoming>, uploading: &Uploading) {
+        if answer.status() == http::StatusCode::REQUEST_TIMEOUT {
+            return;
+        }
+        if let Some(since) = uploading.withheld_since() {
+            let _ = self.budget.charge(Micros(micros_since(since)));
+        }
+    }
+
     /// Charges what the upstream says beside its time, or makes the request free, if the site believes it.
     fn charge(&self, answer: &Response<Incoming>) {
         if !self.site.upstream_charges {
@@ -239,6 +257,7 @@ fn of_unanswered(unanswered: &Unanswered, held: &Held) -> Failure {
         Unanswered::Broken { error, .. } if error.is_parse() => Failure::NoAnswer,
         Unanswered::Broken { .. } => Failure::HungUp,
     };
+    held.address().counts.failed(failure);
     log::warn!("{}: {}", held.address().upstream(), failure.text());
     failure
 }

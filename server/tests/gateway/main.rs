@@ -15,6 +15,7 @@ mod framing;
 mod front;
 mod heads;
 mod http2;
+mod metrics;
 mod passing;
 #[path = "../binary/front/proxy.rs"]
 mod proxy;
