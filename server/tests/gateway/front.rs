@@ -235,7 +235,7 @@ fn large_bodies_are_whole_both_ways_with_a_length_and_in_chunks() {
             client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{field}\r\n\r\n"));
             client.send(body);
             let (answer, _) = client.rest();
-            assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {field}: {:.200}", answer);
+            assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {field}: {answer:.200}");
             assert!(answer.ends_with(&large), "{name}: {field}: {} bytes", answer.len());
         }
     }
