@@ -19,6 +19,7 @@ use timebudget::Site;
 use crate::gateway::args::HostPolicy;
 use crate::gateway::failure::Failure;
 use crate::gateway::hop;
+use crate::gateway::host::is_host;
 use crate::gateway::lines::Address;
 use crate::gateway::path;
 
@@ -61,6 +62,9 @@ impl<'a> Asked<'a> {
         }
         if path::has_dot_segment(request.head().uri.path()) {
             return Err(Failure::DotSegment);
+        }
+        if !has_form(request) {
+            return Err(Failure::Malformed);
         }
         let headers = request.headers();
         let length = length(headers)?;
@@ -243,11 +247,12 @@ pub(crate) fn id(request: &HttpRequest) -> Option<Rc<str>> {
     is_fit.then(|| Rc::from(id))
 }
 
-/// Whether a field stays behind or is said anew.
+/// Whether a field stays behind or is said anew, also under a name that CGI and its like do not tell from its own: with `_` for `-`.
 fn is_left_behind(name: &str) -> bool {
     hop::is_hop_by_hop(name)
         || hop::is_ours(name)
         || matches!(name, "host" | "content-length" | "expect" | "http2-settings" | "x-request-id")
+        || (name.contains('_') && is_left_behind(&name.replace('_', "-")))
 }
 
 /// Whom a request asks for, as it is written: that of its target where it names one, else that of `Host`.
@@ -265,11 +270,18 @@ fn host(request: &HttpRequest) -> Result<Option<&[u8]>, Failure> {
     });
     match target.or(first.map(client::HeaderValue::as_bytes)) {
         None if head.version >= Version::HTTP_11 => Err(Failure::Malformed),
-        Some(host) if host.is_empty() || host.iter().any(|byte| b" \t/?#@,".contains(byte)) => {
-            Err(Failure::Malformed)
-        }
+        Some(host) if !is_host(host) => Err(Failure::Malformed),
         host => Ok(host),
     }
+}
+
+/// Whether the target is a path, or a whole URI of HTTP, or the `*` of OPTIONS (RFC 9112, section 3.2): what else there is, a host alone, is
+/// for CONNECT.
+fn has_form(request: &HttpRequest) -> bool {
+    let uri = &request.head().uri;
+    let is_path = uri.path().starts_with('/') || (uri.path() == "*" && request.method() == Method::OPTIONS);
+    let is_whole = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+    is_path && (is_whole || (uri.scheme().is_none() && uri.authority().is_none()))
 }
 
 /// The length that is said of the body.

@@ -10,6 +10,7 @@ mod answer;
 mod charges;
 mod chromium;
 mod client;
+mod desync;
 mod failures;
 mod framing;
 mod front;
@@ -32,5 +33,6 @@ mod running;
 #[path = "../binary/scratch.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod scratch;
+mod strict;
 mod tunnels;
 mod upstream;
