@@ -5,6 +5,7 @@ mod addresses;
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod answer;
 mod charges;
+mod claims;
 mod client;
 mod failures;
 mod framing;
