@@ -436,6 +436,23 @@ async fn of_nested_budgets_either_ends_what_runs() {
     }
 }
 
+/// The block had no timer, and told nobody who has one: the request ran on to 60 s, and 120 were spent.
+#[actix_web::test]
+async fn a_request_is_ended_as_early_as_a_block_beside_it_demands() {
+    let world = World::new();
+    let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+    let budget = world.build(rule.overrun(Overrun::Cut));
+    let mut street = Street::under(world, budget.clone());
+    let mut client = street.walker(&get("/")).await;
+    street.world.is_quiet().await;
+    let block = budget.charge("street", ()).await.expect("there is time");
+    street.world.is_quiet().await;
+    street.world.advance(secs(30));
+    assert_eq!(client.answer().await.status, 429);
+    drop(block);
+    street.world.assert_settled_at(60 * SECOND);
+}
+
 #[actix_web::test]
 async fn a_handler_can_ask_how_long_it_may_go_on() {
     let mut street = Street::new(Overrun::Finish);

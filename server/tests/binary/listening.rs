@@ -109,6 +109,21 @@ fn on_a_unix_socket_it_has_the_permissions_that_are_told_and_leaves_nothing_behi
     assert!(!path.exists());
 }
 
+/// As its successor does, which takes the path while this one lets its last requests end.
+#[test]
+fn a_process_that_ends_leaves_the_socket_of_its_successor() {
+    let scratch = Scratch::new();
+    let (file, path, other) =
+        (scratch.write("site.json", DAILY), scratch.path("it.sock"), scratch.path("other.sock"));
+    let (site, socket) = (file.to_str().unwrap().to_owned(), format!("unix:{}", path.display()));
+    let mut server = start_in(scratch, &["--site", &site, "--listen", &socket]);
+    let _successor = UnixListener::bind(&other).unwrap();
+    fs::rename(&other, &path).unwrap();
+    server.signal("TERM");
+    assert!(server.ended().success());
+    assert!(UnixStream::connect(&path).is_ok());
+}
+
 #[test]
 fn it_takes_no_socket_from_a_process_that_lives_and_no_other_file() {
     let scratch = Scratch::new();
