@@ -117,7 +117,7 @@ impl Passing<'_> {
         let mut is_second = false;
         loop {
             let mut held = self.group.line(&settings.timeouts, is_second).await?;
-            let head = asked.head(held.address(), settings.host)?;
+            let head = asked.head(held.address(), settings.host, uploading.is_some())?;
             let message = head.map(|()| Upload::new(uploading.cloned()));
             held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
@@ -179,6 +179,9 @@ impl Passing<'_> {
         unread: Option<Rc<Uploading>>,
     ) -> Result<HttpResponse, Failure> {
         let (parts, answer_body) = answer.into_parts();
+        if !response::ends_for_certain(&parts, asked.method()) {
+            return Err(Failure::NoAnswer);
+        }
         let mut head = response::head(&parts).ok_or(Failure::NoAnswer)?;
         let idle = self.worker.settings.timeouts.idle;
         if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
