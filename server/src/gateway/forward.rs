@@ -16,13 +16,14 @@ use hyper::body::{Body as _, Incoming};
 use timebudget::{Budget, Micros, Site};
 use tokio::time::Instant;
 
+use crate::gateway::claims::Claims;
 use crate::gateway::client::Client;
 use crate::gateway::download::{Download, Unsent};
 use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
 use crate::gateway::line::Unanswered;
 use crate::gateway::lines::{Group, Held};
-use crate::gateway::request::{self, Asked};
+use crate::gateway::request::Asked;
 use crate::gateway::response;
 use crate::gateway::retry::{Sent, may_be_sent_again};
 use crate::gateway::timeouts::Late;
@@ -30,6 +31,7 @@ use crate::gateway::told::Told;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::upload::{Fault, Upload, Uploading};
 use crate::gateway::worker::Worker;
+use crate::request_id;
 
 /// Passes a request on to one of a site's upstreams, and its answer back.
 pub(crate) async fn forward(
@@ -41,10 +43,13 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id = request::id(request).unwrap_or_else(|| worker.name());
+    let request_id =
+        request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
     let passed = Passing { worker, group, site, budget, begun };
     let client = Client::of(request);
-    let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
+    let site_header = worker.site_header();
+    let claims = Claims::new(site, site_header.as_deref());
+    let answered = match Asked::read(request, site, claims, Rc::clone(&request_id)) {
         _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
@@ -112,7 +117,7 @@ impl Passing<'_> {
         let mut is_second = false;
         loop {
             let mut held = self.group.line(&settings.timeouts, is_second).await?;
-            let head = asked.head(held.address(), settings.host)?;
+            let head = asked.head(held.address(), settings.host, uploading.is_some())?;
             let message = head.map(|()| Upload::new(uploading.cloned()));
             held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
@@ -174,6 +179,9 @@ impl Passing<'_> {
         unread: Option<Rc<Uploading>>,
     ) -> Result<HttpResponse, Failure> {
         let (parts, answer_body) = answer.into_parts();
+        if !response::ends_for_certain(&parts, asked.method()) {
+            return Err(Failure::NoAnswer);
+        }
         let mut head = response::head(&parts).ok_or(Failure::NoAnswer)?;
         let idle = self.worker.settings.timeouts.idle;
         if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
@@ -184,7 +192,7 @@ impl Passing<'_> {
             let (line, seat) = held.into_parts();
             let last_moment = self.worker.settings.stopped.last_moment();
             let tunnel = Tunnel::new(line.into_socket(), seat, client, idle, last_moment);
-            return Ok(head.set_body(tunnel).map_into_boxed_body());
+            return Ok(head.set_body(self.worker.sent.watch(tunnel)).map_into_boxed_body());
         }
         let size = response::size(&parts, asked.method());
         if answer_body.is_end_stream() {
@@ -207,7 +215,7 @@ impl Passing<'_> {
             Ok(Some(whole)) => Ok(head.set_body(whole).map_into_boxed_body()),
             Ok(None) => {
                 response::fit_to(&mut head, asked.version(), size);
-                Ok(head.set_body(download).map_into_boxed_body())
+                Ok(head.set_body(self.worker.sent.watch(download)).map_into_boxed_body())
             }
             Err(_) => Err(Failure::BrokenAnswer),
         }

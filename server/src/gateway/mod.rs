@@ -5,6 +5,7 @@
 
 mod alarm;
 mod args;
+mod claims;
 mod client;
 mod connect;
 mod counts;
@@ -13,6 +14,7 @@ mod drain;
 mod failure;
 mod forward;
 mod hop;
+mod host;
 mod line;
 mod lines;
 mod path;
@@ -23,6 +25,7 @@ mod stop;
 mod timeouts;
 mod told;
 mod tunnel;
+mod unread;
 mod upload;
 mod upstream;
 mod worker;
