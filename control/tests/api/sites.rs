@@ -209,5 +209,5 @@ fn a_route_that_is_no_pattern_is_told_and_nothing_panics() {
     for route in ["/{a}", "/{a}*", "/{a:[a-z]{1}}", "/x"] {
         world.viewer("POST", "explain").json(&json!({ "path": "/x", "route": route })).send().expect(200);
     }
-    assert_eq!(*PANICS.lock().unwrap(), [String::new(); 0]);
+    assert_eq!(*PANICS.lock().unwrap(), Vec::<String>::new());
 }
