@@ -10,6 +10,8 @@ use std::{io, thread};
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::{TimeBudget, Upstream};
+use timebudget_control::noting::Noting;
+use timebudget_control::{Control, Recording};
 
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
@@ -52,7 +54,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let log = open_log(&args.access)?;
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
         let access = Access::new(log.clone(), args.access.access_log_query);
-        let (server, bound) = bind(args, &budget, access, end, &readiness)?;
+        let noting = Noting::new((access, control.as_ref().map(Control::recording)));
+        let (server, bound) = bind(args, &budget, noting, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::on_hangup(move || watcher.reload()).map_err(Failure::system)?;
@@ -105,7 +108,7 @@ async fn turn(observer: Arc<Observer>) {
 fn bind(
     args: &ServeArgs,
     budget: &TimeBudget,
-    access: Access,
+    noting: Noting<(Access, Option<Recording>)>,
     end: End,
     readiness: &Readiness,
 ) -> Result<(Server, Bound), Failure> {
@@ -123,7 +126,7 @@ fn bind(
         let answer =
             move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
         // The last is the outermost.
-        App::new().wrap(budget.clone()).wrap(access.clone()).default_service(web::to(answer))
+        App::new().wrap(budget.clone()).wrap(noting.clone()).default_service(web::to(answer))
     };
     let mut server = HttpServer::new(app)
         // Whoever hangs up gives up: its request ends, and with it its place under a cap.

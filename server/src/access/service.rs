@@ -1,34 +1,27 @@
-//! The middleware that notes requests for the access log. Where there is none, it is passed through.
+//! What is noted of requests for the access log. Where there is none, they pass.
 
-use std::error::Error as StdError;
-use std::future::{Ready, ready};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use actix_web::Error;
-use actix_web::body::{BodySize, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::Bytes;
-use pin_project_lite::pin_project;
-use timebudget::{Watch, Watched};
+use timebudget::Watch;
+use timebudget_control::noting::{Note, Noted};
 
 use crate::access::Log;
 use crate::access::log::Record;
 use crate::access::request_id::{self, X_REQUEST_ID};
 use crate::gateway::Told;
 
-/// Notes requests for the access log; wrapped around the budget.
+/// Notes requests for the access log.
 #[derive(Clone)]
-pub(crate) struct Access(Option<Noted>);
+pub(crate) struct Access(Option<Noting>);
 
 /// Where requests are noted, and what of them.
 #[derive(Clone)]
-struct Noted {
+struct Noting {
     log: Arc<Log>,
     /// Whether with their queries.
     with_query: bool,
@@ -36,138 +29,22 @@ struct Noted {
 
 impl Access {
     pub(crate) fn new(log: Option<Arc<Log>>, with_query: bool) -> Self {
-        Self(log.map(|log| Noted { log, with_query }))
+        Self(log.map(|log| Noting { log, with_query }))
     }
 }
 
-impl<S, B> Transform<S, ServiceRequest> for Access
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
-{
-    type Response = ServiceResponse<AccessBody<B>>;
-    type Error = Error;
-    type Transform = AccessService<S>;
-    type InitError = ();
-    type Future = Ready<Result<Self::Transform, Self::InitError>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(AccessService { service, noted: self.0.clone() }))
-    }
-}
-
-/// A service whose requests are noted, if there is a log.
-pub(crate) struct AccessService<S> {
-    service: S,
-    noted: Option<Noted>,
-}
-
-impl<S, B> Service<ServiceRequest> for AccessService<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
-{
-    type Response = ServiceResponse<AccessBody<B>>;
-    type Error = Error;
-    type Future = AccessFuture<S::Future>;
-
-    forward_ready!(service);
+impl Note for Access {
+    type Noted = Entry;
 
     #[inline]
-    fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let Some(noted) = &self.noted else {
-            return AccessFuture::Passing { future: self.service.call(request) };
-        };
-        let entry = Entry::of(noted, &mut request);
-        let future = entry.watch.clone().during(|| self.service.call(request));
-        AccessFuture::Noted { future, entry: Some(Box::new(entry)) }
+    fn begin(&self, request: &mut ServiceRequest) -> Option<Entry> {
+        self.0.as_ref().map(|noted| Entry::of(noted, request))
     }
 }
 
-pin_project! {
-    /// The response of a request, while it is made. A request that is dropped before has its line, too.
-    #[project = FutureProjection]
-    pub(crate) enum AccessFuture<F> {
-        Passing { #[pin] future: F },
-        Noted { #[pin] future: Watched<F>, entry: Option<Box<Entry>> },
-    }
-}
-
-impl<F, B> Future for AccessFuture<F>
-where
-    F: Future<Output = Result<ServiceResponse<B>, Error>>,
-    B: MessageBody,
-{
-    type Output = Result<ServiceResponse<AccessBody<B>>, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            FutureProjection::Passing { future } => {
-                let passing =
-                    |response: ServiceResponse<B>| response.map_body(|_, body| AccessBody::of(body, None));
-                future.poll(cx).map_ok(passing)
-            }
-            FutureProjection::Noted { future, entry } => future.poll(cx).map(|answered| {
-                let mut entry = entry.take();
-                match answered {
-                    Ok(mut response) => {
-                        if let Some(entry) = &mut entry {
-                            entry.answered(&mut response);
-                        }
-                        Ok(response.map_body(|_, body| AccessBody::of(body, entry)))
-                    }
-                    Err(error) => {
-                        if let Some(entry) = &mut entry {
-                            entry.status = Some(error.as_response_error().status_code());
-                        }
-                        Err(error)
-                    }
-                }
-            }),
-        }
-    }
-}
-
-pin_project! {
-    /// A response's body, with whose end the line is written.
-    pub(crate) struct AccessBody<B> {
-        #[pin]
-        body: B,
-        // Dropped after the body, which settles what the request is charged.
-        entry: Option<Box<Entry>>,
-    }
-}
-
-impl<B> AccessBody<B> {
-    const fn of(body: B, entry: Option<Box<Entry>>) -> Self {
-        Self { body, entry }
-    }
-}
-
-impl<B: MessageBody> MessageBody for AccessBody<B>
-where
-    B::Error: Into<Box<dyn StdError + 'static>>,
-{
-    type Error = B::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.project().body.poll_next(cx)
-    }
-
-    fn try_into_bytes(self) -> Result<Bytes, Self> {
-        let Self { body, entry } = self;
-        body.try_into_bytes().map_err(|body| Self::of(body, entry))
-    }
-}
-
-/// A request that is being served; dropped, it is written to the log.
+/// A request that is being served; when it has ended, it is written to the log.
 pub(crate) struct Entry {
     log: Arc<Log>,
-    watch: Watch,
     upstream_us: Option<u64>,
     began: Instant,
     time: u64,
@@ -178,7 +55,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn of(noted: &Noted, request: &mut ServiceRequest) -> Self {
+    fn of(noted: &Noting, request: &mut ServiceRequest) -> Self {
         let path = match request.uri().path_and_query() {
             Some(target) if noted.with_query => target.as_str(),
             _ => request.uri().path(),
@@ -186,7 +63,6 @@ impl Entry {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             log: Arc::clone(&noted.log),
-            watch: Watch::new(),
             upstream_us: None,
             began: Instant::now(),
             time: u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX),
@@ -194,18 +70,6 @@ impl Entry {
             path: path.to_owned(),
             request_id: request_id::of(request.headers_mut()),
             status: None,
-        }
-    }
-
-    /// The head leaves, with the request's id unless the application has set one.
-    fn answered<B>(&mut self, response: &mut ServiceResponse<B>) {
-        self.status = Some(response.status());
-        self.upstream_us = response.response().extensions().get::<Told>().map(|told| told.upstream_micros);
-        let fields = response.headers_mut();
-        if !fields.contains_key(X_REQUEST_ID)
-            && let Ok(id) = HeaderValue::from_str(&self.request_id)
-        {
-            fields.insert(X_REQUEST_ID, id);
         }
     }
 
@@ -218,19 +82,35 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
-    fn drop(&mut self) {
+impl Noted for Entry {
+    /// The head leaves, with the request's id unless the application has set one.
+    fn answered<B>(&mut self, response: &mut ServiceResponse<B>) {
+        self.status = Some(response.status());
+        self.upstream_us = response.response().extensions().get::<Told>().map(|told| told.upstream_micros);
+        let fields = response.headers_mut();
+        if !fields.contains_key(X_REQUEST_ID)
+            && let Ok(id) = HeaderValue::from_str(&self.request_id)
+        {
+            fields.insert(X_REQUEST_ID, id);
+        }
+    }
+
+    fn failed(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    fn ended(&mut self, watch: &Watch) {
         self.log.write(Record {
             time: self.time,
-            client: self.watch.client(),
-            site: self.watch.limiter(),
+            client: watch.client(),
+            site: watch.limiter(),
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),
             status: self.status.unwrap_or_else(Self::unanswered),
-            charged_us: self.watch.charged().0,
+            charged_us: watch.charged().0,
             elapsed_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
             upstream_us: self.upstream_us,
-            rule: self.watch.refused_by(),
+            rule: watch.refused_by(),
             request_id: std::mem::take(&mut self.request_id),
         });
     }
