@@ -268,7 +268,7 @@ mod tests {
             hour.forget();
         }
         let kept = paths(&hour.kept());
-        assert_eq!((kept.first().unwrap().as_str(), kept.last().unwrap().as_str()), ("/29", "/89"));
+        assert_eq!((kept.first().unwrap().as_str(), kept.last().unwrap().as_str()), ("/30", "/89"));
         clock.advance(Duration::from_secs(3_601));
         hour.forget();
         assert_eq!(paths(&hour.kept()), Vec::<String>::new());
