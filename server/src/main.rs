@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod explain;
 mod gateway;
+mod histogram;
 mod limits;
 mod listen;
 mod metrics;

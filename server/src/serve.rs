@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
-use actix_web::dev::Server;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::{TimeBudget, Upstream};
 use timebudget_control::noting::Noting;
 use timebudget_control::{Control, Recording};
+use tokio::sync::oneshot;
 
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
-use crate::gateway::{self, Settings, Stop};
+use crate::gateway::{self, Client, Counted, Settings, Stop};
 use crate::listen::{self, Bound, Certificate, Socket};
-use crate::metrics::{Metrics, Notices, Observer};
+use crate::metrics::{Metrics, Notices, Observer, Responses};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
@@ -26,6 +27,9 @@ use crate::{admin, reload};
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
+
+/// How long what was taken from a shared socket is served on as if nothing had happened.
+const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// Where clients are told where they stand, free of charge, if there is run-time control.
 const STANDING: &str = "/.well-known/rate-limits";
@@ -55,7 +59,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
         let access = Access::new(log.clone(), args.access.access_log_query);
         let noting = Noting::new((access, control.as_ref().map(Control::recording)));
-        let (server, bound) = bind(args, &budget, noting, end, &readiness)?;
+        let responses = Responses::new(&observer, &budget);
+        let layers = Layers { budget: budget.clone(), noting, responses };
+        let upstreams = Arc::<Counted>::default();
+        let (server, bound) = bind(args, layers, &upstreams, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::on_hangup(move || watcher.reload()).map_err(Failure::system)?;
@@ -64,7 +71,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             control.govern(&budget).map_err(Failure::wrong)?;
         }
         rt::spawn(turn(Arc::clone(&observer)));
-        let metrics = Metrics::new(observer, budget.clone(), log.clone());
+        let metrics = Metrics::new(observer, budget.clone(), log.clone(), upstreams);
         let admin = Admin::start(&args.admin, control.as_ref(), metrics, &readiness)?;
         let address = admin.as_ref().map(|admin| admin.address);
         output::to_stdout(&announcement(&bound, address, &source, &args.gateway.upstream));
@@ -105,40 +112,55 @@ async fn turn(observer: Arc<Observer>) {
     }
 }
 
+/// What is around the handler, the innermost first.
+#[derive(Clone)]
+struct Layers {
+    budget: TimeBudget,
+    noting: Noting<(Access, Option<Recording>)>,
+    responses: Responses,
+}
+
 fn bind(
     args: &ServeArgs,
-    budget: &TimeBudget,
-    noting: Noting<(Access, Option<Recording>)>,
+    layers: Layers,
+    upstreams: &Arc<Counted>,
     end: End,
     readiness: &Readiness,
 ) -> Result<(Server, Bound), Failure> {
     let stop = Stop::new();
-    let settings = Settings::new(&args.gateway, &stop);
-    let (budget, readiness) = (budget.clone(), readiness.clone());
+    let settings = Settings::new(&args.gateway, &stop, Arc::clone(upstreams));
+    let readiness = readiness.clone();
+    let certificate = Certificate::open(&args.listen)?;
+    let config = certificate.as_ref().map(Certificate::config).transpose()?;
+    let (sockets, bound) = listen::open(&args.listen)?;
+    let is_shared = bound.is_shared();
+    let (give_handle, handle) = oneshot::channel();
     let told = async move {
         end.told().await;
         readiness.drain();
         listen::tell_ending();
+        if is_shared {
+            hand_over(handle).await;
+        }
         stop.tell();
     };
     let app = move || {
+        let Layers { budget, noting, responses } = layers.clone();
         let worker = gateway::worker(&settings, &budget);
         let answer =
             move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
         // The last is the outermost.
-        App::new().wrap(budget.clone()).wrap(noting.clone()).default_service(web::to(answer))
+        App::new().wrap(budget).wrap(noting).wrap(responses).default_service(web::to(answer))
     };
     let mut server = HttpServer::new(app)
         // Whoever hangs up gives up: its request ends, and with it its place under a cap.
         .h1_allow_half_closed(false)
+        .on_connect(Client::greet)
         .workers(args.workers.map_or_else(cores, usize::from))
         .shutdown_signal(told)
         // Else the end of an answer waits until the client has acknowledged what came before it.
         .tcp_nodelay(true)
         .shutdown_timeout(LAST_REQUESTS_SECS);
-    let certificate = Certificate::open(&args.listen)?;
-    let config = certificate.as_ref().map(Certificate::config).transpose()?;
-    let (sockets, bound) = listen::open(&args.listen)?;
     for socket in sockets {
         let listening = match (socket, config.clone()) {
             (Socket::Tcp(listener), None) => server.listen_auto_h2c(listener),
@@ -152,7 +174,19 @@ fn bind(
         let renewal = certificate.keep().map_err(Failure::system)?;
         signals::on_hangup(move || renewal.look()).map_err(Failure::system)?;
     }
-    Ok((server.run(), bound))
+    let server = server.run();
+    // Who was told to end before this has nobody to stop.
+    let _ = give_handle.send(server.handle());
+    Ok((server, bound))
+}
+
+/// Leaves sockets that others have as well to them, and serves what was taken from them: a server that stops hangs up on
+/// connections whose first request it has not read.
+async fn hand_over(server: oneshot::Receiver<ServerHandle>) {
+    if let Ok(server) = server.await {
+        server.pause().await;
+        rt::time::sleep(HAND_OVER).await;
+    }
 }
 
 /// What is told where nothing can be heard.

@@ -290,6 +290,12 @@ impl Running {
         all.filter_map(|running| running.holding().time_left(running.site())).min()
     }
 
+    /// The same, of the budgets whose rules cut what runs.
+    pub(crate) fn cut_in_of_all(&self) -> Option<Micros> {
+        let all = self.and_around();
+        all.filter_map(|running| running.holding().cut_in(running.site())).min()
+    }
+
     /// Ends the request, and says so to the budgets around it, which charge it what it has cost.
     #[cold]
     fn cut(&self) -> CutOff {

@@ -86,6 +86,7 @@ impl Street {
                 .route("/paused", web::to(paused))
                 .route("/waived", web::to(waived))
                 .route("/time-left", web::to(time_left))
+                .route("/cut-in", web::to(cut_in))
                 .route("/panics", web::to(panics))
                 .route("/page", web::to(async || "a page"))
         });
@@ -164,6 +165,11 @@ async fn waived(gate: Data<Gate>, budget: Budget) -> &'static str {
 async fn time_left(gate: Data<Gate>, budget: Budget) -> String {
     gate.pass().await;
     format!("{:?}", budget.time_left().map(|left| Micros::from(left).0))
+}
+
+async fn cut_in(gate: Data<Gate>, budget: Budget) -> String {
+    gate.pass().await;
+    format!("{:?}", budget.cut_in().map(|left| Micros::from(left).0))
 }
 
 async fn panics(gate: Data<Gate>) -> &'static str {
@@ -430,6 +436,23 @@ async fn of_nested_budgets_either_ends_what_runs() {
     }
 }
 
+/// The block had no timer, and told nobody who has one: the request ran on to 60 s, and 120 were spent.
+#[actix_web::test]
+async fn a_request_is_ended_as_early_as_a_block_beside_it_demands() {
+    let world = World::new();
+    let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+    let budget = world.build(rule.overrun(Overrun::Cut));
+    let mut street = Street::under(world, budget.clone());
+    let mut client = street.walker(&get("/")).await;
+    street.world.is_quiet().await;
+    let block = budget.charge("street", ()).await.expect("there is time");
+    street.world.is_quiet().await;
+    street.world.advance(secs(30));
+    assert_eq!(client.answer().await.status, 429);
+    drop(block);
+    street.world.assert_settled_at(60 * SECOND);
+}
+
 #[actix_web::test]
 async fn a_handler_can_ask_how_long_it_may_go_on() {
     let mut street = Street::new(Overrun::Finish);
@@ -448,4 +471,21 @@ async fn without_a_limit_of_time_there_is_no_end_to_it() {
     let mut client = street.walker(&get("/time-left")).await;
     street.gate.open(1);
     assert_eq!(client.answer().await.body, "None");
+}
+
+/// It was said of every rule of the site that cuts, whichever the request was about.
+#[actix_web::test]
+async fn it_is_known_how_long_until_a_request_is_cut_by_the_rules_that_are_about_it() {
+    let file = r#"{ "rate_limit_rules": [
+        { "name": "ends", "key": "site", "limits": "30s per hour" },
+        { "name": "cut", "key": "site", "limits": "60s per hour", "overrun": "cut", "when": { "header": { "x-cut": "yes" } } },
+        { "name": "shadow", "key": "site", "limits": "20s per hour", "overrun": "cut", "shadow": true } ] }"#;
+    let street = Street::of(file);
+    let asked = "GET /cut-in HTTP/1.1\r\nHost: localhost\r\nX-Cut: yes\r\n\r\n".to_owned();
+    for (request, left) in [(asked, format!("Some({})", 55 * SECOND)), (get("/cut-in"), "None".to_owned())] {
+        let mut client = street.walker(&request).await;
+        street.world.advance(secs(5));
+        street.gate.open(1);
+        assert_eq!(client.answer().await.body, left);
+    }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Replayed {
     routes: Vec<Compared>,
     /// The same, by id: that by which accounts know addresses, where a rule in force is by address.
     clients: Vec<Compared>,
-    /// What rules ask for that is not kept of requests, so that they find nothing there: `header x-plan`, `user`.
+    /// What rules ask for that is not kept of requests, so that they find nothing there: `header X-Plan`, `query page`.
     not_known: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ struct UnderRules {
     refused: u64,
     /// The time that those took.
     refused_micros: u64,
-    /// How many no rule is about.
+    /// How many are exempt.
     exempt: u64,
     /// The rules that refuse something, the most first.
     rules: Vec<RuleReplayed>,
@@ -105,8 +105,8 @@ struct Compared {
 /// Replays the requests of the last hour under a draft, and under the rules in force: what each would have refused. Nothing is
 /// charged, and nobody is told.
 ///
-/// Both begin with nothing spent. Of a request are known its time, method, path without the query, route, host and address; rules that
-/// ask for more find nothing, which is told. It takes a core for a second or a few, so only one runs at a time.
+/// Both begin with nothing spent. Of a request are known its time, method, path without the query, route, host, address
+/// and user; rules that ask for more find nothing, which is told. It takes a core for a second or a few, so only one runs at a time.
 #[utoipa::path(post, path = "/replay", request_body = TryOutBody, responses((status = 200, body = Replayed)))]
 pub(crate) async fn post(control: ThinData<Control>, body: Body) -> Answer {
     let asked = TryOut::parse(&body)?;

@@ -19,7 +19,7 @@ const CHUNK: usize = 1_024;
 /// For how long requests are put to those before them: so what is kept goes within a minute of its hour.
 const MINUTE: i64 = 60_000_000;
 
-/// How much of a path is kept, in bytes.
+/// How much of a path, or of a name, is kept, in bytes.
 const LONGEST: usize = 1_024;
 
 /// The requests of the last hour.
@@ -46,7 +46,7 @@ struct Ring {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chunk {
     pub(crate) requests: Vec<Passed>,
-    /// Their paths.
+    /// Their paths, and the names of their users, which go with them.
     text: String,
     /// When the last of them ended.
     newest: UnixMicros,
@@ -75,6 +75,7 @@ pub(crate) struct Passed {
     pub(crate) rule: u32,
     pub(crate) status: u16,
     path: (u32, u32),
+    user: (u32, u32),
 }
 
 /// What is told of a request when it has ended.
@@ -90,6 +91,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) rule: &'a str,
     pub(crate) status: u16,
     pub(crate) path: &'a str,
+    /// Who the client is; empty where nobody knows.
+    pub(crate) user: &'a str,
 }
 
 /// All that is kept at one moment.
@@ -143,7 +146,7 @@ impl Hour {
 impl Ring {
     fn add(&mut self, ended: &Ended<'_>) {
         let Ended { start, elapsed, charged, client, status, .. } = *ended;
-        let path = self.open.keep(ended.path);
+        let (path, user) = (self.open.keep(ended.path), self.open.keep(ended.user));
         let number = |text: &str| if text.is_empty() { 0 } else { self.names.number(text) };
         let [site, host, method, pattern, rule] =
             [ended.site, ended.host, ended.method, ended.pattern, ended.rule].map(number);
@@ -164,6 +167,7 @@ impl Ring {
             rule,
             status,
             path,
+            user,
         });
     }
 
@@ -203,15 +207,24 @@ impl Ring {
 }
 
 impl Chunk {
-    fn keep(&mut self, path: &str) -> (u32, u32) {
+    fn keep(&mut self, text: &str) -> (u32, u32) {
         let from = self.text.len() as u32;
-        self.text.push_str(&path[..path.floor_char_boundary(LONGEST)]);
+        self.text.push_str(&text[..text.floor_char_boundary(LONGEST)]);
         (from, self.text.len() as u32)
     }
 
     /// The path of one of its requests.
     pub(crate) fn path(&self, passed: &Passed) -> &str {
-        self.text.get(passed.path.0 as usize..passed.path.1 as usize).unwrap_or_default()
+        self.of(passed.path)
+    }
+
+    /// Who has sent it; empty where nobody knows.
+    pub(crate) fn user(&self, passed: &Passed) -> &str {
+        self.of(passed.user)
+    }
+
+    fn of(&self, (from, to): (u32, u32)) -> &str {
+        self.text.get(from as usize..to as usize).unwrap_or_default()
     }
 
     fn bytes(&self) -> usize {
@@ -248,6 +261,7 @@ mod tests {
             rule: "",
             status: 200,
             path,
+            user: "ann",
         });
     }
 

@@ -105,9 +105,9 @@ impl Facts for Seen<'_> {
         (!pattern.is_empty()).then(|| pattern.into())
     }
 
+    /// Who was known to ask; where nobody was, nobody else is to be asked. The groups are not kept.
     fn identity(&self) -> Option<Identity> {
-        self.lacking.note("user", "");
-        None
+        Some(Identity::new(self.of.chunk.user(self.of.passed)))
     }
 
     fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {

@@ -60,7 +60,7 @@ impl Noted for Recorded {
     fn ended(&mut self, watch: &Watch) {
         // No budget was asked.
         let Some(limiter) = watch.limiter() else { return };
-        let (host, rule) = (watch.host(), watch.refused_by());
+        let (host, rule, user) = (watch.host(), watch.refused_by(), watch.user());
         self.hour.add(&Ended {
             start: self.start.wall(),
             elapsed: self.hour.clock.tick().since(self.start.tick).0,
@@ -73,6 +73,7 @@ impl Noted for Recorded {
             rule: rule.as_deref().unwrap_or_default(),
             status: self.status.as_u16(),
             path: &self.path,
+            user: user.as_deref().unwrap_or_default(),
         });
     }
 }

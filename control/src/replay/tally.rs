@@ -46,7 +46,7 @@ pub struct OfWorld {
     pub refused: u64,
     /// The time that those took, in microseconds.
     pub refused_micros: u64,
-    /// How many no rule is about.
+    /// How many are exempt.
     pub exempt: u64,
     /// How many nobody could decide over, since their site's rules are not known.
     pub undecided: u64,

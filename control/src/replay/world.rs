@@ -90,7 +90,7 @@ enum What {
 
 /// What became of a request.
 pub enum Outcome {
-    /// No rule is about it.
+    /// It is exempt, or no rule is about it.
     Exempt,
     /// It is served.
     Served,

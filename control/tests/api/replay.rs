@@ -121,16 +121,30 @@ fn what_rules_ask_for_and_nobody_keeps_is_told() {
         &world,
         &draft(&json!([
             { "name": "plan", "when": { "header": { "X-Plan": "gold" } }, "limits": "0 per hour" },
-            { "name": "user", "key": "user", "limits": "9 per hour" },
             { "name": "large", "when": { "query": { "size": "9" } }, "limits": "0 per hour" },
         ])),
     );
-    assert_eq!(
-        told["not_known"],
-        json!(["header X-Forwarded-User", "header X-Plan", "query size", "user"]),
-        "{told}"
-    );
+    assert_eq!(told["not_known"], json!(["header X-Plan", "query size"]), "{told}");
     assert_eq!(told["draft"]["refused"], 0);
+}
+
+#[test]
+fn a_draft_by_user_tells_apart_who_was_known_and_names_nobody() {
+    let (world, _directory) = keeping();
+    for (user, times) in [("ann", 3), ("bob", 1)] {
+        for _ in 0..times {
+            assert_eq!(world.visit("/").header("X-Forwarded-User", user).send().status, 200);
+        }
+    }
+    assert_eq!(visit(&world, "192.0.2.1", "/"), 200);
+    let told = replayed(
+        &world,
+        &draft(
+            &json!([{ "name": "each", "when": { "authenticated": true }, "key": "user", "limits": "1 per hour" }]),
+        ),
+    );
+    assert_eq!((&told["draft"]["refused"], &told["requests"]), (&json!(2), &json!(5)));
+    assert!(!told.to_string().contains("ann") && told["not_known"] == json!([]), "{told}");
 }
 
 #[test]

@@ -103,6 +103,7 @@ impl Noted for Entry {
         self.log.write(Record {
             time: self.time,
             client: watch.client(),
+            user: watch.user(),
             site: watch.limiter(),
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use futures_util::Stream as _;
 use http::Response;
 use hyper::body::{Body as _, Incoming};
-use timebudget::{Budget, Micros, Overrun, Site};
+use timebudget::{Budget, Micros, Site};
 use tokio::time::Instant;
 
+use crate::gateway::client::Client;
 use crate::gateway::download::{Download, Unsent};
 use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
@@ -42,13 +43,20 @@ pub(crate) async fn forward(
     let begun = Instant::now();
     let request_id = request::id(request).unwrap_or_else(|| worker.name());
     let passed = Passing { worker, group, site, budget, begun };
+    let client = Client::of(request);
     let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
+        _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
     };
     let (mut response, upstream_micros) = answered.unwrap_or_else(|failure| {
         if failure.is_free() {
             budget.waive();
+        }
+        if let Some(client) = client
+            && failure.closes()
+        {
+            client.close();
         }
         (failure.response(), micros_since(begun))
     });
@@ -70,14 +78,19 @@ type Answered = (HttpResponse, u64);
 
 impl Passing<'_> {
     async fn pass(&self, mut asked: Asked<'_>, mut payload: Payload) -> Result<Answered, Failure> {
-        asked.time_left_millis = self.time_left_millis();
+        let cut_in = self.budget.cut_in().map(|left| left.as_millis());
+        asked.time_left_millis = cut_in.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
         let uploading = self.begin_upload(&asked, &mut payload).await?;
         let answered = self.ask(&asked, uploading.as_ref()).await;
+        if let (Ok((_, answer)), Some(uploading)) = (&answered, &uploading) {
+            self.charge_early(answer, uploading);
+        }
         let unread = uploading.filter(|_| asked.version() == Version::HTTP_2);
         match answered {
             Ok((held, answer)) => {
                 self.charge(&answer);
                 let micros = micros_since(self.begun);
+                held.address().counts.answered(micros);
                 Ok((self.answer(&asked, held, answer, payload, unread).await?, micros))
             }
             Err(failure) => {
@@ -101,6 +114,7 @@ impl Passing<'_> {
             let mut held = self.group.line(&settings.timeouts, is_second).await?;
             let head = asked.head(held.address(), settings.host)?;
             let message = head.map(|()| Upload::new(uploading.cloned()));
+            held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
                 Ok(answer) => return Ok((held, answer)),
                 Err(unanswered) => unanswered,
@@ -199,6 +213,19 @@ impl Passing<'_> {
         }
     }
 
+    /// Charges the time in which an upstream has worked while the client withheld the rest of its body.
+    ///
+    /// Only the client seemed to be waited for. An answer that is there before the body is whole shows that it was not, unless it
+    /// says that the wait was too long. Else a client that keeps one byte back would have its work done for nothing.
+    fn charge_early(&self, answer: &Response<Incoming>, uploading: &Uploading) {
+        if answer.status() == http::StatusCode::REQUEST_TIMEOUT {
+            return;
+        }
+        if let Some(since) = uploading.withheld_since() {
+            let _ = self.budget.charge(Micros(micros_since(since)));
+        }
+    }
+
     /// Charges what the upstream says beside its time, or makes the request free, if the site believes it.
     fn charge(&self, answer: &Response<Incoming>) {
         if !self.site.upstream_charges {
@@ -213,13 +240,6 @@ impl Passing<'_> {
         if said(response::WAIVE) == Some("1") {
             self.budget.waive();
         }
-    }
-
-    /// What is left of the budget at the present pace, where a rule cuts what runs when it is spent.
-    fn time_left_millis(&self) -> Option<u64> {
-        let cuts = self.site.rules.iter().any(|rule| rule.overrun == Overrun::Cut);
-        let left = if cuts { self.budget.time_left() } else { None }?;
-        Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -237,6 +257,7 @@ fn of_unanswered(unanswered: &Unanswered, held: &Held) -> Failure {
         Unanswered::Broken { error, .. } if error.is_parse() => Failure::NoAnswer,
         Unanswered::Broken { .. } => Failure::HungUp,
     };
+    held.address().counts.failed(failure);
     log::warn!("{}: {}", held.address().upstream(), failure.text());
     failure
 }

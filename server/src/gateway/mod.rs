@@ -5,7 +5,9 @@
 
 mod alarm;
 mod args;
+mod client;
 mod connect;
+mod counts;
 mod download;
 mod drain;
 mod failure;
@@ -13,6 +15,7 @@ mod forward;
 mod hop;
 mod line;
 mod lines;
+mod path;
 mod request;
 mod response;
 mod retry;
@@ -32,6 +35,8 @@ use timebudget::{Budget, TimeBudget, Upstream};
 
 pub(crate) use self::args::GatewayArgs;
 use self::args::HostPolicy;
+pub(crate) use self::client::Client;
+pub(crate) use self::counts::{Counted, FAULTS, Sum as OfUpstream};
 pub(crate) use self::stop::Stop;
 use self::stop::Stopped;
 use self::timeouts::Timeouts;
@@ -49,11 +54,12 @@ pub(crate) struct Settings {
     max_body: Option<u64>,
     host: HostPolicy,
     stopped: Stopped,
+    counted: Arc<Counted>,
 }
 
 impl Settings {
     /// What the command line says.
-    pub(crate) fn new(args: &GatewayArgs, stop: &Stop) -> Arc<Self> {
+    pub(crate) fn new(args: &GatewayArgs, stop: &Stop, counted: Arc<Counted>) -> Arc<Self> {
         let mut upstreams = args.upstream.clone();
         let mut seen = Vec::new();
         upstreams.retain(|upstream| {
@@ -69,6 +75,7 @@ impl Settings {
             max_body: args.max_body,
             host: args.host,
             stopped,
+            counted,
         })
     }
 }

@@ -20,6 +20,7 @@ use crate::gateway::args::HostPolicy;
 use crate::gateway::failure::Failure;
 use crate::gateway::hop;
 use crate::gateway::lines::Address;
+use crate::gateway::path;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -53,10 +54,13 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     ///
-    /// Nobody could say where its body ends or whom it asks for, or it is a CONNECT.
+    /// Nobody could say where its body ends, whom it asks for, or for what; or it is a CONNECT.
     pub(crate) fn read(request: &'a HttpRequest, site: &Site, id: Rc<str>) -> Result<Self, Failure> {
         if request.method() == Method::CONNECT {
             return Err(Failure::Connect);
+        }
+        if path::has_dot_segment(request.head().uri.path()) {
+            return Err(Failure::DotSegment);
         }
         let headers = request.headers();
         let length = length(headers)?;

@@ -72,7 +72,9 @@ impl Worker {
         let mut addresses = self.addresses.borrow_mut();
         let mut address = |upstream: &Upstream| {
             let known = addresses.entry(upstream.clone());
-            Rc::clone(known.or_insert_with(|| Rc::new(Address::new(upstream.clone()))))
+            Rc::clone(known.or_insert_with(|| {
+                Rc::new(Address::new(upstream.clone(), self.settings.counted.of(upstream)))
+            }))
         };
         Rc::new(Group::new(upstreams.iter().map(&mut address).collect()))
     }

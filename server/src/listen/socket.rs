@@ -65,18 +65,20 @@ const UNKNOWN: &str = "?";
 /// An address that cannot be listened on, or a socket of systemd that is none for connections.
 pub(crate) fn open(args: &ListenArgs) -> Result<(Vec<Socket>, Bound), Failure> {
     let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
-    let opened = open_all(args)?.into_iter();
-    let (sockets, bound) = opened
+    let passed = systemd::passed()?;
+    let is_shared = !passed.is_empty();
+    let (sockets, bound) = open_all(args, passed)?
+        .into_iter()
         .map(|(socket, guard)| {
             let origin = socket.told(scheme, guard.as_ref());
             (socket, (origin, guard))
         })
         .unzip();
-    Ok((sockets, Bound(bound)))
+    Ok((sockets, Bound::new(bound, is_shared)))
 }
 
-fn open_all(args: &ListenArgs) -> Result<Vec<Opened>, Failure> {
-    let mut sockets: Vec<Opened> = systemd::passed()?.into_iter().map(|socket| (socket, None)).collect();
+fn open_all(args: &ListenArgs, passed: Vec<Socket>) -> Result<Vec<Opened>, Failure> {
+    let mut sockets: Vec<Opened> = passed.into_iter().map(|socket| (socket, None)).collect();
     let usual = (sockets.is_empty() && args.listen.is_empty()).then(|| Address::Tcp(USUAL.to_owned()));
     for address in args.listen.iter().chain(&usual) {
         let opened = match address {

@@ -38,6 +38,19 @@ fn requests_refusals_and_time_are_counted_by_site_and_rule() {
 }
 
 #[test]
+fn responses_are_counted_by_site_and_class_of_status_exempt_ones_too() {
+    let server = Monitored::with_site(RULES, &[]);
+    for path in ["/a", "/export", "/export", "/health", "/?status=503"] {
+        server.server.get(path);
+    }
+    let of =
+        |status: &str| server.value(&format!("timebudget_responses_total{{site=\"*\",status=\"{status}\"}}"));
+    assert_eq!(["2xx", "4xx", "5xx"].map(of), [3.0, 1.0, 1.0]);
+    let page = server.metrics();
+    assert!(!page.contains("status=\"3xx\""), "no line without a response: {page}");
+}
+
+#[test]
 fn no_client_is_in_any_label() {
     let server = Monitored::with_site(
         r#"{ "rate_limit_rules": [{ "name": "each", "key": ["ip", "header:x-customer"], "limits": "1 per day" }] }"#,

