@@ -54,10 +54,7 @@ impl Alarm {
             let now = self.engine.clock.tick();
             match cut_in() {
                 None => return self.rest(),
-                Some(Micros::ZERO) => {
-                    self.engine.alarms.wake_all(&self.accounts);
-                    return Poll::Ready(());
-                }
+                Some(Micros::ZERO) => return self.ring(),
                 Some(span) => self.set(now, span, cx.waker()),
             }
             if self.timer.as_mut().is_none_or(|(_, timer)| timer.as_mut().poll(cx).is_pending()) {
@@ -65,6 +62,12 @@ impl Alarm {
             }
             self.timer = None;
         }
+    }
+
+    /// The request is to be cut, and so are others on its accounts, who look for themselves.
+    pub(crate) fn ring(&self) -> Poll<()> {
+        self.engine.alarms.wake_all(&self.accounts);
+        Poll::Ready(())
     }
 
     /// The request does not run any more, or not now.

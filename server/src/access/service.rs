@@ -12,8 +12,8 @@ use timebudget_control::noting::{Note, Noted};
 
 use crate::access::Log;
 use crate::access::log::Record;
-use crate::access::request_id::{self, X_REQUEST_ID};
 use crate::gateway::Told;
+use crate::request_id::{self, X_REQUEST_ID};
 
 /// Notes requests for the access log.
 #[derive(Clone)]

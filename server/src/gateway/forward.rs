@@ -16,13 +16,14 @@ use hyper::body::{Body as _, Incoming};
 use timebudget::{Budget, Micros, Site};
 use tokio::time::Instant;
 
+use crate::gateway::claims::Claims;
 use crate::gateway::client::Client;
 use crate::gateway::download::{Download, Unsent};
 use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
 use crate::gateway::line::Unanswered;
 use crate::gateway::lines::{Group, Held};
-use crate::gateway::request::{self, Asked};
+use crate::gateway::request::Asked;
 use crate::gateway::response;
 use crate::gateway::retry::{Sent, may_be_sent_again};
 use crate::gateway::timeouts::Late;
@@ -30,6 +31,7 @@ use crate::gateway::told::Told;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::upload::{Fault, Upload, Uploading};
 use crate::gateway::worker::Worker;
+use crate::request_id;
 
 /// Passes a request on to one of a site's upstreams, and its answer back.
 pub(crate) async fn forward(
@@ -41,10 +43,13 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id = request::id(request).unwrap_or_else(|| worker.name());
+    let request_id =
+        request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
     let passed = Passing { worker, group, site, budget, begun };
     let client = Client::of(request);
-    let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
+    let site_header = worker.site_header();
+    let claims = Claims::new(site, site_header.as_deref());
+    let answered = match Asked::read(request, site, claims, Rc::clone(&request_id)) {
         _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),

@@ -5,6 +5,7 @@
 
 mod alarm;
 mod args;
+mod claims;
 mod client;
 mod connect;
 mod counts;

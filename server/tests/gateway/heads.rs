@@ -170,3 +170,39 @@ fn bytes_beyond_ascii_are_passed_on_in_values() {
     assert_eq!(answer.header("x-name"), Some("josé"));
     assert_eq!(upstream.values("x-name"), ["josé"]);
 }
+
+#[test]
+fn a_body_that_is_said_to_be_empty_is_said_to_be_empty_to_the_upstream() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let gateway = before(&upstream, &[]);
+    assert_eq!(gateway.request("POST", "/", "host: a\r\ncontent-length: 0\r\n").status, 200);
+    assert_eq!(upstream.values("content-length"), ["0"]);
+    assert_eq!(upstream.values("transfer-encoding"), [""; 0]);
+}
+
+/// A client that is told no length waits for the connection to end.
+#[test]
+fn an_answer_that_resets_a_page_says_that_it_is_empty() {
+    for field in ["Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let rest = if field.starts_with('T') { "0\r\n\r\n" } else { "" };
+        let upstream = Upstream::answering(&format!("HTTP/1.1 205 Reset Content\r\n{field}\r\n{rest}"));
+        let gateway = before(&upstream, &[]);
+        let mut client = Client::new(&gateway);
+        for _ in 0..2 {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let head = client.head().to_ascii_lowercase();
+            assert!(head.starts_with("http/1.1 205") && head.contains("content-length: 0\r\n"), "{head}");
+        }
+    }
+}
+
+#[test]
+fn a_name_of_a_request_is_kept_up_to_128_letters_with_an_access_log_and_without() {
+    for args in [&[][..], &["--access-log", "-"]] {
+        for (letters, is_kept) in [(128, true), (129, false)] {
+            let name = "x".repeat(letters);
+            let upstream = heard(NOBODY, args, "/", &format!("host: a\r\nX-Request-Id: {name}\r\n"));
+            assert_eq!(upstream.values("x-request-id") == [name], is_kept, "{letters} {args:?}");
+        }
+    }
+}

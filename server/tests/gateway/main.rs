@@ -9,6 +9,7 @@ mod addresses;
 mod answer;
 mod charges;
 mod chromium;
+mod claims;
 mod client;
 mod failures;
 mod framing;
