@@ -209,7 +209,8 @@ impl Ring {
 impl Chunk {
     fn keep(&mut self, text: &str) -> (u32, u32) {
         let from = self.text.len() as u32;
-        self.text.push_str(&text[..text.floor_char_boundary(LONGEST)]);
+        let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        self.text.push_str(&text[..end]);
         (from, self.text.len() as u32)
     }
 
