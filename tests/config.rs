@@ -13,6 +13,8 @@ mod layer_changes;
 mod layers;
 #[path = "config/many_sites.rs"]
 mod many_sites;
+#[path = "config/secrets.rs"]
+mod secrets;
 
 use std::fs;
 use std::path::{Path, PathBuf};
