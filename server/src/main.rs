@@ -21,6 +21,7 @@ mod replay;
 mod serve;
 mod signals;
 mod source;
+mod traces;
 mod zone;
 
 use std::process::ExitCode;

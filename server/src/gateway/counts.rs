@@ -28,6 +28,11 @@ pub(crate) const FAULTS: [(Failure, &str); 6] = [
     (Failure::BrokenAnswer, "broken_answer"),
 ];
 
+/// What a failure is called: that of an upstream by its name.
+pub(crate) fn kind(failure: Failure) -> &'static str {
+    FAULTS.iter().find(|(fault, _)| *fault == failure).map_or("_OTHER", |(_, kind)| kind)
+}
+
 /// What one worker counts of one address. Only that worker writes it, so nobody waits for anybody.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {

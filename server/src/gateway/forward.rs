@@ -17,6 +17,7 @@ use timebudget::{Budget, Micros, Site};
 use tokio::time::Instant;
 
 use crate::gateway::client::Client;
+use crate::gateway::counts::kind;
 use crate::gateway::download::{Download, Unsent};
 use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
@@ -30,6 +31,7 @@ use crate::gateway::told::Told;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::upload::{Fault, Upload, Uploading};
 use crate::gateway::worker::Worker;
+use crate::traces::{self, Around};
 
 /// Passes a request on to one of a site's upstreams, and its answer back.
 pub(crate) async fn forward(
@@ -42,7 +44,8 @@ pub(crate) async fn forward(
 ) -> HttpResponse {
     let begun = Instant::now();
     let request_id = request::id(request).unwrap_or_else(|| worker.name());
-    let passed = Passing { worker, group, site, budget, begun };
+    let (path, around) = (request.uri().path(), Around::of(request));
+    let passed = Passing { worker, group, site, budget, begun, path, around };
     let client = Client::of(request);
     let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
         _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
@@ -71,6 +74,9 @@ struct Passing<'a> {
     site: &'a Site,
     budget: &'a Budget,
     begun: Instant,
+    path: &'a str,
+    /// The span of the request, where there are traces.
+    around: Option<Around>,
 }
 
 /// An answer, and how many microseconds its head has taken.
@@ -108,16 +114,35 @@ impl Passing<'_> {
         let settings = &self.worker.settings;
         let mut is_second = false;
         loop {
-            let mut held = self.group.line(&settings.timeouts, is_second).await?;
-            let head = asked.head(held.address(), settings.host)?;
+            let told = traces::Asked { method: asked.method().as_str(), path: self.path, is_second };
+            let mut span = self.around.as_ref().map(|around| around.ask(&told));
+            let line = self.group.line(&settings.timeouts, is_second).await;
+            let mut held = line.inspect_err(|failure| {
+                if let Some(span) = span.take() {
+                    span.failed(kind(*failure));
+                }
+            })?;
+            let mut head = asked.head(held.address(), settings.host)?;
+            if let Some(span) = &mut span {
+                span.goes_to(held.address().upstream(), head.headers_mut());
+            }
             let message = head.map(|()| Upload::new(uploading.cloned()));
             held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
-                Ok(answer) => return Ok((held, answer)),
+                Ok(answer) => {
+                    if let Some(span) = span {
+                        span.answered(answer.status().as_u16());
+                    }
+                    return Ok((held, answer));
+                }
                 Err(unanswered) => unanswered,
             };
             if let Some(fault) = uploading.and_then(|uploading| uploading.fault()) {
                 return Err(of_fault(fault));
+            }
+            let failure = of_unanswered(&unanswered);
+            if let Some(span) = span {
+                span.failed(kind(failure));
             }
             let sent = Sent {
                 is_reused: held.is_reused,
@@ -127,7 +152,11 @@ impl Passing<'_> {
                 is_second,
             };
             if !matches!(unanswered, Unanswered::Broken { .. }) || !may_be_sent_again(sent) {
-                return Err(of_unanswered(&unanswered, &held));
+                if failure != Failure::SlowBody {
+                    held.address().counts.failed(failure);
+                    log::warn!("{}: {}", held.address().upstream(), failure.text());
+                }
+                return Err(failure);
             }
             is_second = true;
         }
@@ -234,16 +263,13 @@ fn of_fault(fault: Fault) -> Failure {
     }
 }
 
-fn of_unanswered(unanswered: &Unanswered, held: &Held) -> Failure {
-    let failure = match unanswered {
-        Unanswered::Late(Late::Client) => return Failure::SlowBody,
+fn of_unanswered(unanswered: &Unanswered) -> Failure {
+    match unanswered {
+        Unanswered::Late(Late::Client) => Failure::SlowBody,
         Unanswered::Late(Late::Upstream) => Failure::HeadTimeout,
         Unanswered::Broken { error, .. } if error.is_parse() => Failure::NoAnswer,
         Unanswered::Broken { .. } => Failure::HungUp,
-    };
-    held.address().counts.failed(failure);
-    log::warn!("{}: {}", held.address().upstream(), failure.text());
-    failure
+    }
 }
 
 fn micros_since(begun: Instant) -> u64 {

@@ -191,6 +191,10 @@ impl Scrape {
         page.counter("timebudget_access_log_lines", help, self.lines_written)?;
         let help = "Lines that the access log has lost, since they came too fast or could not be written";
         page.counter("timebudget_access_log_dropped_lines", help, self.lines_dropped)?;
+        let help = "Spans that were sent to the collector of traces";
+        page.counter("timebudget_trace_spans", help, self.spans_sent)?;
+        let help = "Spans that were lost, since too many waited or the collector did not take them";
+        page.counter("timebudget_trace_dropped_spans", help, self.spans_lost)?;
         page.gauge("process_start_time_seconds", "When the process began, since 1970", self.started)
     }
 }
