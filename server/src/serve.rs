@@ -66,7 +66,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             control.govern(&budget).map_err(Failure::wrong)?;
         }
         rt::spawn(turn(Arc::clone(&observer)));
-        let metrics = Metrics::new(observer, budget.clone(), log.clone(), upstreams, traces.clone());
+        let metrics =
+            Metrics::new(Arc::clone(&observer), budget.clone(), log.clone(), upstreams, traces.clone());
         let admin = Admin::start(&args.admin, control.as_ref(), metrics, &readiness)?;
         let address = admin.as_ref().map(|admin| admin.address);
         output::to_stdout(&announcement(&bound, address, &source, &args.gateway.upstream));
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         if let Some(admin) = admin {
             admin.stop().await;
         }
+        observer.notices().turn();
         if let Some(log) = log {
             log.end();
         }

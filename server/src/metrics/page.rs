@@ -22,9 +22,14 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What `Accept` asks for; the older text where it asks for neither.
-    pub(crate) fn accepted(accept: &str) -> Self {
-        let is_asked = accept.to_ascii_lowercase().contains("application/openmetrics-text");
+    /// What the lines of `Accept` ask for rather; the older text where they ask for neither (RFC 9110, section 12.5.1).
+    pub(crate) fn accepted<'a>(lines: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let weight = |media_type: &str| {
+            let asked = lines.clone().flat_map(|line| line.split(',')).filter_map(weighed);
+            asked.filter(|(asked, _)| asked.eq_ignore_ascii_case(media_type)).map(|(_, weight)| weight).max()
+        };
+        let open = weight("application/openmetrics-text").unwrap_or(0);
+        let is_asked = open > 0 && weight("text/plain").is_none_or(|plain| open >= plain);
         if is_asked { Self::OpenMetrics } else { Self::Prometheus }
     }
 
@@ -34,6 +39,16 @@ impl Format {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
+}
+
+/// A media type that is asked for, and its weight in thousandths.
+fn weighed(asked: &str) -> Option<(&str, u32)> {
+    let mut parts = asked.split(';').map(str::trim);
+    let media_type = parts.next()?;
+    let said = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    let weight = said.map_or(Some(1.0), |said| said.parse().ok());
+    // A weight that is none asks for nothing.
+    Some((media_type, (weight.unwrap_or(0.0_f64).clamp(0.0, 1.0) * 1_000.0) as u32))
 }
 
 /// Writes the page.
@@ -102,10 +117,11 @@ impl Scrape {
     fn of_responses(&self, page: &mut Families<'_>) -> fmt::Result {
         let help = "Responses, by class of status; gone are clients that went before there was any";
         let rows = self.responses.iter().flat_map(|(site, counts)| {
+            // Every class, also those of which there was none: so a rate sees the first one.
             let of_class = move |(class, count): (&str, u64)| {
-                (count > 0).then(|| (vec![("site", site.clone()), ("status", class.to_owned())], count))
+                (vec![("site", site.clone()), ("status", class.to_owned())], count)
             };
-            CLASSES.into_iter().zip(*counts).filter_map(of_class)
+            CLASSES.into_iter().zip(*counts).map(of_class)
         });
         page.counters("timebudget_responses", help, rows)
     }
@@ -203,4 +219,39 @@ fn of_window(window: &AccountStanding) -> Labels {
     let AccountStanding { site, rule, .. } = window;
     let period = window.limit.period().map(|period| period.to_string());
     vec![("site", site.clone()), ("rule", rule.clone()), ("period", period.unwrap_or_default())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openmetrics_is_written_where_it_is_asked_for_at_least_as_much_as_the_older_text() {
+        let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.2";
+        for lines in [
+            &[prometheus_3][..],
+            &["application/openmetrics-text"],
+            &["Application/OpenMetrics-Text; version=1.0.0"],
+            &["text/plain;q=0.5", "application/openmetrics-text;q=0.5"],
+        ] {
+            assert_eq!(Format::accepted(lines.iter().copied()), Format::OpenMetrics, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn the_older_text_is_written_for_everybody_else() {
+        for lines in [
+            &[][..],
+            &["*/*"],
+            &["text/html,application/xhtml+xml"],
+            &["application/openmetrics-text;q=0"],
+            &["application/openmetrics-text;q=0.1,text/plain;q=0.2"],
+            &["application/openmetrics-text;q=much"],
+            &["application/openmetrics-text-of-mine"],
+            &[";;,,q=", "\u{e9}"],
+        ] {
+            assert_eq!(Format::accepted(lines.iter().copied()), Format::Prometheus, "{lines:?}");
+        }
+    }
 }

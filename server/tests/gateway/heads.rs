@@ -170,3 +170,12 @@ fn bytes_beyond_ascii_are_passed_on_in_values() {
     assert_eq!(answer.header("x-name"), Some("josé"));
     assert_eq!(upstream.values("x-name"), ["josé"]);
 }
+
+#[test]
+fn where_nobody_asks_for_traces_the_fields_of_a_trace_pass_untouched() {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let fields = format!("host: a\r\ntraceparent: {parent}\r\ntracestate: a=1\r\ntracestate: b=2\r\n");
+    let upstream = heard(NOBODY, &[], "/", &fields);
+    assert_eq!(upstream.values("traceparent"), [parent]);
+    assert_eq!(upstream.values("tracestate"), ["a=1", "b=2"]);
+}
