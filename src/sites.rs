@@ -154,6 +154,11 @@ impl Sites {
         Arc::clone(&self.table().answering(host.map(str::as_bytes)).host)
     }
 
+    /// The header in which a trusted proxy may name the site of a request, if the files of [sites](crate::config) name one.
+    pub fn site_header(&self) -> Option<String> {
+        self.table().told_by.as_ref().map(|told_by| told_by.header.clone())
+    }
+
     /// The sites whose own file is wrong, by name, with what has become of them.
     pub fn wrong(&self) -> Vec<Wrong> {
         self.table().wrong.clone()

@@ -18,6 +18,7 @@ mod output;
 mod reload;
 mod remote;
 mod replay;
+mod request_id;
 mod serve;
 mod signals;
 mod source;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
-use actix_web::dev::Server;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, rt, web};
 use timebudget::{TimeBudget, Upstream};
+use tokio::sync::oneshot;
 
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
@@ -25,6 +26,9 @@ use crate::{admin, reload};
 
 /// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
 const LAST_REQUESTS_SECS: u64 = 25;
+
+/// How long what was taken from a shared socket is served on as if nothing had happened.
+const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// Where clients are told where they stand, free of charge, if there is run-time control.
 const STANDING: &str = "/.well-known/rate-limits";
@@ -130,10 +134,18 @@ fn bind(
     let stop = Stop::new();
     let settings = Settings::new(&args.gateway, &stop, Arc::clone(upstreams));
     let readiness = readiness.clone();
+    let certificate = Certificate::open(&args.listen)?;
+    let config = certificate.as_ref().map(Certificate::config).transpose()?;
+    let (sockets, bound) = listen::open(&args.listen)?;
+    let is_shared = bound.is_shared();
+    let (give_handle, handle) = oneshot::channel();
     let told = async move {
         end.told().await;
         readiness.drain();
         listen::tell_ending();
+        if is_shared {
+            hand_over(handle).await;
+        }
         stop.tell();
     };
     let app = move || {
@@ -153,9 +165,6 @@ fn bind(
         // Else the end of an answer waits until the client has acknowledged what came before it.
         .tcp_nodelay(true)
         .shutdown_timeout(LAST_REQUESTS_SECS);
-    let certificate = Certificate::open(&args.listen)?;
-    let config = certificate.as_ref().map(Certificate::config).transpose()?;
-    let (sockets, bound) = listen::open(&args.listen)?;
     for socket in sockets {
         let listening = match (socket, config.clone()) {
             (Socket::Tcp(listener), None) => server.listen_auto_h2c(listener),
@@ -169,7 +178,19 @@ fn bind(
         let renewal = certificate.keep().map_err(Failure::system)?;
         signals::on_hangup(move || renewal.look()).map_err(Failure::system)?;
     }
-    Ok((server.run(), bound))
+    let server = server.run();
+    // Who was told to end before this has nobody to stop.
+    let _ = give_handle.send(server.handle());
+    Ok((server, bound))
+}
+
+/// Leaves sockets that others have as well to them, and serves what was taken from them: a server that stops hangs up on
+/// connections whose first request it has not read.
+async fn hand_over(server: oneshot::Receiver<ServerHandle>) {
+    if let Ok(server) = server.await {
+        server.pause().await;
+        rt::time::sleep(HAND_OVER).await;
+    }
 }
 
 /// What is told where nothing can be heard.

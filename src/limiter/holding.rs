@@ -34,6 +34,8 @@ pub(crate) struct Holding {
     pub(crate) kind: Kind,
     /// Whether a rule may end it before its time: not what is never refused.
     pub(crate) may_be_cut: bool,
+    /// Whether a timer is set for its end where that may come before its time, as the middleware does.
+    pub(crate) has_timer: bool,
 }
 
 impl Holding {
@@ -51,6 +53,7 @@ impl Holding {
             is_cut: false,
             kind: Kind::Request,
             may_be_cut: false,
+            has_timer: true,
         }
     }
 
@@ -151,7 +154,7 @@ impl Holding {
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
-        if limiter.cuts && !self.may_be_cut {
+        if limiter.cuts && !(self.may_be_cut && self.has_timer) {
             self.tell_others(limiter);
         }
         Decision::Admitted

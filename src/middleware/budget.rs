@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -146,10 +145,8 @@ impl Budget {
     /// # let _ = import;
     /// ```
     pub fn detached(&self) -> Detached {
-        let detached = |running: &Rc<Running>| {
-            let limiter = running.site().limiter();
-            Reservation::new(Arc::clone(limiter), running.holding().detached(limiter))
-        };
+        let detached =
+            |running: &Rc<Running>| Reservation::detached(running.site().limiter(), &running.holding());
         Detached::of(self.0.as_ref().map(detached))
     }
 

@@ -311,7 +311,8 @@ where
     };
     // Polled after its end, which no caller may do.
     let Some(running) = guard.as_ref() else { return Poll::Pending };
-    if running.enter_handler() {
+    let is_spent = running.enter_handler();
+    if !is_spent {
         // Taken apart where it lies: to hand it on would move it.
         match during(guard, || future.poll(cx)) {
             Poll::Ready(Ok(response)) => {
@@ -330,7 +331,7 @@ where
             running.leave();
         }
     }
-    let Some(cut) = cut(guard, cx) else { return Poll::Pending };
+    let Some(cut) = cut(guard, is_spent, cx) else { return Poll::Pending };
     // What the handler has is dropped here, where it waits.
     state.set(State::Over);
     Poll::Ready(Err(cut.into()))

@@ -4,11 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
+use actix_web::dev::Service as _;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data};
-use actix_web::{App, HttpResponse, Responder, rt};
-use futures_util::StreamExt as _;
+use actix_web::{App, HttpResponse, Responder, body, rt, test};
 use futures_util::stream::{self, LocalBoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use timebudget::{Budget, Micros, Overrun, TimeBudget};
 
 use crate::harness::{Event, Gate, Listening, SECOND, Spout, Tap, World, secs, serve, soon};
@@ -433,6 +434,54 @@ async fn of_nested_budgets_either_ends_what_runs() {
         dropped.becomes(1).await;
         assert_eq!(world.count(Event::Settled), 2);
         world.assert_settled_at(60 * SECOND);
+    }
+}
+
+/// The block had no timer, and told nobody who has one: the request ran on to 60 s, and 120 were spent.
+#[actix_web::test]
+async fn a_request_is_ended_as_early_as_a_block_beside_it_demands() {
+    let world = World::new();
+    let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+    let budget = world.build(rule.overrun(Overrun::Cut));
+    let mut street = Street::under(world, budget.clone());
+    let mut client = street.walker(&get("/")).await;
+    street.world.is_quiet().await;
+    let block = budget.charge("street", ()).await.expect("there is time");
+    street.world.is_quiet().await;
+    street.world.advance(secs(30));
+    assert_eq!(client.answer().await.status, 429);
+    drop(block);
+    street.world.assert_settled_at(60 * SECOND);
+}
+
+/// What goes on in the moment after the budget was seen to be spent was asked twice: the handler was not polled, since it was
+/// spent, and not ended, since somebody had reset it. It slept on until the new budget's timer, and so did its client.
+#[actix_web::test]
+async fn what_is_seen_to_be_spent_is_ended_though_it_is_reset_in_the_next_moment() {
+    for path in ["/", "/stream"] {
+        let (world, gate, (tap, spout)) = (World::new(), Gate::new(), Tap::new());
+        let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+        let app = App::new()
+            .wrap(world.build(rule.overrun(Overrun::Cut)))
+            .app_data(Data::new(gate.clone()))
+            .app_data(Data::new(Dropped::default()))
+            .app_data(Data::new(spout))
+            .route("/", web::to(slow))
+            .route("/stream", web::to(streamed));
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::with_uri(path).to_request();
+        let mut answered = Box::pin(async {
+            let answer = app.call(request).await?;
+            body::to_bytes(answer.into_body()).await.map_err(actix_web::Error::from)
+        });
+        assert!((&mut answered).now_or_never().is_none());
+        world.reset_what_is_spent();
+        world.advance(secs(60));
+        // It is woken, and would not be polled.
+        gate.open(1);
+        let cut = soon(answered).await.expect_err("it is ended");
+        assert!(cut.to_string().contains("the request was ended"), "{path}: {cut}");
+        drop(tap);
     }
 }
 

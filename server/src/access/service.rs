@@ -19,8 +19,8 @@ use timebudget::{Watch, Watched};
 
 use crate::access::Log;
 use crate::access::log::Record;
-use crate::access::request_id::{self, X_REQUEST_ID};
 use crate::gateway::Told;
+use crate::request_id::{self, X_REQUEST_ID};
 use crate::traces::{Ended, Serving, Traces};
 
 /// Notes requests for the access log and for traces; wrapped around the budget.

@@ -10,6 +10,8 @@ use serde_json::json;
 pub(crate) enum Failure {
     /// The request cannot be passed on as it is.
     Malformed,
+    /// Its path has a dot segment, so that rules may look at another path than the application does.
+    DotSegment,
     /// It has come behind a request with which its connection was to end.
     AfterTheLast,
     /// Tunnels by CONNECT are not opened.
@@ -39,6 +41,10 @@ impl Failure {
     const fn words(self) -> (StatusCode, &'static str) {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "the request cannot be passed on as it is"),
+            Self::DotSegment => (
+                StatusCode::BAD_REQUEST,
+                "the path has a segment `.` or `..`; expected a path in which they are resolved",
+            ),
             Self::AfterTheLast => {
                 (StatusCode::BAD_REQUEST, "the connection has ended with an earlier request")
             }

@@ -16,6 +16,7 @@ use hyper::body::{Body as _, Incoming};
 use timebudget::{Budget, Micros, Site};
 use tokio::time::Instant;
 
+use crate::gateway::claims::Claims;
 use crate::gateway::client::Client;
 use crate::gateway::counts::kind;
 use crate::gateway::download::{Download, Unsent};
@@ -23,7 +24,7 @@ use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
 use crate::gateway::line::Unanswered;
 use crate::gateway::lines::{Group, Held};
-use crate::gateway::request::{self, Asked};
+use crate::gateway::request::Asked;
 use crate::gateway::response;
 use crate::gateway::retry::{Sent, may_be_sent_again};
 use crate::gateway::timeouts::Late;
@@ -31,6 +32,7 @@ use crate::gateway::told::Told;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::upload::{Fault, Upload, Uploading};
 use crate::gateway::worker::Worker;
+use crate::request_id;
 use crate::traces::{self, Around};
 
 /// Passes a request on to one of a site's upstreams, and its answer back.
@@ -43,11 +45,14 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id = request::id(request).unwrap_or_else(|| worker.name());
+    let request_id =
+        request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
     let (path, around) = (request.uri().path(), Around::of(request));
     let passed = Passing { worker, group, site, budget, begun, path, around };
     let client = Client::of(request);
-    let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
+    let site_header = worker.site_header();
+    let claims = Claims::new(site, site_header.as_deref());
+    let answered = match Asked::read(request, site, claims, Rc::clone(&request_id)) {
         _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
@@ -88,6 +93,9 @@ impl Passing<'_> {
         asked.time_left_millis = cut_in.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
         let uploading = self.begin_upload(&asked, &mut payload).await?;
         let answered = self.ask(&asked, uploading.as_ref()).await;
+        if let (Ok((_, answer)), Some(uploading)) = (&answered, &uploading) {
+            self.charge_early(answer, uploading);
+        }
         let unread = uploading.filter(|_| asked.version() == Version::HTTP_2);
         match answered {
             Ok((held, answer)) => {
@@ -200,11 +208,11 @@ impl Passing<'_> {
         unread: Option<Rc<Uploading>>,
     ) -> Result<HttpResponse, Failure> {
         let (parts, answer_body) = answer.into_parts();
-        let mut head = response::head(&parts).ok_or(Failure::NoAnswer)?;
+        let mut head = response::head(&parts).ok_or_else(|| no_answer(&held))?;
         let idle = self.worker.settings.timeouts.idle;
         if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
             if !asked.is_websocket {
-                return Err(Failure::NoAnswer);
+                return Err(no_answer(&held));
             }
             response::upgrade(&mut head);
             let (line, seat) = held.into_parts();
@@ -239,6 +247,19 @@ impl Passing<'_> {
         }
     }
 
+    /// Charges the time in which an upstream has worked while the client withheld the rest of its body.
+    ///
+    /// Only the client seemed to be waited for. An answer that is there before the body is whole shows that it was not, unless it
+    /// says that the wait was too long. Else a client that keeps one byte back would have its work done for nothing.
+    fn charge_early(&self, answer: &Response<Incoming>, uploading: &Uploading) {
+        if answer.status() == http::StatusCode::REQUEST_TIMEOUT {
+            return;
+        }
+        if let Some(since) = uploading.withheld_since() {
+            let _ = self.budget.charge(Micros(micros_since(since)));
+        }
+    }
+
     /// Charges what the upstream says beside its time, or makes the request free, if the site believes it.
     fn charge(&self, answer: &Response<Incoming>) {
         if !self.site.upstream_charges {
@@ -261,6 +282,12 @@ fn of_fault(fault: Fault) -> Failure {
         Fault::TooLarge => Failure::TooLarge,
         Fault::BrokenOff => Failure::BrokenBody,
     }
+}
+
+/// What cannot be passed on is no answer.
+fn no_answer(held: &Held) -> Failure {
+    held.address().counts.failed(Failure::NoAnswer);
+    Failure::NoAnswer
 }
 
 fn of_unanswered(unanswered: &Unanswered) -> Failure {

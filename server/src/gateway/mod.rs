@@ -5,6 +5,7 @@
 
 mod alarm;
 mod args;
+mod claims;
 mod client;
 mod connect;
 mod counts;
@@ -15,6 +16,7 @@ mod forward;
 mod hop;
 mod line;
 mod lines;
+mod path;
 mod request;
 mod response;
 mod retry;

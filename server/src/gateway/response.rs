@@ -48,11 +48,13 @@ pub(crate) fn upgrade(response: &mut HttpResponse<()>) {
 ///
 /// To HEAD it is what a GET would be sent, if that is said, and no body follows.
 pub(crate) fn size(parts: &Parts, method: &Method) -> BodySize {
-    let is_bodiless = matches!(parts.status.as_u16(), 100..=199 | 204 | 205 | 304);
+    let is_bodiless = matches!(parts.status.as_u16(), 100..=199 | 204 | 304);
     let said =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     match said {
         _ if is_bodiless => BodySize::None,
+        // It has no body either, but is one of those that say so.
+        _ if parts.status == http::StatusCode::RESET_CONTENT => BodySize::Sized(0),
         Some(length) => BodySize::Sized(length),
         None if method == Method::HEAD => BodySize::None,
         None => BodySize::Stream,

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -107,6 +107,21 @@ fn on_a_unix_socket_it_has_the_permissions_that_are_told_and_leaves_nothing_behi
     server.signal("TERM");
     assert!(server.ended().success());
     assert!(!path.exists());
+}
+
+/// As its successor does, which takes the path while this one lets its last requests end.
+#[test]
+fn a_process_that_ends_leaves_the_socket_of_its_successor() {
+    let scratch = Scratch::new();
+    let (file, path, other) =
+        (scratch.write("site.json", DAILY), scratch.path("it.sock"), scratch.path("other.sock"));
+    let (site, socket) = (file.to_str().unwrap().to_owned(), format!("unix:{}", path.display()));
+    let mut server = start_in(scratch, &["--site", &site, "--listen", &socket]);
+    let _successor = UnixListener::bind(&other).unwrap();
+    fs::rename(&other, &path).unwrap();
+    server.signal("TERM");
+    assert!(server.ended().success());
+    assert!(UnixStream::connect(&path).is_ok());
 }
 
 #[test]

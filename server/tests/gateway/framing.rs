@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use crate::client::before;
+use crate::client::{before, with_site};
 use crate::upstream::{Upstream, ok};
 
 /// What follows must not be taken for a request of its own.
@@ -164,6 +164,46 @@ fn a_connect_is_refused() {
     let answer = answers(&gateway, b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert_eq!(upstream.heads(), [""; 0]);
+}
+
+/// Spellings of `/secret` that a server resolves which looks at paths as file systems do.
+const OTHER_WAYS: &[&str] = &[
+    "/open/../secret",
+    "/./secret",
+    "/%2e/secret",
+    "/open/%2e%2e/secret",
+    "/open/.%2E/secret",
+    "/open%2f..%2fsecret",
+    "/open\\..\\secret",
+    "/open/..%5csecret",
+    "/open/..;/secret",
+    "/open/..?q=1",
+    "http://a/open/../secret",
+];
+
+#[test]
+fn a_path_with_dot_segments_passes_no_rule_by_for_it_is_not_passed_on() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let site = r#"{ "rate_limit": "1 per year", "rate_limit_exempt": { "path": { "prefix": "/open" } } }"#;
+    let gateway = with_site(site, &upstream, &[]);
+    assert_eq!(gateway.get("/secret").status, 200);
+    assert_eq!(gateway.get("/secret").status, 429);
+    for path in OTHER_WAYS {
+        let answer = answers(
+            &gateway,
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes(),
+        );
+        assert!(
+            ["HTTP/1.1 400", "HTTP/1.1 429"].iter().any(|refused| answer.starts_with(refused)),
+            "{path}: {answer}"
+        );
+    }
+    let answer = answers(&gateway, b"GET /open/../secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(answer.contains("expected a path in which they are resolved"), "{answer}");
+    assert_eq!(upstream.heads().len(), 1);
+    for path in ["/open/a..b", "/open/.well-known", "/open/x?y=/../z", "/open/..."] {
+        assert_eq!(gateway.get(path).status, 200, "{path}");
+    }
 }
 
 /// The server had read ahead, and passed on what stood behind a head that was refused.

@@ -95,7 +95,7 @@ impl Upstream {
 /// The values of a field of a head.
 pub(crate) fn values(head: &str, name: &str) -> Vec<String> {
     let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
-    fields.filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned()).collect()
+    fields.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).collect()
 }
 
 impl Connection {

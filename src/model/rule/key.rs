@@ -118,6 +118,9 @@ pub enum Missing {
 /// Marks a part that stands in for another, so that nobody can choose the value of a header to be somebody's address.
 const STAND_IN: u8 = 0x80;
 
+/// Marks an address where a component also gives texts: one of four bytes is not the address that has these octets.
+const ADDRESS: u8 = 0x01;
+
 impl KeySpec {
     /// Whether all requests of a site have the same key.
     pub fn is_constant(&self) -> bool {
@@ -241,10 +244,11 @@ impl Component {
         match &value.0 {
             Value::Text(text) if text.is_empty() => return None,
             Value::Text(text) => bytes.text(kind, text),
-            Value::Address(address) if matches!(self, Self::Ip | Self::Computed(_)) => {
-                bytes.address(kind, *address, ipv6_prefix);
-            }
-            Value::Address(address) => bytes.text(kind, address.to_string()),
+            Value::Address(address) => match self {
+                Self::Ip => bytes.address(kind, *address, ipv6_prefix),
+                Self::Computed(_) => bytes.address(kind | ADDRESS, *address, ipv6_prefix),
+                _ => bytes.text(kind, address.to_string()),
+            },
         }
         Some(())
     }
