@@ -218,7 +218,7 @@ impl Passing<'_> {
             let (line, seat) = held.into_parts();
             let last_moment = self.worker.settings.stopped.last_moment();
             let tunnel = Tunnel::new(line.into_socket(), seat, client, idle, last_moment);
-            return Ok(head.set_body(tunnel).map_into_boxed_body());
+            return Ok(head.set_body(self.worker.sent.watch(tunnel)).map_into_boxed_body());
         }
         let size = response::size(&parts, asked.method());
         if answer_body.is_end_stream() {
@@ -241,7 +241,7 @@ impl Passing<'_> {
             Ok(Some(whole)) => Ok(head.set_body(whole).map_into_boxed_body()),
             Ok(None) => {
                 response::fit_to(&mut head, asked.version(), size);
-                Ok(head.set_body(download).map_into_boxed_body())
+                Ok(head.set_body(self.worker.sent.watch(download)).map_into_boxed_body())
             }
             Err(_) => Err(Failure::BrokenAnswer),
         }

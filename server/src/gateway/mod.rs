@@ -24,6 +24,7 @@ mod stop;
 mod timeouts;
 mod told;
 mod tunnel;
+mod unread;
 mod upload;
 mod upstream;
 mod worker;

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use actix_web::rt;
 use timebudget::{Limiter, TimeBudget, Upstream};
+use tokio::time::Instant;
 
 use crate::gateway::Settings;
 use crate::gateway::lines::{Address, Group};
+use crate::gateway::unread::Sent;
 
 /// How often idle connections are looked at.
 const TIDY: Duration = Duration::from_secs(1);
@@ -26,6 +28,8 @@ pub(crate) struct Worker {
     /// replaced is kept alive.
     of_sites: RefCell<HashMap<*const Limiter, OfSite>>,
     addresses: RefCell<HashMap<Upstream, Rc<Address>>>,
+    /// The answers that are on their way.
+    pub(crate) sent: Sent,
     /// The header that names sites, as it was when it was last looked at.
     site_header: RefCell<Option<Rc<str>>>,
 }
@@ -42,6 +46,7 @@ impl Worker {
             default: None,
             of_sites: RefCell::default(),
             addresses: RefCell::default(),
+            sent: Sent::default(),
             site_header: RefCell::default(),
         };
         if !settings.upstreams.is_empty() {
@@ -92,6 +97,7 @@ impl Worker {
     }
 
     fn tidy(&self) {
+        self.sent.look(Instant::now(), self.settings.timeouts.idle);
         for address in self.addresses.borrow().values() {
             address.tidy(self.settings.timeouts.kept);
         }

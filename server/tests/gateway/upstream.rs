@@ -171,6 +171,12 @@ impl Connection {
         let _ = self.stream.write_all(text.as_bytes());
     }
 
+    /// Sends letters until the connection ends.
+    pub(crate) fn send_without_end(&mut self) {
+        let megabyte = [b'x'; 1 << 20];
+        while self.stream.write_all(&megabyte).is_ok() {}
+    }
+
     /// Sends an answer with a body of this text.
     pub(crate) fn answer(&mut self, body: &str) {
         self.send(&ok(body));
