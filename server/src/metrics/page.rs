@@ -23,13 +23,16 @@ pub(crate) enum Format {
 
 impl Format {
     /// What the lines of `Accept` ask for rather; the older text where they ask for neither (RFC 9110, section 12.5.1).
-    pub(crate) fn accepted<'a>(lines: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let weight = |media_type: &str| {
-            let asked = lines.clone().flat_map(|line| line.split(',')).filter_map(weighed);
-            asked.filter(|(asked, _)| asked.eq_ignore_ascii_case(media_type)).map(|(_, weight)| weight).max()
-        };
-        let open = weight("application/openmetrics-text").unwrap_or(0);
-        let is_asked = open > 0 && weight("text/plain").is_none_or(|plain| open >= plain);
+    pub(crate) fn accepted<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        let (mut open, mut plain) = (0, None);
+        for (media_type, weight) in lines.flat_map(|line| line.split(',')).filter_map(weighed) {
+            if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
+                open = weight.max(open);
+            } else if media_type.eq_ignore_ascii_case("text/plain") {
+                plain = plain.max(Some(weight));
+            }
+        }
+        let is_asked = open > 0 && plain.is_none_or(|plain| open >= plain);
         if is_asked { Self::OpenMetrics } else { Self::Prometheus }
     }
 
