@@ -130,7 +130,7 @@ impl Passing<'_> {
                     span.failed(kind(*failure));
                 }
             })?;
-            let mut head = asked.head(held.address(), settings.host)?;
+            let mut head = asked.head(held.address(), settings.host, uploading.is_some())?;
             if let Some(span) = &mut span {
                 span.goes_to(held.address().upstream(), head.headers_mut());
             }
@@ -208,6 +208,9 @@ impl Passing<'_> {
         unread: Option<Rc<Uploading>>,
     ) -> Result<HttpResponse, Failure> {
         let (parts, answer_body) = answer.into_parts();
+        if !response::ends_for_certain(&parts, asked.method()) {
+            return Err(no_answer(&held));
+        }
         let mut head = response::head(&parts).ok_or_else(|| no_answer(&held))?;
         let idle = self.worker.settings.timeouts.idle;
         if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
