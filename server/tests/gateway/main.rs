@@ -11,6 +11,7 @@ mod charges;
 mod chromium;
 mod claims;
 mod client;
+mod desync;
 mod failures;
 mod framing;
 mod front;
@@ -33,5 +34,6 @@ mod running;
 #[path = "../binary/scratch.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod scratch;
+mod strict;
 mod tunnels;
 mod upstream;
