@@ -21,6 +21,7 @@ use crate::metrics::{Metrics, Notices, Observer, Responses};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
+use crate::traces::Traces;
 use crate::{admin, reload};
 
 /// How long what was taken from a shared socket is served on as if nothing had happened.
@@ -52,7 +53,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let end = End::receive().map_err(Failure::system)?;
         let log = open_log(&args.access)?;
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
-        let access = Access::new(log.clone(), args.access.access_log_query);
+        let traces = Traces::open();
+        let access = Access::new(log.clone(), args.access.access_log_query, traces.clone());
         let responses = Responses::new(&observer, &budget);
         let layers = Layers { budget: budget.clone(), access, responses };
         let upstreams = Arc::<Counted>::default();
@@ -65,7 +67,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             control.govern(&budget).map_err(Failure::wrong)?;
         }
         rt::spawn(turn(Arc::clone(&observer)));
-        let metrics = Metrics::new(observer, budget.clone(), log.clone(), upstreams);
+        let metrics =
+            Metrics::new(Arc::clone(&observer), budget.clone(), log.clone(), upstreams, traces.clone());
         let admin = Admin::start(&args.admin, control.as_ref(), metrics, &readiness)?;
         let address = admin.as_ref().map(|admin| admin.address);
         output::to_stdout(&announcement(&bound, address, &source, &args.gateway.upstream));
@@ -78,8 +81,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         if let Some(admin) = admin {
             admin.stop().await;
         }
+        observer.notices().turn();
         if let Some(log) = log {
             log.end();
+        }
+        if let Some(traces) = traces {
+            traces.end();
         }
         if let Some(control) = control {
             if let Err(error) = control.save_usage().await {

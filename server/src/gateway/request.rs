@@ -114,7 +114,12 @@ impl<'a> Asked<'a> {
     /// # Errors
     ///
     /// The target or a field is none that may be sent.
-    pub(crate) fn head(&self, address: &Address, policy: HostPolicy) -> Result<Request<()>, Failure> {
+    pub(crate) fn head(
+        &self,
+        address: &Address,
+        policy: HostPolicy,
+        has_body: bool,
+    ) -> Result<Request<()>, Failure> {
         let mut head = Request::new(());
         let method = http::Method::from_bytes(self.method().as_str().as_bytes());
         *head.method_mut() = method.map_err(|_| Failure::Malformed)?;
@@ -128,6 +133,10 @@ impl<'a> Asked<'a> {
         headers.insert(header::HOST, host);
         self.copy(headers)?;
         self.say_who_asks(headers)?;
+        if has_body && self.length.is_none() {
+            // Left unsaid, a GET would be sent without its body.
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         if self.says_empty {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }

@@ -26,6 +26,7 @@ mod real;
 #[path = "../binary/redis.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod redis;
+mod reports;
 mod retries;
 mod rolling;
 #[path = "../binary/running.rs"]
