@@ -14,6 +14,7 @@ mod drain;
 mod failure;
 mod forward;
 mod hop;
+mod host;
 mod line;
 mod lines;
 mod path;

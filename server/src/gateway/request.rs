@@ -20,6 +20,7 @@ use crate::gateway::args::HostPolicy;
 use crate::gateway::claims::Claims;
 use crate::gateway::failure::Failure;
 use crate::gateway::hop;
+use crate::gateway::host::is_host;
 use crate::gateway::lines::Address;
 use crate::gateway::path;
 
@@ -69,6 +70,9 @@ impl<'a> Asked<'a> {
         if path::has_dot_segment(request.head().uri.path()) {
             return Err(Failure::DotSegment);
         }
+        if !has_form(request) {
+            return Err(Failure::Malformed);
+        }
         let headers = request.headers();
         let length = length(headers)?;
         let is_chunked = is_chunked(headers, request.head().version)?;
@@ -110,7 +114,12 @@ impl<'a> Asked<'a> {
     /// # Errors
     ///
     /// The target or a field is none that may be sent.
-    pub(crate) fn head(&self, address: &Address, policy: HostPolicy) -> Result<Request<()>, Failure> {
+    pub(crate) fn head(
+        &self,
+        address: &Address,
+        policy: HostPolicy,
+        has_body: bool,
+    ) -> Result<Request<()>, Failure> {
         let mut head = Request::new(());
         let method = http::Method::from_bytes(self.method().as_str().as_bytes());
         *head.method_mut() = method.map_err(|_| Failure::Malformed)?;
@@ -124,6 +133,10 @@ impl<'a> Asked<'a> {
         headers.insert(header::HOST, host);
         self.copy(headers)?;
         self.say_who_asks(headers)?;
+        if has_body && self.length.is_none() {
+            // Left unsaid, a GET would be sent without its body.
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         if self.says_empty {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
@@ -285,11 +298,18 @@ fn host(request: &HttpRequest) -> Result<Option<&[u8]>, Failure> {
     });
     match target.or(first.map(client::HeaderValue::as_bytes)) {
         None if head.version >= Version::HTTP_11 => Err(Failure::Malformed),
-        Some(host) if host.is_empty() || host.iter().any(|byte| b" \t/?#@,".contains(byte)) => {
-            Err(Failure::Malformed)
-        }
+        Some(host) if !is_host(host) => Err(Failure::Malformed),
         host => Ok(host),
     }
+}
+
+/// Whether the target is a path, or a whole URI of HTTP, or the `*` of OPTIONS (RFC 9112, section 3.2): what else there is, a host alone, is
+/// for CONNECT.
+fn has_form(request: &HttpRequest) -> bool {
+    let uri = &request.head().uri;
+    let is_path = uri.path().starts_with('/') || (uri.path() == "*" && request.method() == Method::OPTIONS);
+    let is_whole = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+    is_path && (is_whole || (uri.scheme().is_none() && uri.authority().is_none()))
 }
 
 /// The length that is said of the body.

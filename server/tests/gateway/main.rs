@@ -11,6 +11,7 @@ mod charges;
 mod chromium;
 mod claims;
 mod client;
+mod desync;
 mod failures;
 mod framing;
 mod front;
@@ -25,6 +26,7 @@ mod real;
 #[path = "../binary/redis.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod redis;
+mod reports;
 mod retries;
 mod rolling;
 #[path = "../binary/running.rs"]
@@ -33,5 +35,6 @@ mod running;
 #[path = "../binary/scratch.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod scratch;
+mod strict;
 mod tunnels;
 mod upstream;

@@ -202,3 +202,19 @@ fn other_protocols_are_not_switched_to() {
     assert!(client.up_to("hello").starts_with("HTTP/1.1 200"));
     assert_eq!(upstream.values("upgrade"), [""; 0]);
 }
+
+/// Proxies that opened the tunnel without a look at the answer passed on whatever came behind.
+#[test]
+fn what_comes_behind_a_websocket_that_is_declined_is_not_passed_on() {
+    for status in ["426 Upgrade Required", "200 OK", "400 Bad Request"] {
+        let upstream = Upstream::answering(&format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno"));
+        let gateway = before(&upstream, &[]);
+        let mut client = Client::new(&gateway);
+        let asked = ASK.replace("Version: 13", "Version: 7");
+        client.send(format!("{asked}GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let (answer, _) = client.rest();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+        assert_eq!(upstream.heads().len(), 1);
+    }
+}
