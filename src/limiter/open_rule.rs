@@ -87,7 +87,7 @@ impl OpenRule {
             limits: rule.limits.iter().map(|limit| books.of(limit, &*engine.store)).collect(),
             books: Arc::new(books),
             at: usize::from(position),
-            expectations: engine.expectations(&site.name, &rule.name),
+            expectations: engine.lessons.of(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
             hold: bounded_hold(rule.hold),
             applies_always: rule.when.is_always(),
