@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -155,6 +156,10 @@ pub(crate) struct AdminArgs {
     /// tokens
     #[arg(long, requires = "admin")]
     pub(crate) admin_open_metrics: bool,
+    /// Keep the requests of the last hour, so that drafts of rules can be replayed on them, in so many megabytes of memory: about
+    /// ten thousand requests each [default: none are kept]
+    #[arg(long, value_name = "MB", requires = "admin")]
+    pub(crate) recent_requests: Option<NonZeroU16>,
 }
 
 /// An address to listen on, as it is written; whether there is a host of the name is found out later.

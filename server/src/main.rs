@@ -22,6 +22,7 @@ mod request_id;
 mod serve;
 mod signals;
 mod source;
+mod traces;
 mod zone;
 
 use std::process::ExitCode;

@@ -87,9 +87,9 @@ impl OpenRule {
             limits: rule.limits.iter().map(|limit| books.of(limit, &*engine.store)).collect(),
             books: Arc::new(books),
             at: usize::from(position),
-            expectations: engine.expectations(&site.name, &rule.name),
+            expectations: engine.lessons.of(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
-            hold: rule.hold,
+            hold: bounded_hold(rule.hold),
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
             is_plain: Flag::default(),
@@ -183,6 +183,14 @@ impl OpenRule {
     #[inline]
     pub(crate) fn expected(&self, route: u32, quota: Micros) -> Micros {
         self.expectations.expected(route).unwrap_or_else(|| of_unknown(quota))
+    }
+}
+
+/// A hold within the bounds of what can be granted: what an account holds is added up, and far beyond them it would be less than nothing.
+fn bounded_hold(hold: Hold) -> Hold {
+    match hold {
+        Hold::Fixed(span) => Hold::Fixed(span.min(Micros::MAX_QUOTA)),
+        Hold::Auto | Hold::Off => hold,
     }
 }
 

@@ -29,6 +29,7 @@ mod paging;
 mod parameters;
 mod policy;
 mod problem;
+mod replay;
 mod roles;
 mod routes;
 mod rulesets;

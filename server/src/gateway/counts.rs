@@ -28,6 +28,11 @@ pub(crate) const FAULTS: [(Failure, &str); 6] = [
     (Failure::BrokenAnswer, "broken_answer"),
 ];
 
+/// What a failure is called: that of an upstream by its name.
+pub(crate) fn kind(failure: Failure) -> &'static str {
+    FAULTS.iter().find(|(fault, _)| *fault == failure).map_or("_OTHER", |(_, kind)| kind)
+}
+
 /// What one worker counts of one address. Only that worker writes it, so nobody waits for anybody.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -52,6 +57,8 @@ pub(crate) struct Sum {
     pub(crate) idle: usize,
     /// Whether a worker leaves it out now.
     pub(crate) is_out: bool,
+    /// Whether a worker knows it: what is told of now is told of no other.
+    pub(crate) is_known: bool,
 }
 
 /// The counts of all workers.
@@ -116,6 +123,7 @@ impl Counts {
             busy: self.busy.load(Relaxed),
             idle: self.idle.load(Relaxed),
             is_out: self.out_until.lock().is_some_and(|until| Instant::now() < until),
+            is_known: true,
         }
     }
 }
@@ -129,6 +137,7 @@ impl Sum {
         self.busy += other.busy;
         self.idle += other.idle;
         self.is_out |= other.is_out;
+        self.is_known |= other.is_known;
     }
 }
 
@@ -164,7 +173,11 @@ impl All {
         kept.retain(|(upstream, counts)| {
             let is_known = Arc::strong_count(counts) > 1;
             if !is_known {
-                add(past, upstream.to_string(), &Sum { busy: 0, idle: 0, is_out: false, ..counts.read() });
+                add(
+                    past,
+                    upstream.to_string(),
+                    &Sum { busy: 0, idle: 0, is_out: false, is_known: false, ..counts.read() },
+                );
             }
             is_known
         });
@@ -201,6 +214,7 @@ mod tests {
             let sums = counted.read();
             let sum = &sums["http://a:1"];
             assert_eq!((sum.requests, sum.retries, sum.busy, sum.faults), (3, 1, 1, [0, 0, 0, 1, 0, 0]));
+            assert!(sum.is_known);
             assert_eq!(sums.len(), 1);
         }
     }

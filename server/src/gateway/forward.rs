@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::gateway::claims::Claims;
 use crate::gateway::client::Client;
+use crate::gateway::counts::kind;
 use crate::gateway::download::{Download, Unsent};
 use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
@@ -32,6 +33,7 @@ use crate::gateway::tunnel::Tunnel;
 use crate::gateway::upload::{Fault, Upload, Uploading};
 use crate::gateway::worker::Worker;
 use crate::request_id;
+use crate::traces::{self, Around};
 
 /// Passes a request on to one of a site's upstreams, and its answer back.
 pub(crate) async fn forward(
@@ -45,7 +47,8 @@ pub(crate) async fn forward(
     let begun = Instant::now();
     let request_id =
         request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
-    let passed = Passing { worker, group, site, budget, begun };
+    let (path, around) = (request.uri().path(), Around::of(request));
+    let passed = Passing { worker, group, site, budget, begun, path, around };
     let client = Client::of(request);
     let site_header = worker.site_header();
     let claims = Claims::new(site, site_header.as_deref());
@@ -65,6 +68,9 @@ pub(crate) async fn forward(
         }
         (failure.response(), micros_since(begun))
     });
+    if let Some(client) = client {
+        client.tells_of_its_end(request, &mut response);
+    }
     response.extensions_mut().insert(Told { upstream_micros, request_id });
     response
 }
@@ -76,6 +82,9 @@ struct Passing<'a> {
     site: &'a Site,
     budget: &'a Budget,
     begun: Instant,
+    path: &'a str,
+    /// The span of the request, where there are traces.
+    around: Option<Around>,
 }
 
 /// An answer, and how many microseconds its head has taken.
@@ -116,16 +125,35 @@ impl Passing<'_> {
         let settings = &self.worker.settings;
         let mut is_second = false;
         loop {
-            let mut held = self.group.line(&settings.timeouts, is_second).await?;
-            let head = asked.head(held.address(), settings.host, uploading.is_some())?;
+            let told = traces::Asked { method: asked.method().as_str(), path: self.path, is_second };
+            let mut span = self.around.as_ref().map(|around| around.ask(&told));
+            let line = self.group.line(&settings.timeouts, is_second).await;
+            let mut held = line.inspect_err(|failure| {
+                if let Some(span) = span.take() {
+                    span.failed(kind(*failure));
+                }
+            })?;
+            let mut head = asked.head(held.address(), settings.host, uploading.is_some())?;
+            if let Some(span) = &mut span {
+                span.goes_to(held.address().upstream(), head.headers_mut());
+            }
             let message = head.map(|()| Upload::new(uploading.cloned()));
             held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
-                Ok(answer) => return Ok((held, answer)),
+                Ok(answer) => {
+                    if let Some(span) = span {
+                        span.answered(answer.status().as_u16());
+                    }
+                    return Ok((held, answer));
+                }
                 Err(unanswered) => unanswered,
             };
             if let Some(fault) = uploading.and_then(|uploading| uploading.fault()) {
                 return Err(of_fault(fault));
+            }
+            let failure = of_unanswered(&unanswered);
+            if let Some(span) = span {
+                span.failed(kind(failure));
             }
             let sent = Sent {
                 is_reused: held.is_reused,
@@ -135,7 +163,11 @@ impl Passing<'_> {
                 is_second,
             };
             if !matches!(unanswered, Unanswered::Broken { .. }) || !may_be_sent_again(sent) {
-                return Err(of_unanswered(&unanswered, &held));
+                if failure != Failure::SlowBody {
+                    held.address().counts.failed(failure);
+                    log::warn!("{}: {}", held.address().upstream(), failure.text());
+                }
+                return Err(failure);
             }
             is_second = true;
         }
@@ -180,13 +212,13 @@ impl Passing<'_> {
     ) -> Result<HttpResponse, Failure> {
         let (parts, answer_body) = answer.into_parts();
         if !response::ends_for_certain(&parts, asked.method()) {
-            return Err(Failure::NoAnswer);
+            return Err(no_answer(&held));
         }
-        let mut head = response::head(&parts).ok_or(Failure::NoAnswer)?;
+        let mut head = response::head(&parts).ok_or_else(|| no_answer(&held))?;
         let idle = self.worker.settings.timeouts.idle;
         if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
             if !asked.is_websocket {
-                return Err(Failure::NoAnswer);
+                return Err(no_answer(&held));
             }
             response::upgrade(&mut head);
             let (line, seat) = held.into_parts();
@@ -258,16 +290,19 @@ fn of_fault(fault: Fault) -> Failure {
     }
 }
 
-fn of_unanswered(unanswered: &Unanswered, held: &Held) -> Failure {
-    let failure = match unanswered {
-        Unanswered::Late(Late::Client) => return Failure::SlowBody,
+/// What cannot be passed on is no answer.
+fn no_answer(held: &Held) -> Failure {
+    held.address().counts.failed(Failure::NoAnswer);
+    Failure::NoAnswer
+}
+
+fn of_unanswered(unanswered: &Unanswered) -> Failure {
+    match unanswered {
+        Unanswered::Late(Late::Client) => Failure::SlowBody,
         Unanswered::Late(Late::Upstream) => Failure::HeadTimeout,
         Unanswered::Broken { error, .. } if error.is_parse() => Failure::NoAnswer,
         Unanswered::Broken { .. } => Failure::HungUp,
-    };
-    held.address().counts.failed(failure);
-    log::warn!("{}: {}", held.address().upstream(), failure.text());
-    failure
+    }
 }
 
 fn micros_since(begun: Instant) -> u64 {

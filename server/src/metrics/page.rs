@@ -22,9 +22,17 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What `Accept` asks for; the older text where it asks for neither.
-    pub(crate) fn accepted(accept: &str) -> Self {
-        let is_asked = accept.to_ascii_lowercase().contains("application/openmetrics-text");
+    /// What the lines of `Accept` ask for rather; the older text where they ask for neither (RFC 9110, section 12.5.1).
+    pub(crate) fn accepted<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        let (mut open, mut plain) = (0, None);
+        for (media_type, weight) in lines.flat_map(|line| line.split(',')).filter_map(weighed) {
+            if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
+                open = weight.max(open);
+            } else if media_type.eq_ignore_ascii_case("text/plain") {
+                plain = plain.max(Some(weight));
+            }
+        }
+        let is_asked = open > 0 && plain.is_none_or(|plain| open >= plain);
         if is_asked { Self::OpenMetrics } else { Self::Prometheus }
     }
 
@@ -34,6 +42,16 @@ impl Format {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
+}
+
+/// A media type that is asked for, and its weight in thousandths.
+fn weighed(asked: &str) -> Option<(&str, u32)> {
+    let mut parts = asked.split(';').map(str::trim);
+    let media_type = parts.next()?;
+    let said = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    let weight = said.map_or(Some(1.0), |said| said.parse().ok());
+    // A weight that is none asks for nothing.
+    Some((media_type, (weight.unwrap_or(0.0_f64).clamp(0.0, 1.0) * 1_000.0) as u32))
 }
 
 /// Writes the page.
@@ -102,10 +120,11 @@ impl Scrape {
     fn of_responses(&self, page: &mut Families<'_>) -> fmt::Result {
         let help = "Responses, by class of status; gone are clients that went before there was any";
         let rows = self.responses.iter().flat_map(|(site, counts)| {
+            // Every class, also those of which there was none: so a rate sees the first one.
             let of_class = move |(class, count): (&str, u64)| {
-                (count > 0).then(|| (vec![("site", site.clone()), ("status", class.to_owned())], count))
+                (vec![("site", site.clone()), ("status", class.to_owned())], count)
             };
-            CLASSES.into_iter().zip(*counts).filter_map(of_class)
+            CLASSES.into_iter().zip(*counts).map(of_class)
         });
         page.counters("timebudget_responses", help, rows)
     }
@@ -191,6 +210,10 @@ impl Scrape {
         page.counter("timebudget_access_log_lines", help, self.lines_written)?;
         let help = "Lines that the access log has lost, since they came too fast or could not be written";
         page.counter("timebudget_access_log_dropped_lines", help, self.lines_dropped)?;
+        let help = "Spans that were sent to the collector of traces";
+        page.counter("timebudget_trace_spans", help, self.spans_sent)?;
+        let help = "Spans that were lost, since too many waited or the collector did not take them";
+        page.counter("timebudget_trace_dropped_spans", help, self.spans_lost)?;
         page.gauge("process_start_time_seconds", "When the process began, since 1970", self.started)
     }
 }
@@ -199,4 +222,39 @@ fn of_window(window: &AccountStanding) -> Labels {
     let AccountStanding { site, rule, .. } = window;
     let period = window.limit.period().map(|period| period.to_string());
     vec![("site", site.clone()), ("rule", rule.clone()), ("period", period.unwrap_or_default())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openmetrics_is_written_where_it_is_asked_for_at_least_as_much_as_the_older_text() {
+        let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.2";
+        for lines in [
+            &[prometheus_3][..],
+            &["application/openmetrics-text"],
+            &["Application/OpenMetrics-Text; version=1.0.0"],
+            &["text/plain;q=0.5", "application/openmetrics-text;q=0.5"],
+        ] {
+            assert_eq!(Format::accepted(lines.iter().copied()), Format::OpenMetrics, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn the_older_text_is_written_for_everybody_else() {
+        for lines in [
+            &[][..],
+            &["*/*"],
+            &["text/html,application/xhtml+xml"],
+            &["application/openmetrics-text;q=0"],
+            &["application/openmetrics-text;q=0.1,text/plain;q=0.2"],
+            &["application/openmetrics-text;q=much"],
+            &["application/openmetrics-text-of-mine"],
+            &[";;,,q=", "\u{e9}"],
+        ] {
+            assert_eq!(Format::accepted(lines.iter().copied()), Format::Prometheus, "{lines:?}");
+        }
+    }
 }

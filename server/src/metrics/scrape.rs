@@ -15,6 +15,7 @@ use crate::histogram::Times;
 use crate::metrics::observer::OTHER;
 use crate::metrics::responses::CLASSES;
 use crate::metrics::{Observer, windows};
+use crate::traces::Traces;
 
 /// For how long accounts are waited for: a page without them is better than none.
 const WINDOWS_WITHIN: Duration = Duration::from_secs(2);
@@ -25,6 +26,7 @@ pub(crate) struct Metrics {
     budget: TimeBudget,
     log: Option<Arc<Log>>,
     upstreams: Arc<Counted>,
+    traces: Option<Traces>,
     started: f64,
     tz_data: String,
 }
@@ -47,6 +49,8 @@ pub(crate) struct Scrape {
     pub(crate) wrong_sites: usize,
     pub(crate) lines_written: u64,
     pub(crate) lines_dropped: u64,
+    pub(crate) spans_sent: u64,
+    pub(crate) spans_lost: u64,
     pub(crate) is_ready: bool,
     /// In seconds since 1970.
     pub(crate) started: f64,
@@ -70,12 +74,13 @@ impl Metrics {
         budget: TimeBudget,
         log: Option<Arc<Log>>,
         upstreams: Arc<Counted>,
+        traces: Option<Traces>,
     ) -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         // A zone that has laws of its own, unlike UTC.
         let zone = tzdata::zone("Europe/London");
         let tz_data = zone.map_or_else(|_| "none".to_owned(), |zone| zone.source().to_string());
-        Self { observer, budget, log, upstreams, started, tz_data }
+        Self { observer, budget, log, upstreams, traces, started, tz_data }
     }
 
     /// All that there is to tell now.
@@ -98,6 +103,8 @@ impl Metrics {
             wrong_sites: self.budget.sites().wrong().len(),
             lines_written: self.log.as_ref().map_or(0, |log| log.written()),
             lines_dropped: self.log.as_ref().map_or(0, |log| log.dropped()),
+            spans_sent: self.traces.as_ref().map_or(0, Traces::sent),
+            spans_lost: self.traces.as_ref().map_or(0, Traces::lost),
             is_ready,
             started: self.started,
             tz_data: self.tz_data.clone(),

@@ -20,13 +20,14 @@ pub(crate) fn write(upstreams: &BTreeMap<String, OfUpstream>, page: &mut Familie
     let times = upstreams.iter().map(|(name, sum)| (labels(name), &sum.times));
     page.times("timebudget_upstream_seconds", help, times)?;
     let help = "Connections to an upstream";
-    let connections = upstreams.iter().flat_map(|(name, sum)| {
+    let known = || upstreams.iter().filter(|(_, sum)| sum.is_known);
+    let connections = known().flat_map(|(name, sum)| {
         let state = |state: &str| [labels(name), vec![("state", state.to_owned())]].concat();
         [(state("busy"), sum.busy as f64), (state("idle"), sum.idle as f64)]
     });
     page.gauges("timebudget_upstream_connections", help, connections)?;
     let help = "Whether an upstream is left out, since it could not be reached in the last seconds";
-    let out = upstreams.iter().map(|(name, sum)| (labels(name), flag(sum.is_out)));
+    let out = known().map(|(name, sum)| (labels(name), flag(sum.is_out)));
     page.gauges("timebudget_upstream_out", help, out)
 }
 

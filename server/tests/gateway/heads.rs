@@ -172,6 +172,15 @@ fn bytes_beyond_ascii_are_passed_on_in_values() {
 }
 
 #[test]
+fn where_nobody_asks_for_traces_the_fields_of_a_trace_pass_untouched() {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let fields = format!("host: a\r\ntraceparent: {parent}\r\ntracestate: a=1\r\ntracestate: b=2\r\n");
+    let upstream = heard(NOBODY, &[], "/", &fields);
+    assert_eq!(upstream.values("traceparent"), [parent]);
+    assert_eq!(upstream.values("tracestate"), ["a=1", "b=2"]);
+}
+
+#[test]
 fn a_body_that_is_said_to_be_empty_is_said_to_be_empty_to_the_upstream() {
     let upstream = Upstream::answering(&ok("hello"));
     let gateway = before(&upstream, &[]);

@@ -120,6 +120,40 @@ fn what_is_sent_once_more_is_counted_as_two_requests_and_a_retry() {
 }
 
 #[test]
+fn an_upstream_that_no_site_has_any_more_keeps_its_counts_and_has_no_state() {
+    let (old, new) = (Upstream::answering(&ok("old")), Upstream::answering(&ok("new")));
+    let site = |upstream: &Upstream| format!(r#"{{ "rate_limit_upstream": "{}" }}"#, upstream.uri());
+    let gateway = start(&site(&old), &[&ADMIN[..], &["--keep-idle", "50ms"]].concat());
+    gateway.wait_for_output("admin on ");
+    assert_eq!(gateway.get("/").body, b"old");
+    gateway.scratch.replace("site.json", &site(&new));
+    let is_new = || (gateway.get("/").body == b"new").then_some(());
+    eventually("the new upstream", is_new, || gateway.log());
+    let out = |upstream: &Upstream| format!("timebudget_upstream_out{{upstream=\"{}\"}}", upstream.uri());
+    let is_gone = || (!samples(&gateway).contains_key(&out(&old))).then_some(());
+    eventually("no state of the old one", is_gone, || format!("{:#?}", samples(&gateway)));
+    assert!(samples(&gateway).contains_key(&out(&new)));
+    assert!(value(&gateway, &old.uri(), "requests_total", "") >= 1.0);
+}
+
+#[test]
+fn a_websocket_has_its_line_in_the_access_log_when_it_ends() {
+    let upstream = Upstream::new(|connection| {
+        connection.head();
+        connection
+            .send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+        connection.wait_for_end();
+    });
+    let gateway = gateway(&["--upstream", &upstream.uri(), "--access-log", "-"]);
+    let mut client = Client::new(&gateway);
+    client.send("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    assert!(client.head().starts_with("HTTP/1.1 101"));
+    assert!(!gateway.output().contains("/chat"), "{}", gateway.output());
+    drop(client);
+    gateway.wait_for_output(r#""path":"/chat","status":101"#);
+}
+
+#[test]
 fn an_address_that_is_left_out_is_told_so() {
     let up = Upstream::answering(&ok("up"));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
