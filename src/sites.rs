@@ -22,7 +22,6 @@ pub(crate) use self::code::Code;
 pub use self::in_force::{RuleOrigin, SiteInForce};
 pub use self::reload::{Reloader, Reloads};
 pub use self::watch::Watcher;
-use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};
 use crate::model::host::{self, Host};
@@ -152,6 +151,11 @@ impl Sites {
     /// ```
     pub fn host(&self, host: Option<&str>) -> Arc<str> {
         Arc::clone(&self.table().answering(host.map(str::as_bytes)).host)
+    }
+
+    /// The header in which a trusted proxy may name the site of a request, if the files of [sites](crate::config) name one.
+    pub fn site_header(&self) -> Option<String> {
+        self.table().told_by.as_ref().map(|told_by| told_by.header.clone())
     }
 
     /// The sites whose own file is wrong, by name, with what has become of them.

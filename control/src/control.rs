@@ -11,23 +11,26 @@ mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use parking_lot::{Mutex, RwLockReadGuard};
-use timebudget::config::{Configuration, Errors, Layer};
+use parking_lot::{Mutex, MutexGuard, RwLockReadGuard};
+use timebudget::config::{Configuration, Errors, Layer, Problem};
 use timebudget::{AddressPolicy, Reloader, TimeBudget};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use crate::api::Guesses;
-use crate::audit::{Filter, Page, Verified};
+use crate::audit::{Filter, Mark, Page, Verified};
 use crate::db::{Database, Trouble};
-use crate::follow::{Health, Node};
+use crate::follow::{Health, Node, Place};
 use crate::live::{Live, Observer};
+use crate::recent::{Hour, Recording};
 use crate::thing::{Decided, Ruleset, Time, Wrong};
 
 pub use change::Receipt;
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
-pub(crate) use once::Shown;
+pub(crate) use once::{Deed, Done, Shown};
 pub use options::Options;
 pub use sessions::Session;
 
@@ -66,15 +69,22 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     node: Arc<Node>,
     live: Arc<Live>,
+    /// The requests of the last hour, if they are kept.
+    recent: Option<Arc<Hour>>,
+    /// Held while a draft is tried on them: that takes a core.
+    replaying: Mutex<()>,
     /// Those of governed budgets.
     engines: Mutex<Vec<timebudget::Engine>>,
     /// Secrets that are shown again under their idempotency keys.
     shown: Shown,
     /// Taken when it ends.
     runtime: Option<Runtime>,
+    /// What follows the database, on the runtime.
+    following: Vec<JoinHandle<()>>,
     options: Options,
     first_token: Option<String>,
     guesses: Guesses,
+    is_told_of_https: AtomicBool,
     /// The last budget that was governed, of which requests are explained.
     budget: Mutex<Option<TimeBudget>>,
 }
@@ -115,6 +125,47 @@ impl Control {
         Observer::new(Arc::clone(&self.0.live))
     }
 
+    /// What keeps the requests of the last hour, so that the API can try drafts on them: for [`Noting`], around the budget. It lets
+    /// all pass unless there is [room](Options::recent_bytes) for them.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use actix_web::{App, HttpServer};
+    /// use timebudget::TimeBudget;
+    /// use timebudget_control::noting::Noting;
+    /// use timebudget_control::{Control, Options};
+    ///
+    /// let options = Options::new("sqlite://timebudget.db").with_recent_requests(64 << 20);
+    /// let control = Control::open(options).await?;
+    /// let budget = TimeBudget::builder().sites("sites").layer(control.layer()).build()?;
+    /// control.govern(&budget)?;
+    /// // The last is the outermost.
+    /// let app = move || {
+    ///     let noting = Noting::new(control.recording());
+    ///     App::new().wrap(budget.clone()).wrap(noting).service(control.scope("/limits"))
+    /// };
+    /// HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Noting`]: crate::noting::Noting
+    pub fn recording(&self) -> Recording {
+        Recording::new(self.0.recent.clone())
+    }
+
+    /// The requests of the last hour, if they are kept.
+    pub(crate) fn recent(&self) -> Option<Arc<Hour>> {
+        self.0.recent.clone()
+    }
+
+    /// Whoever has it may try a draft on them; `None` while somebody else does.
+    pub(crate) fn replaying(&self) -> Option<MutexGuard<'_, ()>> {
+        self.0.replaying.try_lock()
+    }
+
     /// Writes down what was noted until now, as otherwise happens once a minute: before the process ends.
     ///
     /// # Errors
@@ -145,13 +196,25 @@ impl Control {
         self.ask(move |database| async move { database.audit(&filter, limit, below).await }).await
     }
 
-    /// Whether the audit's chain is whole.
+    /// Whether the audit's chain is whole, and has the last row that this node has seen.
     ///
     /// # Errors
     ///
     /// The database cannot be asked.
     pub async fn verify_audit(&self) -> Result<Verified, Unavailable> {
-        self.ask(|database| async move { database.verify_audit().await }).await
+        self.verify_audit_from(None).await
+    }
+
+    /// The same, and whether it has a row that was kept elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be asked.
+    pub async fn verify_audit_from(&self, kept: Option<Mark>) -> Result<Verified, Unavailable> {
+        let Place { audited, digest, .. } = self.0.node.place();
+        let seen = (audited > 0).then_some(Mark { number: audited, digest });
+        let known = seen.into_iter().chain(kept).collect();
+        self.ask(|database| async move { database.verify_audit(known).await }).await
     }
 
     /// Remembers when API keys were used last, by their ids.
@@ -214,10 +277,11 @@ impl Control {
     ///
     /// What would be wrong with it.
     pub(crate) fn with_draft(&self, site: &str, draft: &Ruleset) -> Result<Configuration, ChangeError> {
-        let wrong = |errors: Errors| {
-            let wrong = errors.problems().iter().map(|problem| Wrong::new("draft", problem.to_string()));
-            ChangeError::Wrong(wrong.collect())
+        let place = |problem: &Problem| match problem.place() {
+            rule if rule.starts_with("rules") => Wrong::new(format!("draft.{rule}"), problem.message()),
+            _ => Wrong::new("draft", problem.to_string()),
         };
+        let wrong = |errors: Errors| ChangeError::Wrong(errors.problems().iter().map(place).collect());
         let layer = self.layer().with_rules_of(site, [draft.rules().clone()]);
         let reloader =
             self.reloader().ok_or_else(|| ChangeError::Conflict("no budget is governed here".to_owned()))?;
@@ -232,6 +296,16 @@ impl Control {
     /// How it is found where a request comes from.
     pub(crate) fn addresses(&self) -> &AddressPolicy {
         &self.0.options.addresses
+    }
+
+    /// Tells once that browsers reach the pages over HTTPS, where nobody has said so.
+    pub(crate) fn warn_of_https(&self) {
+        if !self.0.options.https && !self.0.is_told_of_https.swap(true, Relaxed) {
+            log::warn!(
+                "control: browsers reach the pages over HTTPS, a trusted proxy says, and would send the session's cookie without \
+                 it as well; say --admin-https, or in an application Options::with_https"
+            );
+        }
     }
 
     /// Whether pages are reached over HTTPS.

@@ -34,6 +34,8 @@ pub(crate) struct Holding {
     pub(crate) kind: Kind,
     /// Whether a rule may end it before its time: not what is never refused.
     pub(crate) may_be_cut: bool,
+    /// Whether a timer is set for its end where that may come before its time, as the middleware does.
+    pub(crate) has_timer: bool,
 }
 
 impl Holding {
@@ -51,6 +53,7 @@ impl Holding {
             is_cut: false,
             kind: Kind::Request,
             may_be_cut: false,
+            has_timer: true,
         }
     }
 
@@ -147,11 +150,11 @@ impl Holding {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {
-            return Decision::Refused(self.why_refused(limiter));
+            return Decision::Refused;
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
-        if limiter.cuts && !self.may_be_cut {
+        if limiter.cuts && !(self.may_be_cut && self.has_timer) {
             self.tell_others(limiter);
         }
         Decision::Admitted
@@ -190,10 +193,15 @@ impl Holding {
         }
     }
 
-    /// Charges so much on top of the time that the request takes: at most [`Micros::MAX_QUOTA`] in all.
-    pub(crate) fn charge(&mut self, extra: Micros) {
-        let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
-        self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+    /// Charges so much on top of the time that the request takes: at most [`Micros::MAX_QUOTA`] in all. Says whether it
+    /// [will be](Self::takes_charges), for it is else not told either.
+    pub(crate) fn charge(&mut self, extra: Micros) -> bool {
+        let takes = self.takes_charges();
+        if takes {
+            let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
+            self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+        }
+        takes
     }
 
     /// Whether what is charged now will be.
@@ -316,7 +324,7 @@ impl Holding {
         refused.tightest(&self.claims, &self.now)
     }
 
-    /// What it was refused for, as it was just weighed.
+    /// What it was refused for, as it was last weighed.
     pub(crate) fn why_refused(&self, limiter: &Limiter) -> Refused {
         Refused::new(limiter, &self.claims, self.route)
     }

@@ -6,13 +6,14 @@ use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
 use crate::limiter::{Decision, Refused, Report};
 use crate::middleware::classes::Class;
 use crate::middleware::route;
 use crate::middleware::running::{Rewritten, Running, Undecided, WorkerSite};
-use crate::model::{Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
+use crate::model::{Facts, Identity, Paths, Site, cookie_values, is_preflight, query_value, query_values};
 
 /// A request as rules see it.
 pub(crate) struct RequestFacts<'a> {
@@ -22,12 +23,14 @@ pub(crate) struct RequestFacts<'a> {
     ip: Cell<Option<IpAddr>>,
     class: Cell<Class>,
     path: OnceCell<Cow<'a, str>>,
+    /// What the application's closure has said, which is asked once.
+    identity: OnceCell<Option<Identity>>,
 }
 
 impl<'a> RequestFacts<'a> {
     pub(crate) fn new(request: &'a ServiceRequest, of: &'a WorkerSite) -> Self {
         let (ip, class, path) = (Cell::new(None), Cell::default(), OnceCell::new());
-        Self { request, of, site: of.site(), ip, class, path }
+        Self { request, of, site: of.site(), ip, class, path, identity: OnceCell::new() }
     }
 
     /// The request's class, if any rule has asked for its route.
@@ -110,7 +113,8 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn identity(&self) -> Option<Identity> {
-        self.of.hooks()?.identity.as_ref()?(self.request)
+        let asked = self.of.hooks()?.identity.as_ref()?;
+        self.identity.get_or_init(|| asked(self.request)).clone()
     }
 
     fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {
@@ -124,6 +128,13 @@ impl Facts for RequestFacts<'_> {
         Some(self.request)
     }
 
+    #[inline(always)]
+    fn is_preflight(&self) -> bool {
+        // The method alone says it of nearly all requests.
+        *self.request.method() == Method::OPTIONS && is_preflight(self)
+    }
+
+    #[inline(always)]
     fn route(&self) -> u32 {
         // Who asks keeps the answer.
         let (class, route) = self.of.common().classes.of(self.request, self.site.paths);

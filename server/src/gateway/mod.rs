@@ -5,14 +5,19 @@
 
 mod alarm;
 mod args;
+mod claims;
+mod client;
 mod connect;
+mod counts;
 mod download;
 mod drain;
 mod failure;
 mod forward;
 mod hop;
+mod host;
 mod line;
 mod lines;
+mod path;
 mod request;
 mod response;
 mod retry;
@@ -20,6 +25,7 @@ mod stop;
 mod timeouts;
 mod told;
 mod tunnel;
+mod unread;
 mod upload;
 mod upstream;
 mod values;
@@ -33,6 +39,8 @@ use timebudget::{Budget, TimeBudget, Upstream};
 
 pub(crate) use self::args::GatewayArgs;
 use self::args::HostPolicy;
+pub(crate) use self::client::Client;
+pub(crate) use self::counts::{Counted, FAULTS, Sum as OfUpstream};
 pub(crate) use self::stop::Stop;
 use self::stop::Stopped;
 use self::timeouts::Timeouts;
@@ -49,14 +57,13 @@ pub(crate) struct Settings {
     /// The largest body of a request, in bytes.
     max_body: Option<u64>,
     host: HostPolicy,
-    /// Whether there is a log that is told of each request.
-    is_logged: bool,
     stopped: Stopped,
+    counted: Arc<Counted>,
 }
 
 impl Settings {
     /// What the command line says.
-    pub(crate) fn new(args: &GatewayArgs, is_logged: bool, stop: &Stop) -> Arc<Self> {
+    pub(crate) fn new(args: &GatewayArgs, stop: &Stop, counted: Arc<Counted>) -> Arc<Self> {
         let mut upstreams = args.upstream.clone();
         let mut seen = Vec::new();
         upstreams.retain(|upstream| {
@@ -71,8 +78,8 @@ impl Settings {
             timeouts: args.timeouts(),
             max_body: args.max_body,
             host: args.host,
-            is_logged,
             stopped,
+            counted,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! trusted claims of where the request comes from.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self as client, HeaderMap};
@@ -15,23 +16,19 @@ use http::{Request, Uri};
 use timebudget::Site;
 
 use crate::gateway::args::HostPolicy;
+use crate::gateway::claims::Claims;
 use crate::gateway::failure::Failure;
 use crate::gateway::hop;
+use crate::gateway::host::is_host;
 use crate::gateway::lines::Address;
+use crate::gateway::path;
 use crate::gateway::values::Values;
-use crate::gateway::worker::Name;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIME_LEFT: HeaderName = HeaderName::from_static("x-ratelimit-time-left");
-
-/// Those of the same names that the client has sent: a name that is known takes no look at its letters.
-const CLIENTS_ID: client::HeaderName = client::HeaderName::from_static("x-request-id");
-
-/// The longest name of a request that is passed on.
-const LONGEST_ID: usize = 200;
 
 /// A request that can be passed on.
 #[derive(Debug)]
@@ -41,13 +38,16 @@ pub(crate) struct Asked<'a> {
     host: Option<&'a [u8]>,
     /// Whether its peer is believed when it tells of others.
     is_believed: bool,
+    /// What only those may say who are.
+    claims: Claims<'a>,
     pub(crate) is_websocket: bool,
-    /// The length of its body, if that is said.
+    /// The length of its body, if that is said and it has one.
     pub(crate) length: Option<u64>,
+    /// Whether it says that it has none.
+    says_empty: bool,
     /// Whether it can have a body.
     pub(crate) may_have_body: bool,
-    /// What it is called if its client has not named it.
-    name: Name,
+    pub(crate) id: Rc<str>,
     /// What is left to it of budgets that cut, in milliseconds.
     pub(crate) time_left_millis: Option<u64>,
 }
@@ -57,10 +57,21 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     ///
-    /// Nobody could say where its body ends or whom it asks for, or it is a CONNECT.
-    pub(crate) fn read(request: &'a HttpRequest, site: &Site, name: Name) -> Result<Self, Failure> {
+    /// Nobody could say where its body ends, whom it asks for, or for what; or it is a CONNECT.
+    pub(crate) fn read(
+        request: &'a HttpRequest,
+        site: &Site,
+        claims: Claims<'a>,
+        id: Rc<str>,
+    ) -> Result<Self, Failure> {
         if request.method() == Method::CONNECT {
             return Err(Failure::Connect);
+        }
+        if path::has_dot_segment(request.head().uri.path()) {
+            return Err(Failure::DotSegment);
+        }
+        if !has_form(request) {
+            return Err(Failure::Malformed);
         }
         let headers = request.headers();
         let length = length(headers)?;
@@ -79,11 +90,13 @@ impl<'a> Asked<'a> {
             request,
             host: host(request)?,
             is_believed: site.addresses.trusts(request.peer_addr().map(|peer| peer.ip())),
+            claims,
             is_websocket: speaks_of_websocket && request.head().upgrade(),
             length: length.filter(|length| *length > 0),
+            says_empty: length == Some(0),
             may_have_body: !speaks_of_websocket
                 && (is_chunked || length.unwrap_or_default() > 0 || (is_http2 && length.is_none())),
-            name,
+            id,
             time_left_millis: None,
         })
     }
@@ -101,7 +114,12 @@ impl<'a> Asked<'a> {
     /// # Errors
     ///
     /// The target or a field is none that may be sent.
-    pub(crate) fn head(&self, address: &Address, policy: HostPolicy) -> Result<Request<()>, Failure> {
+    pub(crate) fn head(
+        &self,
+        address: &Address,
+        policy: HostPolicy,
+        has_body: bool,
+    ) -> Result<Request<()>, Failure> {
         let mut head = Request::new(());
         let method = http::Method::from_bytes(self.method().as_str().as_bytes());
         *head.method_mut() = method.map_err(|_| Failure::Malformed)?;
@@ -117,11 +135,23 @@ impl<'a> Asked<'a> {
         headers.insert(header::HOST, host);
         self.copy(headers, &mut values)?;
         self.say_who_asks(headers, &mut values, asked)?;
+        if has_body && self.length.is_none() {
+            // Left unsaid, a GET would be sent without its body.
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        if self.says_empty {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if self.is_websocket {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
-        headers.insert(REQUEST_ID, value(values.add(self.id()))?);
+        if let Some(site) = self.claims.site()
+            && let Ok(field) = HeaderName::from_bytes(self.claims.site_field().as_bytes())
+        {
+            headers.insert(field, value(values.add(site.as_bytes()))?);
+        }
+        headers.insert(REQUEST_ID, value(values.add(self.id.as_bytes()))?);
         if let Some(millis) = self.time_left_millis {
             headers.insert(TIME_LEFT, HeaderValue::from(millis));
         }
@@ -132,13 +162,6 @@ impl<'a> Asked<'a> {
     fn room(&self) -> usize {
         let own = self.host.map_or(0, |host| 2 * host.len()) + 160;
         self.request.headers().iter().map(|(_, value)| value.len() + 2).sum::<usize>() + own
-    }
-
-    /// The name by which the upstream knows it: the client's, if that may be passed on.
-    fn id(&self) -> &[u8] {
-        let named = self.request.headers().get(CLIENTS_ID).map(client::HeaderValue::as_bytes);
-        let is_fit = |id: &&[u8]| (1..=LONGEST_ID).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
-        named.filter(is_fit).unwrap_or(&self.name)
     }
 
     /// The path and the query as they have come; of an absolute target, without whom it names.
@@ -156,7 +179,10 @@ impl<'a> Asked<'a> {
         let joins_cookies = self.version() == Version::HTTP_2;
         for (name, field) in from {
             let name = name.as_str();
-            if is_left_behind(name) || taken.iter().any(|listed| hop::takes_away(listed, name)) {
+            if is_left_behind(name)
+                || self.is_only_claimed(name)
+                || taken.iter().any(|listed| hop::takes_away(listed, name))
+            {
                 continue;
             }
             let copied = if joins_cookies && name == "cookie" {
@@ -171,6 +197,13 @@ impl<'a> Asked<'a> {
             headers.append(name, value(copied)?);
         }
         Ok(())
+    }
+
+    /// Whether a field is one that its client may not say, or not so.
+    fn is_only_claimed(&self, name: &str) -> bool {
+        (!self.is_believed && self.claims.has(name))
+            || self.claims.is_disguised(name)
+            || (self.claims.site().is_some() && name.eq_ignore_ascii_case(self.claims.site_field()))
     }
 
     /// Says for whom the request is passed on: what a trusted peer says of it with the peer added, else the peer alone.
@@ -257,11 +290,18 @@ fn host(request: &HttpRequest) -> Result<Option<&[u8]>, Failure> {
     });
     match target.or(first.map(client::HeaderValue::as_bytes)) {
         None if head.version >= Version::HTTP_11 => Err(Failure::Malformed),
-        Some(host) if host.is_empty() || host.iter().any(|byte| b" \t/?#@,".contains(byte)) => {
-            Err(Failure::Malformed)
-        }
+        Some(host) if !is_host(host) => Err(Failure::Malformed),
         host => Ok(host),
     }
+}
+
+/// Whether the target is a path, or a whole URI of HTTP, or the `*` of OPTIONS (RFC 9112, section 3.2): what else there is, a host alone, is
+/// for CONNECT.
+fn has_form(request: &HttpRequest) -> bool {
+    let uri = &request.head().uri;
+    let is_path = uri.path().starts_with('/') || (uri.path() == "*" && request.method() == Method::OPTIONS);
+    let is_whole = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+    is_path && (is_whole || (uri.scheme().is_none() && uri.authority().is_none()))
 }
 
 /// The length that is said of the body.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 
 use crate::answer::Answer;
-use crate::running::{Running, timebudget};
+use crate::running::{Running, eventually, timebudget};
 use crate::scratch::Scratch;
 
 /// A site file beside which the database lies.
@@ -74,6 +74,49 @@ fn the_admin_listener_says_that_it_lives_and_serves_and_asks_for_a_token_else() 
     assert_eq!(admin.owner("GET", "/api/v1/session", "").json()["role"], "owner");
     assert_eq!(admin.ask("GET", "/", "", "").status, 200, "the pages");
     assert!(admin.server.scratch.path("timebudget.db").exists(), "the database lies beside the site file");
+}
+
+/// Whoever reached the listener from elsewhere, or through a proxy on this machine, read what sites there are and what they do.
+#[test]
+fn who_asks_from_elsewhere_needs_a_token_for_metrics_and_readiness() {
+    let admin = Admin::start(Scratch::new(), &[]);
+    let body = r#"{ "name": "prometheus", "role": "viewer" }"#;
+    let made = admin.owner("POST", "/api/v1/members", body).json();
+    let token = format!("authorization: Bearer {}\r\n", made["token"].as_str().unwrap());
+    for path in ["/ready", "/metrics"] {
+        assert_eq!(admin.ask("GET", path, "", "").status, 200, "from this machine");
+        let forwarded = |fields: &str| {
+            admin.ask("GET", path, &format!("x-forwarded-for: 127.0.0.1\r\n{fields}"), "").status
+        };
+        assert_eq!(forwarded(""), 401);
+        assert_eq!(forwarded("authorization: Bearer tbm_none\r\n"), 401);
+        assert_eq!(forwarded(&token), 200);
+    }
+    assert_eq!(admin.ask("GET", "/live", "x-forwarded-for: 192.0.2.7\r\n", "").status, 200);
+    let open = Admin::start(Scratch::new(), &["--admin-open-metrics"]);
+    assert_eq!(open.ask("GET", "/metrics", "x-forwarded-for: 192.0.2.7\r\n", "").status, 200);
+}
+
+/// The database was made, and the owner's token printed, before the address was looked at.
+#[test]
+fn what_is_no_address_or_no_path_is_told_before_anything_is_made() {
+    for wrong in [["--admin", "nonsense"], ["--admin", "127.0.0.1"], ["--admin", "127.0.0.1:99999"]] {
+        told_before_anything(&wrong);
+    }
+    for path in ["/{x", "x", "/{a}", "/a*", "/a b", "/a?b"] {
+        told_before_anything(&["--admin", "127.0.0.1:0", "--page-path", path]);
+    }
+}
+
+fn told_before_anything(args: &[&str]) {
+    let scratch = Scratch::new();
+    let mut command = timebudget(["serve", "--listen", "127.0.0.1:0"].iter().chain(args));
+    let output = command.current_dir(scratch.path("")).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+    assert!(told.contains("expected") && !told.contains("panicked"), "{args:?}: {told}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{args:?}");
+    assert_eq!(std::fs::read_dir(scratch.path("")).unwrap().count(), 0, "{args:?}");
 }
 
 #[test]
@@ -180,4 +223,38 @@ fn pages_may_lie_under_a_path_and_cookies_be_for_https_alone() {
     let answer = admin.ask("POST", "/limits/api/v1/session", "", &login);
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.contains("Path=/limits/api/v1") && cookie.contains("Secure"), "{cookie}");
+}
+
+#[test]
+fn a_draft_is_replayed_on_what_the_gateway_has_served() {
+    let admin = Admin::start(Scratch::new(), &["--recent-requests", "1"]);
+    let seen: Vec<_> = (0..7).map(|_| admin.server.get("/report?ms=1").status).collect();
+    assert_eq!(seen, [200, 200, 200, 200, 200, 429, 429]);
+    let draft =
+        r#"{ "site": "*", "draft": { "rules": [{ "name": "two", "key": "ip", "limits": "2 per hour" }] } }"#;
+    let replayed = || admin.owner("POST", "/api/v1/replay", draft).json();
+    // The last is kept when its connection has been told.
+    let all = || (replayed()["requests"] == 7).then_some(());
+    eventually("all are kept", all, || admin.server.log());
+    let told = replayed();
+    assert_eq!(
+        (&told["refused_then"], &told["now"]["refused"], &told["draft"]["refused"]),
+        (&2.into(), &2.into(), &5.into())
+    );
+    assert_eq!(
+        (&told["draft"]["rules"][0]["rule"], &told["routes"][0]["key"]),
+        (&"two".into(), &"GET /report".into())
+    );
+    assert_eq!(admin.server.get("/health").status, 200);
+}
+
+#[test]
+fn without_being_told_it_keeps_no_requests() {
+    let admin = Admin::start(Scratch::new(), &[]);
+    assert_eq!(admin.server.get("/report?ms=1").status, 200);
+    let draft =
+        r#"{ "site": "*", "draft": { "rules": [{ "name": "two", "key": "ip", "limits": "2 per hour" }] } }"#;
+    let told = admin.owner("POST", "/api/v1/replay", draft);
+    assert_eq!(told.status, 409);
+    assert!(told.json()["detail"].as_str().unwrap().contains("--recent-requests"), "{told:?}");
 }
