@@ -13,6 +13,8 @@ mod layer_changes;
 mod layers;
 #[path = "config/many_sites.rs"]
 mod many_sites;
+#[path = "config/secrets.rs"]
+mod secrets;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -235,7 +237,7 @@ fn a_key_that_clients_can_rotate_is_suspect() {
     let text = r#"{"rate_limit_rules": [{"name": "a", "key": "header:x", "limits": "1 per hour"},
         {"name": "b", "key": ["ip", "header:x"], "limits": "1 per hour"}]}"#;
     let [warning] = &warnings(text)[..] else { panic!("one warning") };
-    let fault = "clients choose every component of the key, and so can change their account at will";
+    let fault = "clients choose what tells their accounts apart, and so can change them at will";
     assert_eq!(*warning, format!("site_config.json: rate_limit_rules[0]: \"a\": {fault}"));
 }
 
@@ -281,6 +283,29 @@ fn all_errors_are_reported_at_once() {
             "time_zone",
         ]
     );
+}
+
+/// A rule about paths by their names has as many accounts as it names, whatever clients ask an upstream for.
+#[test]
+fn a_key_by_path_rotates_behind_an_upstream_unless_the_paths_are_named() {
+    for (upstream, when, is_warned_of) in [
+        (r#""http://127.0.0.1:3000""#, r#"{}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": {"prefix": "/a"}}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": ["/a", {"glob": "/b/*"}]}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"not": {"path": "/a"}}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"any": [{"path": "/a"}, {"method": "GET"}]}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": "/a"}"#, false),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": ["/a", "/b"], "method": "GET"}"#, false),
+        (r#""http://127.0.0.1:3000""#, r#"{"any": [{"path": "/a"}, {"path": "/b"}]}"#, false),
+        ("null", r#"{"path": {"prefix": "/a"}}"#, false),
+    ] {
+        let when = if when == "{}" { String::new() } else { format!(r#""when": {when}, "#) };
+        let rule = format!(r#"{{"name": "a", {when}"limits": "1 per hour", "key": ["site", "path"]}}"#);
+        let text = format!(r#"{{"rate_limit_upstream": {upstream}, "rate_limit_rules": [{rule}]}}"#);
+        let (_, warnings) = config::parse_site("test", &text).unwrap();
+        let told: Vec<_> = warnings.iter().map(|warning| warning.message().ends_with("at will")).collect();
+        assert_eq!(told, vec![true; usize::from(is_warned_of)], "{text}: {warnings:?}");
+    }
 }
 
 #[test]

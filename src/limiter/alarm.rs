@@ -28,6 +28,8 @@ pub(crate) struct Alarm {
     number: u64,
     /// Whether it is among those who run.
     runs: bool,
+    /// Whether others know what it has cost, for it has not run since they were told.
+    rests: bool,
     /// Its timer, until it has rung.
     timer: Option<(Tick, Sleep)>,
 }
@@ -40,7 +42,7 @@ impl Alarm {
             return None;
         }
         let number = engine.alarms.next_number();
-        Some(Self { engine: Arc::clone(engine), accounts, number, runs: false, timer: None })
+        Some(Self { engine: Arc::clone(engine), accounts, number, runs: false, rests: false, timer: None })
     }
 
     /// Ready when the request, which runs, is to be cut. `cut_in` looks how long that is from now.
@@ -71,11 +73,15 @@ impl Alarm {
     }
 
     /// The request does not run any more, or not now.
+    ///
+    /// One that has done its work without ever waiting was not among those who run, so that nobody knows yet what it has cost.
     pub(crate) fn rest(&mut self) -> Poll<()> {
         let rings_at = self.timer.take().map_or(RUNG, |(rings_at, _)| rings_at);
-        if std::mem::take(&mut self.runs) {
-            self.engine.alarms.leave(&self.accounts, self.number, rings_at);
+        match std::mem::take(&mut self.runs) {
+            true => self.engine.alarms.leave(&self.accounts, self.number, rings_at),
+            false => self.accounts.iter().for_each(|account| self.engine.alarms.tell(*account)),
         }
+        self.rests = true;
         Poll::Pending
     }
 
@@ -88,14 +94,16 @@ impl Alarm {
             self.timer = Some((at, clock.sleep_until(at)));
         }
         let rings_at = self.timer.as_ref().map_or(at, |(rings_at, _)| *rings_at);
-        self.runs = true;
+        (self.runs, self.rests) = (true, false);
         self.engine.alarms.join(&self.accounts, self.number, waker, rings_at);
     }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        let _ = self.rest();
+        if !self.rests {
+            let _ = self.rest();
+        }
     }
 }
 
@@ -403,6 +411,24 @@ mod tests {
         assert!(second.was_woken() && !street.is_cut(&mut second));
         street.pass(30);
         assert!(second.was_woken() && street.is_cut(&mut second));
+    }
+
+    /// It was never polled a second time, so it had no timer to leave to anybody: of 5 ms each, a thousand were unknown to the first.
+    #[test]
+    fn who_ends_without_ever_having_waited_does_as_well() {
+        let street = Street::new();
+        let mut first = street.walker();
+        for _ in 0..2 {
+            let mut holding = Holding::vacant();
+            assert!(matches!(holding.admit(&street.limiter, &samples::PLAIN), Ok(Decision::Admitted)));
+            let alarm = holding.alarm(&street.limiter);
+            street.pass(10);
+            holding.settle(&street.limiter);
+            drop(alarm);
+            assert!(first.was_woken() && !street.is_cut(&mut first));
+        }
+        street.pass(20);
+        assert!(first.was_woken() && street.is_cut(&mut first), "40 s and twice 10 s are 60 s");
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Holding {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {
-            return Decision::Refused(self.why_refused(limiter));
+            return Decision::Refused;
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
@@ -193,10 +193,15 @@ impl Holding {
         }
     }
 
-    /// Charges so much on top of the time that the request takes: at most [`Micros::MAX_QUOTA`] in all.
-    pub(crate) fn charge(&mut self, extra: Micros) {
-        let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
-        self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+    /// Charges so much on top of the time that the request takes: at most [`Micros::MAX_QUOTA`] in all. Says whether it
+    /// [will be](Self::takes_charges), for it is else not told either.
+    pub(crate) fn charge(&mut self, extra: Micros) -> bool {
+        let takes = self.takes_charges();
+        if takes {
+            let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
+            self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+        }
+        takes
     }
 
     /// Whether what is charged now will be.
@@ -319,7 +324,7 @@ impl Holding {
         refused.tightest(&self.claims, &self.now)
     }
 
-    /// What it was refused for, as it was just weighed.
+    /// What it was refused for, as it was last weighed.
     pub(crate) fn why_refused(&self, limiter: &Limiter) -> Refused {
         Refused::new(limiter, &self.claims, self.route)
     }

@@ -34,7 +34,7 @@ pub(crate) struct OpenRule {
     /// The books of all limits that somebody has had of it.
     pub(crate) books: Arc<Books>,
     /// Its position.
-    at: usize,
+    pub(crate) at: usize,
     pub(crate) expectations: Arc<Expectations>,
     pub(crate) key: OpenKey,
     pub(crate) hold: Hold,
@@ -87,9 +87,9 @@ impl OpenRule {
             limits: rule.limits.iter().map(|limit| books.of(limit, &*engine.store)).collect(),
             books: Arc::new(books),
             at: usize::from(position),
-            expectations: engine.expectations(&site.name, &rule.name),
+            expectations: engine.lessons.of(&site.name, &rule.name),
             key: OpenKey::of(rule, engine),
-            hold: rule.hold,
+            hold: bounded_hold(rule.hold),
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
             is_plain: Flag::default(),
@@ -115,11 +115,6 @@ impl OpenRule {
     /// How many limits the rule has for those for whom it has most.
     pub(crate) fn most(&self, terms: &Terms) -> usize {
         self.limits.len().max(terms.most(self.at))
-    }
-
-    #[inline]
-    pub(crate) fn is_about(&self, rule: &Rule, facts: &dyn Facts) -> bool {
-        self.applies_always || rule.when.matches(facts)
     }
 
     /// The limits that hold for a request: none for an exempt one, and those that a closure gives in place of others.
@@ -155,20 +150,18 @@ impl OpenRule {
                 let limits = client.tiers().limits(rule, source);
                 limits.iter().map(|limit| self.books.of(limit, &*engine.store)).collect()
             }
-            _ => Cow::Borrowed(self.limits_said(rule, client)),
+            Some((client, _)) => Cow::Borrowed(self.limits_said(rule, client)),
+            None => Cow::Borrowed(&self.limits),
         }
     }
 
     /// The limits that the rule, or a client's tier, says.
     #[inline]
-    pub(crate) fn limits_said<'a>(&'a self, rule: &Rule, client: Option<&'a Client<'_>>) -> &'a [OpenLimit] {
-        match client {
-            None => &self.limits,
-            Some(client) => match (client.source(rule), client.terms()) {
-                (Source::Tier(tier), Some(terms)) => terms.limits(self.at, tier),
-                // Overrides are looked for where there are some.
-                _ => &self.limits,
-            },
+    pub(crate) fn limits_said<'a>(&'a self, rule: &Rule, client: &'a Client<'_>) -> &'a [OpenLimit] {
+        match (client.source(rule), client.terms()) {
+            (Source::Tier(tier), Some(terms)) => terms.limits(self.at, tier),
+            // Overrides are looked for where there are some.
+            _ => &self.limits,
         }
     }
 
@@ -183,6 +176,14 @@ impl OpenRule {
     #[inline]
     pub(crate) fn expected(&self, route: u32, quota: Micros) -> Micros {
         self.expectations.expected(route).unwrap_or_else(|| of_unknown(quota))
+    }
+}
+
+/// A hold within the bounds of what can be granted: what an account holds is added up, and far beyond them it would be less than nothing.
+fn bounded_hold(hold: Hold) -> Hold {
+    match hold {
+        Hold::Fixed(span) => Hold::Fixed(span.min(Micros::MAX_QUOTA)),
+        Hold::Auto | Hold::Off => hold,
     }
 }
 

@@ -64,17 +64,30 @@ impl Rosters {
         found
     }
 
+    /// Forgets the sites that no living limiter is of.
+    pub(crate) fn forget(&self) {
+        self.0.lock().retain(|_, of_site| {
+            of_site.retain(|roster| roster.strong_count() > 0);
+            !of_site.is_empty()
+        });
+    }
+
+    /// How many sites are known by name.
+    #[cfg(test)]
+    pub(crate) fn sites(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// The rosters of living limiters, of each site the newest first.
     fn in_force(&self, site: Option<&str>) -> Vec<Arc<Roster>> {
         let living =
             |of_site: &Vec<Weak<Roster>>| of_site.iter().rev().filter_map(Weak::upgrade).collect::<Vec<_>>();
-        let mut all = self.0.lock();
-        if let Some(site) = site {
+        let all = self.0.lock();
+        match site {
             // There may be many: one is not looked for among all.
-            return all.get(site).map_or_else(Vec::new, living);
+            Some(site) => all.get(site).map_or_else(Vec::new, living),
+            None => all.values().flat_map(living).collect(),
         }
-        all.retain(|_, of_site| of_site.iter().any(|roster| roster.strong_count() > 0));
-        all.values().flat_map(living).collect()
     }
 }
 

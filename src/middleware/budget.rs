@@ -118,11 +118,7 @@ impl Budget {
     /// by what is [detached](Self::detached) from the request.
     #[must_use = "nothing is charged to a request that has ended"]
     pub fn charge(&self, extra: Micros) -> bool {
-        self.0.as_ref().is_some_and(|running| {
-            let mut holding = running.holding();
-            holding.charge(extra);
-            holding.takes_charges()
-        })
+        self.0.as_ref().is_some_and(|running| running.holding().charge(extra))
     }
 
     /// What charges work that goes on elsewhere, in a task or a thread, however soon this request ends.

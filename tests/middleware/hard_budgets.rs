@@ -485,6 +485,38 @@ async fn what_is_seen_to_be_spent_is_ended_though_it_is_reset_in_the_next_moment
     }
 }
 
+/// What never waits has no timer, and others were not told when it had ended: 20 s of such work came on top of the 60.
+#[actix_web::test]
+async fn a_request_is_ended_as_early_as_work_that_never_waits_demands() {
+    let world = World::new();
+    let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+    let (budget, clock, gate) = (world.build(rule.overrun(Overrun::Cut)), world.clock(), Gate::new());
+    let state = (gate.clone(), Dropped::default(), clock);
+    let server = serve(move || {
+        let (gate, dropped, clock) = state.clone();
+        let busy = move || {
+            clock.advance(secs(5));
+            std::future::ready("done")
+        };
+        let app = App::new().wrap(budget.clone()).app_data(Data::new(gate)).app_data(Data::new(dropped));
+        app.route("/", web::to(slow)).route("/busy", web::to(busy))
+    });
+    let mut world = world;
+    let mut slow = server.connect().await;
+    slow.send(get("/")).await;
+    gate.arrivals(1).await;
+    world.is_quiet().await;
+    let mut other = server.connect().await;
+    for _ in 0..4 {
+        assert_eq!(other.get("/busy").await.status, 200);
+    }
+    world.is_quiet().await;
+    // 20 s of each.
+    world.advance(secs(20));
+    assert_eq!(slow.answer().await.status, 429);
+    world.assert_settled_at(60 * SECOND);
+}
+
 #[actix_web::test]
 async fn a_handler_can_ask_how_long_it_may_go_on() {
     let mut street = Street::new(Overrun::Finish);

@@ -6,9 +6,9 @@
 use std::any::Any;
 use std::cell::Cell;
 
-use actix_web::HttpRequest;
 use actix_web::dev::Extensions;
-use actix_web::http::{ConnectionType, Version};
+use actix_web::http::{ConnectionType, StatusCode, Version};
+use actix_web::{HttpRequest, HttpResponse};
 
 /// A connection of HTTP/1.
 #[derive(Debug, Default)]
@@ -31,6 +31,16 @@ impl Client {
     pub(crate) fn admits(&self, request: &HttpRequest) -> bool {
         let is_last = request.head().connection_type() == ConnectionType::Close;
         !self.is_over.replace(self.is_over.get() || is_last)
+    }
+
+    /// Says so where the server closes the connection after an answer, as it does after each request for another protocol: what
+    /// it would say by itself is that the protocol was switched.
+    pub(crate) fn tells_of_its_end(&self, request: &HttpRequest, response: &mut HttpResponse) {
+        let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if request.head().connection_type() == ConnectionType::Upgrade && !is_switched {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            self.close();
+        }
     }
 
     /// From now on no request may come.

@@ -68,6 +68,9 @@ pub(crate) async fn forward(
         }
         (failure.response(), micros_since(begun))
     });
+    if let Some(client) = client {
+        client.tells_of_its_end(request, &mut response);
+    }
     response.extensions_mut().insert(Told { upstream_micros, request_id });
     response
 }

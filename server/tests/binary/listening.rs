@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
@@ -91,6 +92,16 @@ fn it_listens_on_each_address_that_it_is_told() {
 fn in_clear_it_speaks_http_2_to_those_who_know_that() {
     let server = start(&[]);
     assert_eq!(curl(&["--http2-prior-knowledge", &format!("http://{}/", server.address)]), "2 200");
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_said_is_closed_and_keeps_no_server_from_ending() {
+    let mut server = start(&[]);
+    let mut silent = server.connect();
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+    let _silent = server.connect();
+    server.signal("TERM");
+    assert!(server.ended().success());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::account::Limit;
 use crate::model::client::{Need, Proxy};
 use crate::model::condition::{Condition, Text, is_certain};
-use crate::model::rule::check::{EXEMPTS_ALL, check_rules, namesakes};
+use crate::model::rule::check::{EXEMPTS_ALL, ROTATES_BY_PATH, check_rules, namesakes};
 use crate::model::rule::rule::{Counts, Rule};
 use crate::model::rule::site::Site;
 use crate::model::rule::tiers::Tiers;
@@ -74,7 +74,18 @@ impl Site {
         let mut found = self.untrusted();
         found.extend(self.untold(told_by_code, say));
         found.extend(self.tiers.unknown(own.named().chain(self.named_tiers())));
+        found.extend(self.rotating());
         found
+    }
+
+    /// Rules whose accounts clients can change by the path, where an upstream says which paths there are.
+    fn rotating(&self) -> impl Iterator<Item = (About<'_>, Mistake)> {
+        let rotates = |rule: &Rule| {
+            rule.key.can_be_rotated_by_path() && !rule.key.can_be_rotated() && !is_of_few_paths(&rule.when)
+        };
+        let rules = self.rules.iter().enumerate().filter(move |(_, rule)| rotates(rule));
+        let rules = rules.filter(|_| !self.upstreams.is_empty());
+        rules.map(|(at, _)| (About::Rule(at), Mistake::suspect(ROTATES_BY_PATH)))
     }
 
     /// What is wrong, in the words that code is told in.
@@ -338,6 +349,24 @@ fn tiers_of(condition: &Condition) -> Vec<&String> {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(tiers_of).collect(),
         Condition::Not(part) => tiers_of(part),
         _ => Vec::new(),
+    }
+}
+
+/// Whether a condition names the paths that it is about.
+fn is_of_few_paths(condition: &Condition) -> bool {
+    match condition {
+        Condition::Path(text) => names_all(text),
+        Condition::All(parts) => parts.iter().any(is_of_few_paths),
+        Condition::Any(parts) => parts.iter().all(is_of_few_paths),
+        _ => false,
+    }
+}
+
+fn names_all(text: &Text) -> bool {
+    match text {
+        Text::Equal(_) => true,
+        Text::AnyOf(texts) => texts.iter().all(names_all),
+        _ => false,
     }
 }
 

@@ -105,7 +105,6 @@ fn what_is_unusual_and_certain_is_passed_on_in_the_usual_form() {
         "Content-Length: 5\r\nContent-Encoding: chunked\r\n\r\nhello",
         "Content-Length: 5\r\nTE: chunked\r\n\r\nhello",
         "Content-Length: 5\r\nX-Transfer-Encoding: chunked\r\n\r\nhello",
-        "Content-Length: 5\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\nhello",
         "Content-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
         "Content-Length: 5\r\nExpect: y 100-continue\r\n\r\nhello",
         "Content-Length: 5\r\nExpect: nonsense\r\n\r\nhello",
