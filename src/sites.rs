@@ -22,7 +22,6 @@ pub(crate) use self::code::Code;
 pub use self::in_force::{RuleOrigin, SiteInForce};
 pub use self::reload::{Reloader, Reloads};
 pub use self::watch::Watcher;
-use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};
 use crate::model::host::{self, Host};

@@ -20,6 +20,11 @@ struct Text {
     database: String,
     revision: u64,
     history: String,
+    /// The last row of the audit that was seen; copies of older versions do not tell.
+    #[serde(default)]
+    audited: u64,
+    #[serde(default)]
+    digest: String,
     things: Vec<Copied>,
 }
 
@@ -54,6 +59,8 @@ pub(crate) fn text(decided: &Decided, place: &Place) -> String {
         database: place.id.clone(),
         revision: decided.revision(),
         history: place.history.clone(),
+        audited: place.audited,
+        digest: place.digest.clone(),
         things: things.collect(),
     };
     // What people wrote may have ends of lines between its members.
@@ -104,7 +111,7 @@ pub(crate) fn read(file: &Path) -> Result<Option<Copy>, String> {
     Ok(Some(Copy {
         news: News { things: things?, ..News::default() },
         revision: text.revision,
-        place: Place { id: text.database, history: text.history },
+        place: Place { id: text.database, history: text.history, audited: text.audited, digest: text.digest },
     }))
 }
 
@@ -131,7 +138,7 @@ mod tests {
     }
 
     fn place() -> Place {
-        Place { id: "one".to_owned(), history: "abc".to_owned() }
+        Place { id: "one".to_owned(), history: "abc".to_owned(), audited: 7, digest: "def".to_owned() }
     }
 
     #[test]
