@@ -163,7 +163,7 @@ fn what_is_wrong_with_a_question_is_told_with_its_path() {
         ),
         (
             json!({ "path": "/", "draft": { "rules": [{ "name": "a", "key": "country", "limits": "1 per hour" }] } }),
-            "draft",
+            "draft.rules[0]",
         ),
     ] {
         let told = asked(body);
