@@ -1,0 +1,10 @@
+//! Where a node stands in which database's history.
+
+/// A place in a database's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which database.
+    pub(crate) id: String,
+    /// The digest of the row of its audit that made the revision.
+    pub(crate) history: String,
+}
