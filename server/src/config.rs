@@ -30,6 +30,6 @@ fn described(read: &Configuration) -> String {
 }
 
 fn table(entries: &[Entry]) -> String {
-    let row = |entry: &Entry| [entry.key.clone(), entry.origin.to_string(), entry.value.clone()];
+    let row = |entry: &Entry| [entry.key.to_owned(), entry.origin.to_string(), entry.value.to_string()];
     aligned(&entries.iter().map(row).collect::<Vec<_>>())
 }

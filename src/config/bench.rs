@@ -169,8 +169,8 @@ impl<'a> Bench<'a> {
             return None;
         }
         let (options, inspection) = (self.options, &self.inspection);
-        let (layered, origins) = (common.clone().into_site("").into(), common.origins());
-        let references = References { layered: &layered, origins: &origins, options, inspection };
+        let layered = Layered::of_files(common.clone().into_site(""), common.origins().into());
+        let references = References { layered: &layered, options, inspection };
         Some(inspection.apart(|| references.check_terms(&common.file, || rules.clone())).1.errors)
     }
 

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::config::clients::{
     api_key_from, api_key_header, api_keys, country, forwarded_header, groups, header_name, identity,
@@ -144,9 +144,19 @@ pub(crate) fn misplaced(key: &str, scope: Scope) -> Option<&'static str> {
     }
 }
 
-/// The keys that a site has a say in, each with its default as JSON.
-pub(crate) fn keys_of_sites() -> impl Iterator<Item = (&'static str, &'static str)> {
-    KEYS.iter().filter(|(_, place, _)| *place != Place::Common).map(|(name, _, default)| (*name, *default))
+/// The keys that a site has a say in, each with its default.
+pub(crate) fn keys_of_sites() -> &'static [Entry] {
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let of_sites = KEYS.iter().filter(|(_, place, _)| *place != Place::Common);
+        of_sites.map(|(name, _, default)| Entry::new(name, default, Origin::Default)).collect()
+    });
+    &ENTRIES
+}
+
+/// A key of ours, or of bench's, as it is called here; `None` if there is none.
+pub(crate) fn known(key: &str) -> Option<&'static str> {
+    let names = KEYS.iter().map(|(name, ..)| *name);
+    names.chain([DEFAULT_SITE, DOMAINS]).find(|name| *name == key)
 }
 
 /// What one layer says of one key.
@@ -265,7 +275,7 @@ pub enum Origin {
 }
 
 /// The files that keys stand in, by key.
-pub(crate) type Origins = BTreeMap<String, Arc<str>>;
+pub(crate) type Origins = BTreeMap<&'static str, Arc<str>>;
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -283,24 +293,26 @@ impl fmt::Display for Origin {
 ///
 /// It may be shown to anybody who may see the configuration: credentials, digests of API keys and passwords of stores are shortened
 /// to their first letters, or to `…`. [`Configuration`](crate::config::Configuration) has an example.
+///
+/// A clone shares the texts: thousands of sites may say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
     /// The key, or the place within it that a higher layer has replaced.
-    pub key: String,
+    pub key: &'static str,
     /// The value as JSON without secrets: on one line, but a list of objects has a line for each.
-    pub value: String,
+    pub value: Arc<str>,
     /// Who said it.
     pub origin: Origin,
 }
 
 impl Entry {
-    pub(crate) fn new(key: &str, value: impl fmt::Display, origin: Origin) -> Self {
-        Self { key: key.to_owned(), value: value.to_string(), origin }
+    pub(crate) fn new(key: &'static str, value: impl fmt::Display, origin: Origin) -> Self {
+        Self { key, value: value.to_string().into(), origin }
     }
 
     /// What somebody said of a key, without secrets.
-    pub(crate) fn said(key: &str, json: &Json<'_>, origin: Origin) -> Self {
+    pub(crate) fn said(key: &'static str, json: &Json<'_>, origin: Origin) -> Self {
         let value = match shown(key, json) {
             Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
                 one_by_one(&items)
