@@ -179,7 +179,7 @@ fn over(at: usize, quota: u64) -> Override {
     }
 }
 
-fn millis(span: std::time::Duration) -> f64 {
+fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
 }
 

@@ -124,10 +124,12 @@ impl Below<'_> {
         last: &LastRight,
     ) -> Result<LastRight, (Arc<[Claimed]>, Errors)> {
         let claims = Arc::clone(&last.claims);
-        let is_of_files = |entry: &&Entry| !matches!(entry.origin, Origin::Layer(_));
+        // Those of the layer come last.
+        let is_of_layer = |entry: &Entry| matches!(entry.origin, Origin::Layer(_));
+        let of_files = &last.entries[..last.entries.partition_point(|entry| !is_of_layer(entry))];
         let has_unpublished = !last.layered.site.unpublished_hosts.is_empty();
         let of_layer = self.options.layer.entries_of(name, has_unpublished);
-        let entries = last.entries.iter().filter(is_of_files).cloned().chain(of_layer).collect();
+        let entries = of_files.iter().cloned().chain(of_layer).collect();
         let file = &made_of.own.said.file;
         let hosts = claimed(claims.iter());
         let (layered, Findings { errors, warnings }) =

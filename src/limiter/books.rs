@@ -46,7 +46,7 @@ impl Books {
             site: Arc::clone(site),
             position,
             ask: Ask { rule: position, counts: rule.counts, shadow: rule.shadow, ..ask },
-            open: RwLock::default(),
+            open: RwLock::new(Vec::with_capacity(rule.limits.len())),
             before: Vec::new(),
         }
     }

@@ -46,7 +46,10 @@ impl Terms {
     /// The terms of tiers, with the books of all their limits open.
     pub(crate) fn new(tiers: SharedTiers, rules: &[(&Rule, &Books)], store: &dyn Store) -> Self {
         let count = tiers.tiers().len();
-        let mut limits = OfTiers { tiers: count, row: Vec::new(), ends: Vec::new() };
+        // As many as the rules have, where no tier has limits of its own.
+        let most = rules.iter().map(|(rule, _)| rule.limits.len()).sum::<usize>() * count;
+        let (row, ends) = (Vec::with_capacity(most), Vec::with_capacity(rules.len() * count));
+        let mut limits = OfTiers { tiers: count, row, ends };
         for (rule, books) in rules {
             for at in 0..count {
                 let said = tiers.limits(rule, Source::Tier(at));
@@ -54,7 +57,6 @@ impl Terms {
                 limits.ends.push(limits.row.len());
             }
         }
-        limits.row.shrink_to_fit();
         Self { tiers, limits: Arc::new(limits) }
     }
 
