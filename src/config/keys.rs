@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::Chain;
+use std::slice;
 use std::sync::{Arc, LazyLock};
 
 use crate::config::clients::{
@@ -320,6 +322,41 @@ impl Entry {
             json => json.to_string(),
         };
         Self::new(key, value, origin)
+    }
+}
+
+/// What holds for a site, key by key: what its files, the environment and nobody says, and then what a
+/// [layer](crate::config::Layer) below them does.
+///
+/// A clone shares all of it, and so does a site whose files stay under another layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entries {
+    of_files: Arc<[Entry]>,
+    of_layer: Arc<[Entry]>,
+}
+
+impl Entries {
+    pub(crate) fn new(of_files: Vec<Entry>, of_layer: Vec<Entry>) -> Self {
+        Self { of_files: of_files.into(), of_layer: of_layer.into() }
+    }
+
+    /// The same above another layer.
+    pub(crate) fn above(&self, of_layer: Vec<Entry>) -> Self {
+        Self { of_files: Arc::clone(&self.of_files), of_layer: of_layer.into() }
+    }
+
+    /// Each in its order.
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
+        self.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Entries {
+    type Item = &'a Entry;
+    type IntoIter = Chain<slice::Iter<'a, Entry>, slice::Iter<'a, Entry>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.of_files.iter().chain(&*self.of_layer)
     }
 }
 

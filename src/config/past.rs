@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::configuration::Configuration;
 use crate::config::disk::{OnDisk, Reading};
 use crate::config::hosts::Claimed;
-use crate::config::keys::Entry;
+use crate::config::keys::Entries;
 use crate::config::layer::Layer;
 use crate::config::layered::Layered;
 use crate::config::references::unmet_of_layer;
@@ -118,7 +118,7 @@ impl Past {
 pub(crate) struct LastRight {
     pub(crate) layered: Layered,
     pub(crate) claims: Arc<[Claimed]>,
-    pub(crate) entries: Arc<[Entry]>,
+    pub(crate) entries: Entries,
     /// What was suspect about the site as the two files describe it together.
     pub(crate) warnings: Vec<Problem>,
     /// What it was made of, so that it need not be made anew while that is the same.

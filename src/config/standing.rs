@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::Options;
 use crate::config::disk::{Found, Reading, site_name};
 use crate::config::hosts::{Claimant, Claimed, claimed};
-use crate::config::keys::{Entry, OnError, Origin};
+use crate::config::keys::{Entries, OnError};
 use crate::config::past::{LastRight, MadeOf, Past};
 use crate::config::references::{site_of, site_under};
 use crate::config::report::{Errors, Findings, Inspection, Meanwhile, WrongSite};
@@ -106,7 +106,7 @@ impl Below<'_> {
         let claims: Arc<[_]> = own.said.claims().cloned().collect();
         let said = self.options.environment.said.clone().or(own.said.clone());
         let of_layer = self.options.layer.entries_of(name, said.unpublished_hosts().next().is_some());
-        let entries = said.entries_of_site(self.said).into_iter().chain(of_layer).collect();
+        let entries = Entries::new(said.entries_of_site(self.said), of_layer);
         let (layered, Findings { errors, warnings }) =
             self.inspection.apart(|| site_of(said, self.said, name, self.options, self.inspection));
         let errors: Vec<_> = own.findings.errors.iter().cloned().chain(errors).collect();
@@ -124,12 +124,9 @@ impl Below<'_> {
         last: &LastRight,
     ) -> Result<LastRight, (Arc<[Claimed]>, Errors)> {
         let claims = Arc::clone(&last.claims);
-        // Those of the layer come last.
-        let is_of_layer = |entry: &Entry| matches!(entry.origin, Origin::Layer(_));
-        let of_files = &last.entries[..last.entries.partition_point(|entry| !is_of_layer(entry))];
         let has_unpublished = !last.layered.site.unpublished_hosts.is_empty();
         let of_layer = self.options.layer.entries_of(name, has_unpublished);
-        let entries = of_files.iter().cloned().chain(of_layer).collect();
+        let entries = last.entries.above(of_layer);
         let file = &made_of.own.said.file;
         let hosts = claimed(claims.iter());
         let (layered, Findings { errors, warnings }) =
@@ -154,7 +151,7 @@ impl Below<'_> {
         };
         let exempt = (meanwhile == Meanwhile::Open).then_some(Condition::ALWAYS);
         let layered = Site { exempt, ..Site::unlimited(name) }.into();
-        let (entries, warnings) = (Arc::from([]), Vec::new());
+        let (entries, warnings) = (Entries::default(), Vec::new());
         (LastRight { layered, claims, entries, warnings, made_of: None }, meanwhile)
     }
 }
