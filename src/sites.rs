@@ -22,7 +22,7 @@ use parking_lot::RwLock;
 pub(crate) use self::code::Code;
 pub use self::in_force::{RuleOrigin, SiteInForce};
 pub use self::reload::{Reloader, Reloads};
-use self::retired::retire;
+use self::retired::{free_unseen, retire};
 pub use self::watch::Watcher;
 use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
@@ -158,6 +158,11 @@ impl Sites {
         Arc::clone(&self.table().answering(host.map(str::as_bytes)).host)
     }
 
+    /// The header in which a trusted proxy may name the site of a request, if the files of [sites](crate::config) name one.
+    pub fn site_header(&self) -> Option<String> {
+        self.table().told_by.as_ref().map(|told_by| told_by.header.clone())
+    }
+
     /// The sites whose own file is wrong, by name, with what has become of them.
     pub fn wrong(&self) -> Vec<Wrong> {
         self.table().wrong.clone()
@@ -202,6 +207,12 @@ impl Sites {
 
     pub(crate) fn table(&self) -> Arc<Table> {
         Arc::clone(&self.table.read())
+    }
+}
+
+impl Drop for Sites {
+    fn drop(&mut self) {
+        free_unseen();
     }
 }
 

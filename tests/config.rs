@@ -13,6 +13,8 @@ mod layer_changes;
 mod layers;
 #[path = "config/many_sites.rs"]
 mod many_sites;
+#[path = "config/secrets.rs"]
+mod secrets;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -235,7 +237,7 @@ fn a_key_that_clients_can_rotate_is_suspect() {
     let text = r#"{"rate_limit_rules": [{"name": "a", "key": "header:x", "limits": "1 per hour"},
         {"name": "b", "key": ["ip", "header:x"], "limits": "1 per hour"}]}"#;
     let [warning] = &warnings(text)[..] else { panic!("one warning") };
-    let fault = "clients choose every component of the key, and so can change their account at will";
+    let fault = "clients choose what tells their accounts apart, and so can change them at will";
     assert_eq!(*warning, format!("site_config.json: rate_limit_rules[0]: \"a\": {fault}"));
 }
 

@@ -93,6 +93,11 @@ fn in_rust(mistake: &str) -> Option<BudgetBuilder> {
             one(rule("api", "5 per hour").when(Condition::Host(glob)))
         }
         "key-that-rotates" => one(rule("api", "5 per hour").key(Component::Header("x-client".into()))),
+        "path-that-rotates" => {
+            let site =
+                Site { upstreams: vec!["http://127.0.0.1:3000".parse().ok()?], ..Site::unlimited("*") };
+            Some(TimeBudget::rules([rule("api", "5 per hour").key(Component::Path)]).site(site))
+        }
         "one-account-twice" => one(rule("api", "5 per hour; 9 per 60 minutes")),
         "never-otherwise" => {
             Some(TimeBudget::rules([rule("all", "9 per hour"), rule("rest", "5 per hour").otherwise()]))

@@ -3,11 +3,15 @@
 #[path = "kit/asked.rs"]
 mod asked;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use timebudget::store::memory::Memory;
-use timebudget::{Admission, Engine, Limiter, ManualClock, Micros, Report, Reservation, UnixMicros, config};
+use timebudget::{
+    Admission, Component, Engine, Facts, Hold, Limiter, ManualClock, Micros, Report, Reservation, Rule, Site,
+    UnixMicros, config, parse_rates,
+};
 
 use crate::asked::Asked;
 
@@ -28,9 +32,12 @@ impl Desk {
     }
 
     fn of(file: &str) -> Self {
+        Self::at_site(config::parse_site("test", file).unwrap().0)
+    }
+
+    fn at_site(site: Site) -> Self {
         let clock = Arc::new(ManualClock::at(TEN_O_CLOCK));
         let engine = Engine::new(Memory::default(), Arc::clone(&clock));
-        let (site, _) = config::parse_site("test", file).unwrap();
         Self { clock, limiter: Arc::new(Limiter::new(site, &engine)) }
     }
 
@@ -39,7 +46,11 @@ impl Desk {
     }
 
     fn admit(&self) -> Option<Reservation> {
-        match self.limiter.admit(&Asked::USUAL).unwrap() {
+        self.admit_asked(&Asked::USUAL)
+    }
+
+    fn admit_asked(&self, facts: &dyn Facts) -> Option<Reservation> {
+        match self.limiter.admit(facts).unwrap() {
             Admission::Admitted(reservation) => Some(reservation),
             Admission::Refused(_) | Admission::Exempt | Admission::Pending(_) => None,
         }
@@ -53,6 +64,43 @@ impl Desk {
     }
 }
 
+struct Preflight;
+
+impl Facts for Preflight {
+    fn method(&self) -> &str {
+        "OPTIONS"
+    }
+
+    fn path(&self) -> &str {
+        "/"
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        None
+    }
+
+    fn is_preflight(&self) -> bool {
+        true
+    }
+}
+
+/// What was charged after the end was in no account, but in what was told of the request.
+#[test]
+fn what_is_charged_too_late_is_not_told_either() {
+    let desk = Desk::new();
+    let ends: [fn(&mut Reservation); 2] = [|ended| assert!(ended.settle().is_some()), Reservation::waive];
+    for end in ends {
+        let mut reservation = desk.admit().expect("there is budget left");
+        desk.pass(2);
+        end(&mut reservation);
+        let told = |reservation: &mut Reservation| (reservation.report(), reservation.limits());
+        let before = told(&mut reservation);
+        reservation.charge(Micros::from_secs(100));
+        assert!(!reservation.takes_charges());
+        assert_eq!(told(&mut reservation), before);
+    }
+}
+
 /// Of a route that nobody had asked for before nothing was expected, so a first burst spent twenty budgets.
 #[test]
 fn a_burst_on_a_cold_start_spends_two_budgets_at_most() {
@@ -61,6 +109,26 @@ fn a_burst_on_a_cold_start_spends_two_budgets_at_most() {
         let desk = Desk::of(&format!(r#"{{"rate_limit": "{limit}"}}"#));
         let burst: Vec<_> = (0..2_000).map_while(|_| desk.admit()).collect();
         assert_eq!(burst.len(), admitted, "{limit}");
+    }
+}
+
+/// From 2^63 µs on a hold was less than nothing, and two of 2^62 were, so that everybody was admitted.
+#[test]
+fn the_greatest_hold_leaves_nothing_to_others() {
+    for hold in [1 << 53, 1 << 62, 1 << 63, u64::MAX] {
+        let hold = Hold::Fixed(Micros(hold));
+        let rule = Rule { hold, ..Rule::new("all", Component::Site, parse_rates("600s per hour").unwrap()) };
+        let is_wrong = rule.check().iter().any(timebudget::Mistake::is_wrong);
+        assert_eq!(is_wrong, hold != Hold::Fixed(Micros::MAX_QUOTA), "{hold:?}");
+        // Who makes a limiter need not have it checked.
+        let desk = Desk::at_site(Site { rules: vec![rule], ..Site::unlimited("test") });
+        let first = desk.admit().expect("nothing is spent");
+        assert!(desk.admit().is_none(), "{hold:?}");
+        // These are never refused, and hold as much.
+        let others: Vec<_> = (0..3).map(|_| desk.admit_asked(&Preflight)).collect();
+        assert!(desk.admit().is_none(), "{hold:?}");
+        drop((first, others));
+        assert!(desk.admit().is_some(), "{hold:?}");
     }
 }
 

@@ -7,23 +7,25 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
-use actix_web::dev::Server;
-use actix_web::{App, HttpServer, rt, web};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, rt, web};
 use timebudget::{TimeBudget, Upstream};
+use tokio::sync::{oneshot, watch};
 
 use crate::access::{Access, AccessArgs, Log};
 use crate::admin::{Admin, Readiness};
 use crate::args::ServeArgs;
-use crate::gateway::{self, Settings, Stop};
-use crate::listen::{self, Bound, Certificate, Socket};
-use crate::metrics::{Metrics, Notices, Observer};
+use crate::gateway::{self, Counted, Settings, Stop};
+use crate::listen::{self, Bound, Certificate};
+use crate::metrics::{Metrics, Notices, Observer, Responses};
 use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
+use crate::traces::Traces;
 use crate::{admin, reload};
 
-/// How long what runs may go on after SIGTERM: less than the half minute after which Kubernetes kills.
-const LAST_REQUESTS_SECS: u64 = 25;
+/// How long what was taken from a shared socket is served on as if nothing had happened.
+const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// Where clients are told where they stand, free of charge, if there is run-time control.
 const STANDING: &str = "/.well-known/rate-limits";
@@ -51,8 +53,12 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let end = End::receive().map_err(Failure::system)?;
         let log = open_log(&args.access)?;
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
-        let access = Access::new(log.clone(), args.access.access_log_query);
-        let (server, bound) = bind(args, &budget, access, end, &readiness)?;
+        let traces = Traces::open();
+        let access = Access::new(log.clone(), args.access.access_log_query, traces.clone());
+        let responses = Responses::new(&observer, &budget);
+        let layers = Layers { budget: budget.clone(), access, responses };
+        let upstreams = Arc::<Counted>::default();
+        let (servers, bound) = bind(args, layers, &upstreams, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
             let watcher = reload::start(reloader).map_err(Failure::system)?;
             signals::on_hangup(move || watcher.reload()).map_err(Failure::system)?;
@@ -61,18 +67,26 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             control.govern(&budget).map_err(Failure::wrong)?;
         }
         rt::spawn(turn(Arc::clone(&observer)));
-        let metrics = Metrics::new(observer, budget.clone(), log.clone());
+        let metrics =
+            Metrics::new(Arc::clone(&observer), budget.clone(), log.clone(), upstreams, traces.clone());
         let admin = Admin::start(&args.admin, control.as_ref(), metrics, &readiness)?;
         let address = admin.as_ref().map(|admin| admin.address);
         output::to_stdout(&announcement(&bound, address, &source, &args.gateway.upstream));
         listen::tell_ready();
-        server.await.map_err(Failure::system)?;
+        let running: Vec<_> = servers.into_iter().map(rt::spawn).collect();
+        for server in running {
+            server.await.map_err(Failure::system)?.map_err(Failure::system)?;
+        }
         drop(bound);
         if let Some(admin) = admin {
             admin.stop().await;
         }
+        observer.notices().turn();
         if let Some(log) = log {
             log.end();
+        }
+        if let Some(traces) = traces {
+            traces.end();
         }
         if let Some(control) = control {
             if let Err(error) = control.save_usage().await {
@@ -102,54 +116,69 @@ async fn turn(observer: Arc<Observer>) {
     }
 }
 
+/// What is around the handler, the innermost first.
+#[derive(Clone)]
+struct Layers {
+    budget: TimeBudget,
+    access: Access,
+    responses: Responses,
+}
+
 fn bind(
     args: &ServeArgs,
-    budget: &TimeBudget,
-    access: Access,
+    layers: Layers,
+    upstreams: &Arc<Counted>,
     end: End,
     readiness: &Readiness,
-) -> Result<(Server, Bound), Failure> {
+) -> Result<(Vec<Server>, Bound), Failure> {
     let stop = Stop::new();
-    let settings = Settings::new(&args.gateway, &stop);
-    let (budget, readiness) = (budget.clone(), readiness.clone());
-    let told = async move {
+    let settings = Settings::new(&args.gateway, &stop, Arc::clone(upstreams));
+    let readiness = readiness.clone();
+    let certificate = Certificate::open(&args.listen)?;
+    let config = certificate.as_ref().map(Certificate::config).transpose()?;
+    let (sockets, bound) = listen::open(&args.listen)?;
+    let is_shared = bound.is_shared();
+    let (give_handles, handles) = oneshot::channel();
+    let (tell, end_of_servers) = watch::channel(false);
+    rt::spawn(async move {
         end.told().await;
         readiness.drain();
         listen::tell_ending();
+        if is_shared {
+            hand_over(handles).await;
+        }
         stop.tell();
-    };
+        let _ = tell.send(true);
+    });
     let app = move || {
+        let Layers { budget, access, responses } = layers.clone();
         let worker = gateway::worker(&settings, &budget);
         let answer =
             move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
         // The last is the outermost.
-        App::new().wrap(budget.clone()).wrap(access.clone()).default_service(web::to(answer))
+        App::new().wrap(budget).wrap(access).wrap(responses).default_service(web::to(answer))
     };
-    let mut server = HttpServer::new(app)
-        // Whoever hangs up gives up: its request ends, and with it its place under a cap.
-        .h1_allow_half_closed(false)
-        .workers(args.workers.map_or_else(cores, usize::from))
-        .shutdown_signal(told)
-        // Else the end of an answer waits until the client has acknowledged what came before it.
-        .tcp_nodelay(true)
-        .shutdown_timeout(LAST_REQUESTS_SECS);
-    let certificate = Certificate::open(&args.listen)?;
-    let config = certificate.as_ref().map(Certificate::config).transpose()?;
-    let (sockets, bound) = listen::open(&args.listen)?;
-    for socket in sockets {
-        let listening = match (socket, config.clone()) {
-            (Socket::Tcp(listener), None) => server.listen_auto_h2c(listener),
-            (Socket::Tcp(listener), Some(config)) => server.listen_rustls_0_23(listener, config),
-            #[cfg(unix)]
-            (Socket::Unix(listener), _) => server.listen_uds(listener),
-        };
-        server = listening.map_err(Failure::system)?;
-    }
+    let workers = args.workers.map_or_else(cores, usize::from);
+    let servers =
+        listen::serve(sockets, config.as_ref(), workers, &end_of_servers, app).map_err(Failure::system)?;
     if let Some(certificate) = certificate {
         let renewal = certificate.keep().map_err(Failure::system)?;
         signals::on_hangup(move || renewal.look()).map_err(Failure::system)?;
     }
-    Ok((server.run(), bound))
+    // Who was told to end before this has nobody to stop.
+    let _ = give_handles.send(servers.iter().map(Server::handle).collect());
+    Ok((servers, bound))
+}
+
+/// Leaves sockets that others have as well to them, and serves what was taken from them: a server that stops hangs up on
+/// connections whose first request it has not read.
+async fn hand_over(servers: oneshot::Receiver<Vec<ServerHandle>>) {
+    if let Ok(servers) = servers.await {
+        for server in &servers {
+            server.pause().await;
+        }
+        rt::time::sleep(HAND_OVER).await;
+    }
 }
 
 /// What is told where nothing can be heard.

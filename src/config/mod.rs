@@ -40,6 +40,7 @@ mod layered;
 mod one;
 mod past;
 mod reader;
+mod redacted;
 mod references;
 mod report;
 mod rules;

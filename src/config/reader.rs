@@ -14,6 +14,7 @@ use std::fmt;
 use chrono::DateTime;
 
 use crate::config::json::Json;
+use crate::config::redacted::{redacted, redacted_text};
 use crate::config::report::{Page, Problem};
 use crate::model::{
     Decimal, Micros, Mistake, Multiplier, Period, Term, Unfit, UnixMicros, excerpt, nearest, quoted,
@@ -194,7 +195,7 @@ impl<'a> Value<'a> {
 
     /// Reports that a part of the value is wrong; the answer is always `None`.
     pub(crate) fn wrong_part<T>(&self, part: &str, fault: impl fmt::Display) -> Option<T> {
-        self.page.wrong(&self.place, Some(quoted(part)), fault);
+        self.page.wrong(&self.place, Some(quoted(&redacted_text(part))), fault);
         None
     }
 
@@ -210,11 +211,19 @@ impl<'a> Value<'a> {
 
     /// Reports that a part of the value can be read but may not be meant.
     pub(crate) fn suspect_part(&self, part: &str, fault: impl fmt::Display) {
-        self.page.suspect(&self.place, Some(quoted(part)), fault);
+        self.page.suspect(&self.place, Some(quoted(&redacted_text(part))), fault);
     }
 
+    /// The value as messages show it, which is often of another shape than its reader knows: what may be a credential is
+    /// nowhere in it.
     fn shown(&self) -> String {
-        if self.is_secret { self.json.discreetly() } else { self.json.excerpt() }
+        if self.is_secret { self.json.discreetly() } else { redacted(self.name(), self.json).excerpt() }
+    }
+
+    /// The name of the member that the value is, or that its list is.
+    fn name(&self) -> &str {
+        let member = self.place.rsplit('.').next().unwrap_or_default();
+        member.split('[').next().unwrap_or_default()
     }
 
     fn member(&self, name: &str, json: &'a Json<'a>) -> Self {
@@ -343,7 +352,7 @@ pub(crate) fn member_place(outer: &str, name: &str) -> String {
     match !name.is_empty() && name.chars().all(is_plain) {
         true if outer.is_empty() => excerpt(name),
         true => format!("{outer}.{}", excerpt(name)),
-        false => format!("{outer}[{}]", quoted(name)),
+        false => format!("{outer}[{}]", quoted(&redacted_text(name))),
     }
 }
 

@@ -113,7 +113,7 @@ fn counts(value: &Value<'_>) -> Option<Counts> {
     value.word(&words, "no such count; expected \"served\", \"all\" or \"refusals\"")
 }
 
-/// `"body"` or `"head"`.
+/// `"body"`, `"head"` or `"close"`.
 fn until(value: &Value<'_>) -> Option<Until> {
     let words = [("body", Until::Body), ("head", Until::Head), ("close", Until::Close)];
     value.word(&words, "no such end; expected \"body\", \"head\" or \"close\"")

@@ -1,5 +1,6 @@
 //! Keys of a site file about upstreams: where a gateway has the site's requests answered, and whether it believes what those charge.
 
+use crate::config::json::Json;
 use crate::config::reader::Value;
 use crate::model::Upstream;
 use crate::model::wording::UPSTREAM;
@@ -15,7 +16,9 @@ pub(crate) fn upstreams(value: &Value<'_>) -> Option<Vec<Upstream>> {
 }
 
 fn upstream(value: &Value<'_>) -> Option<Upstream> {
-    let text = value.text(UPSTREAM)?;
+    let Json::Text(text) = value.json() else {
+        return value.wrong_discreetly(format_args!("not a text; expected {UPSTREAM}"));
+    };
     match text.parse() {
         Ok(upstream) => Some(upstream),
         // What stands before it may be a password.

@@ -57,7 +57,7 @@ impl Admission {
     /// # Ok::<(), timebudget::store::Fault>(())
     /// ```
     pub fn of(limiter: Arc<Limiter>, facts: &dyn Facts) -> Result<Self, Fault> {
-        let mut reservation = Reservation::new(limiter, Holding::vacant());
+        let mut reservation = Reservation::vacant(limiter);
         let (limiter, holding) = reservation.parts();
         Ok(match holding.admit(limiter, facts)? {
             Decision::Exempt => Self::Exempt,
@@ -120,11 +120,14 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    pub(crate) fn new(limiter: Arc<Limiter>, holding: Holding) -> Self {
-        if limiter.cuts {
-            holding.tell_others(&limiter);
-        }
-        Self { limiter, holding }
+    /// One that is yet to be admitted. Nothing watches over its end, so those who have timers hear that it begins.
+    pub(crate) fn vacant(limiter: Arc<Limiter>) -> Self {
+        Self { limiter, holding: Holding { has_timer: false, ..Holding::vacant() } }
+    }
+
+    /// One on the accounts of time of a request, for work on its behalf.
+    pub(crate) fn detached(limiter: &Arc<Limiter>, request: &Holding) -> Self {
+        Self { limiter: Arc::clone(limiter), holding: request.detached(limiter) }
     }
 
     pub(crate) const fn parts(&mut self) -> (&Arc<Limiter>, &mut Holding) {

@@ -28,6 +28,8 @@ pub(crate) struct Alarm {
     number: u64,
     /// Whether it is among those who run.
     runs: bool,
+    /// Whether others know what it has cost, for it has not run since they were told.
+    rests: bool,
     /// Its timer, until it has rung.
     timer: Option<(Tick, Sleep)>,
 }
@@ -40,7 +42,7 @@ impl Alarm {
             return None;
         }
         let number = engine.alarms.next_number();
-        Some(Self { engine: Arc::clone(engine), accounts, number, runs: false, timer: None })
+        Some(Self { engine: Arc::clone(engine), accounts, number, runs: false, rests: false, timer: None })
     }
 
     /// Ready when the request, which runs, is to be cut. `cut_in` looks how long that is from now.
@@ -54,10 +56,7 @@ impl Alarm {
             let now = self.engine.clock.tick();
             match cut_in() {
                 None => return self.rest(),
-                Some(Micros::ZERO) => {
-                    self.engine.alarms.wake_all(&self.accounts);
-                    return Poll::Ready(());
-                }
+                Some(Micros::ZERO) => return self.ring(),
                 Some(span) => self.set(now, span, cx.waker()),
             }
             if self.timer.as_mut().is_none_or(|(_, timer)| timer.as_mut().poll(cx).is_pending()) {
@@ -67,12 +66,22 @@ impl Alarm {
         }
     }
 
+    /// The request is to be cut, and so are others on its accounts, who look for themselves.
+    pub(crate) fn ring(&self) -> Poll<()> {
+        self.engine.alarms.wake_all(&self.accounts);
+        Poll::Ready(())
+    }
+
     /// The request does not run any more, or not now.
+    ///
+    /// One that has done its work without ever waiting was not among those who run, so that nobody knows yet what it has cost.
     pub(crate) fn rest(&mut self) -> Poll<()> {
         let rings_at = self.timer.take().map_or(RUNG, |(rings_at, _)| rings_at);
-        if std::mem::take(&mut self.runs) {
-            self.engine.alarms.leave(&self.accounts, self.number, rings_at);
+        match std::mem::take(&mut self.runs) {
+            true => self.engine.alarms.leave(&self.accounts, self.number, rings_at),
+            false => self.accounts.iter().for_each(|account| self.engine.alarms.tell(*account)),
         }
+        self.rests = true;
         Poll::Pending
     }
 
@@ -85,14 +94,16 @@ impl Alarm {
             self.timer = Some((at, clock.sleep_until(at)));
         }
         let rings_at = self.timer.as_ref().map_or(at, |(rings_at, _)| *rings_at);
-        self.runs = true;
+        (self.runs, self.rests) = (true, false);
         self.engine.alarms.join(&self.accounts, self.number, waker, rings_at);
     }
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        let _ = self.rest();
+        if !self.rests {
+            let _ = self.rest();
+        }
     }
 }
 
@@ -182,9 +193,11 @@ mod tests {
     use std::task::Wake;
     use std::time::Duration;
 
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::clock::ManualClock;
-    use crate::limiter::{Decision, Holding, Limiter, samples};
+    use crate::limiter::{Admission, Decision, Holding, Limiter, Reservation, samples};
     use crate::model::{Overrun, Rule, Site, UnixMicros, parse_rates};
     use crate::store::memory::Memory;
 
@@ -193,7 +206,7 @@ mod tests {
     /// A site whose requests have 60 s per hour between them, and not a moment more.
     struct Street {
         clock: Arc<ManualClock>,
-        limiter: Limiter,
+        limiter: Arc<Limiter>,
     }
 
     /// A request, and how often it was woken.
@@ -220,7 +233,7 @@ mod tests {
             let rule =
                 Rule { overrun: Overrun::Cut, ..Rule::new("all", crate::model::Component::Site, limits) };
             let site = Site { rules: vec![rule], ..Site::unlimited("street") };
-            Self { clock, limiter: Limiter::new(site, &engine) }
+            Self { clock, limiter: Arc::new(Limiter::new(site, &engine)) }
         }
 
         /// One who begins, and waits for its end.
@@ -337,17 +350,56 @@ mod tests {
         assert!(only.was_woken() && street.is_cut(&mut only));
     }
 
-    /// Detached work makes the line steeper, and has no timer.
+    /// A way in by which what begins has no timer of its own.
+    type WayIn = fn(&Arc<Limiter>, &mut Walker) -> Reservation;
+
+    fn admitted(limiter: &Arc<Limiter>, request: &samples::Request) -> Reservation {
+        match limiter.admit(request).unwrap() {
+            Admission::Admitted(reservation) => reservation,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const WITHOUT_A_TIMER: [(&str, WayIn); 4] = [
+        ("a request that somebody else serves", |limiter, _| admitted(limiter, &samples::PLAIN)),
+        ("a preflight", |limiter, _| {
+            admitted(limiter, &samples::Request { preflight: true, ..samples::PLAIN })
+        }),
+        ("a block", |limiter, _| limiter.charge("all", ()).now_or_never().unwrap().unwrap()),
+        ("detached work", |limiter, first| Reservation::detached(limiter, &first.holding)),
+    ];
+
+    /// A block, and a request of `Limiter::admit`, told nobody: 2.0 of a budget were spent.
     #[test]
-    fn who_cannot_be_cut_has_another_set_its_timer_anew() {
-        let street = Street::new();
-        let mut first = street.walker();
-        street.pass(10);
-        let mut detached = first.holding.detached(&street.limiter);
-        assert!(first.was_woken() && !street.is_cut(&mut first));
-        street.pass(25);
-        assert!(first.was_woken() && street.is_cut(&mut first));
-        detached.settle(&street.limiter);
+    fn what_has_no_timer_has_another_set_its_own_anew_however_it_has_come_in() {
+        for (way, enters) in WITHOUT_A_TIMER {
+            let street = Street::new();
+            let mut first = street.walker();
+            street.pass(10);
+            let second = enters(&street.limiter, &mut first);
+            assert_eq!(first.woken.0.swap(0, Relaxed), 1, "{way}");
+            assert!(!street.is_cut(&mut first), "{way}");
+            street.pass(25);
+            assert!(first.was_woken() && street.is_cut(&mut first), "{way}: 35 s and 25 s are 60 s");
+            drop(second);
+        }
+    }
+
+    #[test]
+    fn what_has_no_timer_and_runs_again_does_as_well() {
+        for (way, enters) in WITHOUT_A_TIMER {
+            let street = Street::new();
+            let mut first = street.walker();
+            let mut second = enters(&street.limiter, &mut first);
+            second.pause();
+            street.pass(20);
+            assert!(!street.is_cut(&mut first));
+            first.was_woken();
+            second.resume();
+            assert!(first.was_woken() && !street.is_cut(&mut first), "{way}");
+            street.pass(20);
+            assert!(first.was_woken() && street.is_cut(&mut first), "{way}: 40 s and 20 s are 60 s");
+        }
     }
 
     #[test]
@@ -359,6 +411,24 @@ mod tests {
         assert!(second.was_woken() && !street.is_cut(&mut second));
         street.pass(30);
         assert!(second.was_woken() && street.is_cut(&mut second));
+    }
+
+    /// It was never polled a second time, so it had no timer to leave to anybody: of 5 ms each, a thousand were unknown to the first.
+    #[test]
+    fn who_ends_without_ever_having_waited_does_as_well() {
+        let street = Street::new();
+        let mut first = street.walker();
+        for _ in 0..2 {
+            let mut holding = Holding::vacant();
+            assert!(matches!(holding.admit(&street.limiter, &samples::PLAIN), Ok(Decision::Admitted)));
+            let alarm = holding.alarm(&street.limiter);
+            street.pass(10);
+            holding.settle(&street.limiter);
+            drop(alarm);
+            assert!(first.was_woken() && !street.is_cut(&mut first));
+        }
+        street.pass(20);
+        assert!(first.was_woken() && street.is_cut(&mut first), "40 s and twice 10 s are 60 s");
     }
 
     #[test]

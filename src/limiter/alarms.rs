@@ -58,11 +58,12 @@ impl Alarms {
     pub(crate) fn tell(&self, account: Account) {
         let all = self.runners.lock();
         let two = |runners: &BTreeMap<_, Runner>| {
-            [runners.values().next().cloned(), runners.values().next_back().cloned()]
+            let mut wakers = runners.values().map(|runner| runner.waker.clone());
+            [wakers.next(), wakers.next_back()]
         };
-        let runners = all.get(&account).map(two);
+        let wakers = all.get(&account).map(two);
         drop(all);
-        runners.into_iter().flatten().flatten().for_each(|runner| runner.waker.wake());
+        wakers.into_iter().flatten().flatten().for_each(Waker::wake);
     }
 
     /// Wakes all who run on accounts, to look for themselves. Each of them is woken once, and says anew that it runs if it goes on.

@@ -1,6 +1,7 @@
 //! What is asked for a request: the rules that apply to it, and its accounts.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -9,7 +10,9 @@ use crate::limiter::client::Client;
 use crate::limiter::hashed_keys::{find, remember};
 use crate::limiter::open_rule::{OpenKey, OpenRule};
 use crate::limiter::{Claims, Limiter};
-use crate::model::{Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule, RuleIndex};
+use crate::model::{
+    Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule, RuleIndex, UnixMicros,
+};
 use crate::store::{Charge, Mode};
 
 /// What is asked for a request.
@@ -77,6 +80,13 @@ impl Limiter {
             self.observers.tell_of_key(&self.site, key, now.wall());
         }
         Some((now, route))
+    }
+
+    /// The name of a request's client, if anybody knows it, whether or not a rule asks.
+    pub(crate) fn user_of(&self, facts: &dyn Facts) -> Option<Arc<str>> {
+        let terms = self.terms.load();
+        // Who a client is depends on no time; the tier would.
+        Client::under(facts, &self.site, &terms, UnixMicros(0)).user().map(Arc::from)
     }
 
     #[inline]

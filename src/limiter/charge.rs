@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::{error, fmt};
 
-use crate::limiter::holding::Holding;
 use crate::limiter::{Decision, Limiter, Question, Refusal, Reservation};
 use crate::model::{Key, KeyHash, Rule};
 use crate::store::Fault;
@@ -60,7 +59,7 @@ impl Limiter {
         let position = self.site.rules.iter().position(|other| other.name == rule);
         let position = position.ok_or_else(|| ChargeError::NoSuchRule(rule.to_owned()))?;
         let key = self.key_of_block(position, &key.into())?;
-        let mut reservation = Reservation::new(Arc::clone(self), Holding::vacant());
+        let mut reservation = Reservation::vacant(Arc::clone(self));
         let (limiter, holding) = reservation.parts();
         let decision = match holding.admit_block(limiter, position, key)? {
             Decision::Open(question) => {

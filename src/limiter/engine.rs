@@ -4,7 +4,6 @@
 //! write down what is to outlive the process: so a crash loses ten seconds at most. An engine that was dropped leaves the thread, and a
 //! thread without engines ends.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,10 +15,10 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::limiter::alarms::Alarms;
-use crate::limiter::expectations::Expectations;
+use crate::limiter::lessons::Lessons;
 use crate::limiter::observe::{Observe, Observers};
 use crate::limiter::roster::Rosters;
-use crate::model::{Expectation, KeyHasher, Learned, UnixMicros};
+use crate::model::{KeyHasher, UnixMicros};
 use crate::store::memory::Memory;
 use crate::store::{Census, Fault, Store};
 
@@ -59,8 +58,8 @@ pub(crate) struct Shared {
     pub(crate) alarms: Alarms,
     /// What the hasher hashes with.
     secret: [u8; 16],
-    /// By site and rule, so that a reload does not forget.
-    expectations: Mutex<HashMap<(String, String), OfRule>>,
+    /// What requests of each rule are expected to cost.
+    pub(crate) lessons: Lessons,
     /// Who is told of what limiters do that are made from now on.
     observers: Mutex<Observers>,
     /// Which rules are in force.
@@ -111,9 +110,7 @@ impl Engine {
 
     fn hashing(store: Box<dyn Store>, clock: Arc<dyn Clock>, secret: [u8; 16]) -> Self {
         let hasher = KeyHasher::new(secret);
-        let learned = store.learned().into_iter();
-        let known = learned.map(|learned| (OfRule::of(&learned), (learned.site, learned.rule)));
-        let expectations = Mutex::new(known.map(|(of_rule, name)| (name, of_rule)).collect());
+        let lessons = Lessons::new(store.learned());
         let shared = Arc::new(Shared {
             clock,
             store,
@@ -121,7 +118,7 @@ impl Engine {
             number: NEXT_NUMBER.fetch_add(1, Relaxed),
             alarms: Alarms::default(),
             secret,
-            expectations,
+            lessons,
             observers: Mutex::default(),
             rosters: Rosters::default(),
         });
@@ -197,25 +194,13 @@ impl Shared {
     }
 
     pub(crate) fn save(&self) -> Result<(), Fault> {
-        self.store.save(&self.secret, &self.learned(), self.clock.now())
+        self.store.save(&self.secret, &self.lessons.learned(), self.clock.now())
     }
 
-    pub(crate) fn expectations(&self, site: &str, rule: &str) -> Arc<Expectations> {
-        let mut all = self.expectations.lock();
-        let of_rule = all.entry((site.to_owned(), rule.to_owned())).or_default();
-        of_rule.is_asked = true;
-        Arc::clone(&of_rule.expectations)
-    }
-
-    /// What was learned of the rules that this process has.
-    fn learned(&self) -> Vec<Learned> {
-        let all = self.expectations.lock();
-        let asked = all.iter().filter(|(_, of_rule)| of_rule.is_asked);
-        let learned = asked.map(|((site, rule), of_rule)| {
-            let (overall, routes) = of_rule.expectations.learned();
-            Learned { site: site.clone(), rule: rule.clone(), overall, routes }
-        });
-        learned.filter(|learned| learned.overall != Expectation::UNKNOWN).collect()
+    /// Lets go of what is known of rules that no limiter has any more.
+    pub(crate) fn forget(&self) {
+        self.lessons.forget(self.clock.tick());
+        self.rosters.forget();
     }
 }
 
@@ -230,22 +215,6 @@ impl Drop for Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("census", &self.store.census()).finish_non_exhaustive()
-    }
-}
-
-/// What is expected of a rule's requests, and whether any limiter of this process has the rule: what none has is not
-/// written down again.
-#[derive(Debug, Default)]
-struct OfRule {
-    expectations: Arc<Expectations>,
-    is_asked: bool,
-}
-
-impl OfRule {
-    fn of(learned: &Learned) -> Self {
-        let of_rule = Self::default();
-        of_rule.expectations.take_over(learned.overall, &learned.routes);
-        of_rule
     }
 }
 
@@ -327,6 +296,7 @@ impl Keeping {
         self.round = (round + 1) % SAVE_EVERY;
         engine.store.tidy(engine.clock.now());
         if round == 0 {
+            engine.forget();
             self.save_and_tell(engine);
         }
     }

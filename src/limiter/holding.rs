@@ -34,6 +34,8 @@ pub(crate) struct Holding {
     pub(crate) kind: Kind,
     /// Whether a rule may end it before its time: not what is never refused.
     pub(crate) may_be_cut: bool,
+    /// Whether a timer is set for its end where that may come before its time, as the middleware does.
+    pub(crate) has_timer: bool,
 }
 
 impl Holding {
@@ -51,6 +53,7 @@ impl Holding {
             is_cut: false,
             kind: Kind::Request,
             may_be_cut: false,
+            has_timer: true,
         }
     }
 
@@ -151,7 +154,7 @@ impl Holding {
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
-        if limiter.cuts && !self.may_be_cut {
+        if limiter.cuts && !(self.may_be_cut && self.has_timer) {
             self.tell_others(limiter);
         }
         Decision::Admitted
@@ -190,10 +193,15 @@ impl Holding {
         }
     }
 
-    /// Charges so much on top of the time that the request takes: at most [`Micros::MAX_QUOTA`] in all.
-    pub(crate) fn charge(&mut self, extra: Micros) {
-        let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
-        self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+    /// Charges so much on top of the time that the request takes: at most [`Micros::MAX_QUOTA`] in all. Says whether it
+    /// [will be](Self::takes_charges), for it is else not told either.
+    pub(crate) fn charge(&mut self, extra: Micros) -> bool {
+        let takes = self.takes_charges();
+        if takes {
+            let charged = self.settlement.extra_micros.saturating_add_unsigned(extra.0);
+            self.settlement.extra_micros = charged.min(Micros::MAX_QUOTA.0 as i64);
+        }
+        takes
     }
 
     /// Whether what is charged now will be.

@@ -21,6 +21,7 @@ pub mod explanation;
 mod flag;
 mod hashed_keys;
 mod holding;
+mod lessons;
 mod meter;
 mod observe;
 mod open_rule;

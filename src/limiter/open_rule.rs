@@ -89,7 +89,7 @@ impl OpenRule {
         let (cost_differs, is_fair) = (matches!(rule.cost, Cost::Computed(_)), rule.fair.is_some());
         let name = || Arc::from(rule.name.as_str());
         let number = || FixedState::default().hash_one((&site.name, &rule.name));
-        let expectations = || engine.expectations(&site.name, &rule.name);
+        let expectations = || engine.lessons.of(&site.name, &rule.name);
         Self {
             name: before.map_or_else(name, |before| Arc::clone(&before.name)),
             number: before.map_or_else(number, |before| before.number),
@@ -98,7 +98,7 @@ impl OpenRule {
             at: usize::from(position),
             expectations: before.map_or_else(expectations, |before| Arc::clone(&before.expectations)),
             key: OpenKey::of(rule, engine),
-            hold: rule.hold,
+            hold: bounded_hold(rule.hold),
             applies_always: rule.when.is_always(),
             displaces: rule.displaces && !rule.otherwise && !rule.shadow && rule.counts != Counts::Refusals,
             is_plain: Flag::default(),
@@ -192,6 +192,14 @@ impl OpenRule {
     #[inline]
     pub(crate) fn expected(&self, route: u32, quota: Micros) -> Micros {
         self.expectations.expected(route).unwrap_or_else(|| of_unknown(quota))
+    }
+}
+
+/// A hold within the bounds of what can be granted: what an account holds is added up, and far beyond them it would be less than nothing.
+fn bounded_hold(hold: Hold) -> Hold {
+    match hold {
+        Hold::Fixed(span) => Hold::Fixed(span.min(Micros::MAX_QUOTA)),
+        Hold::Auto | Hold::Off => hold,
     }
 }
 

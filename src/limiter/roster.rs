@@ -64,10 +64,23 @@ impl Rosters {
         found
     }
 
+    /// Forgets the sites that no living limiter is of.
+    pub(crate) fn forget(&self) {
+        self.0.lock().retain(|_, of_site| {
+            of_site.retain(|roster| roster.strong_count() > 0);
+            !of_site.is_empty()
+        });
+    }
+
+    /// How many sites are known by name.
+    #[cfg(test)]
+    pub(crate) fn sites(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// The rosters of living limiters, of each site the newest first.
     fn in_force(&self, site: Option<&str>) -> Vec<Arc<Roster>> {
-        let mut all = self.0.lock();
-        all.retain(|_, of_site| of_site.iter().any(|roster| roster.strong_count() > 0));
+        let all = self.0.lock();
         let wanted = all.iter().filter(|(name, _)| site.is_none_or(|site| site == name.as_str()));
         wanted.flat_map(|(_, of_site)| of_site.iter().rev().filter_map(Weak::upgrade)).collect()
     }

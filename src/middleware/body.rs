@@ -141,15 +141,18 @@ fn poll_other<B: MessageBody>(
             if let (Poll::Ready(None), Some(running)) = (&polled, &*guard) {
                 running.settle();
             }
-            let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
+            let Some(cut) = (if polled.is_pending() { cut(guard, false, cx) } else { None }) else {
                 return polled.map_err(Into::into);
             };
             state.set(Body::Broken);
             Poll::Ready(Some(Err(cut.into())))
         }
         BodyProjection::Made { body } => {
-            let polled = poll_stream(body, guard, cx);
-            let Some(cut) = (if polled.is_pending() { cut(guard, cx) } else { None }) else {
+            let Some(running) = &*guard else { return Poll::Pending };
+            running.enter();
+            let is_spent = running.is_spent();
+            let polled = if is_spent { Poll::Pending } else { poll_stream(body, running, cx) };
+            let Some(cut) = (if polled.is_pending() { cut(guard, is_spent, cx) } else { None }) else {
                 return polled;
             };
             // What the body has is dropped here, where it waits.
@@ -162,14 +165,9 @@ fn poll_other<B: MessageBody>(
 /// Lets the body go on, and with it the request's time, unless the client is waited for.
 fn poll_stream<B: MessageBody>(
     body: Pin<&mut B>,
-    guard: &mut Option<Guard>,
+    running: &Running,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, Box<dyn StdError>>>> {
-    let Some(running) = guard else { return Poll::Pending };
-    running.enter();
-    if running.is_spent() {
-        return Poll::Pending;
-    }
     let Poll::Ready(chunk) = body.poll_next(cx) else {
         running.leave();
         return Poll::Pending;
@@ -256,8 +254,9 @@ impl Running {
 
     /// Ready if the request is to be ended, after a poll that has yielded nothing; else it is polled again by then.
     #[cold]
-    fn poll_spent(&self, seldom: &Seldom, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_spent(&self, seldom: &Seldom, is_spent: bool, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *seldom.deadline.borrow_mut() {
+            Some(deadline) if is_spent => deadline.alarm.ring(),
             Some(deadline) => {
                 deadline.waker = Some(cx.waker().clone());
                 deadline.alarm.poll(cx, || self.cut_in())
@@ -290,6 +289,12 @@ impl Running {
         all.filter_map(|running| running.holding().time_left(running.site())).min()
     }
 
+    /// The same, of the budgets whose rules cut what runs.
+    pub(crate) fn cut_in_of_all(&self) -> Option<Micros> {
+        let all = self.and_around();
+        all.filter_map(|running| running.holding().cut_in(running.site())).min()
+    }
+
     /// Ends the request, and says so to the budgets around it, which charge it what it has cost.
     #[cold]
     fn cut(&self) -> CutOff {
@@ -305,11 +310,14 @@ impl Running {
 }
 
 /// Ends a request that has yielded nothing, if it is to be ended; its guard is taken then.
+///
+/// `is_spent` says that it was not polled because its budget was [seen to be spent](Running::is_spent). It is ended then, and
+/// nobody looks again: the budget may have been granted anew in between, and what had woken the request would be lost.
 #[inline]
-pub(crate) fn cut(guard: &mut Option<Guard>, cx: &mut Context<'_>) -> Option<CutOff> {
+pub(crate) fn cut(guard: &mut Option<Guard>, is_spent: bool, cx: &mut Context<'_>) -> Option<CutOff> {
     let guard = guard.take_if(|guard| {
         let seldom = guard.seldom();
-        seldom.is_some_and(|seldom| guard.poll_spent(seldom, cx).is_ready())
+        seldom.is_some_and(|seldom| guard.poll_spent(seldom, is_spent, cx).is_ready())
     })?;
     Some(guard.cut())
 }

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -100,6 +99,15 @@ impl Budget {
         self.0.as_ref()?.time_left().map(Duration::from)
     }
 
+    /// How long until this request is ended by rules that [cut](crate::Overrun::Cut) what runs, at the present pace; 0 where it is to be
+    /// ended now. `None` if no rule that cuts limits its time: other rules, such as those that are about other requests, or are in
+    /// shadow, have no say in it.
+    ///
+    /// To hand on as a deadline to what would otherwise work for nobody. It is a forecast as [`Budget::time_left`] is.
+    pub fn cut_in(&self) -> Option<Duration> {
+        self.0.as_ref()?.cut_in_of_all().map(Duration::from)
+    }
+
     /// Charges time that is spent elsewhere on this request's behalf, when the request ends.
     ///
     /// `X-RateLimit-Used` says it at once, `X-RateLimit-Remaining` where the body is complete with its head. One request
@@ -110,11 +118,7 @@ impl Budget {
     /// by what is [detached](Self::detached) from the request.
     #[must_use = "nothing is charged to a request that has ended"]
     pub fn charge(&self, extra: Micros) -> bool {
-        self.0.as_ref().is_some_and(|running| {
-            let mut holding = running.holding();
-            holding.charge(extra);
-            holding.takes_charges()
-        })
+        self.0.as_ref().is_some_and(|running| running.holding().charge(extra))
     }
 
     /// What charges work that goes on elsewhere, in a task or a thread, however soon this request ends.
@@ -137,10 +141,8 @@ impl Budget {
     /// # let _ = import;
     /// ```
     pub fn detached(&self) -> Detached {
-        let detached = |running: &Rc<Running>| {
-            let limiter = running.site().limiter();
-            Reservation::new(Arc::clone(limiter), running.holding().detached(limiter))
-        };
+        let detached =
+            |running: &Rc<Running>| Reservation::detached(running.site().limiter(), &running.holding());
         Detached::of(self.0.as_ref().map(detached))
     }
 

@@ -8,6 +8,10 @@
 //!
 //! How names and parameters lie in paths of so many segments is a [`Look`]. An application has few of them, and a request is
 //! looked at in each way in turn, by the most names first, until its class is known.
+//!
+//! A class is a hash without a secret, and nothing but the hash is compared: a client may write a path that is of another's class. It is then
+//! expected to cost what that route costs, and what it has cost is learned and told as that route's, so that the next requests there hold
+//! more or less. No account is found by a class, and what a request is charged is what it has taken.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;

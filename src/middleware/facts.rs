@@ -22,12 +22,14 @@ pub(crate) struct RequestFacts<'a> {
     ip: Cell<Option<IpAddr>>,
     class: Cell<Class>,
     path: OnceCell<Cow<'a, str>>,
+    /// What the application's closure has said, which is asked once.
+    identity: OnceCell<Option<Identity>>,
 }
 
 impl<'a> RequestFacts<'a> {
     pub(crate) fn new(request: &'a ServiceRequest, of: &'a WorkerSite) -> Self {
         let (ip, class, path) = (Cell::new(None), Cell::default(), OnceCell::new());
-        Self { request, of, site: of.site(), ip, class, path }
+        Self { request, of, site: of.site(), ip, class, path, identity: OnceCell::new() }
     }
 
     /// The request's class, if any rule has asked for its route.
@@ -110,7 +112,8 @@ impl Facts for RequestFacts<'_> {
     }
 
     fn identity(&self) -> Option<Identity> {
-        self.of.hooks()?.identity.as_ref()?(self.request)
+        let asked = self.of.hooks()?.identity.as_ref()?;
+        self.identity.get_or_init(|| asked(self.request)).clone()
     }
 
     fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {

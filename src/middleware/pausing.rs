@@ -28,11 +28,11 @@ impl Running {
         }
     }
 
-    /// Begins a poll of the handler; says whether it may go on, which it may not if its budget is spent.
+    /// Begins a poll of the handler; says whether its budget is spent, so that it may not go on.
     #[inline(always)]
     pub(crate) fn enter_handler(&self) -> bool {
         // Whether its client has come back, the handler has to see.
-        self.enter() || !self.is_spent()
+        !self.enter() && self.is_spent()
     }
 
     /// Ends a poll that has yielded nothing.

@@ -54,8 +54,6 @@ where
             return tell(prospect, request);
         }
         let decided = decide(&mut request, &guard);
-        // Not earlier: while it is decided, the application's code may look at what it watches.
-        watch::see(&guard, &request);
         if guard.is_inside() {
             self.worker.built.tell_if_doubled(|| guard.rule_charged_twice());
         }
@@ -77,11 +75,14 @@ fn tell<F: 'static, B: 'static>(prospect: Prospect, request: ServiceRequest) -> 
 
 /// Asks the rules that are about the request, and charges their accounts if all admit it.
 #[inline(always)]
-fn decide(request: &mut ServiceRequest, running: &Running) -> Result<Decision, Undecided> {
+fn decide(request: &mut ServiceRequest, running: &Rc<Running>) -> Result<Decision, Undecided> {
     with_facts(request, running.site(), |facts| {
         let is_exempt = running.is_inside_of_rewritten()
             || running.site().hooks().is_some_and(|hooks| hooks.excepted(facts).is_some());
-        if is_exempt { Ok(Decision::Exempt) } else { running.admit(facts) }
+        let decided = if is_exempt { Ok(Decision::Exempt) } else { running.admit(facts) };
+        // Not earlier: while it is decided, the application's code may look at what it watches.
+        watch::see(running, facts);
+        decided
     })
 }
 
@@ -310,7 +311,8 @@ where
     };
     // Polled after its end, which no caller may do.
     let Some(running) = guard.as_ref() else { return Poll::Pending };
-    if running.enter_handler() {
+    let is_spent = running.enter_handler();
+    if !is_spent {
         // Taken apart where it lies: to hand it on would move it.
         match during(guard, || future.poll(cx)) {
             Poll::Ready(Ok(response)) => {
@@ -329,7 +331,7 @@ where
             running.leave();
         }
     }
-    let Some(cut) = cut(guard, cx) else { return Poll::Pending };
+    let Some(cut) = cut(guard, is_spent, cx) else { return Poll::Pending };
     // What the handler has is dropped here, where it waits.
     state.set(State::Over);
     Poll::Ready(Err(cut.into()))

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hasher as _};
+use std::hash::BuildHasher as _;
 use std::rc::Rc;
 
 use actix_web::dev::{Path, ResourceDef, ServiceRequest, Url};
@@ -18,6 +18,9 @@ use crate::model::{EscapedSlash, Paths};
 
 /// How many paths a worker remembers the pattern of; a power of two.
 const MOST_PATHS: usize = 256;
+
+/// How long a path may be that is remembered.
+const LONGEST_PATH: usize = 512;
 
 /// How many patterns a thread keeps compiled.
 const MOST_PATTERNS: usize = 256;
@@ -136,19 +139,24 @@ fn matched(request: &ServiceRequest, path: &str, paths: Paths) -> Option<String>
 }
 
 /// The patterns of paths whose route has parameters. To find one costs a walk through the application's resources.
+///
+/// A path is known by itself, and not by its hash, which says only where to look: clients choose paths, and one whose hash is that
+/// of another would be shown the other's parameters, which may be whose account it is.
 #[derive(Debug)]
-pub(crate) struct Parameters {
-    hasher: FixedState,
-    known: RefCell<Box<[Known]>>,
-}
+pub(crate) struct Parameters(RefCell<Box<[Option<Known>]>>);
 
-/// A path, by its hash, and the pattern of its route if that has parameters.
-type Known = (u64, Option<Rc<ResourceDef>>);
+/// A path, and the pattern of its route if that has parameters.
+#[derive(Clone, Debug)]
+struct Known {
+    path: Box<str>,
+    /// Which paths are one to the site that has asked.
+    paths: Paths,
+    pattern: Option<Rc<ResourceDef>>,
+}
 
 impl Default for Parameters {
     fn default() -> Self {
-        let known = vec![(0, None); MOST_PATHS].into_boxed_slice();
-        Self { hasher: FixedState::default(), known: RefCell::new(known) }
+        Self(RefCell::new(vec![None; MOST_PATHS].into_boxed_slice()))
     }
 }
 
@@ -175,23 +183,19 @@ impl Parameters {
 
     /// The pattern of the route that a request will reach, if it has parameters.
     fn pattern(&self, request: &ServiceRequest, paths: Paths) -> Option<Rc<ResourceDef>> {
-        let path = self.hash(request);
-        let place = path as usize % MOST_PATHS;
-        if let (known, pattern) = &self.known.borrow()[place]
-            && *known == path
+        let path = request.match_info().as_str();
+        let place = FixedState::default().hash_one(path) as usize % MOST_PATHS;
+        if let Some(known) = &self.0.borrow()[place]
+            && *known.path == *path
+            && known.paths == paths
         {
-            return pattern.clone();
+            return known.pattern.clone();
         }
         let pattern = resource(request, paths);
-        self.known.borrow_mut()[place] = (path, pattern.clone());
+        if path.len() <= LONGEST_PATH {
+            self.0.borrow_mut()[place] = Some(Known { path: path.into(), paths, pattern: pattern.clone() });
+        }
         pattern
-    }
-
-    fn hash(&self, request: &ServiceRequest) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(request.method().as_str().as_bytes());
-        hasher.write(request.match_info().as_str().as_bytes());
-        hasher.finish()
     }
 }
 

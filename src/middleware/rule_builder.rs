@@ -327,8 +327,7 @@ impl RuleBuilder {
 
     /// Leaves the last fifth of a shared account to clients who have not spent their share of it.
     ///
-    /// Clients are told apart by these components, such as their addresses. It needs the memory store: on another the
-    /// rule applies as if it were not fair, and the log says so.
+    /// Clients are told apart by these components, such as their addresses.
     ///
     /// # Examples
     ///

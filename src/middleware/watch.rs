@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use actix_web::dev::ServiceRequest;
 use pin_project_lite::pin_project;
 
 use crate::limiter::{LimitReport, Limiter};
@@ -52,6 +51,7 @@ pub struct Watch(Rc<Seen>);
 struct Seen {
     running: RefCell<Vec<Rc<Running>>>,
     client: Cell<Option<IpAddr>>,
+    user: RefCell<Option<Arc<str>>>,
 }
 
 thread_local! {
@@ -94,6 +94,15 @@ impl Watch {
         self.0.client.get()
     }
 
+    /// The client's name, as the outermost budget's site knows clients: by an API key, by the application's own code, or by what
+    /// a trusted proxy tells. `None` if nobody knows it.
+    ///
+    /// It is found out whether or not a rule asks for it, also for exempt requests. Text of a client's is in it as it is: whoever
+    /// writes it somewhere has to encode it.
+    pub fn user(&self) -> Option<Arc<str>> {
+        self.0.user.borrow().clone()
+    }
+
     /// The rule that has refused the request, of the outermost budget that did.
     pub fn refused_by(&self) -> Option<Arc<str>> {
         let seen = self.0.running.borrow();
@@ -119,21 +128,20 @@ impl Watch {
 
 /// Shows a request to the watch, if there is one.
 #[inline]
-pub(crate) fn see(running: &Rc<Running>, request: &ServiceRequest) {
+pub(crate) fn see(running: &Rc<Running>, facts: &RequestFacts<'_>) {
     if IS_WATCHED.get() {
-        show(running, request);
+        show(running, facts);
     }
 }
 
 #[cold]
-fn show(running: &Rc<Running>, request: &ServiceRequest) {
+fn show(running: &Rc<Running>, facts: &RequestFacts<'_>) {
     if let Some(watch) = WATCH.take() {
-        let mut seen = watch.0.running.borrow_mut();
-        if seen.is_empty() {
-            watch.0.client.set(RequestFacts::new(request, running.site()).ip());
+        if watch.0.running.borrow().is_empty() {
+            watch.0.client.set(facts.ip());
+            watch.0.user.replace(running.site().user_of(facts));
         }
-        seen.push(Rc::clone(running));
-        drop(seen);
+        watch.0.running.borrow_mut().push(Rc::clone(running));
         WATCH.set(Some(watch));
     }
 }
@@ -152,6 +160,7 @@ impl Drop for Before<'_> {
             let mut seen = outer.0.running.borrow_mut();
             if seen.is_empty() {
                 outer.0.client.set(self.inner.0.client.get());
+                outer.0.user.replace(self.inner.0.user.borrow().clone());
             }
             seen.extend(self.inner.0.running.borrow().iter().skip(self.seen).cloned());
         }

@@ -1,13 +1,15 @@
 //! What is charged to a request from elsewhere, or too late.
 
+use std::cell::RefCell;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use actix_web::dev::Service as _;
+use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse};
 use futures_util::stream;
-use timebudget::{Budget, Detached};
-use timebudget::{Micros, TimeBudget};
+use timebudget::{Budget, Detached, Micros, TimeBudget, Watch};
 
 use crate::harness::{Gate, Listening, SECOND, World, secs, serve};
 
@@ -55,6 +57,28 @@ async fn work_that_goes_on_elsewhere_is_charged_when_it_ends_and_once() {
     assert_eq!(work.used(), Micros::from_secs(3));
     std::thread::spawn(move || drop(work)).join().unwrap();
     world.assert_settled_at(13 * SECOND + 2);
+}
+
+/// Where a handler leaves its budget; the answer has gone by when it is asked again.
+type Kept = Data<RefCell<Option<Budget>>>;
+
+/// It answered `false`, and was told as used all the same.
+#[actix_web::test]
+async fn what_is_charged_too_late_is_told_nowhere() {
+    let (world, kept, watch) = (World::new(), Kept::new(RefCell::default()), Watch::new());
+    let handler = async |budget: Budget, kept: Kept| {
+        kept.replace(Some(budget));
+        "done"
+    };
+    let app =
+        App::new().wrap(world.budget("600s per hour")).app_data(kept.clone()).route("/", web::to(handler));
+    let app = init_service(app).await;
+    watch.during(|| app.call(TestRequest::default().to_request())).await.unwrap();
+    let budget = kept.take().expect("the handler has run");
+    assert!(!budget.charge(Micros::from_secs(10)));
+    assert_eq!(budget.report().map(|report| report.used), Some(1));
+    assert_eq!((watch.charged(), watch.limits()[0].report.used), (Micros(1), 1));
+    world.assert_settled_at(1);
 }
 
 /// A thread that panics ends its work as any other.

@@ -4,11 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
+use actix_web::dev::Service as _;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data};
-use actix_web::{App, HttpResponse, Responder, rt};
-use futures_util::StreamExt as _;
+use actix_web::{App, HttpResponse, Responder, body, rt, test};
 use futures_util::stream::{self, LocalBoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use timebudget::{Budget, Micros, Overrun, TimeBudget};
 
 use crate::harness::{Event, Gate, Listening, SECOND, Spout, Tap, World, secs, serve, soon};
@@ -86,6 +87,7 @@ impl Street {
                 .route("/paused", web::to(paused))
                 .route("/waived", web::to(waived))
                 .route("/time-left", web::to(time_left))
+                .route("/cut-in", web::to(cut_in))
                 .route("/panics", web::to(panics))
                 .route("/page", web::to(async || "a page"))
         });
@@ -164,6 +166,11 @@ async fn waived(gate: Data<Gate>, budget: Budget) -> &'static str {
 async fn time_left(gate: Data<Gate>, budget: Budget) -> String {
     gate.pass().await;
     format!("{:?}", budget.time_left().map(|left| Micros::from(left).0))
+}
+
+async fn cut_in(gate: Data<Gate>, budget: Budget) -> String {
+    gate.pass().await;
+    format!("{:?}", budget.cut_in().map(|left| Micros::from(left).0))
 }
 
 async fn panics(gate: Data<Gate>) -> &'static str {
@@ -430,6 +437,86 @@ async fn of_nested_budgets_either_ends_what_runs() {
     }
 }
 
+/// The block had no timer, and told nobody who has one: the request ran on to 60 s, and 120 were spent.
+#[actix_web::test]
+async fn a_request_is_ended_as_early_as_a_block_beside_it_demands() {
+    let world = World::new();
+    let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+    let budget = world.build(rule.overrun(Overrun::Cut));
+    let mut street = Street::under(world, budget.clone());
+    let mut client = street.walker(&get("/")).await;
+    street.world.is_quiet().await;
+    let block = budget.charge("street", ()).await.expect("there is time");
+    street.world.is_quiet().await;
+    street.world.advance(secs(30));
+    assert_eq!(client.answer().await.status, 429);
+    drop(block);
+    street.world.assert_settled_at(60 * SECOND);
+}
+
+/// What goes on in the moment after the budget was seen to be spent was asked twice: the handler was not polled, since it was
+/// spent, and not ended, since somebody had reset it. It slept on until the new budget's timer, and so did its client.
+#[actix_web::test]
+async fn what_is_seen_to_be_spent_is_ended_though_it_is_reset_in_the_next_moment() {
+    for path in ["/", "/stream"] {
+        let (world, gate, (tap, spout)) = (World::new(), Gate::new(), Tap::new());
+        let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+        let app = App::new()
+            .wrap(world.build(rule.overrun(Overrun::Cut)))
+            .app_data(Data::new(gate.clone()))
+            .app_data(Data::new(Dropped::default()))
+            .app_data(Data::new(spout))
+            .route("/", web::to(slow))
+            .route("/stream", web::to(streamed));
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::with_uri(path).to_request();
+        let mut answered = Box::pin(async {
+            let answer = app.call(request).await?;
+            body::to_bytes(answer.into_body()).await.map_err(actix_web::Error::from)
+        });
+        assert!((&mut answered).now_or_never().is_none());
+        world.reset_what_is_spent();
+        world.advance(secs(60));
+        // It is woken, and would not be polled.
+        gate.open(1);
+        let cut = soon(answered).await.expect_err("it is ended");
+        assert!(cut.to_string().contains("the request was ended"), "{path}: {cut}");
+        drop(tap);
+    }
+}
+
+/// What never waits has no timer, and others were not told when it had ended: 20 s of such work came on top of the 60.
+#[actix_web::test]
+async fn a_request_is_ended_as_early_as_work_that_never_waits_demands() {
+    let world = World::new();
+    let rule = TimeBudget::rule("street", "60s per hour").key(timebudget::Component::Site);
+    let (budget, clock, gate) = (world.build(rule.overrun(Overrun::Cut)), world.clock(), Gate::new());
+    let state = (gate.clone(), Dropped::default(), clock);
+    let server = serve(move || {
+        let (gate, dropped, clock) = state.clone();
+        let busy = move || {
+            clock.advance(secs(5));
+            std::future::ready("done")
+        };
+        let app = App::new().wrap(budget.clone()).app_data(Data::new(gate)).app_data(Data::new(dropped));
+        app.route("/", web::to(slow)).route("/busy", web::to(busy))
+    });
+    let mut world = world;
+    let mut slow = server.connect().await;
+    slow.send(get("/")).await;
+    gate.arrivals(1).await;
+    world.is_quiet().await;
+    let mut other = server.connect().await;
+    for _ in 0..4 {
+        assert_eq!(other.get("/busy").await.status, 200);
+    }
+    world.is_quiet().await;
+    // 20 s of each.
+    world.advance(secs(20));
+    assert_eq!(slow.answer().await.status, 429);
+    world.assert_settled_at(60 * SECOND);
+}
+
 #[actix_web::test]
 async fn a_handler_can_ask_how_long_it_may_go_on() {
     let mut street = Street::new(Overrun::Finish);
@@ -448,4 +535,21 @@ async fn without_a_limit_of_time_there_is_no_end_to_it() {
     let mut client = street.walker(&get("/time-left")).await;
     street.gate.open(1);
     assert_eq!(client.answer().await.body, "None");
+}
+
+/// It was said of every rule of the site that cuts, whichever the request was about.
+#[actix_web::test]
+async fn it_is_known_how_long_until_a_request_is_cut_by_the_rules_that_are_about_it() {
+    let file = r#"{ "rate_limit_rules": [
+        { "name": "ends", "key": "site", "limits": "30s per hour" },
+        { "name": "cut", "key": "site", "limits": "60s per hour", "overrun": "cut", "when": { "header": { "x-cut": "yes" } } },
+        { "name": "shadow", "key": "site", "limits": "20s per hour", "overrun": "cut", "shadow": true } ] }"#;
+    let street = Street::of(file);
+    let asked = "GET /cut-in HTTP/1.1\r\nHost: localhost\r\nX-Cut: yes\r\n\r\n".to_owned();
+    for (request, left) in [(asked, format!("Some({})", 55 * SECOND)), (get("/cut-in"), "None".to_owned())] {
+        let mut client = street.walker(&request).await;
+        street.world.advance(secs(5));
+        street.gate.open(1);
+        assert_eq!(client.answer().await.body, left);
+    }
 }

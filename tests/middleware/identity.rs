@@ -1,10 +1,18 @@
 //! Who clients are: told by code, or by a trusted proxy, and by nobody else.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
 use actix_web::App;
-use actix_web::web;
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Data};
 use timebudget::config::Options;
 use timebudget::{
-    Component, Computed, Condition, Cost, Identity, KeyValue, LimitSet, Rule, Site, TimeBudget, parse_rates,
+    Component, Computed, Condition, Cost, Identity, KeyValue, LimitSet, Rule, Site, TimeBudget, Watch,
+    parse_rates,
 };
 
 use crate::harness::{Client, Listening, World, serve};
@@ -166,8 +174,6 @@ async fn code_tells_who_clients_are_and_goes_before_headers() {
 
 #[actix_web::test]
 async fn code_is_asked_once_and_only_where_a_rule_needs_it() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     let world = World::new();
     for (rules, asked) in [
         (
@@ -230,4 +236,67 @@ async fn closures_over_facts_may_ask_who_the_client_is() {
             assert_eq!(ask(&mut client, &format!("X-User: {user}\r\n")).await, status, "{user}");
         }
     }
+}
+
+type Names = Data<Mutex<Vec<Option<String>>>>;
+
+/// Writes down who asked, outside of all budgets.
+async fn write_down_who(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let names = request.app_data::<Names>().expect("names").clone();
+    let watch = Watch::new();
+    let answer = watch.during(|| next.call(request)).await;
+    names.lock().unwrap().push(watch.user().map(|user| user.to_string()));
+    answer
+}
+
+fn watched(budget: &TimeBudget) -> (Listening, Names) {
+    let (names, budget) = (Names::default(), budget.clone());
+    let shared = names.clone();
+    let server = serve(move || {
+        App::new()
+            .app_data(shared.clone())
+            .wrap(budget.clone())
+            .wrap(from_fn(write_down_who))
+            .default_service(web::to(async || "hello"))
+    });
+    (server, names)
+}
+
+#[actix_web::test]
+async fn a_watch_tells_who_asks_also_where_no_rule_does_and_for_exempt_requests() {
+    let file = format!(
+        r#"{{{BEHIND_PROXY}, "rate_limit_exempt": {{"path": "/free"}},
+            "rate_limit_rules": [{{"name": "a", "key": "ip", "limits": "1 per hour"}}]}}"#
+    );
+    let world = World::new();
+    let (server, names) = watched(&world.budget_of(&file));
+    let mut client = server.connect().await;
+    for (path, status) in [("/free", 200), ("/", 200), ("/", 429)] {
+        assert_eq!(client.get_with(path, "X-Forwarded-User: alice\r\n").await.status, status, "{path}");
+    }
+    assert_eq!(client.get("/free").await.status, 200);
+    assert_eq!(
+        *names.lock().unwrap(),
+        [Some("alice"), Some("alice"), Some("alice"), None].map(|name| name.map(str::to_owned))
+    );
+}
+
+#[actix_web::test]
+async fn for_a_watch_the_application_is_not_asked_a_second_time_who_a_client_is() {
+    let (world, asked) = (World::new(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&asked);
+    let rule = TimeBudget::rule("a", "9 per hour").key(Component::User);
+    let budget = world.build(rule).identify(move |request| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some(Identity::new(request.query_string()))
+    });
+    let (server, names) = watched(&budget);
+    assert_eq!(server.connect().await.get("/?bob").await.status, 200);
+    assert_eq!(
+        (asked.load(Ordering::Relaxed), names.lock().unwrap().pop()),
+        (1, Some(Some("bob".to_owned())))
+    );
 }

@@ -1,10 +1,15 @@
 //! Closures that ask for the parameters of a route which the application has not found yet.
 
+use std::sync::Arc;
+
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::NormalizePath;
 use actix_web::{App, HttpRequest, web};
-use timebudget::{Component, Identity, TimeBudget};
-use timebudget::{RuleBuilder, route_parameter};
+use timebudget::config::Loaded;
+use timebudget::{
+    Component, Computed, Identity, KeyValue, Paths, Rule, RuleBuilder, Site, Sites, TimeBudget, parse_rates,
+    route_parameter,
+};
 
 use crate::harness::{Listening, World, serve};
 
@@ -63,7 +68,7 @@ async fn whatever_else_closures_say_depends_on_parameters_as_well() {
         TimeBudget::rule("a", "2 per hour").when_by(|request| request.match_info().get("page") == Some("2")),
         TimeBudget::rule("a", "9 per hour").limits_by(|request| {
             let page = request.match_info().get("page")?;
-            Some((page == "2").then(|| timebudget::parse_rates("2 per hour").unwrap()[0]))
+            Some((page == "2").then(|| parse_rates("2 per hour").unwrap()[0]))
         }),
     ] {
         let world = World::new();
@@ -119,4 +124,32 @@ async fn a_parameter_by_name_is_decoded_as_an_extractor_does() {
     ] {
         assert_eq!(client.get(path).await.status, status, "{path}");
     }
+}
+
+/// What a path's route is was remembered by a hash of the path, whatever paths are one to the site that answers.
+#[actix_web::test]
+async fn sites_to_which_other_paths_are_one_find_parameters_each_in_its_own_way() {
+    let world = World::new();
+    let team = Computed::from_request(
+        || None,
+        |request: &ServiceRequest| request.match_info().get("team").map(KeyValue::from),
+    );
+    let rule = Rule::new("teams", Component::Computed(team), parse_rates("1 per hour").unwrap());
+    let site = |name: &str, paths| Site { paths, rules: vec![rule.clone()], ..Site::unlimited(name) };
+    let mut loaded = Loaded::from_site(site("normal", Paths::Normal));
+    loaded.sites = vec![("exact".to_owned(), Arc::new(site("exact", Paths::Exact)))];
+    let budget = TimeBudget::of_sites(Arc::new(Sites::new(loaded, world.engine())));
+    let server = serve(move || {
+        let app = App::new().wrap(NormalizePath::trim()).wrap(budget.clone());
+        app.route("/teams/{team}", web::to(async || "a team"))
+    });
+    let mut client = server.connect().await;
+    let mut ask = async |host: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        client.ask(&request).await.status
+    };
+    assert_eq!(ask("exact", "/teams//a").await, 200);
+    assert_eq!(ask("normal", "/teams/a").await, 200);
+    assert_eq!(ask("normal", "/teams//a").await, 429, "it is the same team there");
+    assert_eq!(ask("exact", "/teams/a").await, 200, "and another one here");
 }

@@ -58,7 +58,8 @@ impl Budget {
         (lately, self.now.0 - from)
     }
 
-    /// The line of what was spent: from the window's beginning to now, at most 241 points.
+    /// The line of what was spent: from the window's beginning to now, at most 482 points. It is flat over minutes of which
+    /// nothing is known.
     ///
     /// It ends where the account stands, which differs from what was recorded where more was granted, the account was reset,
     /// or nobody recorded.
@@ -67,6 +68,11 @@ impl Budget {
         let mut points = vec![(self.window.start, 0)];
         let mut sum = 0u64;
         for (at, amount) in amounts.iter().filter(|(at, _)| self.window.contains(*at) && *at < self.now) {
+            if let Some((before, spent)) = points.last().copied()
+                && at.0 - before.0 >= step
+            {
+                points.push((*at, spent));
+            }
             sum = sum.saturating_add(*amount);
             // What was spent in a minute is spent at its end.
             let end = UnixMicros((at.0 + 60_000_000).min(self.now.0));
@@ -156,7 +162,7 @@ mod tests {
         let second = SECOND as u64;
         let line = budget(10, 50 * second).points(&minutes(&[(-3, 9), (2, 10), (4, 20), (60, 7)]));
         let at = |minute: i64, spent: u64| (UnixMicros(minute * MINUTE), spent * second);
-        assert_eq!(line, [at(0, 0), at(3, 10), at(5, 30), at(10, 50)]);
+        assert_eq!(line, [at(0, 0), at(2, 0), at(3, 10), at(4, 10), at(5, 30), at(10, 50)]);
     }
 
     #[test]
@@ -164,7 +170,7 @@ mod tests {
         let mut budget = budget(10, 50);
         budget.now = UnixMicros(10 * MINUTE + 30 * SECOND);
         let line = budget.points(&[(UnixMicros(10 * MINUTE), 49)]);
-        assert_eq!(line, [(UnixMicros(0), 0), (budget.now, 50)]);
+        assert_eq!(line, [(UnixMicros(0), 0), (UnixMicros(10 * MINUTE), 0), (budget.now, 50)]);
     }
 
     #[test]

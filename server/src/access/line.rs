@@ -1,8 +1,11 @@
 //! A line of the access log, as it is written and read. docs/access-log.md has the same table.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 
 /// What is told of one request.
 ///
@@ -23,7 +26,7 @@ pub(crate) struct Line<'a> {
     /// The client's address, as the site's rules see it; nothing where it has none, as on a Unix socket.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<Cow<'a, str>>,
-    /// The client's name, where a rule has asked for it; nothing where nobody knows it.
+    /// The client's name, as its site knows clients; nothing where nobody knows it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<Cow<'a, str>>,
     /// The name of the site that answered.
@@ -49,6 +52,37 @@ pub(crate) struct Line<'a> {
     /// `X-Request-Id` of the request, or the one that it was given.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<Cow<'a, str>>,
+}
+
+impl Line<'_> {
+    /// Writes the line and its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of `to`.
+    pub(crate) fn write(&self, mut to: impl Write) -> io::Result<()> {
+        self.serialize(&mut Serializer::with_formatter(&mut to, OneLine))?;
+        to.write_all(b"\n")
+    }
+}
+
+/// JSON in which nothing is raw that some reader takes for the end of a line, or a terminal for a command: the control characters
+/// beyond ASCII, and the two separators of Unicode.
+struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, to: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.is_ascii() && !fragment.contains('\u{7f}') {
+            return to.write_all(fragment.as_bytes());
+        }
+        for letter in fragment.chars() {
+            match letter {
+                '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => write!(to, "\\u{:04x}", u32::from(letter)),
+                letter => to.write_all(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+            }?;
+        }
+        Ok(())
+    }
 }
 
 /// Times by RFC 3339.
@@ -92,24 +126,41 @@ mod tests {
         }
     }
 
+    fn written(line: &Line<'_>) -> String {
+        let mut written = Vec::new();
+        line.write(&mut written).unwrap();
+        String::from_utf8(written).unwrap()
+    }
+
     #[test]
     fn a_line_has_what_is_known_and_no_more() {
-        let text = serde_json::to_string(&line()).unwrap();
+        let text = written(&line());
         assert_eq!(
             text,
-            r#"{"time":"2026-11-27T16:31:55.000012Z","client":"203.0.113.7","site":"shop.example","method":"GET","path":"/a\"b","status":429,"charged_us":0,"elapsed_us":17,"rule":"site","request_id":"x1"}"#
+            r#"{"time":"2026-11-27T16:31:55.000012Z","client":"203.0.113.7","site":"shop.example","method":"GET","path":"/a\"b","status":429,"charged_us":0,"elapsed_us":17,"rule":"site","request_id":"x1"}
+"#
         );
     }
 
     #[test]
+    fn whatever_a_client_is_called_its_line_is_one_line_and_has_no_command_for_a_terminal() {
+        let user = "a\nb\r\0\u{7f}\u{85}\u{9b}31m\u{2028}\u{2029}\"\\{}é\u{202e}";
+        let line = Line { user: Some(user.into()), ..line() };
+        let text = written(&line);
+        assert_eq!(text.chars().filter(|letter| letter.is_control()).collect::<String>(), "\n");
+        assert!(text.ends_with("}\n") && !text.contains(['\u{2028}', '\u{2029}']), "{text}");
+        assert_eq!(serde_json::from_str::<Line<'_>>(&text).unwrap(), line);
+    }
+
+    #[test]
     fn what_is_written_is_read_as_it_was() {
-        let text = serde_json::to_string(&line()).unwrap();
+        let text = written(&line());
         assert_eq!(serde_json::from_str::<Line<'_>>(&text).unwrap(), line());
     }
 
     #[test]
     fn a_field_that_a_later_version_adds_is_no_mistake() {
-        let text = serde_json::to_string(&line()).unwrap().replace("{\"time\"", "{\"later\":[1],\"time\"");
+        let text = written(&line()).replace("{\"time\"", "{\"later\":[1],\"time\"");
         assert_eq!(serde_json::from_str::<Line<'_>>(&text).unwrap(), line());
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Record {
     /// In microseconds since 1970.
     pub(crate) time: u64,
     pub(crate) client: Option<IpAddr>,
+    pub(crate) user: Option<Arc<str>>,
     pub(crate) site: Option<Arc<Limiter>>,
     pub(crate) method: Method,
     pub(crate) path: String,
@@ -208,7 +209,7 @@ impl Writer {
         let line = Line {
             time: record.time,
             client: client.as_deref().map(Into::into),
-            user: None,
+            user: record.user.as_deref().map(Into::into),
             site: record.site.as_ref().map_or("", |limiter| &limiter.site().name).into(),
             method: record.method.as_str().into(),
             path: record.path.as_str().into(),
@@ -219,8 +220,7 @@ impl Writer {
             rule: record.rule.as_deref().map(Into::into),
             request_id: Some(record.request_id.as_str().into()),
         };
-        serde_json::to_writer(&mut self.output, &line)?;
-        self.output.write_all(b"\n")
+        line.write(&mut self.output)
     }
 
     /// The old file stays where the new one cannot be opened.

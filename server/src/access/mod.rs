@@ -3,7 +3,6 @@
 mod args;
 mod line;
 mod log;
-mod request_id;
 mod service;
 
 pub(crate) use args::AccessArgs;

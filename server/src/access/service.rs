@@ -1,4 +1,4 @@
-//! The middleware that notes requests for the access log. Where there is none, it is passed through.
+//! The middleware that notes requests for the access log and for traces. Where there is neither, it is passed through.
 
 use std::error::Error as StdError;
 use std::future::{Ready, ready};
@@ -19,24 +19,27 @@ use timebudget::{Watch, Watched};
 
 use crate::access::Log;
 use crate::access::log::Record;
-use crate::access::request_id::{self, X_REQUEST_ID};
 use crate::gateway::Told;
+use crate::request_id::{self, X_REQUEST_ID};
+use crate::traces::{Ended, Serving, Traces};
 
-/// Notes requests for the access log; wrapped around the budget.
+/// Notes requests for the access log and for traces; wrapped around the budget.
 #[derive(Clone)]
 pub(crate) struct Access(Option<Noted>);
 
 /// Where requests are noted, and what of them.
 #[derive(Clone)]
 struct Noted {
-    log: Arc<Log>,
+    log: Option<Arc<Log>>,
     /// Whether with their queries.
     with_query: bool,
+    traces: Option<Traces>,
 }
 
 impl Access {
-    pub(crate) fn new(log: Option<Arc<Log>>, with_query: bool) -> Self {
-        Self(log.map(|log| Noted { log, with_query }))
+    pub(crate) fn new(log: Option<Arc<Log>>, with_query: bool, traces: Option<Traces>) -> Self {
+        let is_noted = log.is_some() || traces.is_some();
+        Self(is_noted.then_some(Noted { log, with_query, traces }))
     }
 }
 
@@ -56,7 +59,7 @@ where
     }
 }
 
-/// A service whose requests are noted, if there is a log.
+/// A service whose requests are noted, if there is somebody to note them for.
 pub(crate) struct AccessService<S> {
     service: S,
     noted: Option<Noted>,
@@ -164,16 +167,18 @@ where
     }
 }
 
-/// A request that is being served; dropped, it is written to the log.
+/// A request that is being served; dropped, it is written to the log, and its span ends.
 pub(crate) struct Entry {
-    log: Arc<Log>,
+    log: Option<Arc<Log>>,
+    span: Option<Serving>,
     watch: Watch,
     upstream_us: Option<u64>,
     began: Instant,
     time: u64,
     method: Method,
     path: String,
-    request_id: String,
+    /// With a log alone.
+    request_id: Option<String>,
     status: Option<StatusCode>,
 }
 
@@ -184,15 +189,17 @@ impl Entry {
             _ => request.uri().path(),
         };
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let path = if noted.log.is_some() { path.to_owned() } else { String::new() };
         Self {
-            log: Arc::clone(&noted.log),
+            log: noted.log.clone(),
+            span: noted.traces.as_ref().map(|traces| traces.begin(request)),
             watch: Watch::new(),
             upstream_us: None,
             began: Instant::now(),
             time: u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX),
             method: request.method().clone(),
-            path: path.to_owned(),
-            request_id: request_id::of(request.headers_mut()),
+            path,
+            request_id: noted.log.as_ref().map(|_| request_id::of(request.headers_mut())),
             status: None,
         }
     }
@@ -203,7 +210,8 @@ impl Entry {
         self.upstream_us = response.response().extensions().get::<Told>().map(|told| told.upstream_micros);
         let fields = response.headers_mut();
         if !fields.contains_key(X_REQUEST_ID)
-            && let Ok(id) = HeaderValue::from_str(&self.request_id)
+            && let Some(id) = &self.request_id
+            && let Ok(id) = HeaderValue::from_str(id)
         {
             fields.insert(X_REQUEST_ID, id);
         }
@@ -220,18 +228,26 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.log.write(Record {
+        let (site, charged, rule) = (self.watch.limiter(), self.watch.charged(), self.watch.refused_by());
+        if let Some(span) = &mut self.span {
+            let site = site.as_ref().map_or("", |limiter| &limiter.site().name);
+            let status = self.status.or_else(|| thread::panicking().then(Self::unanswered));
+            span.end(&Ended { status, site, charged, rule: rule.as_deref() });
+        }
+        let Some(log) = &self.log else { return };
+        log.write(Record {
             time: self.time,
             client: self.watch.client(),
-            site: self.watch.limiter(),
+            user: self.watch.user(),
+            site,
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),
             status: self.status.unwrap_or_else(Self::unanswered),
-            charged_us: self.watch.charged().0,
+            charged_us: charged.0,
             elapsed_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
             upstream_us: self.upstream_us,
-            rule: self.watch.refused_by(),
-            request_id: std::mem::take(&mut self.request_id),
+            rule,
+            request_id: self.request_id.take().unwrap_or_default(),
         });
     }
 }

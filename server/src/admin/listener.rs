@@ -101,8 +101,8 @@ async fn page(
     metrics: Data<Metrics>,
     ThinData(readiness): ThinData<Readiness>,
 ) -> HttpResponse {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let format = Format::accepted(accept.unwrap_or_default());
+    let accept = request.headers().get_all(ACCEPT).filter_map(|accept| accept.to_str().ok());
+    let format = Format::accepted(accept);
     let scrape = metrics.scrape(readiness.told().await.0).await;
     match metrics::write(scrape, format) {
         Ok(page) => {

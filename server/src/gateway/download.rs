@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::gateway::drain::drain;
+use crate::gateway::failure::Failure;
 use crate::gateway::lines::Held;
 use crate::gateway::stop::LastMoment;
 use crate::gateway::upload::Uploading;
@@ -132,12 +133,11 @@ impl Download {
                 Poll::Pending => {
                     let last_moment = self.last_moment.as_mut();
                     if last_moment.is_some_and(|last_moment| last_moment.poll(cx).is_ready()) {
-                        return Poll::Ready(Some(Err(self.break_off("the server ends"))));
+                        return Poll::Ready(Some(Err(Self::break_off("the server ends"))));
                     }
                     let since = *self.waits_since.get_or_insert_with(Instant::now);
                     let late = held.line.poll_late(since + self.idle);
-                    return late
-                        .map(|()| Some(Err(self.break_off("the application has paused for too long"))));
+                    return late.map(|()| Some(Err(self.fail("the application has paused for too long"))));
                 }
             };
             self.waits_since = None;
@@ -147,7 +147,7 @@ impl Download {
                     return Poll::Ready(None);
                 }
                 Some(Err(_)) => {
-                    return Poll::Ready(Some(Err(self.break_off("the application has broken off"))));
+                    return Poll::Ready(Some(Err(self.fail("the application has broken off"))));
                 }
                 Some(Ok(frame)) => {
                     // Of trailers nothing can be passed on.
@@ -172,8 +172,16 @@ impl Download {
         }
     }
 
+    /// It is the upstream that has not sent all.
+    fn fail(&self, why: &'static str) -> Broken {
+        if let Some(held) = &self.held {
+            held.address().counts.failed(Failure::BrokenAnswer);
+        }
+        Self::break_off(why)
+    }
+
     /// Closes the connection; the error is told at each further poll as well.
-    fn break_off(&mut self, why: &'static str) -> Broken {
+    fn break_off(why: &'static str) -> Broken {
         log::warn!("an answer is not whole: {why}");
         Broken(why)
     }

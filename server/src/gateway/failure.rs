@@ -10,6 +10,10 @@ use serde_json::json;
 pub(crate) enum Failure {
     /// The request cannot be passed on as it is.
     Malformed,
+    /// Its path has a dot segment, so that rules may look at another path than the application does.
+    DotSegment,
+    /// It has come behind a request with which its connection was to end.
+    AfterTheLast,
     /// Tunnels by CONNECT are not opened.
     Connect,
     /// Its body is larger than it may be.
@@ -37,6 +41,13 @@ impl Failure {
     const fn words(self) -> (StatusCode, &'static str) {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "the request cannot be passed on as it is"),
+            Self::DotSegment => (
+                StatusCode::BAD_REQUEST,
+                "the path has a segment `.` or `..`; expected a path in which they are resolved",
+            ),
+            Self::AfterTheLast => {
+                (StatusCode::BAD_REQUEST, "the connection has ended with an earlier request")
+            }
             Self::Connect => (StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not served here"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body of the request is too large"),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "the body of the request has broken off"),
@@ -56,12 +67,20 @@ impl Failure {
 
     /// Whether it costs the site nothing: nobody has worked for the request.
     pub(crate) const fn is_free(self) -> bool {
-        matches!(self, Self::Unreachable)
+        matches!(self, Self::Unreachable | Self::AfterTheLast)
     }
 
     /// Whether the client's connection is of no use any more.
-    const fn closes(self) -> bool {
-        matches!(self, Self::Malformed | Self::TooLarge | Self::BrokenBody | Self::SlowBody | Self::Connect)
+    pub(crate) const fn closes(self) -> bool {
+        matches!(
+            self,
+            Self::Malformed
+                | Self::AfterTheLast
+                | Self::TooLarge
+                | Self::BrokenBody
+                | Self::SlowBody
+                | Self::Connect
+        )
     }
 
     /// What the log says of it.

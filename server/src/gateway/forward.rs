@@ -13,15 +13,18 @@ use bytes::Bytes;
 use futures_util::Stream as _;
 use http::Response;
 use hyper::body::{Body as _, Incoming};
-use timebudget::{Budget, Micros, Overrun, Site};
+use timebudget::{Budget, Micros, Site};
 use tokio::time::Instant;
 
+use crate::gateway::claims::Claims;
+use crate::gateway::client::Client;
+use crate::gateway::counts::kind;
 use crate::gateway::download::{Download, Unsent};
 use crate::gateway::drain::drain;
 use crate::gateway::failure::Failure;
 use crate::gateway::line::Unanswered;
 use crate::gateway::lines::{Group, Held};
-use crate::gateway::request::{self, Asked};
+use crate::gateway::request::Asked;
 use crate::gateway::response;
 use crate::gateway::retry::{Sent, may_be_sent_again};
 use crate::gateway::timeouts::Late;
@@ -29,6 +32,8 @@ use crate::gateway::told::Told;
 use crate::gateway::tunnel::Tunnel;
 use crate::gateway::upload::{Fault, Upload, Uploading};
 use crate::gateway::worker::Worker;
+use crate::request_id;
+use crate::traces::{self, Around};
 
 /// Passes a request on to one of a site's upstreams, and its answer back.
 pub(crate) async fn forward(
@@ -40,9 +45,15 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id = request::id(request).unwrap_or_else(|| worker.name());
-    let passed = Passing { worker, group, site, budget, begun };
-    let answered = match Asked::read(request, site, Rc::clone(&request_id)) {
+    let request_id =
+        request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
+    let (path, around) = (request.uri().path(), Around::of(request));
+    let passed = Passing { worker, group, site, budget, begun, path, around };
+    let client = Client::of(request);
+    let site_header = worker.site_header();
+    let claims = Claims::new(site, site_header.as_deref());
+    let answered = match Asked::read(request, site, claims, Rc::clone(&request_id)) {
+        _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
     };
@@ -50,8 +61,16 @@ pub(crate) async fn forward(
         if failure.is_free() {
             budget.waive();
         }
+        if let Some(client) = client
+            && failure.closes()
+        {
+            client.close();
+        }
         (failure.response(), micros_since(begun))
     });
+    if let Some(client) = client {
+        client.tells_of_its_end(request, &mut response);
+    }
     response.extensions_mut().insert(Told { upstream_micros, request_id });
     response
 }
@@ -63,6 +82,9 @@ struct Passing<'a> {
     site: &'a Site,
     budget: &'a Budget,
     begun: Instant,
+    path: &'a str,
+    /// The span of the request, where there are traces.
+    around: Option<Around>,
 }
 
 /// An answer, and how many microseconds its head has taken.
@@ -70,14 +92,19 @@ type Answered = (HttpResponse, u64);
 
 impl Passing<'_> {
     async fn pass(&self, mut asked: Asked<'_>, mut payload: Payload) -> Result<Answered, Failure> {
-        asked.time_left_millis = self.time_left_millis();
+        let cut_in = self.budget.cut_in().map(|left| left.as_millis());
+        asked.time_left_millis = cut_in.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX));
         let uploading = self.begin_upload(&asked, &mut payload).await?;
         let answered = self.ask(&asked, uploading.as_ref()).await;
+        if let (Ok((_, answer)), Some(uploading)) = (&answered, &uploading) {
+            self.charge_early(answer, uploading);
+        }
         let unread = uploading.filter(|_| asked.version() == Version::HTTP_2);
         match answered {
             Ok((held, answer)) => {
                 self.charge(&answer);
                 let micros = micros_since(self.begun);
+                held.address().counts.answered(micros);
                 Ok((self.answer(&asked, held, answer, payload, unread).await?, micros))
             }
             Err(failure) => {
@@ -98,15 +125,35 @@ impl Passing<'_> {
         let settings = &self.worker.settings;
         let mut is_second = false;
         loop {
-            let mut held = self.group.line(&settings.timeouts, is_second).await?;
-            let head = asked.head(held.address(), settings.host)?;
+            let told = traces::Asked { method: asked.method().as_str(), path: self.path, is_second };
+            let mut span = self.around.as_ref().map(|around| around.ask(&told));
+            let line = self.group.line(&settings.timeouts, is_second).await;
+            let mut held = line.inspect_err(|failure| {
+                if let Some(span) = span.take() {
+                    span.failed(kind(*failure));
+                }
+            })?;
+            let mut head = asked.head(held.address(), settings.host, uploading.is_some())?;
+            if let Some(span) = &mut span {
+                span.goes_to(held.address().upstream(), head.headers_mut());
+            }
             let message = head.map(|()| Upload::new(uploading.cloned()));
+            held.address().counts.asks(is_second);
             let unanswered = match held.line.ask(message, &settings.timeouts).await {
-                Ok(answer) => return Ok((held, answer)),
+                Ok(answer) => {
+                    if let Some(span) = span {
+                        span.answered(answer.status().as_u16());
+                    }
+                    return Ok((held, answer));
+                }
                 Err(unanswered) => unanswered,
             };
             if let Some(fault) = uploading.and_then(|uploading| uploading.fault()) {
                 return Err(of_fault(fault));
+            }
+            let failure = of_unanswered(&unanswered);
+            if let Some(span) = span {
+                span.failed(kind(failure));
             }
             let sent = Sent {
                 is_reused: held.is_reused,
@@ -116,7 +163,11 @@ impl Passing<'_> {
                 is_second,
             };
             if !matches!(unanswered, Unanswered::Broken { .. }) || !may_be_sent_again(sent) {
-                return Err(of_unanswered(&unanswered, &held));
+                if failure != Failure::SlowBody {
+                    held.address().counts.failed(failure);
+                    log::warn!("{}: {}", held.address().upstream(), failure.text());
+                }
+                return Err(failure);
             }
             is_second = true;
         }
@@ -160,17 +211,20 @@ impl Passing<'_> {
         unread: Option<Rc<Uploading>>,
     ) -> Result<HttpResponse, Failure> {
         let (parts, answer_body) = answer.into_parts();
-        let mut head = response::head(&parts).ok_or(Failure::NoAnswer)?;
+        if !response::ends_for_certain(&parts, asked.method()) {
+            return Err(no_answer(&held));
+        }
+        let mut head = response::head(&parts).ok_or_else(|| no_answer(&held))?;
         let idle = self.worker.settings.timeouts.idle;
         if parts.status == http::StatusCode::SWITCHING_PROTOCOLS {
             if !asked.is_websocket {
-                return Err(Failure::NoAnswer);
+                return Err(no_answer(&held));
             }
             response::upgrade(&mut head);
             let (line, seat) = held.into_parts();
             let last_moment = self.worker.settings.stopped.last_moment();
             let tunnel = Tunnel::new(line.into_socket(), seat, client, idle, last_moment);
-            return Ok(head.set_body(tunnel).map_into_boxed_body());
+            return Ok(head.set_body(self.worker.sent.watch(tunnel)).map_into_boxed_body());
         }
         let size = response::size(&parts, asked.method());
         if answer_body.is_end_stream() {
@@ -193,9 +247,22 @@ impl Passing<'_> {
             Ok(Some(whole)) => Ok(head.set_body(whole).map_into_boxed_body()),
             Ok(None) => {
                 response::fit_to(&mut head, asked.version(), size);
-                Ok(head.set_body(download).map_into_boxed_body())
+                Ok(head.set_body(self.worker.sent.watch(download)).map_into_boxed_body())
             }
             Err(_) => Err(Failure::BrokenAnswer),
+        }
+    }
+
+    /// Charges the time in which an upstream has worked while the client withheld the rest of its body.
+    ///
+    /// Only the client seemed to be waited for. An answer that is there before the body is whole shows that it was not, unless it
+    /// says that the wait was too long. Else a client that keeps one byte back would have its work done for nothing.
+    fn charge_early(&self, answer: &Response<Incoming>, uploading: &Uploading) {
+        if answer.status() == http::StatusCode::REQUEST_TIMEOUT {
+            return;
+        }
+        if let Some(since) = uploading.withheld_since() {
+            let _ = self.budget.charge(Micros(micros_since(since)));
         }
     }
 
@@ -214,13 +281,6 @@ impl Passing<'_> {
             self.budget.waive();
         }
     }
-
-    /// What is left of the budget at the present pace, where a rule cuts what runs when it is spent.
-    fn time_left_millis(&self) -> Option<u64> {
-        let cuts = self.site.rules.iter().any(|rule| rule.overrun == Overrun::Cut);
-        let left = if cuts { self.budget.time_left() } else { None }?;
-        Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
-    }
 }
 
 fn of_fault(fault: Fault) -> Failure {
@@ -230,15 +290,19 @@ fn of_fault(fault: Fault) -> Failure {
     }
 }
 
-fn of_unanswered(unanswered: &Unanswered, held: &Held) -> Failure {
-    let failure = match unanswered {
-        Unanswered::Late(Late::Client) => return Failure::SlowBody,
+/// What cannot be passed on is no answer.
+fn no_answer(held: &Held) -> Failure {
+    held.address().counts.failed(Failure::NoAnswer);
+    Failure::NoAnswer
+}
+
+fn of_unanswered(unanswered: &Unanswered) -> Failure {
+    match unanswered {
+        Unanswered::Late(Late::Client) => Failure::SlowBody,
         Unanswered::Late(Late::Upstream) => Failure::HeadTimeout,
         Unanswered::Broken { error, .. } if error.is_parse() => Failure::NoAnswer,
         Unanswered::Broken { .. } => Failure::HungUp,
-    };
-    log::warn!("{}: {}", held.address().upstream(), failure.text());
-    failure
+    }
 }
 
 fn micros_since(begun: Instant) -> u64 {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -9,6 +10,7 @@ use timebudget::Upstream;
 use tokio::time::Instant;
 
 use crate::gateway::connect::connect;
+use crate::gateway::counts::Counts;
 use crate::gateway::failure::Failure;
 use crate::gateway::line::Line;
 use crate::gateway::timeouts::Timeouts;
@@ -32,7 +34,8 @@ pub(crate) struct Address {
     host: HeaderValue,
     /// The one that was used last is at the end, and is used next: the others have a chance to become too old.
     idle: RefCell<Vec<Idle>>,
-    busy: Cell<usize>,
+    /// What is counted of it, how many are busy included.
+    pub(crate) counts: Arc<Counts>,
     out_until: Cell<Option<Instant>>,
 }
 
@@ -85,7 +88,7 @@ impl Group {
     fn next(&self, tried: &[bool]) -> Option<usize> {
         let now = Instant::now();
         let standing = |(address, is_tried): (&Rc<Address>, &bool)| Standing {
-            busy: address.busy.get(),
+            busy: address.counts.busy(),
             is_out: address.out_until.get().is_some_and(|until| now < until),
             is_tried: *is_tried,
         };
@@ -96,7 +99,7 @@ impl Group {
 }
 
 impl Address {
-    pub(crate) fn new(upstream: Upstream) -> Self {
+    pub(crate) fn new(upstream: Upstream, counts: Arc<Counts>) -> Self {
         let host = match &upstream {
             Upstream::Http { host, port: 80 } if host.contains(':') => format!("[{host}]"),
             Upstream::Http { host, port: 80 } => host.clone(),
@@ -105,7 +108,7 @@ impl Address {
         };
         // Nothing but letters, digits and their like stands in the host of an upstream.
         let host = HeaderValue::from_str(&host).unwrap_or(HeaderValue::from_static("localhost"));
-        Self { upstream, host, idle: RefCell::default(), busy: Cell::new(0), out_until: Cell::new(None) }
+        Self { upstream, host, idle: RefCell::default(), counts, out_until: Cell::new(None) }
     }
 
     /// What it is called in `Host`.
@@ -124,35 +127,45 @@ impl Address {
         }
         match connect(&self.upstream, timeouts).await {
             Ok(socket) => {
-                self.out_until.set(None);
+                self.is_out_until(None);
                 let line = Line::new(socket).await.map_err(|_| Failure::Unreachable)?;
                 Ok(Held { line, is_reused: false, seat })
             }
             Err(failure) => {
-                self.out_until.set(Some(Instant::now() + OUT));
+                self.is_out_until(Some(Instant::now() + OUT));
+                self.counts.failed(failure);
                 Err(failure)
             }
         }
     }
 
+    fn is_out_until(&self, until: Option<Instant>) {
+        self.out_until.set(until);
+        self.counts.is_out_until(until);
+    }
+
     fn idle_line(&self, kept: Duration) -> Option<Line> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(Idle { mut line, since }) = idle.pop() {
+        let mut found = None;
+        while let (None, Some(Idle { mut line, since })) = (&found, idle.pop()) {
             if since.elapsed() < kept && line.is_idle() {
-                return Some(line);
+                found = Some(line);
             }
         }
-        None
+        self.counts.keeps(idle.len());
+        found
     }
 
     /// Closes what has been idle for too long, and what the upstream has closed.
     pub(crate) fn tidy(&self, kept: Duration) {
-        self.idle.borrow_mut().retain_mut(|idle| idle.since.elapsed() < kept && idle.line.is_idle());
+        let mut idle = self.idle.borrow_mut();
+        idle.retain_mut(|idle| idle.since.elapsed() < kept && idle.line.is_idle());
+        self.counts.keeps(idle.len());
     }
 
     /// Whether nothing has to do with it.
     pub(crate) fn is_unused(&self) -> bool {
-        self.busy.get() == 0 && self.idle.borrow().is_empty()
+        self.counts.busy() == 0 && self.idle.borrow().is_empty()
     }
 }
 
@@ -168,6 +181,7 @@ impl Held {
         let mut idle = seat.0.idle.borrow_mut();
         if line.is_idle() && idle.len() < KEPT {
             idle.push(Idle { line, since: Instant::now() });
+            seat.0.counts.keeps(idle.len());
         }
     }
 
@@ -179,13 +193,13 @@ impl Held {
 
 impl Seat {
     fn take(address: &Rc<Address>) -> Self {
-        address.busy.set(address.busy.get() + 1);
+        address.counts.takes();
         Self(Rc::clone(address))
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.busy.set(self.0.busy.get() - 1);
+        self.0.counts.gives_back();
     }
 }

@@ -5,14 +5,19 @@
 
 mod alarm;
 mod args;
+mod claims;
+mod client;
 mod connect;
+mod counts;
 mod download;
 mod drain;
 mod failure;
 mod forward;
 mod hop;
+mod host;
 mod line;
 mod lines;
+mod path;
 mod request;
 mod response;
 mod retry;
@@ -20,6 +25,7 @@ mod stop;
 mod timeouts;
 mod told;
 mod tunnel;
+mod unread;
 mod upload;
 mod upstream;
 mod worker;
@@ -32,6 +38,8 @@ use timebudget::{Budget, TimeBudget, Upstream};
 
 pub(crate) use self::args::GatewayArgs;
 use self::args::HostPolicy;
+pub(crate) use self::client::Client;
+pub(crate) use self::counts::{Counted, FAULTS, Sum as OfUpstream};
 pub(crate) use self::stop::Stop;
 use self::stop::Stopped;
 use self::timeouts::Timeouts;
@@ -49,11 +57,12 @@ pub(crate) struct Settings {
     max_body: Option<u64>,
     host: HostPolicy,
     stopped: Stopped,
+    counted: Arc<Counted>,
 }
 
 impl Settings {
     /// What the command line says.
-    pub(crate) fn new(args: &GatewayArgs, stop: &Stop) -> Arc<Self> {
+    pub(crate) fn new(args: &GatewayArgs, stop: &Stop, counted: Arc<Counted>) -> Arc<Self> {
         let mut upstreams = args.upstream.clone();
         let mut seen = Vec::new();
         upstreams.retain(|upstream| {
@@ -69,6 +78,7 @@ impl Settings {
             max_body: args.max_body,
             host: args.host,
             stopped,
+            counted,
         })
     }
 }

@@ -17,18 +17,18 @@ use http::{Request, Uri};
 use timebudget::Site;
 
 use crate::gateway::args::HostPolicy;
+use crate::gateway::claims::Claims;
 use crate::gateway::failure::Failure;
 use crate::gateway::hop;
+use crate::gateway::host::is_host;
 use crate::gateway::lines::Address;
+use crate::gateway::path;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIME_LEFT: HeaderName = HeaderName::from_static("x-ratelimit-time-left");
-
-/// The longest name of a request that is passed on.
-const LONGEST_ID: usize = 200;
 
 /// A request that can be passed on.
 #[derive(Debug)]
@@ -38,9 +38,13 @@ pub(crate) struct Asked<'a> {
     host: Option<&'a [u8]>,
     /// Whether its peer is believed when it tells of others.
     is_believed: bool,
+    /// What only those may say who are.
+    claims: Claims<'a>,
     pub(crate) is_websocket: bool,
-    /// The length of its body, if that is said.
+    /// The length of its body, if that is said and it has one.
     pub(crate) length: Option<u64>,
+    /// Whether it says that it has none.
+    says_empty: bool,
     /// Whether it can have a body.
     pub(crate) may_have_body: bool,
     pub(crate) id: Rc<str>,
@@ -53,10 +57,21 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     ///
-    /// Nobody could say where its body ends or whom it asks for, or it is a CONNECT.
-    pub(crate) fn read(request: &'a HttpRequest, site: &Site, id: Rc<str>) -> Result<Self, Failure> {
+    /// Nobody could say where its body ends, whom it asks for, or for what; or it is a CONNECT.
+    pub(crate) fn read(
+        request: &'a HttpRequest,
+        site: &Site,
+        claims: Claims<'a>,
+        id: Rc<str>,
+    ) -> Result<Self, Failure> {
         if request.method() == Method::CONNECT {
             return Err(Failure::Connect);
+        }
+        if path::has_dot_segment(request.head().uri.path()) {
+            return Err(Failure::DotSegment);
+        }
+        if !has_form(request) {
+            return Err(Failure::Malformed);
         }
         let headers = request.headers();
         let length = length(headers)?;
@@ -75,8 +90,10 @@ impl<'a> Asked<'a> {
             request,
             host: host(request)?,
             is_believed: site.addresses.trusts(request.peer_addr().map(|peer| peer.ip())),
+            claims,
             is_websocket: speaks_of_websocket && request.head().upgrade(),
             length: length.filter(|length| *length > 0),
+            says_empty: length == Some(0),
             may_have_body: !speaks_of_websocket
                 && (is_chunked || length.unwrap_or_default() > 0 || (is_http2 && length.is_none())),
             id,
@@ -97,7 +114,12 @@ impl<'a> Asked<'a> {
     /// # Errors
     ///
     /// The target or a field is none that may be sent.
-    pub(crate) fn head(&self, address: &Address, policy: HostPolicy) -> Result<Request<()>, Failure> {
+    pub(crate) fn head(
+        &self,
+        address: &Address,
+        policy: HostPolicy,
+        has_body: bool,
+    ) -> Result<Request<()>, Failure> {
         let mut head = Request::new(());
         let method = http::Method::from_bytes(self.method().as_str().as_bytes());
         *head.method_mut() = method.map_err(|_| Failure::Malformed)?;
@@ -111,9 +133,21 @@ impl<'a> Asked<'a> {
         headers.insert(header::HOST, host);
         self.copy(headers)?;
         self.say_who_asks(headers)?;
+        if has_body && self.length.is_none() {
+            // Left unsaid, a GET would be sent without its body.
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        if self.says_empty {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         if self.is_websocket {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        if let Some(site) = self.claims.site()
+            && let Ok(field) = HeaderName::from_bytes(self.claims.site_field().as_bytes())
+        {
+            headers.insert(field, value(site.as_bytes())?);
         }
         headers.insert(REQUEST_ID, value(self.id.as_bytes())?);
         if let Some(millis) = self.time_left_millis {
@@ -140,7 +174,10 @@ impl<'a> Asked<'a> {
         let joins_cookies = self.version() == Version::HTTP_2;
         for (name, value) in from {
             let name = name.as_str();
-            if is_left_behind(name) || taken.iter().any(|listed| hop::takes_away(listed, name)) {
+            if is_left_behind(name)
+                || self.is_only_claimed(name)
+                || taken.iter().any(|listed| hop::takes_away(listed, name))
+            {
                 continue;
             }
             if joins_cookies && name == "cookie" && headers.contains_key(header::COOKIE) {
@@ -160,6 +197,13 @@ impl<'a> Asked<'a> {
             headers.append(name, value);
         }
         Ok(())
+    }
+
+    /// Whether a field is one that its client may not say, or not so.
+    fn is_only_claimed(&self, name: &str) -> bool {
+        (!self.is_believed && self.claims.has(name))
+            || self.claims.is_disguised(name)
+            || (self.claims.site().is_some() && name.eq_ignore_ascii_case(self.claims.site_field()))
     }
 
     /// Says for whom the request is passed on: what a trusted peer says of it with the peer added, else the peer alone.
@@ -232,13 +276,6 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The name that a client has given its request, if it may be passed on.
-pub(crate) fn id(request: &HttpRequest) -> Option<Rc<str>> {
-    let id = request.headers().get("x-request-id")?.to_str().ok()?;
-    let is_fit = (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    is_fit.then(|| Rc::from(id))
-}
-
 /// Whether a field stays behind or is said anew.
 fn is_left_behind(name: &str) -> bool {
     hop::is_hop_by_hop(name)
@@ -261,11 +298,18 @@ fn host(request: &HttpRequest) -> Result<Option<&[u8]>, Failure> {
     });
     match target.or(first.map(client::HeaderValue::as_bytes)) {
         None if head.version >= Version::HTTP_11 => Err(Failure::Malformed),
-        Some(host) if host.is_empty() || host.iter().any(|byte| b" \t/?#@,".contains(byte)) => {
-            Err(Failure::Malformed)
-        }
+        Some(host) if !is_host(host) => Err(Failure::Malformed),
         host => Ok(host),
     }
+}
+
+/// Whether the target is a path, or a whole URI of HTTP, or the `*` of OPTIONS (RFC 9112, section 3.2): what else there is, a host alone, is
+/// for CONNECT.
+fn has_form(request: &HttpRequest) -> bool {
+    let uri = &request.head().uri;
+    let is_path = uri.path().starts_with('/') || (uri.path() == "*" && request.method() == Method::OPTIONS);
+    let is_whole = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+    is_path && (is_whole || (uri.scheme().is_none() && uri.authority().is_none()))
 }
 
 /// The length that is said of the body.

@@ -44,15 +44,40 @@ pub(crate) fn upgrade(response: &mut HttpResponse<()>) {
     response.headers_mut().insert(client::UPGRADE, HeaderValue::from_static("websocket"));
 }
 
+/// Whether all who read an answer find the end of its body at the same place: by one length, or by chunks and nothing else.
+pub(crate) fn ends_for_certain(parts: &Parts, method: &Method) -> bool {
+    if method == Method::HEAD || is_bodiless(parts) {
+        return true;
+    }
+    let mut lengths = parts.headers.get_all(header::CONTENT_LENGTH).iter();
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (lengths.next(), codings.next()) {
+        (None, None) => true,
+        (Some(length), None) => {
+            let digits = length.as_bytes();
+            lengths.next().is_none() && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+        }
+        (None, Some(coding)) => {
+            codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+fn is_bodiless(parts: &Parts) -> bool {
+    matches!(parts.status.as_u16(), 100..=199 | 204 | 304)
+}
+
 /// How large the body is that belongs to an answer; `None` for one that has none.
 ///
 /// To HEAD it is what a GET would be sent, if that is said, and no body follows.
 pub(crate) fn size(parts: &Parts, method: &Method) -> BodySize {
-    let is_bodiless = matches!(parts.status.as_u16(), 100..=199 | 204 | 205 | 304);
     let said =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     match said {
-        _ if is_bodiless => BodySize::None,
+        _ if is_bodiless(parts) => BodySize::None,
+        // It has no body either, but is one of those that say so.
+        _ if parts.status == http::StatusCode::RESET_CONTENT => BodySize::Sized(0),
         Some(length) => BodySize::Sized(length),
         None if method == Method::HEAD => BodySize::None,
         None => BodySize::Stream,

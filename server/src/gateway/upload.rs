@@ -27,6 +27,8 @@ pub(crate) struct Uploading {
     room: Cell<u64>,
     /// Whether the client is waited for.
     waits: Cell<bool>,
+    /// Since when there is nothing to send on, though there is more to come.
+    withheld: Cell<Option<Instant>>,
     /// When its last byte was moved.
     moved: Cell<Option<Instant>>,
     state: Cell<State>,
@@ -68,6 +70,7 @@ impl Uploading {
             length,
             room: Cell::new(room),
             waits: Cell::new(false),
+            withheld: Cell::new(None),
             moved: Cell::new(None),
             state: Cell::new(State::Begun),
         })
@@ -76,6 +79,11 @@ impl Uploading {
     /// Whether the client is all that is waited for, of those who send.
     pub(crate) fn waits(&self) -> bool {
         self.waits.get()
+    }
+
+    /// Since when the upstream has all that the client has sent, and the client has not sent all.
+    pub(crate) fn withheld_since(&self) -> Option<Instant> {
+        self.withheld.get()
     }
 
     /// When its last byte was moved.
@@ -111,6 +119,9 @@ impl Uploading {
         self.waits.set(polled.is_pending());
         if polled.is_ready() {
             self.moved.set(Some(Instant::now()));
+            self.withheld.set(None);
+        } else if self.withheld.get().is_none() {
+            self.withheld.set(Some(Instant::now()));
         }
         polled.map(|chunk| match chunk {
             Some(Ok(chunk)) => Some(self.take_room(chunk)),

@@ -26,13 +26,35 @@ pub(crate) enum Socket {
 
 /// The path of a Unix socket of ours, which is removed with it.
 #[derive(Debug)]
-pub(crate) struct Guard(PathBuf);
+pub(crate) struct Guard {
+    path: PathBuf,
+    /// Which file it is: another process may have put its own socket there since.
+    file: Option<(u64, u64)>,
+}
+
+impl Guard {
+    #[cfg(unix)]
+    fn new(path: &std::path::Path) -> Self {
+        Self { path: path.to_owned(), file: file_at(path) }
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Somebody may have removed it already.
-        let _ = std::fs::remove_file(&self.0);
+        #[cfg(unix)]
+        if self.file.is_some() && file_at(&self.path) == self.file {
+            // Somebody may have removed it already.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+/// The device and the number of the file at a path.
+#[cfg(unix)]
+fn file_at(path: &std::path::Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 impl Socket {
@@ -48,7 +70,7 @@ impl Socket {
             Self::Unix(listener) => {
                 let address = listener.local_addr().ok();
                 let bound = address.as_ref().and_then(|address| address.as_pathname());
-                let path = guard.map(|guard| guard.0.as_path()).or(bound);
+                let path = guard.map(|guard| guard.path.as_path()).or(bound);
                 format!("unix:{}", path.unwrap_or_else(|| UNKNOWN.as_ref()).display())
             }
         }
@@ -65,18 +87,20 @@ const UNKNOWN: &str = "?";
 /// An address that cannot be listened on, or a socket of systemd that is none for connections.
 pub(crate) fn open(args: &ListenArgs) -> Result<(Vec<Socket>, Bound), Failure> {
     let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
-    let opened = open_all(args)?.into_iter();
-    let (sockets, bound) = opened
+    let passed = systemd::passed()?;
+    let is_shared = !passed.is_empty();
+    let (sockets, bound) = open_all(args, passed)?
+        .into_iter()
         .map(|(socket, guard)| {
             let origin = socket.told(scheme, guard.as_ref());
             (socket, (origin, guard))
         })
         .unzip();
-    Ok((sockets, Bound(bound)))
+    Ok((sockets, Bound::new(bound, is_shared)))
 }
 
-fn open_all(args: &ListenArgs) -> Result<Vec<Opened>, Failure> {
-    let mut sockets: Vec<Opened> = systemd::passed()?.into_iter().map(|socket| (socket, None)).collect();
+fn open_all(args: &ListenArgs, passed: Vec<Socket>) -> Result<Vec<Opened>, Failure> {
+    let mut sockets: Vec<Opened> = passed.into_iter().map(|socket| (socket, None)).collect();
     let usual = (sockets.is_empty() && args.listen.is_empty()).then(|| Address::Tcp(USUAL.to_owned()));
     for address in args.listen.iter().chain(&usual) {
         let opened = match address {
@@ -130,7 +154,7 @@ fn bind_unix(path: &std::path::Path, mode: u32) -> io::Result<Opened> {
         let _ = fs::remove_file(&beside);
         return Err(error);
     }
-    Ok((Socket::Unix(listener), Some(Guard(path.to_owned()))))
+    Ok((Socket::Unix(listener), Some(Guard::new(path))))
 }
 
 #[cfg(not(unix))]

@@ -8,8 +8,10 @@ use parking_lot::Mutex;
 use timebudget::store::Fault;
 use timebudget::{Event, Observe, ObservedLimit, Route, Unit};
 
+use crate::histogram::Histogram;
 use crate::metrics::Notices;
-use crate::metrics::counted::{OfRoute, OfRule};
+use crate::metrics::counted::OfRule;
+use crate::metrics::responses::OfSite;
 use crate::metrics::table::Table;
 
 /// The most rules, of all sites, that are told apart.
@@ -18,8 +20,8 @@ pub(crate) const MOST_RULES: usize = 4_096;
 /// The most pairs of a site and a route that are told apart.
 pub(crate) const MOST_ROUTES: usize = 1_000;
 
-/// The most sites of which faults are told apart.
-const MOST_FAULTY: usize = 1_000;
+/// The most sites of which responses and faults are told apart.
+const MOST_SITES: usize = 1_000;
 
 /// What is not told apart.
 pub(crate) const OTHER: &str = "other";
@@ -39,7 +41,9 @@ pub(crate) struct Observer {
 
 pub(crate) struct Counts {
     pub(crate) rules: Table<OfRule, RuleName, { MOST_RULES * 2 }>,
-    pub(crate) routes: Table<OfRoute, RouteName, 2_048>,
+    pub(crate) routes: Table<Histogram, RouteName, 2_048>,
+    /// What was answered, by site.
+    pub(crate) responses: Table<OfSite, String, 2_048>,
     /// Requests over which nobody could decide, by site.
     pub(crate) faults: Mutex<BTreeMap<String, u64>>,
 }
@@ -49,6 +53,7 @@ impl Observer {
         let counts = counts.then(|| Counts {
             rules: Table::new(MOST_RULES),
             routes: Table::new(MOST_ROUTES),
+            responses: Table::new(MOST_SITES),
             faults: Mutex::default(),
         });
         Arc::new(Self { counts, notices })
@@ -72,7 +77,7 @@ impl Counts {
 
     /// A rule is of one site, so a rule and a route are a site and a route.
     #[inline]
-    fn route(&self, event: &Event<'_>, rule: u64) -> &OfRoute {
+    fn route(&self, event: &Event<'_>, rule: u64) -> &Histogram {
         let route = u64::from(event.route().number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         // The high half of a product is the better mixed one.
         let number = rule ^ route ^ (route >> 32);
@@ -137,7 +142,7 @@ impl Observe for Observer {
     fn failed(&self, site: &str, _fault: &Fault) {
         let Some(counts) = &self.counts else { return };
         let mut faults = counts.faults.lock();
-        let site = if faults.len() < MOST_FAULTY || faults.contains_key(site) { site } else { OTHER };
+        let site = if faults.len() < MOST_SITES || faults.contains_key(site) { site } else { OTHER };
         match faults.get_mut(site) {
             Some(count) => *count += 1,
             None => {

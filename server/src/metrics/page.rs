@@ -3,15 +3,16 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, prometheus_text, text};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use timebudget::store::Health;
 use timebudget::{AccountStanding, Unit};
 
-use crate::metrics::counted::BOUNDS;
+use crate::metrics::families::{Families, Labels, flag, secs};
+use crate::metrics::responses::CLASSES;
 use crate::metrics::scrape::{RuleCounts, Scrape};
+use crate::metrics::upstreams;
 
 /// How the page is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +22,17 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What `Accept` asks for; the older text where it asks for neither.
-    pub(crate) fn accepted(accept: &str) -> Self {
-        let is_asked = accept.to_ascii_lowercase().contains("application/openmetrics-text");
+    /// What the lines of `Accept` ask for rather; the older text where they ask for neither (RFC 9110, section 12.5.1).
+    pub(crate) fn accepted<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
+        let (mut open, mut plain) = (0, None);
+        for (media_type, weight) in lines.flat_map(|line| line.split(',')).filter_map(weighed) {
+            if media_type.eq_ignore_ascii_case("application/openmetrics-text") {
+                open = weight.max(open);
+            } else if media_type.eq_ignore_ascii_case("text/plain") {
+                plain = plain.max(Some(weight));
+            }
+        }
+        let is_asked = open > 0 && plain.is_none_or(|plain| open >= plain);
         if is_asked { Self::OpenMetrics } else { Self::Prometheus }
     }
 
@@ -33,6 +42,16 @@ impl Format {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
+}
+
+/// A media type that is asked for, and its weight in thousandths.
+fn weighed(asked: &str) -> Option<(&str, u32)> {
+    let mut parts = asked.split(';').map(str::trim);
+    let media_type = parts.next()?;
+    let said = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    let weight = said.map_or(Some(1.0), |said| said.parse().ok());
+    // A weight that is none asks for nothing.
+    Some((media_type, (weight.unwrap_or(0.0_f64).clamp(0.0, 1.0) * 1_000.0) as u32))
 }
 
 /// Writes the page.
@@ -56,14 +75,13 @@ pub(crate) fn write(scrape: Scrape, format: Format) -> Result<String, fmt::Error
     Ok(page)
 }
 
-/// Names of labels and their values.
-type Labels = Vec<(&'static str, String)>;
-
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page(encoder);
+        let mut page = Families(encoder);
         self.of_rules(&mut page)?;
         self.of_routes(&mut page)?;
+        self.of_responses(&mut page)?;
+        upstreams::write(&self.upstreams, &mut page)?;
         self.of_windows(&mut page)?;
         self.of_the_store(&mut page)?;
         self.of_the_process(&mut page)
@@ -71,7 +89,7 @@ impl Collector for Scrape {
 }
 
 impl Scrape {
-    fn of_rules(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn of_rules(&self, page: &mut Families<'_>) -> fmt::Result {
         let labels = |(site, rule): &(String, String)| vec![("site", site.clone()), ("rule", rule.clone())];
         let counts = |of: fn(&RuleCounts) -> u64| -> Vec<_> {
             self.rules.iter().map(|(name, counts)| (labels(name), of(counts))).collect()
@@ -91,21 +109,27 @@ impl Scrape {
         page.seconds("timebudget_cut_seconds", help, &seconds(|of| of.cut_us))
     }
 
-    fn of_routes(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn of_routes(&self, page: &mut Families<'_>) -> fmt::Result {
         let help = "Server time that requests have cost";
-        let mut metric = page.begin("timebudget_request_seconds", help, MetricType::Histogram)?;
-        for ((site, route), counts) in &self.routes {
-            let labels = vec![("site", site.clone()), ("route", route.clone())];
-            let bounds = BOUNDS.map(secs).into_iter().chain([f64::INFINITY]);
-            let buckets: Vec<_> = bounds.zip(counts.buckets).collect();
-            let count = counts.buckets.iter().sum();
-            let mut line = metric.encode_family(&labels)?;
-            line.encode_histogram::<NoLabelSet>(secs(counts.micros), count, &buckets, None)?;
-        }
-        Ok(())
+        let labels =
+            |(site, route): &(String, String)| vec![("site", site.clone()), ("route", route.clone())];
+        let rows = self.routes.iter().map(|(name, times)| (labels(name), times));
+        page.times("timebudget_request_seconds", help, rows)
     }
 
-    fn of_windows(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn of_responses(&self, page: &mut Families<'_>) -> fmt::Result {
+        let help = "Responses, by class of status; gone are clients that went before there was any";
+        let rows = self.responses.iter().flat_map(|(site, counts)| {
+            // Every class, also those of which there was none: so a rate sees the first one.
+            let of_class = move |(class, count): (&str, u64)| {
+                (vec![("site", site.clone()), ("status", class.to_owned())], count)
+            };
+            CLASSES.into_iter().zip(*counts).map(of_class)
+        });
+        page.counters("timebudget_responses", help, rows)
+    }
+
+    fn of_windows(&self, page: &mut Families<'_>) -> fmt::Result {
         type Of = fn(&AccountStanding) -> u64;
         let of_windows = |unit: Unit, of: Of| -> Vec<_> {
             let windows = self.windows.iter().filter(|window| window.limit.unit() == unit);
@@ -154,7 +178,7 @@ impl Scrape {
         page.gauges("timebudget_window_reset_seconds", "How long the window lasts from now on", resets)
     }
 
-    fn of_the_store(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn of_the_store(&self, page: &mut Families<'_>) -> fmt::Result {
         let census = &self.census;
         page.gauge("timebudget_store_accounts", "Accounts that are kept", census.accounts as f64)?;
         let help = "Accounts that newcomers share for want of room";
@@ -173,7 +197,7 @@ impl Scrape {
         page.counters("timebudget_store_faults", help, faults)
     }
 
-    fn of_the_process(&self, page: &mut Page<'_>) -> fmt::Result {
+    fn of_the_process(&self, page: &mut Families<'_>) -> fmt::Result {
         let reloads = [("done", self.reloads.done), ("failed", self.reloads.failed)];
         let reloads = reloads.map(|(outcome, count)| (vec![("outcome", outcome.to_owned())], count));
         page.counters("timebudget_reloads", "How often files were read again, by what came of it", reloads)?;
@@ -186,6 +210,10 @@ impl Scrape {
         page.counter("timebudget_access_log_lines", help, self.lines_written)?;
         let help = "Lines that the access log has lost, since they came too fast or could not be written";
         page.counter("timebudget_access_log_dropped_lines", help, self.lines_dropped)?;
+        let help = "Spans that were sent to the collector of traces";
+        page.counter("timebudget_trace_spans", help, self.spans_sent)?;
+        let help = "Spans that were lost, since too many waited or the collector did not take them";
+        page.counter("timebudget_trace_dropped_spans", help, self.spans_lost)?;
         page.gauge("process_start_time_seconds", "When the process began, since 1970", self.started)
     }
 }
@@ -196,61 +224,37 @@ fn of_window(window: &AccountStanding) -> Labels {
     vec![("site", site.clone()), ("rule", rule.clone()), ("period", period.unwrap_or_default())]
 }
 
-/// A page that is being written.
-struct Page<'a>(DescriptorEncoder<'a>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Page<'_> {
-    fn begin<'s>(
-        &'s mut self,
-        name: &'s str,
-        help: &str,
-        kind: MetricType,
-    ) -> Result<MetricEncoder<'s>, fmt::Error> {
-        self.0.encode_descriptor(name, help, None, kind)
+    #[test]
+    fn openmetrics_is_written_where_it_is_asked_for_at_least_as_much_as_the_older_text() {
+        let prometheus_3 = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.2";
+        for lines in [
+            &[prometheus_3][..],
+            &["application/openmetrics-text"],
+            &["Application/OpenMetrics-Text; version=1.0.0"],
+            &["text/plain;q=0.5", "application/openmetrics-text;q=0.5"],
+        ] {
+            assert_eq!(Format::accepted(lines.iter().copied()), Format::OpenMetrics, "{lines:?}");
+        }
     }
 
-    fn counters(
-        &mut self,
-        name: &str,
-        help: &str,
-        rows: impl IntoIterator<Item = (Labels, u64)>,
-    ) -> fmt::Result {
-        let mut metric = self.begin(name, help, MetricType::Counter)?;
-        rows.into_iter().try_for_each(|(labels, count)| {
-            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
-        })
+    #[test]
+    fn the_older_text_is_written_for_everybody_else() {
+        for lines in [
+            &[][..],
+            &["*/*"],
+            &["text/html,application/xhtml+xml"],
+            &["application/openmetrics-text;q=0"],
+            &["application/openmetrics-text;q=0.1,text/plain;q=0.2"],
+            &["application/openmetrics-text;q=much"],
+            &["application/openmetrics-text-of-mine"],
+            &[";;,,q=", "\u{e9}"],
+        ] {
+            assert_eq!(Format::accepted(lines.iter().copied()), Format::Prometheus, "{lines:?}");
+        }
     }
-
-    fn counter(&mut self, name: &str, help: &str, count: u64) -> fmt::Result {
-        self.begin(name, help, MetricType::Counter)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
-    }
-
-    fn seconds(&mut self, name: &str, help: &str, rows: &[(Labels, f64)]) -> fmt::Result {
-        let mut metric = self.begin(name, help, MetricType::Counter)?;
-        rows.iter().try_for_each(|(labels, secs)| {
-            metric.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(secs, None)
-        })
-    }
-
-    fn gauges(
-        &mut self,
-        name: &str,
-        help: &str,
-        rows: impl IntoIterator<Item = (Labels, f64)>,
-    ) -> fmt::Result {
-        let mut metric = self.begin(name, help, MetricType::Gauge)?;
-        rows.into_iter().try_for_each(|(labels, value)| metric.encode_family(&labels)?.encode_gauge(&value))
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
-        self.begin(name, help, MetricType::Gauge)?.encode_gauge(&value)
-    }
-}
-
-fn secs(micros: u64) -> f64 {
-    micros as f64 / 1e6
-}
-
-const fn flag(is_so: bool) -> f64 {
-    if is_so { 1.0 } else { 0.0 }
 }

@@ -10,9 +10,12 @@ use timebudget::store::Census;
 use timebudget::{AccountStanding, Reloads, TimeBudget, tzdata};
 
 use crate::access::Log;
-use crate::metrics::counted::BOUNDS;
+use crate::gateway::{Counted, OfUpstream};
+use crate::histogram::Times;
 use crate::metrics::observer::OTHER;
+use crate::metrics::responses::CLASSES;
 use crate::metrics::{Observer, windows};
+use crate::traces::Traces;
 
 /// For how long accounts are waited for: a page without them is better than none.
 const WINDOWS_WITHIN: Duration = Duration::from_secs(2);
@@ -22,6 +25,8 @@ pub(crate) struct Metrics {
     observer: Arc<Observer>,
     budget: TimeBudget,
     log: Option<Arc<Log>>,
+    upstreams: Arc<Counted>,
+    traces: Option<Traces>,
     started: f64,
     tz_data: String,
 }
@@ -32,7 +37,10 @@ pub(crate) struct Scrape {
     /// By site and rule.
     pub(crate) rules: BTreeMap<(String, String), RuleCounts>,
     /// By site and route.
-    pub(crate) routes: BTreeMap<(String, String), RouteCounts>,
+    pub(crate) routes: BTreeMap<(String, String), Times>,
+    /// By site; as many as there are classes.
+    pub(crate) responses: BTreeMap<String, [u64; CLASSES.len()]>,
+    pub(crate) upstreams: BTreeMap<String, OfUpstream>,
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) windows: Vec<AccountStanding>,
     pub(crate) census: Census,
@@ -41,6 +49,8 @@ pub(crate) struct Scrape {
     pub(crate) wrong_sites: usize,
     pub(crate) lines_written: u64,
     pub(crate) lines_dropped: u64,
+    pub(crate) spans_sent: u64,
+    pub(crate) spans_lost: u64,
     pub(crate) is_ready: bool,
     /// In seconds since 1970.
     pub(crate) started: f64,
@@ -58,20 +68,19 @@ pub(crate) struct RuleCounts {
     pub(crate) cut_us: u64,
 }
 
-/// What a route's requests have cost.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RouteCounts {
-    pub(crate) micros: u64,
-    pub(crate) buckets: [u64; BOUNDS.len() + 1],
-}
-
 impl Metrics {
-    pub(crate) fn new(observer: Arc<Observer>, budget: TimeBudget, log: Option<Arc<Log>>) -> Self {
+    pub(crate) fn new(
+        observer: Arc<Observer>,
+        budget: TimeBudget,
+        log: Option<Arc<Log>>,
+        upstreams: Arc<Counted>,
+        traces: Option<Traces>,
+    ) -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         // A zone that has laws of its own, unlike UTC.
         let zone = tzdata::zone("Europe/London");
         let tz_data = zone.map_or_else(|_| "none".to_owned(), |zone| zone.source().to_string());
-        Self { observer, budget, log, started, tz_data }
+        Self { observer, budget, log, upstreams, traces, started, tz_data }
     }
 
     /// All that there is to tell now.
@@ -84,6 +93,8 @@ impl Metrics {
         Scrape {
             rules,
             routes,
+            responses: self.responses(),
+            upstreams: self.upstreams.read(),
             faults: faults.unwrap_or_default(),
             windows: windows.unwrap_or_default(),
             census: engine.census(),
@@ -92,6 +103,8 @@ impl Metrics {
             wrong_sites: self.budget.sites().wrong().len(),
             lines_written: self.log.as_ref().map_or(0, |log| log.written()),
             lines_dropped: self.log.as_ref().map_or(0, |log| log.dropped()),
+            spans_sent: self.traces.as_ref().map_or(0, Traces::sent),
+            spans_lost: self.traces.as_ref().map_or(0, Traces::lost),
             is_ready,
             started: self.started,
             tz_data: self.tz_data.clone(),
@@ -120,22 +133,32 @@ impl Metrics {
     }
 
     /// Routes by name: rules that share a route are added up.
-    fn routes(&self) -> BTreeMap<(String, String), RouteCounts> {
-        let mut routes: BTreeMap<_, RouteCounts> = BTreeMap::new();
+    fn routes(&self) -> BTreeMap<(String, String), Times> {
+        let mut routes: BTreeMap<_, Times> = BTreeMap::new();
         let Some(counts) = self.observer.counts() else { return routes };
         counts.routes.each(|name, line| {
-            let buckets = line.buckets.each_ref().map(|bucket| bucket.load(Relaxed));
-            if name.is_none() && buckets.iter().all(|count| *count == 0) {
+            let times = line.read();
+            if name.is_none() && times.count() == 0 {
                 return;
             }
             let route = |(site, route): &(String, timebudget::Route)| {
                 (site.clone(), route.name().map_or_else(|| "none".to_owned(), |name| name.to_string()))
             };
             let name = name.map_or_else(|| (OTHER.to_owned(), OTHER.to_owned()), route);
-            let sum = routes.entry(name).or_default();
-            sum.micros += line.micros.load(Relaxed);
-            sum.buckets.iter_mut().zip(buckets).for_each(|(sum, count)| *sum += count);
+            *routes.entry(name).or_default() += times;
         });
         routes
+    }
+
+    fn responses(&self) -> BTreeMap<String, [u64; CLASSES.len()]> {
+        let mut responses = BTreeMap::new();
+        let Some(counts) = self.observer.counts() else { return responses };
+        counts.responses.each(|name, line| {
+            let counts = line.0.each_ref().map(|count| count.load(Relaxed));
+            if name.is_some() || counts.iter().any(|count| *count > 0) {
+                responses.insert(name.map_or(OTHER, String::as_str).to_owned(), counts);
+            }
+        });
+        responses
     }
 }

@@ -1,5 +1,6 @@
 //! A table of counters by number, in which nobody waits for anybody to find a line.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -11,7 +12,7 @@ use parking_lot::Mutex;
 pub(crate) struct Table<L, N, const S: usize> {
     slots: Box<[Slot<L>]>,
     /// The names of lines, by their slots.
-    names: Mutex<Vec<(usize, N)>>,
+    names: Mutex<Vec<(usize, Arc<N>)>>,
     /// How many lines have names of their own at most.
     most: usize,
     /// Where the rest is counted.
@@ -74,7 +75,7 @@ impl<L: Default, N, const S: usize> Table<L, N, S> {
             Ok(found) => found,
             Err(_) if names.len() >= self.most => &self.other,
             Err(at) => {
-                names.push((at, name));
+                names.push((at, Arc::new(name)));
                 self.slots[at].number.store(number, Release);
                 &self.slots[at].line
             }
@@ -83,8 +84,10 @@ impl<L: Default, N, const S: usize> Table<L, N, S> {
 
     /// Every line that has a name, and at last, without one, the rest.
     pub(crate) fn each(&self, mut look: impl FnMut(Option<&N>, &L)) {
-        for (at, name) in &*self.names.lock() {
-            look(Some(name), &self.slots[*at].line);
+        // Who meets a new number waits for the lock: it is not held while names are looked at.
+        let names = self.names.lock().clone();
+        for (at, name) in names {
+            look(Some(&name), &self.slots[at].line);
         }
         look(None, &self.other);
     }

@@ -120,14 +120,33 @@ fn what_is_in_the_log_is_all_there_when_the_server_has_ended() {
 
 #[test]
 fn more_refusals_than_are_told_in_a_second_are_counted() {
-    let server = start(&["--log-refusals", "2"]);
+    let mut server = start(&["--log-refusals", "2"]);
     for _ in 0..30 {
         server.server.get("/export");
     }
     server.server.wait_for_log("more refusals and near limits in the last second");
-    let log = server.server.log();
-    // Of 29 refusals; how many seconds they took is the machine's affair.
-    assert!(log.matches("refused: ").count() < 29, "{log}");
+    // Those of the last second are told at the end at the latest.
+    server.server.signal("TERM");
+    assert!(server.server.ended().success());
+    let left_out =
+        |line: &str| line.split_once(" more refusals")?.0.rsplit(' ').next()?.parse::<usize>().ok();
+    let told = |log: &str| log.matches("refused: ").count() + log.matches("near limit: ").count();
+    let all = |log: &str| told(log) + log.lines().filter_map(left_out).sum::<usize>();
+    // 29 refusals, and one account that is near its limit from the first request on.
+    let is_told = || (all(&server.server.log()) == 30).then_some(());
+    eventually("30 told or counted", is_told, || server.server.log());
+    assert!(told(&server.server.log()) < 30);
+}
+
+#[test]
+fn no_path_forges_a_line() {
+    let server = start(&["--access-log-query"]);
+    let forged = r#"/%0d%0a{"status":200}?x=%0a"#;
+    server.server.get(forged);
+    server.server.get("/next");
+    let lines = lines(&server, "access.log", 2);
+    let paths: Vec<_> = lines.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, [forged, "/next"]);
 }
 
 #[test]
@@ -139,4 +158,28 @@ fn an_account_that_comes_near_its_limit_is_told_of_once() {
     }
     server.server.wait_for_log("near limit: site *, rule few, limit 10 per day, 8 spent, account ");
     assert_eq!(server.server.log().matches("near limit").count(), 1, "{}", server.server.log());
+}
+
+#[test]
+fn the_users_of_a_site_are_named_however_hostile_their_names_are_and_no_others() {
+    let digest = "sha256:2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"; // of "key"
+    let rules = r#"{ "rate_limit_trusted_proxies": ["127.0.0.1"], "rate_limit_identity": { "user": "X-User" },
+        "rate_limit_api_keys": { "DIGEST": { "name": "batch", "user": "carol" } },
+        "rate_limit_rules": [{ "name": "whole", "key": "site", "limits": "600s per day" }] }"#;
+    let scratch = crate::scratch::Scratch::new();
+    let site = scratch.write("site.json", &rules.replace("DIGEST", digest));
+    let log = scratch.path("access.log");
+    let args = ["--site", site.to_str().unwrap(), "--access-log", log.to_str().unwrap()];
+    let server = Monitored::start(scratch, &args);
+    let long = "x".repeat(4_000);
+    let hostile = ["alice", r#"","status":200,"x":"\"#, "a\tb", "caf\u{e9} \u{2028}\u{9b}31m", &long];
+    for name in hostile {
+        server.server.request("GET", "/", &format!("host: localhost\r\nx-user: {name}\r\n"));
+    }
+    server.server.request("GET", "/", "host: localhost\r\nx-api-key: key\r\nx-user: mallory\r\n");
+    server.server.get("/");
+    let users: Vec<_> =
+        lines(&server, "access.log", 7).iter().map(|line| line.get("user").cloned()).collect();
+    let expected = hostile.iter().chain(&["carol"]).map(|name| Some(Value::from(*name))).chain([None]);
+    assert_eq!(users, expected.collect::<Vec<_>>());
 }

@@ -65,3 +65,22 @@ fn a_change_of_the_store_waits_for_the_next_start_and_says_so() {
     server.wait_for_log("accounts stay in memory:// until the next start");
     assert_eq!(server.get("/").status, 200);
 }
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn who_asks_a_program_without_traces_for_them_is_told_so_and_nobody_else() {
+    let told = |variables: &[(&str, &str)]| {
+        let server = start("{}", variables);
+        assert_eq!(server.get("/").status, 200);
+        let log = server.log();
+        let lines = log.lines().filter(|line| line.contains("built without traces"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let endpoint = "http://127.0.0.1:4318";
+    for variable in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
+        let lines = told(&[(variable, endpoint)]);
+        assert!(lines.len() == 1 && lines[0].contains(variable), "{lines:?}");
+        assert!(told(&[(variable, endpoint), ("OTEL_SDK_DISABLED", "true")]).is_empty());
+    }
+    assert!(told(&[("OTEL_SERVICE_NAME", "edge")]).is_empty());
+}

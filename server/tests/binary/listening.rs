@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -94,6 +95,16 @@ fn in_clear_it_speaks_http_2_to_those_who_know_that() {
 }
 
 #[test]
+fn a_connection_on_which_nothing_is_said_is_closed_and_keeps_no_server_from_ending() {
+    let mut server = start(&[]);
+    let mut silent = server.connect();
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0);
+    let _silent = server.connect();
+    server.signal("TERM");
+    assert!(server.ended().success());
+}
+
+#[test]
 fn on_a_unix_socket_it_has_the_permissions_that_are_told_and_leaves_nothing_behind() {
     let scratch = Scratch::new();
     let (file, path) = (scratch.write("site.json", DAILY), scratch.path("it.sock"));
@@ -107,6 +118,21 @@ fn on_a_unix_socket_it_has_the_permissions_that_are_told_and_leaves_nothing_behi
     server.signal("TERM");
     assert!(server.ended().success());
     assert!(!path.exists());
+}
+
+/// As its successor does, which takes the path while this one lets its last requests end.
+#[test]
+fn a_process_that_ends_leaves_the_socket_of_its_successor() {
+    let scratch = Scratch::new();
+    let (file, path, other) =
+        (scratch.write("site.json", DAILY), scratch.path("it.sock"), scratch.path("other.sock"));
+    let (site, socket) = (file.to_str().unwrap().to_owned(), format!("unix:{}", path.display()));
+    let mut server = start_in(scratch, &["--site", &site, "--listen", &socket]);
+    let _successor = UnixListener::bind(&other).unwrap();
+    fs::rename(&other, &path).unwrap();
+    server.signal("TERM");
+    assert!(server.ended().success());
+    assert!(UnixStream::connect(&path).is_ok());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the page of metrics says of traffic.
 
+use std::collections::BTreeMap;
+
 use crate::monitored::Monitored;
 use crate::scratch::Scratch;
 
@@ -38,6 +40,18 @@ fn requests_refusals_and_time_are_counted_by_site_and_rule() {
 }
 
 #[test]
+fn responses_are_counted_by_site_and_class_of_status_exempt_ones_too() {
+    let server = Monitored::with_site(RULES, &[]);
+    for path in ["/a", "/export", "/export", "/health", "/?status=503"] {
+        server.server.get(path);
+    }
+    let of =
+        |status: &str| server.value(&format!("timebudget_responses_total{{site=\"*\",status=\"{status}\"}}"));
+    assert_eq!(["2xx", "4xx", "5xx"].map(of), [3.0, 1.0, 1.0]);
+    assert_eq!(of("3xx"), 0.0, "told before there is any");
+}
+
+#[test]
 fn no_client_is_in_any_label() {
     let server = Monitored::with_site(
         r#"{ "rate_limit_rules": [{ "name": "each", "key": ["ip", "header:x-customer"], "limits": "1 per day" }] }"#,
@@ -49,6 +63,21 @@ fn no_client_is_in_any_label() {
     let page = server.metrics();
     assert!(page.contains("timebudget_refusals_total{site=\"*\",rule=\"each\"} 1"), "{page}");
     assert!(!["alice", "127.0.0.1", "secret-path"].iter().any(|name| page.contains(name)), "{page}");
+}
+
+#[test]
+fn no_path_host_or_method_of_a_clients_makes_a_line_of_its_own() {
+    let server = Monitored::with_site(RULES, &[]);
+    server.server.get("/");
+    server.server.request("BREW", "/", "host: localhost\r\n");
+    let lines = server.metrics().lines().count();
+    for number in 0..50 {
+        let host = format!("host: evil{number}.example\r\n");
+        server.server.request("GET", &format!("/user/evil{number}?evil={number}"), &host);
+        server.server.request(&format!("EVIL{number}"), "/", "host: localhost\r\n");
+    }
+    let page = server.metrics();
+    assert!(page.lines().count() == lines && !page.to_lowercase().contains("evil"), "{page}");
 }
 
 #[test]
@@ -94,4 +123,85 @@ fn a_request_that_is_cut_is_counted_with_its_time() {
     server.wait_for("timebudget_cut_requests_total{site=\"*\",rule=\"hard\"}", 1.0);
     let cut = server.value("timebudget_cut_seconds_total{site=\"*\",rule=\"hard\"}");
     assert!((0.09..30.0).contains(&cut), "{cut}");
+}
+
+/// Every sample of a page, each of which is to be one.
+fn samples(page: &str) -> BTreeMap<String, f64> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line:?}"));
+        (name.to_owned(), value.parse().unwrap_or_else(|_| panic!("{line:?}")))
+    };
+    lines.map(sample).collect()
+}
+
+fn is_counter(name: &str) -> bool {
+    ["_total", "_count", "_bucket", "_sum"].iter().any(|end| name.split('{').next().unwrap().ends_with(end))
+}
+
+#[test]
+fn pages_that_are_read_while_sites_are_reloaded_are_whole_and_no_count_falls() {
+    let scratch = Scratch::new();
+    let site = |number: usize| format!("s{number}.example/site_config.json");
+    for number in 0..20 {
+        scratch.write(&site(number), r#"{ "rate_limit": "600s per day" }"#);
+    }
+    let directory = scratch.path("");
+    let server = Monitored::start(scratch, &["--sites", directory.to_str().unwrap()]);
+    let mut before = BTreeMap::<String, f64>::new();
+    for round in 0..20 {
+        for number in 0..20 {
+            server.server.request("GET", "/", &format!("host: s{number}.example\r\n"));
+        }
+        let rules = format!(r#"{{ "rate_limit": "{}s per day" }}"#, 600 + round);
+        server.server.scratch.replace(&site(round), &rules);
+        server.server.signal("HUP");
+        let page = samples(&server.metrics());
+        for (name, value) in before.iter().filter(|(name, _)| is_counter(name)) {
+            assert!(
+                page.get(name).is_some_and(|now| now >= value),
+                "{name}: {value} and {:?}",
+                page.get(name)
+            );
+        }
+        before = page;
+    }
+    let of = |number: usize| format!("timebudget_requests_total{{site=\"s{number}.example\",rule=\"site\"}}");
+    assert_eq!((before[&of(0)], before[&of(19)]), (20.0, 20.0));
+}
+
+#[test]
+fn more_sites_than_are_told_apart_are_counted_together_and_the_page_is_bounded() {
+    let scratch = Scratch::new();
+    let sites = 1_300;
+    for number in 0..sites {
+        let text = r#"{ "rate_limit_rules": [
+            { "name": "time", "key": "site", "limits": "600s per day; 60s per hour" },
+            { "name": "each", "key": "ip", "limits": "9 per day" },
+            { "name": "many", "key": "site", "limits": "900 per day" },
+            { "name": "more", "key": "site", "limits": "9000 per week" } ] }"#;
+        scratch.write(&format!("s{number}.example/site_config.json"), text);
+    }
+    let directory = scratch.path("");
+    let server = Monitored::start(scratch, &["--sites", directory.to_str().unwrap()]);
+    for number in 0..sites {
+        server.server.request("GET", "/", &format!("host: s{number}.example\r\n"));
+    }
+    let page = server.metrics();
+    let all = samples(&page);
+    let count = |metric: &str| all.keys().filter(|name| name.starts_with(metric)).count();
+    let other = |labels: &str| all[&format!("timebudget_{labels}")];
+    // Of 5,200 rules, 1,300 pairs of a site and a route, and 1,300 sites.
+    assert_eq!(count("timebudget_requests_total{"), 4_096 + 1);
+    assert_eq!(other("requests_total{site=\"other\",rule=\"other\"}"), 5_200.0 - 4_096.0);
+    assert_eq!(count("timebudget_request_seconds_count{"), 1_000 + 1);
+    assert_eq!(other("request_seconds_count{site=\"other\",route=\"other\"}"), 300.0);
+    assert_eq!(count("timebudget_responses_total{"), (1_000 + 1) * 6);
+    assert_eq!(other("responses_total{site=\"other\",status=\"2xx\"}"), 300.0);
+    assert!(
+        count("timebudget_window_spent_seconds{") <= 2_000,
+        "{}",
+        count("timebudget_window_spent_seconds{")
+    );
+    assert!(page.len() < 8_000_000, "{} bytes", page.len());
 }

@@ -1,5 +1,8 @@
 //! What upstreams say of the cost of requests, and what they are told of the time that is left.
 
+use std::thread;
+use std::time::Duration;
+
 use crate::client::{Client, with_site};
 use crate::upstream::{Upstream, values};
 
@@ -77,4 +80,48 @@ fn an_upstream_is_told_the_time_that_is_left_where_a_rule_cuts() {
         assert_eq!(told.len(), usize::from(is_told), "{overrun}");
         assert!(told.iter().all(|left| (90_000..=100_000).contains(left)), "{told:?}");
     }
+}
+
+/// What is charged for a request whose body lacks its last byte, where the application answers a second after the others.
+fn used_without_the_last_byte(status: &str) -> u64 {
+    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+    let upstream = Upstream::new(move |connection| {
+        connection.head();
+        connection.bytes(1);
+        thread::sleep(Duration::from_secs(1));
+        connection.send(&answer);
+    });
+    let gateway = with_site(NOT_BELIEVED, &upstream, &[]);
+    let mut client = Client::new(&gateway);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na");
+    values(&client.head(), "x-ratelimit-used")[0].parse().unwrap()
+}
+
+#[test]
+fn whoever_keeps_a_byte_back_pays_for_an_application_that_did_not_wait_for_it() {
+    let used = used_without_the_last_byte("200 OK");
+    assert!((900_000..2_000_000).contains(&used), "{used}");
+}
+
+#[test]
+fn an_application_that_tires_of_waiting_for_the_body_charges_nothing_for_the_wait() {
+    let used = used_without_the_last_byte("408 Request Timeout");
+    assert!(used < 500_000, "{used}");
+}
+
+/// A rule of the site cuts, but not what this request was about.
+#[test]
+fn an_upstream_is_told_no_time_where_no_rule_that_cuts_is_about_the_request() {
+    let site = r#"{ "rate_limit": "50s per year", "rate_limit_rules": [
+        { "name": "reports", "key": "site", "when": { "path": "/reports" }, "overrun": "cut", "limits": "100s per year" } ] }"#;
+    let upstream = answer("X-App: 1");
+    let gateway = with_site(site, &upstream, &[]);
+    for target in ["/", "/reports"] {
+        assert_eq!(gateway.get(target).status, 200);
+    }
+    let told = upstream.heads().iter().map(|head| values(head, "x-ratelimit-time-left")).collect::<Vec<_>>();
+    assert_eq!(told[0], [""; 0]);
+    // Of the rule that cuts, whatever others say.
+    let [left] = &told[1][..] else { panic!("{told:?}") };
+    assert!((90_000..=100_000).contains(&left.parse::<u64>().unwrap()), "{left}");
 }

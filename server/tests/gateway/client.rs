@@ -40,7 +40,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(gateway: &Running) -> Self {
-        Self { stream: gateway.connect(), unread: Vec::new() }
+        Self::on(gateway.connect())
+    }
+
+    pub(crate) const fn on(stream: TcpStream) -> Self {
+        Self { stream, unread: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {

@@ -158,6 +158,33 @@ fn a_body_that_pauses_for_too_long_breaks_off() {
     assert!(answer.contains("hello") && !answer.ends_with("0\r\n\r\n"), "{answer}");
 }
 
+/// An upstream that answers with more than all buffers on the way can hold, and tells when its connection has ended.
+fn boundless(head: &'static str) -> (Upstream, sync::mpsc::Receiver<()>) {
+    let (ended, hears) = sync::mpsc::channel();
+    let upstream = Upstream::new(move |connection| {
+        connection.head();
+        connection.send(head);
+        connection.send_without_end();
+        let _ = ended.send(());
+    });
+    (upstream, hears)
+}
+
+#[test]
+fn an_application_does_not_wait_for_ever_for_a_client_that_does_not_read() {
+    let whole = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n";
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    for (head, fields) in [(whole, ""), (switched, "Connection: upgrade\r\nUpgrade: websocket\r\n")] {
+        let (upstream, ended) = boundless(head);
+        let gateway = before(&upstream, &["--idle-timeout", "300ms"]);
+        let mut client = Client::new(&gateway);
+        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+        ended.recv_timeout(Duration::from_secs(60)).expect("the connection of the upstream ends");
+        // What was on its way comes, and then an end that is none.
+        assert!(client.rest().0.starts_with(head.lines().next().unwrap()), "{head}");
+    }
+}
+
 #[test]
 fn a_client_that_pauses_amid_its_body_for_too_long_is_told_so() {
     let upstream = Upstream::new(|connection| {

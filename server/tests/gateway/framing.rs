@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use crate::client::before;
+use crate::client::{before, with_site};
 use crate::upstream::{Upstream, ok};
 
 /// What follows must not be taken for a request of its own.
@@ -164,4 +164,89 @@ fn a_connect_is_refused() {
     let answer = answers(&gateway, b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     assert_eq!(upstream.heads(), [""; 0]);
+}
+
+/// Spellings of `/secret` that a server resolves which looks at paths as file systems do.
+const OTHER_WAYS: &[&str] = &[
+    "/open/../secret",
+    "/./secret",
+    "/%2e/secret",
+    "/open/%2e%2e/secret",
+    "/open/.%2E/secret",
+    "/open%2f..%2fsecret",
+    "/open\\..\\secret",
+    "/open/..%5csecret",
+    "/open/..;/secret",
+    "/open/..?q=1",
+    "http://a/open/../secret",
+];
+
+#[test]
+fn a_path_with_dot_segments_passes_no_rule_by_for_it_is_not_passed_on() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let site = r#"{ "rate_limit": "1 per year", "rate_limit_exempt": { "path": { "prefix": "/open" } } }"#;
+    let gateway = with_site(site, &upstream, &[]);
+    assert_eq!(gateway.get("/secret").status, 200);
+    assert_eq!(gateway.get("/secret").status, 429);
+    for path in OTHER_WAYS {
+        let answer = answers(
+            &gateway,
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes(),
+        );
+        assert!(
+            ["HTTP/1.1 400", "HTTP/1.1 429"].iter().any(|refused| answer.starts_with(refused)),
+            "{path}: {answer}"
+        );
+    }
+    let answer = answers(&gateway, b"GET /open/../secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(answer.contains("expected a path in which they are resolved"), "{answer}");
+    assert_eq!(upstream.heads().len(), 1);
+    for path in ["/open/a..b", "/open/.well-known", "/open/x?y=/../z", "/open/..."] {
+        assert_eq!(gateway.get(path).status, 200, "{path}");
+    }
+}
+
+/// The server had read ahead, and passed on what stood behind a head that was refused.
+#[test]
+fn nothing_is_passed_on_that_comes_behind_a_request_which_was_refused_as_malformed() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let gateway = before(&upstream, &[]);
+    for refused in [
+        "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\nConnection: keep-alive\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let answer = answers(&gateway, format!("{refused}{SMUGGLED}{SMUGGLED}").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{refused:?}: {answer}");
+        assert!(!answer.contains("HTTP/1.1 200"), "{refused:?}: {answer}");
+    }
+    assert_eq!(upstream.heads(), [""; 0]);
+}
+
+/// RFC 9112, section 9.6: no request is served on a connection after one that was to be its last.
+#[test]
+fn nothing_is_passed_on_that_comes_behind_a_request_which_was_to_be_the_last() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let gateway = before(&upstream, &[]);
+    let last = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let answer =
+        answers(&gateway, format!("GET /first HTTP/1.1\r\nHost: a\r\n\r\n{last}{SMUGGLED}").as_bytes());
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+    assert!(upstream.heads().iter().all(|head| !head.contains("smuggled")), "{:?}", upstream.heads());
+    assert_eq!(upstream.heads().len(), 2);
+}
+
+/// What is left of a chunked body is read and forgotten, and the next request was served.
+#[test]
+fn nothing_is_passed_on_that_comes_behind_a_body_which_is_too_large() {
+    let upstream = Upstream::new(|connection| {
+        while connection.head().is_some() {
+            connection.wait_for_end();
+        }
+    });
+    let gateway = before(&upstream, &["--max-body", "3"]);
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = answers(&gateway, format!("{head}5\r\nhello\r\n0\r\n\r\n{SMUGGLED}").as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(upstream.heads().iter().all(|head| !head.contains("smuggled")), "{:?}", upstream.heads());
 }

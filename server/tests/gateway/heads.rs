@@ -37,7 +37,7 @@ fn the_host_of_an_absolute_target_wins() {
 #[test]
 fn the_path_is_passed_on_byte_for_byte() {
     for target in
-        ["//a//b/../c/./d", "/a%2Fb%2f%c3%a9", "/%00%zz", "/a?b=%20+&&=#", "/;x=y,z", "/?", "/%2e%2e/"]
+        ["//a//b.../c/.d", "/a%2Fb%2f%c3%a9", "/%00%zz", "/a?b=%20+&&=#", "/;x=y,z", "/?", "/%2e%2e%2e/"]
     {
         let upstream = heard(NOBODY, &[], target, "host: a\r\n");
         let expected = target.split('#').next().unwrap();
@@ -169,4 +169,49 @@ fn bytes_beyond_ascii_are_passed_on_in_values() {
     let answer = gateway.request("GET", "/", "host: a\r\nX-Name: josé\r\n");
     assert_eq!(answer.header("x-name"), Some("josé"));
     assert_eq!(upstream.values("x-name"), ["josé"]);
+}
+
+#[test]
+fn where_nobody_asks_for_traces_the_fields_of_a_trace_pass_untouched() {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let fields = format!("host: a\r\ntraceparent: {parent}\r\ntracestate: a=1\r\ntracestate: b=2\r\n");
+    let upstream = heard(NOBODY, &[], "/", &fields);
+    assert_eq!(upstream.values("traceparent"), [parent]);
+    assert_eq!(upstream.values("tracestate"), ["a=1", "b=2"]);
+}
+
+#[test]
+fn a_body_that_is_said_to_be_empty_is_said_to_be_empty_to_the_upstream() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let gateway = before(&upstream, &[]);
+    assert_eq!(gateway.request("POST", "/", "host: a\r\ncontent-length: 0\r\n").status, 200);
+    assert_eq!(upstream.values("content-length"), ["0"]);
+    assert_eq!(upstream.values("transfer-encoding"), [""; 0]);
+}
+
+/// A client that is told no length waits for the connection to end.
+#[test]
+fn an_answer_that_resets_a_page_says_that_it_is_empty() {
+    for field in ["Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let rest = if field.starts_with('T') { "0\r\n\r\n" } else { "" };
+        let upstream = Upstream::answering(&format!("HTTP/1.1 205 Reset Content\r\n{field}\r\n{rest}"));
+        let gateway = before(&upstream, &[]);
+        let mut client = Client::new(&gateway);
+        for _ in 0..2 {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let head = client.head().to_ascii_lowercase();
+            assert!(head.starts_with("http/1.1 205") && head.contains("content-length: 0\r\n"), "{head}");
+        }
+    }
+}
+
+#[test]
+fn a_name_of_a_request_is_kept_up_to_128_letters_with_an_access_log_and_without() {
+    for args in [&[][..], &["--access-log", "-"]] {
+        for (letters, is_kept) in [(128, true), (129, false)] {
+            let name = "x".repeat(letters);
+            let upstream = heard(NOBODY, args, "/", &format!("host: a\r\nX-Request-Id: {name}\r\n"));
+            assert_eq!(upstream.values("x-request-id") == [name], is_kept, "{letters} {args:?}");
+        }
+    }
 }

@@ -193,12 +193,39 @@ fn what_has_no_end_of_its_own_is_given_a_moment_when_the_server_ends() {
     assert!((9..24).contains(&waited.as_secs()), "{waited:?}");
 }
 
+/// It was answered `Connection: upgrade`, and the connection closed without a word: Java's client asks for h2c on each of its own.
 #[test]
-fn other_protocols_are_not_switched_to() {
-    let upstream = Upstream::answering(&ok("hello"));
-    let gateway = before(&upstream, &[]);
-    let mut client = Client::new(&gateway);
-    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: tcp\r\n\r\n");
-    assert!(client.up_to("hello").starts_with("HTTP/1.1 200"));
-    assert_eq!(upstream.values("upgrade"), [""; 0]);
+fn other_protocols_are_not_switched_to_and_the_connection_is_closed_with_a_word() {
+    for protocol in ["tcp", "h2c", "TLS/1.0", "SPDY/3.1", "IRC/6.9, RTA/x11", "h2c, websocket"] {
+        let upstream = Upstream::answering(&ok("hello"));
+        let gateway = before(&upstream, &[]);
+        let mut client = Client::new(&gateway);
+        let head =
+            format!("POST /attach HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n");
+        client.send(head + "Content-Length: 0\r\n\r\nGET /behind HTTP/1.1\r\nHost: a\r\n\r\n");
+        let (answer, ended) = client.rest();
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains("hello") && ended,
+            "{protocol}: {answer}"
+        );
+        assert_eq!(values(&answer, "connection")[0], "close", "{protocol}: {answer}");
+        assert_eq!(upstream.values("upgrade"), [""; 0], "{protocol}");
+        assert_eq!(upstream.values("connection"), [""; 0], "{protocol}");
+    }
+}
+
+/// Proxies that opened the tunnel without a look at the answer passed on whatever came behind.
+#[test]
+fn what_comes_behind_a_websocket_that_is_declined_is_not_passed_on() {
+    for status in ["426 Upgrade Required", "200 OK", "400 Bad Request"] {
+        let upstream = Upstream::answering(&format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno"));
+        let gateway = before(&upstream, &[]);
+        let mut client = Client::new(&gateway);
+        let asked = ASK.replace("Version: 13", "Version: 7");
+        client.send(format!("{asked}GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let (answer, _) = client.rest();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+        assert_eq!(upstream.heads().len(), 1);
+    }
 }

@@ -95,7 +95,7 @@ impl Upstream {
 /// The values of a field of a head.
 pub(crate) fn values(head: &str, name: &str) -> Vec<String> {
     let fields = head.lines().skip(1).filter_map(|line| line.split_once(": "));
-    fields.filter(|(found, _)| *found == name).map(|(_, value)| value.to_owned()).collect()
+    fields.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).collect()
 }
 
 impl Connection {
@@ -169,6 +169,12 @@ impl Connection {
     /// Sends text, though nobody may take it.
     pub(crate) fn send(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes());
+    }
+
+    /// Sends letters until the connection ends.
+    pub(crate) fn send_without_end(&mut self) {
+        let megabyte = [b'x'; 1 << 20];
+        while self.stream.write_all(&megabyte).is_ok() {}
     }
 
     /// Sends an answer with a body of this text.

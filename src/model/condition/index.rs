@@ -295,9 +295,8 @@ mod tests {
     use super::*;
     use crate::model::condition::decoded::Paths;
     use crate::model::condition::facts::Method;
-    use crate::model::condition::text::Glob;
-    use crate::model::condition::text::Pattern;
-    use crate::model::condition::text::Text;
+    use crate::model::condition::text::pattern_tests::pattern;
+    use crate::model::condition::text::{Glob, Pattern, Text};
 
     #[derive(Clone, Debug)]
     struct Request {
@@ -387,6 +386,19 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        /// A pattern in any case was looked for only where its own letters are.
+        #[test]
+        fn every_pattern_that_is_found_in_a_path_is_a_candidate(
+            pattern in pattern(),
+            path in "(/|/a/|/A/|a|b|/B/|k|\u{212a}){0,6}",
+            paths in prop::sample::select(vec![Paths::Normal, Paths::Exact]),
+        ) {
+            let condition = [Condition::Path(Text::Regex(pattern))];
+            let request = Request { path: path.leak(), paths, ..get("") };
+            let found = RuleIndex::new(&condition).candidates(&request);
+            prop_assert!(!condition[0].matches(&request) || found.as_slice() == [0]);
+        }
 
         #[test]
         fn every_condition_that_a_request_fulfils_is_a_candidate(

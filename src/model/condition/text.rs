@@ -4,6 +4,7 @@ use std::fmt;
 
 use regex::Error;
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::Extractor;
 use smallvec::SmallVec;
@@ -281,7 +282,11 @@ const MAX_SIZE: usize = 1 << 20;
 /// assert_eq!(Pattern::new("(a").unwrap_err().to_string(), "unclosed group");
 /// ```
 #[derive(Clone, Debug)]
-pub struct Pattern(Regex);
+pub struct Pattern {
+    regex: Regex,
+    /// Which the text alone does not tell.
+    is_in_any_case: bool,
+}
 
 /// Why a text is no pattern: the reason alone, in a few words. Its source draws the place, over several lines.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -295,7 +300,7 @@ impl Pattern {
     ///
     /// What is wrong with the text; a pattern that compiles to more than a mebibyte is too large.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        Self::by(&mut RegexBuilder::new(text))
+        Self::by(text, false)
     }
 
     /// The same, found in letters of any case, as hosts are.
@@ -313,17 +318,19 @@ impl Pattern {
     /// # Ok::<(), timebudget::PatternError>(())
     /// ```
     pub fn in_any_case(text: &str) -> Result<Self, PatternError> {
-        Self::by(RegexBuilder::new(text).case_insensitive(true))
+        Self::by(text, true)
     }
 
-    fn by(builder: &mut RegexBuilder) -> Result<Self, PatternError> {
-        let regex = builder.size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE).build();
-        regex.map(Self).map_err(PatternError)
+    fn by(text: &str, is_in_any_case: bool) -> Result<Self, PatternError> {
+        let mut builder = RegexBuilder::new(text);
+        builder.case_insensitive(is_in_any_case).size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE);
+        let regex = builder.build().map_err(PatternError)?;
+        Ok(Self { regex, is_in_any_case })
     }
 
     /// The pattern as it was written, without what [`in_any_case`](Self::in_any_case) adds to it.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.regex.as_str()
     }
 
     /// Whether the pattern is found in a text.
@@ -332,36 +339,37 @@ impl Pattern {
     /// `.` matches no part of a character, and a client could else hide from `^.*bot.*$` behind a single byte.
     pub fn matches(&self, text: impl AsRef<[u8]>) -> bool {
         let text = text.as_ref();
-        self.0.is_match(text) || (str::from_utf8(text).is_err() && self.matches_lossily(text))
+        self.regex.is_match(text) || (str::from_utf8(text).is_err() && self.matches_lossily(text))
     }
 
     #[cold]
     fn matches_lossily(&self, text: &[u8]) -> bool {
-        self.0.is_match(String::from_utf8_lossy(text).as_bytes())
+        self.regex.is_match(String::from_utf8_lossy(text).as_bytes())
     }
 
     /// What every text begins with in which the pattern is found; empty if that is not known.
     pub(crate) fn literal_prefix(&self) -> String {
-        prefix_of(self.0.as_str()).unwrap_or_default()
+        self.known_prefix().unwrap_or_default()
+    }
+
+    fn known_prefix(&self) -> Option<String> {
+        let mut parser = ParserBuilder::new().case_insensitive(self.is_in_any_case).build();
+        let parsed = parser.parse(self.as_str()).ok()?;
+        if !parsed.properties().look_set_prefix().contains(Look::Start) {
+            return None;
+        }
+        let beginnings = Extractor::new().extract(&parsed);
+        String::from_utf8(beginnings.longest_common_prefix()?.to_vec()).ok()
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
+        (self.as_str(), self.is_in_any_case) == (other.as_str(), other.is_in_any_case)
     }
 }
 
 impl Eq for Pattern {}
-
-fn prefix_of(pattern: &str) -> Option<String> {
-    let parsed = regex_syntax::parse(pattern).ok()?;
-    if !parsed.properties().look_set_prefix().contains(Look::Start) {
-        return None;
-    }
-    let beginnings = Extractor::new().extract(&parsed);
-    String::from_utf8(beginnings.longest_common_prefix()?.to_vec()).ok()
-}
 
 /// The reason alone: the library draws the pattern above it, over several lines.
 fn reason(error: &Error) -> String {
@@ -487,8 +495,50 @@ mod glob_tests {
 }
 
 #[cfg(test)]
-mod pattern_tests {
+pub(crate) mod pattern_tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The two were equal, so a reload that changed one into the other changed nothing.
+    #[test]
+    fn a_pattern_in_any_case_is_another_one() {
+        let (plain, any) = (Pattern::new("a").unwrap(), Pattern::in_any_case("a").unwrap());
+        assert!(plain != any && any == any.clone());
+    }
+
+    /// The beginning was read without the flag: `/ADMIN/x` was no candidate for `^/admin/`.
+    #[test]
+    fn a_pattern_in_any_case_begins_with_what_has_no_case() {
+        for (pattern, prefix) in [("^/admin/", "/"), ("^/2026/[a-z]+", "/2026/"), ("/a", "")] {
+            assert_eq!(Pattern::in_any_case(pattern).unwrap().literal_prefix(), prefix, "{pattern}");
+        }
+    }
+
+    /// Patterns with anchors, flags, alternations, groups and repetitions, plain or in any case.
+    pub(crate) fn pattern() -> impl Strategy<Value = Pattern> {
+        let begin = prop::sample::select(vec!["", "^", "^/a/", "(?i)^/", "^/(?i)", "^/b/|"]);
+        let piece = prop::sample::select(vec![
+            "^", "$", "\\A", "\\b", "/", "|/a", "/b/", "A", "k", ".", "[ab]", "?", "*", "{0}", "(?i)",
+            "(?m)", "(?-i)", "(?s)", "(a", "(?i:", "|", ")",
+        ]);
+        let text = (begin, prop::collection::vec(piece, 0..8))
+            .prop_map(|(begin, rest)| begin.to_owned() + &rest.concat());
+        (text, any::<bool>())
+            .prop_filter_map("a pattern", |(text, is_in_any_case)| Pattern::by(&text, is_in_any_case).ok())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn every_text_that_a_pattern_is_found_in_begins_with_its_prefix(
+            pattern in pattern(),
+            text in "(/|/a/|a|A|b|B|k|K|\u{212a}|\n){0,6}",
+        ) {
+            prop_assert!(!pattern.matches(&text) || text.starts_with(&pattern.literal_prefix()));
+        }
+    }
 
     #[test]
     fn a_pattern_built_to_be_slow_is_not() {

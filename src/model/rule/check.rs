@@ -87,6 +87,11 @@ impl Rule {
         let is_too_much = |limit: &&Limit| limit.quota() > Micros::MAX_QUOTA.0;
         let too_much = self.limits.iter().filter(is_too_much);
         found.extend(too_much.map(|limit| Mistake::wrong(RateFault::TooMuch.to_string()).with(limit)));
+        if let Hold::Fixed(span) = self.hold
+            && span > Micros::MAX_QUOTA
+        {
+            found.push(Mistake::wrong(HOLDS_TOO_MUCH).with(format_args!("a hold of {span}")));
+        }
         // What is refused takes no time and has no place, so that only requests can be counted of it.
         if self.counts == Counts::Refusals && !self.limits.iter().all(Limit::counts_requests) {
             found.push(Mistake::wrong("counts refusals, which take no time; expected limits of requests"));
@@ -149,7 +154,13 @@ impl Rule {
     }
 }
 
-const ROTATES: &str = "clients choose every component of the key, and so can change their account at will";
+const ROTATES: &str = "clients choose what tells their accounts apart, and so can change them at will";
+/// The same of a path, where it is an upstream's to say which paths there are.
+pub(crate) const ROTATES_BY_PATH: &str =
+    "any path is one to an upstream, and so clients can change their accounts at will";
+
+/// A hold that no quota is as large as.
+const HOLDS_TOO_MUCH: &str = "too much; expected at most 9007199254.740992s";
 
 /// The key of a rule that says none: time, and what may run at once, is the site's; requests are counted for each client
 /// address.

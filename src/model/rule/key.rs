@@ -21,8 +21,7 @@ use crate::model::said::separated;
 /// let by_client = KeySpec::from(Component::Ip);
 /// let by_tenant_and_route = KeySpec::from([Component::Header("x-tenant".into()), Component::Route]);
 /// assert_eq!(by_tenant_and_route.to_string(), "header:x-tenant + route");
-/// assert!(!by_client.can_be_rotated() && !by_tenant_and_route.can_be_rotated());
-/// assert!(KeySpec::from(Component::Cookie("session".into())).can_be_rotated());
+/// assert!(!by_client.can_be_rotated() && by_tenant_and_route.can_be_rotated());
 /// assert!(KeySpec::from(Component::Site).is_constant());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +117,9 @@ pub enum Missing {
 /// Marks a part that stands in for another, so that nobody can choose the value of a header to be somebody's address.
 const STAND_IN: u8 = 0x80;
 
+/// Marks an address where a component also gives texts: one of four bytes is not the address that has these octets.
+const ADDRESS: u8 = 0x01;
+
 impl KeySpec {
     /// Whether all requests of a site have the same key.
     pub fn is_constant(&self) -> bool {
@@ -129,14 +131,36 @@ impl KeySpec {
         matches!(self.0.as_slice(), [Component::Ip]).then(|| Component::Ip.kind())
     }
 
-    /// Whether clients choose every component freely, and so could change their account at will.
+    /// Whether clients could change their account at will: they choose one component freely, and no other says who they are.
     ///
-    /// Such a key limits nobody who does not want to be limited; site files and builders warn of it.
+    /// Such a key limits nobody who does not want to be limited; site files and builders warn of it. A header, a cookie and a
+    /// parameter can be whatever a client likes, and a path is what it likes beside them. Of sites, hosts, methods and routes there
+    /// are few, whoever chooses among them. A path alone is left to the application's routes: behind an upstream, which has none
+    /// that are known, the warning is about paths as well.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::{Component, KeySpec};
+    /// let header = || Component::Header("x-tenant".into());
+    /// assert!(KeySpec::from([Component::Site, header()]).can_be_rotated());
+    /// assert!(!KeySpec::from([Component::Ip, header()]).can_be_rotated());
+    /// assert!(!KeySpec::from([Component::Host, Component::Route]).can_be_rotated());
+    /// ```
     pub fn can_be_rotated(&self) -> bool {
-        let is_chosen = |part: &Component| {
-            matches!(part, Component::Header(_) | Component::Cookie(_) | Component::Query(_))
-        };
-        !self.0.is_empty() && self.0.iter().all(is_chosen)
+        self.tells_nobody_apart() && self.0.iter().any(Component::is_chosen_freely)
+    }
+
+    /// Whether clients could change their account at will where any path is one.
+    pub(crate) fn can_be_rotated_by_path(&self) -> bool {
+        self.tells_nobody_apart() && self.0.contains(&Component::Path)
+    }
+
+    /// Whether no component says who a client is, by what it cannot choose.
+    fn tells_nobody_apart(&self) -> bool {
+        let is_chosen =
+            |part: &Component| part.is_one_of_few() || part.is_chosen_freely() || *part == Component::Path;
+        self.0.iter().all(is_chosen)
     }
 
     /// The key of a request; `None` if a component is missing and the rule is to be skipped then.
@@ -241,12 +265,23 @@ impl Component {
         match &value.0 {
             Value::Text(text) if text.is_empty() => return None,
             Value::Text(text) => bytes.text(kind, text),
-            Value::Address(address) if matches!(self, Self::Ip | Self::Computed(_)) => {
-                bytes.address(kind, *address, ipv6_prefix);
-            }
-            Value::Address(address) => bytes.text(kind, address.to_string()),
+            Value::Address(address) => match self {
+                Self::Ip => bytes.address(kind, *address, ipv6_prefix),
+                Self::Computed(_) => bytes.address(kind | ADDRESS, *address, ipv6_prefix),
+                _ => bytes.text(kind, address.to_string()),
+            },
         }
         Some(())
+    }
+
+    /// Whether clients send what they like.
+    const fn is_chosen_freely(&self) -> bool {
+        matches!(self, Self::Header(_) | Self::Cookie(_) | Self::Query(_))
+    }
+
+    /// Whether there are as many values as the site and its application have, whoever chooses among them.
+    const fn is_one_of_few(&self) -> bool {
+        matches!(self, Self::Site | Self::Host | Self::Method | Self::Route)
     }
 
     const fn kind(&self) -> u8 {
@@ -382,10 +417,43 @@ mod tests {
         assert!(of("GET") != of("POST") && of("FOO") != of("GET"));
     }
 
+    /// A constant beside what clients choose made the warning go away, and so did a path.
     #[test]
-    fn a_key_of_what_clients_choose_can_be_rotated() {
-        assert!(KeySpec(vec![header()]).can_be_rotated());
-        assert!(!KeySpec(vec![header(), Component::Ip]).can_be_rotated());
-        assert!(!KeySpec::from(Component::Site).can_be_rotated());
+    fn a_key_of_what_clients_choose_can_be_rotated_whatever_else_they_choose() {
+        let chosen = [header(), Component::Cookie("sid".into()), Component::Query("q".into())];
+        let binding = [
+            Component::Ip,
+            Component::User,
+            Component::ApiKey,
+            Component::Tier,
+            Component::Groups,
+            Component::Country,
+        ];
+        for chosen in chosen {
+            assert!(KeySpec(vec![chosen.clone()]).can_be_rotated());
+            for few in
+                [Component::Site, Component::Host, Component::Method, Component::Route, Component::Path]
+            {
+                assert!(KeySpec(vec![few.clone(), chosen.clone()]).can_be_rotated(), "{few} + {chosen}");
+                assert!(!KeySpec(vec![few]).can_be_rotated());
+            }
+            for who in &binding {
+                let key = KeySpec(vec![chosen.clone(), who.clone(), Component::Path]);
+                assert!(!key.can_be_rotated() && !key.can_be_rotated_by_path(), "{key}");
+            }
+        }
+        assert!(!KeySpec(vec![]).can_be_rotated());
+    }
+
+    #[test]
+    fn a_path_rotates_where_no_routes_are_known() {
+        for (key, rotates) in [
+            (vec![Component::Path], true),
+            (vec![Component::Site, Component::Path], true),
+            (vec![Component::Path, Component::Ip], false),
+            (vec![Component::Route], false),
+        ] {
+            assert_eq!(KeySpec(key).can_be_rotated_by_path(), rotates);
+        }
     }
 }

@@ -192,7 +192,7 @@ pub enum Hold {
     Auto,
     /// Nothing: as many as come at once are admitted while anything is left, and may overspend it together.
     Off,
-    /// Always this, in microseconds of server time.
+    /// Always this, in microseconds of server time: at most [`Micros::MAX_QUOTA`].
     Fixed(Micros),
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::account::Limit;
 use crate::model::client::{Need, Proxy};
 use crate::model::condition::{Condition, Text, is_certain};
-use crate::model::rule::check::{EXEMPTS_ALL, check_rules, namesakes};
+use crate::model::rule::check::{EXEMPTS_ALL, ROTATES_BY_PATH, check_rules, namesakes};
 use crate::model::rule::rule::{Counts, Rule};
 use crate::model::rule::site::Site;
 use crate::model::rule::tiers::Tiers;
@@ -74,7 +74,16 @@ impl Site {
         let mut found = self.untrusted();
         found.extend(self.untold(told_by_code, say));
         found.extend(self.tiers.unknown(own.named().chain(self.named_tiers())));
+        found.extend(self.rotating());
         found
+    }
+
+    /// Rules whose accounts clients can change by the path, where an upstream says which paths there are.
+    fn rotating(&self) -> impl Iterator<Item = (About<'_>, Mistake)> {
+        let rotates = |rule: &Rule| rule.key.can_be_rotated_by_path() && !rule.key.can_be_rotated();
+        let rules = self.rules.iter().enumerate().filter(move |(_, rule)| rotates(rule));
+        let rules = rules.filter(|_| !self.upstreams.is_empty());
+        rules.map(|(at, _)| (About::Rule(at), Mistake::suspect(ROTATES_BY_PATH)))
     }
 
     /// What is wrong, in the words that code is told in.

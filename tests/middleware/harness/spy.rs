@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
+use futures_util::FutureExt as _;
 use timebudget::store::KeyHash;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
@@ -28,11 +30,13 @@ pub(crate) struct Spy {
     memory: Arc<Memory>,
     seen: Arc<Mutex<Vec<Claim>>>,
     events: UnboundedSender<Event>,
+    /// Whether somebody resets the next account that is seen to be spent.
+    resets: Arc<AtomicBool>,
 }
 
 impl Spy {
     pub(crate) fn new(events: UnboundedSender<Event>) -> Self {
-        Self { memory: Arc::default(), seen: Arc::default(), events }
+        Self { memory: Arc::default(), seen: Arc::default(), events, resets: Arc::default() }
     }
 
     /// Where the accounts of the last decision stand, running requests and their holds included.
@@ -42,6 +46,11 @@ impl Spy {
         let mut claims: Vec<_> = strangers.collect();
         self.memory.look(&mut claims, Progress::default(), now);
         claims.iter().map(|claim| claim.standing).collect()
+    }
+
+    /// Has the next account that is seen to be spent reset in the moment after.
+    pub(crate) fn reset_what_is_spent(&self) {
+        self.resets.store(true, SeqCst);
     }
 
     fn tell(&self, event: Event) {
@@ -76,6 +85,11 @@ impl Store for Spy {
 
     fn look(&self, claims: &mut [Claim], progress: Progress, now: Now) {
         self.memory.look(claims, progress, now);
+        let spent = claims.iter().find(|claim| claim.standing.spent >= claim.ask.quota);
+        if let Some(spent) = spent.filter(|_| self.resets.swap(false, SeqCst)) {
+            let reset = self.memory.relieve(spent.ask.book, spent.ask.key, Relief::Reset, now);
+            reset.now_or_never().expect("a memory store answers at once").expect("it is there");
+        }
     }
 
     fn settle(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {

@@ -99,6 +99,11 @@ impl World {
         assert_eq!(self.spent(), cost, "and it stays so");
     }
 
+    /// Has the next account that is seen to be spent reset in the moment after.
+    pub(crate) fn reset_what_is_spent(&self) {
+        self.spy.reset_what_is_spent();
+    }
+
     /// Waits until the store has been asked that.
     pub(crate) async fn saw(&mut self, event: Event) {
         let asked = async { while self.events.recv().await.expect("the store lives") != event {} };

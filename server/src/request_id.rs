@@ -14,17 +14,26 @@ const LONGEST: usize = 128;
 ///
 /// One that is longer than 128 letters, or has others than visible ones of ASCII, is replaced: it would be written to logs.
 pub(crate) fn of(fields: &mut HeaderMap) -> String {
-    let told = fields.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
-    let fits =
-        |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|byte| byte.is_ascii_graphic());
-    if let Some(id) = told.filter(fits) {
+    if let Some(id) = told(fields) {
         return id.to_owned();
     }
-    let made = format!("{:032x}", unused());
+    let made = made();
     if let Ok(value) = HeaderValue::from_str(&made) {
         fields.insert(X_REQUEST_ID, value);
     }
     made
+}
+
+/// The id that the client has given its request, if it can be kept.
+pub(crate) fn told(fields: &HeaderMap) -> Option<&str> {
+    let fits =
+        |id: &&str| !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|byte| byte.is_ascii_graphic());
+    fields.get(X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(fits)
+}
+
+/// An id that no other request has, in 32 hexadecimal digits.
+pub(crate) fn made() -> String {
+    format!("{:032x}", unused())
 }
 
 /// 128 bits that no other request has: those of the worker, and a number. They need not be secret.
