@@ -24,7 +24,6 @@ pub use self::in_force::{RuleOrigin, SiteInForce};
 pub use self::reload::{Reloader, Reloads};
 use self::retired::{free_unseen, retire};
 pub use self::watch::Watcher;
-use crate::clock::Clock as _;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};
 use crate::model::host::{self, Host};

@@ -285,6 +285,29 @@ fn all_errors_are_reported_at_once() {
     );
 }
 
+/// A rule about paths by their names has as many accounts as it names, whatever clients ask an upstream for.
+#[test]
+fn a_key_by_path_rotates_behind_an_upstream_unless_the_paths_are_named() {
+    for (upstream, when, is_warned_of) in [
+        (r#""http://127.0.0.1:3000""#, r#"{}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": {"prefix": "/a"}}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": ["/a", {"glob": "/b/*"}]}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"not": {"path": "/a"}}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"any": [{"path": "/a"}, {"method": "GET"}]}"#, true),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": "/a"}"#, false),
+        (r#""http://127.0.0.1:3000""#, r#"{"path": ["/a", "/b"], "method": "GET"}"#, false),
+        (r#""http://127.0.0.1:3000""#, r#"{"any": [{"path": "/a"}, {"path": "/b"}]}"#, false),
+        ("null", r#"{"path": {"prefix": "/a"}}"#, false),
+    ] {
+        let when = if when == "{}" { String::new() } else { format!(r#""when": {when}, "#) };
+        let rule = format!(r#"{{"name": "a", {when}"limits": "1 per hour", "key": ["site", "path"]}}"#);
+        let text = format!(r#"{{"rate_limit_upstream": {upstream}, "rate_limit_rules": [{rule}]}}"#);
+        let (_, warnings) = config::parse_site("test", &text).unwrap();
+        let told: Vec<_> = warnings.iter().map(|warning| warning.message().ends_with("at will")).collect();
+        assert_eq!(told, vec![true; usize::from(is_warned_of)], "{text}: {warnings:?}");
+    }
+}
+
 #[test]
 fn what_may_be_a_secret_is_in_no_message() {
     let text = r#"{

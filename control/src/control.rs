@@ -12,8 +12,8 @@ mod sessions;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLockReadGuard};
-use timebudget::config::{Configuration, Errors, Layer};
+use parking_lot::{Mutex, MutexGuard, RwLockReadGuard};
+use timebudget::config::{Configuration, Errors, Layer, Problem};
 use timebudget::{AddressPolicy, Reloader, TimeBudget};
 use tokio::runtime::Runtime;
 
@@ -22,6 +22,7 @@ use crate::audit::{Filter, Page, Verified};
 use crate::db::{Database, Trouble};
 use crate::follow::{Health, Node};
 use crate::live::{Live, Observer};
+use crate::recent::{Hour, Recording};
 use crate::thing::{Decided, Ruleset, Time, Wrong};
 
 pub use change::Receipt;
@@ -66,6 +67,10 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     node: Arc<Node>,
     live: Arc<Live>,
+    /// The requests of the last hour, if they are kept.
+    recent: Option<Arc<Hour>>,
+    /// Held while a draft is tried on them: that takes a core.
+    replaying: Mutex<()>,
     /// Those of governed budgets.
     engines: Mutex<Vec<timebudget::Engine>>,
     /// Secrets that are shown again under their idempotency keys.
@@ -113,6 +118,47 @@ impl Control {
     /// API tells of usage is what it has noted.
     pub fn observer(&self) -> Observer {
         Observer::new(Arc::clone(&self.0.live))
+    }
+
+    /// What keeps the requests of the last hour, so that the API can try drafts on them: for [`Noting`], around the budget. It lets
+    /// all pass unless there is [room](Options::recent_bytes) for them.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use actix_web::{App, HttpServer};
+    /// use timebudget::TimeBudget;
+    /// use timebudget_control::noting::Noting;
+    /// use timebudget_control::{Control, Options};
+    ///
+    /// let options = Options::new("sqlite://timebudget.db").with_recent_requests(64 << 20);
+    /// let control = Control::open(options).await?;
+    /// let budget = TimeBudget::builder().sites("sites").layer(control.layer()).build()?;
+    /// control.govern(&budget)?;
+    /// // The last is the outermost.
+    /// let app = move || {
+    ///     let noting = Noting::new(control.recording());
+    ///     App::new().wrap(budget.clone()).wrap(noting).service(control.scope("/limits"))
+    /// };
+    /// HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`Noting`]: crate::noting::Noting
+    pub fn recording(&self) -> Recording {
+        Recording::new(self.0.recent.clone())
+    }
+
+    /// The requests of the last hour, if they are kept.
+    pub(crate) fn recent(&self) -> Option<Arc<Hour>> {
+        self.0.recent.clone()
+    }
+
+    /// Whoever has it may try a draft on them; `None` while somebody else does.
+    pub(crate) fn replaying(&self) -> Option<MutexGuard<'_, ()>> {
+        self.0.replaying.try_lock()
     }
 
     /// Writes down what was noted until now, as otherwise happens once a minute: before the process ends.
@@ -214,10 +260,11 @@ impl Control {
     ///
     /// What would be wrong with it.
     pub(crate) fn with_draft(&self, site: &str, draft: &Ruleset) -> Result<Configuration, ChangeError> {
-        let wrong = |errors: Errors| {
-            let wrong = errors.problems().iter().map(|problem| Wrong::new("draft", problem.to_string()));
-            ChangeError::Wrong(wrong.collect())
+        let place = |problem: &Problem| match problem.place() {
+            rule if rule.starts_with("rules") => Wrong::new(format!("draft.{rule}"), problem.message()),
+            _ => Wrong::new("draft", problem.to_string()),
         };
+        let wrong = |errors: Errors| ChangeError::Wrong(errors.problems().iter().map(place).collect());
         let layer = self.layer().with_rules_of(site, [draft.rules().clone()]);
         let reloader =
             self.reloader().ok_or_else(|| ChangeError::Conflict("no budget is governed here".to_owned()))?;

@@ -9,7 +9,10 @@ mod control;
 mod db;
 mod follow;
 mod live;
+pub mod noting;
 mod pages;
+mod recent;
+pub mod replay;
 pub mod thing;
 
 pub use api::Visitor;
@@ -19,3 +22,4 @@ pub use control::{
 };
 pub use follow::Health;
 pub use live::Observer;
+pub use recent::Recording;

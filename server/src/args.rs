@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -151,6 +152,10 @@ pub(crate) struct AdminArgs {
     /// Browsers reach the pages over HTTPS, through a proxy that ends it: cookies travel over nothing else
     #[arg(long, requires = "admin")]
     pub(crate) admin_https: bool,
+    /// Keep the requests of the last hour, so that drafts of rules can be replayed on them, in so many megabytes of memory: about
+    /// ten thousand requests each [default: none are kept]
+    #[arg(long, value_name = "MB", requires = "admin")]
+    pub(crate) recent_requests: Option<NonZeroU16>,
 }
 
 #[cfg(test)]

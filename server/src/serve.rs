@@ -10,6 +10,8 @@ use std::{io, thread};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, rt, web};
 use timebudget::{TimeBudget, Upstream};
+use timebudget_control::noting::Noting;
+use timebudget_control::{Control, Recording};
 use tokio::sync::{oneshot, watch};
 
 use crate::access::{Access, AccessArgs, Log};
@@ -55,8 +57,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
         let traces = Traces::open();
         let access = Access::new(log.clone(), args.access.access_log_query, traces.clone());
+        let noting = Noting::new((access, control.as_ref().map(Control::recording)));
         let responses = Responses::new(&observer, &budget);
-        let layers = Layers { budget: budget.clone(), access, responses };
+        let layers = Layers { budget: budget.clone(), noting, responses };
         let upstreams = Arc::<Counted>::default();
         let (servers, bound) = bind(args, layers, &upstreams, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
@@ -120,7 +123,7 @@ async fn turn(observer: Arc<Observer>) {
 #[derive(Clone)]
 struct Layers {
     budget: TimeBudget,
-    access: Access,
+    noting: Noting<(Access, Option<Recording>)>,
     responses: Responses,
 }
 
@@ -151,12 +154,12 @@ fn bind(
         let _ = tell.send(true);
     });
     let app = move || {
-        let Layers { budget, access, responses } = layers.clone();
+        let Layers { budget, noting, responses } = layers.clone();
         let worker = gateway::worker(&settings, &budget);
         let answer =
             move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
         // The last is the outermost.
-        App::new().wrap(budget).wrap(access).wrap(responses).default_service(web::to(answer))
+        App::new().wrap(budget).wrap(noting).wrap(responses).default_service(web::to(answer))
     };
     let workers = args.workers.map_or_else(cores, usize::from);
     let servers =

@@ -62,7 +62,7 @@ impl Admission {
         Ok(match holding.admit(limiter, facts)? {
             Decision::Exempt => Self::Exempt,
             Decision::Admitted => Self::Admitted(reservation),
-            Decision::Refused(refused) => Self::Refused(holding.refusal(limiter, &refused)),
+            Decision::Refused => Self::Refused(holding.refusal(limiter, &holding.why_refused(limiter))),
             Decision::Open(question) => Self::Pending(Pending { reservation, question }),
         })
     }
@@ -102,7 +102,7 @@ impl Pending {
         let (limiter, holding) = reservation.parts();
         let answer = answer.map_err(|fault| limiter.failed(fault))?;
         Ok(match holding.conclude(limiter, answer, question.now) {
-            Decision::Refused(refused) => Admission::Refused(holding.refusal(limiter, &refused)),
+            Decision::Refused => Admission::Refused(holding.refusal(limiter, &holding.why_refused(limiter))),
             _ => Admission::Admitted(reservation),
         })
     }

@@ -1,5 +1,6 @@
 //! What is asked for a request: the rules that apply to it, and its accounts.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -99,11 +100,7 @@ impl Limiter {
     pub(crate) fn ask(&self, facts: &dyn Facts, mut asking: Asking<'_, '_>) -> u32 {
         match &self.index {
             _ if self.has_otherwise => self.ask_rules_in_force(facts, &mut asking),
-            None => {
-                for (rule, open) in self.site.rules.iter().zip(&self.rules) {
-                    self.ask_if_about(rule, open, facts, &mut asking);
-                }
-            }
+            None => self.rules.iter().for_each(|open| self.ask_if_about(open, facts, &mut asking)),
             Some(index) => self.ask_found(index, facts, &mut asking),
         }
         asking.route.unwrap_or_else(|| if self.observers.is_empty() { 0 } else { facts.route() })
@@ -113,7 +110,7 @@ impl Limiter {
     #[inline(never)]
     fn ask_found(&self, index: &RuleIndex, facts: &dyn Facts, asking: &mut Asking<'_, '_>) {
         for at in index.candidates(facts).iter().map(|at| usize::from(*at)) {
-            self.ask_if_about(&self.site.rules[at], &self.rules[at], facts, asking);
+            self.ask_if_about(&self.rules[at], facts, asking);
         }
     }
 
@@ -121,12 +118,24 @@ impl Limiter {
     ///
     /// Inlined with all below it: three calls would cost each request a hundred instructions.
     #[inline(always)]
-    fn ask_if_about(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts, asking: &mut Asking<'_, '_>) {
-        if open.is_about(rule, facts)
-            && let Some(key) = self.key(rule, open, facts)
+    fn ask_if_about(&self, open: &OpenRule, facts: &dyn Facts, asking: &mut Asking<'_, '_>) {
+        if self.is_about(open, facts)
+            && let Some(key) = self.key(open, facts)
         {
-            self.ask_rule(rule, open, key, facts, asking);
+            self.ask_rule(open, key, facts, asking);
         }
+    }
+
+    /// Whether a rule is about the request.
+    #[inline]
+    fn is_about(&self, open: &OpenRule, facts: &dyn Facts) -> bool {
+        open.applies_always || self.said(open).when.matches(facts)
+    }
+
+    /// What a rule says.
+    #[inline]
+    fn said(&self, open: &OpenRule) -> &Rule {
+        &self.site.rules[open.at]
     }
 
     /// The same of all rules where some apply only if no other does. Each condition is evaluated once, and each key found once.
@@ -140,10 +149,10 @@ impl Limiter {
         };
         for at in candidates.iter().map(|at| usize::from(*at)) {
             let (rule, open) = (&self.site.rules[at], &self.rules[at]);
-            if (rule.otherwise && is_displaced) || !open.is_about(rule, facts) {
+            if (rule.otherwise && is_displaced) || !self.is_about(open, facts) {
                 continue;
             }
-            let key = if rule.otherwise { None } else { self.key(rule, open, facts) };
+            let key = if rule.otherwise { None } else { self.key(open, facts) };
             is_displaced |= open.displaces && (rule.missing != Missing::Skip || key.is_some());
             applying.push((at, key));
         }
@@ -152,23 +161,27 @@ impl Limiter {
             let key = match rule.otherwise {
                 false => key,
                 true if is_displaced => None,
-                true => self.key(rule, open, facts),
+                true => self.key(open, facts),
             };
             if let Some(key) = key {
-                self.ask_rule(rule, open, key, facts, asking);
+                self.ask_rule(open, key, facts, asking);
             }
         }
     }
 
     /// The key of a request; `None` if the rule is skipped for want of one.
     #[inline(always)]
-    pub(crate) fn key(&self, rule: &Rule, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
-        let ip = if let OpenKey::Address(_) = open.key { facts.ip() } else { None };
-        match (open.key, ip) {
-            (OpenKey::Constant(key), _) => Some(key),
-            (OpenKey::Address(kind), Some(ip)) => Some(self.key_of_address(kind, ip)),
-            _ => self.other_key(rule, facts),
+    pub(crate) fn key(&self, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
+        match open.key {
+            OpenKey::Constant(key) => return Some(key),
+            OpenKey::Address(kind) => {
+                if let Some(ip) = facts.ip() {
+                    return Some(self.key_of_address(kind, ip));
+                }
+            }
+            OpenKey::Other => {}
         }
+        self.other_key(self.said(open), facts)
     }
 
     /// The key of a client's address. Most clients ask more than once.
@@ -205,35 +218,43 @@ impl Limiter {
     #[inline(always)]
     pub(crate) fn ask_rule(
         &self,
-        rule: &Rule,
         open: &OpenRule,
         key: KeyHash,
         facts: &dyn Facts,
         asking: &mut Asking<'_, '_>,
     ) {
-        if open.is_plain.is_set() {
-            return open.ask(open.limits_said(rule, asking.client), Whose::of(key), facts, asking);
+        if !open.is_plain.is_set() {
+            return self.ask_rule_that_differs(open, key, facts, asking);
         }
-        self.ask_rule_that_differs(rule, open, key, facts, asking);
+        open.ask(self.limits_said(open, asking.client), Whose::of(key), facts, asking);
     }
 
     /// The same of a rule whose limits are shared out, or depend on code.
     #[inline(never)]
     fn ask_rule_that_differs(
         &self,
-        rule: &Rule,
         open: &OpenRule,
         key: KeyHash,
         facts: &dyn Facts,
         asking: &mut Asking<'_, '_>,
     ) {
+        let rule = self.said(open);
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
         let cost = open.cost_differs.then(|| rule.cost.amount(facts));
-        let whose = Whose { key, client, cost };
-        if open.limits_differ.is_set() {
-            return open.ask(&open.limits_of(rule, facts, asking.client, &self.engine), whose, facts, asking);
+        let limits = match open.limits_differ.is_set() {
+            true => open.limits_of(rule, facts, asking.client, &self.engine),
+            false => Cow::Borrowed(self.limits_said(open, asking.client)),
+        };
+        open.ask(&limits, Whose { key, client, cost }, facts, asking);
+    }
+
+    /// The limits that a rule, or a client's tier, says.
+    #[inline(always)]
+    fn limits_said<'o>(&self, open: &'o OpenRule, client: Option<&'o Client<'_>>) -> &'o [OpenLimit] {
+        match client {
+            None => &open.limits,
+            Some(client) => open.limits_said(self.said(open), client),
         }
-        open.ask(open.limits_said(rule, asking.client), whose, facts, asking);
     }
 
     /// The claims of a block of code on the account of a key.
@@ -248,7 +269,7 @@ impl Limiter {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
         let whose = Whose { client, ..Whose::of(key) };
-        open.ask(open.limits_said(rule, None), whose, facts, &mut asking);
+        open.ask(&open.limits, whose, facts, &mut asking);
     }
 
     /// The key of a client among those that share an account: that of the account, and who the client is.

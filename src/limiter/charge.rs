@@ -70,7 +70,9 @@ impl Limiter {
             decided => decided,
         };
         match decision {
-            Decision::Refused(refused) => Err(ChargeError::Refused(holding.refusal(limiter, &refused))),
+            Decision::Refused => {
+                Err(ChargeError::Refused(holding.refusal(limiter, &holding.why_refused(limiter))))
+            }
             _ => Ok(reservation),
         }
     }

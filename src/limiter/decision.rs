@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::limiter::refusal::Refused;
 use crate::model::Now;
 use crate::store::Asking;
 
@@ -23,7 +22,8 @@ impl fmt::Debug for Question {
 pub(crate) enum Decision {
     Exempt,
     Admitted,
-    Refused(Refused),
+    /// Why, [the holding says](crate::limiter::Holding::why_refused): not with the decision, which each request moves.
+    Refused,
     /// Boxed, since few stores ask, and a decision is moved.
     Open(Box<Question>),
 }

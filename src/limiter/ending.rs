@@ -13,8 +13,13 @@ impl Holding {
     #[inline]
     pub(crate) fn settle(&mut self, limiter: &Limiter) {
         if !self.is_settled {
-            self.settle_at(limiter, limiter.now());
+            self.settle_now(limiter);
         }
+    }
+
+    #[inline(never)]
+    fn settle_now(&mut self, limiter: &Limiter) {
+        self.settle_at(limiter, limiter.now());
     }
 
     /// Ends the request, if it has not ended, and says where the tightest limit stands then; `None` if no rule applies.
@@ -96,7 +101,7 @@ impl Holding {
     /// was seen at admission is as old as the request. A rule in shadow that would have refused still says so.
     #[inline]
     fn look_at_what_is_settled(&mut self, limiter: &Limiter, now: Now) {
-        if self.claims.iter().any(is_unvisited) {
+        if (limiter.leaves_unvisited || self.is_waived) && self.claims.iter().any(is_unvisited) {
             self.look_at_unvisited(limiter, now);
         }
     }
@@ -110,7 +115,7 @@ impl Holding {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
         self.is_settled = true;
         if self.claims.is_empty() {

@@ -49,7 +49,7 @@ pub struct Engine(Arc<Shared>);
 ///
 /// Limiters hold it, and so does whatever runs under them: it ends with the last of them, and saves its store then.
 pub(crate) struct Shared {
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Box<dyn Clock>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) hasher: KeyHasher,
     /// What tells it from the other engines of the process; never 0.
@@ -95,20 +95,20 @@ impl Engine {
     /// # Ok::<(), store::UriError>(())
     /// ```
     pub fn over(store: Box<dyn Store>, clock: impl Clock) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let clock = Arc::new(clock);
         let read = Arc::clone(&clock);
         store.begin(Box::new(move || read.now()));
         let secret = store.secret().unwrap_or_else(random_secret);
-        Self::hashing(store, clock, secret)
+        Self::hashing(store, Box::new(clock), secret)
     }
 
     /// An engine of its own in memory, at an instant that stays, which knows clients by the same ids as this one.
     pub(crate) fn apart(&self, at: UnixMicros) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(at));
-        Self::hashing(Box::new(Memory::default()), clock, self.0.secret)
+        let clock = ManualClock::at(at);
+        Self::hashing(Box::new(Memory::default()), Box::new(clock), self.0.secret)
     }
 
-    fn hashing(store: Box<dyn Store>, clock: Arc<dyn Clock>, secret: [u8; 16]) -> Self {
+    fn hashing(store: Box<dyn Store>, clock: Box<dyn Clock>, secret: [u8; 16]) -> Self {
         let hasher = KeyHasher::new(secret);
         let lessons = Lessons::new(store.learned());
         let shared = Arc::new(Shared {

@@ -135,6 +135,7 @@ impl Place {
         taken.is_ok() || taken == Err(tag(route))
     }
 
+    #[inline(always)]
     fn record(&self, cost: Micros) {
         let mut learned = Expectation::from_bits(self.learned.load(Relaxed));
         learned.record(cost);

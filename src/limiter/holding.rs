@@ -150,7 +150,7 @@ impl Holding {
             self.tell_of_decision(limiter, verdict);
         }
         if verdict != Verdict::Admitted {
-            return Decision::Refused(self.why_refused(limiter));
+            return Decision::Refused;
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
@@ -324,7 +324,7 @@ impl Holding {
         refused.tightest(&self.claims, &self.now)
     }
 
-    /// What it was refused for, as it was just weighed.
+    /// What it was refused for, as it was last weighed.
     pub(crate) fn why_refused(&self, limiter: &Limiter) -> Refused {
         Refused::new(limiter, &self.claims, self.route)
     }

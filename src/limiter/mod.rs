@@ -74,7 +74,7 @@ pub(crate) use self::route::name_route;
 pub use self::share::Share;
 use self::terms::{Terms, TermsInForce};
 use crate::model::{
-    Answer, Condition, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, SharedTiers, Site, Until,
+    Answer, Condition, Counts, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, SharedTiers, Site, Until,
 };
 use crate::store::{Charge, Claim, Fault, Mode, Verdict};
 
@@ -111,6 +111,9 @@ pub struct Limiter {
     settles_by_rule: bool,
     /// Whether the time of a rule runs on a connection that has switched to another protocol.
     pub(crate) charges_tunnels: bool,
+    /// Whether claims may have to be settled that do not run: those of rules that count refusals, decide in shadow, or charge some
+    /// answers, or some part of one, only.
+    leaves_unvisited: bool,
     /// Whether a settlement is more than one call of the store: by rule, or told to an observer.
     settles_apart: bool,
     /// Whether a rule ends what runs when its budget is spent.
@@ -160,6 +163,7 @@ impl Limiter {
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
         let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until != Until::Body);
+        let counts_refusals = site.rules.iter().any(|rule| rule.counts == Counts::Refusals);
         let has_shadow = site.rules.iter().any(|rule| rule.shadow);
         let observers = engine.shared().observers();
         let terms = Terms::new(site.tiers.clone(), &with_books(&site, &rules), &*engine.shared().store);
@@ -178,6 +182,7 @@ impl Limiter {
             judges_answers,
             settles_by_rule,
             charges_tunnels: site.rules.iter().any(|rule| rule.until == Until::Close),
+            leaves_unvisited: settles_by_rule || has_shadow || counts_refusals,
             settles_apart: settles_by_rule || !observers.is_empty(),
             observers,
             cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),

@@ -34,7 +34,7 @@ pub(crate) struct OpenRule {
     /// The books of all limits that somebody has had of it.
     pub(crate) books: Arc<Books>,
     /// Its position.
-    at: usize,
+    pub(crate) at: usize,
     pub(crate) expectations: Arc<Expectations>,
     pub(crate) key: OpenKey,
     pub(crate) hold: Hold,
@@ -126,11 +126,6 @@ impl OpenRule {
         self.limits.len().max(terms.most(self.at))
     }
 
-    #[inline]
-    pub(crate) fn is_about(&self, rule: &Rule, facts: &dyn Facts) -> bool {
-        self.applies_always || rule.when.matches(facts)
-    }
-
     /// The limits that hold for a request: none for an exempt one, and those that a closure gives in place of others.
     #[cold]
     pub(crate) fn limits_of<'a>(
@@ -164,20 +159,18 @@ impl OpenRule {
                 let limits = client.tiers().limits(rule, source);
                 limits.iter().map(|limit| self.books.of(limit, &*engine.store)).collect()
             }
-            _ => Cow::Borrowed(self.limits_said(rule, client)),
+            Some((client, _)) => Cow::Borrowed(self.limits_said(rule, client)),
+            None => Cow::Borrowed(&self.limits),
         }
     }
 
     /// The limits that the rule, or a client's tier, says.
     #[inline]
-    pub(crate) fn limits_said<'a>(&'a self, rule: &Rule, client: Option<&'a Client<'_>>) -> &'a [OpenLimit] {
-        match client {
-            None => &self.limits,
-            Some(client) => match (client.source(rule), client.terms()) {
-                (Source::Tier(tier), Some(terms)) => terms.limits(self.at, tier),
-                // Overrides are looked for where there are some.
-                _ => &self.limits,
-            },
+    pub(crate) fn limits_said<'a>(&'a self, rule: &Rule, client: &'a Client<'_>) -> &'a [OpenLimit] {
+        match (client.source(rule), client.terms()) {
+            (Source::Tier(tier), Some(terms)) => terms.limits(self.at, tier),
+            // Overrides are looked for where there are some.
+            _ => &self.limits,
         }
     }
 

@@ -33,8 +33,8 @@ impl Limiter {
             if rule.shadow || is_keyed_by_request(rule) || !may_match(&rule.when, &client) {
                 continue;
             }
-            if let Some(key) = self.key(rule, open, &client) {
-                self.ask_rule(rule, open, key, &client, &mut asking);
+            if let Some(key) = self.key(open, &client) {
+                self.ask_rule(open, key, &client, &mut asking);
             }
         }
         Prospect { limiter: Arc::clone(self), claims: claims.to_vec() }

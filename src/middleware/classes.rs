@@ -74,6 +74,7 @@ const LOOKS: usize = 6;
 
 /// The ways in which paths of a kind are looked at, those by the most names first.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(8))] // So that it is copied as one word.
 struct Looks {
     /// By which of their segments.
     names: [Names; LOOKS],
@@ -122,18 +123,27 @@ impl Default for Classes {
 
 impl Classes {
     /// The class of a request, and the route that it will probably reach.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(&self, request: &ServiceRequest, paths: Paths) -> (Class, u32) {
+        let path = request.match_info().as_str();
+        // The root needs no outline.
+        if path == "/" {
+            let class = root(known_method(request.method()));
+            let known = self.known(class);
+            if known.class == class {
+                return (Class(class), known.route);
+            }
+        }
+        self.by_outline(request, path, paths)
+    }
+
+    /// The same of a path that is taken apart.
+    #[inline(never)]
+    fn by_outline(&self, request: &ServiceRequest, path: &str, paths: Paths) -> (Class, u32) {
         if !self.has_patterns.get() {
             return (Class::UNKNOWN, self.guess(request, paths));
         }
-        let (method, path) = (known_method(request.method()), request.match_info().as_str());
-        if path == "/" {
-            let known = self.known(root(method));
-            if known.class == root(method) {
-                return (Class(known.class), known.route);
-            }
-        }
+        let method = known_method(request.method());
         let mut outline = Outline::of(path);
         let looks = self.looks[outline.kind() % KINDS].get();
         outline.read(looks.any);

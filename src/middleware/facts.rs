@@ -6,13 +6,14 @@ use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
 use crate::limiter::{Decision, Refused, Report};
 use crate::middleware::classes::Class;
 use crate::middleware::route;
 use crate::middleware::running::{Rewritten, Running, Undecided, WorkerSite};
-use crate::model::{Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
+use crate::model::{Facts, Identity, Paths, Site, cookie_values, is_preflight, query_value, query_values};
 
 /// A request as rules see it.
 pub(crate) struct RequestFacts<'a> {
@@ -127,6 +128,13 @@ impl Facts for RequestFacts<'_> {
         Some(self.request)
     }
 
+    #[inline(always)]
+    fn is_preflight(&self) -> bool {
+        // The method alone says it of nearly all requests.
+        *self.request.method() == Method::OPTIONS && is_preflight(self)
+    }
+
+    #[inline(always)]
     fn route(&self) -> u32 {
         // Who asks keeps the answer.
         let (class, route) = self.of.common().classes.of(self.request, self.site.paths);

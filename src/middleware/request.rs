@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ResponseHead, Service, ServiceRequest, ServiceResponse, forward_ready};
 use actix_web::http::StatusCode;
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpResponse};
 use pin_project_lite::pin_project;
 
 use crate::limiter::{Decision, Prospect, Question, Refused, Report};
@@ -113,7 +113,7 @@ where
     B: 'static,
 {
     match decided {
-        Ok(Decision::Refused(refused)) => refuse(service, &refused, guard, request),
+        Ok(Decision::Refused) => refuse(service, guard, request),
         Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
         Ok(Decision::Open(question)) => wait(Rc::clone(service), question, guard, request),
         Ok(Decision::Admitted) => run(&**service, guard, request),
@@ -157,16 +157,12 @@ where
 
 /// Answers a refused request, or serves it another page.
 #[inline]
-fn refuse<S, B>(
-    service: &Rc<S>,
-    refused: &Refused,
-    guard: Guard,
-    request: ServiceRequest,
-) -> BudgetFuture<S::Future, B>
+fn refuse<S, B>(service: &Rc<S>, guard: Guard, request: ServiceRequest) -> BudgetFuture<S::Future, B>
 where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
+    let refused = &guard.holding().why_refused(guard.site());
     if let Some(target) = refusal::target(guard.site(), refused, &request).map(str::to_owned) {
         refusal::tell(&guard, &request, refused);
         return serve_other(service, &target, refused, guard, request);
@@ -283,100 +279,86 @@ impl<F, B> BudgetFuture<F, B> {
     }
 }
 
+/// What a request under a budget is answered.
+type Answered<B> = Result<ServiceResponse<BudgetBody<B>>, Error>;
+
 impl<F, B> Future for BudgetFuture<F, B>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody,
 {
-    type Output = Result<ServiceResponse<BudgetBody<B>>, Error>;
+    type Output = Answered<B>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        poll(self.project().state, cx)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered<B>> {
+        self.project().state.poll(cx)
     }
 }
 
-/// Lets the handler go on, and with it the request's time, unless it waits for its client.
-#[inline]
-fn poll<F, B>(
-    mut state: Pin<&mut State<F, B>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<ServiceResponse<BudgetBody<B>>, Error>>
+impl<F, B> State<F, B>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     B: MessageBody,
 {
-    let StateProjection::Running { future, guard } = state.as_mut().project() else {
-        return poll_other(state, cx);
-    };
-    // Polled after its end, which no caller may do.
-    let Some(running) = guard.as_ref() else { return Poll::Pending };
-    let is_spent = running.enter_handler();
-    if !is_spent {
-        // Taken apart where it lies: to hand it on would move it.
-        match during(guard, || future.poll(cx)) {
-            Poll::Ready(Ok(response)) => {
-                let Some(guard) = guard.take() else { return Poll::Pending };
-                let (request, response) = response.into_parts();
-                let (response, body) = response.into_parts();
-                return Poll::Ready(Ok(depart(request, response, body, guard)));
+    /// Lets the handler go on, and with it the request's time, unless it waits for its client.
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered<B>> {
+        let StateProjection::Running { future, guard } = self.as_mut().project() else {
+            return self.poll_other(cx);
+        };
+        // Polled after its end, which no caller may do.
+        let Some(running) = guard.as_ref() else { return Poll::Pending };
+        let is_spent = running.enter_handler();
+        if !is_spent {
+            let answered = during(guard, || future.poll(cx));
+            if let Some(guard) = guard.take_if(|_| answered.is_ready()) {
+                return match answered {
+                    Poll::Ready(Ok(response)) => Poll::Ready(Ok(depart(response, guard))),
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(LimitedError::wrap(error, &guard))),
+                    Poll::Pending => Poll::Pending,
+                };
             }
-            Poll::Ready(Err(error)) => {
-                let Some(guard) = guard.take() else { return Poll::Pending };
-                return Poll::Ready(Err(LimitedError::wrap(error, &guard)));
-            }
-            Poll::Pending => {}
         }
         if let Some(running) = guard {
             running.leave();
         }
+        let Some(cut) = cut(guard, is_spent, cx) else { return Poll::Pending };
+        // What the handler has is dropped here, where it waits.
+        self.set(Self::Over);
+        Poll::Ready(Err(cut.into()))
     }
-    let Some(cut) = cut(guard, is_spent, cx) else { return Poll::Pending };
-    // What the handler has is dropped here, where it waits.
-    state.set(State::Over);
-    Poll::Ready(Err(cut.into()))
-}
 
-/// The same, of what does not run, or not yet.
-#[inline(never)]
-fn poll_other<F, B>(
-    mut state: Pin<&mut State<F, B>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<ServiceResponse<BudgetBody<B>>, Error>>
-where
-    F: Future<Output = Result<ServiceResponse<B>, Error>>,
-    B: MessageBody,
-{
-    match state.as_mut().project() {
-        StateProjection::Answered { answer } => {
-            let Some((request, answer)) = answer.take() else { return Poll::Pending };
-            Poll::Ready(Ok(answer.to(request)))
+    /// The same, of what does not run, or not yet.
+    #[inline(never)]
+    fn poll_other(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered<B>> {
+        match self.as_mut().project() {
+            StateProjection::Answered { answer } => {
+                let Some((request, answer)) = answer.take() else { return Poll::Pending };
+                Poll::Ready(Ok(answer.to(request)))
+            }
+            StateProjection::Exempt { future } => {
+                let passing =
+                    |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
+                future.poll(cx).map_ok(passing)
+            }
+            StateProjection::Waiting { decided } => {
+                let next = ready!(decided.as_mut().poll(cx));
+                self.set(next.state);
+                self.poll(cx)
+            }
+            StateProjection::Running { .. } | StateProjection::Over => Poll::Pending,
         }
-        StateProjection::Exempt { future } => {
-            let passing =
-                |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
-            future.poll(cx).map_ok(passing)
-        }
-        StateProjection::Waiting { decided } => {
-            let next = ready!(decided.as_mut().poll(cx));
-            state.set(next.state);
-            poll(state, cx)
-        }
-        StateProjection::Running { .. } | StateProjection::Over => Poll::Pending,
     }
 }
 
 /// The head leaves: what is complete is settled, and headers are written.
 ///
-/// In parts, and not by `map_body`: a response is large, and each step would move it whole.
+/// Taken apart where it lies, and not by `map_body`: a response is large, and each step would move it whole.
 #[inline(always)]
-fn depart<B: MessageBody>(
-    request: HttpRequest,
-    mut response: HttpResponse<()>,
-    body: B,
-    guard: Guard,
-) -> ServiceResponse<BudgetBody<B>> {
+fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
+    let (request, response) = response.into_parts();
     guard.reached(&request);
+    let (mut response, body) = response.into_parts();
     if guard.site().judges_answers {
         guard.answered(response.head());
     }

@@ -1,7 +1,7 @@
 //! A request that runs: its reservation, in a place of its own that all share who have to do with it, and the site that it is for.
 //!
-//! Places are kept by the worker and used again, so that a request allocates none. A place holds its site while a request is in it, and
-//! a site knows the places of its worker, to which one goes back.
+//! Places are kept by the worker and used again, so that a request allocates none. A place holds the site of the last request that was
+//! in it, for most servers answer for one; a worker that has seen other sites keeps no place of those before.
 
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::iter;
@@ -30,8 +30,8 @@ const KEPT: usize = 256;
 /// A request that runs under a budget.
 #[derive(Debug)]
 pub(crate) struct Running {
-    /// None in a place that is kept.
-    site: Option<WorkerSite>,
+    /// In a place that is kept, that of the last request.
+    site: WorkerSite,
     /// Never borrowed across user code.
     holding: RefCell<Holding>,
     /// By what it is known which route the request would reach.
@@ -104,7 +104,11 @@ pub(crate) struct Deadline {
 
 /// The places that a worker keeps.
 #[derive(Debug, Default)]
-pub(crate) struct Places(RefCell<Vec<Rc<Running>>>);
+pub(crate) struct Places {
+    kept: RefCell<Vec<Rc<Running>>>,
+    /// The view of sites that places are kept of.
+    view: Cell<u64>,
+}
 
 /// A request's place, which ends the request when it is dropped, whoever else still knows of it.
 #[derive(Debug)]
@@ -113,21 +117,32 @@ pub(crate) struct Guard(Rc<Running>);
 impl Places {
     /// A place for a request that is yet to be admitted, inside of `outer`.
     #[inline(always)]
-    pub(crate) fn take(&self, site: WorkerSite, outer: Option<Rc<Running>>) -> Guard {
-        let mut place = self.0.borrow_mut().pop().unwrap_or_else(|| Rc::new(Running::nobodys()));
+    pub(crate) fn take(&self, site: &WorkerSite, outer: Option<Rc<Running>>) -> Guard {
+        let kept = self.kept.borrow_mut().pop();
+        let mut place = kept.unwrap_or_else(|| Rc::new(Running::of(site.clone())));
         // A place that is kept has no other owner.
         if let Some(running) = Rc::get_mut(&mut place) {
-            (running.site, running.outer) = (Some(site), outer);
+            if !running.site.is(site) {
+                running.site = site.clone();
+            }
+            running.outer = outer;
         }
         Guard(place)
     }
 
     #[inline(always)]
     fn keep(&self, place: Rc<Running>) {
-        let mut kept = self.0.borrow_mut();
-        if kept.len() < KEPT {
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() < KEPT && place.site.0.view == self.view.get() {
             kept.push(place);
         }
+    }
+
+    /// Keeps places of this view only: others would keep limiters that a reload has replaced.
+    pub(crate) fn keep_those_of(&self, view: u64) {
+        self.view.set(view);
+        // Dropped when nothing is borrowed any more.
+        let _others = self.kept.take();
     }
 }
 
@@ -140,14 +155,12 @@ impl Deref for Guard {
 }
 
 impl Drop for Guard {
-    /// Lets go of the site and of the budgets around: a place that is kept must not keep a limiter that a reload has replaced.
     #[inline]
     fn drop(&mut self) {
         match Rc::get_mut(&mut self.0) {
             Some(running) => {
-                if let Some(site) = running.vacate() {
-                    site.places().keep(Rc::clone(&self.0));
-                }
+                running.vacate();
+                self.0.site.places().keep(Rc::clone(&self.0));
             }
             // Who still holds the request, such as a handler's `Budget`, drops its place.
             None => self.0.end(),
@@ -156,9 +169,9 @@ impl Drop for Guard {
 }
 
 impl Running {
-    fn nobodys() -> Self {
+    fn of(site: WorkerSite) -> Self {
         Self {
-            site: None,
+            site,
             holding: RefCell::new(Holding::vacant()),
             class: Cell::default(),
             waits_for_client: Cell::new(false),
@@ -169,12 +182,11 @@ impl Running {
         }
     }
 
-    /// Ends the request, and leaves the place; returns the site that it was of.
+    /// Ends the request, and leaves the place.
     #[inline]
-    fn vacate(&mut self) -> Option<WorkerSite> {
-        let site = self.site.take()?;
+    fn vacate(&mut self) {
         let holding = self.holding.get_mut();
-        holding.settle(&site);
+        holding.settle(&self.site);
         holding.clear();
         self.class.set(Class::default());
         self.waits_for_client.set(false);
@@ -184,7 +196,6 @@ impl Running {
             self.seldom = OnceCell::new();
         }
         self.outer = None;
-        Some(site)
     }
 
     /// Ends the request that somebody keeps: it is nobody's to be cut any more.
@@ -263,10 +274,10 @@ impl Running {
         self.seldom.get_or_init(Box::default)
     }
 
-    /// The site that answers for it. A place that no request has taken is asked nothing.
+    /// The site that answers for it.
     #[inline]
     pub(crate) const fn site(&self) -> &WorkerSite {
-        self.site.as_ref().expect("a request has a site")
+        &self.site
     }
 
     /// Hears which request was answered, of whose route its class learns.
@@ -332,6 +343,8 @@ struct Parts {
     /// The names of rules as values, once a client has been told of one.
     rule_names: OnceCell<Box<[RuleName]>>,
     common: Rc<Common>,
+    /// By which view of the sites the worker knows it.
+    view: u64,
 }
 
 impl Deref for WorkerSite {
@@ -344,6 +357,7 @@ impl Deref for WorkerSite {
 
 impl WorkerSite {
     pub(crate) fn new(answering: &Arc<Answering>, hooks: &Arc<Hooks>, common: &Rc<Common>) -> Self {
+        let view = common.places.view.get();
         let wire = Wire::new(&answering.limiter.site().headers);
         let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
         let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
@@ -357,7 +371,14 @@ impl WorkerSite {
             last_refusal: LastRefusal::default(),
             rule_names: OnceCell::new(),
             common: Rc::clone(common),
+            view,
         }))
+    }
+
+    /// Whether it is this one.
+    #[inline]
+    fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
     }
 
     /// What a worker knows of requests, whatever site they are for.

@@ -22,11 +22,9 @@ impl Running {
             return self.settle_among_others(headers);
         }
         let mut holding = self.holding();
-        if !wire.is_enabled() {
-            return holding.settle(site);
-        }
         // From where the account stands: a report of all that could be said would cost as much as what is said.
-        if let Some(tightest) = holding.settle_and_look(site) {
+        let tightest = holding.settle_and_look(site);
+        if let Some(tightest) = tightest.filter(|_| wire.is_enabled()) {
             let rule = site.has_several_limits.is_set().then(|| site.rule_name(tightest.rule()));
             wire.write(headers, &wire.said(&tightest, rule, true));
         }

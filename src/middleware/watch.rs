@@ -89,6 +89,11 @@ impl Watch {
         self.0.running.borrow().first().map(|running| Arc::clone(running.site().limiter()))
     }
 
+    /// The configured name or wildcard that the request asked for, of the site that answers by the outermost budget.
+    pub fn host(&self) -> Option<Arc<str>> {
+        self.0.running.borrow().first().map(|running| Arc::clone(&running.site().answering().host))
+    }
+
     /// The client's address, as the outermost budget's rules see it; `None` if it has none, as on a Unix socket.
     pub fn client(&self) -> Option<IpAddr> {
         self.0.client.get()

@@ -227,8 +227,8 @@ const fn groups() -> [u8; GROUP * SMALL as usize] {
 #[derive(Debug, Default)]
 pub(crate) struct Digits {
     room: BytesMut,
-    /// The last large number, and how many digits it has at the end of `text`.
-    last: u64,
+    /// The last large number without its last group, and how many digits it has at the end of `text`.
+    high: u64,
     length: usize,
     text: [u8; MOST],
 }
@@ -255,7 +255,9 @@ impl Digits {
     /// Writes the digits that differ from those of the number before.
     #[inline]
     fn write(&mut self, number: u64) {
-        if number / SMALL != self.last / SMALL || self.length == 0 {
+        let high = number / SMALL;
+        if high != self.high || self.length == 0 {
+            self.high = high;
             let mut buffer = itoa::Buffer::new();
             let digits = buffer.format(number).as_bytes();
             self.length = digits.len();
@@ -264,7 +266,6 @@ impl Digits {
             let at = (number % SMALL) as usize * GROUP;
             self.text[MOST - GROUP..].copy_from_slice(&GROUPS[at..at + GROUP]);
         }
-        self.last = number;
     }
 }
 

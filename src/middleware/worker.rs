@@ -51,23 +51,18 @@ impl Worker {
     /// A place for a request to the site that answers for it, inside of another budget's request or of none.
     #[inline]
     pub(crate) fn place(&self, request: &ServiceRequest, outer: Option<Rc<Running>>) -> Guard {
-        self.common.places.take(self.site(request), outer)
-    }
-
-    /// The site that answers for a request.
-    #[inline(always)]
-    fn site(&self, request: &ServiceRequest) -> WorkerSite {
         let version = self.sites.version();
         if self.seen.get() != version {
             self.look_again(version, request);
         }
-        self.view.borrow_mut().site(request)
+        self.common.places.take(self.view.borrow_mut().site(request), outer)
     }
 
     /// Sees the sites that are in force now.
     #[cold]
     fn look_again(&self, version: u64, request: &ServiceRequest) {
         let seen = self.seen.replace(version);
+        self.common.places.keep_those_of(version);
         let mut view = self.view.borrow_mut();
         *view = View::new(self.sites.table(), Arc::clone(&view.hooks), &self.common);
         if seen == NEVER {
@@ -83,20 +78,28 @@ impl View {
         Self { table, has_hosts, hooks, common: Rc::clone(common), last, others: HashMap::new() }
     }
 
+    /// The site that answers for a request.
     #[inline(always)]
-    fn site(&mut self, request: &ServiceRequest) -> WorkerSite {
-        if self.has_hosts { self.site_by_host(request) } else { self.last.clone() }
+    fn site(&mut self, request: &ServiceRequest) -> &WorkerSite {
+        if self.has_hosts { self.site_by_host(request) } else { &self.last }
     }
 
     #[inline(never)]
-    fn site_by_host(&mut self, request: &ServiceRequest) -> WorkerSite {
+    fn site_by_host(&mut self, request: &ServiceRequest) -> &WorkerSite {
         let answering = answering(&self.table, request.request());
         if !Arc::ptr_eq(answering, self.last.answering()) {
             let new = || WorkerSite::new(answering, &self.hooks, &self.common);
             let known = self.others.entry(Arc::as_ptr(answering)).or_insert_with(new);
             self.last = known.clone();
         }
-        self.last.clone()
+        &self.last
+    }
+}
+
+impl Drop for Worker {
+    /// Places know the worker's sites, and those know its places: neither would end.
+    fn drop(&mut self) {
+        self.common.places.keep_those_of(NEVER);
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) mod condition {
     #[cfg(test)]
     pub(crate) use self::facts::tests::Asked;
     pub use self::facts::{Computed, Facts, Method};
-    pub(crate) use self::facts::{NO_ROUTE, is_token};
+    pub(crate) use self::facts::{NO_ROUTE, is_preflight, is_token};
     pub use self::index::RuleIndex;
     pub use self::text::{Glob, Pattern, PatternError, Text};
     pub use self::words::Found;

@@ -269,8 +269,8 @@ impl Reloader {
         Some(SiteInForce { site, origins, shadowed, wrong })
     }
 
-    /// A configuration with what code says.
-    pub(crate) fn with_code(&self, read: &Configuration) -> Loaded {
+    /// A configuration, such as a [draft](Self::draft), with what code says: as it would be in force.
+    pub fn with_code(&self, read: &Configuration) -> Loaded {
         self.code.of_files(read)
     }
 

@@ -93,7 +93,8 @@ pub struct Standing {
 
 /// What runs of a request on the accounts of one limit, and where the store finds them again.
 ///
-/// The positions are hints. A table that grows, shrinks or rolls moves its rows, and the store then searches by the account's hash.
+/// The positions of rows are hints. A table that grows, shrinks or rolls moves its rows, and the store then searches by the account's
+/// hash. A slot is none: it stays with the account for as long as a request of it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Run {
     /// Whether the accounts are charged, and not settled yet.
@@ -110,6 +111,8 @@ pub(crate) struct Run {
     pub(crate) at: u32,
     /// Where the account of the client's share was.
     pub(crate) share_at: u32,
+    /// The slot of the account, where the request runs on it: not of a limit that counts requests.
+    pub(crate) slot: u32,
     /// The window that was charged; of time, the one that was in force when the store last saw the request.
     pub(crate) sequence: u32,
     /// What the request had cost when that window began.
@@ -241,6 +244,7 @@ impl Run {
         aside: Aside { whole: false, clients: false, share: false },
         at: 0,
         share_at: 0,
+        slot: 0,
         sequence: 0,
         earlier: Micros::ZERO,
     };

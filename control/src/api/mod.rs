@@ -28,6 +28,7 @@ mod paging;
 mod parameters;
 mod policy;
 mod problem;
+mod replay;
 mod roles;
 mod routes;
 mod rulesets;

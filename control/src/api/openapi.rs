@@ -23,8 +23,8 @@ use crate::api::roles::Needs;
 use crate::api::routes::{Row, table};
 use crate::api::session::COOKIE;
 use crate::api::{
-    accounts, audit, events, explain, groups, keys, members, overrides, overview, paging, policy, rulesets,
-    session, sites, tiers, usage, users,
+    accounts, audit, events, explain, groups, keys, members, overrides, overview, paging, policy, replay,
+    rulesets, session, sites, tiers, usage, users,
 };
 use crate::thing::Role;
 
@@ -87,6 +87,7 @@ use crate::thing::Role;
         audit::list,
         audit::verify,
         explain::post,
+        replay::post,
         accounts::list,
         accounts::grant,
         accounts::reset,

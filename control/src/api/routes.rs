@@ -5,8 +5,8 @@ use actix_web::{Route, web};
 
 use crate::api::roles::{NOBODY, Needs, OPERATOR, OWNER, VIEWER};
 use crate::api::{
-    accounts, audit, events, explain, groups, keys, members, openapi, overrides, overview, policy, rulesets,
-    session, sites, tiers, usage, users,
+    accounts, audit, events, explain, groups, keys, members, openapi, overrides, overview, policy, replay,
+    rulesets, session, sites, tiers, usage, users,
 };
 
 /// A row of the table.
@@ -92,6 +92,7 @@ pub(crate) fn table() -> Vec<Row> {
         GET    "/audit/verify"              VIEWER    audit::verify;
 
         POST   "/explain"                   VIEWER    explain::post;
+        POST   "/replay"                    VIEWER    replay::post;
 
         GET    "/accounts"                  VIEWER    accounts::list;
         POST   "/accounts/grant"            OPERATOR  accounts::grant;

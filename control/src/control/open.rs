@@ -10,6 +10,7 @@ use crate::control::{Actor, ChangeError, Control, IfMatch, Inner, OpenError, Opt
 use crate::db::{Database, Engine, Trouble, Uri};
 use crate::follow::{Node, listen};
 use crate::live::{Live, write};
+use crate::recent::Hour;
 use crate::thing::{Change, Member, Role, digest_of};
 
 /// The name of the member that a new database begins with.
@@ -55,12 +56,16 @@ impl Control {
                 return Err(error);
             }
         };
-        let live = Live::begin(options.clock(), Arc::clone(&node.hub));
+        let room = options.recent_bytes;
+        let recent = (room > 0).then(|| Arc::new(Hour::new(options.clock(), room)));
+        let live = Live::begin(options.clock(), Arc::clone(&node.hub), recent.clone());
         let guesses = Guesses::new(Arc::clone(&node.clock));
-        let (engines, shown) = Default::default();
+        let (engines, shown, replaying) = Default::default();
         let inner = Inner {
             node,
             live,
+            recent,
+            replaying,
             engines,
             shown,
             runtime: Some(runtime),

@@ -29,6 +29,10 @@ pub struct Options {
     /// How it is found where a request comes from, for the audit and for the limit on guesses: by default it is the peer's
     /// address, and no proxy is trusted.
     pub addresses: AddressPolicy,
+    /// How many bytes the requests of the last hour may take, so that drafts can be tried on them; none are kept by default.
+    ///
+    /// A request takes about a hundred. They are in memory alone, with the clients' addresses, and for an hour at most.
+    pub recent_bytes: usize,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -43,6 +47,7 @@ impl Options {
             owner_token: None,
             https: false,
             addresses: AddressPolicy::default(),
+            recent_bytes: 0,
             clock: None,
         }
     }
@@ -70,6 +75,12 @@ impl Options {
     #[must_use]
     pub fn with_addresses(self, addresses: AddressPolicy) -> Self {
         Self { addresses, ..self }
+    }
+
+    /// The same with room for the requests of the last hour, which [`Control::recording`](crate::Control::recording) keeps.
+    #[must_use]
+    pub fn with_recent_requests(self, bytes: usize) -> Self {
+        Self { recent_bytes: bytes, ..self }
     }
 
     /// The same with another time in which the database answers.

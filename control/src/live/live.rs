@@ -16,6 +16,7 @@ use crate::live::record::{Near, Outcome, Record, RuleName};
 use crate::live::recorder::{Noted, Recorder};
 use crate::live::rollup::{Batch, Room, Rows};
 use crate::live::tally::Tally;
+use crate::recent::Hour;
 use crate::thing::Time;
 
 /// What is seen on this node.
@@ -85,11 +86,14 @@ struct NearLimit<'a> {
 
 impl Live {
     /// What is seen from now on, taken by a thread that ends with it.
-    pub(crate) fn begin(clock: Arc<dyn Clock>, hub: Arc<Hub>) -> Arc<Self> {
+    ///
+    /// Requests of the last hour, where they are kept, are forgotten by the same thread.
+    pub(crate) fn begin(clock: Arc<dyn Clock>, hub: Arc<Hub>, recent: Option<Arc<Hour>>) -> Arc<Self> {
         let live = Arc::new(Self::of(clock, hub));
         let weak = Arc::downgrade(&live);
-        let spawned =
-            thread::Builder::new().name("timebudget-live".to_owned()).spawn(move || take_turns(&weak));
+        let spawned = thread::Builder::new()
+            .name("timebudget-live".to_owned())
+            .spawn(move || take_turns(&weak, recent.as_deref()));
         match spawned {
             Ok(spawned) => live.recorder.wakes(spawned.thread()),
             Err(error) => log::error!("control: no thread to count usage: {error}"),
@@ -258,9 +262,12 @@ impl fmt::Debug for Live {
 }
 
 /// Takes what was noted once a second, or when a book is half full, until nobody wants it any more.
-fn take_turns(live: &Weak<Live>) {
+fn take_turns(live: &Weak<Live>, recent: Option<&Hour>) {
     loop {
         thread::park_timeout(EVERY);
+        if let Some(recent) = recent {
+            recent.forget();
+        }
         match live.upgrade() {
             Some(live) => live.round(),
             None => return,

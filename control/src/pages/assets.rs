@@ -71,6 +71,7 @@ pub(crate) static ALL: &[Asset] = &assets![
     "parts/happenings.js"
     "parts/listed.js"
     "parts/removal.js"
+    "parts/replay.js"
     "parts/say.js"
     "parts/secret.js"
     "parts/shell.js"

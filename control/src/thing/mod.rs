@@ -21,6 +21,7 @@ mod secret;
 mod things;
 mod tier;
 mod to_layer;
+mod try_out;
 mod user;
 mod written;
 
@@ -45,6 +46,7 @@ pub use secret::{Secret, digest_of};
 pub use things::Things;
 pub use tier::Tier;
 pub(crate) use to_layer::LAYER;
+pub(crate) use try_out::TryOut;
 pub use user::User;
 pub use written::Written;
 

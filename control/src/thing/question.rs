@@ -51,7 +51,8 @@ impl Question {
     }
 }
 
-fn drafted(fields: &mut Fields, draft: &Written) -> Option<Ruleset> {
+/// A ruleset that stands in the field `draft`; what is wrong with it is told by its place there.
+pub(crate) fn drafted(fields: &mut Fields, draft: &Written) -> Option<Ruleset> {
     match Ruleset::parse_draft(draft.text()) {
         Ok(draft) => Some(draft),
         Err(errors) => {

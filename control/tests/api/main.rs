@@ -12,6 +12,7 @@ mod overview;
 #[allow(dead_code, reason = "the suite of the database treats servers worse")]
 #[path = "../db/postgres.rs"]
 mod postgres;
+mod replay;
 mod reports;
 mod roles;
 mod rulesets;

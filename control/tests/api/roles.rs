@@ -61,6 +61,7 @@ const TABLE: &[(&str, &str, Option<Role>)] = &[
     ("GET", "audit", VIEWER),
     ("GET", "audit/verify", VIEWER),
     ("POST", "explain", VIEWER),
+    ("POST", "replay", VIEWER),
     ("GET", "accounts", VIEWER),
     ("POST", "accounts/grant", OPERATOR),
     ("POST", "accounts/reset", OPERATOR),

@@ -10,6 +10,7 @@ use actix_web::{App, HttpMessage as _, HttpResponse, HttpServer, rt, web};
 use tempfile::TempDir;
 use timebudget::store::memory::Memory;
 use timebudget::{Engine, ManualClock, TimeBudget, UnixMicros};
+use timebudget_control::noting::Noting;
 use timebudget_control::thing::{Change, Member, Role};
 use timebudget_control::{Actor, Control, Expect, Options, Visitor};
 
@@ -140,6 +141,7 @@ impl World {
             });
             App::new()
                 .wrap(budget.clone())
+                .wrap(Noting::new(mounted.recording()))
                 .service(staff.service(mounted.scope("/limits")))
                 .service(mounted.scope("/limits"))
                 .route("/work/{task}", web::to(work))

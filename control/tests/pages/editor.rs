@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::browser::{Browser, key};
+use crate::browser::{Browser, Colours, key};
+use crate::tour::keep;
 use crate::world::World;
 
 const TEXT: &str = "document.querySelector('json-editor textarea')";
@@ -70,6 +71,35 @@ async fn a_request_is_explained_against_the_draft_and_the_draft_is_saved() {
     browser.until_read("is saved").await;
     browser.go(&world.page("rules/rulesets/plans")).await;
     browser.until(&format!("{TEXT}?.value.includes('drafted')")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_hour_is_replayed_under_the_draft_by_keys_alone_and_read_on_a_telephone() {
+    let world = World::start().await;
+    let browser = opened(&world).await;
+    write(&browser, "[{ \"name\": \"closed\", \"key\": \"site\", \"limits\": \"0 per hour\" }]").await;
+    browser.until_read("No mistakes").await;
+    browser.ask("document.querySelector('[aria-label=\"Replay the last hour\"] input').focus()").await;
+    browser.keys(key::ENTER).await;
+    const CARD: &str = "[aria-label=\"Replay the last hour\"]";
+    browser.until(&format!("document.querySelectorAll('{CARD} table').length >= 3")).await;
+    let told = browser.text(CARD).await;
+    assert!(told.contains("blog.example since") && told.contains("Only the draft refuses"), "{told}");
+    assert!(told.contains("closed") && !told.contains("alice"), "{told}");
+    for (width, colours) in [(360, Colours::Dark), (1280, Colours::Light)] {
+        browser.look(width, colours).await;
+        assert_eq!(browser.barriers().await, Vec::<String>::new(), "{width}");
+        let wide = browser.ask("return document.documentElement.scrollWidth").await.as_u64();
+        assert!(wide <= Some(width.into()), "{wide:?} px wide at {width} px");
+        browser.ask(&format!("document.querySelector('{CARD}').scrollIntoView()")).await;
+        keep(&browser, "replay", width, colours).await;
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+
+    // What only the site knows to be wrong is told where it is written.
+    browser.ask(&format!("const site = document.querySelector('{CARD} input'); site.value = 'blog'; site.dispatchEvent(new Event('input'))")).await;
+    browser.ask(&format!("document.querySelector('{CARD} button').click()")).await;
+    browser.until_read("no such site").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,7 @@ async fn faults_of(browser: &Browser, width: u32) -> Vec<String> {
 }
 
 /// `./dev screenshots` names a directory for the pictures; in the tests nobody looks at them.
-async fn keep(browser: &Browser, name: &str, width: u32, colours: Colours) {
+pub(crate) async fn keep(browser: &Browser, name: &str, width: u32, colours: Colours) {
     let Some(directory) = std::env::var_os("TIMEBUDGET_PICTURES") else { return };
     let colours = if colours == Colours::Dark { "dark" } else { "light" };
     let path = std::path::Path::new(&directory).join(format!("{name}-{width}-{colours}.png"));

@@ -10,6 +10,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use timebudget::TimeBudget;
+use timebudget_control::noting::Noting;
 use timebudget_control::{Control, Options};
 
 use crate::browser::{Browser, key};
@@ -71,7 +72,8 @@ impl World {
         }
         std::fs::write(directory.path().join("sites/common_site_config.json"), COMMON).unwrap();
         let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
-        let control = Control::open(Options::new(uri)).await.expect("the database can be opened");
+        let control = Control::open(Options::new(uri).with_recent_requests(4 << 20)).await;
+        let control = control.expect("the database can be opened");
         let owner = control.first_owner_token().expect("the database is new").to_owned();
         let sites = directory.path().join("sites");
         let (tell, told) = std::sync::mpsc::channel();
@@ -84,11 +86,15 @@ impl World {
                     .build()
                     .expect("the sites are right");
                 control.govern(&budget).expect("there are files");
+                let kept = control.recording();
                 let admin = HttpServer::new(move || App::new().service(control.scope("/limits")))
                     .workers(1)
                     .disable_signals();
                 let admin = admin.bind("127.0.0.1:0").expect("there is a free port");
-                let site = HttpServer::new(move || App::new().wrap(budget.clone()).configure(routes));
+                let site = HttpServer::new(move || {
+                    let noting = Noting::new(kept.clone());
+                    App::new().wrap(budget.clone()).wrap(noting).configure(routes)
+                });
                 let site =
                     site.workers(1).disable_signals().bind("127.0.0.1:0").expect("there is a free port");
                 let (admin_at, site_at) = (admin.addrs()[0], site.addrs()[0]);

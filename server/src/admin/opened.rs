@@ -41,6 +41,8 @@ pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Con
     let database = args.database.clone().unwrap_or_else(beside_files);
     let options = Options::new(database).with_copy(beside.join(COPY)).with_addresses(addresses(args)?);
     let options = if args.admin_https { options.with_https() } else { options };
+    let recent = args.recent_requests.map_or(0, |megabytes| usize::from(megabytes.get()) << 20);
+    let options = options.with_recent_requests(recent);
     let options = match owner_token()? {
         Some(token) => options.with_owner_token(token),
         None => options,

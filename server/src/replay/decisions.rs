@@ -6,10 +6,9 @@ use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
+use timebudget_control::replay::Said;
 
 use crate::replay::request::Request;
-use crate::replay::tally::Said;
-use crate::replay::world::Outcome;
 
 /// A file with a line for each request, in the order in which they began.
 pub(crate) struct Decisions(BufWriter<File>);
@@ -49,7 +48,7 @@ impl Decisions {
         client: Option<String>,
         said: &[Said],
     ) -> io::Result<()> {
-        let time = DateTime::from_timestamp_micros(request.start).unwrap_or_default();
+        let time = DateTime::from_timestamp_micros(request.times.start).unwrap_or_default();
         let line = Line {
             log: log + 1,
             line: request.line,
@@ -75,5 +74,5 @@ impl Decisions {
 }
 
 fn rule(said: &Said) -> Option<&str> {
-    if let Said::Decided(Outcome::Refused(refusal)) = said { Some(&refusal.rule) } else { None }
+    said.refusal().map(|refusal| &*refusal.rule)
 }

@@ -1,11 +1,10 @@
 //! `timebudget replay`: what a configuration would have refused of the traffic in access logs.
 //!
-//! Each request goes through the real limiter, on a clock that is moved through the log's time: logs ([`input`], [`logs`]) are read by
-//! their formats ([`mod@format`]) into requests ([`request`]), which are put into the order in which they began ([`order`]) and let arrive in
-//! worlds ([`world`]); what becomes of them is counted ([`tally`], [`windows`], [`suggest`]), and printed ([`report`], [`page`]).
+//! Logs ([`input`], [`logs`]) are read by their formats ([`mod@format`]) into requests ([`request`]), which are put into the order in which
+//! they began ([`order`]) and pass a [trial](timebudget_control::replay), which lets each go through the real limiter; what has become of
+//! them is printed ([`report`], [`page`], [`decisions`]), with budgets that would fit ([`suggest`]).
 
 mod args;
-mod bounded;
 mod decisions;
 mod format;
 mod input;
@@ -14,12 +13,8 @@ mod order;
 mod page;
 mod report;
 mod request;
-mod routes;
 mod seen;
 mod suggest;
-mod tally;
-mod windows;
-mod world;
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -30,6 +25,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use timebudget::config::{Configuration, Environment, Loaded};
 use timebudget::tzdata;
+use timebudget_control::replay::{Trial, name_of};
 
 pub(crate) use self::args::ReplayArgs;
 use self::decisions::Decisions;
@@ -37,9 +33,8 @@ use self::format::Wanted;
 use self::logs::Logs;
 use self::order::{Order, Place};
 use self::report::Report;
+use self::seen::OfLog;
 use self::suggest::Suggestions;
-use self::tally::{Said, Tally, Who};
-use self::world::World;
 use crate::limits;
 use crate::output::{self, Failure};
 use crate::source::Source;
@@ -103,17 +98,12 @@ fn progress(logs: &[PathBuf]) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// A replay on its way: the worlds, and what became of all so far.
+/// A replay on its way, and what became of all so far.
 pub(crate) struct Replay {
     host: String,
-    /// The configurations, until the first request says when the worlds begin.
-    loaded: Vec<Loaded>,
-    pub(crate) worlds: Vec<World>,
+    pub(crate) trial: Trial,
     pub(crate) order: Order,
-    pub(crate) tally: Tally,
     pub(crate) suggestions: Option<Suggestions>,
-    /// What the worlds have said of the request at hand.
-    said: Vec<Said>,
     decisions: Option<Decisions>,
     /// Whether they could not be written.
     unwritten: Option<io::Error>,
@@ -125,12 +115,9 @@ impl Replay {
     fn new(args: &ReplayArgs, loaded: Vec<Loaded>, decisions: Option<Decisions>) -> Self {
         Self {
             host: args.host.clone().unwrap_or_default(),
-            loaded,
-            worlds: Vec::new(),
+            trial: Trial::new(loaded),
             order: Order::new(args.charge),
-            tally: Tally::default(),
             suggestions: args.suggest.then(Suggestions::default),
-            said: Vec::new(),
             decisions,
             unwritten: None,
             logs_of: Vec::new(),
@@ -151,7 +138,7 @@ impl Replay {
         while let Some(next) = self.order.rest() {
             self.pass(logs, next);
         }
-        self.worlds.iter_mut().for_each(World::finish);
+        self.trial.finish();
         Ok(())
     }
 
@@ -172,40 +159,18 @@ impl Replay {
     fn pass(&mut self, logs: &Logs, place: Place) {
         let request = self.order.at(place);
         let log = usize::from(self.logs_of[place as usize]);
-        let format = logs.format(log);
-        if self.worlds.is_empty() {
-            let start = request.start;
-            self.worlds = self.loaded.drain(..).map(|loaded| World::new(loaded, start)).collect();
-        }
-        let expected = self.tally.meet(request);
-        let runs = if request.was_refused { expected } else { request.runs };
-        let cost = runs + request.extra;
+        let past = OfLog { request, format: logs.format(log) };
         let host = if request.host().is_empty() { &self.host[..] } else { request.host() };
-        self.said.clear();
-        for world in &mut self.worlds {
-            let arrived = world.arrive(request, format, host, runs);
-            self.said.push(arrived.map_or(Said::Undecided, Said::Decided));
-        }
-        if let Some((site, who)) = self.worlds.first().and_then(World::met) {
-            self.tally.add(request, cost, site.name(), who, &self.said);
+        if let Some(passed) = self.trial.pass(&past, host) {
             if let Some(suggestions) = &mut self.suggestions {
-                suggestions.add(site, request, who, cost);
+                suggestions.add(passed.site, request, passed.who, passed.cost);
             }
             if let Some(decisions) = &mut self.decisions {
-                let client = who.map(|_| name_of(&who));
-                let written = decisions.write(logs.given(log), request, client, &self.said);
+                let client = passed.who.map(|_| name_of(&passed.who));
+                let written = decisions.write(logs.given(log), request, client, passed.said);
                 self.unwritten = self.unwritten.take().or(written.err());
             }
         }
         self.order.free(place);
-    }
-}
-
-/// A client in words.
-pub(crate) fn name_of(who: &Who) -> String {
-    match who {
-        None => "without an address".to_owned(),
-        Some((ip, 32 | 128)) => ip.to_string(),
-        Some((ip, length)) => format!("{ip}/{length}"),
     }
 }

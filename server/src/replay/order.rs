@@ -134,11 +134,11 @@ impl Order {
         let (charge, begun) = (self.charge, self.begun);
         let request = self.at(place);
         request.settle_times(charge);
-        if request.start < begun {
-            request.begin_at(begun);
+        if request.times.start < begun {
+            request.times = request.times.beginning_at(begun);
             self.late += 1;
         }
-        let start = self.at(place).start;
+        let start = self.at(place).times.start;
         self.lines = self.lines.wrapping_add(1);
         self.waiting.push(Reverse((start, u64::from(self.lines) << 32 | u64::from(place))));
     }
@@ -171,6 +171,8 @@ impl Order {
 
 #[cfg(test)]
 mod tests {
+    use timebudget_control::replay::Times;
+
     use super::*;
 
     const NOON: i64 = 1_764_244_800 * SECOND;
@@ -192,7 +194,7 @@ mod tests {
         std::iter::from_fn(|| order.rest())
             .collect::<Vec<_>>()
             .into_iter()
-            .map(|place| order.at(place).start)
+            .map(|place| order.at(place).times.start)
             .collect()
     }
 
@@ -250,11 +252,11 @@ mod tests {
         push(&mut order, NOON, 0, false);
         push(&mut order, NOON + 2 * HORIZON, 0, false);
         let first = order.next().unwrap();
-        assert_eq!(order.at(first).start, NOON);
+        assert_eq!(order.at(first).times.start, NOON);
         let days = 3 * 86_400 * SECOND;
         push(&mut order, NOON + 2 * HORIZON, days, false);
         let late = order.next().unwrap();
-        let (start, runs, extra) = (order.at(late).start, order.at(late).runs, order.at(late).extra);
+        let Times { start, runs, extra, .. } = order.at(late).times;
         assert_eq!((start, order.late), (NOON, 1));
         assert_eq!((runs + extra, runs), (days as u64, 2 * HORIZON as u64));
     }

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use timebudget::{Limit, Micros, Zone};
+use timebudget_control::replay::{Bounded, OfLimit, OfRule, OfWorld, Row, Spent, World, name_of};
 
+use crate::replay::Replay;
 use crate::replay::args::{Charged, ReplayArgs};
-use crate::replay::bounded::{Bounded, Row};
 use crate::replay::logs::Logs;
-use crate::replay::tally::OfWorld;
-use crate::replay::windows::OfLimit;
-use crate::replay::{Replay, name_of};
 
 /// What a replay has found.
 pub(crate) struct Report {
@@ -44,7 +42,7 @@ impl Report {
     pub(crate) fn new(args: &ReplayArgs, names: Vec<String>, logs: &Logs, replay: &Replay) -> Self {
         let zone = replay.zone();
         let words = Words { zone: &zone, rows: args.rows, names };
-        let limits: Vec<_> = replay.worlds.iter().map(|world| world.windows.take()).collect();
+        let limits: Vec<_> = replay.trial.worlds.iter().map(|world| world.windows.take()).collect();
         let mut tables = words.tables(replay, &limits);
         let suggested = replay.suggestions.as_ref().map(suggested);
         tables.extend(suggested.into_iter().filter(|table| table.rows.len() > 1));
@@ -67,7 +65,7 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn head(&self, args: &ReplayArgs, logs: &Logs, replay: &Replay) -> Vec<String> {
-        let (tally, order) = (&replay.tally, &replay.order);
+        let (tally, order) = (&replay.trial.tally, &replay.order);
         let mut head: Vec<_> =
             logs.formats().map(|(path, format)| format!("{}: {}", path.display(), format.name)).collect();
         if tally.requests > 0 {
@@ -118,8 +116,8 @@ impl Words<'_> {
     }
 
     fn verdicts(&self, replay: &Replay) -> Vec<String> {
-        let tally = &replay.tally;
-        let of_world = |(name, (of, world)): (&String, (&OfWorld, &crate::replay::world::World))| {
+        let tally = &replay.trial.tally;
+        let of_world = |(name, (of, world)): (&String, (&OfWorld, &World))| {
             let mut text = format!(
                 "{name}: {} ({}) would have been refused, with {} ({}) of the time",
                 counted(of.refused, "request"),
@@ -141,10 +139,10 @@ impl Words<'_> {
             }
             text
         };
-        let worlds = tally.worlds.iter().zip(&replay.worlds);
+        let worlds = tally.worlds.iter().zip(&replay.trial.worlds);
         let mut verdicts: Vec<_> = self.names.iter().zip(worlds).map(of_world).collect();
         if let [one, other] = &tally.worlds
-            && replay.worlds.len() == 2
+            && replay.trial.worlds.len() == 2
         {
             verdicts.push(format!(
                 "both refuse {}; only {} {}, only {} {}",
@@ -160,13 +158,13 @@ impl Words<'_> {
 
     fn tables(&self, replay: &Replay, limits: &[Vec<OfLimit>]) -> Vec<Table> {
         let mut tables = Vec::new();
-        for (world, name) in self.names.iter().enumerate().take(replay.worlds.len()) {
+        for (world, name) in self.names.iter().enumerate().take(replay.trial.worlds.len()) {
             let of = if self.names.len() > 1 { format!(" of {name}") } else { String::new() };
-            let table = self.by_rule(&replay.tally.worlds[world], &of, self.names.len() > 1);
-            tables.extend(table.into_iter().filter(|_| replay.tally.worlds[world].refused > 0));
+            let table = self.by_rule(&replay.trial.tally.worlds[world], &of, self.names.len() > 1);
+            tables.extend(table.into_iter().filter(|_| replay.trial.tally.worlds[world].refused > 0));
         }
-        let of_route = self.by("refused, by route", "route", &replay.tally.routes, String::clone);
-        let of_client = self.by("refused, by client", "client", &replay.tally.clients, name_of);
+        let of_route = self.by("refused, by route", "route", &replay.trial.tally.routes, String::clone);
+        let of_client = self.by("refused, by client", "client", &replay.trial.tally.clients, name_of);
         tables.extend([of_route, of_client].into_iter().flatten());
         for (limits, name) in limits.iter().zip(&self.names).filter(|(limits, _)| !limits.is_empty()) {
             let of = if self.names.len() > 1 { format!(" of {name}") } else { String::new() };
@@ -182,7 +180,7 @@ impl Words<'_> {
         if compares {
             titles.insert(2, "only here".to_owned());
         }
-        let row = |(site, rule, of_rule): &(&str, &str, crate::replay::tally::OfRule)| {
+        let row = |(site, rule, of_rule): &(&str, &str, OfRule)| {
             let name = if several_sites { format!("{rule} ({site})") } else { (*rule).to_owned() };
             let mut row = vec![
                 name,
@@ -302,7 +300,7 @@ fn thinned(of: &OfLimit) -> impl Iterator<Item = (i64, f64)> {
     const MOST: usize = 200;
     let each = of.ended.len().div_ceil(MOST).max(1);
     of.ended.chunks(each).filter_map(|some| {
-        let worst = some.iter().map(crate::replay::windows::Spent::share).fold(0.0, f64::max);
+        let worst = some.iter().map(Spent::share).fold(0.0, f64::max);
         some.first().map(|first| (first.start.0, worst))
     })
 }
@@ -315,8 +313,12 @@ fn warnings(logs: &Logs, replay: &Replay) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let lacking =
-        replay.worlds.iter().flat_map(|world| world.lacking.all()).collect::<std::collections::BTreeSet<_>>();
+    let lacking = replay
+        .trial
+        .worlds
+        .iter()
+        .flat_map(|world| world.lacking.all())
+        .collect::<std::collections::BTreeSet<_>>();
     if !lacking.is_empty() {
         let lacking: Vec<_> = lacking.iter().map(|what| visible(what)).collect();
         warnings.push(format!(
@@ -324,7 +326,7 @@ fn warnings(logs: &Logs, replay: &Replay) -> Vec<String> {
             lacking.join(", ")
         ));
     }
-    let crowded: u64 = replay.worlds.iter().map(|world| world.crowded_out).sum();
+    let crowded: u64 = replay.trial.worlds.iter().map(|world| world.crowded_out).sum();
     if crowded > 0 {
         warnings
             .push(format!("{} ended early, since more than 65,536 ran at once", counted(crowded, "request")));
@@ -466,7 +468,7 @@ impl Table {
 impl Replay {
     /// The zone in which times are told: that of the first world's site that answered last.
     fn zone(&self) -> Arc<Zone> {
-        let met = self.worlds.first().and_then(crate::replay::world::World::met);
+        let met = self.trial.worlds.first().and_then(World::met);
         met.map_or_else(|| Arc::new(Zone::utc()), |(site, _)| Arc::clone(site.zone()))
     }
 }

@@ -4,12 +4,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::dev::Url;
-use actix_web::http::Uri;
+use actix_web::http::{StatusCode, Uri};
+use timebudget_control::replay::Times;
 
 use crate::replay::args::Charged;
-
-/// The status of an answer that goes on in another protocol.
-const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// A request as a log tells it: when it began, how long it ran, and what rules may see of it.
 ///
@@ -37,14 +35,8 @@ pub(crate) struct Request {
     pub(crate) peer: Option<IpAddr>,
     /// Whether that is the client already, whatever proxies stood between.
     pub(crate) is_client: bool,
-    /// When it began, and what follows, once its [times are settled](Self::settle_times).
-    pub(crate) start: i64,
-    /// How long its time runs from then on.
-    pub(crate) runs: u64,
-    /// How long after its start it ends; in between it waits for its client.
-    pub(crate) ends_after: u64,
-    /// What it is charged beside the time that runs.
-    pub(crate) extra: u64,
+    /// When it began and how long it ran, once its [times are settled](Self::settle_times).
+    pub(crate) times: Times,
     text: String,
     /// The values of headers and cookies, which need not be text.
     values: Vec<u8>,
@@ -79,27 +71,12 @@ impl Request {
     }
 
     /// Works out when it began, how long its time ran and when it ended.
-    ///
-    /// A request that goes on in another protocol is over with its head: of how long it was open nothing is charged.
     pub(crate) fn settle_times(&mut self, charge: Charged) {
         let elapsed = self.elapsed.unwrap_or(0);
-        self.start =
-            if self.is_start { self.time } else { self.time.saturating_sub_unsigned(elapsed).max(0) };
-        let upstream = self.upstream.filter(|_| charge == Charged::Upstream);
-        let is_tunnel = self.status == SWITCHING_PROTOCOLS;
-        let charged = self.charged.or(if is_tunnel { Some(0) } else { upstream }).unwrap_or(elapsed);
-        self.ends_after = if is_tunnel { charged } else { elapsed };
-        self.runs = charged.min(self.ends_after);
-        self.extra = charged - self.runs;
-    }
-
-    /// Lets it begin later than it did. What it ran before is charged beside.
-    pub(crate) fn begin_at(&mut self, start: i64) {
-        let missed = start.abs_diff(self.start);
-        self.start = start;
-        let before = missed.min(self.runs);
-        (self.runs, self.extra) = (self.runs - before, self.extra + before);
-        self.ends_after = self.ends_after.saturating_sub(missed);
+        let start = if self.is_start { self.time } else { self.time.saturating_sub_unsigned(elapsed).max(0) };
+        let is_tunnel = StatusCode::SWITCHING_PROTOCOLS == self.status;
+        let upstream = self.upstream.filter(|_| charge == Charged::Upstream && !is_tunnel);
+        self.times = Times::new(start, elapsed, self.charged.or(upstream), self.status);
     }
 
     pub(crate) fn method(&self) -> &str {

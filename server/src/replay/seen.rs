@@ -1,56 +1,64 @@
 //! What rules see of a request that a log tells of, and what they ask for that it does not.
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use timebudget::{EscapedSlash, Facts, Identity, Paths, Site, cookie_values, query_value, query_values};
+use timebudget_control::replay::{Lacking, Past, Times};
 
 use crate::replay::format::{FieldKind, Format};
 use crate::replay::request::Request;
 
-/// What rules have asked for that the log does not have, in words; so many at most.
-#[derive(Debug, Default)]
-pub(crate) struct Lacking(RefCell<BTreeSet<String>>);
+/// A request of a log.
+pub(crate) struct OfLog<'a> {
+    pub(crate) request: &'a Request,
+    /// That of the log.
+    pub(crate) format: &'a Format,
+}
 
-const MOST: usize = 32;
+impl Past for OfLog<'_> {
+    type Seen<'b>
+        = Seen<'b>
+    where
+        Self: 'b;
 
-impl Lacking {
-    pub(crate) fn all(&self) -> Vec<String> {
-        self.0.borrow().iter().cloned().collect()
+    fn method(&self) -> &str {
+        self.request.method()
     }
 
-    fn note(&self, what: &str, name: &str) {
-        let text = if name.is_empty() { what.to_owned() } else { format!("{what} {name}") };
-        let mut all = self.0.borrow_mut();
-        if all.len() < MOST {
-            all.insert(text);
-        }
+    fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    fn status(&self) -> u16 {
+        self.request.status
+    }
+
+    fn was_refused(&self) -> bool {
+        self.request.was_refused
+    }
+
+    fn times(&self) -> Times {
+        self.request.times
+    }
+
+    fn seen<'b>(&'b self, site: &'b Site, host: &'b str, lacking: &'b Lacking) -> Seen<'b> {
+        Seen { request: self.request, format: self.format, site, host, path: OnceCell::new(), lacking }
     }
 }
 
 /// A request as rules see it.
 pub(crate) struct Seen<'a> {
-    pub(crate) request: &'a Request,
-    pub(crate) format: &'a Format,
-    pub(crate) site: &'a Site,
-    pub(crate) host: &'a str,
+    request: &'a Request,
+    format: &'a Format,
+    site: &'a Site,
+    host: &'a str,
     path: OnceCell<Cow<'a, str>>,
     lacking: &'a Lacking,
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) fn new(
-        request: &'a Request,
-        format: &'a Format,
-        site: &'a Site,
-        host: &'a str,
-        lacking: &'a Lacking,
-    ) -> Self {
-        Self { request, format, site, host, path: OnceCell::new(), lacking }
-    }
-
     /// The values of a field; none if the log does not have it, which is noted.
     fn values(&self, kind: FieldKind, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> + use<'a> {
         let number = self.format.fields.number(kind, name);

@@ -10,10 +10,9 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use timebudget::{Limit, Micros, Period, UnixMicros, Window, Zone};
+use timebudget_control::replay::{Answering, Who};
 
 use crate::replay::request::Request;
-use crate::replay::tally::Who;
-use crate::replay::world::Answering;
 
 /// For which shares budgets are suggested, in thousandths.
 const SHARES: [u64; 3] = [1, 10, 50];
@@ -91,13 +90,13 @@ impl Suggestions {
         let at = match self.sites.iter().position(|known| known.name == *site.name()) {
             Some(at) => at,
             None if self.sites.len() < MOST_SITES => {
-                self.sites.push(OfSite::new(site, request.start));
+                self.sites.push(OfSite::new(site, request.times.start));
                 self.sites.len() - 1
             }
             None => return self.is_partial = true,
         };
         let of_site = &mut self.sites[at];
-        of_site.go_to(request.start);
+        of_site.go_to(request.times.start);
         let ends = [0, 1, 2].map(|period: usize| of_site.windows[period].end.0);
         if who.is_some() {
             of_site.by_ip.add(&who, ends, cost);

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 
 use crate::answer::Answer;
-use crate::running::{Running, timebudget};
+use crate::running::{Running, eventually, timebudget};
 use crate::scratch::Scratch;
 
 /// A site file beside which the database lies.
@@ -180,4 +180,38 @@ fn pages_may_lie_under_a_path_and_cookies_be_for_https_alone() {
     let answer = admin.ask("POST", "/limits/api/v1/session", "", &login);
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.contains("Path=/limits/api/v1") && cookie.contains("Secure"), "{cookie}");
+}
+
+#[test]
+fn a_draft_is_replayed_on_what_the_gateway_has_served() {
+    let admin = Admin::start(Scratch::new(), &["--recent-requests", "1"]);
+    let seen: Vec<_> = (0..7).map(|_| admin.server.get("/report?ms=1").status).collect();
+    assert_eq!(seen, [200, 200, 200, 200, 200, 429, 429]);
+    let draft =
+        r#"{ "site": "*", "draft": { "rules": [{ "name": "two", "key": "ip", "limits": "2 per hour" }] } }"#;
+    let replayed = || admin.owner("POST", "/api/v1/replay", draft).json();
+    // The last is kept when its connection has been told.
+    let all = || (replayed()["requests"] == 7).then_some(());
+    eventually("all are kept", all, || admin.server.log());
+    let told = replayed();
+    assert_eq!(
+        (&told["refused_then"], &told["now"]["refused"], &told["draft"]["refused"]),
+        (&2.into(), &2.into(), &5.into())
+    );
+    assert_eq!(
+        (&told["draft"]["rules"][0]["rule"], &told["routes"][0]["key"]),
+        (&"two".into(), &"GET /report".into())
+    );
+    assert_eq!(admin.server.get("/health").status, 200);
+}
+
+#[test]
+fn without_being_told_it_keeps_no_requests() {
+    let admin = Admin::start(Scratch::new(), &[]);
+    assert_eq!(admin.server.get("/report?ms=1").status, 200);
+    let draft =
+        r#"{ "site": "*", "draft": { "rules": [{ "name": "two", "key": "ip", "limits": "2 per hour" }] } }"#;
+    let told = admin.owner("POST", "/api/v1/replay", draft);
+    assert_eq!(told.status, 409);
+    assert!(told.json()["detail"].as_str().unwrap().contains("--recent-requests"), "{told:?}");
 }

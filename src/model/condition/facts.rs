@@ -178,12 +178,17 @@ pub trait Facts {
     /// Browsers send it without credentials and without a body. What has them asks for something itself, of a handler that
     /// takes any method, and would otherwise never be refused.
     fn is_preflight(&self) -> bool {
-        let has = |name: &&str| self.header(name).is_some();
-        self.method() == "OPTIONS"
-            && ["origin", "access-control-request-method"].iter().all(has)
-            && !["authorization", "cookie", "transfer-encoding"].iter().any(has)
-            && self.header("content-length").is_none_or(|length| length == b"0")
+        is_preflight(self)
     }
+}
+
+/// Whether a request is [a preflight](Facts::is_preflight) by its method and headers.
+pub(crate) fn is_preflight<F: Facts + ?Sized>(facts: &F) -> bool {
+    let has = |name: &&str| facts.header(name).is_some();
+    facts.method() == "OPTIONS"
+        && ["origin", "access-control-request-method"].iter().all(has)
+        && !["authorization", "cookie", "transfer-encoding"].iter().any(has)
+        && facts.header("content-length").is_none_or(|length| length == b"0")
 }
 
 /// A value that a closure computes for each request.

@@ -80,7 +80,9 @@ impl Site {
 
     /// Rules whose accounts clients can change by the path, where an upstream says which paths there are.
     fn rotating(&self) -> impl Iterator<Item = (About<'_>, Mistake)> {
-        let rotates = |rule: &Rule| rule.key.can_be_rotated_by_path() && !rule.key.can_be_rotated();
+        let rotates = |rule: &Rule| {
+            rule.key.can_be_rotated_by_path() && !rule.key.can_be_rotated() && !is_of_few_paths(&rule.when)
+        };
         let rules = self.rules.iter().enumerate().filter(move |(_, rule)| rotates(rule));
         let rules = rules.filter(|_| !self.upstreams.is_empty());
         rules.map(|(at, _)| (About::Rule(at), Mistake::suspect(ROTATES_BY_PATH)))
@@ -347,6 +349,24 @@ fn tiers_of(condition: &Condition) -> Vec<&String> {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(tiers_of).collect(),
         Condition::Not(part) => tiers_of(part),
         _ => Vec::new(),
+    }
+}
+
+/// Whether a condition names the paths that it is about.
+fn is_of_few_paths(condition: &Condition) -> bool {
+    match condition {
+        Condition::Path(text) => names_all(text),
+        Condition::All(parts) => parts.iter().any(is_of_few_paths),
+        Condition::Any(parts) => parts.iter().all(is_of_few_paths),
+        _ => false,
+    }
+}
+
+fn names_all(text: &Text) -> bool {
+    match text {
+        Text::Equal(_) => true,
+        Text::AnyOf(texts) => texts.iter().all(names_all),
+        _ => false,
     }
 }
 

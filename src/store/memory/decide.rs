@@ -100,10 +100,8 @@ impl Memory {
             seat = self.insert(table, seat.at, claim.ask.book, claim.ask.key);
         }
         charge_whole(charge, &mut seat.ledger, table.at(now));
-        table.keep(&seat);
-        let run = &mut claim.run;
-        (run.is_on, run.at, run.sequence, run.earlier) =
-            (true, seat.at as u32, table.in_force.sequence, Micros::ZERO);
+        let slot = table.keep(&seat);
+        claim.run.begin(seat.at, slot, table.in_force.sequence);
         Some(Verdict::Admitted)
     }
 
@@ -279,18 +277,16 @@ impl<L: Locked> Visit<'_, L> {
         let table = self.table(claim.ask.book, claim.ask.key);
         let mut seat = table.seat_at(claim.run.at as usize);
         charge_whole(claim.ask.charge, &mut seat.ledger, table.at(&now));
-        table.keep(&seat);
-        let run = &mut claim.run;
-        (run.is_on, run.sequence, run.earlier) = (true, table.in_force.sequence, Micros::ZERO);
+        let slot = table.keep(&seat);
+        claim.run.begin(seat.at, slot, table.in_force.sequence);
     }
 
     /// Charges a claim on all its accounts, those that do not exist yet made where they belong.
     fn charge(&mut self, claim: &mut Claim) {
         let charge = claim.ask.charge;
-        let (at, sequence) = self
+        let charged = self
             .charge_part(claim, Part::Whole, claim.run.at, |ledger, tick| charge_whole(charge, ledger, tick));
-        let run = &mut claim.run;
-        (run.is_on, run.at, run.sequence, run.earlier) = (true, at, sequence, Micros::ZERO);
+        claim.run.begin(charged.at, charged.slot, charged.sequence);
         if claim.ask.client.is_some() {
             self.charge_share(claim);
         }
@@ -307,10 +303,10 @@ impl<L: Locked> Visit<'_, L> {
             Charge::Requests { cost } => ledger.count(cost),
             Charge::Place => {} // Places are not shared out.
         });
-        (claim.run.share_at, _) = charged;
+        claim.run.share_at = charged.at as u32;
     }
 
-    /// Charges an account that was last seen at a place, or makes it; returns where it is, and in which window.
+    /// Charges an account that was last seen at a place, or makes it.
     #[inline]
     fn charge_part(
         &mut self,
@@ -318,7 +314,7 @@ impl<L: Locked> Visit<'_, L> {
         part: Part,
         near: u32,
         charge: impl FnOnce(&mut Ledger, Tick),
-    ) -> (u32, u32) {
+    ) -> Charged {
         let (store, now, (book, key)) = (self.store, self.now, account(claim, part));
         let table = self.table(book, key);
         let (at, row) = table.row_near(near, key.salted(book.salt));
@@ -327,8 +323,23 @@ impl<L: Locked> Visit<'_, L> {
             _ => table.seated(at, row),
         };
         charge(&mut seat.ledger, table.at(&now));
-        table.keep(&seat);
-        (seat.at as u32, table.in_force.sequence)
+        Charged { at: seat.at, slot: table.keep(&seat), sequence: table.in_force.sequence }
+    }
+}
+
+/// Where an account is that was charged, and in which window.
+struct Charged {
+    at: usize,
+    slot: u32,
+    sequence: u32,
+}
+
+impl Run {
+    /// Notes that the account at a place is charged, in the window of this number.
+    #[inline(always)]
+    const fn begin(&mut self, at: usize, slot: u32, sequence: u32) {
+        (self.is_on, self.at, self.slot) = (true, at as u32, slot);
+        (self.sequence, self.earlier) = (sequence, Micros::ZERO);
     }
 }
 

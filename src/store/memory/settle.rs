@@ -30,15 +30,20 @@ impl Memory {
             return;
         }
         let table = shard.table(self, claim.ask.book.calendar as usize, now);
-        match table.seat_of(claim.run.at, claim.ask.account()) {
-            Some(seat) if !claim.run.aside.whole => {
-                claim.standing = settle_account(self, table, seat, Part::Whole, claim, settlement, now);
+        let seat = match table.seat_in(claim.run.slot) {
+            None if !claim.run.aside.whole => table.seat_of(claim.run.at, claim.ask.account()),
+            running => running,
+        };
+        claim.standing = match seat {
+            Some(seat) => {
+                debug_assert!(claim.run.aside.whole || table.is_at(seat.at, claim.ask.account()));
+                settle_account(self, table, seat, Part::Whole, claim, settlement, now)
             }
-            _ => claim.standing = self.settle_elsewhere(table, claim, settlement, now),
-        }
+            None => self.settle_elsewhere(table, claim, settlement, now),
+        };
     }
 
-    /// The same on an account that is not where it was last seen, or is one that newcomers share.
+    /// The same on an account that counts requests, and is not where it was last seen or is one that newcomers share.
     #[inline(never)]
     fn settle_elsewhere(
         &self,

@@ -38,10 +38,10 @@ impl Shard {
     /// Whoever asks for a table thereby ends its window if that is over, so no window lives longer than the first request after it.
     #[inline]
     pub(crate) fn table(&mut self, store: &Memory, calendar: usize, now: &Now) -> &mut Table {
-        if self.tables.get(calendar).is_none_or(|table| now.utc >= table.in_force.edge) {
-            self.renew(store, calendar, now);
+        if self.tables.get(calendar).is_some_and(|table| now.utc < table.in_force.edge) {
+            return &mut self.tables[calendar];
         }
-        &mut self.tables[calendar]
+        self.renew(store, calendar, now)
     }
 
     /// Brings every table to the window in force, and what a snapshot said into its table; gives back room that is not
@@ -73,7 +73,7 @@ impl Shard {
     /// It takes the lock of the calendars while that of the shard is held, always in this order: see [`Memory::realign`] for the one
     /// place that needs both the other way round and so does not hold the first.
     #[cold]
-    fn renew(&mut self, store: &Memory, calendar: usize, now: &Now) {
+    fn renew(&mut self, store: &Memory, calendar: usize, now: &Now) -> &mut Table {
         let calendars = store.calendars.read();
         while self.tables.len() <= calendar {
             let next = self.tables.len();
@@ -83,6 +83,7 @@ impl Shard {
         if now.utc >= table.in_force.edge {
             store.retire(table.roll(calendars.all[calendar].in_force(*now)));
         }
+        table
     }
 
     /// Makes the next table, with what a snapshot said of it: a window counts as the same if both its ends are.

@@ -145,11 +145,31 @@ impl Table {
         self.row_of(account)
     }
 
-    /// Writes an account back.
+    /// The account that a slot belongs to.
+    ///
+    /// While a request of it runs, an account keeps its slot, be its row moved or its window over: so a request finds its account by
+    /// this alone.
+    #[inline(always)]
+    pub(crate) fn seat_in(&self, slot: u32) -> Option<Seat> {
+        match self.slots.get(slot as usize) {
+            None => None,
+            Some(&Slot { row, running, admitted, held, waiting, .. }) => {
+                let (at, base) = (row as usize, self.rows.get(row as usize).base);
+                Some(Seat { at, slot, ledger: Ledger { base, held, waiting, running, admitted } })
+            }
+        }
+    }
+
+    /// Whether a row holds this account.
+    pub(crate) fn is_at(&self, at: usize, account: AccountHash) -> bool {
+        self.rows.get(at).is_of(account)
+    }
+
+    /// Writes an account back, and returns its slot, which is none if it is idle now.
     ///
     /// The row's word follows the ledger: an account that is idle now gives its slot back, and one that runs now takes one.
     #[inline(always)]
-    pub(crate) fn keep(&mut self, seat: &Seat) {
+    pub(crate) fn keep(&mut self, seat: &Seat) -> u32 {
         let Seat { at, slot: old, ledger } = *seat;
         let slot = match (ledger.is_idle(), old) {
             (true, IDLE..) => old,
@@ -162,6 +182,7 @@ impl Table {
             }
         };
         self.rows.put(at, slot, ledger.base);
+        slot
     }
 
     /// The row of an account, if it has one.
@@ -431,14 +452,13 @@ impl Table {
     /// A slot for an account whose requests begin to run.
     #[inline(always)]
     fn take_slot(&mut self, at: usize, mark: u32, ledger: &Ledger) -> u32 {
-        let taken = Slot::of(at, mark, ledger);
         let slot = self.free;
         if let Some(free) = self.slots.get_mut(slot as usize) {
             self.free = free.row;
-            *free = taken;
+            *free = Slot::of(at, mark, ledger);
             return slot;
         }
-        self.add_slot(taken)
+        self.add_slot(Slot::of(at, mark, ledger))
     }
 
     #[cold]
@@ -485,6 +505,33 @@ mod tests {
         let spenders = old.spenders(&now);
         assert_eq!((spenders.len(), new.take_over(&spenders)), (666, 666));
         assert_eq!((new.spenders(&now), new.take_over(&spenders)), (spenders, 0));
+    }
+
+    #[test]
+    fn an_account_keeps_its_slot_while_requests_of_it_run_wherever_its_row_goes() {
+        let mut table = Table::new(ALWAYS);
+        let begin = |account| {
+            let at = table.insert(crowded(account), IDLE, false);
+            let mut seat = table.seat_at(at);
+            seat.ledger.start(Tick(0), Micros(1));
+            table.keep(&seat)
+        };
+        let slots: Vec<_> = (0..60).map(begin).collect();
+        for gone in 0..20 {
+            let at = table.find(crowded(gone)).expect("it was inserted");
+            table.change(at, |ledger| *ledger = Ledger::default());
+            table.remove(at, false);
+        }
+        let found = |table: &Table| {
+            let stays = |account: &u32| {
+                let seat = table.seat_in(slots[*account as usize]).expect("it has a slot");
+                table.is_at(seat.at, crowded(*account)) && seat.ledger.running == 1
+            };
+            (20..60).filter(stays).count()
+        };
+        assert_eq!(found(&table), 40);
+        table.roll(ALWAYS);
+        assert_eq!(found(&table), 40);
     }
 
     proptest! {

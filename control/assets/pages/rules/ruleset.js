@@ -1,4 +1,4 @@
-// One ruleset: an editor that checks as one types, and explains requests against the draft.
+// One ruleset: an editor that checks as one types, explains requests against the draft, and replays the last hour under it.
 
 import { html, nothing } from "../../core/view.js";
 import { call, get } from "../../core/api.js";
@@ -13,6 +13,7 @@ import { replace } from "../../parts/conflict.js";
 import { Form, formDialog } from "../../parts/dialog.js";
 import { input, reason } from "../../parts/field.js";
 import { Explain } from "../../parts/explain.js";
+import { Replay } from "../../parts/replay.js";
 import { ruleTabs } from "../rules.js";
 import { Draft } from "../../editor/draft.js";
 
@@ -28,6 +29,7 @@ export default function ruleset({ name, draw }) {
   const form = new Form({ name: name ?? "", description: "", reason: "" }, draw);
   const draft = new Draft(() => form.values, draw);
   const explain = new Explain(draw, () => draft.asRuleset());
+  const replay = new Replay(draw, draft);
   let base = null;
 
   function take() {
@@ -82,7 +84,8 @@ export default function ruleset({ name, draw }) {
           }
         </form>
         <div class="stack">${explain.view(known.value)}</div>
-      </div>`,
+      </div>
+      ${replay.view(known.value)}`,
       )}`,
   };
 }

@@ -7,77 +7,91 @@ use std::sync::Arc;
 use timebudget::{Cause, Refusal};
 
 use crate::replay::bounded::{Bounded, Row};
-use crate::replay::request::Request;
+use crate::replay::past::Past;
 use crate::replay::routes;
 use crate::replay::world::Outcome;
 
 /// What became of all requests.
 #[derive(Default)]
-pub(crate) struct Tally {
-    pub(crate) requests: u64,
+pub struct Tally {
+    /// How many there were.
+    pub requests: u64,
     /// The time that they took, in microseconds.
-    pub(crate) micros: u64,
-    /// When the first began, and when the last did; in microseconds since 1970.
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-    pub(crate) worlds: [OfWorld; 2],
+    pub micros: u64,
+    /// When the first began, in microseconds since 1970.
+    pub first: i64,
+    /// When the last did.
+    pub last: i64,
+    /// What became of them in each world.
+    pub worlds: [OfWorld; 2],
     /// How many both refuse.
-    pub(crate) both: u64,
+    pub both: u64,
     /// How many were refused when they were logged.
-    pub(crate) refused_then: u64,
-    pub(crate) routes: Bounded<String>,
-    pub(crate) clients: Bounded<Who>,
+    pub refused_then: u64,
+    /// By method and path, in which what tells one thing from another is left out.
+    pub routes: Bounded<String>,
+    /// By client.
+    pub clients: Bounded<Who>,
     /// The route of the request at hand.
     route: String,
 }
 
 /// A client: an address, or a network of IPv6 with its length. `None` for one without an address.
-pub(crate) type Who = Option<(IpAddr, u8)>;
+pub type Who = Option<(IpAddr, u8)>;
 
 /// What became of them in one world.
 #[derive(Default)]
-pub(crate) struct OfWorld {
-    pub(crate) refused: u64,
-    pub(crate) refused_micros: u64,
-    pub(crate) exempt: u64,
+pub struct OfWorld {
+    /// How many are refused.
+    pub refused: u64,
+    /// The time that those took, in microseconds.
+    pub refused_micros: u64,
+    /// How many are exempt.
+    pub exempt: u64,
     /// How many nobody could decide over, since their site's rules are not known.
-    pub(crate) undecided: u64,
+    pub undecided: u64,
     /// Of those that were refused when they were logged, how many are served.
-    pub(crate) served_now: u64,
+    pub served_now: u64,
     rules: HashMap<(Arc<str>, Arc<str>), OfRule>,
 }
 
 /// What a rule refuses.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OfRule {
-    pub(crate) refused: u64,
-    pub(crate) micros: u64,
+pub struct OfRule {
+    /// How many requests.
+    pub refused: u64,
+    /// The time that they took, in microseconds.
+    pub micros: u64,
     /// Of them, those that the other world serves.
-    pub(crate) only_here: u64,
+    pub only_here: u64,
     /// Those that only what runs stands in the way of.
-    pub(crate) by_running: u64,
-    pub(crate) first: i64,
-    pub(crate) last: i64,
+    pub by_running: u64,
+    /// When the first of them began, in microseconds since 1970.
+    pub first: i64,
+    /// When the last did.
+    pub last: i64,
 }
 
 /// What a world has said of a request.
-pub(crate) enum Said {
+pub enum Said {
+    /// What becomes of it.
     Decided(Outcome),
     /// Nobody knows the rules of its site.
     Undecided,
 }
 
 impl Said {
-    const fn refusal(&self) -> Option<&Refusal> {
+    /// The refusal, if it is one.
+    pub const fn refusal(&self) -> Option<&Refusal> {
         if let Self::Decided(Outcome::Refused(refusal)) = self { Some(refusal) } else { None }
     }
 }
 
 impl Tally {
     /// Finds the route of a request, and what those of it have cost so far in the middle, in microseconds.
-    pub(crate) fn meet(&mut self, request: &Request) -> u64 {
-        routes::write(request.method(), request.path(), &mut self.route);
-        if !request.was_refused {
+    pub fn meet(&mut self, past: &impl Past) -> u64 {
+        routes::write(past.method(), past.path(), &mut self.route);
+        if !past.was_refused() {
             return 0;
         }
         let known = self.routes.get(&self.route[..]).map_or(0, |row| row.micros / row.requests.max(1));
@@ -85,14 +99,22 @@ impl Tally {
     }
 
     /// Counts a request that was [met](Self::meet), and what each world has said of it.
-    pub(crate) fn add(&mut self, request: &Request, cost: u64, site: &Arc<str>, who: Who, said: &[Said]) {
+    pub fn add(
+        &mut self,
+        start: i64,
+        was_refused: bool,
+        cost: u64,
+        site: &Arc<str>,
+        who: Who,
+        said: &[Said],
+    ) {
         if self.requests == 0 {
-            self.first = request.start;
+            self.first = start;
         }
-        self.last = self.last.max(request.start);
+        self.last = self.last.max(start);
         self.requests += 1;
         self.micros = self.micros.saturating_add(cost);
-        self.refused_then += u64::from(request.was_refused);
+        self.refused_then += u64::from(was_refused);
         let mut row = Row { requests: 1, micros: cost, ..Row::default() };
         let refusals = [0, 1].map(|world| said.get(world).and_then(Said::refusal));
         for (world, said) in said.iter().enumerate() {
@@ -104,14 +126,23 @@ impl Tally {
                 Said::Decided(Outcome::Refused(refusal)) => {
                     (row.refused[world], row.refused_micros[world]) = (1, cost);
                     let is_only_here = refusals[1 - world].is_none();
-                    of_world.refuse(refusal, site, request.start, cost, is_only_here);
+                    of_world.refuse(refusal, site, start, cost, is_only_here);
                 }
             }
-            of_world.served_now += u64::from(request.was_refused && refusals[world].is_none());
+            of_world.served_now += u64::from(was_refused && refusals[world].is_none());
         }
         self.both += u64::from(refusals.iter().all(Option::is_some));
         self.routes.add(&self.route[..], &row);
         self.clients.add(&who, &row);
+    }
+}
+
+/// A client in words.
+pub fn name_of(who: &Who) -> String {
+    match who {
+        None => "without an address".to_owned(),
+        Some((ip, 32 | 128)) => ip.to_string(),
+        Some((ip, length)) => format!("{ip}/{length}"),
     }
 }
 
@@ -129,7 +160,7 @@ impl OfWorld {
     }
 
     /// The rules that refuse something, the most first.
-    pub(crate) fn rules(&self) -> Vec<(&str, &str, OfRule)> {
+    pub fn rules(&self) -> Vec<(&str, &str, OfRule)> {
         let named = self.rules.iter().map(|((site, rule), of_rule)| (&**site, &**rule, *of_rule));
         let mut rules: Vec<_> = named.collect();
         rules.sort_by(|one, other| {

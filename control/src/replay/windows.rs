@@ -15,7 +15,7 @@ const MOST_WINDOWS: usize = 10_080;
 
 /// The windows of all limits, as they are told of by the limiter.
 #[derive(Default)]
-pub(crate) struct Windows(Mutex<All>);
+pub struct Windows(Mutex<All>);
 
 #[derive(Default)]
 struct All {
@@ -28,11 +28,13 @@ struct All {
 
 /// A limit, and its windows.
 #[derive(Clone)]
-pub(crate) struct OfLimit {
-    pub(crate) site: String,
-    pub(crate) rule: String,
+pub struct OfLimit {
+    /// The site's name.
+    pub site: String,
+    /// The rule's.
+    pub rule: String,
     /// As it is for most; a tier may have another.
-    pub(crate) limit: Limit,
+    pub limit: Limit,
     zone: Arc<Zone>,
     period: Period,
     /// The end of the window in force, and what each account has spent in it.
@@ -42,14 +44,17 @@ pub(crate) struct OfLimit {
     /// Accounts of it that were not told apart.
     untold: bool,
     /// The windows that have ended, the first ones.
-    pub(crate) ended: Vec<Spent>,
-    /// How many windows there were in all, how many accounts in them, and how many of those were full.
-    pub(crate) windows: u64,
-    pub(crate) accounts_seen: u64,
-    pub(crate) full: u64,
-    pub(crate) worst: Option<Spent>,
+    pub ended: Vec<Spent>,
+    /// How many windows there were in all.
+    pub windows: u64,
+    /// How many accounts were in them.
+    pub accounts_seen: u64,
+    /// How many of those were full.
+    pub full: u64,
+    /// The window with the account that has spent most of its quota.
+    pub worst: Option<Spent>,
     /// Whether there were more accounts in a window than are told apart.
-    pub(crate) is_partial: bool,
+    pub is_partial: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -60,34 +65,36 @@ struct Account {
 
 /// A window that has ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spent {
-    pub(crate) start: UnixMicros,
+pub struct Spent {
+    /// When it began.
+    pub start: UnixMicros,
     /// How many accounts have spent something.
-    pub(crate) accounts: u64,
+    pub accounts: u64,
     /// How many of them have spent all they had.
-    pub(crate) full: u64,
-    /// What the account has spent that has spent most of its quota, and the quota.
-    pub(crate) most: u64,
-    pub(crate) quota: u64,
+    pub full: u64,
+    /// What the account has spent that has spent most of its quota.
+    pub most: u64,
+    /// That quota.
+    pub quota: u64,
 }
 
 impl Spent {
     /// The share of its quota that the worst account has spent; above 1 where it was exceeded.
-    pub(crate) fn share(&self) -> f64 {
+    pub fn share(&self) -> f64 {
         if self.quota == 0 { 1.0 } else { self.most as f64 / self.quota as f64 }
     }
 }
 
 impl Windows {
     /// All limits with a window, in the order in which they were first met; the windows in force have ended.
-    pub(crate) fn take(&self) -> Vec<OfLimit> {
+    pub fn take(&self) -> Vec<OfLimit> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.limits.iter_mut().for_each(OfLimit::end);
         std::mem::take(&mut all.limits)
     }
 
     /// By site and rule, how many requests a rule in shadow would have refused.
-    pub(crate) fn shadows(&self) -> Vec<((String, String), u64)> {
+    pub fn shadows(&self) -> Vec<((String, String), u64)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shadows: Vec<_> = all.shadows.iter().map(|(rule, count)| (rule.clone(), *count)).collect();
         shadows.sort();

@@ -1,4 +1,4 @@
-//! A world: the real limiter of a configuration, on a clock that is moved through the log's time, and what runs in it.
+//! A world: the real limiter of a configuration, on a clock that is moved through the time of the past, and what runs in it.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,25 +10,26 @@ use timebudget::config::Loaded;
 use timebudget::store::Fault;
 use timebudget::store::memory::Memory;
 use timebudget::{
-    Admission, Engine, Facts as _, Limiter, ManualClock, Micros, Overrun, Refusal, Reservation, Sites,
-    UnixMicros, Zone,
+    Admission, Engine, Facts, Limiter, ManualClock, Micros, Overrun, Refusal, Reservation, Sites, UnixMicros,
+    Zone,
 };
 
-use crate::replay::format::Format;
-use crate::replay::request::Request;
-use crate::replay::seen::{Lacking, Seen};
+use crate::replay::lacking::Lacking;
+use crate::replay::past::{Past, Times};
 use crate::replay::tally::Who;
 use crate::replay::windows::Windows;
 
 /// The most requests that run at once; of more, those that end first are ended at once and charged what was left of them.
 const MOST_RUNNING: usize = 65_536;
 
-/// A limiter in the log's time.
-pub(crate) struct World {
+/// A limiter in the time of the past.
+pub struct World {
     clock: Arc<ManualClock>,
     sites: Sites,
-    pub(crate) windows: Arc<Windows>,
-    pub(crate) lacking: Lacking,
+    /// What each limit's windows have spent.
+    pub windows: Arc<Windows>,
+    /// What its rules have asked for that is not known.
+    pub lacking: Lacking,
     /// When it is.
     now: i64,
     running: Vec<Running>,
@@ -42,13 +43,13 @@ pub(crate) struct World {
     has_hosts: bool,
     cuts: bool,
     /// How many requests were ended before their time, since their budget was spent.
-    pub(crate) cut: u64,
+    pub cut: u64,
     /// How many were ended early, since too many ran.
-    pub(crate) crowded_out: u64,
+    pub crowded_out: u64,
 }
 
 /// A site, and the host that it was asked for by.
-pub(crate) struct Answering {
+pub struct Answering {
     asked: String,
     host: Arc<str>,
     limiter: Arc<Limiter>,
@@ -57,11 +58,12 @@ pub(crate) struct Answering {
 
 impl Answering {
     /// The site's name.
-    pub(crate) const fn name(&self) -> &Arc<str> {
+    pub const fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    pub(crate) fn zone(&self) -> &Arc<Zone> {
+    /// Its time zone.
+    pub fn zone(&self) -> &Arc<Zone> {
         &self.limiter.site().zone
     }
 }
@@ -87,16 +89,18 @@ enum What {
 }
 
 /// What became of a request.
-pub(crate) enum Outcome {
-    /// No rule is about it.
+pub enum Outcome {
+    /// It is exempt, or no rule is about it.
     Exempt,
+    /// It is served.
     Served,
+    /// It is refused, by this rule and for this reason.
     Refused(Box<Refusal>),
 }
 
 impl World {
     /// The limiters of a configuration, at an instant, with nothing spent.
-    pub(crate) fn new(loaded: Loaded, at: i64) -> Self {
+    pub fn new(loaded: Loaded, at: i64) -> Self {
         let clock = Arc::new(ManualClock::at(UnixMicros(at)));
         let windows = Arc::new(Windows::default());
         let engine = Engine::new(Memory::default(), Arc::clone(&clock)).observe(Arc::clone(&windows));
@@ -123,28 +127,30 @@ impl World {
 
     /// Lets a request arrive, after all has happened that comes before it. If it is served, it ends when it did.
     ///
-    /// `cost` is how long its time runs, in microseconds.
+    /// `runs` is how long its time runs, in microseconds: of one that was refused in life another knows better.
     ///
     /// # Errors
     ///
     /// Nobody knows the rules of its site.
-    pub(crate) fn arrive(
+    pub fn arrive(
         &mut self,
-        request: &Request,
-        format: &Format,
+        past: &impl Past,
+        times: Times,
         host: &str,
         runs: u64,
     ) -> Result<Outcome, Fault> {
-        self.go_to(request.start);
+        self.go_to(times.start);
         let answering = answering(&mut self.last, &self.sites, self.has_hosts, host);
         let (limiter, host) = (&answering.limiter, &answering.host);
-        let seen = Seen::new(request, format, limiter.site(), host, &self.lacking);
+        let seen = past.seen(limiter.site(), host, &self.lacking);
         self.who = who(seen.ip(), limiter.site().addresses.ipv6_prefix);
-        match limiter.admit(&seen)? {
+        let admitted = limiter.admit(&seen)?;
+        drop(seen);
+        match admitted {
             Admission::Exempt => Ok(Outcome::Exempt),
             Admission::Refused(refusal) => Ok(Outcome::Refused(Box::new(refusal))),
             Admission::Admitted(reservation) => {
-                self.run(reservation, request, runs);
+                self.run(reservation, times, past.status(), runs);
                 Ok(Outcome::Served)
             }
             // A memory store asks nobody.
@@ -156,17 +162,17 @@ impl World {
     }
 
     /// The site and the client of the last request.
-    pub(crate) fn met(&self) -> Option<(&Answering, Who)> {
+    pub fn met(&self) -> Option<(&Answering, Who)> {
         self.last.as_ref().map(|site| (site, self.who))
     }
 
-    fn run(&mut self, reservation: Reservation, request: &Request, runs: u64) {
+    fn run(&mut self, reservation: Reservation, times: Times, status: u16, runs: u64) {
         if self.running.len() - self.vacant.len() >= MOST_RUNNING {
             self.end_first();
         }
-        let after = request.ends_after.max(runs);
+        let after = times.ends_after.max(runs);
         let ends = self.now.saturating_add_unsigned(after);
-        let place = self.place(reservation, request, ends);
+        let place = self.place(reservation, status, times.extra, ends);
         let number = self.running[place as usize].number;
         if runs < after {
             let pauses = self.now.saturating_add_unsigned(runs);
@@ -178,8 +184,8 @@ impl World {
         }
     }
 
-    fn place(&mut self, reservation: Reservation, request: &Request, ends: i64) -> u32 {
-        let (reservation, status, extra) = (Some(reservation), request.status, request.extra);
+    fn place(&mut self, reservation: Reservation, status: u16, extra: u64, ends: i64) -> u32 {
+        let reservation = Some(reservation);
         match self.vacant.pop() {
             Some(place) => {
                 let running = &mut self.running[place as usize];
@@ -195,7 +201,7 @@ impl World {
     }
 
     /// Lets all happen that comes before an instant, and all that is at it.
-    pub(crate) fn go_to(&mut self, at: i64) {
+    pub fn go_to(&mut self, at: i64) {
         while let Some(Reverse((when, what, place, number))) = self.events.peek().copied() {
             if when > at {
                 break;
@@ -210,7 +216,7 @@ impl World {
     }
 
     /// Lets all that runs end.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         self.go_to(i64::MAX);
     }
 

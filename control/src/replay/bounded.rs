@@ -11,13 +11,15 @@ const MOST: usize = 131_072;
 
 /// What is counted of a key, in one world or in two that are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) requests: u64,
+pub struct Row {
+    /// How many requests.
+    pub requests: u64,
     /// The time that they took, in microseconds.
-    pub(crate) micros: u64,
-    /// Of which worlds how many are refused in, and the time of those.
-    pub(crate) refused: [u64; 2],
-    pub(crate) refused_micros: [u64; 2],
+    pub micros: u64,
+    /// In which world how many are refused.
+    pub refused: [u64; 2],
+    /// The time of those, in microseconds.
+    pub refused_micros: [u64; 2],
 }
 
 impl Row {
@@ -39,10 +41,10 @@ impl Row {
 
 /// Rows by key. What is told of a key that was forgotten in between is less than the truth, never more.
 #[derive(Debug)]
-pub(crate) struct Bounded<K> {
+pub struct Bounded<K> {
     rows: HashMap<K, Row, FixedState>,
     /// What was counted of keys that were forgotten.
-    pub(crate) others: Row,
+    pub others: Row,
 }
 
 impl<K> Default for Bounded<K> {
@@ -54,7 +56,7 @@ impl<K> Default for Bounded<K> {
 impl<K: Eq + Hash> Bounded<K> {
     /// Adds to the row of a key.
     #[inline]
-    pub(crate) fn add<Q>(&mut self, key: &Q, row: &Row)
+    pub fn add<Q>(&mut self, key: &Q, row: &Row)
     where
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
         K: Borrow<Q>,
@@ -90,7 +92,8 @@ impl<K: Eq + Hash> Bounded<K> {
         });
     }
 
-    pub(crate) fn get<Q>(&self, key: &Q) -> Option<&Row>
+    /// The row of a key, if it is told apart.
+    pub fn get<Q>(&self, key: &Q) -> Option<&Row>
     where
         Q: Eq + Hash + ?Sized,
         K: Borrow<Q>,
@@ -99,7 +102,7 @@ impl<K: Eq + Hash> Bounded<K> {
     }
 
     /// The rows that something is told of, the most of it first; of equal ones those with the smaller key.
-    pub(crate) fn largest(&self, of: impl Fn(&Row) -> u64, most: usize) -> Vec<(&K, Row)>
+    pub fn largest(&self, of: impl Fn(&Row) -> u64, most: usize) -> Vec<(&K, Row)>
     where
         K: Ord,
     {
@@ -111,7 +114,7 @@ impl<K: Eq + Hash> Bounded<K> {
     }
 
     /// How many keys something is told of.
-    pub(crate) fn count(&self, of: impl Fn(&Row) -> bool) -> usize {
+    pub fn count(&self, of: impl Fn(&Row) -> bool) -> usize {
         self.rows.values().filter(|row| of(row)).count()
     }
 }
