@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::panic;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use crate::limiter::explanation::{Bearing, ExplainedRule, Explanation};
 use crate::limiter::{AccountStanding, Engine};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::facts::RequestFacts;
+use crate::middleware::pattern::is_pattern;
 use crate::middleware::running::WorkerSite;
 use crate::middleware::time_budget::TimeBudget;
 use crate::middleware::worker::answering;
@@ -151,16 +151,15 @@ impl Asked {
     ///
     /// # Errors
     ///
-    /// That it is no pattern, or the target does not match it. The router's own word on a pattern that is none is a panic,
-    /// which is caught here; the process's panic hook sees it.
+    /// That it is no pattern, or one of more than 1,024 bytes, or the target does not match it.
     pub fn route(self, pattern: &str) -> Result<Self, NotAsked> {
+        if !is_pattern(pattern) {
+            return Err(NotAsked::Route(pattern.to_owned()));
+        }
         // As the router sees it.
-        let target = Url::new(self.target.clone());
-        let is_match = panic::catch_unwind(|| ResourceDef::new(pattern).is_match(target.path()));
-        match is_match {
-            Ok(true) => Ok(Self { route: Some(pattern.to_owned()), ..self }),
-            Ok(false) => Err(NotAsked::OtherRoute(pattern.to_owned())),
-            Err(_) => Err(NotAsked::Route(pattern.to_owned())),
+        match ResourceDef::new(pattern).is_match(Url::new(self.target.clone()).path()) {
+            true => Ok(Self { route: Some(pattern.to_owned()), ..self }),
+            false => Err(NotAsked::OtherRoute(pattern.to_owned())),
         }
     }
 

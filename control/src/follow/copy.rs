@@ -21,6 +21,11 @@ struct Text {
     database: String,
     revision: u64,
     history: String,
+    /// The last row of the audit that was seen; copies of older versions do not tell.
+    #[serde(default)]
+    audited: u64,
+    #[serde(default)]
+    digest: String,
     things: Vec<Copied>,
 }
 
@@ -49,8 +54,8 @@ pub(crate) struct Copy {
 #[derive(Debug)]
 pub(crate) struct CopyFile {
     file: PathBuf,
-    /// The revision that this process has written.
-    held: Option<u64>,
+    /// The revision that this process has written, and the last row of the audit that was seen then. Both only rise.
+    held: Option<(u64, u64)>,
     /// Whether it could not be written the last time.
     is_refused: bool,
 }
@@ -76,12 +81,12 @@ impl CopyFile {
     ///
     /// What cannot be written is told once, and tried again when this is called the next time.
     pub(crate) fn keep(&mut self, decided: &Decided, place: &Place) {
-        let revision = decided.revision();
-        if self.held.is_some_and(|held| held >= revision) {
+        let at = (decided.revision(), place.audited);
+        if self.held.is_some_and(|held| held >= at) {
             return;
         }
         match write(&self.file, &text(decided, place)) {
-            Ok(()) => (self.held, self.is_refused) = (Some(revision), false),
+            Ok(()) => (self.held, self.is_refused) = (Some(at), false),
             Err(_) if self.is_refused => {}
             Err(error) => {
                 self.is_refused = true;
@@ -111,6 +116,8 @@ fn text(decided: &Decided, place: &Place) -> String {
         database: place.id.clone(),
         revision: decided.revision(),
         history: place.history.clone(),
+        audited: place.audited,
+        digest: place.digest.clone(),
         things: things.collect(),
     };
     // What people wrote may have ends of lines between its members.
@@ -161,7 +168,7 @@ fn read(file: &Path) -> Result<Option<Copy>, String> {
     Ok(Some(Copy {
         news: News { things: things?, ..News::default() },
         revision: text.revision,
-        place: Place { id: text.database, history: text.history },
+        place: Place { id: text.database, history: text.history, audited: text.audited, digest: text.digest },
     }))
 }
 
@@ -188,7 +195,7 @@ mod tests {
     }
 
     fn place() -> Place {
-        Place { id: "one".to_owned(), history: "abc".to_owned() }
+        Place { id: "one".to_owned(), history: "abc".to_owned(), audited: 7, digest: "def".to_owned() }
     }
 
     #[test]
@@ -219,6 +226,9 @@ mod tests {
         newer.apply(Kind::Tier, "gold", decided().thing(Kind::Tier, "gold").map(|held| held.thing), 7);
         file.keep(&newer, &place());
         assert_eq!(file.read().unwrap().revision, 7);
+        file.keep(&newer, &Place { audited: 8, ..place() });
+        file.keep(&newer, &place());
+        assert_eq!(file.read().unwrap().place.audited, 8, "a row of no change is news, too");
     }
 
     #[test]

@@ -116,6 +116,13 @@ impl Node {
         self.place.lock().clone()
     }
 
+    /// Notes the last row of the audit.
+    pub(crate) fn saw(&self, audited: u64, digest: &str) {
+        let mut place = self.place.lock();
+        place.audited = audited;
+        digest.clone_into(&mut place.digest);
+    }
+
     /// What has been decided, as the library takes it.
     pub(crate) fn layer(&self) -> Layer {
         self.layer.lock().0.clone()
@@ -145,7 +152,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// What the library does not take of it; it is applied, and not in force.
+    /// What the library does not take of it: nothing is applied then.
     pub(crate) fn take(
         &self,
         news: News,
@@ -157,24 +164,29 @@ impl Node {
         let (now, is_much) = (self.now(), news.things.len() > MUCH);
         let changes = Changed::all_of(&news, now);
         let is_of_members = news.things.iter().any(|(kind, ..)| *kind == Kind::Member);
-        let (before, since) = self.layer.lock().clone();
+        // Of keys that have ended, a layer that is made by changes still knows those that the one before did.
+        let (before, mut since) = self.layer.lock().clone();
         let is_made = made.is_some();
-        let mut layer = Ok(made.unwrap_or(before));
+        let mut layer = made.unwrap_or(before);
+        // Apart from what is there, so that of what does not fit nothing is there.
+        let mut next = self.decided().clone();
+        for (kind, name, thing, revision) in news.things {
+            if !is_much && !is_made {
+                layer = next.edited(layer, (kind, &name, thing.as_ref()), now)?;
+            }
+            next.apply(kind, &name, thing, revision);
+        }
+        next.reach(revision);
+        if is_layered && is_much {
+            (layer, since) = (next.to_layer(now)?, now);
+        }
         {
             let mut decided = self.decided.write();
-            for (kind, name, thing, revision) in news.things {
-                if !is_much && !is_made {
-                    layer = layer.and_then(|layer| decided.edited(layer, (kind, &name, thing.as_ref()), now));
-                }
-                decided.apply(kind, &name, thing, revision);
-            }
-            decided.reach(revision);
+            *decided = next;
             *self.place.lock() = place;
         }
         if is_layered {
-            // Of keys that have ended, one that is made by changes still knows those that the one before did.
-            let (layer, since) = if is_much { (self.decided().to_layer(now), now) } else { (layer, since) };
-            self.put_in_force(&layer?, since);
+            self.put_in_force(&layer, since);
         }
         if is_of_members {
             self.hub.tell_of_members();
@@ -212,9 +224,10 @@ impl Node {
     pub(crate) fn note(&self, trouble: &Trouble) {
         let (mut standing, now) = (self.standing.lock(), self.now());
         match trouble {
-            Trouble::Lost(why) => standing.lost(now, why),
-            Trouble::Down(_) | Trouble::Newer { .. } | Trouble::Unfit(_) => {
-                standing.down(now, &trouble.to_string());
+            Trouble::Lost(why) => standing.turn(Health::Lost { since: now, why: why.clone() }),
+            Trouble::Unfit(_) => standing.turn(Health::Unfit { since: now, why: trouble.to_string() }),
+            Trouble::Down(_) | Trouble::Newer { .. } => {
+                standing.turn(Health::Down { since: now, why: trouble.to_string() });
             }
         }
     }

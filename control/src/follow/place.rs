@@ -7,4 +7,8 @@ pub(crate) struct Place {
     pub(crate) id: String,
     /// The digest of the row of its audit that made the revision.
     pub(crate) history: String,
+    /// The last row of its audit that was seen; 0 before there is one.
+    pub(crate) audited: u64,
+    /// The digest of that row.
+    pub(crate) digest: String,
 }

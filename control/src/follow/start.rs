@@ -14,17 +14,15 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// The database is of a newer version; or it cannot be asked, and there is no copy.
+    /// The database is of a newer version; or it cannot be asked, or what it holds does not fit, and there is no copy.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Trouble> {
         let copy = self.copy.as_ref().and_then(|file| file.lock().read());
         let trouble = match self.start_from_database(copy.as_ref()).await {
             Ok(()) => return Ok(()),
             Err(trouble) => trouble,
         };
-        let (Trouble::Down(_) | Trouble::Lost(_), Some(copy), Some(file)) = (&trouble, copy, &self.copy)
-        else {
-            return Err(trouble);
-        };
+        let is_newer = matches!(trouble, Trouble::Newer { .. });
+        let (false, Some(copy), Some(file)) = (is_newer, copy, &self.copy) else { return Err(trouble) };
         self.note(&trouble);
         let revision = copy.revision;
         self.take(copy.news, copy.place, revision, None).map_err(|errors| unfit(&errors))?;
@@ -44,6 +42,7 @@ impl Node {
         if let Some(copy) = copy {
             let state = self.database.state().await?;
             self.must_continue(&mut link, &state, copy.revision, &copy.place).await?;
+            self.must_have_rows(&mut link, &state, &copy.place).await?;
         }
         let state = self.database.state().await?;
         self.catch_up(&mut link, &state).await?;
@@ -62,6 +61,14 @@ pub(crate) fn lost(what: &str, own: u64, found: u64) -> Trouble {
     Trouble::Lost(format!(
         "the database {what}: it is at revision {found}, and revision {own} is in force; restore it, or, to begin with \
          what it has, remove the last good copy and start anew"
+    ))
+}
+
+/// What is said where the audit ends before a row that was seen of it, or has another in its place.
+pub(crate) fn cut(seen: u64, found: u64) -> Trouble {
+    Trouble::Lost(format!(
+        "the database's audit was changed: its row {seen} was seen, and is not there any more as it was; the last one is \
+         {found} now; restore it, or, to begin with what it has, remove the last good copy and start anew"
     ))
 }
 

@@ -1,5 +1,7 @@
 //! `sites` and `explain`.
 
+use std::sync::Mutex;
+
 use serde_json::json;
 
 use crate::world::World;
@@ -218,4 +220,30 @@ fn an_editor_is_told_what_is_wrong_with_a_draft_as_one_types() {
     assert_eq!(told["errors"][0]["path"], "rules[0].limits");
     let told = check(r#"{"rules":[{"name":"a","key":"header:X-Id","limits":"1 per hour"}]}"#);
     assert_eq!((&told["errors"], told["warnings"].as_array().unwrap().len()), (&json!([]), 1), "{told}");
+}
+
+/// The router's word on a pattern that is none is a panic, which any viewer could have written into the log.
+#[test]
+fn a_route_that_is_no_pattern_is_told_and_nothing_panics() {
+    static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_some_and(|place| place.file().contains("actix-router")) {
+            PANICS.lock().unwrap().push(panic.to_string());
+        }
+        before(panic);
+    }));
+    let world = World::new();
+    let many = format!("/{}", "{a}".repeat(17));
+    for route in
+        ["/{", "/}{", "/{}", "/{a", "/{a}/{a}", "/{a b}", "/{a:[}", "/{a:(}", "/{a:.}*", "/{9}", &many]
+    {
+        let asked = json!({ "path": "/x", "route": route });
+        let told = world.viewer("POST", "explain").json(&asked).send().problem(422);
+        assert!(told.starts_with("route: ") && told.contains("not a pattern"), "{told}");
+    }
+    for route in ["/{a}", "/{a}*", "/{a:[a-z]{1}}", "/x"] {
+        world.viewer("POST", "explain").json(&json!({ "path": "/x", "route": route })).send().expect(200);
+    }
+    assert_eq!(*PANICS.lock().unwrap(), Vec::<String>::new());
 }

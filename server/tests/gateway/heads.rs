@@ -215,3 +215,25 @@ fn a_name_of_a_request_is_kept_up_to_128_letters_with_an_access_log_and_without(
         }
     }
 }
+
+/// As the page says.
+#[test]
+fn a_request_has_at_most_96_fields_and_an_answer_100() {
+    let fields = |count: usize| (0..count).map(|number| format!("X-{number}: y\r\n")).collect::<String>();
+    let upstream = Upstream::new(move |connection| {
+        while let Some(head) = connection.head() {
+            let count = head.split(['/', ' ']).find_map(|word| word.parse().ok()).unwrap_or(0);
+            connection.send(&format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{}\r\n", fields(count)));
+        }
+    });
+    let gateway = before(&upstream, &[]);
+    // Beside Host and Connection, and beside Content-Length.
+    for (asked, answered, status) in [(94, 0, 200), (95, 0, 431), (0, 99, 200), (0, 100, 502)] {
+        let sent = format!(
+            "host: a\r\n{}",
+            (0..asked).map(|number| format!("X-{number}: y\r\n")).collect::<String>()
+        );
+        let answer = gateway.request("GET", &format!("/{answered}"), &sent);
+        assert_eq!(answer.status, status, "{asked} and {answered}");
+    }
+}
