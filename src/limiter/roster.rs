@@ -150,7 +150,7 @@ impl OfRule {
 
     /// A limit with its book.
     pub(crate) fn open_one(&self, limit: &Limit, store: &dyn Store) -> OpenLimit {
-        Books::new(self.rule(), self.position as u16, self.site()).of(limit, store)
+        Books::new(self.position as u16, &self.roster.site).of(limit, store)
     }
 
     /// The limits that hold for a client, with their books.
@@ -159,7 +159,7 @@ impl OfRule {
     }
 
     fn open(&self, limits: impl IntoIterator<Item = Limit>, store: &dyn Store) -> Vec<OpenLimit> {
-        let books = Books::new(self.rule(), self.position as u16, self.site());
+        let books = Books::new(self.position as u16, &self.roster.site);
         let mut open = Vec::<OpenLimit>::new();
         let all = limits.into_iter().map(|limit| books.of(&limit, store));
         for limit in all.chain(self.roster.books[self.position].all()) {
