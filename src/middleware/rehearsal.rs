@@ -234,7 +234,8 @@ impl TimeBudget {
     ///
     /// The middleware itself answers, over accounts of its own and a clock that stands; no account of the budget is
     /// touched, and nobody is told. What code [identifies](Self::identify) is asked as of any request. What requests that
-    /// run now are expected to cost counts as spent; what clients have had of a [fair](crate::Rule::fair) rule is not known.
+    /// run now are expected to cost counts as spent. Of a [fair](crate::Rule::fair) rule it is told what the client's
+    /// share is, and whether it is refused for it.
     ///
     /// # Errors
     ///
@@ -281,13 +282,13 @@ impl TimeBudget {
         explanation: &Explanation,
     ) -> Result<Vec<AccountStanding>, Fault> {
         let mut standings = Vec::new();
-        for ExplainedRule { name, bearing, account } in &explanation.rules {
+        for ExplainedRule { name, bearing, account, client } in &explanation.rules {
             let (Bearing::Applies { limits, .. }, Some(account)) = (bearing, *account) else { continue };
             let of = |engine: &Engine| engine.accounts().of_id(&explanation.site, name, account);
             // A rule of a draft need not be in force.
             let (Ok(own), Ok(theirs)) = (of(engine), of(&self.engine())) else { continue };
             let limits: Vec<_> = limits.iter().map(|explained| explained.limit).collect();
-            standings.extend(own.stand_as(&theirs, &limits).await?);
+            standings.extend(own.stand_as(&theirs, *client, &limits).await?);
         }
         Ok(standings)
     }
@@ -355,6 +356,11 @@ impl fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.request)?;
         self.explanation.write(&self.site, f)?;
+        for AccountStanding { rule, limit, share, .. } in &self.standings {
+            if let Some(share) = share {
+                writeln!(f, "share of {rule}, {limit}\n  {}", share.in_words(*limit))?;
+            }
+        }
         let when = if self.is_now { "as accounts stand now" } else { "where nothing has been spent yet" };
         write!(f, "answer, {when}\n{}", self.answer)
     }

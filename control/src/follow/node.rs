@@ -11,7 +11,8 @@ use timebudget::{Clock, Reloader};
 use tokio::sync::Notify;
 
 use crate::db::{Database, News, Trouble};
-use crate::follow::{Health, Standing};
+use crate::follow::copy::CopyFile;
+use crate::follow::{Health, Place, Standing};
 use crate::live::Hub;
 use crate::thing::{Decided, Kind, LAYER, Time};
 
@@ -22,8 +23,8 @@ const MUCH: usize = 30;
 pub(crate) struct Node {
     pub(crate) database: Database,
     pub(crate) clock: Arc<dyn Clock>,
-    /// The file of the last good copy.
-    pub(crate) copy: Option<PathBuf>,
+    /// The last good copy.
+    pub(crate) copy: Option<Mutex<CopyFile>>,
     pub(crate) decided: RwLock<Decided>,
     /// Where in which database's history it stands.
     place: Mutex<Place>,
@@ -39,25 +40,8 @@ pub(crate) struct Node {
     pub(crate) is_migrated: AtomicBool,
     /// Whether nothing is known to be in the way of writing: what can be read is not up again until it can be written to.
     pub(crate) is_writable: AtomicBool,
-    /// Whether the copy could not be written the last time.
-    pub(crate) is_copy_refused: AtomicBool,
-    /// What the copy holds.
-    pub(crate) copied: Mutex<Option<(u64, Place)>>,
     /// What has been decided, as the library takes it, and when it was made: keys may have ended since.
     layer: Mutex<(Layer, Time)>,
-}
-
-/// A place in a database's history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Which database.
-    pub(crate) id: String,
-    /// The digest of the row of its audit that made the revision.
-    pub(crate) history: String,
-    /// The last row of its audit that was seen; 0 before there is one.
-    pub(crate) audited: u64,
-    /// The digest of that row.
-    pub(crate) digest: String,
 }
 
 /// That a thing is another one on this node, as listeners are told.
@@ -91,7 +75,7 @@ impl Node {
         Self {
             database,
             clock,
-            copy,
+            copy: copy.map(CopyFile::new).map(Mutex::new),
             decided: RwLock::default(),
             place: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -101,8 +85,6 @@ impl Node {
             poke: Arc::default(),
             is_migrated: AtomicBool::new(false),
             is_writable: AtomicBool::new(true),
-            is_copy_refused: AtomicBool::new(false),
-            copied: Mutex::default(),
             layer: Mutex::new((Layer::new(LAYER), Time::default())),
         }
     }

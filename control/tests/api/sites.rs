@@ -85,6 +85,42 @@ fn a_request_is_explained_by_the_rules_in_force_and_by_a_draft() {
     assert_eq!(world.visit("/export").send().status, 200, "nothing of it is in force");
 }
 
+/// It did not know what clients had had of an account that they share: it said 200 where 429 was answered.
+#[test]
+fn a_request_is_explained_by_the_share_that_its_client_has_of_a_fair_rule() {
+    let world = World::new();
+    let fair = json!({ "name": "shared", "key": "site", "fair": "user", "limits": "10 per hour", "when": { "path": "/shared" } });
+    world.owner("PUT", "rulesets/plans").json(&json!({ "rules": [fair] })).send().expect(201);
+    let policy = json!({ "published": "plans", "unpublished": null });
+    world.owner("PUT", "policy").json(&policy).send().expect(201);
+    let ask = |user: &str| world.visit("/shared").header("X-Forwarded-User", user).send().status;
+    let explain = |user: &str| {
+        let asked = json!({ "site": "*", "path": "/shared", "headers": { "X-Forwarded-User": user } });
+        let told = world.viewer("POST", "explain").json(&asked).send().expect(200);
+        let limit = told["rules"][1]["limits"][0].clone();
+        (
+            told["answer"]["status"].clone(),
+            limit["share"].clone(),
+            limit["refuses"].clone(),
+            told["text"].clone(),
+        )
+    };
+    (0..8).for_each(|_| assert_eq!(ask("bob"), 200));
+    let (status, share, refuses, _) = explain("bob");
+    let alone = json!({ "clients": 1, "quota": 10, "spent": 8, "refuses": false });
+    assert_eq!((status, share, refuses), (json!(200), alone, json!(false)));
+    assert_eq!(ask("ann"), 200);
+
+    let (status, share, refuses, text) = explain("bob");
+    let of_two = json!({ "clients": 2, "quota": 5, "spent": 8, "refuses": true });
+    assert_eq!((status, share, refuses, ask("bob")), (json!(429), of_two, json!(true), 429));
+    let said = "share of shared, 10 per hour\n  8 of 5 spent, among 2 clients: refused, for little is left of the whole\n";
+    assert!(text.as_str().unwrap().contains(said), "{text}");
+    let (status, share, ..) = explain("ann");
+    assert_eq!((status, &share["spent"], ask("ann")), (json!(200), &json!(1), 200));
+    assert_eq!(explain("carol").1["clients"], 3, "a newcomer is counted");
+}
+
 /// It said what was left as if nothing had been spent, also of an account that refused everybody.
 #[test]
 fn a_request_is_explained_as_its_accounts_stand_and_costs_nothing() {
@@ -163,7 +199,7 @@ fn what_is_wrong_with_a_question_is_told_with_its_path() {
         ),
         (
             json!({ "path": "/", "draft": { "rules": [{ "name": "a", "key": "country", "limits": "1 per hour" }] } }),
-            "draft",
+            "draft.rules[0]",
         ),
     ] {
         let told = asked(body);
