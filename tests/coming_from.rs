@@ -31,7 +31,7 @@ fn file(snippet: &str) -> String {
         true => format!(r#"{{ "rate_limit_rules": [{snippet}] }}"#),
         false => snippet.to_owned(),
     };
-    let about_clients = ["tier", "rate_limit_groups", "rate_limit_overrides", r#""key": "user""#];
+    let about_clients = ["tier", "rate_limit_groups", "rate_limit_overrides", r#""user""#];
     if !about_clients.iter().any(|word| text.contains(word)) {
         return text;
     }

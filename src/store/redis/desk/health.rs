@@ -194,17 +194,17 @@ impl Desk {
 
     pub(crate) fn hear_of_link(&mut self, sent_at: Tick, reply: Result<beat::Reply, Trouble>) {
         match reply.and_then(|reply| beat::answer(reply).ok_or(Trouble::Nonsense)) {
-            Ok(beat) => self.heal(Heard::new(beat, sent_at, self.now)),
+            Ok(beat) => self.heal(Heard::new(beat, sent_at, self.now), sent_at),
             Err(trouble) => self.lose(&trouble),
         }
     }
 
     /// From now on the server is asked, and told again what it may have lost.
-    fn heal(&mut self, heard: Heard) {
+    fn heal(&mut self, heard: Heard, sent_at: Tick) {
         self.is_linked = true;
         self.health.misses.clear();
         self.health.pause = Duration::ZERO;
-        (self.health.beating, self.health.beat_at) = (false, heard.at.tick);
+        (self.health.beating, self.health.beat_at) = (false, sent_at);
         self.note(heard);
         self.ledgers.heal(self.now);
         self.log_recovery();
