@@ -49,7 +49,7 @@ impl Books {
 
     /// A limit with its book open, in the store of the engine that the rule is on.
     pub(crate) fn of(&self, limit: &Limit, store: &dyn Store) -> OpenLimit {
-        let known = self.open.read().iter().find(|open| is_one_book(&open.limit, limit)).copied();
+        let known = self.open.read().iter().find(|open| open.limit.shares_accounts_with(limit)).copied();
         let open = known.unwrap_or_else(|| self.open(limit, store));
         OpenLimit { limit: *limit, ask: Ask { quota: limit.quota(), ..open.ask } }
     }
@@ -91,9 +91,4 @@ impl fmt::Debug for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Books").field("rule", &self.rule).finish_non_exhaustive()
     }
-}
-
-/// Whether two limits draw on one book.
-pub(crate) fn is_one_book(one: &Limit, other: &Limit) -> bool {
-    one.unit() == other.unit() && one.period() == other.period()
 }

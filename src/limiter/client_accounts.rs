@@ -229,7 +229,7 @@ fn charge(engine: &Shared, open: &OpenLimit, key: KeyHash, amount: u64, now: Now
 
 impl From<Duration> for Amount {
     fn from(span: Duration) -> Self {
-        Self::Time(Micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
+        Self::Time(span.into())
     }
 }
 

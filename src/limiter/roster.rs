@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::limiter::books::{Books, OpenLimit, is_one_book};
+use crate::limiter::books::{Books, OpenLimit};
 use crate::limiter::terms::TermsInForce;
 use crate::model::{
     Component, Identity, Key, KeyHash, KeyHasher, KeySpec, KeyValue, Limit, Rule, SharedTiers, Site, Source,
@@ -136,7 +136,7 @@ impl OfRule {
         let tiers = self.tiers();
         let sources = (0..tiers.tiers().len()).map(Source::Tier);
         let sources = sources.chain(tiers.overrides.iter().map(|(at, _)| Source::Override(at)));
-        let is_one = |other: &Limit| is_one_book(other, limit);
+        let is_one = |other: &Limit| other.shares_accounts_with(limit);
         let is_said = |source| tiers.limits(self.rule(), source).iter().any(is_one);
         let books = &self.roster.books[self.position];
         std::iter::once(Source::Rule).chain(sources).any(is_said)
