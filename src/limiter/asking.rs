@@ -10,6 +10,7 @@ use crate::limiter::books::OpenLimit;
 use crate::limiter::client::Client;
 use crate::limiter::hashed_keys::{find, remember};
 use crate::limiter::open_rule::{OpenKey, OpenRule};
+use crate::limiter::untold::Untold;
 use crate::limiter::{Claims, Limiter};
 use crate::model::{
     Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule, RuleIndex, UnixMicros,
@@ -51,9 +52,10 @@ impl Limiter {
         mode: Mode,
         spared: bool,
         claims: &mut Claims,
+        untold: &mut Untold,
     ) -> Option<(Now, u32)> {
         if self.asks_who.is_set() {
-            return self.claims_of_client(facts, mode, spared, claims);
+            return self.claims_of_client(facts, mode, spared, claims, untold);
         }
         if spared && self.is_exempt(facts) {
             return None;
@@ -69,6 +71,7 @@ impl Limiter {
         mode: Mode,
         spared: bool,
         claims: &mut Claims,
+        untold: &mut Untold,
     ) -> Option<(Now, u32)> {
         let (now, terms) = (self.now(), self.terms.load());
         let client = Client::under(facts, &self.site, &terms, now.wall());
@@ -78,7 +81,7 @@ impl Limiter {
         let tiered = self.has_tiers.is_set().then_some(&client);
         let route = self.ask(&client, Asking::new(tiered, mode, claims));
         if let Some(key) = client.used_key().filter(|_| !self.observers.is_empty()) {
-            self.observers.tell_of_key(&self.site, key, now.wall());
+            untold.key(*key, now.wall());
         }
         Some((now, route))
     }
@@ -393,7 +396,7 @@ mod tests {
             let mode = if request.is_preflight() { Mode::Force } else { Mode::Decide };
             let of = |site| {
                 let (limiter, mut claims) = (Limiter::new(site, &engine), Claims::new());
-                let is_exempt = limiter.claims(&request, mode, true, &mut claims).is_none();
+                let is_exempt = limiter.claims(&request, mode, true, &mut claims, &mut Untold::new()).is_none();
                 (limiter.index.is_some(), is_exempt, claims)
             };
             let ((_, one_exempt, one), (is_indexed, other_exempt, other)) = (of(site.clone()), of(padded(&site)));

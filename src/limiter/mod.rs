@@ -34,6 +34,7 @@ mod route;
 mod samples;
 mod terms;
 mod told;
+mod untold;
 mod words;
 
 use std::sync::Arc;
@@ -71,6 +72,7 @@ use self::roster::Roster;
 pub use self::route::Route;
 pub(crate) use self::route::name_route;
 use self::terms::{Terms, TermsInForce};
+pub(crate) use self::untold::Untold;
 use crate::model::{
     Answer, Condition, Counts, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, SharedTiers, Site, Until,
 };
