@@ -4,13 +4,17 @@
 mod directory;
 
 use std::fs;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use timebudget::config::{Hosts, Layer, Ruleset};
+use timebudget::store::memory::Memory;
 use timebudget::{
-    ApiKey, Assignment, KeyDigest, Limit, Multiplier, Override, Period, Term, Tier, Tiers, TimeBudget,
-    UnixMicros,
+    ApiKey, Assignment, Engine, KeyDigest, Limit, Multiplier, Override, Period, SystemClock, Term, Tier,
+    Tiers, TimeBudget, UnixMicros,
 };
 
 use crate::directory::{SITES, write_all};
@@ -18,24 +22,33 @@ use crate::directory::{SITES, write_all};
 const USERS: usize = 100_000;
 const OVERRIDES: usize = 10_000;
 const KEYS: usize = 5_000;
+const ACCOUNTS: usize = 1_000_000;
 const ROUNDS: usize = 9;
 
+/// What the process is called with that fills the accounts, so that the one that is measured begins with none of its memory.
+const FILL: &str = "fill";
+
 fn main() {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-of-layers");
+    if std::env::args().any(|argument| argument == FILL) {
+        return fill();
+    }
+    let dir = directory();
     write_all(&dir);
+    let this = std::env::current_exe().expect("Linux");
+    assert!(Command::new(this).arg(FILL).status().expect("it can be run again").success());
     println!(
-        "| {SITES} sites, {USERS} users with tiers, {OVERRIDES} overrides, {KEYS} API keys | |\n|---|---:|"
+        "| {ACCOUNTS} accounts, {SITES} sites, {USERS} users with tiers, {OVERRIDES} overrides, {KEYS} API keys | |\n|---|---:|"
     );
     let empty = resident();
     let began = Instant::now();
-    let layer = Layer::new("database").with_clients(clients()).with_rules([plans("60s per hour")]);
-    let budget = TimeBudget::builder()
-        .sites(&dir)
-        .identify(|_| None)
-        .layer(layer.clone())
-        .build()
-        .unwrap_or_else(|error| panic!("{error}"));
+    let layer = layer();
+    let budget = budget(layer.clone());
     println!("| start | {} ms |", began.elapsed().as_millis());
+    while budget.engine().census().accounts < ACCOUNTS {
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", budget.engine().census());
+        thread::sleep(Duration::from_millis(10));
+    }
+    println!("| until all accounts are in their tables | {} ms |", began.elapsed().as_millis());
     println!("| memory | {} MB |", (resident() - empty) / 1_000_000);
     let reloader = budget.reloader().expect("there are files");
     let mut layer = layer;
@@ -72,7 +85,7 @@ fn main() {
     measure("a tier, made or removed", &|layer, round| {
         layer.with_tier("bronze", (round % 2 == 0).then(|| Tier::new("bronze")))
     });
-    let own = |round: usize| [plans(&format!("{}s per hour", round + 1))];
+    let own = |round: usize| [plans(&format!("{}s per year", round + 1))];
     measure("the ruleset of one site", &|layer, round| {
         layer.with_rules_of_on("site7.example", Hosts::All, own(round))
     });
@@ -86,7 +99,45 @@ fn main() {
     });
     measure("the ruleset of all sites: the policy", &|layer, round| layer.with_rules(own(round)));
     println!("\nmemory after these changes: {} MB", (resident() - empty) / 1_000_000);
-    let _ = fs::remove_dir_all(dir);
+    drop(budget);
+    let _ = (fs::remove_dir_all(dir), fs::remove_file(accounts()));
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-of-layers")
+}
+
+/// The file in which accounts outlive their process.
+fn accounts() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-of-layers-accounts")
+}
+
+fn layer() -> Layer {
+    Layer::new("database").with_clients(clients()).with_rules([plans("60s per year")])
+}
+
+fn budget(layer: Layer) -> TimeBudget {
+    let store = Memory::new(ACCOUNTS).with_snapshot(accounts()).expect("the target directory can be read");
+    let budget = TimeBudget::builder()
+        .sites(directory())
+        .identify(|_| None)
+        .layer(layer)
+        .engine(&Engine::new(store, SystemClock::new()));
+    budget.build().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Charges an account of each of so many users at each site.
+fn fill() {
+    let _ = fs::remove_file(accounts());
+    let budget = budget(layer());
+    let limiters: Vec<_> =
+        (0..SITES).map(|site| budget.sites().limiter(Some(&format!("site{site}.example")))).collect();
+    for at in 0..ACCOUNTS {
+        let (limiter, user) = (&limiters[at % SITES], format!("user{}", at / SITES));
+        drop(limiter.charge("plan", user).now_or_never().expect("a memory store answers at once"));
+    }
+    assert_eq!(budget.engine().census().accounts, ACCOUNTS);
+    budget.engine().save().expect("the target directory can be written to");
 }
 
 fn plans(limits: &str) -> Ruleset {
@@ -128,7 +179,7 @@ fn over(at: usize, quota: u64) -> Override {
     }
 }
 
-fn millis(span: std::time::Duration) -> f64 {
+fn millis(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
 }
 

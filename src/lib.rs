@@ -77,7 +77,7 @@ pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use limiter::{
     AccountError, AccountFilter, AccountId, AccountStanding, Accounts, Admission, Amount, Cause, ChargeError,
     Client, ClientAccounts, Engine, Event, Kind, LimitReport, Limiter, NoAccountId, Observe, ObservedLimit,
-    Pending, Prospect, Refusal, Report, Reservation, Route, explanation,
+    Pending, Prospect, Refusal, Report, Reservation, Route, Share, explanation,
 };
 pub use middleware::{
     Answered, Asked, Budget, BudgetBody, BudgetBuilder, BudgetService, CutOff, Detached, IntoStatus,

@@ -10,6 +10,7 @@
 mod code;
 mod in_force;
 mod reload;
+mod retired;
 mod watch;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use parking_lot::RwLock;
 pub(crate) use self::code::Code;
 pub use self::in_force::{RuleOrigin, SiteInForce};
 pub use self::reload::{Reloader, Reloads};
+use self::retired::{free_unseen, retire};
 pub use self::watch::Watcher;
 use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};
@@ -90,12 +92,14 @@ impl Sites {
     ///
     /// The limiter of a site that has not changed goes on as it is.
     ///
-    /// It takes as long as it takes to make the limiters that are new. Requests meanwhile are decided by the old ones, and each worker sees
+    /// It takes as long as it takes to make the limiters that are new; the old ones are freed by a thread. Requests meanwhile are decided by the old ones, and each worker sees
     /// the new ones with its next request.
     pub fn replace(&self, loaded: Loaded) {
-        let table = Arc::new(Table::new(loaded, Some(&self.table()), &self.engine));
+        let before = self.table();
+        let table = Arc::new(Table::new(loaded, Some(&before), &self.engine));
         *self.table.write() = table;
         self.version.fetch_add(1, Ordering::Release);
+        retire(before);
     }
 
     /// Puts other tiers in force: those of each site, by its name, and of hosts that have none. Nothing else is touched, so that
@@ -205,6 +209,12 @@ impl Sites {
     }
 }
 
+impl Drop for Sites {
+    fn drop(&mut self) {
+        free_unseen();
+    }
+}
+
 /// The limiters of one configuration.
 ///
 /// It is never changed: a request that has seen it goes on with it, whatever is put in force meanwhile.
@@ -248,9 +258,11 @@ impl Table {
         let told_by = site_header.map(|header| ToldBy { header, addresses: fallback.addresses.clone() });
         let closed = |name: &str| wrong.iter().any(|w| w.site == name && w.meanwhile == Meanwhile::Refused);
         let run = |site: Arc<Site>| {
-            before
-                .and_then(|before| before.running(&site))
-                .unwrap_or_else(|| Arc::new(Limiter::of(&site, engine)))
+            let same = before.and_then(|before| before.running(&site));
+            same.unwrap_or_else(|| {
+                let instead_of = before.and_then(|before| before.of_name(&site.name));
+                Arc::new(Limiter::of(&site, engine, instead_of))
+            })
         };
         let everybody = run(Arc::new(fallback));
         let limiters: Vec<_> = sites
@@ -344,11 +356,20 @@ impl Table {
 
     /// The limiter of a site that is just like that one.
     fn running(&self, site: &Arc<Site>) -> Option<Arc<Limiter>> {
-        let all = self.by_name.get(&site.name).into_iter().chain([&self.everybody, &self.fallback]);
-        let mut same = all.map(|answering| &answering.limiter).filter(|limiter| limiter.is_of(site));
-        let same = same.next()?;
+        let same = self.near(&site.name).find(|limiter| limiter.is_of(site))?;
         same.set_tiers(&site.tiers);
         Some(Arc::clone(same))
+    }
+
+    /// The limiter of a site of that name, whatever its rules.
+    fn of_name(&self, name: &str) -> Option<&Limiter> {
+        self.near(name).map(|limiter| &**limiter).find(|limiter| limiter.site().name == name)
+    }
+
+    /// The limiters that may be of a site of that name.
+    fn near(&self, name: &str) -> impl Iterator<Item = &Arc<Limiter>> {
+        let all = self.by_name.get(name).into_iter().chain([&self.everybody, &self.fallback]);
+        all.map(|answering| &answering.limiter)
     }
 
     /// Lets a limiter answer for a site's name and hosts. Of two sites with one host, the first by name answers.

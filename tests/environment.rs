@@ -26,8 +26,8 @@ fn warnings(configuration: &Configuration) -> Vec<String> {
 }
 
 /// The value and the origin of a key.
-fn said<'a>(entries: &'a [Entry], key: &str) -> (&'a str, String) {
-    let entry = entries.iter().find(|entry| entry.key == key).unwrap_or_else(|| panic!("no {key}"));
+fn said<'a>(entries: impl IntoIterator<Item = &'a Entry>, key: &str) -> (&'a str, String) {
+    let entry = entries.into_iter().find(|entry| entry.key == key).unwrap_or_else(|| panic!("no {key}"));
     (&entry.value, entry.origin.to_string())
 }
 

@@ -11,16 +11,18 @@ mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use parking_lot::{Mutex, MutexGuard, RwLockReadGuard};
 use timebudget::config::{Configuration, Errors, Layer, Problem};
 use timebudget::{AddressPolicy, Reloader, TimeBudget};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use crate::api::Guesses;
-use crate::audit::{Filter, Page, Verified};
+use crate::audit::{Filter, Mark, Page, Verified};
 use crate::db::{Database, Trouble};
-use crate::follow::{Health, Node};
+use crate::follow::{Health, Node, Place};
 use crate::live::{Live, Observer};
 use crate::recent::{Hour, Recording};
 use crate::thing::{Decided, Ruleset, Time, Wrong};
@@ -28,7 +30,7 @@ use crate::thing::{Decided, Ruleset, Time, Wrong};
 pub use change::Receipt;
 pub use error::{ChangeError, NotGoverned, OpenError, Unavailable};
 pub use expect::{Actor, Expect, Idempotency, IfMatch};
-pub(crate) use once::Shown;
+pub(crate) use once::{Deed, Done, Shown};
 pub use options::Options;
 pub use sessions::Session;
 
@@ -77,9 +79,12 @@ struct Inner {
     shown: Shown,
     /// Taken when it ends.
     runtime: Option<Runtime>,
+    /// What follows the database, on the runtime.
+    following: Vec<JoinHandle<()>>,
     options: Options,
     first_token: Option<String>,
     guesses: Guesses,
+    is_told_of_https: AtomicBool,
     /// The last budget that was governed, of which requests are explained.
     budget: Mutex<Option<TimeBudget>>,
 }
@@ -191,13 +196,25 @@ impl Control {
         self.ask(move |database| async move { database.audit(&filter, limit, below).await }).await
     }
 
-    /// Whether the audit's chain is whole.
+    /// Whether the audit's chain is whole, and has the last row that this node has seen.
     ///
     /// # Errors
     ///
     /// The database cannot be asked.
     pub async fn verify_audit(&self) -> Result<Verified, Unavailable> {
-        self.ask(|database| async move { database.verify_audit().await }).await
+        self.verify_audit_from(None).await
+    }
+
+    /// The same, and whether it has a row that was kept elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be asked.
+    pub async fn verify_audit_from(&self, kept: Option<Mark>) -> Result<Verified, Unavailable> {
+        let Place { audited, digest, .. } = self.0.node.place();
+        let seen = (audited > 0).then_some(Mark { number: audited, digest });
+        let known = seen.into_iter().chain(kept).collect();
+        self.ask(|database| async move { database.verify_audit(known).await }).await
     }
 
     /// Remembers when API keys were used last, by their ids.
@@ -279,6 +296,16 @@ impl Control {
     /// How it is found where a request comes from.
     pub(crate) fn addresses(&self) -> &AddressPolicy {
         &self.0.options.addresses
+    }
+
+    /// Tells once that browsers reach the pages over HTTPS, where nobody has said so.
+    pub(crate) fn warn_of_https(&self) {
+        if !self.0.options.https && !self.0.is_told_of_https.swap(true, Relaxed) {
+            log::warn!(
+                "control: browsers reach the pages over HTTPS, a trusted proxy says, and would send the session's cookie without \
+                 it as well; say --admin-https, or in an application Options::with_https"
+            );
+        }
     }
 
     /// Whether pages are reached over HTTPS.

@@ -5,10 +5,13 @@
 //! how long it is, ten million unless told; it takes 140 bytes a line below the directory for temporary files.
 
 use std::fs::{self, File};
+use std::hash::BuildHasher as _;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
+
+use foldhash::quality::FixedState;
 
 const SITES: [(&str, &str); 4] = [
     ("no rule", "{}"),
@@ -72,7 +75,7 @@ fn children_cpu_secs() -> io::Result<f64> {
 
 fn write_log(path: &Path, lines: u64) -> io::Result<()> {
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut random = Random(0x5eed);
+    let mut random = Random(0);
     for line in 0..lines {
         let second = line / 2_000;
         let (day, hour, minute) = (1 + second / 86_400, second / 3_600 % 24, second / 60 % 60);
@@ -95,14 +98,12 @@ fn write_log(path: &Path, lines: u64) -> io::Result<()> {
     file.flush()
 }
 
-/// Marsaglia's xorshift: the same log each time.
+/// Hashes of numbers that follow each other: the same log each time.
 struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+        self.0 += 1;
+        FixedState::default().hash_one(self.0)
     }
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
@@ -131,7 +131,7 @@ pub(crate) struct ServeArgs {
 pub(crate) struct AdminArgs {
     /// Where to serve /live, /ready and /metrics, and the API and the pages of run-time control; port 0 takes a free one
     /// [default: nowhere]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     pub(crate) admin: Option<String>,
     /// The database of what people decide: sqlite://FILE, postgres://USER:PASSWORD@HOST/NAME where several nodes share it, or
     /// none for no run-time control [default with --admin: sqlite://timebudget.db beside the site files]
@@ -139,7 +139,7 @@ pub(crate) struct AdminArgs {
     #[arg(long, value_name = "URI")]
     pub(crate) database: Option<String>,
     /// The path that the pages are under, with the API below it
-    #[arg(long, value_name = "PATH", default_value = "/", requires = "admin")]
+    #[arg(long, value_name = "PATH", default_value = "/", requires = "admin", value_parser = page_path)]
     pub(crate) page_path: String,
     /// Peers that are believed about whom they speak for, as rate_limit_trusted_proxies has them: addresses and networks
     /// such as 10.0.0.0/8, and unix; apart by commas. The audit shows whom they name, and wrong tokens are counted by it
@@ -152,10 +152,37 @@ pub(crate) struct AdminArgs {
     /// Browsers reach the pages over HTTPS, through a proxy that ends it: cookies travel over nothing else
     #[arg(long, requires = "admin")]
     pub(crate) admin_https: bool,
+    /// Whoever reaches the admin listener may read /ready and /metrics; otherwise this machine may, and members by their
+    /// tokens
+    #[arg(long, requires = "admin")]
+    pub(crate) admin_open_metrics: bool,
     /// Keep the requests of the last hour, so that drafts of rules can be replayed on them, in so many megabytes of memory: about
     /// ten thousand requests each [default: none are kept]
     #[arg(long, value_name = "MB", requires = "admin")]
     pub(crate) recent_requests: Option<NonZeroU16>,
+}
+
+/// An address to listen on, as it is written; whether there is a host of the name is found out later.
+fn address(text: &str) -> Result<String, &'static str> {
+    let is_host = |host: &str| {
+        !host.is_empty() && host.chars().all(|letter| letter.is_alphanumeric() || "-._".contains(letter))
+    };
+    let is_named = |text: &str| {
+        text.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok())
+    };
+    match text.parse::<SocketAddr>().is_ok() || is_named(text) {
+        true => Ok(text.to_owned()),
+        false => Err("expected an address and a port, such as 127.0.0.1:8081"),
+    }
+}
+
+/// A path that stands for itself alone: the router would take braces and stars for patterns.
+fn page_path(text: &str) -> Result<String, &'static str> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/-._~".contains(letter);
+    match text.starts_with('/') && text.chars().all(is_plain) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a path of letters, digits and -._~ such as /limits"),
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn described(read: &Configuration) -> String {
     text
 }
 
-fn table(entries: &[Entry]) -> String {
-    let row = |entry: &Entry| [entry.key.clone(), entry.origin.to_string(), entry.value.clone()];
-    aligned(&entries.iter().map(row).collect::<Vec<_>>())
+fn table<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
+    let row = |entry: &Entry| [entry.key.to_owned(), entry.origin.to_string(), entry.value.to_string()];
+    aligned(&entries.into_iter().map(row).collect::<Vec<_>>())
 }

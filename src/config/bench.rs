@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::config::configuration::{Configuration, process};
 use crate::config::disk::{COMMON, OnDisk, site_name};
 use crate::config::hosts::settled;
-use crate::config::keys::{DEFAULT_SITE, Origin, SITE_HEADER};
+use crate::config::keys::{DEFAULT_SITE, Entries, Origin, SITE_HEADER};
 use crate::config::layered::Layered;
 use crate::config::past::{Made, Past};
 use crate::config::references::{References, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
@@ -136,10 +136,10 @@ impl<'a> Bench<'a> {
         }
         let of_sites = sites.iter().flat_map(|site| &site.now.layered.shadowed);
         let shadowed = of_sites.chain(shadowed).cloned().collect();
-        let alone = || environment.said.entries_of_site(common).into_iter();
-        let alone = || alone().chain(self.options.layer.entries_of(ANY_HOST, false)).collect();
+        let of_layer = || self.options.layer.entries_of(ANY_HOST, false);
+        let alone = || Entries::new(environment.said.entries_of_site(common), of_layer());
         let alone = default_site.is_none().then(alone);
-        let entries = sites.iter().map(|site| (site.found.name.clone(), Arc::clone(&site.now.entries)));
+        let entries = sites.iter().map(|site| (site.found.name.clone(), site.now.entries.clone()));
         let entries = entries.chain(alone.map(|alone| (ANY_HOST.to_owned(), alone))).collect();
         let of_site = |site: &Standing<'_>| (site.found.name.clone(), Arc::clone(&site.now.layered.site));
         let sites = sites.iter().map(of_site).collect();
@@ -169,8 +169,8 @@ impl<'a> Bench<'a> {
             return None;
         }
         let (options, inspection) = (self.options, &self.inspection);
-        let (layered, origins) = (common.clone().into_site("").into(), common.origins());
-        let references = References { layered: &layered, origins: &origins, options, inspection };
+        let layered = Layered::of_files(common.clone().into_site(""), common.origins().into());
+        let references = References { layered: &layered, options, inspection };
         Some(inspection.apart(|| references.check_terms(&common.file, || rules.clone())).1.errors)
     }
 

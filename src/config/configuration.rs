@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::config::assigned::Hosts;
-use crate::config::keys::{DEFAULT_SITE, Entry, ON_ERROR, Origin, SITE_HEADER, STORE};
+use crate::config::keys::{DEFAULT_SITE, Entries, Entry, ON_ERROR, Origin, SITE_HEADER, STORE};
 use crate::config::layer::Layer;
 use crate::config::layered::Shadowed;
 use crate::config::report::{Errors, Inspection, Problem};
@@ -43,7 +43,7 @@ pub struct Configuration {
     /// What holds for the process, whatever the site.
     pub process: Vec<Entry>,
     /// What holds for each site, by host name; `*` are hosts that have no site of their own.
-    pub sites: Vec<(String, Arc<[Entry]>)>,
+    pub sites: Vec<(String, Entries)>,
     /// What the common file's tiers and overrides, and a layer's, say of rules that no site has.
     pub unmet: Vec<Problem>,
     /// What a [layer](crate::config::Layer) says and a file says, too, site by site.
@@ -76,8 +76,8 @@ impl Configuration {
             return (Origin::Layer(Arc::clone(set.file())), None);
         }
         let key = if RULES_OF_RATE_LIMIT.contains(&rule) { "rate_limit" } else { "rate_limit_rules" };
-        let entries = self.sites.iter().find(|(name, _)| name == site).map_or(&[][..], |(_, said)| said);
-        match entries.iter().find(|entry| entry.key == key) {
+        let entries = self.sites.iter().find(|(name, _)| name == site).map(|(_, said)| said);
+        match entries.into_iter().flatten().find(|entry| entry.key == key) {
             Some(entry) => (entry.origin.clone(), Some(key)),
             None => (Origin::Code, None),
         }

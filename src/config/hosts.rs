@@ -27,6 +27,17 @@ pub(crate) struct Claimed {
     pub(crate) text: String,
 }
 
+/// The hosts that are claimed, each once.
+pub(crate) fn claimed<'a>(claims: impl Iterator<Item = &'a Claimed>) -> Vec<Host> {
+    let mut hosts = Vec::new();
+    for Claimed { host, .. } in claims {
+        if !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
+    hosts
+}
+
 /// What `rate_limit_hosts` lists; an empty list adds nothing.
 pub(crate) fn hosts(value: &Value<'_>) -> Option<Vec<Claimed>> {
     value.list_if_any(HOSTS, host)

@@ -9,7 +9,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::iter::Chain;
+use std::slice;
+use std::sync::{Arc, LazyLock};
 
 use crate::config::clients::{
     api_key_from, api_key_header, api_keys, country, forwarded_header, groups, header_name, identity,
@@ -145,9 +147,19 @@ pub(crate) fn misplaced(key: &str, scope: Scope) -> Option<&'static str> {
     }
 }
 
-/// The keys that a site has a say in, each with its default as JSON.
-pub(crate) fn keys_of_sites() -> impl Iterator<Item = (&'static str, &'static str)> {
-    KEYS.iter().filter(|(_, place, _)| *place != Place::Common).map(|(name, _, default)| (*name, *default))
+/// The keys that a site has a say in, each with its default.
+pub(crate) fn keys_of_sites() -> &'static [Entry] {
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let of_sites = KEYS.iter().filter(|(_, place, _)| *place != Place::Common);
+        of_sites.map(|(name, _, default)| Entry::new(name, default, Origin::Default)).collect()
+    });
+    &ENTRIES
+}
+
+/// A key of ours, or of bench's, as it is called here; `None` if there is none.
+pub(crate) fn known(key: &str) -> Option<&'static str> {
+    let names = KEYS.iter().map(|(name, ..)| *name);
+    names.chain([DEFAULT_SITE, DOMAINS]).find(|name| *name == key)
 }
 
 /// What one layer says of one key.
@@ -266,7 +278,7 @@ pub enum Origin {
 }
 
 /// The files that keys stand in, by key.
-pub(crate) type Origins = BTreeMap<String, Arc<str>>;
+pub(crate) type Origins = BTreeMap<&'static str, Arc<str>>;
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -284,24 +296,26 @@ impl fmt::Display for Origin {
 ///
 /// It may be shown to anybody who may see the configuration: credentials, digests of API keys and passwords of stores are shortened
 /// to their first letters, or to `…`. [`Configuration`](crate::config::Configuration) has an example.
+///
+/// A clone shares the texts: thousands of sites may say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
     /// The key, or the place within it that a higher layer has replaced.
-    pub key: String,
+    pub key: &'static str,
     /// The value as JSON without secrets: on one line, but a list of objects has a line for each.
-    pub value: String,
+    pub value: Arc<str>,
     /// Who said it.
     pub origin: Origin,
 }
 
 impl Entry {
-    pub(crate) fn new(key: &str, value: impl fmt::Display, origin: Origin) -> Self {
-        Self { key: key.to_owned(), value: value.to_string(), origin }
+    pub(crate) fn new(key: &'static str, value: impl fmt::Display, origin: Origin) -> Self {
+        Self { key, value: value.to_string().into(), origin }
     }
 
     /// What somebody said of a key, without secrets.
-    pub(crate) fn said(key: &str, json: &Json<'_>, origin: Origin) -> Self {
+    pub(crate) fn said(key: &'static str, json: &Json<'_>, origin: Origin) -> Self {
         let value = match redacted(key, json) {
             Json::List(items) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
                 one_by_one(&items)
@@ -309,6 +323,41 @@ impl Entry {
             json => json.to_string(),
         };
         Self::new(key, value, origin)
+    }
+}
+
+/// What holds for a site, key by key: what its files, the environment and nobody says, and then what a
+/// [layer](crate::config::Layer) below them does.
+///
+/// A clone shares all of it, and so does a site whose files stay under another layer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entries {
+    of_files: Arc<[Entry]>,
+    of_layer: Arc<[Entry]>,
+}
+
+impl Entries {
+    pub(crate) fn new(of_files: Vec<Entry>, of_layer: Vec<Entry>) -> Self {
+        Self { of_files: of_files.into(), of_layer: of_layer.into() }
+    }
+
+    /// The same above another layer.
+    pub(crate) fn above(&self, of_layer: Vec<Entry>) -> Self {
+        Self { of_files: Arc::clone(&self.of_files), of_layer: of_layer.into() }
+    }
+
+    /// Each in its order.
+    pub fn iter(&self) -> <&Self as IntoIterator>::IntoIter {
+        self.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Entries {
+    type Item = &'a Entry;
+    type IntoIter = Chain<slice::Iter<'a, Entry>, slice::Iter<'a, Entry>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.of_files.iter().chain(&*self.of_layer)
     }
 }
 

@@ -303,6 +303,13 @@ impl Layer {
         (published.map_or(&[], |sets| sets), unpublished.map_or(&[], |sets| sets))
     }
 
+    /// How many rules it has for a site, those for unpublished hosts included.
+    pub(crate) fn rules_of(&self, site: &str) -> usize {
+        let (published, unpublished) = self.assigned(site);
+        let others = unpublished.iter().filter(|set| !published.contains(set));
+        published.iter().chain(others).map(|set| set.rules().len()).sum()
+    }
+
     /// Whether another layer of the same name has the same rules for a site.
     pub(crate) fn has_same_rules_for(&self, site: &str, other: &Self) -> bool {
         let is_same = |(one, two): (&Ruleset, &Ruleset)| one.identity() == two.identity();

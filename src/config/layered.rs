@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::Options;
 use crate::config::keys::{Origin, Origins};
 use crate::config::layer::Layer;
-use crate::model::{About, Override, Rule, SharedTiers, Site, Tiers, quoted};
+use crate::model::{About, Host, Override, Rule, SharedTiers, Site, Tiers, quoted};
 
 /// A site of files with what a layer adds to it.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Layered {
     /// What its files, or code, say of clients.
     own: SharedTiers,
     /// The files that this stands in.
-    origins: Origins,
+    origins: Arc<Origins>,
     /// Whether it has the layer's clients, too: not where nobody tells who clients are.
     pub(crate) has_clients_of_layer: bool,
     /// Where the layer's rules stand, which come last: the name of the ruleset, and the position in it.
@@ -29,23 +29,35 @@ pub(crate) struct Layered {
 
 impl Layered {
     /// A site of files with what a layer adds to it; the files' keys stand in `origins`.
-    pub(crate) fn new(site: Site, origins: &Origins, options: &Options) -> Self {
-        let (mut layered, layer) = (Self::from(site), &options.layer);
-        layered.add_rules(layer, origins, &options.rules_in_code);
+    pub(crate) fn new(site: Site, origins: Arc<Origins>, options: &Options) -> Self {
+        let (mut layered, layer) = (Self::of_files(site, origins), &options.layer);
+        layered.add_rules(layer, &options.rules_in_code);
         layered.has_clients_of_layer = layered.is_told(layer, options.identity_in_code);
-        if !layered.own.is_empty() {
-            layered.origins = origins.clone();
-        }
         layered.set_clients(layer);
         layered.refresh();
         layered
     }
 
-    fn add_rules(&mut self, layer: &Layer, origins: &Origins, rules_in_code: &[String]) {
+    /// A site of files without a layer.
+    pub(crate) fn of_files(site: Site, origins: Arc<Origins>) -> Self {
+        Self { origins, ..Self::from(site) }
+    }
+
+    /// The same with what another layer adds: what the files say, `hosts` among it, stays as it is.
+    pub(crate) fn under(&self, hosts: Vec<Host>, options: &Options) -> Self {
+        let own = self.rules().0;
+        let mut rules = Vec::with_capacity(own.len() + options.layer.rules_of(&self.site.name));
+        rules.extend_from_slice(own);
+        let site = self.site.with_rules(rules);
+        let site = Site { hosts, tiers: self.own.clone(), ..site };
+        Self::new(site, Arc::clone(&self.origins), options)
+    }
+
+    fn add_rules(&mut self, layer: &Layer, rules_in_code: &[String]) {
         for ruleset in &layer.narrowed_for(&self.site) {
             for (at, rule) in ruleset.rules().iter().enumerate() {
                 if self.rules().0.iter().any(|own| own.name == rule.name) {
-                    self.shadow("rules", &rule.name, ruleset.file(), file_of("rules", origins));
+                    self.shadow("rules", &rule.name, ruleset.file(), file_of("rules", &self.origins));
                 } else if rules_in_code.contains(&rule.name) {
                     self.shadow("rules", &rule.name, ruleset.file(), Origin::Code);
                 } else {
@@ -84,6 +96,11 @@ impl Layered {
     fn shadow(&mut self, key: &'static str, name: &str, origin: &Arc<str>, by: Origin) {
         let (site, origin) = (self.site.name.clone(), Origin::Layer(Arc::clone(origin)));
         self.shadowed.push(Shadowed { site, key, name: name.to_owned(), origin, by });
+    }
+
+    /// The files that its keys stand in.
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// What holds of clients.
@@ -158,7 +175,7 @@ fn overridden<'a>(layer: &'a Tiers, files: &Tiers) -> Vec<&'a Override> {
 
 /// The file that a key stands in; what stands in none stands in code.
 fn file_of(key: &str, origins: &Origins) -> Origin {
-    origins.get(&format!("rate_limit_{key}")).map_or(Origin::Code, |file| Origin::File(Arc::clone(file)))
+    origins.get(&*format!("rate_limit_{key}")).map_or(Origin::Code, |file| Origin::File(Arc::clone(file)))
 }
 
 /// What a layer says and a file says, too, so that the layer's is without effect.

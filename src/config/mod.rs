@@ -63,7 +63,7 @@ pub use crate::config::configuration::Configuration;
 pub use crate::config::environment::Environment;
 pub use crate::config::files::Files;
 pub(crate) use crate::config::files::{Drafted, Taken};
-pub use crate::config::keys::{Entry, Origin};
+pub use crate::config::keys::{Entries, Entry, Origin};
 pub use crate::config::layer::Layer;
 pub use crate::config::layered::Shadowed;
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};

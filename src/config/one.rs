@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process};
-use crate::config::keys::Entry;
+use crate::config::keys::Entries;
 use crate::config::layered::Layered;
 use crate::config::past::{Made, Past};
 use crate::config::references::{layered, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
@@ -18,7 +18,7 @@ pub(crate) fn of_code(site: Site, options: &Options) -> Result<Made, Errors> {
     let is_off = options.environment.said.enabled.get() == Some(&false);
     let exempt = if is_off { Some(Condition::ALWAYS) } else { site.exempt.clone() };
     let of_layer = layer.entries_of(&site.name, !site.unpublished_hosts.is_empty());
-    let entries = (site.name.clone(), of_layer.into());
+    let entries = (site.name.clone(), Entries::new(Vec::new(), of_layer));
     let layered = layered(Site { exempt, ..site }, options, &inspection);
     made(layered, entries, options, inspection)
 }
@@ -29,7 +29,7 @@ pub(crate) fn of_one(said: Said, findings: Findings, options: &Options) -> Resul
     inspection.add(findings);
     let said = options.environment.said.clone().or(said);
     let of_layer = options.layer.entries_of(ANY_HOST, said.unpublished_hosts().next().is_some());
-    let entries = said.entries_of_site(&none).into_iter().chain(of_layer).collect();
+    let entries = Entries::new(said.entries_of_site(&none), of_layer);
     let file = Arc::clone(&said.file);
     let layered = site_of(said, &none, ANY_HOST, options, &inspection);
     let (exempt, names) = (layered.site.exempt.as_ref(), layered.site.names_of_hosts());
@@ -39,7 +39,7 @@ pub(crate) fn of_one(said: Said, findings: Findings, options: &Options) -> Resul
 
 fn made(
     layered: Layered,
-    entries: (String, Arc<[Entry]>),
+    entries: (String, Entries),
     options: &Options,
     inspection: Inspection,
 ) -> Result<Made, Errors> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::configuration::Configuration;
 use crate::config::disk::{OnDisk, Reading};
 use crate::config::hosts::Claimed;
-use crate::config::keys::Entry;
+use crate::config::keys::Entries;
 use crate::config::layer::Layer;
 use crate::config::layered::Layered;
 use crate::config::references::unmet_of_layer;
@@ -118,7 +118,7 @@ impl Past {
 pub(crate) struct LastRight {
     pub(crate) layered: Layered,
     pub(crate) claims: Arc<[Claimed]>,
-    pub(crate) entries: Arc<[Entry]>,
+    pub(crate) entries: Entries,
     /// What was suspect about the site as the two files describe it together.
     pub(crate) warnings: Vec<Problem>,
     /// What it was made of, so that it need not be made anew while that is the same.
@@ -134,17 +134,17 @@ pub(crate) struct MadeOf {
 }
 
 impl MadeOf {
-    /// Whether a site that is right of this is so of the other, and differs in no more than clients. A file that is read again
-    /// is another one.
-    pub(crate) fn is_as(&self, other: &Self, name: &str) -> bool {
+    /// Whether its files are those of the other; one that is read again is another one.
+    pub(crate) fn has_files_of(&self, other: &Self) -> bool {
         let is_same_common = match (&self.common, &other.common) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (one, other) => one.is_none() && other.is_none(),
         };
-        is_same_common && Arc::ptr_eq(&self.own, &other.own) && self.has_layer_as(&other.layer, name)
+        is_same_common && Arc::ptr_eq(&self.own, &other.own)
     }
 
-    fn has_layer_as(&self, before: &Arc<Layer>, name: &str) -> bool {
+    /// Whether a site that is right under another layer is so under this one, which differs in no more than clients.
+    pub(crate) fn has_layer_as(&self, before: &Arc<Layer>, name: &str) -> bool {
         let is_as = || self.layer.has_same_rules_for(name, before) && self.layer.has_clients_as(before);
         Arc::ptr_eq(&self.layer, before) || is_as()
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::config::Options;
-use crate::config::keys::{Origins, TRUSTED_HOPS};
+use crate::config::keys::TRUSTED_HOPS;
 use crate::config::layer::Layer;
 use crate::config::layered::Layered;
 use crate::config::reader::member_place;
@@ -14,8 +14,8 @@ use crate::config::report::{Inspection, Page, Problem};
 use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
 use crate::model::{
-    About, Condition, KnownRules, Mistake, Need, Rule, Site, Tiers, asks_in_vain, namesakes, out_of_reach,
-    quoted,
+    About, Condition, Host, KnownRules, Mistake, Need, Rule, Site, Tiers, asks_in_vain, namesakes,
+    out_of_reach, quoted,
 };
 
 /// The site that a file, the common one below it, and the layer below both describe; the inspection has what does not fit
@@ -28,22 +28,31 @@ pub(crate) fn site_of(
     inspection: &Inspection,
 ) -> Layered {
     let (file, said) = (Arc::clone(&own.file), own.or(common.clone()));
-    let (is_flawed, origins) = (said.is_flawed, said.origins());
-    let layered = Layered::new(said.into_site(name), &origins, options);
+    let (is_flawed, origins) = (said.is_flawed, said.origins().into());
+    let layered = Layered::new(said.into_site(name), origins, options);
     if !is_flawed {
-        let references = References { layered: &layered, origins: &origins, options, inspection };
-        references.check();
-        references.check_terms(&file, || KnownRules::new(&layered.site.rules));
-        references.check_rules_of_layer();
+        References { layered: &layered, options, inspection }.check_all(&file);
     }
+    layered
+}
+
+/// The same of a site whose files are right, and go on under another layer.
+pub(crate) fn site_under(
+    before: &Layered,
+    hosts: Vec<Host>,
+    file: &str,
+    options: &Options,
+    inspection: &Inspection,
+) -> Layered {
+    let layered = before.under(hosts, options);
+    References { layered: &layered, options, inspection }.check_all(file);
     layered
 }
 
 /// The same of a site that stands in no file, and of which code says whether it is right.
 pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) -> Layered {
-    let origins = Origins::new();
-    let layered = Layered::new(site, &origins, options);
-    let references = References { layered: &layered, origins: &origins, options, inspection };
+    let layered = Layered::new(site, Arc::default(), options);
+    let references = References { layered: &layered, options, inspection };
     references.check();
     references.check_rules_of_layer();
     layered
@@ -55,12 +64,18 @@ pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) ->
 /// it would seem to be wrong.
 pub(crate) struct References<'a> {
     pub(crate) layered: &'a Layered,
-    pub(crate) origins: &'a Origins,
     pub(crate) options: &'a Options,
     pub(crate) inspection: &'a Inspection,
 }
 
 impl References<'_> {
+    /// Reports all that does not fit together; tiers and overrides stand in `file` if they are the site's own.
+    fn check_all(&self, file: &str) {
+        self.check();
+        self.check_terms(file, || KnownRules::new(&self.layered.site.rules));
+        self.check_rules_of_layer();
+    }
+
     /// Reports what a site needs and nobody provides, and names of tiers that do not exist.
     fn check(&self) {
         let in_code = self.options.identity_in_code;
@@ -107,7 +122,7 @@ impl References<'_> {
         if own.is_empty() {
             return; // Those of the layer are asked once, of all sites together.
         }
-        let stands_there = |key| self.origins.get(key).is_some_and(|origin| **origin == *file);
+        let stands_there = |key| self.layered.origins().get(key).is_some_and(|origin| **origin == *file);
         for (about, mistake) in own.check_terms(&rules(), &self.options.rules_in_code) {
             if stands_there(key_of(&about)) {
                 self.tell(about, &mistake);
@@ -147,7 +162,7 @@ impl References<'_> {
     fn place(&self, about: About<'_>) -> (Page<'_>, String) {
         let key = key_of(&about);
         let layer = &self.options.layer;
-        match (self.layered.in_ruleset(about), self.origins.get(key)) {
+        match (self.layered.in_ruleset(about), self.layered.origins().get(key)) {
             (Some((file, about)), _) => (self.inspection.page(file), place_of(in_layer(key), &about)),
             (None, Some(file)) => (self.inspection.page(Arc::clone(file)), place_of(key, &about)),
             // A whole table that no file has is the layer's.

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::config::hosts::{Claimed, domains};
+use crate::config::hosts::{Claimed, claimed, domains};
 use crate::config::json::{Document, Json, Unread};
 use crate::config::keys::{
     DEFAULT_SITE, DOMAINS, Entry, Keys, Origin, Origins, STORE, Scope, Setting, is_ours, keys_of_sites,
-    misplaced,
+    known, misplaced,
 };
 use crate::config::reader::{TWICE, Value, unknown};
 use crate::config::report::Page;
@@ -84,12 +84,7 @@ impl Said {
     ///
     /// Overrides stand in the order of the file.
     pub(crate) fn into_site(self, name: &str) -> Site {
-        let mut hosts = Vec::new();
-        for Claimed { host, .. } in self.claims() {
-            if !hosts.contains(host) {
-                hosts.push(host.clone());
-            }
-        }
+        let hosts = claimed(self.claims());
         let unpublished_hosts = self.unpublished_hosts().cloned().collect();
         let Keys { zone, budget, rules, headers, exempt, paths, .. } = self.keys;
         let Keys { trusted_proxies, trusted_hops, forwarded_header, ipv6_prefix, .. } = self.keys;
@@ -137,7 +132,7 @@ impl Said {
     /// The files that its keys stand in.
     pub(crate) fn origins(&self) -> Origins {
         let file_of = |entry: &Entry| match &entry.origin {
-            Origin::File(file) => Some((entry.key.clone(), Arc::clone(file))),
+            Origin::File(file) => Some((entry.key, Arc::clone(file))),
             _ => None,
         };
         // Of a key that stands in two files, the one above counts, which is the first.
@@ -166,8 +161,8 @@ impl Said {
     /// A key that nobody says stands there too, with its default, so that the list has all keys that there are.
     pub(crate) fn entries_of_site(&self, common: &Self) -> Vec<Entry> {
         let said = |key| self.entry(key).or_else(|| common.entry(key));
-        let entry = |(key, default)| said(key).unwrap_or_else(|| Entry::new(key, default, Origin::Default));
-        let mut entries: Vec<_> = keys_of_sites().map(entry).collect();
+        let entry = |default: &Entry| said(default.key).unwrap_or_else(|| default.clone());
+        let mut entries: Vec<_> = keys_of_sites().iter().map(entry).collect();
         entries.extend(self.domains_entry());
         if let Some(enabled) = self.headers_enabled.get() {
             let origin = Origin::Environment("RATELIMIT_HEADERS_ENABLED");
@@ -214,7 +209,7 @@ impl Said {
 
     fn read_member(&mut self, key: &str, json: &Json<'_>, page: &Page<'_>) {
         // The store's text holds a password, and what else bench keeps of domains is its own.
-        if ![STORE, DOMAINS].contains(&key) {
+        if let Some(key) = known(key).filter(|key| ![STORE, DOMAINS].contains(key)) {
             self.entries.push(Entry::said(key, json, Origin::File(Arc::clone(&page.file))));
         }
         let value = Value::top(page.clone(), key, json);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::config::Options;
 use crate::config::disk::{Found, Reading, site_name};
-use crate::config::hosts::{Claimant, Claimed};
-use crate::config::keys::OnError;
+use crate::config::hosts::{Claimant, Claimed, claimed};
+use crate::config::keys::{Entries, OnError};
 use crate::config::past::{LastRight, MadeOf, Past};
-use crate::config::references::site_of;
+use crate::config::references::{site_of, site_under};
 use crate::config::report::{Errors, Findings, Inspection, Meanwhile, WrongSite};
 use crate::config::said::Said;
 use crate::model::{Condition, Host, Site};
@@ -30,9 +30,10 @@ impl<'a> Standing<'a> {
         let (common, layer) = (below.common.clone(), Arc::clone(&below.options.layer));
         let made_of = MadeOf { own: Arc::clone(reading), common, layer };
         below.inspection.warn(&made_of.own.findings.warnings);
-        let is_same = |last: &&LastRight| last.made_of.as_ref().is_some_and(|last| made_of.is_as(last, name));
-        let made = match past.sites.get(name).filter(is_same) {
-            Some(last) => Ok(last.made_of(made_of)),
+        let known = past.sites.get(name).and_then(|last| Some((last, last.made_of.as_ref()?)));
+        let made = match known.filter(|(_, before)| made_of.has_files_of(before)) {
+            Some((last, before)) if made_of.has_layer_as(&before.layer, name) => Ok(last.made_of(made_of)),
+            Some((last, _)) => below.make_again(name, made_of, last),
             None => below.make(name, made_of),
         };
         let (now, wrong) = match made {
@@ -105,10 +106,31 @@ impl Below<'_> {
         let claims: Arc<[_]> = own.said.claims().cloned().collect();
         let said = self.options.environment.said.clone().or(own.said.clone());
         let of_layer = self.options.layer.entries_of(name, said.unpublished_hosts().next().is_some());
-        let entries = said.entries_of_site(self.said).into_iter().chain(of_layer).collect();
+        let entries = Entries::new(said.entries_of_site(self.said), of_layer);
         let (layered, Findings { errors, warnings }) =
             self.inspection.apart(|| site_of(said, self.said, name, self.options, self.inspection));
         let errors: Vec<_> = own.findings.errors.iter().cloned().chain(errors).collect();
+        match errors.is_empty() {
+            true => Ok(LastRight { layered, claims, entries, warnings, made_of: Some(made_of) }),
+            false => Err((claims, Errors(errors))),
+        }
+    }
+
+    /// The same where the files are those that it was made of when it was last right, and the layer is another.
+    fn make_again(
+        &self,
+        name: &str,
+        made_of: MadeOf,
+        last: &LastRight,
+    ) -> Result<LastRight, (Arc<[Claimed]>, Errors)> {
+        let claims = Arc::clone(&last.claims);
+        let has_unpublished = !last.layered.site.unpublished_hosts.is_empty();
+        let of_layer = self.options.layer.entries_of(name, has_unpublished);
+        let entries = last.entries.above(of_layer);
+        let file = &made_of.own.said.file;
+        let hosts = claimed(claims.iter());
+        let (layered, Findings { errors, warnings }) =
+            self.inspection.apart(|| site_under(&last.layered, hosts, file, self.options, self.inspection));
         match errors.is_empty() {
             true => Ok(LastRight { layered, claims, entries, warnings, made_of: Some(made_of) }),
             false => Err((claims, Errors(errors))),
@@ -129,7 +151,7 @@ impl Below<'_> {
         };
         let exempt = (meanwhile == Meanwhile::Open).then_some(Condition::ALWAYS);
         let layered = Site { exempt, ..Site::unlimited(name) }.into();
-        let (entries, warnings) = (Arc::from([]), Vec::new());
+        let (entries, warnings) = (Entries::default(), Vec::new());
         (LastRight { layered, claims, entries, warnings, made_of: None }, meanwhile)
     }
 }

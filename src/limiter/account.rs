@@ -6,6 +6,7 @@ use crate::limiter::account_id::AccountId;
 use crate::limiter::books::OpenLimit;
 use crate::limiter::report::with_quota;
 use crate::limiter::roster::OfRule;
+use crate::limiter::share::Share;
 use crate::model::{Limit, Window, hold};
 use crate::store::{Fault, Listed};
 
@@ -39,6 +40,8 @@ pub struct AccountStanding {
     pub remaining: u64,
     /// The requests that have been admitted and have not ended.
     pub running: u32,
+    /// What the client has of the account, if it shares it by a [fair](crate::Rule::fair) rule and it is known who asks.
+    pub share: Option<Share>,
     /// The window; of a cap all time.
     pub window: Window,
     /// The seconds until the window ends, rounded up.
@@ -64,6 +67,7 @@ impl AccountStanding {
             held,
             remaining: u64::try_from(left.max(0)).unwrap_or(u64::MAX),
             running: standing.admitted,
+            share: None,
             window: standing.window,
             reset_secs: standing.left.secs_rounded_up().max(1),
         }

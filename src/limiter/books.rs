@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::model::{Cost, KeyHash, Limit, Micros, Rule, Site, Unit, Zone};
+use crate::model::{Cost, KeyHash, Limit, Micros, Rule, Site, Unit};
 use crate::store::{Ask, Book, BookSpec, Charge, Store, Tally};
 
 /// A limit with its book open.
@@ -25,25 +25,42 @@ pub(crate) struct OpenLimit {
 /// Closures may grant whatever limits they like, so books are opened when one is first granted; they are few, since quotas are not
 /// part of a book.
 pub(crate) struct Books {
-    site: String,
-    rule: String,
-    zone: Arc<Zone>,
+    site: Arc<Site>,
+    /// The rule's position in it.
+    position: u16,
     /// What the rule asks of every request, of no book.
     ask: Ask,
     open: RwLock<Vec<OpenLimit>>,
+    /// Those that the rule had before, so that the store need not be asked which they are.
+    before: Vec<(Limit, Book)>,
 }
 
 impl Books {
-    pub(crate) fn new(rule: &Rule, position: u16, site: &Site) -> Self {
+    /// Those of the rule at a position of a site.
+    pub(crate) fn new(position: u16, site: &Arc<Site>) -> Self {
+        let rule = &site.rules[usize::from(position)];
         // What a closure says is put in for each request.
         let cost = if let Cost::Fixed(cost) = rule.cost { cost } else { 1 };
         let ask = Ask::new(NO_BOOK, NO_KEY, 0, Charge::Requests { cost });
         Self {
-            site: site.name.clone(),
-            rule: rule.name.clone(),
-            zone: Arc::clone(&site.zone),
+            site: Arc::clone(site),
+            position,
             ask: Ask { rule: position, counts: rule.counts, shadow: rule.shadow, ..ask },
-            open: RwLock::default(),
+            open: RwLock::new(Vec::with_capacity(rule.limits.len())),
+            before: Vec::new(),
+        }
+    }
+
+    /// The same in the place of others of the same site and rule on one engine.
+    ///
+    /// In another zone the books are others. Zones are mostly shared, so two that are no one are not compared.
+    pub(crate) fn after(self, before: Option<&Self>) -> Self {
+        match before.filter(|before| Arc::ptr_eq(&before.site.zone, &self.site.zone)) {
+            Some(before) => {
+                let open = before.open.read();
+                Self { before: open.iter().map(|open| (open.limit, open.ask.book)).collect(), ..self }
+            }
+            None => self,
         }
     }
 
@@ -65,6 +82,10 @@ impl Books {
         self.open.read().clone()
     }
 
+    fn rule(&self) -> &Rule {
+        &self.site.rules[usize::from(self.position)]
+    }
+
     /// Two threads that open one book at once are given the same by the store, which is listed twice then.
     fn open(&self, limit: &Limit, store: &dyn Store) -> OpenLimit {
         let (tally, charge) = match limit {
@@ -72,9 +93,17 @@ impl Books {
             Limit::Requests { .. } => (Tally::Charged(Unit::Requests), self.ask.charge),
             Limit::Concurrent { .. } => (Tally::Running, Charge::Place),
         };
-        let (site, rule, zone) = (self.site.as_str(), self.rule.as_str(), &self.zone);
-        let spec = BookSpec { site, rule, tally, period: limit.period(), zone };
-        let ask = Ask { book: store.open(&spec), charge, ..self.ask };
+        let (site, rule) = (&self.site, self.rule());
+        let spec = || BookSpec {
+            site: &site.name,
+            rule: &rule.name,
+            tally,
+            period: limit.period(),
+            zone: &site.zone,
+        };
+        let known = self.before.iter().find(|(known, _)| known.shares_accounts_with(limit));
+        let book = known.map_or_else(|| store.open(&spec()), |(_, book)| *book);
+        let ask = Ask { book, charge, ..self.ask };
         let open = OpenLimit { limit: *limit, ask };
         self.open.write().push(open);
         open
@@ -89,6 +118,6 @@ const NO_KEY: KeyHash = KeyHash([0; 4]);
 
 impl fmt::Debug for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Books").field("rule", &self.rule).finish_non_exhaustive()
+        f.debug_struct("Books").field("rule", &self.rule().name).finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ use crate::limiter::account_id::AccountId;
 use crate::limiter::books::OpenLimit;
 use crate::limiter::engine::{Engine, Shared};
 use crate::limiter::roster::{Known, OfRule};
+use crate::limiter::share::Share;
 use crate::model::{Identity, Key, KeyHash, Limit, Micros, Now, Period, Site, Unit};
 use crate::store::{Charge, Claim, Fault, Listed, Mode, Relief, Settlement};
 
@@ -173,10 +174,12 @@ impl ClientAccounts {
     /// Lets these accounts, on an engine that nobody else uses, stand where those of the same client do on another: each by
     /// its limit, as it holds for the client. Says where they stand.
     ///
-    /// What is held there counts as spent here, where nothing runs. Accounts that the other engine has not are untouched.
+    /// What is held there counts as spent here, where nothing runs. Accounts that the other engine has not are untouched. Of an
+    /// account that a client shares, what it has had stands here only where that makes it refused.
     pub(crate) async fn stand_as(
         &self,
         other: &Self,
+        client: Option<AccountId>,
         limits: &[Limit],
     ) -> Result<Vec<AccountStanding>, Fault> {
         let mut standings = Vec::new();
@@ -184,13 +187,27 @@ impl ClientAccounts {
         for limit in limits.iter().filter(|limit| other.of_rule.may_have(limit)) {
             let there = other.of_rule.open_one(limit, &*theirs.store);
             let account = theirs.store.read(there.ask.book, self.hash, theirs.clock.now()).await?;
-            let standing = self.standing(there, &account);
+            let mut standing = self.standing(there, &account);
+            if let Some(AccountId(client)) = client.filter(|_| limit.period().is_some()) {
+                let out =
+                    theirs.store.read_shares(there.ask.book, self.hash, client, theirs.clock.now()).await?;
+                standing.share = Some(Share::of(limit.quota(), standing.spent, out));
+            }
             let (here, now) = (self.of_rule.open_one(limit, &*engine.store), engine.clock.now());
             if account.net < 0 {
                 let credit = Relief::Grant(account.net.unsigned_abs());
                 engine.store.relieve(here.ask.book, self.hash, credit, now).await?;
             }
             charge(engine, &here, self.hash, standing.spent.saturating_add(standing.held), now)?;
+            if let (Some(share), Some(AccountId(client))) = (standing.share.filter(|own| own.refuses), client)
+            {
+                let count = |book, key, cost| {
+                    let mut claim = [Claim::new(book, key, u64::MAX, Charge::Requests { cost })];
+                    engine.store.admit(&mut claim, Mode::Force, now).map(drop)
+                };
+                count(here.ask.book.of_clients(), self.hash, share.clients)?;
+                count(here.ask.book.of_shares(), client, share.spent)?;
+            }
             standings.push(standing);
         }
         Ok(standings)

@@ -45,6 +45,8 @@ pub struct ExplainedRule {
     pub bearing: Bearing,
     /// What the store knows its account by, if it charges the request to one.
     pub account: Option<AccountId>,
+    /// What the store knows the client by among those that share the account, if the rule is [fair](Rule::fair).
+    pub client: Option<AccountId>,
 }
 
 /// What a rule has to do with a request.
@@ -140,7 +142,10 @@ impl Limiter {
                 }
             });
             let own = claims.iter().find(|claim| usize::from(claim.ask.rule) == position);
-            ExplainedRule { name, bearing, account: own.map(|claim| AccountId(claim.ask.key)) }
+            // A cap, which is not shared out, may stand before the others.
+            let client = claims.iter().filter(|claim| usize::from(claim.ask.rule) == position);
+            let client = client.filter_map(|claim| claim.ask.client).next().map(AccountId);
+            ExplainedRule { name, bearing, account: own.map(|claim| AccountId(claim.ask.key)), client }
         });
         explained.collect()
     }

@@ -32,6 +32,7 @@ mod roster;
 mod route;
 #[cfg(test)]
 mod samples;
+mod share;
 mod terms;
 mod told;
 mod untold;
@@ -71,6 +72,7 @@ pub use self::report::{Cause, LimitReport, Report};
 use self::roster::Roster;
 pub use self::route::Route;
 pub(crate) use self::route::name_route;
+pub use self::share::Share;
 use self::terms::{Terms, TermsInForce};
 pub(crate) use self::untold::Untold;
 use crate::model::{
@@ -143,11 +145,22 @@ impl Limiter {
     ///
     /// If the site has more than [`Limiter::MOST_RULES`] rules, which no site file has: those beyond would limit nobody.
     pub fn new(site: Site, engine: &Engine) -> Self {
+        Self::open(Arc::new(site), engine, None)
+    }
+
+    /// The same of a site that others share, in the place of another limiter of the site if there was one.
+    pub(crate) fn of(site: &Arc<Site>, engine: &Engine, before: Option<&Self>) -> Self {
+        let given = Mutex::new(Some(Arc::clone(site)));
+        Self { given, ..Self::open(Arc::clone(site), engine, before) }
+    }
+
+    fn open(site: Arc<Site>, engine: &Engine, before: Option<&Self>) -> Self {
         assert!(site.rules.len() <= Self::MOST_RULES, "{} rules; expected at most 65536", site.rules.len());
-        let site = Arc::new(site.in_form());
+        let site = site.in_form();
+        let before = |rule: &Rule| before?.rules.iter().find(|open| *open.name == *rule.name);
         let rules: Vec<_> = (0..)
             .zip(&site.rules)
-            .map(|(at, rule)| OpenRule::new(rule, at, &site, engine.shared()))
+            .map(|(at, rule)| OpenRule::new(rule, at, &site, engine.shared(), before(rule)))
             .collect();
         let conditions = site.rules.iter().map(|rule| &rule.when);
         let judges_answers = site.rules.iter().any(|rule| rule.charge_when.is_some());
@@ -185,11 +198,6 @@ impl Limiter {
         };
         limiter.follow(&limiter.terms.load());
         limiter
-    }
-
-    /// The same of a site that others share.
-    pub(crate) fn of(site: &Arc<Site>, engine: &Engine) -> Self {
-        Self { given: Mutex::new(Some(Arc::clone(site))), ..Self::new((**site).clone(), engine) }
     }
 
     /// Puts other tiers in force. Requests that run go on by those that admitted them.
@@ -237,7 +245,8 @@ impl Limiter {
         if self.is_closed || given.as_ref().is_some_and(|given| Arc::ptr_eq(given, site)) {
             return !self.is_closed;
         }
-        let is_as = self.site.is_as(site) || self.site.is_as(&(**site).clone().in_form());
+        let is_as =
+            self.site.is_as(site) || !site.is_in_form() && self.site.is_as(&Arc::clone(site).in_form());
         if is_as {
             *given = Some(Arc::clone(site));
         }

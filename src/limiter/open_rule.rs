@@ -77,17 +77,26 @@ impl OpenKey {
 }
 
 impl OpenRule {
-    /// The rule at a position of its site.
-    pub(crate) fn new(rule: &Rule, position: u16, site: &Site, engine: &Arc<Shared>) -> Self {
-        let books = Books::new(rule, position, site);
+    /// The rule at a position of its site, in the place of a rule of that name and site on the engine if there was one.
+    pub(crate) fn new(
+        rule: &Rule,
+        position: u16,
+        site: &Arc<Site>,
+        engine: &Arc<Shared>,
+        before: Option<&Self>,
+    ) -> Self {
+        let books = Books::new(position, site).after(before.map(|before| &*before.books));
         let (cost_differs, is_fair) = (matches!(rule.cost, Cost::Computed(_)), rule.fair.is_some());
+        let name = || Arc::from(rule.name.as_str());
+        let number = || FixedState::default().hash_one((&site.name, &rule.name));
+        let expectations = || engine.lessons.of(&site.name, &rule.name);
         Self {
-            name: Arc::from(rule.name.as_str()),
-            number: FixedState::default().hash_one((&site.name, &rule.name)),
+            name: before.map_or_else(name, |before| Arc::clone(&before.name)),
+            number: before.map_or_else(number, |before| before.number),
             limits: rule.limits.iter().map(|limit| books.of(limit, &*engine.store)).collect(),
             books: Arc::new(books),
             at: usize::from(position),
-            expectations: engine.lessons.of(&site.name, &rule.name),
+            expectations: before.map_or_else(expectations, |before| Arc::clone(&before.expectations)),
             key: OpenKey::of(rule, engine),
             hold: bounded_hold(rule.hold),
             applies_always: rule.when.is_always(),
@@ -195,4 +204,45 @@ pub(crate) fn bounded(limits: &LimitSet) -> LimitSet {
         Limit::Concurrent { cap } => Limit::Concurrent { cap },
     };
     limits.iter().map(bound).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limiter::samples::{any_request, any_site};
+    use crate::limiter::{Claims, Engine, Limiter};
+    use crate::model::Zone;
+    use crate::store::Mode;
+
+    proptest! {
+        #[test]
+        fn a_limiter_in_the_place_of_another_draws_on_the_accounts_that_it_would_draw_on_alone(
+            sites in prop::collection::vec((any_site(), 0..2_usize), 2..5),
+            request in any_request(),
+        ) {
+            let engine = Engine::in_memory();
+            let zones = ["UTC", "Europe/Paris"].map(|name| Arc::new(crate::tzdata::zone(name).unwrap()));
+            let zones: [Arc<Zone>; 2] = zones;
+            let claimed = |limiter: &Limiter| {
+                let mut claims = Claims::new();
+                limiter.claims(&request, Mode::Decide, true, &mut claims);
+                claims
+            };
+            let mut before: Option<Limiter> = None;
+            for (site, zone) in sites {
+                let (name, zone) = ("demo.example".to_owned(), Arc::clone(&zones[zone]));
+                let site = Arc::new(Site { name, zone, ..site });
+                let next = Limiter::of(&site, &engine, before.as_ref());
+                let alone = Limiter::of(&site, &engine, None);
+                prop_assert_eq!(claimed(&next), claimed(&alone));
+                for (one, other) in next.rules.iter().zip(&alone.rules) {
+                    prop_assert_eq!((&one.name, one.number), (&other.name, other.number));
+                    prop_assert!(Arc::ptr_eq(&one.expectations, &other.expectations));
+                }
+                before = Some(next);
+            }
+        }
+    }
 }

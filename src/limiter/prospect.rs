@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::limiter::asking::Asking;
 use crate::limiter::report::{LimitReport, Tightest};
+use crate::limiter::share::Share;
 use crate::limiter::{Claims, Client, Limiter};
 use crate::model::{Component, Condition, Facts, Rule};
 use crate::store::{Claim, Fault, Mode, Settlement};
@@ -58,8 +59,18 @@ impl Prospect {
             let account = self.limiter.engine.store.read(claim.ask.book, claim.ask.key, now).await?;
             claim.standing = account.standing;
             claim.standing.spent = u64::try_from(account.net).unwrap_or(0);
-            claim.standing.refuses = false;
-            reports.extend(LimitReport::of(&self.limiter, &Tightest::at(claim, &Settlement::NONE, &now)));
+            let share = match claim.ask.client {
+                Some(client) => {
+                    let store = &self.limiter.engine.store;
+                    let out = store.read_shares(claim.ask.book, claim.ask.key, client, now).await?;
+                    Some(Share::of(claim.ask.quota, claim.standing.spent, out))
+                }
+                None => None,
+            };
+            claim.standing.refuses = share.is_some_and(|share| share.refuses);
+            claim.standing.is_shared_out = claim.standing.refuses;
+            let report = LimitReport::of(&self.limiter, &Tightest::at(claim, &Settlement::NONE, &now));
+            reports.extend(report.map(|report| LimitReport { share, ..report }));
         }
         reports.iter_mut().for_each(|report| report.report.used = 0);
         Ok(reports)
@@ -151,6 +162,34 @@ mod tests {
             (told(&limiter, &ann), told(&limiter, &bob)),
             (vec![("each".into(), 6)], vec![("each".into(), 7)])
         );
+    }
+
+    #[test]
+    fn a_client_is_told_its_share_of_a_fair_account_and_whether_it_is_held_to_it() {
+        let rule = Rule { key: Component::Site.into(), fair: Some(header().into()), ..rule("all", "10/day") };
+        let limiter = limiter(vec![rule]);
+        let of = |name| Request { header: Some(name), ..PLAIN };
+        let ask = |name| drop(limiter.admit(&of(name)).unwrap());
+        let told = |name| {
+            let read = limiter.prospect(&of(name)).read().now_or_never().unwrap().unwrap();
+            let share = read[0].share.expect("the rule is fair");
+            let is_admitted = match limiter.admit(&of(name)).unwrap() {
+                crate::limiter::Admission::Admitted(mut one) => {
+                    one.waive();
+                    true
+                }
+                _ => false,
+            };
+            assert_eq!(share.refuses, !is_admitted, "{name}");
+            assert_eq!(read[0].refuses, share.refuses);
+            (share.clients, share.granted, share.spent, read[0].report.remaining)
+        };
+        assert_eq!(told("ann"), (1, 10, 0, 10));
+        (0..8).for_each(|_| ask("ann"));
+        assert_eq!(told("ann"), (1, 10, 8, 2));
+        ask("bob");
+        assert_eq!(told("ann"), (2, 5, 8, 0), "half of ten were its own");
+        assert_eq!(told("bob"), (2, 5, 1, 1));
     }
 
     #[test]

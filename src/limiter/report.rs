@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::limiter::Limiter;
+use crate::limiter::share::Share;
 use crate::model::{Limit, Micros, Now, Unit};
 use crate::store::{Charge, Claim, Settlement, Standing};
 
@@ -170,6 +171,9 @@ pub struct LimitReport {
     pub refuses: bool,
     /// Whether its rule is in shadow.
     pub shadow: bool,
+    /// What the client has of it, if it shares the account by a [fair](crate::Rule::fair) rule and somebody has asked, as
+    /// a page of where a client stands does.
+    pub share: Option<Share>,
 }
 
 impl LimitReport {
@@ -182,6 +186,7 @@ impl LimitReport {
             report: Report::from(*stands),
             refuses: claim.refuses(),
             shadow: claim.ask.shadow,
+            share: None,
         })
     }
 }

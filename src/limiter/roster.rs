@@ -4,7 +4,7 @@
 //! enlists its rules for as long as it lives: a rule that is no longer in force has no accounts that could be found, though they last
 //! until their window ends and are there again if the rule comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -51,13 +51,13 @@ impl Rosters {
     /// The rules in force, in the order of their sites' names; of two of the same name the one that was made last.
     pub(crate) fn rules(&self, site: Option<&str>, rule: Option<&str>) -> Vec<OfRule> {
         let rosters = self.in_force(site);
-        let mut found = Vec::<OfRule>::new();
-        for roster in rosters {
+        let mut names = HashSet::new();
+        let mut found = Vec::new();
+        for roster in &rosters {
             for (position, other) in roster.site.rules.iter().enumerate() {
-                let is_known =
-                    |known: &OfRule| known.rule().name == other.name && known.site().name == roster.site.name;
-                if rule.is_none_or(|rule| rule == other.name) && !found.iter().any(is_known) {
-                    found.push(OfRule { roster: Arc::clone(&roster), position });
+                let is_wanted = rule.is_none_or(|rule| rule == other.name);
+                if is_wanted && names.insert((roster.site.name.as_str(), other.name.as_str())) {
+                    found.push(OfRule { roster: Arc::clone(roster), position });
                 }
             }
         }
@@ -80,9 +80,14 @@ impl Rosters {
 
     /// The rosters of living limiters, of each site the newest first.
     fn in_force(&self, site: Option<&str>) -> Vec<Arc<Roster>> {
+        let living =
+            |of_site: &Vec<Weak<Roster>>| of_site.iter().rev().filter_map(Weak::upgrade).collect::<Vec<_>>();
         let all = self.0.lock();
-        let wanted = all.iter().filter(|(name, _)| site.is_none_or(|site| site == name.as_str()));
-        wanted.flat_map(|(_, of_site)| of_site.iter().rev().filter_map(Weak::upgrade)).collect()
+        match site {
+            // There may be many: one is not looked for among all.
+            Some(site) => all.get(site).map_or_else(Vec::new, living),
+            None => all.values().flat_map(living).collect(),
+        }
     }
 }
 
@@ -145,7 +150,7 @@ impl OfRule {
 
     /// A limit with its book.
     pub(crate) fn open_one(&self, limit: &Limit, store: &dyn Store) -> OpenLimit {
-        Books::new(self.rule(), self.position as u16, self.site()).of(limit, store)
+        Books::new(self.position as u16, &self.roster.site).of(limit, store)
     }
 
     /// The limits that hold for a client, with their books.
@@ -154,7 +159,7 @@ impl OfRule {
     }
 
     fn open(&self, limits: impl IntoIterator<Item = Limit>, store: &dyn Store) -> Vec<OpenLimit> {
-        let books = Books::new(self.rule(), self.position as u16, self.site());
+        let books = Books::new(self.position as u16, &self.roster.site);
         let mut open = Vec::<OpenLimit>::new();
         let all = limits.into_iter().map(|limit| books.of(&limit, store));
         for limit in all.chain(self.roster.books[self.position].all()) {

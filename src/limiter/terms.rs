@@ -18,21 +18,46 @@ pub(crate) type TermsInForce = ArcSwap<Terms>;
 #[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) tiers: SharedTiers,
-    /// By the position of the rule, then of the tier.
-    limits: Arc<[Vec<Vec<OpenLimit>>]>,
+    limits: Arc<OfTiers>,
+}
+
+/// The limits of each rule for each tier, in one row: thousands of limiters are made at once.
+#[derive(Debug)]
+struct OfTiers {
+    /// How many tiers there are.
+    tiers: usize,
+    /// Those of the first rule for the first tier, for the second, and so on to the last rule.
+    row: Vec<OpenLimit>,
+    /// Where those of each rule for each tier end in it.
+    ends: Vec<usize>,
+}
+
+impl OfTiers {
+    /// Those of the rule and the tier at these positions.
+    #[inline]
+    fn of(&self, rule: usize, tier: usize) -> &[OpenLimit] {
+        let at = rule * self.tiers + tier;
+        let begin = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.row[begin..self.ends[at]]
+    }
 }
 
 impl Terms {
     /// The terms of tiers, with the books of all their limits open.
     pub(crate) fn new(tiers: SharedTiers, rules: &[(&Rule, &Books)], store: &dyn Store) -> Self {
-        let of_tier = |rule: &Rule, books: &Books, at| {
-            tiers.limits(rule, Source::Tier(at)).iter().map(|limit| books.of(limit, store)).collect()
-        };
-        let of_rule = |(rule, books): &(&Rule, &Books)| {
-            (0..tiers.tiers().len()).map(|at| of_tier(rule, books, at)).collect()
-        };
-        let limits = rules.iter().map(of_rule).collect();
-        Self { tiers, limits }
+        let count = tiers.tiers().len();
+        // As many as the rules have, where no tier has limits of its own.
+        let most = rules.iter().map(|(rule, _)| rule.limits.len()).sum::<usize>() * count;
+        let (row, ends) = (Vec::with_capacity(most), Vec::with_capacity(rules.len() * count));
+        let mut limits = OfTiers { tiers: count, row, ends };
+        for (rule, books) in rules {
+            for at in 0..count {
+                let said = tiers.limits(rule, Source::Tier(at));
+                limits.row.extend(said.iter().map(|limit| books.of(limit, store)));
+                limits.ends.push(limits.row.len());
+            }
+        }
+        Self { tiers, limits: Arc::new(limits) }
     }
 
     /// Those of others in the same tiers: the limits stay as they are, however many users are moved.
@@ -43,12 +68,12 @@ impl Terms {
     /// The limits of a rule, by its position, for those in a tier, by its position among the tiers of these terms.
     #[inline]
     pub(crate) fn limits(&self, rule: usize, tier: usize) -> &[OpenLimit] {
-        &self.limits[rule][tier]
+        self.limits.of(rule, tier)
     }
 
     /// How many limits those have for whom a rule has most, but for its own.
     pub(crate) fn most(&self, rule: usize) -> usize {
-        let of_tiers = self.limits[rule].iter().map(Vec::len);
+        let of_tiers = (0..self.limits.tiers).map(|tier| self.limits.of(rule, tier).len());
         of_tiers.fold(self.tiers.overrides.most_limits(), usize::max)
     }
 }

@@ -43,6 +43,7 @@ mod classes;
 mod closures;
 mod facts;
 mod outline;
+mod pattern;
 mod pausing;
 mod prospect_page;
 mod refusal;

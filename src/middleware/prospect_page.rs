@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::limiter::{LimitReport, Prospect};
+use crate::limiter::{LimitReport, Prospect, Share};
 use crate::middleware::facts::RequestFacts;
 use crate::middleware::running::Running;
 use crate::model::{Limit, Unit};
@@ -40,16 +40,20 @@ fn told(site: &str, limits: &[LimitReport]) -> HttpResponse {
 }
 
 fn limit(told: &LimitReport) -> Value {
-    let LimitReport { rule, limit, report, .. } = told;
+    let LimitReport { rule, limit, report, share, .. } = told;
     let unit = if report.unit == Unit::Time { "microseconds" } else { "requests" };
     // A cap is granted anew whenever a request ends.
     let reset = (!matches!(limit, Limit::Concurrent { .. })).then_some(report.reset_secs);
-    json!({
+    let mut limit = json!({
         "rule": rule.as_ref(),
         "limit": limit.to_string(),
         "unit": unit,
         "quota": report.limit,
         "remaining": report.remaining,
         "reset": reset,
-    })
+    });
+    if let Some(Share { clients, granted, spent, .. }) = share {
+        limit["share"] = json!({ "clients": clients, "quota": granted, "spent": spent });
+    }
+    limit
 }

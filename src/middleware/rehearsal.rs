@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::panic;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use crate::limiter::explanation::{Bearing, ExplainedRule, Explanation};
 use crate::limiter::{AccountStanding, Engine};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::facts::RequestFacts;
+use crate::middleware::pattern::is_pattern;
 use crate::middleware::running::WorkerSite;
 use crate::middleware::time_budget::TimeBudget;
 use crate::middleware::worker::answering;
@@ -151,16 +151,15 @@ impl Asked {
     ///
     /// # Errors
     ///
-    /// That it is no pattern, or the target does not match it. The router's own word on a pattern that is none is a panic,
-    /// which is caught here; the process's panic hook sees it.
+    /// That it is no pattern, or one of more than 1,024 bytes, or the target does not match it.
     pub fn route(self, pattern: &str) -> Result<Self, NotAsked> {
+        if !is_pattern(pattern) {
+            return Err(NotAsked::Route(pattern.to_owned()));
+        }
         // As the router sees it.
-        let target = Url::new(self.target.clone());
-        let is_match = panic::catch_unwind(|| ResourceDef::new(pattern).is_match(target.path()));
-        match is_match {
-            Ok(true) => Ok(Self { route: Some(pattern.to_owned()), ..self }),
-            Ok(false) => Err(NotAsked::OtherRoute(pattern.to_owned())),
-            Err(_) => Err(NotAsked::Route(pattern.to_owned())),
+        match ResourceDef::new(pattern).is_match(Url::new(self.target.clone()).path()) {
+            true => Ok(Self { route: Some(pattern.to_owned()), ..self }),
+            false => Err(NotAsked::OtherRoute(pattern.to_owned())),
         }
     }
 
@@ -235,7 +234,8 @@ impl TimeBudget {
     ///
     /// The middleware itself answers, over accounts of its own and a clock that stands; no account of the budget is
     /// touched, and nobody is told. What code [identifies](Self::identify) is asked as of any request. What requests that
-    /// run now are expected to cost counts as spent; what clients have had of a [fair](crate::Rule::fair) rule is not known.
+    /// run now are expected to cost counts as spent. Of a [fair](crate::Rule::fair) rule it is told what the client's
+    /// share is, and whether it is refused for it.
     ///
     /// # Errors
     ///
@@ -282,13 +282,13 @@ impl TimeBudget {
         explanation: &Explanation,
     ) -> Result<Vec<AccountStanding>, Fault> {
         let mut standings = Vec::new();
-        for ExplainedRule { name, bearing, account } in &explanation.rules {
+        for ExplainedRule { name, bearing, account, client } in &explanation.rules {
             let (Bearing::Applies { limits, .. }, Some(account)) = (bearing, *account) else { continue };
             let of = |engine: &Engine| engine.accounts().of_id(&explanation.site, name, account);
             // A rule of a draft need not be in force.
             let (Ok(own), Ok(theirs)) = (of(engine), of(&self.engine())) else { continue };
             let limits: Vec<_> = limits.iter().map(|explained| explained.limit).collect();
-            standings.extend(own.stand_as(&theirs, &limits).await?);
+            standings.extend(own.stand_as(&theirs, *client, &limits).await?);
         }
         Ok(standings)
     }
@@ -356,6 +356,11 @@ impl fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.request)?;
         self.explanation.write(&self.site, f)?;
+        for AccountStanding { rule, limit, share, .. } in &self.standings {
+            if let Some(share) = share {
+                writeln!(f, "share of {rule}, {limit}\n  {}", share.in_words(*limit))?;
+            }
+        }
         let when = if self.is_now { "as accounts stand now" } else { "where nothing has been spent yet" };
         write!(f, "answer, {when}\n{}", self.answer)
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::{Configuration, Entry, Loaded, Origin};
+use crate::config::{Configuration, Entries, Entry, Loaded, Origin};
 use crate::model::{Condition, HeaderPolicy, Paths, Proxy, Rule, Site, Zone};
 
 /// What code says of a site, or of all those that files describe.
@@ -37,9 +37,9 @@ impl Code {
         let mut loaded = read.loaded.clone();
         if !self.says_nothing_of_sites() {
             let said: HashMap<_, _> =
-                read.sites.iter().map(|(name, entries)| (name.as_str(), &**entries)).collect();
+                read.sites.iter().map(|(name, entries)| (name.as_str(), entries)).collect();
             for (name, site) in &mut loaded.sites {
-                *site = Arc::new(self.of_file(site, said.get(name.as_str()).copied().unwrap_or(&[])));
+                *site = Arc::new(self.of_file(site, said.get(name.as_str()).copied()));
             }
         }
         loaded.fallback = self.of_file(&loaded.fallback, said_of(read, ANY_HOST));
@@ -65,10 +65,10 @@ impl Code {
         says_nothing && proxies.is_empty() && exempt.is_empty() && rules.is_empty()
     }
 
-    pub(crate) fn of_file(&self, site: &Site, said: &[Entry]) -> Site {
+    pub(crate) fn of_file(&self, site: &Site, said: Option<&Entries>) -> Site {
         let mut joined = site.clone();
         joined.rules.extend(self.rules.iter().filter(|rule| !has_rule(site, &rule.name)).cloned());
-        self.settings(joined, |key| said.iter().any(|entry| is_said(entry, key)))
+        self.settings(joined, |key| said.into_iter().flatten().any(|entry| is_said(entry, key)))
     }
 
     fn settings(&self, mut site: Site, is_said: impl Fn(&str) -> bool) -> Site {
@@ -94,9 +94,8 @@ impl Code {
 /// What a configuration calls hosts that have no site of their own.
 const ANY_HOST: &str = "*";
 
-pub(crate) fn said_of<'a>(read: &'a Configuration, name: &str) -> &'a [Entry] {
-    let of_site = read.sites.iter().find(|(other, _)| other == name);
-    of_site.map_or(&[], |(_, entries)| entries)
+pub(crate) fn said_of<'a>(read: &'a Configuration, name: &str) -> Option<&'a Entries> {
+    read.sites.iter().find(|(other, _)| other == name).map(|(_, entries)| entries)
 }
 
 fn is_said(entry: &Entry, key: &str) -> bool {

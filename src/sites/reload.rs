@@ -22,6 +22,7 @@ use crate::model::Rule;
 use crate::sites::Sites;
 use crate::sites::code::{Code, said_of};
 use crate::sites::in_force::{RuleOrigin, SiteInForce};
+use crate::sites::retired::retire;
 use crate::sites::watch::{Cause, Watcher, next};
 use crate::store::StoreUri;
 
@@ -322,7 +323,8 @@ impl Reloader {
             Ok(now) => {
                 if is_other {
                     self.put_in_force(&now, &mut read.wrong, cause);
-                    read.in_force = Arc::new(now);
+                    let before = std::mem::replace(&mut read.in_force, Arc::new(now));
+                    retire(before);
                     read.errors = None;
                     read.is_stale = false;
                 }

@@ -270,6 +270,32 @@ impl Aside {
     }
 }
 
+/// How an account of a fair limit is shared out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedOut {
+    /// How many clients have been charged in this window.
+    pub clients: u64,
+    /// What one of them has spent, in the limit's unit; 0 of one that has not been charged.
+    pub spent: u64,
+}
+
+impl SharedOut {
+    /// From what the accounts of both have: one that was reset while something ran may be below 0.
+    pub(crate) fn new(clients: i64, spent: i64) -> Self {
+        let at_least_0 = |net| u64::try_from(net).unwrap_or(0);
+        Self { clients: at_least_0(clients), spent: at_least_0(spent) }
+    }
+}
+
+/// Whether a client may spend more: little of the whole is spent, or less than an equal share of it by the client.
+///
+/// Below four fifths of the quota nobody is held back, so that a single client can have it nearly whole; above, each of `clients` has
+/// an equal part of it. In 128 bits, for a product of two accounts overflows 64.
+pub(crate) fn is_fair(quota: u64, whole: u64, share: u64, clients: u64) -> bool {
+    let quota = u128::from(quota);
+    u128::from(whole) * 5 < quota * 4 || u128::from(share) * u128::from(clients.max(1)) < quota
+}
+
 /// What a store says of accounts, once it has asked whomever it has to ask.
 pub type Answering<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send>>;
 

@@ -14,7 +14,7 @@
 //! 6. **Bounded.** An account that has spent is kept while its window lasts; when there is no room, newcomers share
 //!    65,536 accounts per book, by their keys' hashes, and that is counted and logged once a window.
 //! 7. **Accounts can be looked after.** Those of a book are listed, one is read, granted more or reset, exactly, whatever
-//!    runs meanwhile.
+//!    runs meanwhile; and it is told how a fair one is shared out.
 //! 8. **Time is given.** No method reads a clock; a store that works between requests is given one by
 //!    [`Store::begin`].
 
@@ -31,10 +31,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 #[doc(hidden)]
-pub use self::claim::{Answering, Listed, Relief};
+pub use self::claim::{Answering, Listed, Relief, SharedOut};
 #[doc(hidden)]
 pub use self::claim::{Ask, Charge, Claim, Standing};
-pub(crate) use self::claim::{Part, Run};
+pub(crate) use self::claim::{Part, Run, is_fair};
 pub use self::uri::{StoreUri, UriError, open};
 #[doc(hidden)]
 pub use crate::model::{Counts, KeyBytes, KeyHash, KeyHasher, Ledger};
@@ -133,6 +133,12 @@ pub trait Store: sealed::Sealed + Send + Sync + 'static {
     /// Where an account stands; one that does not exist has spent nothing.
     fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
         let _ = (book, key, now);
+        claim::unsupported()
+    }
+
+    /// How an account of a fair limit is shared out, and what one of those clients has had of it.
+    fn read_shares(&self, book: Book, key: KeyHash, client: KeyHash, now: Now) -> Answering<SharedOut> {
+        let _ = (book, key, client, now);
         claim::unsupported()
     }
 

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use config::{Files, Layer, Options, Ruleset};
-use timebudget::{ApiKey, Assignment, KeyDigest, Override, Period, Term, Tier, TimeBudget, UnixMicros};
+use config::{Files, Hosts, Layer, Options, Ruleset};
+use futures_util::FutureExt as _;
+use timebudget::store::memory::Memory;
+use timebudget::{
+    ApiKey, Assignment, Engine, KeyDigest, ManualClock, Override, Period, Term, Tier, TimeBudget, UnixMicros,
+};
 
 use super::*;
 
@@ -15,7 +19,7 @@ enum Edit {
     Key(usize, Option<usize>),
     Tier(usize, Option<bool>),
     Overrides(usize, Vec<(Option<usize>, bool)>),
-    Rules(Option<usize>, Option<usize>),
+    Rules(Option<usize>, Hosts, Option<usize>),
 }
 
 const TIERS: [&str; 3] = ["gold", "iron", "silver"];
@@ -31,9 +35,13 @@ fn any_edit() -> impl Strategy<Value = Edit> {
         1 => (0..2_usize, tier()).prop_map(|(key, tier)| Edit::Key(key, tier)),
         3 => (0..TIERS.len(), prop::option::weighted(0.8, any::<bool>())).prop_map(|(at, tier)| Edit::Tier(at, tier)),
         2 => (0..3_usize, prop::collection::vec(over, 0..3)).prop_map(|(user, overrides)| Edit::Overrides(user, overrides)),
-        2 => (prop::option::of(0..SITES.len()), prop::option::weighted(0.8, 0..4_usize))
-            .prop_map(|(site, rules)| Edit::Rules(site, rules)),
+        3 => (prop::option::of(0..SITES.len()), any_hosts(), prop::option::weighted(0.8, 0..4_usize))
+            .prop_map(|(site, hosts, rules)| Edit::Rules(site, hosts, rules)),
     ]
+}
+
+fn any_hosts() -> impl Strategy<Value = Hosts> {
+    prop::sample::select(vec![Hosts::All, Hosts::All, Hosts::Published, Hosts::Unpublished])
 }
 
 fn user(at: usize) -> String {
@@ -82,7 +90,7 @@ fn after(layer: Layer, edit: &Edit) -> Layer {
             };
             layer.with_overrides_of(&user(*at), overrides.iter().map(over))
         }
-        Edit::Rules(site, rules) => {
+        Edit::Rules(site, hosts, rules) => {
             let set = |at: &usize| {
                 let when = if *at == 3 { r#", "when": {"tier": "silver"}"# } else { "" };
                 let name = RULES[at % 2];
@@ -90,23 +98,30 @@ fn after(layer: Layer, edit: &Edit) -> Layer {
                 Ruleset::parse(&format!("ruleset {at}"), &rules).unwrap()
             };
             match site {
-                Some(site) => layer.with_rules_of(SITES[*site], rules.iter().map(set)),
-                None => layer.with_rules(rules.iter().map(set)),
+                Some(site) => layer.with_rules_of_on(SITES[*site], *hosts, rules.iter().map(set)),
+                None => layer.with_rules_on(*hosts, rules.iter().map(set)),
             }
         }
     }
 }
 
-/// One site with clients of its own, one with a rule of its own, and one that may be wrong.
+/// One site with clients of its own, one with a rule of its own, and one that may be wrong; two claim one host, a preview.
 fn directory(is_wrong: bool) -> Directory {
     let common = r#"{"rate_limit": "60s per hour", "rate_limit_trusted_proxies": ["10.0.0.1"],
         "rate_limit_identity": {"user": "X-User", "groups": "X-Groups"}}"#;
     let own = r#"{"rate_limit_tiers": {"gold": {"multiplier": 2}}, "rate_limit_users": {"user1": {"tier": "gold"}},
         "rate_limit_overrides": [{"user": "user2", "limits": "1/day", "until": "2030-01-01T00:00:00Z"}]}"#;
-    let rules = r#"{"rate_limit_rules": [{"name": "login", "limits": "1 per hour"}]}"#;
+    let own = own.replacen(
+        '{',
+        r#"{"rate_limit_hosts": ["shop.example", "one.preview.example"],
+        "rate_limit_unpublished_hosts": ["one.preview.example"], "#,
+        1,
+    );
+    let rules = r#"{"rate_limit_rules": [{"name": "login", "limits": "1 per hour"}],
+        "rate_limit_unpublished_hosts": ["one.preview.example", "two.preview.example"]}"#;
     let files = [
         ("common_site_config.json", common),
-        ("a.example/site_config.json", own),
+        ("a.example/site_config.json", &own),
         ("b.example/site_config.json", rules),
         ("c.example/site_config.json", if is_wrong { "{" } else { "{}" }),
     ];
@@ -145,6 +160,46 @@ proptest! {
         }
         fs::remove_dir_all(&dir.0).unwrap();
     }
+}
+
+/// A limiter that takes the place of another takes over its books, and goes on with what was spent (ARCHITECTURE.md, invariant 5).
+#[test]
+fn what_was_spent_stays_spent_whatever_rules_a_policy_has_meanwhile() {
+    let dir = directory(false);
+    let layer = |limits: Option<&str>| {
+        let rule = |limits| format!(r#"[{{"name": "export", "key": "site", "limits": "{limits}"}}]"#);
+        Layer::new("database")
+            .with_rules(limits.map(|limits| Ruleset::parse("plans", &rule(limits)).unwrap()))
+    };
+    let engine = Engine::new(Memory::default(), ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
+    let builder = TimeBudget::builder().sites(&dir.0).layer(layer(Some("9 per year"))).engine(&engine);
+    let budget = builder.build().unwrap();
+    let reloader = budget.reloader().unwrap();
+    let ask = || {
+        let limiter = budget.sites().limiter(Some("b.example"));
+        drop(limiter.charge("export", ()).now_or_never().unwrap().unwrap());
+    };
+    let spent = || {
+        let accounts = engine.accounts().of("b.example", "export", ()).unwrap();
+        let read = accounts.read().now_or_never().unwrap().unwrap();
+        read.iter().map(|limit| format!("{} of {}", limit.spent, limit.limit)).collect::<Vec<_>>()
+    };
+    ask();
+    ask();
+    let rounds = [
+        (Some("5 per year; 9 per month"), "3 of 5 per year, 1 of 9 per month"),
+        (None, ""),
+        (Some("7 per month; 3s per year"), "2 of 7 per month, 1 of 3s per year"),
+        (Some("8 per year"), "4 of 8 per year"),
+    ];
+    for (limits, expected) in rounds {
+        reloader.set_layer(layer(limits)).unwrap();
+        if limits.is_some() {
+            ask();
+            assert_eq!(spent().join(", "), expected);
+        }
+    }
+    fs::remove_dir_all(&dir.0).unwrap();
 }
 
 #[test]

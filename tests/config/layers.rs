@@ -194,10 +194,8 @@ fn no_secret_of_a_layer_is_in_a_message_or_an_entry() {
     let read = below("{}", layer.with_rules([plans(&["export"])]));
     let said: Vec<_> =
         read.sites[0].1.iter().filter(|entry| matches!(entry.origin, Origin::Layer(_))).collect();
-    let said: Vec<_> = said
-        .iter()
-        .map(|entry| (entry.key.as_str(), entry.origin.to_string(), entry.value.as_str()))
-        .collect();
+    let said: Vec<_> =
+        said.iter().map(|entry| (entry.key, entry.origin.to_string(), &*entry.value)).collect();
     let rules = "[\n  {\"name\": \"export\", \"limits\": \"9 per day\"}\n]";
     assert_eq!(
         said,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use timebudget::Unit;
 use timebudget::store::{
     Answering, Book, BookSpec, Census, Charge, Claim, Fault, Listed, Mode, Progress, Relief, Settlement,
-    Store, Tally, Verdict, open,
+    SharedOut, Store, Tally, Verdict, open,
 };
 use timebudget::store::{KeyHash, KeyHasher};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
@@ -167,6 +167,10 @@ impl<S: Send + Sync + 'static> Store for Asking<S> {
 
     fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
         self.store.read(book, key, self.at(now))
+    }
+
+    fn read_shares(&self, book: Book, key: KeyHash, client: KeyHash, now: Now) -> Answering<SharedOut> {
+        self.store.read_shares(book, key, client, self.at(now))
     }
 
     fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {

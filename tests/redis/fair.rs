@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use timebudget::{Component, Rule};
 
+use crate::asked::Asked;
 use crate::cluster::Cluster;
 use crate::process::{Process, rule};
 use crate::server::Server;
@@ -15,6 +16,14 @@ fn fair(rates: &str) -> Vec<Rule> {
     vec![Rule { fair: Some(Component::Ip.into()), ..rule("report", rates, Component::Site) }]
 }
 
+/// Among how many clients the account is shared out, what one of them has had, and whether it is refused for that, as it is told
+/// when it asks where it stands.
+async fn share(process: &Process, ip: IpAddr) -> (u64, u64, bool) {
+    let prospect = process.limiter.prospect(&Asked { ip: Some(ip), ..Asked::USUAL });
+    let share = prospect.read().await.unwrap()[0].share.expect("the rule is fair");
+    (share.clients, share.spent, share.refuses)
+}
+
 async fn one_client_leaves_the_other_its_share(uri: &str) {
     let processes =
         [Process::of(uri, fair("100 per day")).asking(), Process::of(uri, fair("100 per day")).asking()];
@@ -24,6 +33,9 @@ async fn one_client_leaves_the_other_its_share(uri: &str) {
     assert!(processes[0].admit_from(B).await.is_ok());
     for process in &processes {
         assert!(process.admit_from(A).await.is_err(), "80 of 100, by two clients");
+    }
+    for process in &processes {
+        assert_eq!([share(process, A).await, share(process, B).await], [(2, 80, true), (2, 1, false)]);
     }
     for n in 0..19 {
         assert!(processes[n % 2].admit_from(B).await.is_ok(), "{n} of what is left");

@@ -124,6 +124,7 @@ macro_rules! acceptance_of_accounts {
                 a_granted_account_is_listed_too,
                 of_a_cap_those_are_listed_by_whom_most_requests_run,
                 what_clients_have_of_a_fair_account_is_not_listed_with_it,
+                it_is_told_how_a_fair_account_is_shared_out,
             }
         );
     };

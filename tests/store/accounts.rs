@@ -136,6 +136,21 @@ pub(crate) fn of_a_cap_those_are_listed_by_whom_most_requests_run<S: Store>(desk
     assert!(desk.list(&[book], 9).is_empty());
 }
 
+pub(crate) fn it_is_told_how_a_fair_account_is_shared_out<S: Store>(desk: &Desk<S>) {
+    let told = |client| {
+        let [claim] = shares::claims(desk, client, 10);
+        let out = desk.read_shares(claim);
+        (out.clients, out.spent)
+    };
+    assert_eq!(told("ann"), (0, 0));
+    for client in ["ann", "bob", "ann"] {
+        assert_eq!(desk.admit(&mut shares::claims(desk, client, 10)), Verdict::Admitted);
+    }
+    assert_eq!([told("ann"), told("bob"), told("carol")], [(2, 2), (2, 1), (2, 0)]);
+    desk.pass(HOUR);
+    assert_eq!(told("ann"), (0, 0), "another window");
+}
+
 pub(crate) fn what_clients_have_of_a_fair_account_is_not_listed_with_it<S: Store>(desk: &Desk<S>) {
     let mut claims = shares::claims(desk, "client", 10);
     desk.admit(&mut claims);

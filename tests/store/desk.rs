@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use timebudget::Unit;
 use timebudget::store::{
-    Answering, Book, BookSpec, Charge, Claim, Listed, Mode, Progress, Relief, Settlement, Standing, Store,
-    Tally, Verdict,
+    Answering, Book, BookSpec, Charge, Claim, Listed, Mode, Progress, Relief, Settlement, SharedOut,
+    Standing, Store, Tally, Verdict,
 };
 use timebudget::store::{KeyHash, KeyHasher};
 use timebudget::{Clock, ManualClock, Micros, Now, Period, UnixMicros, Zone};
@@ -119,6 +119,12 @@ impl<S: Store> Desk<S> {
     /// The account of a claim, as whoever looks after accounts sees it.
     pub(crate) fn read(&self, claim: Claim) -> Listed {
         answer(self.store.read(claim.ask.book, claim.ask.key, self.now()))
+    }
+
+    /// How the account of a fair claim is shared out.
+    pub(crate) fn read_shares(&self, claim: Claim) -> SharedOut {
+        let client = claim.ask.client.expect("a fair claim");
+        answer(self.store.read_shares(claim.ask.book, claim.ask.key, client, self.now()))
     }
 
     /// Grants the account of a claim more, or resets it.

@@ -47,7 +47,7 @@ export default function audit({ query, draw }) {
     view: () => html`
       ${head(
         "Audit",
-        "Every change, in the order in which it was made. Each row holds the digest of the one before it, so none can be altered or taken out unseen.",
+        "Every change, in the order in which it was made. Each row holds the digest of the one before it, and each node remembers the last one that it has seen. Who can write both the database and what nodes remember can still write another chain: a newest row that is kept elsewhere shows that.",
         html`
         <button @click=${verify}>Verify the chain</button>
         <button @click=${() => save(chosen, "application/jsonl", "audit.jsonl")}>JSONL</button>
@@ -67,9 +67,9 @@ const text = (name, label, chosen, choose, placeholder = "") =>
 const time = (name, label, chosen, choose) =>
   html`<div class="field"><label for=${name}>${label}</label><input id=${name} type="datetime-local" .value=${toInput(chosen[name])} @change=${(event) => choose(name, fromInput(event.target.value) ?? "")}></div>`;
 
-const said = ({ whole, rows, broken_at }) =>
+const said = ({ whole, rows, newest, broken_at }) =>
   whole
-    ? html`<p class="note good" role="status">● The chain is whole: ${count(rows)} rows, each with the digest of the one before.</p>`
+    ? html`<p class="note good" role="status">● The chain is whole: ${count(rows)} rows, each with the digest of the one before. The newest, to be kept elsewhere: <code>${newest ?? "none"}</code></p>`
     : html`<p class="note bad" role="alert">■ The chain is broken at row ${broken_at}: that row, or the one before it, was altered or taken out.</p>`;
 
 const auditTable = (items, next, rows, opened, toggle) =>

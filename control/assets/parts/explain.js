@@ -80,4 +80,9 @@ const bearing = (rule, zone) => html`<li>
 </li>`;
 
 const granted = (limit, zone) => html`<p>Grants ${limit.limit}, ${limit.unit === "concurrent" ? `${limit.spent} running` : `${amount(limit.remaining, limit.unit)} left`}${limit.reset ? html`, until ${moment(limit.reset, zone)} <small>${away(limit.reset)}</small>` : nothing}
-  ${limit.refuses ? badge("bad", "Refuses") : nothing}</p>`;
+  ${limit.refuses ? badge("bad", "Refuses") : nothing}</p>
+  ${limit.share ? shared(limit.share, limit.unit) : nothing}`;
+
+/** What the client has of a limit that it shares with others. */
+const shared = ({ clients, quota, spent, refuses }, unit) => html`<p>Its share: ${amount(spent, unit)} of ${amount(quota, unit)},
+  ${clients === 1 ? "alone" : `among ${clients} clients`}${refuses ? ", and little is left of the whole" : nothing}</p>`;

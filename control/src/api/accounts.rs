@@ -1,5 +1,7 @@
 //! `accounts`: where they stand, more for one of them, and one begun anew.
 
+use std::cmp::Reverse;
+
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::ThinData;
@@ -15,8 +17,7 @@ use crate::api::overview::Window;
 use crate::api::paging::List;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
-use crate::control::{ChangeError, Control, Idempotency};
-use crate::follow::Recorded;
+use crate::control::{ChangeError, Control, Deed, Done, Idempotency};
 use crate::live::unit;
 use crate::thing::{Fields, Time, Written, Wrong};
 
@@ -102,30 +103,35 @@ const MOST: u64 = 1 << 53;
 
 /// Where accounts stand, the largest spenders first: those of time before those of requests.
 ///
-/// Of each limit the largest thousand are known. With `client`, a name or an id, it is where this one stands with each rule.
+/// Of each limit the largest thousand are known. A page goes on behind the place of the last account of the page before: one
+/// that has spent more meanwhile may stand on neither. With `client`, a name or an id, it is where this one stands with each rule.
 #[utoipa::path(get, path = "/accounts", params(
     ("site" = Option<String>, Query, description = "of this site alone"),
     ("rule" = Option<String>, Query, description = "of rules of this name alone"),
     ("client" = Option<String>, Query, description = "of this client alone, by name or by id"),
 ), responses((status = 200, body = List<Account>)))]
 pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
-    let paging = parameters.paging();
+    let (limit, after) = parameters.paging_by::<Place>();
     let (site, rule, client) = (parameters.text("site"), parameters.text("rule"), parameters.text("client"));
     parameters.finish()?;
     let (site, rule) = (site.as_deref(), rule.as_deref());
-    let mut standings = match client {
+    let standings = match client {
         Some(client) => standings_of(&control, site, rule, &client).await?,
         None => control.largest_accounts(site, rule).await?,
     };
-    let place = |standing: &AccountStanding| {
-        let of_requests = standing.limit.unit() != Unit::Time;
-        let AccountStanding { site, rule, spent, id, .. } = standing;
-        (of_requests, u64::MAX - spent, site.clone(), rule.clone(), id.to_string())
-    };
-    standings.sort_by_cached_key(place);
     let revision = control.decided().revision();
-    let accounts: Vec<_> = standings.into_iter().map(Account::from).collect();
-    Ok(answer::json(&paging.of_all(accounts, revision)))
+    let placed = standings.into_iter().map(|standing| (place(&standing), standing));
+    let page = List::of_moving(placed.collect(), (limit, after), revision);
+    Ok(answer::json(&page.map(Account::from)))
+}
+
+/// Where an account stands in the list: limits of time first, then by what is spent, and by its names.
+type Place = (bool, Reverse<u64>, String, String, String, String);
+
+fn place(standing: &AccountStanding) -> Place {
+    let AccountStanding { site, rule, limit, spent, id, .. } = standing;
+    let is_of_requests = limit.unit() != Unit::Time;
+    (is_of_requests, Reverse(*spent), site.clone(), rule.clone(), limit.to_string(), id.to_string())
 }
 
 /// Where a client stands with each rule that tells clients apart by what it is said by.
@@ -184,9 +190,9 @@ pub(crate) async fn grant(
     }
     let once = once(&request, &caller, &body)?;
     let amount = if unit == Unit::Time { Amount::Time(Micros(amount)) } else { Amount::Requests(amount) };
-    let change = async || accounts.grant(amount).await;
-    let done = json!({ "amount": amount_of(amount), "unit": self::unit(unit) });
-    let after = whose.change(&control, &caller, "grant", (before, &done), once, change).await;
+    let granted = json!({ "amount": amount_of(amount), "unit": self::unit(unit) });
+    let work = async move { accounts.grant(amount).await };
+    let after = whose.change(&control, &caller, ("grant", granted), before, once, work).await;
     answered(after?, &whose)
 }
 
@@ -201,9 +207,9 @@ pub(crate) async fn reset(
     let whose = Fields::read(&body, Whose::read)?;
     let accounts = whose.accounts(&control)?;
     let before = accounts.read().await?;
-    let change = async || accounts.reset().await;
-    let (once, done) = (once(&request, &caller, &body)?, json!({ "spent": 0 }));
-    let after = whose.change(&control, &caller, "reset", (before, &done), once, change).await;
+    let once = once(&request, &caller, &body)?;
+    let work = async move { accounts.reset().await };
+    let after = whose.change(&control, &caller, ("reset", json!({ "spent": 0 })), before, once, work).await;
     answered(after?, &whose)
 }
 
@@ -245,47 +251,34 @@ impl Whose {
         })
     }
 
-    /// Writes down what is meant, and then does it: what could not be written down is not done.
-    ///
-    /// A store that fails then leaves a second row, which says so. What was done before under the same idempotency key, on
-    /// whatever node, is not done again.
-    async fn change<F: Future<Output = Result<Vec<AccountStanding>, AccountError>>>(
+    /// Has it written down and done, whether or not the client still waits for it. What was done before under the same
+    /// idempotency key, on whatever node, is not done again.
+    async fn change(
         &self,
         control: &Control,
         caller: &Caller,
-        action: &str,
-        (before, after): (Vec<AccountStanding>, &serde_json::Value),
+        (action, after): (&'static str, serde_json::Value),
+        before: Vec<AccountStanding>,
         once: Option<Idempotency>,
-        change: impl FnOnce() -> F,
+        work: impl Future<Output = Result<Vec<AccountStanding>, AccountError>> + Send + 'static,
     ) -> Result<Vec<AccountStanding>, Problem> {
         let whose = self.client.as_deref().unwrap_or("*");
-        let what = format!("accounts/{}/{}/{whose}", self.site, self.rule);
         let stood: Vec<_> = before.iter().cloned().map(Account::from).collect();
-        let written = |value: &serde_json::Value| Some(Written::of_text(&value.to_string()));
-        let stood = written(&json!(stood));
-        let reason = Some(self.reason.clone());
-        let told = (stood, written(after));
-        let recorded =
-            control.record_once(caller.actor(), &what, action, told, reason.clone(), once.as_ref()).await?;
-        match recorded {
-            Recorded::News(_) => {}
-            Recorded::Done => return Ok(before),
-            Recorded::OtherBody => return Err(ChangeError::OtherBody.into()),
-            Recorded::Unknown => return Err(Problem::conflict(UNKNOWN)),
+        let deed = Deed {
+            actor: caller.actor(),
+            what: format!("accounts/{}/{}/{whose}", self.site, self.rule),
+            action,
+            before: Written::of_text(&json!(stood).to_string()),
+            after: Written::of_text(&after.to_string()),
+            reason: self.reason.clone(),
+            once,
+        };
+        match control.carry_out(deed, work).await? {
+            Done::Now(done) => Ok(done?),
+            Done::Before => Ok(before),
+            Done::OtherBody => Err(ChangeError::OtherBody.into()),
+            Done::Unknown => Err(Problem::conflict(UNKNOWN)),
         }
-        let changed = change().await;
-        if let Some(once) = once
-            && let Err(error) = control.finish(&once, changed.is_ok()).await
-        {
-            log::warn!("control: whoever asks again for a {action} is told that it is not known: {error}");
-        }
-        if let Err(error) = &changed {
-            let failed = written(&json!({ "failed": error.to_string() }));
-            control
-                .record(caller.actor(), &what, &format!("{action}_failed"), (None, failed), reason)
-                .await?;
-        }
-        Ok(changed?)
     }
 }
 

@@ -8,10 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::answer::{self, Answer};
+use crate::api::caller::Caller;
 use crate::api::paging::{List, cursor};
 use crate::api::parameters::Parameters;
-use crate::audit::{Entry, Filter, Page, csv, csv_head, jsonl};
+use crate::audit::{Entry, Filter, Mark, Page, csv, csv_head, jsonl};
 use crate::control::{Control, Unavailable};
+use crate::thing::{Kind, Role};
 
 /// What was found of the chain.
 #[derive(Serialize, ToSchema)]
@@ -20,6 +22,8 @@ pub(crate) struct Verdict {
     whole: bool,
     /// How many rows there are.
     rows: u64,
+    /// The newest row, `NUMBER:DIGEST`, to be kept elsewhere: it tells later, as `from`, whether the chain still has it.
+    newest: Option<String>,
     /// The first row that is not what was written, or that is missing.
     broken_at: Option<u64>,
 }
@@ -32,6 +36,7 @@ enum Form {
 }
 
 /// The audit, the newest rows first; with `Accept: application/jsonl` or `text/csv` all rows that are wanted, not a page.
+/// What has become of members stands in it for owners alone.
 #[utoipa::path(
     get, path = "/audit",
     params(
@@ -45,35 +50,47 @@ enum Form {
 pub(crate) async fn list(
     request: HttpRequest,
     control: ThinData<Control>,
+    caller: Caller,
     mut parameters: Parameters,
 ) -> Answer {
-    let paging = parameters.paging();
+    let (limit, below) = parameters.paging_by::<u64>();
     let filter = Filter {
         actor: parameters.text("actor"),
         what: parameters.text("what"),
         from: parameters.time("from"),
         to: parameters.time("to"),
+        // Members are owners' business.
+        except: Some(Kind::Member).filter(|_| caller.role < Role::Owner),
     };
-    let below = paging.after.as_ref().map(|after| after.parse().ok());
-    if below == Some(None) {
-        parameters.wrong("after", "expected what `next` of the page before says");
-    }
     parameters.finish()?;
     if let Some(form) = Form::asked_for(&request) {
         return exported(&control, filter, form).await;
     }
-    let limit = u32::try_from(paging.limit).unwrap_or(u32::MAX);
-    let Page { entries, next } = control.audit(filter, limit, below.flatten()).await?;
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let Page { entries, next } = control.audit(filter, limit, below).await?;
     let next = next.map(|number| cursor(&number.to_string()));
     Ok(answer::json(&List { items: entries, next, revision: control.decided().revision() }))
 }
 
-/// Whether the audit is as it was written: each row holds the digest of the one before it.
-#[utoipa::path(get, path = "/audit/verify", responses((status = 200, body = Verdict)))]
-pub(crate) async fn verify(control: ThinData<Control>) -> Answer {
-    let verified = control.verify_audit().await?;
-    let (whole, rows) = (verified.is_whole(), verified.rows);
-    Ok(answer::json(&Verdict { whole, rows, broken_at: verified.broken_at }))
+/// Whether the audit is as it was written: each row holds the digest of the one before it, and the last row is there that this
+/// node has seen.
+///
+/// Who can write the database, and has the node forget what it has seen, can write another chain, which is whole as well: `from`
+/// a row that was kept elsewhere it is not.
+#[utoipa::path(get, path = "/audit/verify", params(
+    ("from" = Option<String>, Query, description = "a row that must be there, as `newest` of an earlier answer: NUMBER:DIGEST"),
+), responses((status = 200, body = Verdict)))]
+pub(crate) async fn verify(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
+    let kept = parameters.text("from").map(|from| from.parse::<Mark>());
+    let kept = kept.transpose().unwrap_or_else(|fault| {
+        parameters.wrong("from", fault.to_string());
+        None
+    });
+    parameters.finish()?;
+    let verified = control.verify_audit_from(kept).await?;
+    let (whole, rows, broken_at) = (verified.is_whole(), verified.rows, verified.broken_at);
+    let newest = verified.newest.map(|newest| newest.to_string());
+    Ok(answer::json(&Verdict { whole, rows, newest, broken_at }))
 }
 
 impl Form {

@@ -90,8 +90,10 @@ pub(crate) async fn member(control: &Control, request: &HttpRequest, token: &str
     let guess = control.guesses().take(address).map_err(Problem::guessing)?;
     let Some(member) = known else {
         let actor = Actor::new("nobody", address.map(|address| address.to_string()));
-        // Whether or not it can be written down, it is nobody's.
-        if let Err(error) = control.record(actor, "session", "login_failed", (None, None), None).await {
+        // Whether or not it is written down, it is nobody's.
+        if control.guesses().is_told()
+            && let Err(error) = control.record(actor, "session", "login_failed", (None, None), None).await
+        {
             log::warn!("control: a login failed, and the audit does not tell it: {error}");
         }
         return Err(Problem::unauthorized("the token is nobody's"));

@@ -2,12 +2,14 @@
 
 use std::ops::Deref;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest, web};
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use crate::api::problem::Problem;
 
@@ -21,6 +23,9 @@ pub(crate) struct Text(String);
 
 /// The most that a body may have: a megabyte.
 const MOST_BYTES: usize = 1 << 20;
+
+/// How long it may take to come: whoever sends it need not have a token, and holds a connection.
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// How deep its lists and objects may lie in each other.
 const MOST_DEPTH: usize = 64;
@@ -62,7 +67,8 @@ impl FromRequest for Text {
         Box::pin(async move {
             announced?;
             let payload = payload.map_err(|error| Problem::unreadable(error.to_string()))?;
-            let read = payload.to_bytes_limited(MOST_BYTES).await.map_err(|_| too_large())?;
+            let read = timeout(WITHIN, payload.to_bytes_limited(MOST_BYTES)).await.map_err(|_| too_late())?;
+            let read = read.map_err(|_| too_large())?;
             let read =
                 read.map_err(|error| Problem::unreadable(format!("the body cannot be read: {error}")))?;
             let text = String::from_utf8(read.into());
@@ -98,6 +104,11 @@ fn announced(request: &HttpRequest) -> Result<(), Problem> {
         Some(kind) if kind.eq_ignore_ascii_case("application/json") => Ok(()),
         _ => Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected Content-Type: application/json")),
     }
+}
+
+fn too_late() -> Problem {
+    let detail = format!("the body has not come within {} seconds", WITHIN.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
 }
 
 fn too_large() -> Problem {

@@ -6,14 +6,16 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, ThinData};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::{StreamExt as _, stream};
+use tokio::sync::mpsc::{self, Sender};
 use tokio::time::{Instant, timeout};
 
 use crate::api::answer::Answer;
 use crate::api::auth::Proof;
+use crate::api::caller::Caller;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::control::Control;
-use crate::live::Listener;
+use crate::live::{Crowd, Listener};
 
 /// How long nothing is said at most: whoever is between would take the connection for a dead one.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -21,27 +23,36 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(5);
 /// How long a stream lasts in which nothing happens, or one by an application's login, which is asked again then.
 const LASTS: Duration = Duration::from_secs(600);
-/// The most that listen at once.
-const LISTENERS: usize = 256;
+/// How long a stream may wait for its client to read before it ends.
+const UNREAD: Duration = Duration::from_secs(30);
 
 /// What happens, as server-sent events: `refused`, `near_limit` when four fifths of an account are spent, `changed`, and
 /// `dropped` with the `count` of those that were not told.
 ///
 /// A stream ends after ten quiet minutes, and browsers ask again by themselves. That of somebody whose token or session has
-/// ended ends at once where it was ended on this node, and within seconds elsewhere.
+/// ended ends at once where it was ended on this node, and within seconds elsewhere. That of a client which reads nothing for half
+/// a minute ends. A member has up to 16 at once, all together 256 on a node.
 #[utoipa::path(get, path = "/events", responses((status = 200, content_type = "text/event-stream", body = String)))]
-pub(crate) async fn get(request: HttpRequest, control: ThinData<Control>, parameters: Parameters) -> Answer {
+pub(crate) async fn get(
+    request: HttpRequest,
+    control: ThinData<Control>,
+    caller: Caller,
+    parameters: Parameters,
+) -> Answer {
     parameters.finish()?;
-    if control.hub().listeners() >= LISTENERS {
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many listen already"));
-    }
-    let listener = control.hub().listen();
+    let listener = control.hub().listen(&caller.name).map_err(|crowd| match crowd {
+        Crowd::Full => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many listen already"),
+        Crowd::OfOne(most) => Problem::too_many(format!("you have {most} streams already; end one of them")),
+    })?;
     let first = stream::once(std::future::ready(Ok::<_, Error>(Bytes::from_static(b"retry: 2000\n\n"))));
     let now = Instant::now();
     let ThinData(control) = control;
     let proof = Proof::of(&request);
     let telling = Telling { listener, control, proof, began: now, happened: now, said: now, looked: now };
-    let rest = stream::unfold(telling, |mut telling| async { Some((Ok(telling.next().await?), telling)) });
+    let (tell, told) = mpsc::channel(1);
+    // A server asks for no more while its client reads nothing: then nobody would see that it does not.
+    actix_web::rt::spawn(telling.tell(tell, UNREAD));
+    let rest = stream::unfold(told, |mut told| async { Some((Ok(told.recv().await?), told)) });
     let mut response = HttpResponse::Ok();
     response.insert_header(("X-Accel-Buffering", "no")).content_type("text/event-stream");
     Ok(response.streaming(first.chain(rest)))
@@ -62,6 +73,20 @@ struct Telling {
 }
 
 impl Telling {
+    /// Tells all that is to be told, until there is no more, the client goes, or reads nothing for so long.
+    async fn tell(mut self, tell: Sender<Bytes>, unread: Duration) {
+        loop {
+            let next = tokio::select! {
+                next = self.next() => next,
+                () = tell.closed() => None,
+            };
+            let Some(next) = next else { return };
+            if !matches!(timeout(unread, tell.send(next)).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+
     /// What is said next; `None` when there will be no more.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
@@ -94,5 +119,35 @@ impl Telling {
             Proof::Application => self.began.elapsed() < LASTS,
             Proof::Token(_) | Proof::Session(_) => self.proof.holds(&self.control).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Options;
+
+    /// It stayed for as long as its client kept the connection open, and nobody else could listen in its place.
+    #[actix_web::test]
+    async fn a_stream_that_nobody_reads_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let uri = format!("sqlite://{}/timebudget.db", directory.path().display());
+        let control = Control::open(Options::new(uri)).await.unwrap();
+        let (listener, now) = (control.hub().listen("ann").unwrap(), Instant::now());
+        let proof = Proof::Application;
+        let telling = Telling {
+            listener,
+            control: control.clone(),
+            proof,
+            began: now,
+            happened: now,
+            said: now,
+            looked: now,
+        };
+        (0..3).for_each(|number| control.hub().tell("changed", &number));
+        let (tell, _told) = mpsc::channel(1);
+        telling.tell(tell, Duration::from_millis(20)).await;
+        assert_eq!(control.hub().listeners(), 0);
+        control.close().await;
     }
 }

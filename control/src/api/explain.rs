@@ -86,7 +86,23 @@ struct LimitTold {
     /// When the window ends.
     #[schema(value_type = Option<DateTime>)]
     reset: Option<Time>,
-    /// Whether nothing is left of it.
+    /// What the client has of it, where the rule is fair: then it is shared out.
+    share: Option<ShareTold>,
+    /// Whether nothing is left of it, or the client is held to a share that it has had.
+    refuses: bool,
+}
+
+/// What a client has of a limit that it shares with others.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ShareExplained)]
+struct ShareTold {
+    /// Among how many clients it is shared out, this one with them.
+    clients: u64,
+    /// An equal part of the quota. Nobody is held to it before four fifths of the quota are spent.
+    quota: u64,
+    /// What the client has had of it.
+    spent: u64,
+    /// Whether the client is refused for it.
     refuses: bool,
 }
 
@@ -205,6 +221,12 @@ impl LimitTold {
             _ => ("requests", 0),
         };
         let remaining = standing.map_or(quota, |standing| standing.remaining);
+        let share = standing.and_then(|standing| standing.share).map(|share| ShareTold {
+            clients: share.clients,
+            quota: share.granted,
+            spent: share.spent,
+            refuses: share.refuses,
+        });
         Self {
             limit: explained.limit.to_string(),
             unit,
@@ -212,7 +234,8 @@ impl LimitTold {
             spent: standing.map_or(0, |standing| standing.spent),
             remaining,
             reset: explained.window.map(|window| time(window.end.0)),
-            refuses: remaining == 0,
+            refuses: remaining == 0 || share.as_ref().is_some_and(|share| share.refuses),
+            share,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::api::problem::Problem;
 use crate::api::roles::Needs;
 use crate::api::{auth, csrf};
 use crate::control::Control;
+use crate::thing::Role;
 
 /// Hands a request on, with its [`Caller`](crate::api::caller::Caller), or answers it.
 pub(crate) async fn guard(
@@ -38,10 +39,23 @@ async fn pass(needs: Needs, request: &HttpRequest) -> Result<(), Problem> {
     let caller = auth::caller(&control, request).await?;
     needs.check(&caller)?;
     if caller.by == By::Cookie && !matches!(*request.method(), Method::GET | Method::HEAD) {
-        csrf::check(request)?;
+        csrf::check(request, control.addresses())?;
     }
     request.extensions_mut().insert(caller);
     Ok(())
+}
+
+impl Control {
+    /// Lets a request through that a member of this role, or of one above it, has sent by a token, for what an application
+    /// serves beside [`scope`](Self::scope). It holds as well while the database does not answer.
+    ///
+    /// # Errors
+    ///
+    /// What is to be answered instead: nobody did who is known, or may.
+    pub async fn must_be(&self, request: &HttpRequest, role: Role) -> Result<(), Error> {
+        let caller = auth::caller(self, request).await?;
+        Ok(Needs::Role(role).check(&caller)?)
+    }
 }
 
 /// The handle that the scope was made from.

@@ -86,9 +86,8 @@ pub(crate) async fn put(control: ThinData<Control>, name: Path<String>, body: Bo
 
 /// Removes a member, whose token and sessions end at once.
 #[utoipa::path(delete, path = "/members/{name}", responses((status = 204)))]
-pub(crate) async fn delete(control: ThinData<Control>, name: Path<String>, write: Write) -> Answer {
+pub(crate) async fn delete(name: Path<String>, write: Write) -> Answer {
     write.delete(Kind::Member, &name).await?;
-    control.end_sessions_of(&name).await?;
     Ok(answer::nothing())
 }
 
@@ -100,7 +99,6 @@ pub(crate) async fn token(control: ThinData<Control>, name: Path<String>, write:
     let change = Change::put(member.into()).called("token");
     let once = write.idempotency("");
     let receipt = write.upon(held.revision).change(change, Some("")).await?;
-    control.end_sessions_of(&name).await?;
     made(&control, &receipt, (once, token), StatusCode::OK)
 }
 

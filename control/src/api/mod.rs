@@ -16,6 +16,7 @@ mod caller;
 mod csrf;
 mod events;
 mod explain;
+mod forwarded;
 mod groups;
 mod guard;
 mod guesses;

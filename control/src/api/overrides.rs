@@ -54,22 +54,18 @@ pub(crate) struct OverrideBody {
 /// The overrides, the newest first; those that have ended included.
 #[utoipa::path(get, path = "/overrides", params(("user" = Option<String>, Query, description = "whose")), responses((status = 200, body = List<Shown>)))]
 pub(crate) async fn list(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
-    let paging = parameters.paging();
+    let (limit, after) = parameters.paging_by::<(Reverse<i64>, String)>();
     let user = parameters.text("user");
     parameters.finish()?;
     let (decided, now) = (control.decided(), control.now());
-    let mut all: Vec<_> = match &user {
+    let all: Vec<_> = match &user {
         Some(user) => decided.overrides_of(user).collect(),
         None => decided.overrides().values().collect(),
     };
     let place = |over: &Override| (Reverse(over.made_at.timestamp_micros()), over.id.clone());
-    all.sort_by_cached_key(|held| place(&held.thing));
-    let after = paging.after.as_deref().and_then(|after| after.split_once(' '));
-    let after = after.and_then(|(at, id)| Some((Reverse(at.parse().ok()?), id.to_owned())));
-    let begin = after.map_or(0, |after| all.partition_point(|held| place(&held.thing) <= after));
-    let cursor = |over: &Override| format!("{} {}", over.made_at.timestamp_micros(), over.id);
-    let rest = all[begin..].iter().map(|held| (cursor(&held.thing), Shown::of(held, now)));
-    Ok(answer::json(&paging.of(rest, decided.revision())))
+    let placed = all.into_iter().map(|held| (place(&held.thing), held)).collect();
+    let page = List::of_moving(placed, (limit, after), decided.revision());
+    Ok(answer::json(&page.map(|held| Shown::of(held, now))))
 }
 
 /// An override.

@@ -69,13 +69,16 @@ const OF_MINUTES: i64 = 48 * HOUR;
     ("site" = Option<String>, Query, description = "of this site alone"),
 ), responses((status = 200, body = List<BurnDown>)))]
 pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
-    let paging = parameters.paging();
+    let (limit, after) = parameters.paging_by::<(String, String)>();
     let site = parameters.text("site");
     parameters.finish()?;
     let revision = control.decided().revision();
-    let rules: Vec<_> = control.rules(site.as_deref(), None).into_iter().collect();
-    let shared = rules.iter().filter_map(|(site, rule)| control.accounts_of(site, rule, None));
-    let page = paging.of_all(shared.collect::<Vec<_>>(), revision);
+    let rules = control.rules(site.as_deref(), None).into_iter();
+    let shared = rules.filter_map(|(site, rule)| {
+        let accounts = control.accounts_of(&site, &rule, None)?;
+        Some(((site, rule), accounts))
+    });
+    let page = List::of_moving(shared.collect(), (limit, after), revision);
     let mut items = Vec::new();
     for accounts in page.items {
         let zone = accounts.site().zone.name().to_owned();

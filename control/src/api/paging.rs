@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::api::parameters::Parameters;
@@ -31,15 +32,52 @@ pub(crate) struct List<T> {
 const USUAL: usize = 50;
 pub(crate) const MOST: usize = 500;
 
+const NO_CURSOR: &str = "expected what `next` of the page before says";
+
 impl Parameters {
     /// `limit` and `after`.
     pub(crate) fn paging(&mut self) -> Paging {
         let limit = self.number("limit", 1, MOST).unwrap_or(USUAL);
         let after = self.text("after").map(|after| uncursor(&after));
         if let Some(None) = after {
-            self.wrong("after", "expected what `next` of the page before says");
+            self.wrong("after", NO_CURSOR);
         }
         Paging { limit, after: after.flatten() }
+    }
+
+    /// The same of a list whose cursors are places in its order.
+    pub(crate) fn paging_by<P: DeserializeOwned>(&mut self) -> (usize, Option<P>) {
+        let Paging { limit, after } = self.paging();
+        let place = after.map(|after| serde_json::from_str(&after).ok());
+        if let Some(None) = place {
+            self.wrong("after", NO_CURSOR);
+        }
+        (limit, place.flatten())
+    }
+}
+
+impl<T> List<T> {
+    /// A page of what moves while it is read: behind the place that a cursor tells, whatever stands before it now.
+    pub(crate) fn of_moving<P: Ord + Serialize>(
+        mut all: Vec<(P, T)>,
+        (limit, after): (usize, Option<P>),
+        revision: u64,
+    ) -> Self {
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let begin = after.map_or(0, |after| all.partition_point(|(place, _)| *place <= after));
+        let written =
+            |place: &P| serde_json::to_string(place).expect("a place is a list of texts and numbers");
+        let end = all.len().min(begin + limit);
+        let next =
+            all[begin..end].last().filter(|_| end < all.len()).map(|(place, _)| cursor(&written(place)));
+        let items = all.drain(begin..end).map(|(_, item)| item).collect();
+        Self { items, next, revision }
+    }
+
+    /// The same of what its items are shown as.
+    pub(crate) fn map<U>(self, show: impl FnMut(T) -> U) -> List<U> {
+        let Self { items, next, revision } = self;
+        List { items: items.into_iter().map(show).collect(), next, revision }
     }
 }
 
@@ -60,13 +98,6 @@ impl Paging {
         map: &'a Things<V>,
     ) -> impl Iterator<Item = (&'a str, &'a Held<V>)> + use<'a, V> {
         map.behind(self.after.as_deref()).map(|(name, value)| (name.as_str(), value))
-    }
-
-    /// A page of what has no names, in its order: a cursor is how many came before.
-    pub(crate) fn of_all<T>(&self, all: Vec<T>, revision: u64) -> List<T> {
-        let before = self.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
-        let numbered = all.into_iter().enumerate().skip(before);
-        self.of(numbered.map(|(at, item)| ((at + 1).to_string(), item)), revision)
     }
 
     /// A page of what comes behind `after`, each with what a cursor is made of.

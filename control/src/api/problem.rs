@@ -109,6 +109,11 @@ impl Problem {
         Self { header, ..Self::new(StatusCode::METHOD_NOT_ALLOWED, detail) }
     }
 
+    /// Somebody has more of something than one may have.
+    pub(crate) fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, detail)
+    }
+
     /// Too many tokens were guessed.
     pub(crate) fn guessing(retry_after_secs: u64) -> Self {
         let header = Some(Box::new((RETRY_AFTER, retry_after_secs.to_string())));
@@ -130,6 +135,10 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
+        if self.status == StatusCode::REQUEST_TIMEOUT {
+            // What is missing of the request may come yet, and would be taken for the next one.
+            response.force_close();
+        }
         if let Some((name, value)) = self.header.as_deref() {
             response.insert_header((name, value.as_str()));
         }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::api::answer::{self, Answer};
 use crate::api::body::Body;
 use crate::api::caller::{By, Caller};
-use crate::api::{auth, csrf};
+use crate::api::{auth, csrf, forwarded};
 use crate::control::Control;
 use crate::thing::{Role, Time, token_of_body};
 
@@ -54,7 +54,10 @@ pub(crate) async fn get(caller: Caller) -> HttpResponse {
 #[utoipa::path(post, path = "/session", request_body = Login, responses((status = 200, body = Session)))]
 pub(crate) async fn post(request: HttpRequest, control: ThinData<Control>, body: Body) -> Answer {
     control.must_be_up()?;
-    csrf::check_origin(&request)?;
+    csrf::check_origin(&request, control.addresses())?;
+    if forwarded::said(&request, control.addresses(), forwarded::PROTO) == Some("https") {
+        control.warn_of_https();
+    }
     let token = token_of_body(&body)?;
     let member = auth::member(&control, &request, &token).await?;
     let (secret, session) = control.make_session(&member).await?;

@@ -104,7 +104,7 @@ const MOST_BY_MINUTES: i64 = 7 * 24 * HOUR;
     ("step" = Option<String>, Query, description = "minute or hour, by time"),
 ), responses((status = 200, body = List<Usage>)))]
 pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) -> Answer {
-    let paging = parameters.paging();
+    let (limit, after) = parameters.paging_by::<Place>();
     let by = by(&mut parameters);
     let client = parameters.text("client");
     let asked = asked(&mut parameters, by, client.is_some(), control.now().timestamp());
@@ -112,7 +112,8 @@ pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) 
     let revision = control.decided().revision();
     if by == By::Time {
         let points = points(&control, client.as_deref(), asked).await?;
-        return Ok(answer::json(&paging.of_all(points, revision)));
+        let points = points.into_iter().map(|point| (point.place(), point)).collect();
+        return Ok(answer::json(&List::of_moving(points, (limit, after), revision)));
     }
     let sums = match (by, client) {
         (By::Client | By::Tier, None) => by_clients(&control, by, asked).await?,
@@ -126,7 +127,8 @@ pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) 
         }
         _ => by_rows(by, control.usage(asked).await?),
     };
-    Ok(answer::json(&paging.of_all(largest_first(sums), revision)))
+    let usage = usage(sums).into_iter().map(|usage| (usage.place(), usage)).collect();
+    Ok(answer::json(&List::of_moving(usage, (limit, after), revision)))
 }
 
 fn by(parameters: &mut Parameters) -> By {
@@ -300,7 +302,7 @@ fn add_up(spent: impl Iterator<Item = (String, Spending)>) -> BTreeMap<String, S
     sums
 }
 
-fn largest_first(sums: BTreeMap<String, Sums>) -> Vec<Usage> {
+fn usage(sums: BTreeMap<String, Sums>) -> Vec<Usage> {
     let micros: u64 = sums.values().map(|sum| sum.micros).sum();
     let requests: u64 = sums.values().map(|sum| sum.requests).sum();
     let share = |sum: &Sums| match (micros, requests) {
@@ -324,11 +326,22 @@ fn largest_first(sums: BTreeMap<String, Sums>) -> Vec<Usage> {
             .map(|(le_micros, count)| Bucket { le_micros, count })
             .collect(),
     };
-    let mut all: Vec<_> = sums.into_iter().map(usage).collect();
-    all.sort_by(|one, other| {
-        (other.micros, other.requests, &one.key).cmp(&(one.micros, one.requests, &other.key))
-    });
-    all
+    sums.into_iter().map(usage).collect()
+}
+
+/// Where something stands in the list: the largest first, or by time; then by its key.
+type Place = (Reverse<u64>, Reverse<u64>, i64, String);
+
+impl Usage {
+    fn place(&self) -> Place {
+        (Reverse(self.micros), Reverse(self.requests), 0, self.key.clone())
+    }
+}
+
+impl At {
+    fn place(&self) -> Place {
+        (Reverse(0), Reverse(0), self.at.timestamp(), String::new())
+    }
 }
 
 fn time(secs: i64) -> Time {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use crate::thing::{Time, Written};
+use crate::thing::{Kind, Time, Written};
 
 /// One row of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -115,6 +115,8 @@ pub struct Filter {
     pub from: Option<Time>,
     /// Before.
     pub to: Option<Time>,
+    /// Not about things of this kind.
+    pub except: Option<Kind>,
 }
 
 /// A page of rows, the newest first.

@@ -6,6 +6,6 @@ mod verify;
 
 pub use entry::{Entry, Filter, Page};
 pub use export::{csv, csv_head, jsonl};
-pub use verify::{Chain, Verified};
+pub use verify::{Chain, Mark, NoMark, Verified};
 
 pub(crate) use entry::Draft;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::audit::Entry;
+use crate::audit::{Draft, Entry};
 use crate::control::{Actor, ChangeError, Control, Expect};
 use crate::follow::{Order, Outcome, Recorded};
 use crate::thing::{Change, Thing, Written, Wrong};
@@ -91,7 +91,19 @@ impl Control {
         (before, after): (Option<Written>, Option<Written>),
         reason: Option<String>,
     ) -> Result<Entry, ChangeError> {
-        match self.record_once(actor, what, action, (before, after), reason, None).await? {
+        let draft = Draft {
+            at: self.now(),
+            actor: actor.member,
+            address: actor.address,
+            what: what.to_owned(),
+            action: action.to_owned(),
+            before,
+            after,
+            reason: cleaned(reason.as_deref())?,
+            revision: None,
+        };
+        let node = self.node();
+        match self.on_own_threads(async move { node.record_once(draft, None).await }).await? {
             Recorded::News(entry) => Ok(*entry),
             // Without a key nothing was asked before.
             Recorded::Done | Recorded::Unknown | Recorded::OtherBody => Err(ChangeError::OtherBody),

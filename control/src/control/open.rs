@@ -1,6 +1,7 @@
 //! The start and the end: what the handle owns is made and ended here.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
@@ -69,18 +70,20 @@ impl Control {
             engines,
             shown,
             runtime: Some(runtime),
+            following: Vec::new(),
             options,
             first_token: None,
             guesses,
+            is_told_of_https: AtomicBool::new(false),
             budget: Mutex::default(),
         };
-        let control = Self(Arc::new(inner)).with_owner().await?;
+        let mut control = Self(Arc::new(inner)).with_owner().await?;
         control.spawn_following();
         Ok(control)
     }
 
     /// Ends: the last good copy is written, and what talks to the database is over when this returns, if this is the last
-    /// handle. Whoever only drops it does not wait for that.
+    /// handle; a SQLite database is one file then, with nothing beside it, if no other node has it open. Whoever only drops it does not wait for that.
     pub async fn close(mut self) {
         let node = Arc::clone(&self.0.node);
         let kept = self.on_own_threads(async move {
@@ -89,7 +92,19 @@ impl Control {
         });
         // A copy that cannot be written is told by the log.
         let _ = kept.await;
-        let Some(runtime) = Arc::get_mut(&mut self.0).and_then(|inner| inner.runtime.take()) else { return };
+        let Some(inner) = Arc::get_mut(&mut self.0) else { return };
+        let following = std::mem::take(&mut inner.following);
+        let database = inner.node.database.clone();
+        let Some(runtime) = inner.runtime.take() else { return };
+        let closed = runtime.spawn(async move {
+            // Nobody asks a database that is closed.
+            for task in following {
+                task.abort();
+                let _ = task.await;
+            }
+            database.close().await;
+        });
+        let _ = closed.await;
         let (ended, over) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             runtime.shutdown_timeout(std::time::Duration::from_secs(5));
@@ -99,14 +114,16 @@ impl Control {
         let _ = over.await;
     }
 
-    fn spawn_following(&self) {
-        let runtime = self.0.runtime.as_ref().expect("it is there until the last handle is dropped");
-        let node = &self.0.node;
+    fn spawn_following(&mut self) {
+        let inner = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
+        let runtime = inner.runtime.as_ref().expect("it is there until the last handle is dropped");
+        let node = &inner.node;
         if node.database.engine() == Engine::Postgres {
-            runtime.spawn(listen(node.database.clone(), Arc::clone(&node.poke)));
+            let listening = listen(node.database.clone(), Arc::clone(&node.poke));
+            inner.following.push(runtime.spawn(listening));
         }
-        runtime.spawn(Arc::clone(node).follow());
-        runtime.spawn(write(Arc::downgrade(&self.0.live), Arc::clone(node)));
+        inner.following.push(runtime.spawn(Arc::clone(node).follow()));
+        inner.following.push(runtime.spawn(write(Arc::downgrade(&inner.live), Arc::clone(node))));
     }
 
     /// Sees to it that a new database has an owner.

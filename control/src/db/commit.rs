@@ -4,7 +4,7 @@ use sqlx::{AnyConnection, Executor as _, Row as _};
 
 use crate::audit::{Draft, Entry};
 use crate::db::database::Link;
-use crate::db::{Database, Engine, State, Trouble, read};
+use crate::db::{Database, Engine, State, Trouble, read, sessions};
 use crate::thing::{Kind, Thing, Time, Written};
 
 /// The channel on which PostgreSQL tells of changes.
@@ -137,6 +137,13 @@ async fn write(connection: &mut AnyConnection, state: &State, commit: Commit) ->
         remember(connection, &key, &body, entry.at, (kind, after), revision).await?;
     }
     if let Some((kind, name, after)) = thing {
+        if kind == Kind::Member {
+            let token = match &after {
+                Some(Thing::Member(member)) => Some(member.digest.as_str()),
+                _ => None,
+            };
+            sessions::end_sessions(connection, &name, token).await?;
+        }
         let text = "INSERT INTO things (kind, name, body, revision) VALUES ($1, $2, $3, $4) \
                     ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, revision = excluded.revision";
         let query = sqlx::query(text).bind(kind.path()).bind(name).bind(after.map(|thing| thing.stored()));

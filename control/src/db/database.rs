@@ -96,6 +96,23 @@ impl Database {
         Ok(link)
     }
 
+    /// Ends: nothing is asked any more. What SQLite has put beside its file is written into it first.
+    pub(crate) async fn close(&self) {
+        if self.engine() == Engine::Sqlite {
+            // What other nodes read meanwhile stays beside it, and is written by whoever ends last.
+            let _ = self
+                .within(async {
+                    let mut link = self.link().await?;
+                    link.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+                    link.keep();
+                    Ok(())
+                })
+                .await;
+        }
+        let pool = self.connections.lock().pool.clone();
+        let _ = tokio::time::timeout(self.patience, pool.close()).await;
+    }
+
     /// The connections of the file that is there now. Those of a file that was removed, or that another one was put in the
     /// place of, would go on as if nothing had happened, and what is written there is lost.
     fn pool(&self) -> Result<AnyPool, sqlx::Error> {

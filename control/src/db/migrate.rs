@@ -7,7 +7,11 @@ use crate::db::{Database, Engine, Trouble};
 use crate::thing::Secret;
 
 /// The migrations in their order; a database of version n has had the first n.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// The number of a lock that nobody else in a PostgreSQL server is likely to use.
 const LOCK: i64 = 0x7469_6d65_6275_6467;

@@ -16,6 +16,7 @@ mod usage;
 pub(crate) use commit::{Answered, CHANNEL, Commit, Writing};
 pub(crate) use database::Database;
 pub(crate) use read::{News, State};
+pub(crate) use sessions::Kept;
 pub(crate) use trouble::Trouble;
 pub(crate) use uri::{Engine, Uri};
 pub(crate) use usage::{Asked, Grain, Of, Point};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use crate::audit::{Chain, Entry, Filter, Page, Verified};
+use crate::audit::{Chain, Entry, Filter, Mark, Page, Verified};
 use crate::db::{Database, Trouble};
 use crate::thing::{Kind, Thing, Time, Written};
 
@@ -67,11 +67,12 @@ impl Database {
         .await
     }
 
-    /// Whether the audit's chain is whole; read in parts, so that a long one takes no long question.
-    pub(crate) async fn verify_audit(&self) -> Result<Verified, Trouble> {
+    /// Whether the audit's chain is whole, and has the rows that are known to be there; read in parts, so that a long one
+    /// takes no long question.
+    pub(crate) async fn verify_audit(&self, known: Vec<Mark>) -> Result<Verified, Trouble> {
         const AT_ONCE: i64 = 5_000;
         let state = self.state().await?;
-        let (mut chain, mut above) = (Chain::default(), 0);
+        let (mut chain, mut above) = (Chain::with(known), 0);
         loop {
             let rows = self.within(async {
                 let mut link = self.link().await?;
@@ -137,6 +138,15 @@ pub(crate) async fn digest_of_revision(
     row.map(|row| row.try_get(0)).transpose()
 }
 
+pub(crate) async fn digest_of_row(
+    connection: &mut AnyConnection,
+    number: u64,
+) -> Result<Option<String>, sqlx::Error> {
+    let text = "SELECT digest FROM audit WHERE number = $1";
+    let row = sqlx::query(text).bind(number as i64).fetch_optional(connection).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
 const ENTRY: &str = "SELECT number, at, actor, address, what, action, before, after, reason, revision, previous, digest FROM audit";
 
 async fn audit(
@@ -162,6 +172,10 @@ async fn audit(
         }
         (None, None) => {}
     }
+    let except = filter
+        .except
+        .map(|kind| format!("substr(what || '/', 1, {}) <> '{}/'", kind.path().len() + 1, kind.path()));
+    conditions.extend(except.as_deref());
     let text = format!("{ENTRY} WHERE {} ORDER BY number DESC LIMIT {limit}", conditions.join(" AND "));
     let micros = |time: Option<Time>, or: i64| time.map_or(or, |time| time.timestamp_micros());
     let query = sqlx::query(&text)

@@ -2,17 +2,27 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row as _;
+use sqlx::{AnyConnection, Row as _};
 
 use crate::db::{Database, Trouble};
-use crate::thing::Time;
+use crate::thing::{Member, Time};
+
+/// A session as it is kept.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The member's name.
+    pub(crate) member: String,
+    /// The digest of the token that it was made by.
+    pub(crate) token: String,
+    pub(crate) expires: Time,
+}
 
 impl Database {
     /// Remembers a session, and forgets those that have ended.
     pub(crate) async fn make_session(
         &self,
         digest: &str,
-        member: &str,
+        member: &Member,
         now: Time,
         expires: Time,
     ) -> Result<(), Trouble> {
@@ -20,8 +30,9 @@ impl Database {
             let mut link = self.link().await?;
             let text = "DELETE FROM sessions WHERE expires <= $1";
             sqlx::query(text).bind(now.timestamp_micros()).execute(&mut *link).await?;
-            let text = "INSERT INTO sessions (digest, member, expires) VALUES ($1, $2, $3)";
-            let query = sqlx::query(text).bind(digest).bind(member).bind(expires.timestamp_micros());
+            let text = "INSERT INTO sessions (digest, member, token, expires) VALUES ($1, $2, $3, $4)";
+            let query = sqlx::query(text).bind(digest).bind(member.name.as_str());
+            let query = query.bind(member.digest.as_str()).bind(expires.timestamp_micros());
             query.execute(&mut *link).await?;
             link.keep();
             Ok(())
@@ -29,18 +40,18 @@ impl Database {
         .await
     }
 
-    /// The member of a session, and when it ends.
-    pub(crate) async fn find_session(
-        &self,
-        digest: &str,
-        now: Time,
-    ) -> Result<Option<(String, Time)>, Trouble> {
+    /// The session of a digest, if it lasts.
+    pub(crate) async fn find_session(&self, digest: &str, now: Time) -> Result<Option<Kept>, Trouble> {
         self.within(async {
             let mut link = self.link().await?;
-            let text = "SELECT member, expires FROM sessions WHERE digest = $1 AND expires > $2";
+            let text = "SELECT member, token, expires FROM sessions WHERE digest = $1 AND expires > $2";
             let query = sqlx::query(text).bind(digest).bind(now.timestamp_micros());
             let found = match query.fetch_optional(&mut *link).await? {
-                Some(row) => Some((row.try_get(0)?, time(row.try_get(1)?))),
+                Some(row) => Some(Kept {
+                    member: row.try_get(0)?,
+                    token: row.try_get(1)?,
+                    expires: time(row.try_get(2)?),
+                }),
                 None => None,
             };
             Ok(link.kept(found))
@@ -53,17 +64,6 @@ impl Database {
         self.within(async {
             let mut link = self.link().await?;
             sqlx::query("DELETE FROM sessions WHERE digest = $1").bind(digest).execute(&mut *link).await?;
-            link.keep();
-            Ok(())
-        })
-        .await
-    }
-
-    /// Forgets all sessions of a member.
-    pub(crate) async fn end_sessions_of(&self, member: &str) -> Result<(), Trouble> {
-        self.within(async {
-            let mut link = self.link().await?;
-            sqlx::query("DELETE FROM sessions WHERE member = $1").bind(member).execute(&mut *link).await?;
             link.keep();
             Ok(())
         })
@@ -97,6 +97,17 @@ impl Database {
         })
         .await
     }
+}
+
+/// Forgets the sessions of a member that were made by other tokens than the one that the member has now; all, without one.
+pub(crate) async fn end_sessions(
+    connection: &mut AnyConnection,
+    member: &str,
+    token: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    let text = "DELETE FROM sessions WHERE member = $1 AND token <> $2";
+    // No digest is empty.
+    sqlx::query(text).bind(member).bind(token.unwrap_or_default()).execute(connection).await.map(drop)
 }
 
 fn time(micros: i64) -> Time {

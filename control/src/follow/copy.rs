@@ -1,5 +1,6 @@
 //! The last good copy: what was decided, in a file, for a node that starts without its database.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -20,6 +21,11 @@ struct Text {
     database: String,
     revision: u64,
     history: String,
+    /// The last row of the audit that was seen; copies of older versions do not tell.
+    #[serde(default)]
+    audited: u64,
+    #[serde(default)]
+    digest: String,
     things: Vec<Copied>,
 }
 
@@ -41,8 +47,64 @@ pub(crate) struct Copy {
     pub(crate) place: Place,
 }
 
+/// The file in which a node keeps its last good copy.
+///
+/// To write is to have it alone, so no two do at once; and what is older than what it holds is never written. So it does not
+/// matter which of two who bring it forward comes first, nor when they have seen what they bring.
+#[derive(Debug)]
+pub(crate) struct CopyFile {
+    file: PathBuf,
+    /// The revision that this process has written, and the last row of the audit that was seen then. Both only rise.
+    held: Option<(u64, u64)>,
+    /// Whether it could not be written the last time.
+    is_refused: bool,
+}
+
+impl CopyFile {
+    /// A file of which nothing is known yet.
+    pub(crate) const fn new(file: PathBuf) -> Self {
+        Self { file, held: None, is_refused: false }
+    }
+
+    /// What it holds; `None` if there is no file, or it cannot be used, which is told.
+    pub(crate) fn read(&self) -> Option<Copy> {
+        match read(&self.file) {
+            Ok(copy) => copy,
+            Err(fault) => {
+                log::error!("control: the last good copy, {self}, cannot be used: {fault}");
+                None
+            }
+        }
+    }
+
+    /// Writes what was decided, unless that, or something newer, was written before.
+    ///
+    /// What cannot be written is told once, and tried again when this is called the next time.
+    pub(crate) fn keep(&mut self, decided: &Decided, place: &Place) {
+        let at = (decided.revision(), place.audited);
+        if self.held.is_some_and(|held| held >= at) {
+            return;
+        }
+        match write(&self.file, &text(decided, place)) {
+            Ok(()) => (self.held, self.is_refused) = (Some(at), false),
+            Err(_) if self.is_refused => {}
+            Err(error) => {
+                self.is_refused = true;
+                log::error!("control: the last good copy, {self}, cannot be written: {error}");
+            }
+        }
+    }
+}
+
+impl fmt::Display for CopyFile {
+    /// Writes where it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.display().fmt(f)
+    }
+}
+
 /// The text of a copy.
-pub(crate) fn text(decided: &Decided, place: &Place) -> String {
+fn text(decided: &Decided, place: &Place) -> String {
     let things = decided.things().into_iter().map(|held| Copied {
         kind: held.thing.kind().path().to_owned(),
         name: held.thing.name().to_owned(),
@@ -54,6 +116,8 @@ pub(crate) fn text(decided: &Decided, place: &Place) -> String {
         database: place.id.clone(),
         revision: decided.revision(),
         history: place.history.clone(),
+        audited: place.audited,
+        digest: place.digest.clone(),
         things: things.collect(),
     };
     // What people wrote may have ends of lines between its members.
@@ -63,7 +127,7 @@ pub(crate) fn text(decided: &Decided, place: &Place) -> String {
 }
 
 /// Writes a copy over the one before, all or nothing; only its owner can read it.
-pub(crate) fn write(file: &Path, text: &str) -> io::Result<()> {
+fn write(file: &Path, text: &str) -> io::Result<()> {
     let beside = beside(file);
     let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     new.write_all(text.as_bytes())?;
@@ -86,7 +150,7 @@ fn beside(file: &Path) -> PathBuf {
 /// # Errors
 ///
 /// It cannot be read, or is not as it was written.
-pub(crate) fn read(file: &Path) -> Result<Option<Copy>, String> {
+fn read(file: &Path) -> Result<Option<Copy>, String> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -104,7 +168,7 @@ pub(crate) fn read(file: &Path) -> Result<Option<Copy>, String> {
     Ok(Some(Copy {
         news: News { things: things?, ..News::default() },
         revision: text.revision,
-        place: Place { id: text.database, history: text.history },
+        place: Place { id: text.database, history: text.history, audited: text.audited, digest: text.digest },
     }))
 }
 
@@ -131,7 +195,7 @@ mod tests {
     }
 
     fn place() -> Place {
-        Place { id: "one".to_owned(), history: "abc".to_owned() }
+        Place { id: "one".to_owned(), history: "abc".to_owned(), audited: 7, digest: "def".to_owned() }
     }
 
     #[test]
@@ -146,6 +210,45 @@ mod tests {
         assert_eq!((*kind, name.as_str()), (Kind::Tier, "gold"));
         assert_eq!(*thing, decided().thing(Kind::Tier, "gold").map(|held| held.thing));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing stays beside it");
+    }
+
+    /// Two were writing at once, and the one who had looked first wrote last: what was decided between was gone from the copy.
+    #[test]
+    fn what_is_older_is_never_written_over_what_is_newer() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = CopyFile::new(directory.path().join("copy.json"));
+        let (older, mut newer) = (decided(), decided());
+        newer.apply(Kind::Tier, "gold", None, 6);
+        file.keep(&newer, &place());
+        file.keep(&older, &place());
+        let copy = file.read().unwrap();
+        assert_eq!((copy.revision, copy.news.things.len()), (6, 0));
+        newer.apply(Kind::Tier, "gold", decided().thing(Kind::Tier, "gold").map(|held| held.thing), 7);
+        file.keep(&newer, &place());
+        assert_eq!(file.read().unwrap().revision, 7);
+        file.keep(&newer, &Place { audited: 8, ..place() });
+        file.keep(&newer, &place());
+        assert_eq!(file.read().unwrap().place.audited, 8, "a row of no change is news, too");
+    }
+
+    #[test]
+    fn what_it_holds_is_not_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = CopyFile::new(directory.path().join("copy.json"));
+        file.keep(&decided(), &place());
+        std::fs::remove_file(&file.file).unwrap();
+        file.keep(&decided(), &place());
+        assert!(file.read().is_none());
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_tried_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = CopyFile::new(directory.path().join("not there yet/copy.json"));
+        file.keep(&decided(), &place());
+        std::fs::create_dir(directory.path().join("not there yet")).unwrap();
+        file.keep(&decided(), &place());
+        assert_eq!(file.read().unwrap().revision, 5);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::AnyConnection;
 
 use crate::db::{State, Trouble, read};
-use crate::follow::start::{lost, unfit};
+use crate::follow::start::{cut, lost, unfit};
 use crate::follow::{Node, Place};
 
 /// How often the revision is read, whatever else tells of changes: so often that a change reaches every node within a
@@ -61,7 +61,7 @@ impl Node {
             self.is_writable.store(true, Relaxed);
         }
         let state = self.database.state().await?;
-        if self.is_at(&state) {
+        if self.is_at(&state) && self.has_seen(&state) {
             return Ok(());
         }
         let _turn = self.turn.lock().await;
@@ -84,8 +84,13 @@ impl Node {
     }
 
     fn is_at(&self, state: &State) -> bool {
-        let Place { id, history } = self.place();
+        let Place { id, history, .. } = self.place();
         self.decided().revision() == state.revision && id == state.id && history == state.history
+    }
+
+    fn has_seen(&self, state: &State) -> bool {
+        let Place { audited, digest, .. } = self.place();
+        audited == state.audited && digest == state.digest
     }
 
     /// Takes what the database has more than this node; who calls it has the turn.
@@ -98,10 +103,12 @@ impl Node {
         connection: &mut AnyConnection,
         state: &State,
     ) -> Result<(), Trouble> {
+        let (own, place) = (self.decided().revision(), self.place());
+        self.must_have_rows(connection, state, &place).await?;
         if self.is_at(state) {
+            self.saw(state.audited, &state.digest);
             return Ok(());
         }
-        let (own, place) = (self.decided().revision(), self.place());
         self.must_continue(connection, state, own, &place).await?;
         let mut news = self.database.within(read::news(connection, own)).await?;
         if self.hub.is_heard() {
@@ -109,9 +116,34 @@ impl Node {
         }
         let revision = news.revision().unwrap_or(own);
         let history = self.database.within(read::digest_of_revision(connection, revision)).await?;
-        let place = Place { id: state.id.clone(), history: history.unwrap_or_default() };
+        let place = Place {
+            id: state.id.clone(),
+            history: history.unwrap_or_default(),
+            audited: state.audited,
+            digest: state.digest.clone(),
+        };
         let taken = self.apart(move |node| node.take(news, place, revision, None)).await;
         taken.map_err(|errors| unfit(&errors))
+    }
+
+    /// # Errors
+    ///
+    /// The audit lacks the last row that was seen of it: who cuts the chain at its end, and says that it has ended there
+    /// before, leaves one that is whole.
+    pub(crate) async fn must_have_rows(
+        &self,
+        connection: &mut AnyConnection,
+        state: &State,
+        place: &Place,
+    ) -> Result<(), Trouble> {
+        if place.audited == 0 || place.id != state.id || self.has_seen(state) {
+            return Ok(());
+        }
+        let digest = self.database.within(read::digest_of_row(connection, place.audited)).await?;
+        match state.audited >= place.audited && digest.as_ref() == Some(&place.digest) {
+            true => Ok(()),
+            false => Err(cut(place.audited, state.audited)),
+        }
     }
 
     /// # Errors

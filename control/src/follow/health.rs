@@ -14,8 +14,16 @@ pub enum Health {
         /// Why, without its password.
         why: String,
     },
+    /// It answers, but what was decided there is not taken by this version of the program. What was taken last stays in
+    /// force, and nothing is changed, until it fits: it was changed elsewhere, or a newer version was started here.
+    Unfit {
+        /// When that was found.
+        since: Time,
+        /// What does not fit.
+        why: String,
+    },
     /// It answers, but what it holds does not continue what is in force: it was emptied, or another one stands in its
-    /// place. Nothing is changed until it has again what is in force, or an operator decides.
+    /// place, or its audit lacks rows that were there. Nothing is changed until it has again what is in force, or an operator decides.
     Lost {
         /// When that was found.
         since: Time,
@@ -28,6 +36,14 @@ impl Health {
     /// Whether changes can be made.
     pub const fn is_up(&self) -> bool {
         matches!(self, Self::Up)
+    }
+
+    /// Why changes cannot be made.
+    pub(crate) fn why(&self) -> Option<&str> {
+        match self {
+            Self::Up => None,
+            Self::Down { why, .. } | Self::Unfit { why, .. } | Self::Lost { why, .. } => Some(why),
+        }
     }
 }
 
@@ -46,32 +62,27 @@ impl Standing {
         &self.0
     }
 
-    /// The database has answered.
+    /// The database has answered, and what it holds is in force.
     pub(crate) fn up(&mut self) {
         if !self.0.is_up() {
-            log::info!("control: the database answers again; changes can be made");
+            log::info!(
+                "control: the database answers again, and what it holds is in force; changes can be made"
+            );
             self.0 = Health::Up;
         }
     }
 
-    /// It has not.
-    pub(crate) fn down(&mut self, now: Time, why: &str) {
-        match &mut self.0 {
-            Health::Down { why: last, .. } => why.clone_into(last),
-            Health::Up | Health::Lost { .. } => {
+    /// It has not, or with something else than is taken. Since when stays, while it is the same.
+    pub(crate) fn turn(&mut self, to: Health) {
+        use Health::{Down, Lost, Unfit};
+        match (&mut self.0, to) {
+            (Down { why: last, .. }, Down { why, .. })
+            | (Unfit { why: last, .. }, Unfit { why, .. })
+            | (Lost { why: last, .. }, Lost { why, .. }) => *last = why,
+            (health, to) => {
+                let why = to.why().unwrap_or_default();
                 log::error!("control: {why}; the rules in force stay, and nothing can be changed meanwhile");
-                self.0 = Health::Down { since: now, why: why.to_owned() };
-            }
-        }
-    }
-
-    /// It has answered with something else than was known of it.
-    pub(crate) fn lost(&mut self, now: Time, why: &str) {
-        match &mut self.0 {
-            Health::Lost { why: last, .. } => why.clone_into(last),
-            Health::Up | Health::Down { .. } => {
-                log::error!("control: {why}; the rules in force stay, and nothing can be changed meanwhile");
-                self.0 = Health::Lost { since: now, why: why.to_owned() };
+                *health = to;
             }
         }
     }

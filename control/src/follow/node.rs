@@ -11,7 +11,8 @@ use timebudget::{Clock, Reloader};
 use tokio::sync::Notify;
 
 use crate::db::{Database, News, Trouble};
-use crate::follow::{Health, Standing};
+use crate::follow::copy::CopyFile;
+use crate::follow::{Health, Place, Standing};
 use crate::live::Hub;
 use crate::thing::{Decided, Kind, LAYER, Time};
 
@@ -22,8 +23,8 @@ const MUCH: usize = 30;
 pub(crate) struct Node {
     pub(crate) database: Database,
     pub(crate) clock: Arc<dyn Clock>,
-    /// The file of the last good copy.
-    pub(crate) copy: Option<PathBuf>,
+    /// The last good copy.
+    pub(crate) copy: Option<Mutex<CopyFile>>,
     pub(crate) decided: RwLock<Decided>,
     /// Where in which database's history it stands.
     place: Mutex<Place>,
@@ -39,21 +40,8 @@ pub(crate) struct Node {
     pub(crate) is_migrated: AtomicBool,
     /// Whether nothing is known to be in the way of writing: what can be read is not up again until it can be written to.
     pub(crate) is_writable: AtomicBool,
-    /// Whether the copy could not be written the last time.
-    pub(crate) is_copy_refused: AtomicBool,
-    /// What the copy holds.
-    pub(crate) copied: Mutex<Option<(u64, Place)>>,
     /// What has been decided, as the library takes it, and when it was made: keys may have ended since.
     layer: Mutex<(Layer, Time)>,
-}
-
-/// A place in a database's history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Which database.
-    pub(crate) id: String,
-    /// The digest of the row of its audit that made the revision.
-    pub(crate) history: String,
 }
 
 /// That a thing is another one on this node, as listeners are told.
@@ -87,7 +75,7 @@ impl Node {
         Self {
             database,
             clock,
-            copy,
+            copy: copy.map(CopyFile::new).map(Mutex::new),
             decided: RwLock::default(),
             place: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -97,8 +85,6 @@ impl Node {
             poke: Arc::default(),
             is_migrated: AtomicBool::new(false),
             is_writable: AtomicBool::new(true),
-            is_copy_refused: AtomicBool::new(false),
-            copied: Mutex::default(),
             layer: Mutex::new((Layer::new(LAYER), Time::default())),
         }
     }
@@ -130,6 +116,13 @@ impl Node {
         self.place.lock().clone()
     }
 
+    /// Notes the last row of the audit.
+    pub(crate) fn saw(&self, audited: u64, digest: &str) {
+        let mut place = self.place.lock();
+        place.audited = audited;
+        digest.clone_into(&mut place.digest);
+    }
+
     /// What has been decided, as the library takes it.
     pub(crate) fn layer(&self) -> Layer {
         self.layer.lock().0.clone()
@@ -159,7 +152,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// What the library does not take of it; it is applied, and not in force.
+    /// What the library does not take of it: nothing is applied then.
     pub(crate) fn take(
         &self,
         news: News,
@@ -171,24 +164,29 @@ impl Node {
         let (now, is_much) = (self.now(), news.things.len() > MUCH);
         let changes = Changed::all_of(&news, now);
         let is_of_members = news.things.iter().any(|(kind, ..)| *kind == Kind::Member);
-        let (before, since) = self.layer.lock().clone();
+        // Of keys that have ended, a layer that is made by changes still knows those that the one before did.
+        let (before, mut since) = self.layer.lock().clone();
         let is_made = made.is_some();
-        let mut layer = Ok(made.unwrap_or(before));
+        let mut layer = made.unwrap_or(before);
+        // Apart from what is there, so that of what does not fit nothing is there.
+        let mut next = self.decided().clone();
+        for (kind, name, thing, revision) in news.things {
+            if !is_much && !is_made {
+                layer = next.edited(layer, (kind, &name, thing.as_ref()), now)?;
+            }
+            next.apply(kind, &name, thing, revision);
+        }
+        next.reach(revision);
+        if is_layered && is_much {
+            (layer, since) = (next.to_layer(now)?, now);
+        }
         {
             let mut decided = self.decided.write();
-            for (kind, name, thing, revision) in news.things {
-                if !is_much && !is_made {
-                    layer = layer.and_then(|layer| decided.edited(layer, (kind, &name, thing.as_ref()), now));
-                }
-                decided.apply(kind, &name, thing, revision);
-            }
-            decided.reach(revision);
+            *decided = next;
             *self.place.lock() = place;
         }
         if is_layered {
-            // Of keys that have ended, one that is made by changes still knows those that the one before did.
-            let (layer, since) = if is_much { (self.decided().to_layer(now), now) } else { (layer, since) };
-            self.put_in_force(&layer?, since);
+            self.put_in_force(&layer, since);
         }
         if is_of_members {
             self.hub.tell_of_members();
@@ -226,9 +224,10 @@ impl Node {
     pub(crate) fn note(&self, trouble: &Trouble) {
         let (mut standing, now) = (self.standing.lock(), self.now());
         match trouble {
-            Trouble::Lost(why) => standing.lost(now, why),
-            Trouble::Down(_) | Trouble::Newer { .. } | Trouble::Unfit(_) => {
-                standing.down(now, &trouble.to_string());
+            Trouble::Lost(why) => standing.turn(Health::Lost { since: now, why: why.clone() }),
+            Trouble::Unfit(_) => standing.turn(Health::Unfit { since: now, why: trouble.to_string() }),
+            Trouble::Down(_) | Trouble::Newer { .. } => {
+                standing.turn(Health::Down { since: now, why: trouble.to_string() });
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The start: from the database, else from the last good copy.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,28 +7,26 @@ use timebudget::config::Errors;
 
 use crate::db::Trouble;
 use crate::follow::Node;
-use crate::follow::copy::{self, Copy};
+use crate::follow::copy::Copy;
 
 impl Node {
     /// Brings the schema up to date, and reads all.
     ///
     /// # Errors
     ///
-    /// The database is of a newer version; or it cannot be asked, and there is no copy.
+    /// The database is of a newer version; or it cannot be asked, or what it holds does not fit, and there is no copy.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Trouble> {
-        let copy = self.copy.as_deref().and_then(readable);
+        let copy = self.copy.as_ref().and_then(|file| file.lock().read());
         let trouble = match self.start_from_database(copy.as_ref()).await {
             Ok(()) => return Ok(()),
             Err(trouble) => trouble,
         };
-        let (Trouble::Down(_) | Trouble::Lost(_), Some(copy), Some(file)) = (&trouble, copy, &self.copy)
-        else {
-            return Err(trouble);
-        };
+        let is_newer = matches!(trouble, Trouble::Newer { .. });
+        let (false, Some(copy), Some(file)) = (is_newer, copy, &self.copy) else { return Err(trouble) };
         self.note(&trouble);
         let revision = copy.revision;
         self.take(copy.news, copy.place, revision, None).map_err(|errors| unfit(&errors))?;
-        log::warn!("control: started from the last good copy, {}, of revision {revision}", file.display());
+        log::warn!("control: started from the last good copy, {}, of revision {revision}", file.lock());
         Ok(())
     }
 
@@ -45,6 +42,7 @@ impl Node {
         if let Some(copy) = copy {
             let state = self.database.state().await?;
             self.must_continue(&mut link, &state, copy.revision, &copy.place).await?;
+            self.must_have_rows(&mut link, &state, &copy.place).await?;
         }
         let state = self.database.state().await?;
         self.catch_up(&mut link, &state).await?;
@@ -66,42 +64,24 @@ pub(crate) fn lost(what: &str, own: u64, found: u64) -> Trouble {
     ))
 }
 
-fn readable(file: &Path) -> Option<Copy> {
-    match copy::read(file) {
-        Ok(copy) => copy,
-        Err(fault) => {
-            log::error!("control: the last good copy, {}, cannot be used: {fault}", file.display());
-            None
-        }
-    }
+/// What is said where the audit ends before a row that was seen of it, or has another in its place.
+pub(crate) fn cut(seen: u64, found: u64) -> Trouble {
+    Trouble::Lost(format!(
+        "the database's audit was changed: its row {seen} was seen, and is not there any more as it was; the last one is \
+         {found} now; restore it, or, to begin with what it has, remove the last good copy and start anew"
+    ))
 }
 
 impl Node {
     /// Writes the last good copy, if something has changed since it was written.
     pub(crate) fn keep_copy(&self) {
-        let Some(file) = self.copy.as_ref().filter(|_| self.health().is_up()) else { return };
-        // One after another, or an older state would be written over a newer one. No change asks for this lock.
-        let mut copied = self.copied.lock();
+        let Some(copy) = self.copy.as_ref().filter(|_| self.health().is_up()) else { return };
         let (decided, place) = {
             // Both of one moment: whoever brings them forward has both locks.
             let decided = self.decided();
             (decided.clone(), self.place())
         };
-        let at = (decided.revision(), place.clone());
-        if copied.as_ref() == Some(&at) {
-            return;
-        }
         // Without the locks of what is decided: no change waits for a large copy.
-        match copy::write(file, &copy::text(&decided, &place)) {
-            Ok(()) => {
-                *copied = Some(at);
-                self.is_copy_refused.store(false, Relaxed);
-            }
-            // It is tried again each second, and told once.
-            Err(_) if self.is_copy_refused.swap(true, Relaxed) => {}
-            Err(error) => {
-                log::error!("control: the last good copy, {}, cannot be written: {error}", file.display());
-            }
-        }
+        copy.lock().keep(&decided, &place);
     }
 }

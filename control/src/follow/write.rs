@@ -102,7 +102,8 @@ impl Node {
         let actors = [(revision, audit.actor.clone())].into();
         let entry = writing.commit(Commit { thing, audit, idempotency }).await?;
         let news = News { things: vec![(kind, name, after.clone(), revision)], actors };
-        let place = Place { id, history: entry.digest.clone() };
+        let place =
+            Place { id, history: entry.digest.clone(), audited: entry.number, digest: entry.digest.clone() };
         let taken = self.apart(move |node| node.take(news, place, revision, layer)).await;
         taken.map_err(|errors| unfit(&errors))?;
         Ok(Outcome::Made(Box::new(Made { before, after, entry })))
@@ -129,6 +130,7 @@ impl Node {
                 });
             }
             let entry = writing.commit(Commit { thing: None, audit, idempotency }).await?;
+            self.saw(entry.number, &entry.digest);
             Ok(Recorded::News(Box::new(entry)))
         })
         .await
@@ -158,7 +160,7 @@ impl Node {
         match self.health() {
             Health::Up => Ok(()),
             Health::Down { why, .. } => Err(Trouble::Down(why)),
-            Health::Lost { why, .. } => Err(Trouble::Lost(why)),
+            Health::Unfit { why, .. } | Health::Lost { why, .. } => Err(Trouble::Lost(why)),
         }
     }
 

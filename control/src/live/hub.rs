@@ -1,7 +1,9 @@
 //! Events, for those who listen: whoever cannot keep up misses some and is told how many.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
@@ -10,7 +12,20 @@ use tokio::sync::broadcast::{Receiver, Sender, channel};
 ///
 /// All listeners together have one store of events. Who has not read one before it is overwritten misses it.
 #[derive(Debug)]
-pub(crate) struct Hub(Sender<Told>);
+pub(crate) struct Hub {
+    sender: Sender<Told>,
+    /// How many streams each has who listens.
+    listening: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// Why somebody cannot listen as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crowd {
+    /// There is no room for anybody.
+    Full,
+    /// One has so many streams already, which is the most.
+    OfOne(usize),
+}
 
 /// An event: its name, and what it says in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +39,11 @@ const MEMBERS: &str = "members";
 
 /// Somebody who listens.
 #[derive(Debug)]
-pub(crate) struct Listener(Receiver<Told>);
+pub(crate) struct Listener {
+    receiver: Receiver<Told>,
+    name: String,
+    listening: Arc<Mutex<HashMap<String, usize>>>,
+}
 
 /// That a listener has missed events.
 #[derive(Serialize)]
@@ -35,9 +54,12 @@ struct Dropped {
 impl Hub {
     /// How many events wait for the slowest listener.
     const WAITING: usize = 1_024;
+    /// The most that listen at once, and the most streams of one of them: nobody takes the room of all.
+    const MOST: usize = 256;
+    const MOST_OF_ONE: usize = 16;
 
     pub(crate) fn new() -> Self {
-        Self(channel(Self::WAITING).0)
+        Self { sender: channel(Self::WAITING).0, listening: Arc::default() }
     }
 
     /// Whether anybody listens.
@@ -47,14 +69,14 @@ impl Hub {
 
     /// How many listen.
     pub(crate) fn listeners(&self) -> usize {
-        self.0.receiver_count()
+        self.sender.receiver_count()
     }
 
     /// Tells an event; to nobody, where nobody listens.
     pub(crate) fn tell(&self, name: &'static str, data: &impl Serialize) {
         if self.is_heard() {
             // What is sent when the last listener has just gone is for nobody.
-            let _ = self.0.send(Told::new(name, data));
+            let _ = self.sender.send(Told::new(name, data));
         }
     }
 
@@ -70,9 +92,23 @@ impl Hub {
         }
     }
 
-    /// Listens from now on.
-    pub(crate) fn listen(&self) -> Listener {
-        Listener(self.0.subscribe())
+    /// Somebody of a name listens from now on.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    pub(crate) fn listen(&self, name: &str) -> Result<Listener, Crowd> {
+        let mut listening = self.listening.lock();
+        if self.listeners() >= Self::MOST {
+            return Err(Crowd::Full);
+        }
+        let own = listening.entry(name.to_owned()).or_default();
+        if *own >= Self::MOST_OF_ONE {
+            return Err(Crowd::OfOne(*own));
+        }
+        *own += 1;
+        let (receiver, listening) = (self.sender.subscribe(), Arc::clone(&self.listening));
+        Ok(Listener { receiver, name: name.to_owned(), listening })
     }
 }
 
@@ -96,11 +132,21 @@ impl Told {
 impl Listener {
     /// The next event; `dropped` in place of those that were missed; `None` when there will be no more.
     pub(crate) async fn next(&mut self) -> Option<Told> {
-        match self.0.recv().await {
+        match self.receiver.recv().await {
             Ok(told) => Some(told),
             Err(RecvError::Lagged(count)) => Some(Told::new("dropped", &Dropped { count })),
             Err(RecvError::Closed) => None,
         }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut listening = self.listening.lock();
+        if let Some(own) = listening.get_mut(&self.name) {
+            *own -= 1;
+        }
+        listening.retain(|_, own| *own > 0);
     }
 }
 
@@ -118,7 +164,7 @@ mod tests {
     fn whoever_listens_hears_what_is_told_from_then_on() {
         let hub = Hub::new();
         hub.tell("changed", &1);
-        let mut listener = hub.listen();
+        let mut listener = hub.listen("ann").unwrap();
         assert!(hub.is_heard());
         hub.tell("changed", &2);
         assert_eq!(heard(&mut listener), ["event: changed\ndata: 2\n\n"]);
@@ -129,7 +175,7 @@ mod tests {
     #[test]
     fn whoever_cannot_keep_up_is_told_how_much_was_missed_and_nobody_waits() {
         let hub = Hub::new();
-        let mut listener = hub.listen();
+        let mut listener = hub.listen("ann").unwrap();
         for number in 0..Hub::WAITING + 10 {
             hub.tell("refused", &number);
         }
@@ -139,9 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn nobody_takes_the_room_of_all() {
+        let hub = Hub::new();
+        let mut listeners: Vec<_> = (0..Hub::MOST)
+            .map(|number| hub.listen(&format!("member {}", number / Hub::MOST_OF_ONE)).unwrap())
+            .collect();
+        assert_eq!(hub.listen("ann").unwrap_err(), Crowd::Full);
+        listeners.pop();
+        assert_eq!(hub.listen("member 0").unwrap_err(), Crowd::OfOne(Hub::MOST_OF_ONE));
+        listeners.push(hub.listen("ann").unwrap());
+        drop(listeners);
+        assert!(!hub.is_heard() && hub.listening.lock().is_empty());
+    }
+
+    #[test]
     fn a_line_end_in_what_is_told_ends_no_line_of_the_stream() {
         let hub = Hub::new();
-        let mut listener = hub.listen();
+        let mut listener = hub.listen("ann").unwrap();
         hub.tell("refused", &"a\n\nevent: forged");
         assert_eq!(heard(&mut listener), ["event: refused\ndata: \"a\\n\\nevent: forged\"\n\n"]);
     }

@@ -20,7 +20,7 @@ mod write;
 
 pub(crate) use burn_down::Budget;
 pub(crate) use histogram::Histogram;
-pub(crate) use hub::{Hub, Listener};
+pub(crate) use hub::{Crowd, Hub, Listener};
 pub(crate) use live::{Live, time, unit};
 pub(crate) use record::Outcome;
 pub(crate) use rollup::{

@@ -190,7 +190,7 @@ fn spenders_are_told_by_their_ids_with_what_the_rule_limits() {
 #[test]
 fn whoever_comes_near_a_limit_is_told_of_once_in_a_window() {
     let desk = Desk::new([rule("each", Component::Ip, "10 per hour")]);
-    let mut listener = desk.live.hub.listen();
+    let mut listener = desk.live.hub.listen("ann").unwrap();
     (0..7).for_each(|_| _ = desk.ask("/", 1, 1));
     desk.live.round();
     assert_eq!(heard(&mut listener), []);
@@ -218,7 +218,7 @@ fn refusals_are_told_to_whoever_listens_and_of_too_many_how_many_they_were() {
     let desk = Desk::new([rule("none", Component::Ip, "0 per hour")]);
     desk.ask("/", 1, 1);
     desk.live.round();
-    let mut listener = desk.live.hub.listen();
+    let mut listener = desk.live.hub.listen("ann").unwrap();
     (0..250).for_each(|_| _ = desk.ask("/", 1, 1));
     desk.live.round();
     let told = heard(&mut listener);

@@ -16,12 +16,17 @@ impl Lacking {
     }
 
     /// Notes what a rule has asked for, and its name if it has one.
-    #[cold]
+    ///
+    /// Rules ask for the same again with each request, so what is known already costs a look.
     pub fn note(&self, what: &str, name: &str) {
-        let text = if name.is_empty() { what.to_owned() } else { format!("{what} {name}") };
+        let is_it = |known: &String| match known.strip_prefix(what) {
+            Some("") => name.is_empty(),
+            Some(rest) => rest.strip_prefix(' ') == Some(name),
+            None => false,
+        };
         let mut all = self.0.borrow_mut();
-        if all.len() < MOST {
-            all.insert(text);
+        if all.len() < MOST && !all.iter().any(is_it) {
+            all.insert(if name.is_empty() { what.to_owned() } else { format!("{what} {name}") });
         }
     }
 }

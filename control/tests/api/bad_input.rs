@@ -161,3 +161,21 @@ fn a_secret_that_was_sent_by_mistake_is_not_repeated() {
     assert_eq!(told.status, 422);
     assert!(!told.text().contains("secret"), "{}", told.text());
 }
+
+/// Whoever has no token held as many requests open as sockets.
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let world = World::new();
+    let begun = std::time::Instant::now();
+    let waiting = [("POST", "session"), ("PUT", "tiers/gold")].map(|(method, path)| {
+        let ask = world.owner(method, path).header("Content-Type", "application/json");
+        let ask = ask.header("Content-Length", "1000").raw_body(b"{".to_vec());
+        std::thread::spawn(move || ask.send())
+    });
+    for waiting in waiting {
+        let answer = waiting.join().unwrap();
+        assert!(answer.problem(408).contains("within 10 seconds"));
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(50), "{:?}", begun.elapsed());
+}

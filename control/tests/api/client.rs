@@ -60,14 +60,32 @@ impl Ask {
 
     /// Sends it, and reads what comes until the connection ends.
     pub(crate) fn send(self) -> Answer {
+        let mut bytes = Vec::new();
+        let _ = self.begin().read_to_end(&mut bytes);
+        Answer::parse(&bytes)
+            .unwrap_or_else(|| panic!("no answer to {self:?}: {}", String::from_utf8_lossy(&bytes)))
+    }
+
+    /// Sends it, and goes away after a while without a word.
+    pub(crate) fn send_and_reset(self, after: Duration) {
+        let socket = socket2::Socket::from(self.begin());
+        std::thread::sleep(after);
+        // With that a socket is reset when it is closed.
+        socket.set_linger(Some(Duration::ZERO)).expect("a socket can be reset");
+    }
+
+    /// Sends it.
+    fn begin(&self) -> TcpStream {
         let mut socket = TcpStream::connect(self.to).expect("the application listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket can time out");
         let mut head = format!("{} {} HTTP/1.1\r\nConnection: close\r\n", self.method, self.target);
-        head += &format!("Host: {}\r\n", self.to);
+        let has = |name| self.headers.iter().any(|(found, _)| found == name);
+        if !has("Host") {
+            head += &format!("Host: {}\r\n", self.to);
+        }
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        let has = |name| self.headers.iter().any(|(found, _)| found == name);
         if let Some(body) = &self.body
             && !has("Content-Length")
             && !has("Transfer-Encoding")
@@ -78,10 +96,7 @@ impl Ask {
         socket.write_all(head.as_bytes()).expect("the head is taken");
         // Whoever is answered early need not have been heard to the end.
         let _ = socket.write_all(self.body.as_deref().unwrap_or_default());
-        let mut bytes = Vec::new();
-        let _ = socket.read_to_end(&mut bytes);
-        Answer::parse(&bytes)
-            .unwrap_or_else(|| panic!("no answer to {self:?}: {}", String::from_utf8_lossy(&bytes)))
+        socket
     }
 }
 

@@ -21,6 +21,11 @@ impl Stream {
 
     /// The same by somebody whom a header lets in.
     fn open_as(world: &World, header: &str) -> Self {
+        Self::try_open_as(world, header).expect("it is let in")
+    }
+
+    /// The same, or the status that it is answered by instead.
+    fn try_open_as(world: &World, header: &str) -> Result<Self, u16> {
         let mut socket = TcpStream::connect(world.address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let head = format!(
@@ -28,9 +33,12 @@ impl Stream {
         );
         socket.write_all(head.as_bytes()).unwrap();
         let mut stream = Self(BufReader::new(socket));
-        assert!(stream.line().starts_with("HTTP/1.1 200"));
-        while !stream.line().starts_with("retry:") {}
-        stream
+        let status = stream.line().split(' ').nth(1).and_then(|status| status.parse().ok());
+        match status.expect("it is answered") {
+            200 => while !stream.line().starts_with("retry:") {},
+            other => return Err(other),
+        }
+        Ok(stream)
     }
 
     fn line(&mut self) -> String {
@@ -142,4 +150,22 @@ fn nobody_listens_without_a_token() {
     let world = World::of(SHOP);
     assert_eq!(world.ask("GET", "events").send().status, 401);
     assert_eq!(world.viewer("GET", "events?since=1").send().status, 400);
+}
+
+/// One member took all the room that there was for those who listen.
+#[test]
+fn a_member_has_sixteen_streams_and_leaves_room_for_others() {
+    let world = World::of(SHOP);
+    let mut streams: Vec<_> = (0..16).map(|_| Stream::open(&world)).collect();
+    let more = || world.viewer("GET", "events").send();
+    assert!(more().problem(429).contains("16 streams"));
+    let bearer = |role| format!("Authorization: Bearer {}", world.token(role));
+    let viewer = bearer(Role::Viewer);
+    drop(Stream::open_as(&world, &bearer(Role::Operator)));
+    // A place is free again when its stream has ended.
+    drop(streams.pop());
+    while let Err(status) = Stream::try_open_as(&world, &viewer) {
+        assert_eq!(status, 429);
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -1,6 +1,7 @@
 //! Lists in pages, and the audit for other programs.
 
 use serde_json::{Value, json};
+use timebudget_control::thing::Role;
 
 use crate::world::World;
 
@@ -9,7 +10,7 @@ fn paged(world: &World, path: &str, limit: usize) -> (Vec<Value>, usize) {
     let (mut items, mut pages, mut after) = (Vec::new(), 0, String::new());
     loop {
         let glue = if path.contains('?') { '&' } else { '?' };
-        let page = world.viewer("GET", &format!("{path}{glue}limit={limit}{after}")).send().expect(200);
+        let page = world.owner("GET", &format!("{path}{glue}limit={limit}{after}")).send().expect(200);
         items.extend(page["items"].as_array().unwrap().iter().cloned());
         pages += 1;
         match page["next"].as_str() {
@@ -68,7 +69,7 @@ fn the_audit_is_exported_whole_and_no_spreadsheet_runs_it() {
     let world = World::new();
     let put = world.owner("PUT", "tiers/%3D1%2B1?reason=%3DHYPERLINK(%22x%22)").body("{}").send();
     put.expect(201);
-    let export = |kind: &str| world.viewer("GET", "audit?limit=1").header("Accept", kind).send();
+    let export = |kind: &str| world.owner("GET", "audit?limit=1").header("Accept", kind).send();
     let csv = export("text/csv");
     assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
     assert_eq!(csv.header("content-disposition"), Some("attachment; filename=\"audit.csv\""));
@@ -78,7 +79,7 @@ fn the_audit_is_exported_whole_and_no_spreadsheet_runs_it() {
     let lines = export("application/jsonl").text();
     let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.iter().map(|row| row["number"].as_u64().unwrap()).collect::<Vec<_>>(), [4, 3, 2, 1]);
-    assert_eq!(world.viewer("GET", "audit").header("Accept", "*/*").send().expect(200)["items"], json!(rows));
+    assert_eq!(world.owner("GET", "audit").header("Accept", "*/*").send().expect(200)["items"], json!(rows));
     let (items, pages) = paged(&world, "audit", 1);
     assert_eq!((json!(items), pages), (json!(rows), 4));
 }
@@ -97,4 +98,38 @@ fn the_audit_is_found_by_who_what_and_when() {
     assert_eq!(found("from=2026-01-01T00:11:00Z"), 2);
     assert_eq!(found("to=2026-01-01T01:11:00%2B01:00"), 3);
     assert_eq!(found("actor=owner&what=tiers&from=2026-01-01T00:11:00Z"), 1);
+}
+
+/// Who could not list members read their names and roles in the audit.
+#[test]
+fn the_audit_tells_owners_alone_of_members() {
+    let world = World::new();
+    world.owner("PUT", "tiers/gold").body("{}").send().expect(201);
+    for role in [Role::Viewer, Role::Operator] {
+        let ask = |query: &str| world.ask_as(role, "GET", &format!("audit{query}"));
+        for query in ["?what=members", "?what=members/otto", "?actor=owner&what=members"] {
+            assert_eq!(ask(query).send().expect(200)["items"], json!([]), "{query}");
+        }
+        assert_eq!(ask("").send().expect(200)["items"].as_array().unwrap().len(), 1);
+        for form in ["text/csv", "application/jsonl"] {
+            let told = ask("").header("Accept", form).send().text();
+            assert!(told.contains("tiers/gold") && !told.contains("members/"), "{told}");
+        }
+    }
+    let all = world.owner("GET", "audit?what=members").send().expect(200);
+    assert_eq!(all["items"].as_array().unwrap().len(), 3);
+}
+
+/// What was no cursor gave the first page, and whoever paged by it went round for ever.
+#[test]
+fn what_is_no_cursor_is_told_so_by_every_list() {
+    let world = World::new();
+    for path in ["accounts", "overrides", "usage", "usage?by=route", "overview", "audit"] {
+        // `abc` as a cursor, and what none is made of.
+        for after in ["YWJj", "!"] {
+            let glue = if path.contains('?') { '&' } else { '?' };
+            let told = world.owner("GET", &format!("{path}{glue}after={after}")).send().problem(400);
+            assert_eq!(told, "after: expected what `next` of the page before says", "{path}");
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn a_write_by_cookie_is_refused_where_another_sites_page_may_have_sent_it() {
         &[("X-Timebudget-Csrf", "1"), ("Sec-Fetch-Site", "same-site")],
         &[("X-Timebudget-Csrf", "1"), ("Origin", "http://evil.example")],
         &[("X-Timebudget-Csrf", "1"), ("Origin", "null")],
-        &[("X-Timebudget-Csrf", "1"), ("Sec-Fetch-Site", "same-origin"), ("Origin", "http://127.0.0.1:1")],
+        &[("X-Timebudget-Csrf", "1"), ("Origin", "http://127.0.0.1:1")],
     ];
     for (method, path, needs) in TABLE.iter().filter(|(method, _, needs)| *method != "GET" && needs.is_some())
     {
@@ -157,8 +157,9 @@ fn a_write_by_cookie_is_refused_where_another_sites_page_may_have_sent_it() {
         if *path == "session" {
             continue;
         }
-        let ask = ask().header("X-Timebudget-Csrf", "1").header("Sec-Fetch-Site", "same-origin");
-        assert_ne!(ask.header("Origin", &own).send().status, 403, "{told}");
+        let ask = || ask().header("X-Timebudget-Csrf", "1");
+        assert_ne!(ask().header("Origin", &own).send().status, 403, "{told}");
+        assert_ne!(ask().header("Sec-Fetch-Site", "same-origin").send().status, 403, "{told}");
     }
 }
 

@@ -122,6 +122,26 @@ fn a_token_that_a_person_chose_is_not_told_apart_while_its_address_guesses() {
     chosen().expect(200);
 }
 
+/// Three hundred wrong tokens an hour, from wherever they came, locked out whoever had chosen a token.
+#[test]
+fn guesses_from_elsewhere_lock_nobody_out_and_do_not_fill_the_audit() {
+    let trusting = r#"{ "rate_limit_trusted_proxies": ["127.0.0.1"] }"#;
+    let addresses = timebudget::config::parse_site("any", trusting).unwrap().0.addresses;
+    let chosen = "a token that a person chose";
+    let world = World::with(|options| options.with_addresses(addresses).with_owner_token(chosen));
+    let ask = |from: String, token: &str| {
+        world.ask("GET", "rulesets").header("X-Forwarded-For", &from).token(token).send().status
+    };
+    for number in 0..310 {
+        assert_eq!(ask(format!("192.0.2.{}", number % 32), "guess"), 401, "{number}");
+    }
+    assert_eq!(ask("198.51.100.7".to_owned(), chosen), 200);
+    let told = world.control.audit(timebudget_control::audit::Filter::default(), 500, None);
+    let told = actix_web::rt::System::new().block_on(told).unwrap();
+    let failed = told.entries.iter().filter(|row| row.action == "login_failed").count();
+    assert_eq!(failed, 300);
+}
+
 #[test]
 fn tokens_that_are_wrong_in_form_are_nobodys() {
     let world = World::new();

@@ -1,5 +1,7 @@
 //! `sites` and `explain`.
 
+use std::sync::Mutex;
+
 use serde_json::json;
 
 use crate::world::World;
@@ -83,6 +85,42 @@ fn a_request_is_explained_by_the_rules_in_force_and_by_a_draft() {
     assert_eq!(world.visit("/export").send().status, 200, "nothing of it is in force");
 }
 
+/// It did not know what clients had had of an account that they share: it said 200 where 429 was answered.
+#[test]
+fn a_request_is_explained_by_the_share_that_its_client_has_of_a_fair_rule() {
+    let world = World::new();
+    let fair = json!({ "name": "shared", "key": "site", "fair": "user", "limits": "10 per hour", "when": { "path": "/shared" } });
+    world.owner("PUT", "rulesets/plans").json(&json!({ "rules": [fair] })).send().expect(201);
+    let policy = json!({ "published": "plans", "unpublished": null });
+    world.owner("PUT", "policy").json(&policy).send().expect(201);
+    let ask = |user: &str| world.visit("/shared").header("X-Forwarded-User", user).send().status;
+    let explain = |user: &str| {
+        let asked = json!({ "site": "*", "path": "/shared", "headers": { "X-Forwarded-User": user } });
+        let told = world.viewer("POST", "explain").json(&asked).send().expect(200);
+        let limit = told["rules"][1]["limits"][0].clone();
+        (
+            told["answer"]["status"].clone(),
+            limit["share"].clone(),
+            limit["refuses"].clone(),
+            told["text"].clone(),
+        )
+    };
+    (0..8).for_each(|_| assert_eq!(ask("bob"), 200));
+    let (status, share, refuses, _) = explain("bob");
+    let alone = json!({ "clients": 1, "quota": 10, "spent": 8, "refuses": false });
+    assert_eq!((status, share, refuses), (json!(200), alone, json!(false)));
+    assert_eq!(ask("ann"), 200);
+
+    let (status, share, refuses, text) = explain("bob");
+    let of_two = json!({ "clients": 2, "quota": 5, "spent": 8, "refuses": true });
+    assert_eq!((status, share, refuses, ask("bob")), (json!(429), of_two, json!(true), 429));
+    let said = "share of shared, 10 per hour\n  8 of 5 spent, among 2 clients: refused, for little is left of the whole\n";
+    assert!(text.as_str().unwrap().contains(said), "{text}");
+    let (status, share, ..) = explain("ann");
+    assert_eq!((status, &share["spent"], ask("ann")), (json!(200), &json!(1), 200));
+    assert_eq!(explain("carol").1["clients"], 3, "a newcomer is counted");
+}
+
 /// It said what was left as if nothing had been spent, also of an account that refused everybody.
 #[test]
 fn a_request_is_explained_as_its_accounts_stand_and_costs_nothing() {
@@ -161,7 +199,7 @@ fn what_is_wrong_with_a_question_is_told_with_its_path() {
         ),
         (
             json!({ "path": "/", "draft": { "rules": [{ "name": "a", "key": "country", "limits": "1 per hour" }] } }),
-            "draft",
+            "draft.rules[0]",
         ),
     ] {
         let told = asked(body);
@@ -182,4 +220,30 @@ fn an_editor_is_told_what_is_wrong_with_a_draft_as_one_types() {
     assert_eq!(told["errors"][0]["path"], "rules[0].limits");
     let told = check(r#"{"rules":[{"name":"a","key":"header:X-Id","limits":"1 per hour"}]}"#);
     assert_eq!((&told["errors"], told["warnings"].as_array().unwrap().len()), (&json!([]), 1), "{told}");
+}
+
+/// The router's word on a pattern that is none is a panic, which any viewer could have written into the log.
+#[test]
+fn a_route_that_is_no_pattern_is_told_and_nothing_panics() {
+    static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_some_and(|place| place.file().contains("actix-router")) {
+            PANICS.lock().unwrap().push(panic.to_string());
+        }
+        before(panic);
+    }));
+    let world = World::new();
+    let many = format!("/{}", "{a}".repeat(17));
+    for route in
+        ["/{", "/}{", "/{}", "/{a", "/{a}/{a}", "/{a b}", "/{a:[}", "/{a:(}", "/{a:.}*", "/{9}", &many]
+    {
+        let asked = json!({ "path": "/x", "route": route });
+        let told = world.viewer("POST", "explain").json(&asked).send().problem(422);
+        assert!(told.starts_with("route: ") && told.contains("not a pattern"), "{told}");
+    }
+    for route in ["/{a}", "/{a}*", "/{a:[a-z]{1}}", "/x"] {
+        world.viewer("POST", "explain").json(&json!({ "path": "/x", "route": route })).send().expect(200);
+    }
+    assert_eq!(*PANICS.lock().unwrap(), Vec::<String>::new());
 }

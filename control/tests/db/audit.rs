@@ -7,9 +7,9 @@ use sqlx::{Connection as _, Executor as _};
 use timebudget::{ManualClock, UnixMicros};
 use timebudget_control::audit::{Filter, csv, jsonl};
 use timebudget_control::thing::{Change, Key, Kind, Member, Role, Written};
-use timebudget_control::{Actor, ChangeError, Control, Expect};
+use timebudget_control::{Actor, ChangeError, Control, Expect, Health};
 
-use crate::world::{World, change, on_both, tier};
+use crate::world::{World, change, eventually, on_both, tier};
 
 fn by(name: &str) -> Actor {
     Actor::new(name, Some("192.0.2.7".to_owned()))
@@ -135,6 +135,39 @@ on_both! {
         assert_eq!(node.verify_audit().await.unwrap().broken_at, Some(5), "the last row is missed as well");
         hand.execute("DELETE FROM audit WHERE number = 1").await.unwrap();
         assert_eq!(node.verify_audit().await.unwrap().broken_at, Some(1));
+    }
+
+    /// The last rows were deleted, and the state set to the row before: the chain was whole.
+    async fn who_cuts_the_chain_at_its_end_is_found_out(world: &World) {
+        let node = world.node_with_copy().await;
+        change(&node, Change::put(tier("gold", 2.0))).await.unwrap();
+        for _ in 0..3 {
+            node.record(by("ann"), "accounts/export", "grant", (None, None), None).await.unwrap();
+        }
+        let newest = node.verify_audit().await.unwrap().newest.unwrap();
+        assert_eq!(newest.number, 5);
+        let file = world.copy();
+        eventually("the copy has it", || std::fs::read_to_string(&file).is_ok_and(|text| text.contains(&newest.digest))).await;
+        let cut = "BEGIN; DELETE FROM audit WHERE number > 3; \
+                   UPDATE state SET audited = 3, digest = (SELECT digest FROM audit WHERE number = 3); COMMIT";
+        by_hand(world).await.execute(cut).await.unwrap();
+        let lost = |node: &Control| match node.health() {
+            Health::Lost { why, .. } => why.contains("its row 5 was seen") && why.contains("the last one is 3"),
+            _ => false,
+        };
+        eventually("it is seen", || lost(&node)).await;
+        assert!(matches!(change(&node, Change::put(tier("gold", 3.0))).await, Err(ChangeError::Unavailable(_))));
+        assert!(node.verify_audit().await.unwrap_err().to_string().contains("row 5"));
+        node.close().await;
+        let again = Control::open(world.options_with_copy()).await.unwrap();
+        assert!(lost(&again), "{:?}", again.health());
+        again.close().await;
+        // Who starts without a copy on purpose sees it by what was kept elsewhere.
+        let anew = world.node().await;
+        let found = anew.verify_audit().await.unwrap();
+        assert!(found.is_whole() && found.rows == 3);
+        assert_eq!(anew.verify_audit_from(Some(newest)).await.unwrap().broken_at, Some(4));
+        assert!(anew.verify_audit_from(found.newest).await.unwrap().is_whole());
     }
 }
 

@@ -18,6 +18,8 @@ use crate::world::{World, change, eventually, governed, in_force, rule, tier};
 const PATIENCE: Duration = Duration::from_millis(300);
 
 async fn impatient(world: &World) -> Control {
+    // The schema may take longer.
+    world.node().await.close().await;
     Control::open(world.options().with_patience(PATIENCE)).await.expect("the database can be opened")
 }
 

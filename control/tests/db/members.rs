@@ -69,13 +69,34 @@ on_both! {
         assert_eq!(node.find_session(cookie.reveal()).await.unwrap(), None);
     }
 
-    async fn all_sessions_of_a_member_can_be_ended(world: &World) {
-        let node = world.node().await;
+    /// A node that had not heard of it yet made a session of the old token, which lasted for twelve hours.
+    async fn a_session_ends_with_its_token_also_one_that_is_made_afterwards(world: &World) {
+        let [node, other] = [world.node().await, world.node().await];
         let owner = node.decided().members()["owner"].thing.clone();
-        let (one, other) = (node.make_session(&owner).await.unwrap().0, node.make_session(&owner).await.unwrap().0);
-        node.end_sessions_of("owner").await.unwrap();
-        assert_eq!(node.find_session(one.reveal()).await.unwrap(), None);
-        assert_eq!(node.find_session(other.reveal()).await.unwrap(), None);
+        let before = node.make_session(&owner).await.unwrap().0;
+        let (changed, _) = owner.with_new_token();
+        change(&node, Change::put(changed.clone().into()).called("token")).await.unwrap();
+        let late = other.make_session(&owner).await.unwrap().0;
+        eventually("it is heard of", || other.decided().members()["owner"].thing == changed).await;
+        for node in [&node, &other] {
+            assert_eq!(node.find_session(before.reveal()).await.unwrap(), None);
+            assert_eq!(node.find_session(late.reveal()).await.unwrap(), None);
+        }
+        let own = other.make_session(&changed).await.unwrap().0;
+        assert!(node.find_session(own.reveal()).await.unwrap().is_some());
+    }
+
+    async fn who_gets_the_name_of_a_member_who_was_removed_does_not_get_the_sessions(world: &World) {
+        let node = world.node().await;
+        let (bob, _) = Member::new("bob", Role::Viewer);
+        change(&node, Change::put(bob.clone().into())).await.unwrap();
+        let before = node.make_session(&bob).await.unwrap().0;
+        change(&node, Change::delete(Kind::Member, "bob")).await.unwrap();
+        let late = node.make_session(&bob).await.unwrap().0;
+        change(&node, Change::put(Member::new("bob", Role::Owner).0.into())).await.unwrap();
+        for cookie in [before, late] {
+            assert_eq!(node.find_session(cookie.reveal()).await.unwrap(), None);
+        }
     }
 
     async fn the_last_use_of_a_key_is_the_latest_that_any_node_told(world: &World) {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ThinData};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use timebudget_control::{Control, Health};
 
+use crate::admin::gate::{Gate, gate};
 use crate::admin::{Readiness, State};
 use crate::args::AdminArgs;
 use crate::metrics::{self, Format, Metrics};
@@ -41,14 +43,16 @@ impl Admin {
             readiness.add("database", move || State::Ready(database(&control)));
         }
         let (mounted, path) = (control.cloned(), args.page_path.clone());
+        let who = Gate { control: control.cloned(), is_open: args.admin_open_metrics };
         let (metrics, readiness) = (Data::from(Arc::new(metrics)), readiness.clone());
         let app = move || {
             let app = App::new()
                 .app_data(metrics.clone())
                 .app_data(ThinData(readiness.clone()))
                 .route("/live", web::get().to(live))
-                .route("/ready", web::get().to(ready))
-                .route("/metrics", web::get().to(page));
+                .app_data(ThinData(who.clone()))
+                .service(web::resource("/ready").route(web::get().to(ready)).wrap(from_fn(gate)))
+                .service(web::resource("/metrics").route(web::get().to(page)).wrap(from_fn(gate)));
             let mounted = mounted.clone().map(|control| (control.scope(&path), ThinData(control)));
             app.configure(|app| {
                 if let Some((scope, control)) = mounted {
@@ -62,6 +66,12 @@ impl Admin {
         let wanted = serve::resolved(listen).map_err(failed)?;
         let server = server.bind(wanted).map_err(failed)?;
         let address = server.addrs().first().copied().unwrap_or(wanted);
+        if control.is_none() && !args.admin_open_metrics && !address.ip().is_loopback() {
+            log::warn!(
+                "admin: /ready and /metrics answer this machine alone, for without a database there are no members; \
+                 --admin-open-metrics lets everybody in who reaches {address}"
+            );
+        }
         let server: Server = server.run();
         let handle = server.handle();
         actix_web::rt::spawn(server);
@@ -91,6 +101,7 @@ fn database(control: &Control) -> String {
     let state = match control.health() {
         Health::Up => "up",
         Health::Down { .. } => "down",
+        Health::Unfit { .. } => "unfit",
         Health::Lost { .. } => "lost",
     };
     state.to_owned()

@@ -1,5 +1,6 @@
 //! The admin listener: run-time control, metrics and health beside what is served, on an address of its own.
 
+mod gate;
 mod listener;
 mod opened;
 mod readiness;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -20,7 +21,12 @@ struct Parts {
     checks: Mutex<Vec<Check>>,
     /// The upstreams that there are now.
     upstreams: Mutex<Option<Upstreams>>,
+    /// What was found of them last, and when; held while they are asked, so that many who ask wait for one answer.
+    found: tokio::sync::Mutex<Option<(Instant, Option<State>)>>,
 }
+
+/// For how long what was found of upstreams holds: whoever asks often would have each of them connected to as often.
+const HOLDS: Duration = Duration::from_secs(1);
 
 /// How to ask which upstreams there are.
 type Upstreams = Box<dyn Fn() -> Vec<Upstream> + Send>;
@@ -75,11 +81,24 @@ impl Readiness {
         self.0.is_draining.store(true, Relaxed);
     }
 
+    /// How the upstreams are, or were a moment ago.
+    async fn of_upstreams(&self) -> Option<State> {
+        let mut found = self.0.found.lock().await;
+        if let Some((at, state)) = &*found
+            && at.elapsed() < HOLDS
+        {
+            return state.clone();
+        }
+        let upstreams = self.0.upstreams.lock().as_ref().map_or_else(Vec::new, |upstreams| upstreams());
+        let state = upstreams::state(&upstreams).await;
+        *found = Some((Instant::now(), state.clone()));
+        state
+    }
+
     /// Whether requests are served, and how each part is. What is not ready has a `reason`.
     pub(crate) async fn told(&self) -> (bool, Value) {
         let mut states: Vec<_> = self.0.checks.lock().iter().map(|(part, check)| (*part, check())).collect();
-        let upstreams = self.0.upstreams.lock().as_ref().map_or_else(Vec::new, |upstreams| upstreams());
-        states.extend(upstreams::state(&upstreams).await.map(|state| ("upstream", state)));
+        states.extend(self.of_upstreams().await.map(|state| ("upstream", state)));
         let draining = self.0.is_draining.load(Relaxed).then(|| "draining".to_owned());
         let reason = draining.or_else(|| {
             states.iter().find_map(|(part, state)| match state {

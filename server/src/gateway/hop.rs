@@ -24,6 +24,11 @@ pub(crate) fn named<'a>(connection: impl Iterator<Item = &'a [u8]>) -> impl Iter
         .filter(|name| !name.is_empty())
 }
 
+/// Whether what `Connection` names is no field, but what becomes of the connection; that is left out as it is.
+pub(crate) fn is_about_the_connection_alone(named: &[u8]) -> bool {
+    named.eq_ignore_ascii_case(b"keep-alive") || named.eq_ignore_ascii_case(b"close")
+}
+
 /// Whether a list of names of `Connection` takes this field away: those that say to whom and how long a message is, no list can.
 pub(crate) fn takes_away(listed: &[u8], name: &str) -> bool {
     const KEPT: [&str; 3] = ["host", "content-length", "x-request-id"];

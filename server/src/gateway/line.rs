@@ -54,11 +54,12 @@ impl Line {
     /// # Errors
     ///
     /// None, so far as is known.
-    pub(crate) async fn new(socket: Socket) -> hyper::Result<Self> {
+    pub(crate) async fn new(socket: Socket) -> hyper::Result<Box<Self>> {
         let (sender, connection) = http1::Builder::new().handshake(TokioIo::new(socket)).await?;
         let bell = Arc::new(Bell { rung: AtomicBool::new(true), ..Bell::default() });
         let private = Waker::from(Arc::clone(&bell));
-        Ok(Self {
+        // Large, and handed from one to another several times a request.
+        Ok(Box::new(Self {
             connection,
             sender,
             is_over: false,
@@ -66,7 +67,7 @@ impl Line {
             private,
             alarm: Alarm::default(),
             uploading: None,
-        })
+        }))
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -98,26 +99,27 @@ impl Line {
         .await
     }
 
-    /// Lets the connection and then the work go on until neither can.
+    /// Lets the work and the connection go on by turns until neither can.
+    ///
+    /// The work comes first: what it asks for is often there already, as a small body is that has come with its head.
     pub(crate) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut work: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         self.bell.outer.register(cx.waker());
+        self.bell.is_heard.store(true, SeqCst);
         // Who waits for the client has to ask it in each poll, or the time would run again.
         let mut is_due = self.uploading.as_ref().is_some_and(|uploading| uploading.waits());
-        self.bell.is_heard.store(true, SeqCst);
         loop {
-            is_due |= self.bell.rung.swap(false, SeqCst);
-            if is_due {
-                self.drive();
-            }
             if let Poll::Ready(done) = work(&mut Context::from_waker(&self.private)) {
                 self.bell.is_heard.store(false, SeqCst);
                 return Poll::Ready(done);
             }
-            is_due = false;
+            if self.bell.rung.swap(false, SeqCst) || is_due {
+                self.drive();
+                is_due = false;
+            }
             if !self.bell.rung.load(SeqCst) {
                 self.bell.is_heard.store(false, SeqCst);
                 // Rung since it was looked at, when nobody else was told.
@@ -142,6 +144,17 @@ impl Line {
         }
     }
 
+    /// Whether another request can be sent on it when an answer has just been read to its end.
+    ///
+    /// Called in the poll that has read it, in which nobody can have rung but its own parts.
+    pub(crate) fn can_go_on(&mut self) -> bool {
+        if self.sender.is_ready() {
+            // That the body was taken is nothing to a connection that waits for the next request.
+            self.bell.rung.store(false, SeqCst);
+        }
+        self.is_idle()
+    }
+
     /// Whether another request can be sent on it, as far as is known.
     ///
     /// Asked between two requests, when nobody waits for it.
@@ -159,7 +172,7 @@ impl Line {
     }
 
     /// Takes the socket out of a connection whose answer was 101, and what has come on it since.
-    pub(crate) fn into_socket(mut self) -> (Socket, Bytes) {
+    pub(crate) fn into_socket(mut self: Box<Self>) -> (Socket, Bytes) {
         self.drive();
         let parts = self.connection.into_parts();
         (parts.io.into_inner(), parts.read_buf)

@@ -41,14 +41,14 @@ pub(crate) struct Address {
 
 #[derive(Debug)]
 struct Idle {
-    line: Line,
+    line: Box<Line>,
     since: Instant,
 }
 
 /// A connection in use; dropped, it is closed.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) line: Line,
+    pub(crate) line: Box<Line>,
     /// Whether it has carried a request before.
     pub(crate) is_reused: bool,
     seat: Seat,
@@ -144,7 +144,7 @@ impl Address {
         self.counts.is_out_until(until);
     }
 
-    fn idle_line(&self, kept: Duration) -> Option<Line> {
+    fn idle_line(&self, kept: Duration) -> Option<Box<Line>> {
         let mut idle = self.idle.borrow_mut();
         let mut found = None;
         while let (None, Some(Idle { mut line, since })) = (&found, idle.pop()) {
@@ -179,14 +179,14 @@ impl Held {
     pub(crate) fn keep(self) {
         let Self { mut line, seat, .. } = self;
         let mut idle = seat.0.idle.borrow_mut();
-        if line.is_idle() && idle.len() < KEPT {
+        if line.can_go_on() && idle.len() < KEPT {
             idle.push(Idle { line, since: Instant::now() });
             seat.0.counts.keeps(idle.len());
         }
     }
 
     /// The line alone, and its place among the busy ones.
-    pub(crate) fn into_parts(self) -> (Line, Seat) {
+    pub(crate) fn into_parts(self) -> (Box<Line>, Seat) {
         (self.line, self.seat)
     }
 }

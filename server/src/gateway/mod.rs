@@ -28,6 +28,7 @@ mod tunnel;
 mod unread;
 mod upload;
 mod upstream;
+mod values;
 mod worker;
 
 use std::rc::Rc;

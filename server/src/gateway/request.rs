@@ -3,14 +3,13 @@
 //! The path is passed on byte for byte. What is about the client's connection stays behind, and so does what somebody who is not
 //! trusted claims of where the request comes from.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self as client, HeaderMap};
 use actix_web::http::{Method, Version};
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
@@ -23,6 +22,7 @@ use crate::gateway::hop;
 use crate::gateway::host::is_host;
 use crate::gateway::lines::Address;
 use crate::gateway::path;
+use crate::gateway::values::Values;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -124,15 +124,17 @@ impl<'a> Asked<'a> {
         let method = http::Method::from_bytes(self.method().as_str().as_bytes());
         *head.method_mut() = method.map_err(|_| Failure::Malformed)?;
         *head.uri_mut() = self.target()?;
-        let host = match (policy, self.host) {
-            (HostPolicy::Keep, Some(host)) => value(host)?,
+        let mut values = Values::with_room(self.room());
+        let asked = self.host.map(|host| value(values.add(host))).transpose()?;
+        let host = match (policy, &asked) {
+            (HostPolicy::Keep, Some(host)) => host.clone(),
             (HostPolicy::Rewrite, _) | (_, None) => address.host().clone(),
         };
         let headers = head.headers_mut();
         headers.reserve(self.request.headers().len() + 8);
         headers.insert(header::HOST, host);
-        self.copy(headers)?;
-        self.say_who_asks(headers)?;
+        self.copy(headers, &mut values)?;
+        self.say_who_asks(headers, &mut values, asked)?;
         if has_body && self.length.is_none() {
             // Left unsaid, a GET would be sent without its body.
             headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -147,13 +149,19 @@ impl<'a> Asked<'a> {
         if let Some(site) = self.claims.site()
             && let Ok(field) = HeaderName::from_bytes(self.claims.site_field().as_bytes())
         {
-            headers.insert(field, value(site.as_bytes())?);
+            headers.insert(field, value(values.add(site.as_bytes()))?);
         }
-        headers.insert(REQUEST_ID, value(self.id.as_bytes())?);
+        headers.insert(REQUEST_ID, value(values.add(self.id.as_bytes()))?);
         if let Some(millis) = self.time_left_millis {
             headers.insert(TIME_LEFT, HeaderValue::from(millis));
         }
         Ok(head)
+    }
+
+    /// How many bytes all values together have, or a few more.
+    fn room(&self) -> usize {
+        let own = self.host.map_or(0, |host| 2 * host.len()) + 160;
+        self.request.headers().iter().map(|(_, value)| value.len() + 2).sum::<usize>() + own
     }
 
     /// The path and the query as they have come; of an absolute target, without whom it names.
@@ -163,16 +171,13 @@ impl<'a> Asked<'a> {
         target.map(Uri::from).map_err(|_| Failure::Malformed)
     }
 
-    /// Copies the fields that go on, with all values in one buffer.
-    fn copy(&self, headers: &mut http::HeaderMap) -> Result<(), Failure> {
+    /// Copies the fields that go on.
+    fn copy(&self, headers: &mut http::HeaderMap, values: &mut Values) -> Result<(), Failure> {
         let from = self.request.headers();
-        let taken: Vec<_> = match from.contains_key(client::CONNECTION) {
-            true => hop::named(from.get_all(client::CONNECTION).map(client::HeaderValue::as_bytes)).collect(),
-            false => Vec::new(),
-        };
-        let mut values = BytesMut::with_capacity(from.iter().map(|(_, value)| value.len()).sum());
+        let taken = hop::named(from.get_all(client::CONNECTION).map(client::HeaderValue::as_bytes));
+        let taken: Vec<_> = taken.filter(|name| !hop::is_about_the_connection_alone(name)).collect();
         let joins_cookies = self.version() == Version::HTTP_2;
-        for (name, value) in from {
+        for (name, field) in from {
             let name = name.as_str();
             if is_left_behind(name)
                 || self.is_only_claimed(name)
@@ -180,21 +185,16 @@ impl<'a> Asked<'a> {
             {
                 continue;
             }
-            if joins_cookies && name == "cookie" && headers.contains_key(header::COOKIE) {
-                continue;
-            }
-            if joins_cookies && name == "cookie" {
-                for (at, crumb) in from.get_all(client::COOKIE).enumerate() {
-                    values.extend_from_slice(if at == 0 { b"" } else { b"; " });
-                    values.extend_from_slice(crumb.as_bytes());
+            let copied = if joins_cookies && name == "cookie" {
+                if headers.contains_key(header::COOKIE) {
+                    continue;
                 }
+                values.add_list(from.get_all(client::COOKIE).map(client::HeaderValue::as_bytes), b"; ")
             } else {
-                values.put_slice(value.as_bytes());
-            }
-            let value =
-                HeaderValue::from_maybe_shared(values.split().freeze()).map_err(|_| Failure::Malformed)?;
+                values.add(field.as_bytes())
+            };
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Failure::Malformed)?;
-            headers.append(name, value);
+            headers.append(name, value(copied)?);
         }
         Ok(())
     }
@@ -207,72 +207,64 @@ impl<'a> Asked<'a> {
     }
 
     /// Says for whom the request is passed on: what a trusted peer says of it with the peer added, else the peer alone.
-    fn say_who_asks(&self, headers: &mut http::HeaderMap) -> Result<(), Failure> {
-        let peer = self.request.peer_addr().map(|peer| peer.ip().to_canonical());
-        let before = |name| if self.is_believed { self.joined(name) } else { None };
-        if let Some(peer) = peer {
-            let for_whom = match before("x-forwarded-for") {
-                Some(mut list) => {
-                    list.extend_from_slice(b", ");
-                    let _ = write!(Text(&mut list), "{peer}");
-                    list
-                }
-                None => peer.to_string().into_bytes(),
-            };
-            headers.insert(FORWARDED_FOR, value(&for_whom)?);
-        } else if let Some(list) = before("x-forwarded-for") {
-            headers.insert(FORWARDED_FOR, value(&list)?);
-        }
+    fn say_who_asks(
+        &self,
+        headers: &mut http::HeaderMap,
+        values: &mut Values,
+        asked: Option<HeaderValue>,
+    ) -> Result<(), Failure> {
         let is_secure = self.request.app_config().secure();
         let proto = if is_secure { "https" } else { "http" };
-        let told = before("x-forwarded-proto").map(|told| value(&told)).transpose()?;
-        headers.insert(FORWARDED_PROTO, told.unwrap_or(HeaderValue::from_static(proto)));
-        let told = before("x-forwarded-host").map(|told| value(&told)).transpose()?;
-        let asked = self.host.map(value).transpose()?;
-        if let Some(host) = told.or(asked) {
-            headers.insert(FORWARDED_HOST, host);
-        }
-        let own = self.forwarded(peer, proto);
-        let forwarded = match before("forwarded") {
-            Some(mut list) => {
-                list.extend_from_slice(b", ");
-                list.extend_from_slice(own.as_bytes());
-                list
+        let peer = self.request.peer_addr().map(|peer| peer.ip().to_canonical());
+        let (element, for_whom) = self.forwarded(values, peer, proto);
+        let mut before = |name: client::HeaderName, own: Option<Bytes>| {
+            if !self.is_believed || !self.request.headers().contains_key(&name) {
+                return own;
             }
-            None => own.into_bytes(),
+            let said = self.request.headers().get_all(name).map(client::HeaderValue::as_bytes);
+            Some(values.add_list(said.chain(own.as_deref()), b", "))
         };
-        headers.insert(header::FORWARDED, value(&forwarded)?);
+        let told = [
+            (FORWARDED_FOR, before(client::X_FORWARDED_FOR, for_whom)),
+            (header::FORWARDED, before(client::FORWARDED, Some(element))),
+            (FORWARDED_PROTO, before(client::X_FORWARDED_PROTO, None)),
+            (FORWARDED_HOST, before(client::X_FORWARDED_HOST, None)),
+        ];
+        for (name, text) in told {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                headers.insert(name, value(text)?);
+            }
+        }
+        headers.entry(FORWARDED_PROTO).or_insert(HeaderValue::from_static(proto));
+        if let Some(host) = asked {
+            headers.entry(FORWARDED_HOST).or_insert(host);
+        }
         Ok(())
     }
 
-    /// The element of `Forwarded` that this gateway adds (RFC 7239).
-    fn forwarded(&self, peer: Option<IpAddr>, proto: &str) -> String {
-        let mut element = match peer {
-            Some(IpAddr::V6(address)) => format!("for=\"[{address}]\""),
-            Some(address) => format!("for={address}"),
-            None => "for=unknown".to_owned(),
+    /// The element of `Forwarded` that this gateway adds (RFC 7239), and the peer's address, which is a part of it.
+    fn forwarded(&self, values: &mut Values, peer: Option<IpAddr>, proto: &str) -> (Bytes, Option<Bytes>) {
+        let (before, after) = match peer {
+            Some(IpAddr::V6(_)) => ("for=\"[", "]\""),
+            Some(IpAddr::V4(_)) => ("for=", ""),
+            None => ("for=unknown", ""),
         };
-        if let Some(host) = self.host.and_then(|host| str::from_utf8(host).ok())
-            && !host.contains(['"', '\\'])
-        {
-            let _ = write!(element, ";host=\"{host}\"");
+        values.put(before.as_bytes());
+        let address = peer.map(|peer| values.put_address(peer));
+        values.put(after.as_bytes());
+        let host = self
+            .host
+            .filter(|host| str::from_utf8(host).is_ok() && !host.iter().any(|byte| b"\"\\".contains(byte)));
+        if let Some(host) = host {
+            values.put(b";host=\"");
+            values.put(host);
+            values.put(b"\"");
         }
-        element + ";proto=" + proto
-    }
-
-    /// All values of a field as one list.
-    fn joined(&self, name: &str) -> Option<Vec<u8>> {
-        let mut joined: Option<Vec<u8>> = None;
-        for value in self.request.headers().get_all(name) {
-            match &mut joined {
-                Some(list) => {
-                    list.extend_from_slice(b", ");
-                    list.extend_from_slice(value.as_bytes());
-                }
-                None => joined = Some(value.as_bytes().to_vec()),
-            }
-        }
-        joined.filter(|list| !list.is_empty())
+        values.put(b";proto=");
+        values.put(proto.as_bytes());
+        let element = values.take();
+        let address = address.map(|length| element.slice(before.len()..before.len() + length));
+        (element, address)
     }
 }
 
@@ -339,16 +331,6 @@ fn is_websocket(upgrade: &[u8]) -> bool {
     upgrade.trim_ascii().eq_ignore_ascii_case(b"websocket")
 }
 
-fn value(bytes: &[u8]) -> Result<HeaderValue, Failure> {
-    HeaderValue::from_bytes(bytes).map_err(|_| Failure::Malformed)
-}
-
-/// Bytes that are written to as a text.
-struct Text<'a>(&'a mut Vec<u8>);
-
-impl std::fmt::Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
+fn value(bytes: Bytes) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_maybe_shared(bytes).map_err(|_| Failure::Malformed)
 }

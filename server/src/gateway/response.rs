@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::body::BodySize;
 use actix_web::http::header::{self as client, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode, Version};
-use bytes::{BufMut as _, BytesMut};
 use http::header;
 use http::response::Parts;
 
 use crate::gateway::hop;
+use crate::gateway::values::Values;
 
 /// What upstreams say of the cost of a request, which is for the gateway alone.
 pub(crate) const CHARGE: &str = "x-ratelimit-charge";
@@ -19,20 +19,15 @@ pub(crate) fn head(parts: &Parts) -> Option<HttpResponse<()>> {
     let status = StatusCode::from_u16(parts.status.as_u16()).ok()?;
     let mut response = HttpResponse::with_body(status, ());
     let from = &parts.headers;
-    let taken: Vec<_> = match from.contains_key(header::CONNECTION) {
-        true => {
-            hop::named(from.get_all(header::CONNECTION).iter().map(http::HeaderValue::as_bytes)).collect()
-        }
-        false => Vec::new(),
-    };
-    let mut values = BytesMut::with_capacity(from.values().map(http::HeaderValue::len).sum());
+    let taken = hop::named(from.get_all(header::CONNECTION).iter().map(http::HeaderValue::as_bytes));
+    let taken: Vec<_> = taken.filter(|name| !hop::is_about_the_connection_alone(name)).collect();
+    let mut values = Values::with_room(from.values().map(http::HeaderValue::len).sum());
     for (name, value) in from {
         let name = name.as_str();
         if is_left_behind(name, status) || taken.iter().any(|listed| hop::takes_away(listed, name)) {
             continue;
         }
-        values.put_slice(value.as_bytes());
-        let value = HeaderValue::from_maybe_shared(values.split().freeze()).ok()?;
+        let value = HeaderValue::from_maybe_shared(values.add(value.as_bytes())).ok()?;
         response.headers_mut().append(HeaderName::from_bytes(name.as_bytes()).ok()?, value);
     }
     Some(response)

@@ -63,8 +63,12 @@ impl Role {
 pub(crate) enum Audit {
     /// Print who changed what, the newest first
     List(AuditFilter),
-    /// Say whether every row is as it was written
-    Verify,
+    /// Say whether every row is as it was written, and which is the newest
+    Verify {
+        /// A row that must be there, NUMBER:DIGEST, as it was said of the newest before and was kept elsewhere since
+        #[arg(long, value_name = "NUMBER:DIGEST")]
+        from: Option<String>,
+    },
     /// Print all of it
     Export {
         #[arg(long, value_enum, default_value_t = Format::Jsonl)]
@@ -140,15 +144,17 @@ pub(crate) fn audit(to: &To<Audit>) -> Result<(), Failure> {
             let _ = io::copy(&mut answer, &mut io::stdout().lock());
             Ok(())
         }
-        Audit::Verify => {
-            let found = Remote::new(&to.at)?.json(&Ask::get(&["audit", "verify"]))?;
+        Audit::Verify { from } => {
+            let ask = Ask::get(&["audit", "verify"]).with("from", from.as_ref());
+            let found = Remote::new(&to.at)?.json(&ask)?;
             if to.at.json {
                 output::to_stdout(&format!("{found:#}\n"));
             }
             match (found["whole"].as_bool(), &found["broken_at"]) {
                 (Some(true), _) if to.at.json => Ok(()),
                 (Some(true), _) => {
-                    output::to_stdout(&format!("whole: {} rows\n", found["rows"]));
+                    let newest = found["newest"].as_str().unwrap_or("none");
+                    output::to_stdout(&format!("whole: {} rows\nnewest: {newest}\n", found["rows"]));
                     Ok(())
                 }
                 (_, row) => {

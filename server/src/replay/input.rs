@@ -13,6 +13,10 @@ pub(crate) const LONGEST: usize = 65_536;
 /// How much is read at once.
 const BLOCK: usize = 256 * 1024;
 
+/// What is compressed otherwise begins with these bytes, and is read by these programs.
+const OTHERS: [(&[u8], &str); 3] =
+    [(&[0x28, 0xb5, 0x2f, 0xfd], "zstd"), (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"), (b"BZh", "bzip2")];
+
 /// The lines of one log.
 pub(crate) struct Input {
     reader: BufReader<Box<dyn Read>>,
@@ -44,7 +48,14 @@ impl Input {
             false => Box::new(progress.wrap_read(File::open(path)?)),
         };
         let mut raw = BufReader::with_capacity(BLOCK, raw);
-        let is_compressed = raw.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+        let begin = raw.fill_buf()?;
+        let is_compressed = begin.starts_with(&[0x1f, 0x8b]);
+        if let Some((_, program)) = OTHERS.iter().find(|(magic, _)| begin.starts_with(magic)) {
+            let advice = format!(
+                "compressed by {program}, which is not read here; try: {program} -dc LOG | timebudget replay -"
+            );
+            return Err(io::Error::new(io::ErrorKind::Unsupported, advice));
+        }
         Ok(Self::new(if is_compressed { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) }))
     }
 

@@ -15,6 +15,7 @@ mod report;
 mod request;
 mod seen;
 mod suggest;
+mod waiting;
 
 use std::fs;
 use std::io::{self, IsTerminal as _};

@@ -1,11 +1,9 @@
 //! Requests in the order in which they began, of lines that are written when they end: in a stream, in bounded memory.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use crate::replay::args::Charged;
 use crate::replay::format::time::SECOND;
 use crate::replay::request::Request;
+use crate::replay::waiting::Waiting;
 
 /// For how long requests are kept until all that began before them must have been written. Whoever runs for longer is put later.
 const HORIZON: i64 = 60 * SECOND;
@@ -25,7 +23,7 @@ pub(crate) struct Order {
     places: Vec<Request>,
     vacant: Vec<Place>,
     /// By start, then in the order of the lines.
-    waiting: BinaryHeap<Reverse<(i64, u64)>>,
+    waiting: Waiting,
     lines: u32,
     /// Those of the last second, where lines tell no more of their time.
     second: Vec<Place>,
@@ -47,7 +45,7 @@ impl Order {
             charge,
             places: Vec::new(),
             vacant: Vec::new(),
-            waiting: BinaryHeap::new(),
+            waiting: Waiting::default(),
             lines: 0,
             second: Vec::new(),
             stray: None,
@@ -140,21 +138,21 @@ impl Order {
         }
         let start = self.at(place).times.start;
         self.lines = self.lines.wrapping_add(1);
-        self.waiting.push(Reverse((start, u64::from(self.lines) << 32 | u64::from(place))));
+        self.waiting.push(start, self.lines, place);
     }
 
     /// The next request of which nobody can be earlier any more.
     #[inline]
     pub(crate) fn next(&mut self) -> Option<Place> {
-        let Reverse((start, _)) = self.waiting.peek()?;
-        let is_due = self.newest.is_some_and(|newest| *start <= newest - HORIZON);
+        let start = self.waiting.peek()?;
+        let is_due = self.newest.is_some_and(|newest| start <= newest - HORIZON);
         if is_due || self.waiting.len() > MOST { self.pop() } else { None }
     }
 
     fn pop(&mut self) -> Option<Place> {
-        let Reverse((start, place)) = self.waiting.pop()?;
+        let (start, place) = self.waiting.pop()?;
         self.begun = start;
-        Some(place as Place)
+        Some(place)
     }
 
     /// Says that no line follows. What is left is had by [`rest`](Self::rest).

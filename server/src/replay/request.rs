@@ -214,11 +214,12 @@ fn is_absent(value: &[u8]) -> bool {
     value.is_empty() || value == b"-"
 }
 
-/// An address, with a port behind it or without.
+/// An address, with a port behind it or without. Of one of a link, `fe80::1%eth0`, the link is left out.
 pub(crate) fn address(bytes: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(bytes).ok()?;
     let bare =
         text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(text, |(inside, _)| inside);
+    let bare = bare.split_once('%').map_or(bare, |(before, _)| before);
     let without_port = || bare.rsplit_once(':')?.0.parse().ok();
     bare.parse().ok().or_else(without_port)
 }
@@ -315,5 +316,8 @@ mod tests {
         assert_eq!(of("[2001:db8::1]:80").as_deref(), Some("2001:db8::1"));
         assert_eq!(of("2001:db8::1").as_deref(), Some("2001:db8::1"));
         assert_eq!((of("unix:"), of("host.example"), of("")), (None, None, None));
+        // As Apache writes it of clients of its own link.
+        assert_eq!(of("fe80::a00:27ff:abcd:abc%enp0s8").as_deref(), Some("fe80::a00:27ff:abcd:abc"));
+        assert_eq!(of("[fe80::1%eth0]:80").as_deref(), Some("fe80::1"));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HOST;
+use actix_web::http::uri::Authority;
 use actix_web::http::{StatusCode, Version};
 use actix_web::{HttpMessage as _, HttpRequest};
 use opentelemetry::trace::{
@@ -76,7 +77,7 @@ impl Traces {
         attributes.push(KeyValue::new("url.scheme", if is_secure { "https" } else { "http" }));
         attributes.push(KeyValue::new("network.protocol.version", version(head.version)));
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-        if let Some(authority) = head.uri.authority().map(|authority| authority.as_str()).or(host) {
+        if let Some(authority) = head.uri.authority().map(Authority::as_str).or(host) {
             let (address, port) = divided(authority);
             attributes.push(KeyValue::new("server.address", shortened(address)));
             attributes.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));

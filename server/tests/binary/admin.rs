@@ -76,6 +76,49 @@ fn the_admin_listener_says_that_it_lives_and_serves_and_asks_for_a_token_else() 
     assert!(admin.server.scratch.path("timebudget.db").exists(), "the database lies beside the site file");
 }
 
+/// Whoever reached the listener from elsewhere, or through a proxy on this machine, read what sites there are and what they do.
+#[test]
+fn who_asks_from_elsewhere_needs_a_token_for_metrics_and_readiness() {
+    let admin = Admin::start(Scratch::new(), &[]);
+    let body = r#"{ "name": "prometheus", "role": "viewer" }"#;
+    let made = admin.owner("POST", "/api/v1/members", body).json();
+    let token = format!("authorization: Bearer {}\r\n", made["token"].as_str().unwrap());
+    for path in ["/ready", "/metrics"] {
+        assert_eq!(admin.ask("GET", path, "", "").status, 200, "from this machine");
+        let forwarded = |fields: &str| {
+            admin.ask("GET", path, &format!("x-forwarded-for: 127.0.0.1\r\n{fields}"), "").status
+        };
+        assert_eq!(forwarded(""), 401);
+        assert_eq!(forwarded("authorization: Bearer tbm_none\r\n"), 401);
+        assert_eq!(forwarded(&token), 200);
+    }
+    assert_eq!(admin.ask("GET", "/live", "x-forwarded-for: 192.0.2.7\r\n", "").status, 200);
+    let open = Admin::start(Scratch::new(), &["--admin-open-metrics"]);
+    assert_eq!(open.ask("GET", "/metrics", "x-forwarded-for: 192.0.2.7\r\n", "").status, 200);
+}
+
+/// The database was made, and the owner's token printed, before the address was looked at.
+#[test]
+fn what_is_no_address_or_no_path_is_told_before_anything_is_made() {
+    for wrong in [["--admin", "nonsense"], ["--admin", "127.0.0.1"], ["--admin", "127.0.0.1:99999"]] {
+        told_before_anything(&wrong);
+    }
+    for path in ["/{x", "x", "/{a}", "/a*", "/a b", "/a?b"] {
+        told_before_anything(&["--admin", "127.0.0.1:0", "--page-path", path]);
+    }
+}
+
+fn told_before_anything(args: &[&str]) {
+    let scratch = Scratch::new();
+    let mut command = timebudget(["serve", "--listen", "127.0.0.1:0"].iter().chain(args));
+    let output = command.current_dir(scratch.path("")).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+    assert!(told.contains("expected") && !told.contains("panicked"), "{args:?}: {told}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{args:?}");
+    assert_eq!(std::fs::read_dir(scratch.path("")).unwrap().count(), 0, "{args:?}");
+}
+
 #[test]
 fn a_change_by_the_api_is_in_force_for_what_is_served_and_after_a_restart() {
     let admin = Admin::start(Scratch::new(), &[]);

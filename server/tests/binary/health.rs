@@ -22,6 +22,17 @@ fn without_a_database_it_tells_of_itself_and_has_no_pages() {
 }
 
 #[test]
+fn without_members_this_machine_alone_is_answered_unless_it_is_told_otherwise() {
+    let forwarded = "x-forwarded-for: 192.0.2.7\r\n";
+    let server = Monitored::with_site(HOURLY, &[]);
+    assert_eq!((server.ask("/live", forwarded).status, server.ask("/ready", forwarded).status), (200, 403));
+    let refused = server.ask("/metrics", forwarded);
+    assert!(String::from_utf8(refused.body).unwrap().contains("--admin-open-metrics"));
+    let open = Monitored::with_site(HOURLY, &["--admin-open-metrics"]);
+    assert_eq!(open.ask("/metrics", forwarded).status, 200);
+}
+
+#[test]
 fn wrong_files_are_told_and_keep_nobody_from_being_served() {
     let server = Monitored::with_site(HOURLY, &[]);
     server.server.scratch.replace("site.json", "{");

@@ -275,13 +275,7 @@ fn an_upload_that_the_client_breaks_off_is_never_whole_for_the_upstream() {
 
 #[test]
 fn an_early_answer_to_a_large_upload_is_heard() {
-    let upstream = Upstream::new(|connection| {
-        connection.head();
-        connection.bytes(1_000);
-        connection
-            .send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge");
-    });
-    let gateway = before(&upstream, &[]);
+    let gateway = before(&Upstream::soon_full(), &[]);
     for _ in 0..10 {
         let answer = post(&gateway, "/", &vec![b'x'; 10_000_000]);
         assert_eq!((answer.status, answer.body.as_slice()), (413, &b"large"[..]), "{}", gateway.log());

@@ -59,13 +59,7 @@ fn a_body_is_passed_on_whether_or_not_its_length_is_said() {
 
 #[test]
 fn an_early_answer_to_a_large_upload_is_heard() {
-    let upstream = Upstream::new(|connection| {
-        connection.head();
-        connection.bytes(1_000);
-        connection
-            .send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge");
-    });
-    let gateway = before(&upstream, &[]);
+    let gateway = before(&Upstream::soon_full(), &[]);
     let body = vec![b'x'; 10_000_000];
     for _ in 0..5 {
         let answer = curl(&gateway, &["--data-binary", "@-"], &body);

@@ -38,3 +38,4 @@ mod scratch;
 mod strict;
 mod tunnels;
 mod upstream;
+mod waiting;

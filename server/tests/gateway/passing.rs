@@ -1,7 +1,6 @@
 //! What is passed on, and back.
 
 use std::sync::mpsc;
-use std::time::Duration;
 use std::{fs, thread};
 
 use crate::client::{Client, ROOMY, before, post, start, with_site};
@@ -202,24 +201,4 @@ fn a_sites_own_upstream_goes_before_that_of_the_command_line() {
 fn a_site_without_an_upstream_is_answered_by_the_demonstration_app() {
     let gateway = start(ROOMY, &[]);
     assert_eq!(gateway.get("/x").json()["path"], "/x");
-}
-
-#[test]
-fn a_slow_upload_is_the_clients_time() {
-    let upstream = Upstream::new(|connection| {
-        while connection.head().is_some() {
-            connection.bytes(20);
-            connection.answer("done");
-        }
-    });
-    let gateway = before(&upstream, &[]);
-    let mut client = Client::new(&gateway);
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n01234");
-    for _ in 0..3 {
-        thread::sleep(Duration::from_millis(500));
-        client.send("56789");
-    }
-    let head = client.head();
-    let used = crate::upstream::values(&head, "x-ratelimit-used")[0].parse::<u64>().unwrap();
-    assert!(used < 200_000, "{used} of 1,500,000 µs");
 }

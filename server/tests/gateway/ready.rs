@@ -35,6 +35,23 @@ fn it_is_ready_as_long_as_one_upstream_can_be_reached() {
     assert_eq!((told.status, told.json()["reason"].as_str()), (503, Some("upstream: cannot be reached")));
 }
 
+/// Each upstream was connected to for every request: whoever asked often flooded them.
+#[test]
+fn what_was_found_of_an_upstream_holds_for_a_second() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let gateway = start(ROOMY, &["--admin", "127.0.0.1:0", "--database", "none", "--upstream", &uri]);
+    gateway.wait_for_output("upstream ");
+    let begun = std::time::Instant::now();
+    for _ in 0..50 {
+        assert_eq!(ready(&gateway).json()["upstream"], "up");
+    }
+    let seconds = begun.elapsed().as_secs() + 2;
+    listener.set_nonblocking(true).unwrap();
+    let connected = std::iter::from_fn(|| listener.accept().ok()).count() as u64;
+    assert!((1..=seconds).contains(&connected), "{connected} in {seconds} s");
+}
+
 /// nginx-proxy-manager 2714 and NPMplus 3485: one application that was down, or whose name was unknown, kept the proxy from starting.
 #[test]
 fn a_gateway_whose_upstream_is_down_starts_and_serves_once_it_is_up() {

@@ -59,6 +59,17 @@ impl Upstream {
         })
     }
 
+    /// An upstream that finds each body too large when it has read a thousand bytes of it, says so, and hangs up.
+    pub(crate) fn soon_full() -> Self {
+        Self::new(|connection| {
+            connection.head();
+            connection.bytes(1_000);
+            connection.send(
+                "HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge",
+            );
+        })
+    }
+
     /// The argument that names it.
     pub(crate) fn uri(&self) -> String {
         format!("http://{}", self.address)

@@ -16,6 +16,8 @@ const ENTRANCE: &str =
     "takes from minutes to an hour, or runs these very tests; that there is such a command is tested";
 const PEERS: &str = "the peers are a package of their own, which `./dev ci` compiles";
 
+const PINGORA: &str = "a package of its own, whose dependencies take minutes, and cmake, to build";
+
 pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception { command: "cargo run --release", instead: "cargo run", reason: RELEASE },
     Exception {
@@ -37,6 +39,31 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         command: "cargo bench -p timebudget-server --bench replay",
         instead: "cargo check -p timebudget-server --bench replay",
         reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget-server --bench gateway",
+        instead: "cargo check -p timebudget-server --bench gateway",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget-server --bench gateway -- instructions",
+        instead: "cargo check -p timebudget-server --bench gateway",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget-server --bench gateway -- charged",
+        instead: "cargo check -p timebudget-server --bench gateway",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo bench -p timebudget-server --bench streams",
+        instead: "cargo check -p timebudget-server --bench streams",
+        reason: MEASURES,
+    },
+    Exception {
+        command: "cargo build --release --manifest-path benches/pingora/Cargo.toml",
+        instead: "cargo metadata --no-deps --offline --format-version 1 --manifest-path benches/pingora/Cargo.toml",
+        reason: PINGORA,
     },
     Exception {
         command: "cargo bench -p timebudget --bench rules",

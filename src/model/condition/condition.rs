@@ -144,7 +144,17 @@ impl Condition {
 }
 
 impl Condition {
-    /// Writes paths in the form in which rules see them where paths that differ by slashes are one.
+    /// Whether paths are written in the form in which rules see them where paths that differ by slashes are one.
+    pub(crate) fn has_merged_slashes(&self) -> bool {
+        match self {
+            Self::Path(text) => text.has_merged_slashes(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().all(Self::has_merged_slashes),
+            Self::Not(part) => part.has_merged_slashes(),
+            _ => true,
+        }
+    }
+
+    /// Writes paths in that form.
     pub(crate) fn merge_slashes(&mut self) {
         match self {
             Self::Path(text) => text.merge_slashes(),

@@ -102,13 +102,24 @@ impl Text {
             || (paths == Paths::Normal && !path.ends_with('/') && self.matches_folder(path))
     }
 
-    /// Writes paths in the form in which rules see them where paths that differ by slashes are one.
+    /// Whether paths are written in the form in which rules see them where paths that differ by slashes are one.
+    pub(crate) fn has_merged_slashes(&self) -> bool {
+        let is_merged = |path: &str| Paths::Normal.slashes(path) == path;
+        match self {
+            Self::Equal(path) | Self::Below(path) => is_merged(path),
+            Self::Glob(glob) => is_merged(&glob.text),
+            Self::AnyOf(texts) => texts.iter().all(Self::has_merged_slashes),
+            Self::Prefix(_) | Self::Regex(_) => true,
+        }
+    }
+
+    /// Writes paths in that form.
     pub(crate) fn merge_slashes(&mut self) {
         let merged = |path: &str| Paths::Normal.slashes(path).into_owned();
         match self {
             Self::Equal(path) | Self::Below(path) => *path = merged(path),
             // It becomes no longer.
-            Self::Glob(glob) => *glob = Glob::new(&merged(&glob.to_string())).unwrap_or_else(|| glob.clone()),
+            Self::Glob(glob) => *glob = Glob::new(&merged(&glob.text)).unwrap_or_else(|| glob.clone()),
             Self::AnyOf(texts) => texts.iter_mut().for_each(Self::merge_slashes),
             // What ends in a slash does not begin what ends in none.
             Self::Prefix(_) | Self::Regex(_) => {}

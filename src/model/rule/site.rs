@@ -111,14 +111,57 @@ impl From<&str> for Site {
 }
 
 impl Site {
-    /// The site, whose conditions are written in the form in which its rules see paths.
-    pub(crate) fn in_form(mut self) -> Self {
-        if self.paths == Paths::Normal {
+    /// The site, whose conditions are written in the form in which its rules see paths: mostly the same one, since people
+    /// write them so.
+    pub(crate) fn in_form(mut self: Arc<Self>) -> Arc<Self> {
+        if !self.is_in_form() {
+            let site = Arc::make_mut(&mut self);
             let rules =
-                self.rules.iter_mut().flat_map(|rule| [Some(&mut rule.when), rule.exempt_when.as_mut()]);
-            rules.flatten().chain(&mut self.exempt).for_each(Condition::merge_slashes);
+                site.rules.iter_mut().flat_map(|rule| [Some(&mut rule.when), rule.exempt_when.as_mut()]);
+            rules.flatten().chain(&mut site.exempt).for_each(Condition::merge_slashes);
         }
         self
+    }
+
+    /// Whether its conditions are written in the form in which its rules see paths.
+    pub(crate) fn is_in_form(&self) -> bool {
+        let rules = self.rules.iter().flat_map(|rule| [Some(&rule.when), rule.exempt_when.as_ref()]);
+        self.paths != Paths::Normal || rules.flatten().chain(&self.exempt).all(Condition::has_merged_slashes)
+    }
+
+    /// The same with other rules, of which those that it has are not copied.
+    pub(crate) fn with_rules(&self, rules: Vec<Rule>) -> Self {
+        // A field that is added has to be named here.
+        let Self {
+            name,
+            hosts,
+            unpublished_hosts,
+            zone,
+            rules: _,
+            exempt,
+            paths,
+            addresses,
+            headers,
+            clients,
+            tiers,
+            upstreams,
+            upstream_charges,
+        } = self;
+        Self {
+            name: name.clone(),
+            hosts: hosts.clone(),
+            unpublished_hosts: unpublished_hosts.clone(),
+            zone: Arc::clone(zone),
+            rules,
+            exempt: exempt.clone(),
+            paths: *paths,
+            addresses: addresses.clone(),
+            headers: headers.clone(),
+            clients: clients.clone(),
+            tiers: tiers.clone(),
+            upstreams: upstreams.clone(),
+            upstream_charges: *upstream_charges,
+        }
     }
 
     /// Whether it is like another in all but who is in which tier.

@@ -22,7 +22,7 @@ use super::settle::standing;
 use super::shard::{Beside, Locked, Visit, shard_of};
 use super::table::{Seat, Table};
 use crate::model::{AccountHash, Ledger, Micros, Now, Tick, UnixMicros};
-use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict};
+use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict, is_fair};
 
 /// What the standings of all claims come to.
 ///
@@ -380,13 +380,4 @@ fn rule_fits(claims: &[Claim], rule: u16) -> bool {
 /// Whether a limit of another rule refuses, and not in shadow.
 fn others_refuse(claims: &[Claim], rule: u16) -> bool {
     claims.iter().any(|claim| claim.ask.rule != rule && claim.refuses())
-}
-
-/// Whether a client may spend more: little of the whole is spent, or less than an equal share of it by the client.
-///
-/// Below four fifths of the quota nobody is held back, so that a single client can have it nearly whole; above, each of `clients` has
-/// an equal part of it. In 128 bits, for a product of two accounts overflows 64.
-fn is_fair(quota: u64, whole: u64, share: u64, clients: u64) -> bool {
-    let quota = u128::from(quota);
-    u128::from(whole) * 5 < quota * 4 || u128::from(share) * u128::from(clients.max(1)) < quota
 }

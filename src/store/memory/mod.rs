@@ -55,7 +55,7 @@ use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
 use crate::store::{
     Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Reading, Relief, Settlement,
-    Store, Verdict,
+    SharedOut, Store, Verdict,
 };
 
 /// A power of two, so that a shard is a few bits of the key; many more than cores, so that two rarely meet.
@@ -382,6 +382,12 @@ impl Store for Memory {
 
     fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
         Box::pin(ready(Ok(self.read_now(book, key, now))))
+    }
+
+    fn read_shares(&self, book: Book, key: KeyHash, client: KeyHash, now: Now) -> Answering<SharedOut> {
+        let clients = self.read_now(book.of_clients(), key, now).net;
+        let spent = self.read_now(book.of_shares(), client, now).net;
+        Box::pin(ready(Ok(SharedOut::new(clients, spent))))
     }
 
     fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {

@@ -16,7 +16,7 @@ use super::ledger::Ledgers;
 use super::script::{Account, Names, canonical};
 use super::task::Inbox;
 use crate::model::{KeyHash, Now};
-use crate::store::{Book, Fault, Listed, Relief};
+use crate::store::{Book, Fault, Listed, Relief, SharedOut};
 
 /// Accounts that are read in one call.
 const READ_AT_ONCE: usize = 64;
@@ -71,6 +71,26 @@ impl Keeper {
         let account = self.ledgers.account(book, canonical(key));
         self.send(Errand::read(&self.ledgers, vec![account]))?.done().await?;
         Ok(self.ledgers.listed(account, now))
+    }
+
+    /// How an account is shared out, and what a client has had of it: both lie where the account itself does.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) async fn read_shares(
+        self,
+        book: Book,
+        key: KeyHash,
+        client: KeyHash,
+        now: Now,
+    ) -> Result<SharedOut, Fault> {
+        let home = self.ledgers.account(book, canonical(key)).home;
+        let clients = Account { book: book.of_clients(), key: canonical(key), home };
+        let share = Account { book: book.of_shares(), key: canonical(client), home };
+        self.send(Errand::read(&self.ledgers, vec![clients, share]))?.done().await?;
+        let net = |account| self.ledgers.listed(account, now).net;
+        Ok(SharedOut::new(net(clients), net(share)))
     }
 
     /// Relieves an account, for all processes.

@@ -60,7 +60,7 @@ use crate::model::{KeyHash, Learned, Micros, Now};
 use crate::store::uri::parameter::UriFault;
 use crate::store::{
     Answering, Asking, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Reading, Relief,
-    Settlement, Store, Verdict,
+    Settlement, SharedOut, Store, Verdict,
 };
 
 /// How long the first connection is waited for, unless requests wait longer for an answer. A store that has none by
@@ -217,6 +217,10 @@ impl Store for Redis {
 
     fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
         Box::pin(self.keeper().read(book, key, self.ledgers.agreed(now)))
+    }
+
+    fn read_shares(&self, book: Book, key: KeyHash, client: KeyHash, now: Now) -> Answering<SharedOut> {
+        Box::pin(self.keeper().read_shares(book, key, client, self.ledgers.agreed(now)))
     }
 
     fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {

@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use timebudget::store::KeyHash;
 use timebudget::store::memory::Memory;
 use timebudget::store::{
-    Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Relief, Settlement, Standing,
-    Store, Verdict,
+    Answering, Book, BookSpec, Census, Claim, Fault, Listed, Mode, Progress, Relief, Settlement, SharedOut,
+    Standing, Store, Verdict,
 };
 use timebudget::{Micros, Now};
 use tokio::sync::mpsc::UnboundedSender;
@@ -111,6 +111,10 @@ impl Store for Spy {
 
     fn read(&self, book: Book, key: KeyHash, now: Now) -> Answering<Listed> {
         self.memory.read(book, key, now)
+    }
+
+    fn read_shares(&self, book: Book, key: KeyHash, client: KeyHash, now: Now) -> Answering<SharedOut> {
+        self.memory.read_shares(book, key, client, now)
     }
 
     fn relieve(&self, book: Book, key: KeyHash, relief: Relief, now: Now) -> Answering<Listed> {

@@ -58,6 +58,9 @@ pub(crate) enum Variable {
 /// How long an instant is in Apache's and nginx's own form.
 const COMMON: usize = "10/Oct/2000:13:55:36 -0700".len();
 
+/// What the version of a request line begins with.
+const VERSION: &[u8] = b" HTTP/";
+
 impl Template {
     /// A template of texts and variables that follow each other.
     ///
@@ -169,7 +172,9 @@ impl Step {
             return rest.get(COMMON..)?.starts_with(&self.until).then_some(COMMON);
         }
         let Some(first) = self.until.first() else { return self.takes_rest(rest).then_some(rest.len()) };
-        let mut from = 0;
+        // A request line that stands without quotation marks has spaces in it: what ends it is behind its version.
+        let is_bare_line = self.variable == Variable::Line && *first == b' ';
+        let mut from = if is_bare_line { memchr::memmem::find(rest, VERSION)? + VERSION.len() } else { 0 };
         loop {
             let at = from + memchr::memchr(*first, &rest[from..])?;
             if rest[at..].starts_with(&self.until) && !self.is_inside(rest, at) {

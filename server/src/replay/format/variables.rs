@@ -10,8 +10,10 @@ use crate::replay::format::{FieldKind, Fields};
 /// What it lacks, in words.
 pub(crate) fn of_nginx(pattern: &str) -> Result<(Template, Fields), &'static str> {
     let (mut parts, mut fields) = (Vec::new(), Fields::default());
+    // As nginx's own files spell it.
+    let pattern = pattern.replace("\\t", "\t");
     let has = |name: &str| pattern.contains(name);
-    let mut rest = pattern;
+    let mut rest = &pattern[..];
     while let Some((text, after)) = rest.split_once('$') {
         parts.push(Part::Text(text.as_bytes().to_vec()));
         let (name, after) = match after.strip_prefix('{').and_then(|inside| inside.split_once('}')) {
@@ -73,7 +75,7 @@ fn nginx(name: &str, fields: &mut Fields) -> Variable {
 /// What it lacks, in words.
 pub(crate) fn of_apache(pattern: &str) -> Result<(Template, Fields), &'static str> {
     let (mut parts, mut fields) = (Vec::new(), Fields::default());
-    let pattern = pattern.replace("\\\"", "\"");
+    let pattern = pattern.replace("\\\"", "\"").replace("\\t", "\t");
     let mut rest = &pattern[..];
     while let Some((text, after)) = rest.split_once('%') {
         parts.push(Part::Text(text.as_bytes().to_vec()));
@@ -160,6 +162,40 @@ mod tests {
         assert_eq!((request.status, request.elapsed), (200, Some(250_000)));
         let agent = fields.number(FieldKind::Header, "user-agent").unwrap();
         assert_eq!(request.fields(agent).collect::<Vec<_>>(), [b"me \"too\""]);
+    }
+
+    /// People have these formats, which they asked for help with at other tools.
+    #[test]
+    fn formats_that_people_have_are_read() {
+        let cases = [
+            (
+                r"$remote_addr\t$time_local\t$request\t$request_time\t$status",
+                "192.0.2.7\t10/Oct/2000:13:55:36 -0700\tGET /x?y HTTP/1.1\t0.250\t200",
+            ),
+            (
+                "[$time_local] $remote_addr -> $upstream_addr | $scheme $request | urt: $upstream_response_time msec | rt: $request_time msec | status: $status",
+                "[10/Oct/2000:13:55:36 -0700] 192.0.2.7 -> 10.0.0.1:80, 10.0.0.2:80 | https GET /x?y HTTP/1.1 | urt: - msec | rt: 0.250 msec | status: 200",
+            ),
+            (
+                "[$time_local] $remote_addr - $server_name $host to: $upstream_addr: $request $status upstream_response_time $upstream_response_time msec $msec request_time $request_time",
+                "[10/Oct/2000:13:55:36 -0700] 192.0.2.7 - _ a.example to: 127.0.0.1:8080: GET /x?y HTTP/1.1 200 upstream_response_time - msec 971211336.000 request_time 0.250",
+            ),
+            (
+                r#""$remote_addr" - "$remote_user" "[$time_local]" "$request" "$status" "$body_bytes_sent" "$http_referer" "$http_user_agent" "-" "$request_time""#,
+                r#""192.0.2.7" - "-" "[10/Oct/2000:13:55:36 -0700]" "GET /x?y HTTP/1.1" "200" "71" "-" "" "-" "0.250""#,
+            ),
+            (
+                "$time_local|$server_addr|$request|$status|$remote_user|$remote_addr|$http_user_agent|$request_time|$uuid",
+                "10/Oct/2000:13:55:36 -0700|10.0.0.1|GET /x?y HTTP/1.1|200|-|192.0.2.7|me|0.250|16",
+            ),
+        ];
+        for (pattern, line) in cases {
+            let (template, _) = of_nginx(pattern).unwrap();
+            let request = read(&template, line).unwrap_or_else(|why| panic!("{why}: {line}"));
+            assert_eq!((request.method(), request.path(), request.query()), ("GET", "/x", "y"), "{line}");
+            assert_eq!((request.time, request.elapsed), (971_211_336_000_000, Some(250_000)), "{line}");
+            assert_eq!((request.status, request.peer), (200, "192.0.2.7".parse().ok()), "{line}");
+        }
     }
 
     #[test]

@@ -52,7 +52,18 @@ fn the_audit_is_listed_verified_and_exported() {
         ]
     );
     assert_eq!(desk.does(&["audit", "list", "--what", "tiers"]), "none\n");
-    assert_eq!(desk.does(&["audit", "verify"]), "whole: 3 rows\n");
+    let said = desk.does(&["audit", "verify"]);
+    let newest = said.strip_prefix("whole: 3 rows\nnewest: 3:").expect("it tells the newest").trim_end();
+    assert_eq!(desk.does(&["audit", "verify", "--from", &format!("3:{newest}")]), said);
+    let other = newest.chars().rev().collect::<String>();
+    assert_eq!(
+        desk.fails(&["audit", "verify", "--from", &format!("3:{other}")]),
+        "the audit was changed: row 3 is not what was written"
+    );
+    assert_eq!(
+        desk.fails(&["audit", "verify", "--from", "3"]),
+        "from: expected NUMBER:DIGEST, as verify tells of the newest row"
+    );
     assert_eq!(desk.json(&["audit", "verify", "--json"])["whole"], true);
     let csv = desk.does(&["audit", "export", "--format", "csv"]);
     assert!(

@@ -9,7 +9,7 @@ use crate::running::Running;
 use crate::scratch::Scratch;
 
 /// What is around the page's configuration: one process that logs where the test reads, and owns nothing outside.
-fn whole(inner: &str, directory: &Scratch) -> String {
+pub(super) fn whole(inner: &str, directory: &Scratch) -> String {
     let place = |name: &str| directory.path(name).display().to_string();
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {};\n", place(what)))

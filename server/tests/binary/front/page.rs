@@ -16,7 +16,12 @@ pub(super) fn block(language: &str) -> String {
 
 /// The fenced blocks of a language.
 pub(super) fn blocks(language: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/in-front-and-behind.md");
+    blocks_of("in-front-and-behind.md", language)
+}
+
+/// Those of another page.
+pub(super) fn blocks_of(page: &str, language: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
     let page = fs::read_to_string(path).unwrap();
     let fence = format!("\n```{language}\n");
     let texts = page.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap_or_default());
