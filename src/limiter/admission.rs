@@ -199,7 +199,7 @@ impl Reservation {
     /// Each limit returns what it was charged in the window that is in force now; what the request has cost windows that
     /// have ended stays there. A place under a cap is taken until the request ends.
     pub fn waive(&mut self) {
-        self.with(|holding, limiter, untold| holding.waive(limiter, untold));
+        self.with(Holding::waive);
     }
 
     /// How long the request has run.
@@ -277,6 +277,6 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.with(|holding, limiter, untold| holding.settle(limiter, untold));
+        self.with(Holding::settle);
     }
 }

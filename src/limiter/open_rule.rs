@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
     use crate::limiter::samples::{any_request, any_site};
-    use crate::limiter::{Claims, Engine, Limiter};
+    use crate::limiter::{Claims, Engine, Limiter, Untold};
     use crate::model::Zone;
     use crate::store::Mode;
 
@@ -227,7 +227,7 @@ mod tests {
             let zones: [Arc<Zone>; 2] = zones;
             let claimed = |limiter: &Limiter| {
                 let mut claims = Claims::new();
-                limiter.claims(&request, Mode::Decide, true, &mut claims);
+                limiter.claims(&request, Mode::Decide, true, &mut claims, &mut Untold::new());
                 claims
             };
             let mut before: Option<Limiter> = None;
