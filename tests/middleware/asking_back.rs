@@ -26,7 +26,7 @@ fn asked() -> String {
     OWN.with_borrow(|(watch, budget)| {
         let used: Vec<_> = watch.limits().iter().map(|limit| limit.report.used.to_string()).collect();
         let beside = budget.as_ref().map(|budget| format!(" {}", budget.limits().len()));
-        let _ = (watch.charged(), watch.refused_by(), budget.as_ref().map(|budget| budget.report()));
+        let _ = (watch.charged(), watch.refused_by(), budget.as_ref().map(Budget::report));
         format!("[{}]{}", used.join(" "), beside.unwrap_or_default())
     })
 }
