@@ -30,20 +30,23 @@ fn claim(world: &World, charge: Charge) -> Claim {
 /// When a client hangs up.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    BeforeTheServerIsAsked,
-    BeforeTheServerHasAnswered,
-    BeforeTheAnswerIsTaken,
+    /// Before the server is asked.
+    Waiting,
+    /// Before it has answered.
+    Asked,
+    /// Before the answer is taken.
+    Answered,
 }
 
 /// What is spent, held and admitted, as two processes know it, once a client has hung up.
 fn left_behind(charge: Charge, moment: Moment) -> Vec<(i64, u64, u32)> {
     let mut world = World::new("redis://model?deadline=20ms", 2);
     let claim = claim(&world, charge);
-    if let Moment::BeforeTheServerHasAnswered = moment {
+    if let Moment::Asked = moment {
         world.weather = Weather::Slow;
     }
     let answer = world.peers[0].ask(&[claim]);
-    if !matches!(moment, Moment::BeforeTheServerIsAsked) {
+    if !matches!(moment, Moment::Waiting) {
         world.deliver();
         world.pass(5_000);
     }
@@ -68,11 +71,7 @@ fn left_behind(charge: Charge, moment: Moment) -> Vec<(i64, u64, u32)> {
 fn who_hangs_up_while_it_is_decided_holds_no_place_and_spends_nothing() {
     let expected = Micros::from_secs(1);
     for charge in [Charge::Requests { cost: 1 }, Charge::Time { expected }, Charge::Place] {
-        for moment in [
-            Moment::BeforeTheServerIsAsked,
-            Moment::BeforeTheServerHasAnswered,
-            Moment::BeforeTheAnswerIsTaken,
-        ] {
+        for moment in [Moment::Waiting, Moment::Asked, Moment::Answered] {
             assert_eq!(left_behind(charge, moment), [(0, 0, 0); 2], "{charge:?}, {moment:?}");
         }
     }
