@@ -37,9 +37,9 @@ const COARSE_STEP_NANOS: i128 = 3_000_000_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remembered {
     /// Those of the round before that have not been asked for in this one.
-    before: HashMap<PathBuf, (Stamp, Arc<Reading>)>,
+    before: HashMap<PathBuf, (Stamp, Arc<ReadFile>)>,
     /// Those of this round.
-    now: HashMap<PathBuf, (Stamp, Arc<Reading>)>,
+    now: HashMap<PathBuf, (Stamp, Arc<ReadFile>)>,
     /// How many files have been read.
     pub(crate) reads: u64,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Remembered {
 ///
 /// It is shared by an `Arc` with whoever joins it, so ten thousand unchanged sites cost ten thousand counters.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct ReadFile {
     pub(crate) said: Said,
     pub(crate) findings: Findings,
 }
@@ -65,11 +65,11 @@ impl Remembered {
         path: &Path,
         scope: Scope,
         inspection: &Inspection,
-    ) -> Option<Arc<Reading>> {
+    ) -> Option<Arc<ReadFile>> {
         let page = inspection.page(path.display().to_string());
         let stamp = match stamp_if_any(path) {
             Ok(stamp) => stamp?,
-            Err(error) => return Some(Arc::new(Reading::failed(&error, &page))),
+            Err(error) => return Some(Arc::new(ReadFile::failed(&error, &page))),
         };
         let known = self.before.remove(path).filter(|(before, _)| *before == stamp);
         let same = known.map(|(_, reading)| reading).filter(|reading| reading.holds(&stamp, inspection));
@@ -81,21 +81,21 @@ impl Remembered {
         Some(reading)
     }
 
-    fn read(&mut self, path: &Path, scope: Scope, page: &Page<'_>) -> Option<Reading> {
+    fn read(&mut self, path: &Path, scope: Scope, page: &Page<'_>) -> Option<ReadFile> {
         self.reads += 1;
         match text(path) {
             Ok(text) => {
                 let (said, findings) = page.inspection.apart(|| Said::read(&text, scope, page));
-                Some(Reading { said, findings })
+                Some(ReadFile { said, findings })
             }
             // It was there a moment ago.
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => Some(Reading::failed(&error, page)),
+            Err(error) => Some(ReadFile::failed(&error, page)),
         }
     }
 }
 
-impl Reading {
+impl ReadFile {
     /// What is left of a file that is there and cannot be read.
     fn failed(error: &io::Error, page: &Page<'_>) -> Self {
         let ((), findings) = page.inspection.apart(|| page.wrong_file(unreadable(error)));
@@ -232,7 +232,7 @@ const SITE: &str = "site_config.json";
 /// A directory of sites as it was looked at.
 #[derive(Debug)]
 pub(crate) struct OnDisk {
-    pub(crate) common: Option<Arc<Reading>>,
+    pub(crate) common: Option<Arc<ReadFile>>,
     pub(crate) found: Vec<Found>,
     /// Those that cannot be a site.
     pub(crate) nameless: Vec<WrongSite>,
@@ -271,7 +271,7 @@ pub(crate) struct Found {
     pub(crate) links: Vec<String>,
     /// The file, as messages name it.
     pub(crate) file: String,
-    pub(crate) reading: Arc<Reading>,
+    pub(crate) reading: Arc<ReadFile>,
 }
 
 /// A directory, or what several links lead to.

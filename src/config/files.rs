@@ -49,7 +49,7 @@ use crate::model::{SharedTiers, Site};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Files {
-    place: Place,
+    place: FilesAt,
     options: Options,
     remembered: Remembered,
     /// What the last look has found.
@@ -61,8 +61,9 @@ pub struct Files {
     round: u64,
 }
 
+/// Where files are, or what stands in their place.
 #[derive(Clone, Debug)]
-enum Place {
+enum FilesAt {
     Code(Box<Site>),
     Text(String),
     File(PathBuf),
@@ -96,12 +97,12 @@ pub(crate) enum Taken {
 impl Files {
     /// A single site file, whose site answers for every host.
     pub fn from_file(path: impl AsRef<Path>, options: &Options) -> Self {
-        Self::at(Place::File(path.as_ref().to_owned()), options)
+        Self::at(FilesAt::File(path.as_ref().to_owned()), options)
     }
 
     /// A directory in bench's layout; see [`load_dir`](crate::config::load_dir).
     pub fn from_dir(dir: impl AsRef<Path>, options: &Options) -> Self {
-        Self::at(Place::Directory(dir.as_ref().to_owned()), options)
+        Self::at(FilesAt::Directory(dir.as_ref().to_owned()), options)
     }
 
     /// The text of a site file whose site answers for every host, where a file or a directory could be; it never changes.
@@ -117,14 +118,14 @@ impl Files {
     /// # Ok::<(), timebudget::config::Errors>(())
     /// ```
     pub fn from_text(text: impl Into<String>, options: &Options) -> Self {
-        Self::at(Place::Text(text.into()), options)
+        Self::at(FilesAt::Text(text.into()), options)
     }
 
     /// A site that code describes, where files could be: below it lies a layer all the same.
     ///
     /// What is wrong with the site itself is not asked here: see [`Site::check`].
     pub fn from_site(site: Site, options: &Options) -> Self {
-        Self::at(Place::Code(Box::new(site)), options)
+        Self::at(FilesAt::Code(Box::new(site)), options)
     }
 
     /// The configuration as it is now.
@@ -280,13 +281,13 @@ impl Files {
     /// whoever watches the old file does not see. Where a file is a link, that is its target's directory too.
     pub fn directories(&self) -> BTreeSet<PathBuf> {
         match &self.place {
-            Place::Code(_) | Place::Text(_) => BTreeSet::new(),
-            Place::File(file) => around(file),
-            Place::Directory(directory) => below(directory),
+            FilesAt::Code(_) | FilesAt::Text(_) => BTreeSet::new(),
+            FilesAt::File(file) => around(file),
+            FilesAt::Directory(directory) => below(directory),
         }
     }
 
-    fn at(place: Place, options: &Options) -> Self {
+    fn at(place: FilesAt, options: &Options) -> Self {
         let (remembered, seen, past, errors, round) = Default::default();
         Self { place, options: options.clone(), remembered, seen, past, errors, round }
     }
@@ -297,8 +298,8 @@ impl Files {
 
     fn make(&self, options: &Options) -> Result<Made, Errors> {
         match (&self.place, &self.seen) {
-            (Place::Code(site), _) => of_code((**site).clone(), options),
-            (Place::Directory(dir), Some(Seen::Many(on_disk))) => {
+            (FilesAt::Code(site), _) => of_code((**site).clone(), options),
+            (FilesAt::Directory(dir), Some(Seen::Many(on_disk))) => {
                 Bench::new(dir, options).read(on_disk, &self.past)
             }
             (_, Some(Seen::One(one))) => of_one(one.0.clone(), one.1.clone(), options),
@@ -323,15 +324,15 @@ impl Files {
     }
 }
 
-fn look_at(place: &Place, remembered: &mut Remembered, options: &Options) -> Seen {
+fn look_at(place: &FilesAt, remembered: &mut Remembered, options: &Options) -> Seen {
     let inspection = options.inspection();
     // What is wrong with the environment is said when a configuration is made.
     let _ = inspection.take();
     let said = match place {
-        Place::Code(_) => return Seen::Nothing,
-        Place::Directory(dir) => return Seen::Many(Arc::new(OnDisk::read(dir, remembered, &inspection))),
-        Place::Text(text) => Said::read(text, Scope::Site, &inspection.page(SITE_FILE)),
-        Place::File(path) => {
+        FilesAt::Code(_) => return Seen::Nothing,
+        FilesAt::Directory(dir) => return Seen::Many(Arc::new(OnDisk::read(dir, remembered, &inspection))),
+        FilesAt::Text(text) => Said::read(text, Scope::Site, &inspection.page(SITE_FILE)),
+        FilesAt::File(path) => {
             remembered.reads += 1;
             let page = inspection.page(path.display().to_string());
             match text(path) {
@@ -350,9 +351,9 @@ impl fmt::Display for Files {
     /// Writes the path; of a text what messages call it, of a site its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Code(site) => f.write_str(&site.name),
-            Place::Text(_) => f.write_str(SITE_FILE),
-            Place::File(path) | Place::Directory(path) => path.display().fmt(f),
+            FilesAt::Code(site) => f.write_str(&site.name),
+            FilesAt::Text(_) => f.write_str(SITE_FILE),
+            FilesAt::File(path) | FilesAt::Directory(path) => path.display().fmt(f),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) enum Scope {
 
 /// The files that a key may stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum MayStand {
     Anywhere,
     /// The common file, for it concerns all sites.
     Common,
@@ -71,7 +71,7 @@ macro_rules! keys {
         }
 
         /// The keys, each with the files that it may stand in and its default as JSON, in the order in which they are shown.
-        const KEYS: &[(&str, Place, &str)] = &[$(($name, Place::$place, $default)),*];
+        const KEYS: &[(&str, MayStand, &str)] = &[$(($name, MayStand::$place, $default)),*];
 
         impl Keys {
             /// The names of all keys.
@@ -134,13 +134,13 @@ pub(crate) fn is_ours(key: &str, scope: Scope) -> bool {
 pub(crate) fn misplaced(key: &str, scope: Scope) -> Option<&'static str> {
     let (name, place, _) = KEYS.iter().find(|(name, ..)| *name == key)?;
     match (place, scope) {
-        (Place::Common, Scope::Site) if *name == STORE => Some(
+        (MayStand::Common, Scope::Site) if *name == STORE => Some(
             "is not a site's to say, for all sites share a store; expected it in common_site_config.json or in RATELIMIT_STORAGE_URI",
         ),
-        (Place::Common, Scope::Site) => Some(
+        (MayStand::Common, Scope::Site) => Some(
             "is not a site's to say, for it concerns all of them; expected it in common_site_config.json",
         ),
-        (Place::Site, Scope::Common) => {
+        (MayStand::Site, Scope::Common) => {
             Some("no two sites answer for one host; expected it in the file of the site that answers")
         }
         _ => None,
@@ -150,7 +150,7 @@ pub(crate) fn misplaced(key: &str, scope: Scope) -> Option<&'static str> {
 /// The keys that a site has a say in, each with its default.
 pub(crate) fn keys_of_sites() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-        let of_sites = KEYS.iter().filter(|(_, place, _)| *place != Place::Common);
+        let of_sites = KEYS.iter().filter(|(_, place, _)| *place != MayStand::Common);
         of_sites.map(|(name, _, default)| Entry::new(name, default, Origin::Default)).collect()
     });
     &ENTRIES

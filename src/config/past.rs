@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::configuration::Configuration;
-use crate::config::disk::{OnDisk, Reading};
+use crate::config::disk::{OnDisk, ReadFile};
 use crate::config::hosts::Claimed;
 use crate::config::keys::Entries;
 use crate::config::layer::Layer;
@@ -128,8 +128,8 @@ pub(crate) struct LastRight {
 /// A site's own file, the common one below it, and the layer below both.
 #[derive(Clone, Debug)]
 pub(crate) struct MadeOf {
-    pub(crate) own: Arc<Reading>,
-    pub(crate) common: Option<Arc<Reading>>,
+    pub(crate) own: Arc<ReadFile>,
+    pub(crate) common: Option<Arc<ReadFile>>,
     pub(crate) layer: Arc<Layer>,
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::config::Options;
-use crate::config::disk::{Found, Reading, site_name};
+use crate::config::disk::{Found, ReadFile, site_name};
 use crate::config::hosts::{Claimant, Claimed, claimed};
 use crate::config::keys::{Entries, OnError};
 use crate::config::past::{LastRight, MadeOf, Past};
@@ -92,7 +92,7 @@ impl<'a> Standing<'a> {
 /// What lies below, and above, the file of every site.
 pub(crate) struct Below<'a> {
     /// The common file, if there is one.
-    pub(crate) common: Option<Arc<Reading>>,
+    pub(crate) common: Option<Arc<ReadFile>>,
     pub(crate) said: &'a Said,
     pub(crate) options: &'a Options,
     pub(crate) inspection: &'a Inspection,

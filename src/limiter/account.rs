@@ -5,7 +5,7 @@ use std::fmt;
 use crate::limiter::account_id::AccountId;
 use crate::limiter::books::OpenLimit;
 use crate::limiter::report::with_quota;
-use crate::limiter::roster::OfRule;
+use crate::limiter::roster::EnlistedRule;
 use crate::limiter::share::Share;
 use crate::model::{Limit, Window, hold};
 use crate::store::{Fault, Listed};
@@ -49,7 +49,12 @@ pub struct AccountStanding {
 }
 
 impl AccountStanding {
-    pub(crate) fn new(of_rule: &OfRule, open: OpenLimit, account: &Listed, name: Option<String>) -> Self {
+    pub(crate) fn new(
+        of_rule: &EnlistedRule,
+        open: OpenLimit,
+        account: &Listed,
+        name: Option<String>,
+    ) -> Self {
         let Listed { net, standing, is_shared, .. } = *account;
         let quota = open.limit.quota();
         let spent = u64::try_from(net).unwrap_or(0);

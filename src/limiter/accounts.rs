@@ -7,7 +7,7 @@ use crate::limiter::account_id::AccountId;
 use crate::limiter::books::OpenLimit;
 use crate::limiter::client_accounts::ClientAccounts;
 use crate::limiter::engine::{Engine, Shared};
-use crate::limiter::roster::{Known, OfRule};
+use crate::limiter::roster::{EnlistedRule, Known};
 use crate::model::{Key, KeyHash, Source, UnixMicros};
 use crate::store::{Book, Listed};
 
@@ -183,11 +183,11 @@ impl Accounts {
         Ok(self.of_hash(self.rule(site, rule)?, None, id.0))
     }
 
-    fn of_hash(&self, of_rule: OfRule, key: Option<Key>, hash: KeyHash) -> ClientAccounts {
+    fn of_hash(&self, of_rule: EnlistedRule, key: Option<Key>, hash: KeyHash) -> ClientAccounts {
         ClientAccounts::new(self.engine.clone(), of_rule, key, hash)
     }
 
-    fn rule(&self, site: &str, rule: &str) -> Result<OfRule, AccountError> {
+    fn rule(&self, site: &str, rule: &str) -> Result<EnlistedRule, AccountError> {
         let found = self.engine.shared().rosters.rules(Some(site), Some(rule)).pop();
         found.ok_or_else(|| AccountError::NoSuchRule { site: site.to_owned(), rule: rule.to_owned() })
     }
@@ -242,7 +242,7 @@ impl Default for AccountFilter {
 
 /// A rule whose accounts are listed.
 struct ListedRule {
-    of_rule: OfRule,
+    of_rule: EnlistedRule,
     /// Whose limits hold for a client of whom nothing is known.
     stranger: Source,
     /// Its limits, for such a client where it has them.
@@ -252,7 +252,7 @@ struct ListedRule {
 }
 
 impl ListedRule {
-    fn new(of_rule: OfRule, filter: &AccountFilter, engine: &Shared, at: UnixMicros) -> Self {
+    fn new(of_rule: EnlistedRule, filter: &AccountFilter, engine: &Shared, at: UnixMicros) -> Self {
         let stranger = of_rule.source(None, &Known::default(), at);
         let hash = |name: &String| of_rule.hash(&Key::from(name), &engine.hasher);
         let named = |name: &String| Some((AccountId(hash(name)?).words(), name.clone()));

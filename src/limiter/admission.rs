@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::limiter::decision::{Decision, Question};
 use crate::limiter::holding::Holding;
-use crate::limiter::{LimitReport, Limiter, Refusal, Report};
+use crate::limiter::{LimitReport, Limiter, Refusal, Report, Untold};
 use crate::model::{Answer, Facts, Micros};
 use crate::store::Fault;
 
@@ -58,8 +58,9 @@ impl Admission {
     /// ```
     pub fn of(limiter: Arc<Limiter>, facts: &dyn Facts) -> Result<Self, Fault> {
         let mut reservation = Reservation::vacant(limiter);
+        let decided = reservation.decide(|holding, limiter, untold| holding.admit(limiter, facts, untold));
         let (limiter, holding) = reservation.parts();
-        Ok(match holding.admit(limiter, facts)? {
+        Ok(match decided? {
             Decision::Exempt => Self::Exempt,
             Decision::Admitted => Self::Admitted(reservation),
             Decision::Refused => Self::Refused(holding.refusal(limiter, &holding.why_refused(limiter))),
@@ -98,10 +99,9 @@ impl Pending {
     /// A [`Fault`] if the store failed and is told to refuse then.
     pub async fn decided(self) -> Result<Admission, Fault> {
         let Self { mut reservation, question } = self;
-        let answer = question.asking.await;
+        let decided = reservation.conclude(*question).await?;
         let (limiter, holding) = reservation.parts();
-        let answer = answer.map_err(|fault| limiter.failed(fault))?;
-        Ok(match holding.conclude(limiter, answer, question.now) {
+        Ok(match decided {
             Decision::Refused => Admission::Refused(holding.refusal(limiter, &holding.why_refused(limiter))),
             _ => Admission::Admitted(reservation),
         })
@@ -125,9 +125,35 @@ impl Reservation {
         Self { limiter, holding: Holding { has_timer: false, ..Holding::vacant() } }
     }
 
-    /// One on the accounts of time of a request, for work on its behalf.
-    pub(crate) fn detached(limiter: &Arc<Limiter>, request: &Holding) -> Self {
-        Self { limiter: Arc::clone(limiter), holding: request.detached(limiter) }
+    /// One of work on a request's behalf, which runs from now on.
+    pub(crate) fn detached(limiter: &Arc<Limiter>, holding: Holding) -> Self {
+        let mut detached = Self { limiter: Arc::clone(limiter), holding };
+        // What the store could not even count is left uncharged, which observers hear.
+        let _ = detached.decide(Holding::begin_detached);
+        detached
+    }
+
+    /// Does something with what is held, and then tells what came of it.
+    fn with<T>(&mut self, work: impl FnOnce(&mut Holding, &Limiter, &mut Untold) -> T) -> T {
+        let mut untold = Untold::new();
+        let done = work(&mut self.holding, &self.limiter, &mut untold);
+        untold.tell(&self.limiter);
+        done
+    }
+
+    /// The same of a decision, which may fail.
+    pub(crate) fn decide<T>(
+        &mut self,
+        decide: impl FnOnce(&mut Holding, &Limiter, &mut Untold) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.with(decide).map_err(|fault| self.limiter.failed(fault))
+    }
+
+    /// Waits for what others decide.
+    pub(crate) async fn conclude(&mut self, question: Question) -> Result<Decision, Fault> {
+        let Question { asking, now } = question;
+        let answer = asking.await;
+        self.decide(|holding, limiter, untold| Ok(holding.conclude(limiter, answer?, now, untold)))
     }
 
     pub(crate) const fn parts(&mut self) -> (&Arc<Limiter>, &mut Holding) {
@@ -173,7 +199,7 @@ impl Reservation {
     /// Each limit returns what it was charged in the window that is in force now; what the request has cost windows that
     /// have ended stays there. A place under a cap is taken until the request ends.
     pub fn waive(&mut self) {
-        self.holding.waive(&self.limiter);
+        self.with(Holding::waive);
     }
 
     /// How long the request has run.
@@ -239,18 +265,18 @@ impl Reservation {
 
     /// Ends the request and says where the tightest limit stands then; `None` if no rule applies.
     pub fn settle(&mut self) -> Option<Report> {
-        self.holding.settle_and_look(&self.limiter).map(Report::from)
+        self.with(|holding, limiter, untold| holding.settle_and_look(limiter, untold).map(Report::from))
     }
 
     /// Says what the answer is: rules may charge some answers only.
     pub fn answered(&mut self, answer: &dyn Answer) {
         let returned = self.limiter.returning(self.holding.rules(), answer);
-        self.holding.give_back(&self.limiter, &returned);
+        self.with(|holding, limiter, untold| holding.give_back(limiter, &returned, untold));
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.holding.settle(&self.limiter);
+        self.with(Holding::settle);
     }
 }

@@ -15,6 +15,7 @@ use crate::limiter::alarms::Account;
 use crate::limiter::engine::Shared;
 use crate::limiter::holding::Holding;
 use crate::limiter::refusal::Refused;
+use crate::limiter::untold::Untold;
 use crate::model::{Micros, Overrun, Rule, Tick};
 use crate::store::{Charge, Claim};
 
@@ -141,14 +142,14 @@ impl Holding {
     }
 
     /// Ends the request, of which [a budget is spent](Self::cut_in), and says so as a refusal does.
-    pub(crate) fn cut(&mut self, limiter: &Limiter) -> Refused {
+    pub(crate) fn cut(&mut self, limiter: &Limiter, untold: &mut Untold) -> Refused {
         let extra = self.extra();
         let is_spent = |claim: &Claim| limiter.spends_time_of(claim, cuts) && claim.lasts(extra).0 == 0;
         let spent: Vec<bool> = self.claims.iter().map(is_spent).collect();
         self.now = limiter.now();
         self.is_typical &= self.has_outrun_expectations();
         self.is_cut = true;
-        self.settle_at(limiter, self.now);
+        self.settle_at(limiter, self.now, untold);
         for (claim, is_spent) in self.claims.iter_mut().zip(spent) {
             claim.standing.refuses = is_spent;
         }
@@ -239,7 +240,7 @@ mod tests {
         /// One who begins, and waits for its end.
         fn walker(&self) -> Walker {
             let mut holding = Holding::vacant();
-            let decided = holding.admit(&self.limiter, &samples::PLAIN).unwrap();
+            let decided = holding.admit(&self.limiter, &samples::PLAIN, &mut Untold::new()).unwrap();
             assert!(matches!(decided, Decision::Admitted));
             let alarm = holding.alarm(&self.limiter).expect("the rule cuts");
             let mut walker = Walker { holding, alarm, woken: Arc::default() };
@@ -254,7 +255,7 @@ mod tests {
         }
 
         fn leaves(&self, mut walker: Walker) {
-            walker.holding.settle(&self.limiter);
+            walker.holding.settle(&self.limiter, &mut Untold::new());
         }
 
         fn pass(&self, secs: u64) {
@@ -366,7 +367,7 @@ mod tests {
             admitted(limiter, &samples::Request { preflight: true, ..samples::PLAIN })
         }),
         ("a block", |limiter, _| limiter.charge("all", ()).now_or_never().unwrap().unwrap()),
-        ("detached work", |limiter, first| Reservation::detached(limiter, &first.holding)),
+        ("detached work", |limiter, first| Reservation::detached(limiter, first.holding.detached())),
     ];
 
     /// A block, and a request of `Limiter::admit`, told nobody: 2.0 of a budget were spent.
@@ -420,10 +421,13 @@ mod tests {
         let mut first = street.walker();
         for _ in 0..2 {
             let mut holding = Holding::vacant();
-            assert!(matches!(holding.admit(&street.limiter, &samples::PLAIN), Ok(Decision::Admitted)));
+            assert!(matches!(
+                holding.admit(&street.limiter, &samples::PLAIN, &mut Untold::new()),
+                Ok(Decision::Admitted)
+            ));
             let alarm = holding.alarm(&street.limiter);
             street.pass(10);
-            holding.settle(&street.limiter);
+            holding.settle(&street.limiter, &mut Untold::new());
             drop(alarm);
             assert!(first.was_woken() && !street.is_cut(&mut first));
         }

@@ -10,6 +10,7 @@ use crate::limiter::books::OpenLimit;
 use crate::limiter::client::Client;
 use crate::limiter::hashed_keys::{find, remember};
 use crate::limiter::open_rule::{OpenKey, OpenRule};
+use crate::limiter::untold::Untold;
 use crate::limiter::{Claims, Limiter};
 use crate::model::{
     Component, Facts, Hold, KeyBytes, KeyHash, Micros, Missing, Now, Rule, RuleIndex, UnixMicros,
@@ -19,7 +20,7 @@ use crate::store::{Charge, Mode};
 /// What is asked for a request.
 ///
 /// Its facts are handed on beside it: kept here, they would be looked for in memory at every question.
-pub(crate) struct Asking<'a, 'c> {
+pub(crate) struct Claiming<'a, 'c> {
     /// Who asks, where limits depend on it.
     client: Option<&'a Client<'c>>,
     mode: Mode,
@@ -29,7 +30,7 @@ pub(crate) struct Asking<'a, 'c> {
     route: Option<u32>,
 }
 
-impl<'a, 'c> Asking<'a, 'c> {
+impl<'a, 'c> Claiming<'a, 'c> {
     #[inline]
     pub(crate) const fn new(client: Option<&'a Client<'c>>, mode: Mode, claims: &'a mut Claims) -> Self {
         Self { client, mode, claims, route: None }
@@ -51,14 +52,15 @@ impl Limiter {
         mode: Mode,
         spared: bool,
         claims: &mut Claims,
+        untold: &mut Untold,
     ) -> Option<(Now, u32)> {
         if self.asks_who.is_set() {
-            return self.claims_of_client(facts, mode, spared, claims);
+            return self.claims_of_client(facts, mode, spared, claims, untold);
         }
         if spared && self.is_exempt(facts) {
             return None;
         }
-        let route = self.ask(facts, Asking::new(None, mode, claims));
+        let route = self.ask(facts, Claiming::new(None, mode, claims));
         Some((self.now(), route))
     }
 
@@ -69,6 +71,7 @@ impl Limiter {
         mode: Mode,
         spared: bool,
         claims: &mut Claims,
+        untold: &mut Untold,
     ) -> Option<(Now, u32)> {
         let (now, terms) = (self.now(), self.terms.load());
         let client = Client::under(facts, &self.site, &terms, now.wall());
@@ -76,9 +79,9 @@ impl Limiter {
             return None;
         }
         let tiered = self.has_tiers.is_set().then_some(&client);
-        let route = self.ask(&client, Asking::new(tiered, mode, claims));
+        let route = self.ask(&client, Claiming::new(tiered, mode, claims));
         if let Some(key) = client.used_key().filter(|_| !self.observers.is_empty()) {
-            self.observers.tell_of_key(&self.site, key, now.wall());
+            untold.key(*key, now.wall());
         }
         Some((now, route))
     }
@@ -97,7 +100,7 @@ impl Limiter {
 
     /// Claims what the rules ask for; returns the route if one depends on it, else 0.
     #[inline]
-    pub(crate) fn ask(&self, facts: &dyn Facts, mut asking: Asking<'_, '_>) -> u32 {
+    pub(crate) fn ask(&self, facts: &dyn Facts, mut asking: Claiming<'_, '_>) -> u32 {
         match &self.index {
             _ if self.has_otherwise => self.ask_rules_in_force(facts, &mut asking),
             None => self.rules.iter().for_each(|open| self.ask_if_about(open, facts, &mut asking)),
@@ -108,7 +111,7 @@ impl Limiter {
 
     /// Asks those rules among many that can be about the request.
     #[inline(never)]
-    fn ask_found(&self, index: &RuleIndex, facts: &dyn Facts, asking: &mut Asking<'_, '_>) {
+    fn ask_found(&self, index: &RuleIndex, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
         for at in index.candidates(facts).iter().map(|at| usize::from(*at)) {
             self.ask_if_about(&self.rules[at], facts, asking);
         }
@@ -118,7 +121,7 @@ impl Limiter {
     ///
     /// Inlined with all below it: three calls would cost each request a hundred instructions.
     #[inline(always)]
-    fn ask_if_about(&self, open: &OpenRule, facts: &dyn Facts, asking: &mut Asking<'_, '_>) {
+    fn ask_if_about(&self, open: &OpenRule, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
         if self.is_about(open, facts)
             && let Some(key) = self.key(open, facts)
         {
@@ -140,7 +143,7 @@ impl Limiter {
 
     /// The same of all rules where some apply only if no other does. Each condition is evaluated once, and each key found once.
     #[inline(never)]
-    fn ask_rules_in_force(&self, facts: &dyn Facts, asking: &mut Asking<'_, '_>) {
+    fn ask_rules_in_force(&self, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
         let mut applying: SmallVec<[(usize, Option<KeyHash>); 8]> = SmallVec::new();
         let mut is_displaced = false;
         let candidates = match &self.index {
@@ -221,7 +224,7 @@ impl Limiter {
         open: &OpenRule,
         key: KeyHash,
         facts: &dyn Facts,
-        asking: &mut Asking<'_, '_>,
+        asking: &mut Claiming<'_, '_>,
     ) {
         if !open.is_plain.is_set() {
             return self.ask_rule_that_differs(open, key, facts, asking);
@@ -236,7 +239,7 @@ impl Limiter {
         open: &OpenRule,
         key: KeyHash,
         facts: &dyn Facts,
-        asking: &mut Asking<'_, '_>,
+        asking: &mut Claiming<'_, '_>,
     ) {
         let rule = self.said(open);
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
@@ -259,13 +262,13 @@ impl Limiter {
 
     /// The claims of a block of code on the account of a key.
     pub(crate) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
-        self.ask_for_block(position, key, &NoRequest, Asking::new(None, Mode::Decide, claims));
+        self.ask_for_block(position, key, &NoRequest, Claiming::new(None, Mode::Decide, claims));
     }
 
     /// Claims a rule's own limits for a block of code: nothing exempts it, and no closure, which would look at a request
     /// that there is not, gives it other limits or another cost.
     #[cold]
-    fn ask_for_block(&self, position: usize, key: KeyHash, facts: &dyn Facts, mut asking: Asking<'_, '_>) {
+    fn ask_for_block(&self, position: usize, key: KeyHash, facts: &dyn Facts, mut asking: Claiming<'_, '_>) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
         let whose = Whose { client, ..Whose::of(key) };
@@ -327,7 +330,7 @@ impl Whose {
 impl OpenRule {
     /// Claims limits.
     #[inline(always)]
-    fn ask(&self, limits: &[OpenLimit], whose: Whose, facts: &dyn Facts, asking: &mut Asking<'_, '_>) {
+    fn ask(&self, limits: &[OpenLimit], whose: Whose, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
         for open in limits {
             // What is never refused is charged its time, and is not counted.
             if asking.mode == Mode::Force && !open.ask.is_timed() {
@@ -349,7 +352,7 @@ impl OpenRule {
     }
 
     #[inline(always)]
-    fn held(&self, quota: u64, facts: &dyn Facts, asking: &mut Asking<'_, '_>) -> Micros {
+    fn held(&self, quota: u64, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) -> Micros {
         // What the request costs is learned for its route, whatever is held.
         let route = asking.route(facts);
         match self.hold {
@@ -393,7 +396,7 @@ mod tests {
             let mode = if request.is_preflight() { Mode::Force } else { Mode::Decide };
             let of = |site| {
                 let (limiter, mut claims) = (Limiter::new(site, &engine), Claims::new());
-                let is_exempt = limiter.claims(&request, mode, true, &mut claims).is_none();
+                let is_exempt = limiter.claims(&request, mode, true, &mut claims, &mut Untold::new()).is_none();
                 (limiter.index.is_some(), is_exempt, claims)
             };
             let ((_, one_exempt, one), (is_indexed, other_exempt, other)) = (of(site.clone()), of(padded(&site)));

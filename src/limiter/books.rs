@@ -66,7 +66,7 @@ impl Books {
 
     /// A limit with its book open, in the store of the engine that the rule is on.
     pub(crate) fn of(&self, limit: &Limit, store: &dyn Store) -> OpenLimit {
-        let known = self.open.read().iter().find(|open| is_one_book(&open.limit, limit)).copied();
+        let known = self.open.read().iter().find(|open| open.limit.shares_accounts_with(limit)).copied();
         let open = known.unwrap_or_else(|| self.open(limit, store));
         OpenLimit { limit: *limit, ask: Ask { quota: limit.quota(), ..open.ask } }
     }
@@ -101,7 +101,7 @@ impl Books {
             period: limit.period(),
             zone: &site.zone,
         };
-        let known = self.before.iter().find(|(known, _)| is_one_book(known, limit));
+        let known = self.before.iter().find(|(known, _)| known.shares_accounts_with(limit));
         let book = known.map_or_else(|| store.open(&spec()), |(_, book)| *book);
         let ask = Ask { book, charge, ..self.ask };
         let open = OpenLimit { limit: *limit, ask };
@@ -120,9 +120,4 @@ impl fmt::Debug for Books {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Books").field("rule", &self.rule().name).finish_non_exhaustive()
     }
-}
-
-/// Whether two limits draw on one book.
-pub(crate) fn is_one_book(one: &Limit, other: &Limit) -> bool {
-    one.unit() == other.unit() && one.period() == other.period()
 }

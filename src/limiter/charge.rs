@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::{error, fmt};
 
-use crate::limiter::{Decision, Limiter, Question, Refusal, Reservation};
+use crate::limiter::{Decision, Limiter, Refusal, Reservation};
 use crate::model::{Key, KeyHash, Rule};
 use crate::store::Fault;
 
@@ -60,15 +60,13 @@ impl Limiter {
         let position = position.ok_or_else(|| ChargeError::NoSuchRule(rule.to_owned()))?;
         let key = self.key_of_block(position, &key.into())?;
         let mut reservation = Reservation::vacant(Arc::clone(self));
-        let (limiter, holding) = reservation.parts();
-        let decision = match holding.admit_block(limiter, position, key)? {
-            Decision::Open(question) => {
-                let Question { asking, now } = *question;
-                let answer = asking.await.map_err(|fault| limiter.failed(fault))?;
-                holding.conclude(limiter, answer, now)
-            }
+        let decision = match reservation
+            .decide(|holding, limiter, untold| holding.admit_block(limiter, position, key, untold))?
+        {
+            Decision::Open(question) => reservation.conclude(*question).await?,
             decided => decided,
         };
+        let (limiter, holding) = reservation.parts();
         match decision {
             Decision::Refused => {
                 Err(ChargeError::Refused(holding.refusal(limiter, &holding.why_refused(limiter))))

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
-use crate::limiter::terms::Terms;
+use crate::limiter::terms::OpenTiers;
 use crate::model::{
     ApiKey, Country, CountrySource, Facts, Identity, KeyDigest, Paths, Region, Rule, Site, Source, Tiers,
     UnixMicros, canonical,
@@ -23,7 +23,7 @@ pub struct Client<'a> {
     site: &'a Site,
     tiers: &'a Tiers,
     /// What a limiter has made of the tiers, if it is one that asks.
-    terms: Option<&'a Terms>,
+    terms: Option<&'a OpenTiers>,
     /// When the request arrived, by the wall clock.
     at: UnixMicros,
     who: OnceCell<Who<'a>>,
@@ -46,7 +46,7 @@ impl<'a> Client<'a> {
     }
 
     /// The same under terms that a limiter has in force.
-    pub(crate) fn under(facts: &'a dyn Facts, site: &'a Site, terms: &'a Terms, at: UnixMicros) -> Self {
+    pub(crate) fn under(facts: &'a dyn Facts, site: &'a Site, terms: &'a OpenTiers, at: UnixMicros) -> Self {
         Self { terms: Some(terms), ..Self::of(facts, site, &terms.tiers, at) }
     }
 
@@ -70,7 +70,7 @@ impl<'a> Client<'a> {
         self.tiers
     }
 
-    pub(crate) const fn terms(&self) -> Option<&'a Terms> {
+    pub(crate) const fn terms(&self) -> Option<&'a OpenTiers> {
         self.terms
     }
 

@@ -6,7 +6,7 @@ use crate::limiter::account::{AccountError, AccountStanding};
 use crate::limiter::account_id::AccountId;
 use crate::limiter::books::OpenLimit;
 use crate::limiter::engine::{Engine, Shared};
-use crate::limiter::roster::{Known, OfRule};
+use crate::limiter::roster::{EnlistedRule, Known};
 use crate::limiter::share::Share;
 use crate::model::{Identity, Key, KeyHash, Limit, Micros, Now, Period, Site, Unit};
 use crate::store::{Charge, Claim, Fault, Listed, Mode, Relief, Settlement};
@@ -32,7 +32,7 @@ pub enum Amount {
 #[derive(Clone, Debug)]
 pub struct ClientAccounts {
     engine: Engine,
-    of_rule: OfRule,
+    of_rule: EnlistedRule,
     key: Option<Key>,
     hash: KeyHash,
     known: Known,
@@ -40,7 +40,7 @@ pub struct ClientAccounts {
 }
 
 impl ClientAccounts {
-    pub(crate) fn new(engine: Engine, of_rule: OfRule, key: Option<Key>, hash: KeyHash) -> Self {
+    pub(crate) fn new(engine: Engine, of_rule: EnlistedRule, key: Option<Key>, hash: KeyHash) -> Self {
         Self { engine, of_rule, key, hash, known: Known::default(), period: None }
     }
 
@@ -246,7 +246,7 @@ fn charge(engine: &Shared, open: &OpenLimit, key: KeyHash, amount: u64, now: Now
 
 impl From<Duration> for Amount {
     fn from(span: Duration) -> Self {
-        Self::Time(Micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
+        Self::Time(span.into())
     }
 }
 

@@ -4,6 +4,7 @@ use crate::limiter::event::What;
 use crate::limiter::holding::Holding;
 use crate::limiter::report::Tightest;
 use crate::limiter::told::{Told, free};
+use crate::limiter::untold::Untold;
 use crate::limiter::{Limiter, Positions};
 use crate::model::{Micros, NO_ROUTE, Now, Rule, Until};
 use crate::store::{Charge, Claim, Progress, Settlement};
@@ -11,33 +12,37 @@ use crate::store::{Charge, Claim, Progress, Settlement};
 impl Holding {
     /// Ends the request, if it has not ended.
     #[inline]
-    pub(crate) fn settle(&mut self, limiter: &Limiter) {
+    pub(crate) fn settle(&mut self, limiter: &Limiter, untold: &mut Untold) {
         if !self.is_settled {
-            self.settle_now(limiter);
+            self.settle_now(limiter, untold);
         }
     }
 
     #[inline(never)]
-    fn settle_now(&mut self, limiter: &Limiter) {
-        self.settle_at(limiter, limiter.now());
+    fn settle_now(&mut self, limiter: &Limiter, untold: &mut Untold) {
+        self.settle_at(limiter, limiter.now(), untold);
     }
 
     /// Ends the request, if it has not ended, and says where the tightest limit stands then; `None` if no rule applies.
     #[inline]
-    pub(crate) fn settle_and_look(&mut self, limiter: &Limiter) -> Option<Tightest<'_>> {
+    pub(crate) fn settle_and_look<'h>(
+        &'h mut self,
+        limiter: &Limiter,
+        untold: &mut Untold,
+    ) -> Option<Tightest<'h>> {
         let now = limiter.now();
         if !self.is_settled {
             self.look_at_what_is_settled(limiter, now);
-            self.settle_at(limiter, now);
+            self.settle_at(limiter, now, untold);
         }
         self.now = now;
         Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), &self.now)
     }
 
     /// Makes the request free.
-    pub(crate) fn waive(&mut self, limiter: &Limiter) {
+    pub(crate) fn waive(&mut self, limiter: &Limiter, untold: &mut Untold) {
         if !std::mem::replace(&mut self.is_waived, true) {
-            self.return_charges(limiter, |_| true);
+            self.return_charges(limiter, |_| true, untold);
         }
     }
 
@@ -49,52 +54,52 @@ impl Holding {
     }
 
     /// Says which rules do not charge the answer: what they have charged is returned at once, for a stream may last.
-    pub(crate) fn give_back(&mut self, limiter: &Limiter, rules: &[u16]) {
+    pub(crate) fn give_back(&mut self, limiter: &Limiter, rules: &[u16], untold: &mut Untold) {
         for claim in self.claims.iter_mut() {
             claim.run.returned |= rules.contains(&claim.ask.rule);
         }
         if !rules.is_empty() {
-            self.return_charges(limiter, |claim| claim.run.returned);
+            self.return_charges(limiter, |claim| claim.run.returned, untold);
         }
     }
 
     /// Settles some claims and returns what they were charged. Places stay taken.
-    fn return_charges(&mut self, limiter: &Limiter, returns: impl Fn(&Claim) -> bool) {
+    fn return_charges(&mut self, limiter: &Limiter, returns: impl Fn(&Claim) -> bool, untold: &mut Untold) {
         if self.is_over() {
             return;
         }
         let now = limiter.now();
         let Progress { cost, paused } = self.meter.progress(now.tick);
         let ending = free(Settlement { cost, paused, ..self.settlement });
-        let mut told = self.settling(limiter, &now, cost);
+        let mut settling = self.settling(limiter, now, cost, untold);
         let ends = |claim: &Claim| claim.ask.charge != Charge::Place && claim.run.is_on && returns(claim);
         for claims in self.claims.chunk_by_mut(|one, other| ends(one) == ends(other)) {
             if ends(&claims[0]) {
-                told.settle(claims, &ending);
+                settling.settle(claims, &ending);
             }
         }
     }
 
     /// Settles the rules whose time runs until the head of the response leaves.
-    pub(crate) fn head_left(&mut self, limiter: &Limiter) {
+    pub(crate) fn head_left(&mut self, limiter: &Limiter, untold: &mut Untold) {
         if limiter.settles_by_rule {
-            self.settle_early(limiter, |rule| rule.until == Until::Head);
+            self.settle_early(limiter, |rule| rule.until == Until::Head, untold);
         }
     }
 
     /// Settles the rules whose time does not run on a connection that switches to another protocol.
-    pub(crate) fn tunnel_opened(&mut self, limiter: &Limiter) {
-        self.settle_early(limiter, |rule| rule.until != Until::Close);
+    pub(crate) fn tunnel_opened(&mut self, limiter: &Limiter, untold: &mut Untold) {
+        self.settle_early(limiter, |rule| rule.until != Until::Close, untold);
     }
 
-    fn settle_early(&mut self, limiter: &Limiter, ends: impl Fn(&Rule) -> bool) {
+    fn settle_early(&mut self, limiter: &Limiter, ends: impl Fn(&Rule) -> bool, untold: &mut Untold) {
         if self.is_over() {
             return;
         }
         let now = limiter.now();
         let Progress { cost, paused } = self.meter.progress(now.tick);
         let ending = Settlement { cost, paused, ..self.settlement };
-        self.settle_rules(limiter, ending, ends, now);
+        self.settle_rules(limiter, ending, ends, now, untold);
     }
 
     /// Looks again where claims stand that the settlement does not visit, such as those of rules that count refusals: what
@@ -116,7 +121,7 @@ impl Holding {
     }
 
     #[inline(always)]
-    pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now) {
+    pub(crate) fn settle_at(&mut self, limiter: &Limiter, now: Now, untold: &mut Untold) {
         self.is_settled = true;
         if self.claims.is_empty() {
             return;
@@ -132,36 +137,45 @@ impl Holding {
         if limiter.settles_apart
             && (limiter.settles_by_rule || !self.claims.iter().all(|claim| claim.run.is_on))
         {
-            return self.settle_apart(limiter, now);
+            return self.settle_apart(limiter, now, untold);
         }
         limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
         if limiter.settles_apart {
-            self.tell_of_settlement(limiter, &now);
+            self.note_settlement(limiter, now, untold);
         }
         self.teach(limiter);
         self.tell_of_extra(limiter);
     }
 
     #[inline(never)]
-    fn tell_of_settlement(&self, limiter: &Limiter, now: &Now) {
-        let told = Told { running: 0, ..self.told(limiter, now) };
-        limiter.observers.tell(&told.event(&self.claims, &self.settlement, What::Settled));
+    fn note_settlement(&self, limiter: &Limiter, now: Now, untold: &mut Untold) {
+        if !limiter.observers.is_empty() {
+            let told = Told { running: 0, ..self.told() };
+            untold.event(told, now, &self.claims, &self.settlement, What::Settled);
+        }
     }
 
-    /// What observers are told of settlements of a part of what runs, when the request has run so long.
-    fn settling<'a>(&self, limiter: &'a Limiter, now: &'a Now, cost: Micros) -> Told<'a> {
+    /// Settlements of a part of what runs, when the request has run so long.
+    fn settling<'a>(
+        &self,
+        limiter: &'a Limiter,
+        now: Now,
+        cost: Micros,
+        untold: &'a mut Untold,
+    ) -> Settling<'a> {
         let running = self.claims.iter().filter(|claim| claim.run.is_on).count() as u32;
-        Told { running, ran: self.ran(cost), ..self.told(limiter, now) }
+        let told = Told { running, ran: self.ran(cost), ..self.told() };
+        Settling { limiter, now, told, untold }
     }
 
     /// Settles where that is more than one call of the store.
     #[inline(never)]
-    fn settle_apart(&mut self, limiter: &Limiter, now: Now) {
+    fn settle_apart(&mut self, limiter: &Limiter, now: Now, untold: &mut Untold) {
         if !self.is_waived && limiter.settles_by_rule {
-            self.settle_rules(limiter, self.settlement, |_| true, now);
+            self.settle_rules(limiter, self.settlement, |_| true, now, untold);
             return self.tell_of_extra(limiter);
         }
-        self.settling(limiter, &now, self.settlement.cost).settle(&mut self.claims, &self.settlement);
+        self.settling(limiter, now, self.settlement.cost, untold).settle(&mut self.claims, &self.settlement);
         self.teach(limiter);
         self.tell_of_extra(limiter);
     }
@@ -190,9 +204,10 @@ impl Holding {
         settlement: Settlement,
         ends: impl Fn(&Rule) -> bool,
         now: Now,
+        untold: &mut Untold,
     ) {
-        let (is_waived, is_typical) = (self.is_waived, self.is_typical);
-        let mut told = self.settling(limiter, &now, settlement.cost);
+        let (is_waived, is_typical, route) = (self.is_waived, self.is_typical, self.route);
+        let mut settling = self.settling(limiter, now, settlement.cost, untold);
         for claims in self.claims.chunk_by_mut(|one, other| one.ask.rule == other.ask.rule) {
             let runs = claims.iter().any(|claim| claim.run.is_on);
             if !runs || !ends(limiter.rule_at(claims[0].ask.rule)) {
@@ -204,10 +219,41 @@ impl Holding {
             } else {
                 ending.charge_something();
                 if is_typical {
-                    limiter.learn(claims, told.route, ending.cost);
+                    limiter.learn(claims, route, ending.cost);
                 }
             }
-            told.settle(claims, &ending);
+            settling.settle(claims, &ending);
+        }
+    }
+}
+
+/// Settlements of a part of what runs, one after another.
+struct Settling<'a> {
+    limiter: &'a Limiter,
+    now: Now,
+    told: Told,
+    untold: &'a mut Untold,
+}
+
+impl Settling<'_> {
+    /// Settles claims, and notes those that ran until then.
+    #[inline]
+    fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
+        if self.limiter.observers.is_empty() {
+            return self.limiter.engine.store.settle(claims, settlement, self.now);
+        }
+        for claims in claims.chunk_by_mut(|one, other| one.run.is_on == other.run.is_on) {
+            self.settle_alike(claims, settlement);
+        }
+    }
+
+    /// The same, of claims all of which run, or none.
+    #[inline]
+    fn settle_alike(&mut self, claims: &mut [Claim], settlement: &Settlement) {
+        if claims[0].run.is_on {
+            self.told.running -= claims.len() as u32;
+            self.limiter.engine.store.settle(claims, settlement, self.now);
+            self.untold.event(self.told, self.now, claims, settlement, What::Settled);
         }
     }
 }

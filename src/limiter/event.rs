@@ -4,7 +4,6 @@ use std::fmt;
 
 use crate::limiter::Limiter;
 use crate::limiter::account_id::AccountId;
-use crate::limiter::report::with_quota;
 use crate::limiter::route::Route;
 use crate::model::{Counts, Limit, Micros, Now, Rule, Site, Unit, UnixMicros};
 use crate::store::{Charge, Claim, Settlement};
@@ -172,8 +171,7 @@ impl<'a> ObservedLimit<'a> {
 
     /// The limit, as it is for this request.
     pub fn limit(&self) -> Limit {
-        let limit = self.event.limiter.limit_of(self.claim).unwrap_or(Limit::Concurrent { cap: u32::MAX });
-        with_quota(limit, self.claim.ask.quota)
+        self.event.limiter.granted(self.claim)
     }
 
     /// What it counts.

@@ -26,15 +26,15 @@ const NEIGHBOURS: usize = 8;
 pub(crate) struct Expectations {
     /// Of all requests of the rule.
     overall: AtomicU64,
-    few: OnceLock<Box<[Place; FEW]>>,
-    more: OnceLock<Box<[Place; MORE]>>,
+    few: OnceLock<Box<[OfRoute; FEW]>>,
+    more: OnceLock<Box<[OfRoute; MORE]>>,
     /// Counts routes that took another's place.
     displaced: AtomicUsize,
 }
 
 /// What is learned of one route, and what follows from it.
 #[derive(Debug)]
-struct Place {
+struct OfRoute {
     /// The route's number and 1; 0 in a place that is free.
     route: AtomicU64,
     learned: AtomicU64,
@@ -65,7 +65,7 @@ impl Expectations {
     pub(crate) fn learned(&self) -> (Expectation, Vec<(u32, Expectation)>) {
         let few = self.few.get().into_iter().flat_map(|places| places.iter());
         let more = self.more.get().into_iter().flat_map(|places| places.iter());
-        let routes = few.chain(more).filter_map(Place::learned).collect();
+        let routes = few.chain(more).filter_map(OfRoute::learned).collect();
         (Expectation::from_bits(self.overall.load(Relaxed)), routes)
     }
 
@@ -85,21 +85,21 @@ impl Expectations {
 
     /// The place of a route, if it has one: mostly the first that it may have.
     #[inline]
-    fn place(&self, route: u32) -> Option<&Place> {
+    fn place(&self, route: u32) -> Option<&OfRoute> {
         let few = self.few.get()?;
         let home = &few[route as usize % FEW];
         if home.is_of(route) { Some(home) } else { self.search(few, route) }
     }
 
     #[cold]
-    fn search<'a>(&'a self, few: &'a [Place; FEW], route: u32) -> Option<&'a Place> {
+    fn search<'a>(&'a self, few: &'a [OfRoute; FEW], route: u32) -> Option<&'a OfRoute> {
         let more = self.more.get().into_iter().flat_map(|more| neighbourhood(more, route));
         neighbourhood(few, route).chain(more).find(|place| place.is_of(route))
     }
 
     /// A place for a route that has none: a free one, else another's.
     #[cold]
-    fn take_place(&self, route: u32) -> &Place {
+    fn take_place(&self, route: u32) -> &OfRoute {
         let few = self.few.get_or_init(places);
         if let Some(free) = neighbourhood(few, route).find(|place| place.is_taken_for(route)) {
             return free;
@@ -111,7 +111,7 @@ impl Expectations {
 
     /// Gives a route the place of another.
     #[cold]
-    fn displace<'a>(&self, more: &'a [Place; MORE], route: u32) -> &'a Place {
+    fn displace<'a>(&self, more: &'a [OfRoute; MORE], route: u32) -> &'a OfRoute {
         let turn = self.displaced.fetch_add(1, Relaxed) % NEIGHBOURS;
         let place = &more[(route as usize + turn) % MORE];
         place.set(Expectation::UNKNOWN);
@@ -120,7 +120,7 @@ impl Expectations {
     }
 }
 
-impl Place {
+impl OfRoute {
     const fn free() -> Self {
         Self { route: AtomicU64::new(0), learned: AtomicU64::new(0), expected: AtomicU64::new(0) }
     }
@@ -155,12 +155,12 @@ impl Place {
 }
 
 /// The places that a route may have among some.
-fn neighbourhood<const N: usize>(places: &[Place; N], route: u32) -> impl Iterator<Item = &Place> {
+fn neighbourhood<const N: usize>(places: &[OfRoute; N], route: u32) -> impl Iterator<Item = &OfRoute> {
     (0..NEIGHBOURS).map(move |at| &places[(route as usize + at) % N])
 }
 
-fn places<const N: usize>() -> Box<[Place; N]> {
-    Box::new([const { Place::free() }; N])
+fn places<const N: usize>() -> Box<[OfRoute; N]> {
+    Box::new([const { OfRoute::free() }; N])
 }
 
 const fn tag(route: u32) -> u64 {

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::limiter::account_id::AccountId;
-use crate::limiter::asking::Asking;
+use crate::limiter::asking::Claiming;
 use crate::limiter::report::with_quota;
 pub use crate::limiter::words::aligned;
 pub use crate::limiter::words::{Local, Span, Utc};
@@ -128,7 +128,7 @@ impl Limiter {
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
         // What is claimed is taken from where decisions take it; only why the others claim nothing is found out here.
         let mut claims = Claims::new();
-        self.ask(facts, Asking::new(self.has_tiers.is_set().then_some(facts), mode, &mut claims));
+        self.ask(facts, Claiming::new(self.has_tiers.is_set().then_some(facts), mode, &mut claims));
         let displacing = self.displacing(facts);
         let rules = self.site.rules.iter().enumerate();
         let explained = rules.map(|(position, rule)| {
@@ -248,8 +248,8 @@ mod tests {
 
     use super::*;
     use crate::clock::ManualClock;
-    use crate::limiter::Engine;
     use crate::limiter::samples::{PLAIN, Request, any_request, any_site, header, rule};
+    use crate::limiter::{Engine, Untold};
     use crate::model::{Condition, Found, Text};
     use crate::store::memory::Memory;
 
@@ -325,7 +325,7 @@ mod tests {
             let explanation = limiter.explain(&request);
             let mode = if request.preflight { Mode::Force } else { Mode::Decide };
             let mut claims = Claims::new();
-            prop_assert_eq!(limiter.claims(&request, mode, true, &mut claims).is_none(), explanation.exempt.is_some());
+            prop_assert_eq!(limiter.claims(&request, mode, true, &mut claims, &mut Untold::new()).is_none(), explanation.exempt.is_some());
             for (position, rule) in explanation.rules.iter().enumerate() {
                 let own = claims.iter().filter(|claim| usize::from(claim.ask.rule) == position);
                 let claimed: Vec<_> = own.map(|claim| claim.ask.quota).collect();
@@ -350,7 +350,7 @@ mod tests {
             let limiter = Limiter::new(Site { rules, exempt: None, ..site }, &Engine::in_memory());
             let of = |request: &Request| {
                 let mut claims = Claims::new();
-                limiter.claims(request, Mode::Decide, true, &mut claims);
+                limiter.claims(request, Mode::Decide, true, &mut claims, &mut Untold::new());
                 let bearing = limiter.explain(request).rules.swap_remove(0).bearing;
                 let key = if let Bearing::Applies { key, .. } = bearing { Some(key) } else { None };
                 (key, claims.first().map(|claim| claim.ask.key))

@@ -2,6 +2,9 @@
 //!
 //! A holding does not know its limiter, which is given to it with each call: the middleware holds the site once and takes
 //! holdings from a pool. A [`Reservation`](crate::limiter::Reservation) is a holding with its limiter.
+//!
+//! It tells nobody anything: what observers and the log are to be told is noted in an [`Untold`], which whoever has the
+//! holding tells when it is borrowed no more. So is a store's fault told by whoever is given it.
 
 use std::sync::Arc;
 
@@ -11,6 +14,7 @@ use crate::limiter::meter::Meter;
 use crate::limiter::refusal::{Refusal, Refused};
 use crate::limiter::report::{AppliedLimit, LimitReport, Report, Tightest};
 use crate::limiter::told::{Told, free};
+use crate::limiter::untold::Untold;
 use crate::limiter::{Claims, Limiter};
 use crate::model::{Facts, KeyHash, Limit, Micros, Now, Tick, UnixMicros};
 use crate::store::{Book, Claim, Fault, Mode, Settlement, Verdict};
@@ -74,24 +78,43 @@ impl Holding {
 
     /// Decides over a request; if it is admitted, its time runs from now on.
     #[inline]
-    pub(crate) fn admit(&mut self, limiter: &Limiter, facts: &dyn Facts) -> Result<Decision, Fault> {
-        let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
-        self.ask(limiter, facts, mode, true)
-    }
-
-    #[inline]
-    fn ask(
+    pub(crate) fn admit(
         &mut self,
         limiter: &Limiter,
         facts: &dyn Facts,
-        mode: Mode,
-        spared: bool,
+        untold: &mut Untold,
     ) -> Result<Decision, Fault> {
-        match limiter.claims(facts, mode, spared, &mut self.claims) {
+        let mode = Mode::of(facts);
+        let asked = limiter.claims(facts, mode, true, &mut self.claims, untold);
+        self.decide(limiter, asked, mode, untold)
+    }
+
+    /// The same of what was claimed elsewhere, since the application's code was asked, and this was not to be borrowed.
+    pub(crate) fn admit_claimed(
+        &mut self,
+        limiter: &Limiter,
+        (claims, asked): (Claims, Option<(Now, u32)>),
+        mode: Mode,
+        untold: &mut Untold,
+    ) -> Result<Decision, Fault> {
+        self.claims = claims;
+        self.decide(limiter, asked, mode, untold)
+    }
+
+    /// Decides over what was claimed, if anything was asked at all.
+    #[inline]
+    fn decide(
+        &mut self,
+        limiter: &Limiter,
+        asked: Option<(Now, u32)>,
+        mode: Mode,
+        untold: &mut Untold,
+    ) -> Result<Decision, Fault> {
+        match asked {
             None => Ok(Decision::Exempt),
             Some((now, route)) => {
                 self.route = route;
-                self.weigh(limiter, mode, now)
+                self.weigh(limiter, mode, now, untold)
             }
         }
     }
@@ -102,32 +125,29 @@ impl Holding {
         limiter: &Limiter,
         position: usize,
         key: KeyHash,
+        untold: &mut Untold,
     ) -> Result<Decision, Fault> {
         self.kind = Kind::Block;
         limiter.claim_block(position, key, &mut self.claims);
-        self.weigh(limiter, Mode::Decide, limiter.now())
+        self.weigh(limiter, Mode::Decide, limiter.now(), untold)
     }
 
     #[inline]
-    fn weigh(&mut self, limiter: &Limiter, mode: Mode, now: Now) -> Result<Decision, Fault> {
+    fn weigh(
+        &mut self,
+        limiter: &Limiter,
+        mode: Mode,
+        now: Now,
+        untold: &mut Untold,
+    ) -> Result<Decision, Fault> {
         self.may_be_cut = limiter.cuts && mode == Mode::Decide;
-        match limiter.decide(&mut self.claims, mode, now).map_err(|fault| limiter.failed(fault))? {
+        match limiter.decide(&mut self.claims, mode, now)? {
             Verdict::Open => {
                 let asking = limiter.engine.store.ask(&self.claims, mode, now);
                 Ok(Decision::Open(Box::new(Question { asking, now })))
             }
-            verdict => Ok(self.begin(limiter, verdict, now)),
+            verdict => Ok(self.begin(limiter, verdict, now, untold)),
         }
-    }
-
-    /// Charges a refused request its time, since it is served another page: it cannot be refused again.
-    pub(crate) fn admit_rewritten(
-        &mut self,
-        limiter: &Limiter,
-        facts: &dyn Facts,
-    ) -> Result<Decision, Fault> {
-        self.claims.clear();
-        self.ask(limiter, facts, Mode::Force, false)
     }
 
     /// What others have decided over the request that arrived at `now`: then its time began to run.
@@ -136,18 +156,19 @@ impl Holding {
         limiter: &Limiter,
         (verdict, claims): (Verdict, Vec<Claim>),
         now: Now,
+        untold: &mut Untold,
     ) -> Decision {
         self.claims.clear();
         self.claims.extend(&claims);
-        self.begin(limiter, verdict, now)
+        self.begin(limiter, verdict, now, untold)
     }
 
     #[inline]
-    fn begin(&mut self, limiter: &Limiter, verdict: Verdict, now: Now) -> Decision {
+    fn begin(&mut self, limiter: &Limiter, verdict: Verdict, now: Now, untold: &mut Untold) -> Decision {
         self.now = now;
         let is_seen = if verdict == Verdict::Admitted { limiter.admissions_seen } else { limiter.is_seen };
         if is_seen {
-            self.tell_of_decision(limiter, verdict);
+            self.note_decision(limiter, verdict, untold);
         }
         if verdict != Verdict::Admitted {
             return Decision::Refused;
@@ -160,17 +181,23 @@ impl Holding {
         Decision::Admitted
     }
 
-    /// A holding on the same accounts of time, for work on the request's behalf: whatever becomes of the request, its time
-    /// runs from now on, and it is never refused.
-    pub(crate) fn detached(&self, limiter: &Limiter) -> Self {
+    /// A holding on the same accounts of time, for work on the request's behalf. It has yet to [begin](Self::begin_detached).
+    pub(crate) fn detached(&self) -> Self {
         let mut detached = Self::vacant();
         (detached.is_typical, detached.kind) = (false, Kind::Detached);
         let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
         detached.claims.extend(&timed.map(Claim::anew).collect::<Vec<_>>());
         detached.route = self.route;
-        // A store that is told to admit asks nobody. One that cannot even count it leaves the work uncharged.
-        let _ = detached.weigh(limiter, Mode::Force, limiter.now());
         detached
+    }
+
+    /// Lets the work run: whatever becomes of the request, its time runs from now on, and it is never refused.
+    ///
+    /// # Errors
+    ///
+    /// The store failed. It is told to admit and so asks nobody; if it cannot even count the work, that is not charged.
+    pub(crate) fn begin_detached(&mut self, limiter: &Limiter, untold: &mut Untold) -> Result<(), Fault> {
+        self.weigh(limiter, Mode::Force, limiter.now(), untold).map(drop)
     }
 
     /// Stops the time, since the request waits for its client. Without effect on a request that is paused.
@@ -263,33 +290,37 @@ impl Holding {
         Settlement { cost: progress.cost, ..self.settlement }
     }
 
-    /// Tells the log and observers what was decided.
+    /// Notes for the log and observers what was decided.
     #[inline(never)]
-    fn tell_of_decision(&self, limiter: &Limiter, verdict: Verdict) {
+    fn note_decision(&self, limiter: &Limiter, verdict: Verdict, untold: &mut Untold) {
         let what = if verdict == Verdict::Admitted { What::Admitted } else { What::Refused };
-        let told = self.told(limiter, &self.now);
-        limiter.observers.tell(&told.event(&self.claims, &Settlement::NONE, what));
+        self.note(limiter, what, untold);
         if limiter.has_shadow {
-            self.tell_of_shadows(limiter, what);
+            self.note_shadows(limiter, what, untold);
         }
     }
 
     #[cold]
-    fn tell_of_shadows(&self, limiter: &Limiter, what: What) {
+    fn note_shadows(&self, limiter: &Limiter, what: What, untold: &mut Untold) {
         if self.claims.iter().any(|claim| claim.ask.shadow && claim.standing.refuses) {
-            let told = self.told(limiter, &self.now);
-            limiter.observers.tell(&told.event(&self.claims, &Settlement::NONE, What::RefusedInShadow));
+            self.note(limiter, What::RefusedInShadow, untold);
             if what == What::Admitted {
-                limiter.log_shadows(&self.claims);
+                untold.shadows(&self.claims);
             }
         }
     }
 
+    fn note(&self, limiter: &Limiter, what: What, untold: &mut Untold) {
+        if !limiter.observers.is_empty() {
+            untold.event(self.told(), self.now, &self.claims, &Settlement::NONE, what);
+        }
+    }
+
     #[inline]
-    pub(crate) const fn told<'a>(&self, limiter: &'a Limiter, now: &'a Now) -> Told<'a> {
+    pub(crate) const fn told(&self) -> Told {
         let Self { route, kind, is_cut, .. } = *self;
         let ran = self.ran(self.settlement.cost);
-        Told { limiter, now, route, kind, is_cut, ran, running: 1 }
+        Told { route, kind, is_cut, ran, running: 1 }
     }
 
     /// What it is charged for having run so long, with what is charged on top.

@@ -35,6 +35,7 @@ mod samples;
 mod share;
 mod terms;
 mod told;
+mod untold;
 mod words;
 
 use std::sync::Arc;
@@ -72,7 +73,8 @@ use self::roster::Roster;
 pub use self::route::Route;
 pub(crate) use self::route::name_route;
 pub use self::share::Share;
-use self::terms::{Terms, TermsInForce};
+use self::terms::{OpenTiers, TiersInForce};
+pub(crate) use self::untold::Untold;
 use crate::model::{
     Answer, Condition, Counts, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, SharedTiers, Site, Until,
 };
@@ -123,7 +125,7 @@ pub struct Limiter {
     /// Whether some clients have other limits than the rules say.
     has_tiers: Flag,
     /// Who they are, and those limits.
-    terms: Arc<TermsInForce>,
+    terms: Arc<TiersInForce>,
     /// Whether it is not known what the rules are, so that nothing can be decided.
     is_closed: bool,
     pub(crate) engine: Arc<Shared>,
@@ -166,8 +168,8 @@ impl Limiter {
         let counts_refusals = site.rules.iter().any(|rule| rule.counts == Counts::Refusals);
         let has_shadow = site.rules.iter().any(|rule| rule.shadow);
         let observers = engine.shared().observers();
-        let terms = Terms::new(site.tiers.clone(), &with_books(&site, &rules), &*engine.shared().store);
-        let terms = Arc::new(TermsInForce::from_pointee(terms));
+        let terms = OpenTiers::new(site.tiers.clone(), &with_books(&site, &rules), &*engine.shared().store);
+        let terms = Arc::new(TiersInForce::from_pointee(terms));
         let books = rules.iter().map(|rule| Arc::clone(&rule.books)).collect();
         let roster = engine.shared().rosters.enlist(Roster::new(&site, books, &terms));
         let limiter = Self {
@@ -209,7 +211,7 @@ impl Limiter {
         }
         let terms = Arc::new(match before.tiers.has_tiers_of(tiers) {
             true => before.of_others(tiers.clone()),
-            false => Terms::new(tiers.clone(), &with_books(&self.site, &self.rules), &*self.engine.store),
+            false => OpenTiers::new(tiers.clone(), &with_books(&self.site, &self.rules), &*self.engine.store),
         });
         self.follow(&terms);
         self.terms.store(terms);
@@ -219,7 +221,7 @@ impl Limiter {
     ///
     /// It comes before the terms themselves: a request that sees the new flags and the old terms finds nothing there, and has the
     /// rule's own limits, as it would have had a moment before.
-    fn follow(&self, terms: &Terms) {
+    fn follow(&self, terms: &OpenTiers) {
         for (rule, open) in self.site.rules.iter().zip(&self.rules) {
             open.follow(rule, terms);
         }

@@ -14,7 +14,8 @@ use crate::store::Fault;
 /// is told of requests that are exempt, since nothing is decided over them.
 ///
 /// It is called by the thread that decides, without any lock held, within the request: it is to be quick, and to wait for
-/// nothing. It must not panic, for requests are settled also while a panic of the application goes on.
+/// nothing. It may ask a [`Watch`](crate::Watch) or a [`Budget`](crate::Budget) where that very request stands, which it sees as it
+/// is after what it is told. It must not panic, for requests are settled also while a panic of the application goes on.
 ///
 /// # Examples
 ///

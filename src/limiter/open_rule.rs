@@ -15,7 +15,7 @@ use crate::limiter::client::Client;
 use crate::limiter::engine::Shared;
 use crate::limiter::expectations::Expectations;
 use crate::limiter::flag::Flag;
-use crate::limiter::terms::Terms;
+use crate::limiter::terms::OpenTiers;
 use crate::model::{
     Cost, Counts, Facts, Hold, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, of_unknown,
 };
@@ -113,7 +113,7 @@ impl OpenRule {
     ///
     /// A request may still ask by those before, or ask for one thing by these and for another by those: each flag alone says
     /// no more than where to look.
-    pub(crate) fn follow(&self, rule: &Rule, terms: &Terms) {
+    pub(crate) fn follow(&self, rule: &Rule, terms: &OpenTiers) {
         let is_computed = rule.limits_by.is_some() || terms.tiers.has_overrides();
         let limits_differ = is_computed || rule.exempt_when.is_some();
         self.limits_differ.set(limits_differ);
@@ -122,7 +122,7 @@ impl OpenRule {
     }
 
     /// How many limits the rule has for those for whom it has most.
-    pub(crate) fn most(&self, terms: &Terms) -> usize {
+    pub(crate) fn most(&self, terms: &OpenTiers) -> usize {
         self.limits.len().max(terms.most(self.at))
     }
 
@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
     use crate::limiter::samples::{any_request, any_site};
-    use crate::limiter::{Claims, Engine, Limiter};
+    use crate::limiter::{Claims, Engine, Limiter, Untold};
     use crate::model::Zone;
     use crate::store::Mode;
 
@@ -227,7 +227,7 @@ mod tests {
             let zones: [Arc<Zone>; 2] = zones;
             let claimed = |limiter: &Limiter| {
                 let mut claims = Claims::new();
-                limiter.claims(&request, Mode::Decide, true, &mut claims);
+                limiter.claims(&request, Mode::Decide, true, &mut claims, &mut Untold::new());
                 claims
             };
             let mut before: Option<Limiter> = None;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::limiter::asking::Asking;
+use crate::limiter::asking::Claiming;
 use crate::limiter::report::{LimitReport, Tightest};
 use crate::limiter::share::Share;
 use crate::limiter::{Claims, Client, Limiter};
@@ -28,7 +28,7 @@ impl Limiter {
         let terms = self.terms.load();
         let client = Client::under(facts, &self.site, &terms, self.now().wall());
         let mut claims = Claims::new();
-        let mut asking = Asking::new(self.has_tiers.is_set().then_some(&client), Mode::Decide, &mut claims);
+        let mut asking = Claiming::new(self.has_tiers.is_set().then_some(&client), Mode::Decide, &mut claims);
         for (rule, open) in self.site.rules.iter().zip(&self.rules) {
             if rule.shadow || is_keyed_by_request(rule) || !may_match(&rule.when, &client) {
                 continue;

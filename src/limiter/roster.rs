@@ -9,8 +9,8 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use crate::limiter::books::{Books, OpenLimit, is_one_book};
-use crate::limiter::terms::TermsInForce;
+use crate::limiter::books::{Books, OpenLimit};
+use crate::limiter::terms::TiersInForce;
 use crate::model::{
     Component, Identity, Key, KeyHash, KeyHasher, KeySpec, KeyValue, Limit, Rule, SharedTiers, Site, Source,
     UnixMicros,
@@ -24,11 +24,11 @@ pub(crate) struct Roster {
     /// For each rule the books of all limits that somebody has had of it.
     books: Vec<Arc<Books>>,
     /// Who may spend something else than the rules say.
-    terms: Arc<TermsInForce>,
+    terms: Arc<TiersInForce>,
 }
 
 impl Roster {
-    pub(crate) fn new(site: &Arc<Site>, books: Vec<Arc<Books>>, terms: &Arc<TermsInForce>) -> Self {
+    pub(crate) fn new(site: &Arc<Site>, books: Vec<Arc<Books>>, terms: &Arc<TiersInForce>) -> Self {
         Self { site: Arc::clone(site), books, terms: Arc::clone(terms) }
     }
 }
@@ -49,7 +49,7 @@ impl Rosters {
     }
 
     /// The rules in force, in the order of their sites' names; of two of the same name the one that was made last.
-    pub(crate) fn rules(&self, site: Option<&str>, rule: Option<&str>) -> Vec<OfRule> {
+    pub(crate) fn rules(&self, site: Option<&str>, rule: Option<&str>) -> Vec<EnlistedRule> {
         let rosters = self.in_force(site);
         let mut names = HashSet::new();
         let mut found = Vec::new();
@@ -57,7 +57,7 @@ impl Rosters {
             for (position, other) in roster.site.rules.iter().enumerate() {
                 let is_wanted = rule.is_none_or(|rule| rule == other.name);
                 if is_wanted && names.insert((roster.site.name.as_str(), other.name.as_str())) {
-                    found.push(OfRule { roster: Arc::clone(roster), position });
+                    found.push(EnlistedRule { roster: Arc::clone(roster), position });
                 }
             }
         }
@@ -93,12 +93,12 @@ impl Rosters {
 
 /// One rule in force.
 #[derive(Clone, Debug)]
-pub(crate) struct OfRule {
+pub(crate) struct EnlistedRule {
     roster: Arc<Roster>,
     position: usize,
 }
 
-impl OfRule {
+impl EnlistedRule {
     pub(crate) fn site(&self) -> &Site {
         &self.roster.site
     }
@@ -141,7 +141,7 @@ impl OfRule {
         let tiers = self.tiers();
         let sources = (0..tiers.tiers().len()).map(Source::Tier);
         let sources = sources.chain(tiers.overrides.iter().map(|(at, _)| Source::Override(at)));
-        let is_one = |other: &Limit| is_one_book(other, limit);
+        let is_one = |other: &Limit| other.shares_accounts_with(limit);
         let is_said = |source| tiers.limits(self.rule(), source).iter().any(is_one);
         let books = &self.roster.books[self.position];
         std::iter::once(Source::Rule).chain(sources).any(is_said)

@@ -1,4 +1,4 @@
-//! Terms: who may spend something else than a limiter's rules say, which is replaced while requests run.
+//! Open tiers: who may spend something else than a limiter's rules say, which is replaced while requests run.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::model::{Rule, SharedTiers, Source};
 use crate::store::Store;
 
 /// The terms in force: who reads them keeps those that there are then.
-pub(crate) type TermsInForce = ArcSwap<Terms>;
+pub(crate) type TiersInForce = ArcSwap<OpenTiers>;
 
 /// Tiers, and the limits that they make of a limiter's rules.
 ///
 /// A request reads them once, so that all its rules are decided by one state of them, and a position means the same from the first
 /// rule to the last.
 #[derive(Debug)]
-pub(crate) struct Terms {
+pub(crate) struct OpenTiers {
     pub(crate) tiers: SharedTiers,
     limits: Arc<OfTiers>,
 }
@@ -42,7 +42,7 @@ impl OfTiers {
     }
 }
 
-impl Terms {
+impl OpenTiers {
     /// The terms of tiers, with the books of all their limits open.
     pub(crate) fn new(tiers: SharedTiers, rules: &[(&Rule, &Books)], store: &dyn Store) -> Self {
         let count = tiers.tiers().len();

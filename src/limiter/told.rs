@@ -6,9 +6,8 @@ use crate::model::{Micros, Now};
 use crate::store::{Claim, Settlement};
 
 /// What observers are told of a request, whatever happens to it.
-pub(crate) struct Told<'a> {
-    pub(crate) limiter: &'a Limiter,
-    pub(crate) now: &'a Now,
+#[derive(Clone, Copy)]
+pub(crate) struct Told {
     pub(crate) route: u32,
     pub(crate) kind: Kind,
     pub(crate) is_cut: bool,
@@ -18,39 +17,17 @@ pub(crate) struct Told<'a> {
     pub(crate) running: u32,
 }
 
-impl<'a> Told<'a> {
-    /// Settles claims, and tells of those that run until then.
+impl Told {
     #[inline]
-    pub(crate) fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
-        if self.limiter.observers.is_empty() {
-            return self.limiter.engine.store.settle(claims, settlement, *self.now);
-        }
-        for claims in claims.chunk_by_mut(|one, other| one.run.is_on == other.run.is_on) {
-            self.settle_alike(claims, settlement);
-        }
-    }
-
-    /// The same, of claims all of which run, or none.
-    #[inline]
-    fn settle_alike(&mut self, claims: &mut [Claim], settlement: &Settlement) {
-        if claims[0].run.is_on {
-            self.running -= claims.len() as u32;
-            self.limiter.engine.store.settle(claims, settlement, *self.now);
-            self.limiter.observers.tell(&self.event(claims, settlement, What::Settled));
-        }
-    }
-
-    #[inline]
-    pub(crate) const fn event<'e>(
-        &'e self,
-        claims: &'e [Claim],
-        settlement: &'e Settlement,
+    pub(crate) const fn event<'a>(
+        self,
+        limiter: &'a Limiter,
+        now: &'a Now,
+        claims: &'a [Claim],
+        settlement: &'a Settlement,
         what: What,
-    ) -> Event<'e>
-    where
-        'a: 'e,
-    {
-        let Self { limiter, now, route, kind, is_cut, ran, running } = *self;
+    ) -> Event<'a> {
+        let Self { route, kind, is_cut, ran, running } = self;
         let is_last = matches!(what, What::Settled) && running == 0;
         let ended = if is_last { Some(ran) } else { None };
         Event { limiter, claims, settlement, route, now, kind, is_cut, ended, what }

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::limiter::Refusal;
+use crate::limiter::{Holding, Refusal};
 use crate::middleware::reply;
 use crate::middleware::running::{Deadline, Guard, Running, Seldom};
 use crate::middleware::told::Form;
@@ -298,7 +298,7 @@ impl Running {
     /// Ends the request, and says so to the budgets around it, which charge it what it has cost.
     #[cold]
     fn cut(&self) -> CutOff {
-        let refused = self.holding().cut(self.site());
+        let refused = self.with(Holding::cut);
         self.tells_of(&refused);
         let deadline = self.seldom().and_then(|seldom| seldom.deadline.take());
         let form = deadline.map_or(Form::Problem, |deadline| deadline.form);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::limiter::{LimitReport, Report, Reservation};
+use crate::limiter::{Holding, LimitReport, Report, Reservation};
 use crate::middleware::running::{Guard, Running};
 use crate::model::Micros;
 
@@ -141,8 +141,10 @@ impl Budget {
     /// # let _ = import;
     /// ```
     pub fn detached(&self) -> Detached {
-        let detached =
-            |running: &Rc<Running>| Reservation::detached(running.site().limiter(), &running.holding());
+        let detached = |running: &Rc<Running>| {
+            let holding = running.holding().detached();
+            Reservation::detached(running.site().limiter(), holding)
+        };
         Detached::of(self.0.as_ref().map(detached))
     }
 
@@ -204,7 +206,7 @@ impl Budget {
     /// ```
     pub fn waive(&self) {
         if let Some(running) = &self.0 {
-            running.holding().waive(running.site());
+            running.with(Holding::waive);
         }
     }
 }

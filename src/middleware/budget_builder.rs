@@ -65,15 +65,16 @@ pub struct BudgetBuilder {
     engine: Option<Engine>,
     hooks: Hooks,
     observers: Observers,
-    files: Option<Place>,
+    files: Option<RulesFrom>,
     layer: Option<Layer>,
     environment: Environment,
     every: Option<Duration>,
     found: Vec<Finding>,
 }
 
+/// Where the rules are said that are not added to others.
 #[derive(Clone, Debug)]
-enum Place {
+enum RulesFrom {
     Code(Box<Site>),
     Directory(PathBuf),
     File(PathBuf),
@@ -307,12 +308,12 @@ impl BudgetBuilder {
     /// What code says holds for every one of them: its rules come after those of the files, and where one of its names is
     /// a file's, the file's rule holds. A site whose own file is wrong has its last rules, or none that is known; the others go on.
     pub fn sites(self, directory: impl AsRef<Path>) -> Self {
-        self.files(Place::Directory(directory.as_ref().to_owned()))
+        self.files(RulesFrom::Directory(directory.as_ref().to_owned()))
     }
 
     /// Reads a site file, for every host.
     pub fn site_file(self, file: impl AsRef<Path>) -> Self {
-        self.files(Place::File(file.as_ref().to_owned()))
+        self.files(RulesFrom::File(file.as_ref().to_owned()))
     }
 
     /// Reads the text of a site file, for every host; messages call it `site_config.json`.
@@ -328,7 +329,7 @@ impl BudgetBuilder {
     /// # Ok::<(), timebudget::RuleError>(())
     /// ```
     pub fn site_text(self, text: impl Into<String>) -> Self {
-        self.files(Place::Text(text.into()))
+        self.files(RulesFrom::Text(text.into()))
     }
 
     /// What is said in another place than code and files, and lies below both: rules, tiers, users and API keys that people
@@ -388,7 +389,7 @@ impl BudgetBuilder {
             (None, None) => self.build_of_code(at),
             (None, Some(_)) => {
                 let site = self.site.take().unwrap_or_else(any_host);
-                self.build_of_files(&Place::Code(Box::new(site)), at)
+                self.build_of_files(&RulesFrom::Code(Box::new(site)), at)
             }
             (Some(place), _) => self.build_of_files(&place, at),
         }
@@ -408,14 +409,14 @@ impl BudgetBuilder {
 
     fn build_of_files(
         mut self,
-        place: &Place,
+        place: &RulesFrom,
         at: &'static Location<'static>,
     ) -> Result<TimeBudget, RuleError> {
         self.code.name = self.name_beside(place);
         // The rules of code are right or wrong by themselves, whatever the files say.
         let own = self.code.of_site(place.site());
         self.found.extend(own.check(true));
-        if let Place::Code(_) = place {
+        if let RulesFrom::Code(_) = place {
             self.found.extend(own.check_hosts());
         }
         let mut files = place.open(&self.options(place));
@@ -436,10 +437,10 @@ impl BudgetBuilder {
         Ok(budget.kept_by(reloader, watcher))
     }
 
-    fn options(&self, place: &Place) -> Options {
+    fn options(&self, place: &RulesFrom) -> Options {
         let options = Options {
             // Whether code tells who clients are is known when it has had the occasion.
-            identity_in_code: self.hooks.identity.is_some() || matches!(place, Place::Code(_)),
+            identity_in_code: self.hooks.identity.is_some() || matches!(place, RulesFrom::Code(_)),
             rules_in_code: self.code.rules.iter().map(|rule| rule.name.clone()).collect(),
             environment: self.environment.clone(),
             ..Options::default()
@@ -448,9 +449,9 @@ impl BudgetBuilder {
     }
 
     /// The name of the site of a file: all that code can say of it.
-    fn name_beside(&mut self, place: &Place) -> Option<String> {
+    fn name_beside(&mut self, place: &RulesFrom) -> Option<String> {
         let site = self.site.take()?;
-        if let Place::Directory(_) = place {
+        if let RulesFrom::Directory(_) = place {
             self.wrong(Mistake::wrong(
                 "a site beside a directory of sites, which names its own; expected none",
             ));
@@ -460,7 +461,7 @@ impl BudgetBuilder {
         Some(site.name)
     }
 
-    fn files(mut self, place: Place) -> Self {
+    fn files(mut self, place: RulesFrom) -> Self {
         if self.files.replace(place).is_some() {
             self.wrong(Mistake::wrong("files of two places; expected one directory or one file"));
         }
@@ -472,7 +473,7 @@ impl BudgetBuilder {
     }
 }
 
-impl Place {
+impl RulesFrom {
     /// The site that lies below what code says.
     fn site(&self) -> Site {
         if let Self::Code(site) = self { (**site).clone() } else { any_host() }

@@ -9,11 +9,12 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
-use crate::limiter::{Decision, Refused, Report};
+use crate::limiter::{Claims, Decision, Refused, Report, Untold};
 use crate::middleware::classes::Class;
 use crate::middleware::route;
 use crate::middleware::running::{Rewritten, Running, Undecided, WorkerSite};
 use crate::model::{Facts, Identity, Paths, Site, cookie_values, is_preflight, query_value, query_values};
+use crate::store::Mode;
 
 /// A request as rules see it.
 pub(crate) struct RequestFacts<'a> {
@@ -161,9 +162,28 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 impl Running {
     #[inline(always)]
     pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Undecided> {
-        let decided = self.holding().admit(self.site(), facts);
+        if self.site().is_computed() {
+            return self.admit_asking(facts, Mode::of(facts), true);
+        }
+        let mut untold = Untold::new();
+        let decided = self.holding().admit(self.site(), facts, &mut untold);
         self.class.set(facts.class());
-        decided.map_err(Undecided::new)
+        self.decided(decided, untold)
+    }
+
+    /// The same where the application's closures are asked: what they ask for of this request is not to be borrowed.
+    #[inline(never)]
+    fn admit_asking(
+        &self,
+        facts: &RequestFacts<'_>,
+        mode: Mode,
+        spared: bool,
+    ) -> Result<Decision, Undecided> {
+        let (mut claims, mut untold) = (Claims::new(), Untold::new());
+        let asked = self.site().claims(facts, mode, spared, &mut claims, &mut untold);
+        let decided = self.holding().admit_claimed(self.site(), (claims, asked), mode, &mut untold);
+        self.class.set(facts.class());
+        self.decided(decided, untold)
     }
 
     /// Charges the request its time, though it was refused, since it is served another page.
@@ -175,8 +195,10 @@ impl Running {
         let report = Report::from(self.holding().refused(refused));
         let rewritten = Rewritten { report, standard: self.refused_standard() };
         *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
+        // It cannot be refused again, and nothing exempts it.
+        let decided = self.admit_asking(facts, Mode::Force, false);
         // It will not reach the route that it looks like.
         self.class.set(Class::default());
-        self.holding().admit_rewritten(self.site(), facts).map_err(Undecided::new)
+        decided
     }
 }

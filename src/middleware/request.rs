@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse};
 use pin_project_lite::pin_project;
 
-use crate::limiter::{Decision, Prospect, Question, Refused, Report};
+use crate::limiter::{Decision, Holding, Prospect, Question, Refused, Report};
 use crate::middleware::body::{BudgetBody, cut, watch_payload};
 use crate::middleware::budget::{current, during};
 use crate::middleware::facts::RequestFacts;
@@ -371,7 +371,7 @@ fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> Service
 fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
     let report = guard.holding().tightest(guard.site()).map(Report::from);
     guard.write_headers(&mut head.headers, report.as_ref());
-    guard.holding().tunnel_opened(guard.site());
+    guard.with(Holding::tunnel_opened);
     BudgetBody::open(body, guard)
 }
 
@@ -393,7 +393,7 @@ fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Bud
         Err(body) => {
             let report = guard.holding().tightest(guard.site()).map(Report::from);
             guard.write_headers(&mut head.headers, report.as_ref());
-            guard.holding().head_left(guard.site());
+            guard.with(Holding::head_left);
             // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
             guard.rest();
             BudgetBody::streaming(body, guard)

@@ -14,7 +14,9 @@ use actix_web::HttpRequest;
 use actix_web::dev::ResponseHead;
 use actix_web::http::header::HeaderValue;
 
-use crate::limiter::{Alarm, Decision, Holding, LimitReport, Limiter, Question, Refusal, Refused, Report};
+use crate::limiter::{
+    Alarm, Decision, Holding, LimitReport, Limiter, Question, Refusal, Refused, Report, Untold,
+};
 use crate::middleware::classes::{Class, Classes};
 use crate::middleware::closures::{HeadAnswer, Hooks};
 use crate::middleware::route::Parameters;
@@ -32,7 +34,7 @@ const KEPT: usize = 256;
 pub(crate) struct Running {
     /// In a place that is kept, that of the last request.
     site: WorkerSite,
-    /// Never borrowed across user code.
+    /// Never borrowed across the application's code: closures are asked before, and observers told after.
     holding: RefCell<Holding>,
     /// By what it is known which route the request would reach.
     pub(crate) class: Cell<Class>,
@@ -185,9 +187,10 @@ impl Running {
     /// Ends the request, and leaves the place.
     #[inline]
     fn vacate(&mut self) {
-        let holding = self.holding.get_mut();
-        holding.settle(&self.site);
-        holding.clear();
+        if !self.holding.get_mut().is_settled {
+            self.settle_now();
+        }
+        self.holding.get_mut().clear();
         self.class.set(Class::default());
         self.waits_for_client.set(false);
         self.is_with_client.set(false);
@@ -252,8 +255,29 @@ impl Running {
     /// Waits until the store has asked others.
     pub(crate) async fn conclude(&self, question: Box<Question>) -> Result<Decision, Undecided> {
         let Question { asking, now } = *question;
-        let answer = asking.await.map_err(|fault| Undecided::new(self.site().failed(fault)))?;
-        Ok(self.holding().conclude(self.site(), answer, now))
+        let (answer, mut untold) = (asking.await, Untold::new());
+        let decided = answer.map(|answer| self.holding().conclude(self.site(), answer, now, &mut untold));
+        self.decided(decided, untold)
+    }
+
+    /// Tells of a decision, which nothing is borrowed for any more.
+    #[inline(always)]
+    pub(crate) fn decided(
+        &self,
+        decided: Result<Decision, Fault>,
+        untold: Untold,
+    ) -> Result<Decision, Undecided> {
+        untold.tell(self.site());
+        decided.map_err(|fault| Undecided::new(self.site().failed(fault)))
+    }
+
+    /// Does something with what the request holds, and then tells what came of it.
+    #[inline]
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Holding, &Limiter, &mut Untold) -> T) -> T {
+        let mut untold = Untold::new();
+        let done = work(&mut self.holding(), self.site(), &mut untold);
+        untold.tell(self.site());
+        done
     }
 
     /// What the request holds. Not to be kept across user code, which may ask for it, too.
@@ -300,7 +324,7 @@ impl Running {
         // Rules may ask the application's code, which may ask for this request's budget.
         let rules = self.holding().rules();
         let returned = self.site().returning(rules, &HeadAnswer(head));
-        self.holding().give_back(self.site(), &returned);
+        self.with(|holding, site, untold| holding.give_back(site, &returned, untold));
     }
 
     /// Where each limit stands, of this budget and those around it, of the outermost first.
@@ -313,7 +337,14 @@ impl Running {
     /// Ends the request; a second time does nothing.
     #[inline]
     pub(crate) fn settle(&self) {
-        self.holding().settle(self.site());
+        if !self.holding.borrow().is_settled {
+            self.settle_now();
+        }
+    }
+
+    #[inline(never)]
+    fn settle_now(&self) {
+        self.with(Holding::settle);
     }
 }
 

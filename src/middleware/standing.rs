@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue};
 use actix_web::{Error, HttpResponse, ResponseError};
 
-use crate::limiter::{Refused, Report};
+use crate::limiter::{Holding, Refused, Report};
 use crate::middleware::running::{Inner, Rewritten, Running, Seldom, WorkerSite};
 use crate::middleware::standard::Standard;
 use crate::middleware::wire::RuleName;
@@ -21,13 +21,14 @@ impl Running {
         if !self.speaks_alone() {
             return self.settle_among_others(headers);
         }
-        let mut holding = self.holding();
-        // From where the account stands: a report of all that could be said would cost as much as what is said.
-        let tightest = holding.settle_and_look(site);
-        if let Some(tightest) = tightest.filter(|_| wire.is_enabled()) {
-            let rule = site.has_several_limits.is_set().then(|| site.rule_name(tightest.rule()));
-            wire.write(headers, &wire.said(&tightest, rule, true));
-        }
+        self.with(|holding, _, untold| {
+            // From where the account stands: a report of all that could be said would cost as much as what is said.
+            let tightest = holding.settle_and_look(site, untold);
+            if let Some(tightest) = tightest.filter(|_| wire.is_enabled()) {
+                let rule = site.has_several_limits.is_set().then(|| site.rule_name(tightest.rule()));
+                wire.write(headers, &wire.said(&tightest, rule, true));
+            }
+        });
     }
 
     /// Whether nobody else has told, or will tell, the client of this request.
@@ -40,8 +41,13 @@ impl Running {
 
     #[cold]
     fn settle_among_others(&self, headers: &mut HeaderMap) {
-        let report = self.holding().settle_and_look(self.site()).map(Report::from);
+        let report = self.settle_and_report();
         self.write_headers(headers, report.as_ref());
+    }
+
+    /// Ends the request and says where its tightest limit stands then.
+    fn settle_and_report(&self) -> Option<Report> {
+        self.with(|holding, site, untold| holding.settle_and_look(site, untold).map(Report::from))
     }
 
     /// Writes where the client stands: the tightest of this budget's limits and of those inside.
@@ -170,7 +176,7 @@ impl Running {
         if let Some(nearest) = &self.outer {
             self.tells_of(refused);
             for outer in iter::successors(Some(nearest), |inner| inner.outer.as_ref()) {
-                outer.holding().waive(outer.site());
+                outer.with(Holding::waive);
             }
         }
     }
@@ -219,7 +225,7 @@ impl LimitedError {
         if running.site().judges_answers {
             running.answered(error.error_response().head());
         }
-        let report = running.holding().settle_and_look(running.site()).map(Report::from);
+        let report = running.settle_and_report();
         match running.speaks() || running.is_rewritten() {
             true => Self { error, running: Rc::clone(running), report }.into(),
             false => error,

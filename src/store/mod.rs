@@ -38,7 +38,7 @@ pub(crate) use self::claim::{Part, Run, is_fair};
 pub use self::uri::{StoreUri, UriError, open};
 #[doc(hidden)]
 pub use crate::model::{Counts, KeyBytes, KeyHash, KeyHasher, Ledger};
-use crate::model::{Learned, Micros, Now, Period, Salt, Unit, Zone};
+use crate::model::{Facts, Learned, Micros, Now, Period, Salt, Unit, Zone};
 
 /// Where accounts live: [`Memory`](memory::Memory), or what [`open`] has opened.
 ///
@@ -59,7 +59,7 @@ pub trait Store: sealed::Sealed + Send + Sync + 'static {
 
     /// Decides where [`Store::admit`] could not, because others have to be asked.
     ///
-    /// Whoever drops the future before it has answered ends the request: what it has been charged by then stays.
+    /// Whoever drops the future before it has answered ends the request, which then was charged nothing.
     fn ask(&self, claims: &[Claim], mode: Mode, now: Now) -> Asking {
         let _ = (claims, mode, now);
         Box::pin(std::future::ready(Err(Fault("this store has nobody to ask".to_owned()))))
@@ -243,6 +243,14 @@ pub enum Mode {
     Decide,
     /// It charges and never refuses (CORS preflights).
     Force,
+}
+
+impl Mode {
+    /// How a request is decided over.
+    #[inline(always)]
+    pub(crate) fn of(facts: &dyn Facts) -> Self {
+        if facts.is_preflight() { Self::Force } else { Self::Decide }
+    }
 }
 
 /// What a store decided.

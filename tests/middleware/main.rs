@@ -4,6 +4,7 @@ mod accounts;
 mod addresses;
 mod alike;
 mod api_keys;
+mod asking_back;
 mod bodies;
 mod builder_paths;
 mod burst;

@@ -80,6 +80,7 @@ fn what_two_laws_have_seen_is_not_counted_twice_after_a_restart() {
     let farther = zone(OLD + 200 * 86_400, "2026b");
     assert_eq!(desk.spent(daily(&desk, &farther, "site")), 1);
     save(&desk);
+    drop(desk);
     let desk = start(1_000);
     assert_eq!(desk.spent(daily(&desk, &farther, "site")), 1);
 }

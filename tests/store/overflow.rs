@@ -111,10 +111,46 @@ fn a_shared_account_that_runs_over_the_edge_is_carried_over() {
     desk.pass(HOUR + 70);
     desk.settle(&mut claims, HOUR + 70);
     assert_eq!(claims[0].standing.spent, 70);
+    let census = desk.store.census();
+    assert_eq!((census.accounts, census.shared), (0, 1), "it still is one that newcomers share");
     desk.pass(HOUR);
     desk.store.tidy(desk.now());
     let census = desk.store.census();
     assert_eq!((census.accounts, census.shared), (0, 0));
+}
+
+/// Those that newcomers share came back as if each were one client's: they took the room of others.
+#[test]
+fn after_a_restart_of_a_full_store_what_newcomers_share_is_counted_apart_as_before() {
+    let place = Place::new();
+    let started = || {
+        let desk = Desk::new(Memory::new(10).with_snapshot(place.file()).unwrap());
+        let now = desk.now();
+        desk.store.begin(Box::new(move || now));
+        desk
+    };
+    let ask = |desk: &Desk<Memory>, clients: std::ops::Range<u32>| {
+        let book = desk.requests("crowd");
+        clients.for_each(|client| {
+            desk.admit(&mut [desk.request(book, &client.to_string(), 9)]);
+        });
+    };
+    let counted = |desk: &Desk<Memory>| (desk.store.census().accounts, desk.store.census().shared);
+    let desk = started();
+    ask(&desk, 0..100);
+    save(&desk);
+    let before = counted(&desk);
+    assert!(before.0 == 10 && before.1 > 80, "{before:?}");
+    drop(desk);
+    let desk = started();
+    desk.requests("crowd");
+    desk.store.tidy(desk.now());
+    assert_eq!(counted(&desk), before);
+    ask(&desk, 0..100);
+    assert_eq!(counted(&desk), before, "all of them are known");
+    desk.pass(HOUR);
+    desk.store.tidy(desk.now());
+    assert_eq!(counted(&desk), (0, 0));
 }
 
 #[test]

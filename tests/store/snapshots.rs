@@ -95,6 +95,7 @@ fn what_is_spent_after_a_restart_comes_on_top() {
     let desk = place.start(1_000);
     spend(&desk, 50);
     save(&desk);
+    drop(desk);
     let desk = place.start(2_000);
     assert_eq!(desk.spent(budget(&desk)), 350);
 }
@@ -105,6 +106,7 @@ fn a_budget_that_was_spent_refuses_after_the_restart() {
     let desk = place.start(0);
     spend(&desk, 1_000);
     save(&desk);
+    drop(desk);
     let desk = place.start(2_000);
     assert_eq!(desk.admit(&mut [budget(&desk)]), Verdict::Refused);
 }
@@ -127,6 +129,7 @@ fn a_request_that_runs_is_saved_with_what_it_has_spent_and_ends_with_its_process
     desk.admit(&mut claims);
     desk.pass(120);
     save(&desk);
+    drop(desk);
     let desk = place.start(5_000);
     assert_eq!(desk.spent(budget(&desk)), 120);
     desk.pass(500);
@@ -139,6 +142,7 @@ fn places_of_running_requests_are_not_saved() {
     let desk = place.start(0);
     desk.admit(&mut [desk.place(desk.places("cap"), "key", 1)]);
     save(&desk);
+    drop(desk);
     let desk = place.start(5);
     assert_eq!(desk.admit(&mut [desk.place(desk.places("cap"), "key", 1)]), Verdict::Admitted);
 }
@@ -153,6 +157,7 @@ fn a_window_that_has_ended_is_not_taken_and_one_that_lasts_is() {
     spend(&desk, 300);
     desk.admit(&mut [daily(&desk)]);
     save(&desk);
+    drop(desk);
     let desk = place.start(HOUR);
     assert_eq!((desk.spent(budget(&desk)), desk.spent(daily(&desk))), (0, 1));
     assert_eq!(place.refused(), None);
@@ -190,9 +195,11 @@ fn a_day_that_the_clocks_shorten_is_the_same_day_after_a_restart() {
     let desk = start(0);
     desk.admit(&mut [daily(&desk)]);
     save(&desk);
+    drop(desk);
     let desk = start(22);
     assert_eq!(desk.spent(daily(&desk)), 1);
     save(&desk);
+    drop(desk);
     assert_eq!(start(23).store.secret(), None);
 }
 
@@ -263,11 +270,12 @@ proptest! {
             }
         }
         save(&desk);
-        let passed = desk.now().utc.0 - START.0;
-        let later = place.start(passed as u64);
-        for (key, kind, ..) in requests {
-            prop_assert_eq!(later.spent(claim(&later, key, kind)), desk.spent(claim(&desk, key, kind)));
-        }
+        let spent = |desk: &Desk<Memory>| -> Vec<_> {
+            requests.iter().map(|(key, kind, ..)| desk.spent(claim(desk, *key, *kind))).collect()
+        };
+        let (passed, before) = (desk.now().utc.0 - START.0, spent(&desk));
+        drop(desk);
+        prop_assert_eq!(spent(&place.start(passed as u64)), before);
     }
 }
 
@@ -292,6 +300,7 @@ fn a_restart_keeps_what_was_granted_and_whose_accounts_there_are() {
     spend(&desk, 300);
     desk.relieve(granted, Relief::Grant(7));
     save(&desk);
+    drop(desk);
     let next = place.start(300);
     let books = [next.time("budget"), next.requests("count")];
     assert_eq!((next.read(spent).net, next.read(granted).net), (300, -7));

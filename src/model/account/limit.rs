@@ -100,6 +100,12 @@ impl Limit {
             Self::Concurrent { .. } => None,
         }
     }
+
+    /// Whether it draws on the accounts that another limit of the same rule does, whatever the quotas are.
+    pub(crate) fn shares_accounts_with(&self, other: &Self) -> bool {
+        // Caps on running requests, and they alone, have no period.
+        self.unit() == other.unit() && self.period() == other.period()
+    }
 }
 
 impl fmt::Display for Limit {
@@ -233,7 +239,7 @@ impl LimitSet {
 
     /// Adds a limit, or lets the smaller one of its account hold.
     fn keep(&mut self, limit: Limit) {
-        match self.0.iter_mut().find(|other| is_one_account(other, &limit)) {
+        match self.0.iter_mut().find(|other| other.shares_accounts_with(&limit)) {
             Some(other) if other.quota() <= limit.quota() => {}
             Some(other) => *other = limit,
             None => self.0.push(limit),
@@ -294,11 +300,6 @@ impl<const N: usize> PartialEq<[Limit; N]> for LimitSet {
     fn eq(&self, other: &[Limit; N]) -> bool {
         self.0 == *other
     }
-}
-
-fn is_one_account(one: &Limit, other: &Limit) -> bool {
-    // Caps on running requests, and they alone, have no period.
-    one.unit() == other.unit() && one.period() == other.period()
 }
 
 #[cfg(test)]

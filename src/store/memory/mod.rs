@@ -43,14 +43,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::{Mutex, RwLock};
 
-use self::overflow::{Overflow, is_shared};
+use self::overflow::Overflow;
 #[cfg(feature = "redis")]
 pub(crate) use self::overflow::{account, of_last_words};
 use self::rows::Row;
 pub(crate) use self::shard::Beside;
 use self::shard::{Lie, Many, Shard, Two, Visit, lie_together, lies, shard_of};
 use self::snapshot::{Section, Snapshot};
-use self::table::{Retired, Seat, Table};
+use self::table::{Count, Retired, Seat, Table};
 use crate::model::{KeyBytes, KeyHash, KeyHasher, Learned, Micros, Now, Period};
 use crate::store::calendar::Calendar;
 use crate::store::{
@@ -184,12 +184,15 @@ impl Memory {
     ///
     /// An engine takes accounts from it whose windows still last, and replaces it every ten seconds and when it is dropped. A file that is damaged, of another version or that says nothing but of windows
     /// that have ended is moved to its name with `.refused` behind it, with a line in the log, and nothing is taken
-    /// from it. The file holds the secret that keys are hashed with, so only its owner may read it. No two stores
-    /// may share one.
+    /// from it. The file holds the secret that keys are hashed with, so only its owner may read it.
+    ///
+    /// No two stores share one: as long as the store lives it has a lock on an empty file beside it, with `.lock` behind its
+    /// name, which stays there. Where another has it, be it of another process, this waits for it for up to five seconds,
+    /// with a line in the log.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, written or moved; the text names it.
+    /// The file cannot be read, written or moved, or another store has it; the text names it.
     ///
     /// # Examples
     ///
@@ -245,16 +248,20 @@ impl Memory {
     /// It is counted at once, so that others who have the lock of another shard see it; the bound is then passed by as many as decide at
     /// the same moment at most.
     fn insert(&self, table: &mut Table, vacant: usize, book: Book, key: KeyHash) -> Seat {
-        let is_shared = is_shared(key);
-        self.count_of(is_shared).fetch_add(1, Relaxed);
-        table.insert_near(vacant, key.salted(book.salt), Row::mark(book.salt), is_shared)
+        let (hash, mark) = (key.salted(book.salt), Row::mark(book.salt));
+        self.count_of(Row::is_shared(hash, mark)).fetch_add(1, Relaxed);
+        table.insert_near(vacant, hash, mark)
     }
 
     /// Removes an account.
-    fn remove(&self, table: &mut Table, at: usize, key: KeyHash) {
-        let is_shared = is_shared(key);
-        self.count_of(is_shared).fetch_sub(1, Relaxed);
-        table.remove(at, is_shared);
+    fn remove(&self, table: &mut Table, at: usize) {
+        self.count_of(table.remove(at)).fetch_sub(1, Relaxed);
+    }
+
+    /// Counts accounts that have come from elsewhere.
+    fn count(&self, Count { own, shared }: Count) {
+        self.accounts.fetch_add(own, Relaxed);
+        self.shared.fetch_add(shared, Relaxed);
     }
 
     fn count_of(&self, is_shared: bool) -> &AtomicUsize {
@@ -299,9 +306,9 @@ impl Memory {
 
     /// To unmap a large table takes milliseconds, which no request waits for: it is dropped by the next round of tidying.
     fn retire(&self, retired: Retired) {
-        self.accounts.fetch_add(retired.carried, Relaxed);
-        self.accounts.fetch_sub(retired.accounts, Relaxed);
-        self.shared.fetch_sub(retired.shared, Relaxed);
+        let Count { own, shared } = retired.gone;
+        self.accounts.fetch_sub(own, Relaxed);
+        self.shared.fetch_sub(shared, Relaxed);
         self.retired.lock().push(retired);
     }
 }

@@ -47,6 +47,15 @@ impl Row {
         if mark == VACANT { IDLE } else { mark }
     }
 
+    /// Whether newcomers share the account of this hash, in the book of this mark.
+    ///
+    /// The last word of [such a key](crate::store::memory::overflow::shared) is 0, so that its hash ends as its book's salt
+    /// does. By one chance in 2^31 that of another account does, too, which then is counted with them.
+    #[inline]
+    pub(crate) const fn is_shared(hash: AccountHash, mark: u32) -> bool {
+        Self::mark(hash) == mark
+    }
+
     #[inline]
     fn read(row: &[u8; SIZE]) -> Self {
         let (words, _) = row.as_chunks();

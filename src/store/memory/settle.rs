@@ -37,7 +37,7 @@ impl Memory {
         claim.standing = match seat {
             Some(seat) => {
                 debug_assert!(claim.run.aside.whole || table.is_at(seat.at, claim.ask.account()));
-                settle_account(self, table, seat, Part::Whole, claim, settlement, now)
+                settle_account(self, table, seat, claim, settlement, now)
             }
             None => self.settle_elsewhere(table, claim, settlement, now),
         };
@@ -159,7 +159,7 @@ fn settle_part(
         VACANT => return standing(claim.ask.charge, table, &Ledger::default(), now),
         _ => table.seated(at, row),
     };
-    settle_account(store, table, seat, part, claim, settlement, now)
+    settle_account(store, table, seat, claim, settlement, now)
 }
 
 /// Ends a request on one account; returns where that stands.
@@ -170,7 +170,6 @@ fn settle_account(
     store: &Memory,
     table: &mut Table,
     mut seat: Seat,
-    part: Part,
     claim: &Claim,
     settlement: &Settlement,
     now: &Now,
@@ -190,7 +189,7 @@ fn settle_account(
     let is_over = charge == Charge::Place && ledger.is_idle();
     table.keep(&seat);
     if is_over {
-        store.remove(table, seat.at, account(claim, part).1);
+        store.remove(table, seat.at);
     }
     standing
 }

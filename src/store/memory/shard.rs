@@ -8,7 +8,6 @@
 //! many shards they are, and one, two or [`Many`] are locked.
 
 use std::iter;
-use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
@@ -95,11 +94,11 @@ impl Shard {
         let mut table = Table::new(in_force);
         let claimed = self.unclaimed.extract_if(.., |section| section.is_of(calendar));
         for section in claimed.filter(|section| section.window == in_force.window) {
-            store.accounts.fetch_add(table.take_over(&section.accounts), Relaxed);
+            store.count(table.take_over(&section.accounts));
         }
         let spent = before.and_then(|before| self.tables.get(before as usize));
         if let Some(spent) = spent.filter(|spent| now.utc < spent.in_force.edge) {
-            store.accounts.fetch_add(table.take_over(&spent.spenders(now)), Relaxed);
+            store.count(table.take_over(&spent.spenders(now)));
         }
         self.tables.push(table);
     }

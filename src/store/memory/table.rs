@@ -11,6 +11,8 @@
 //! - A slot that is taken names the row that names it; one that is free has `admitted` 0 and lies in the list that begins at `free`.
 //! - An account without running requests has no slot, and its row's word is its book's mark.
 
+use std::ops::Sub;
+
 use super::rows::{IDLE, Row, Rows, VACANT};
 use super::snapshot::Account;
 use crate::model::{AccountHash, Ledger, Now, Tick};
@@ -72,13 +74,26 @@ impl Seat {
 /// Rows on their way to be freed: of a window that has ended, or of more accounts than there are now.
 #[derive(Debug, Default)]
 pub(crate) struct Retired {
-    /// The accounts that had been there.
-    pub(crate) accounts: usize,
-    /// Those besides that newcomers had shared.
-    pub(crate) shared: usize,
-    /// Those of both that run on. Each has the new window's account to itself.
-    pub(crate) carried: usize,
+    /// The accounts that are gone.
+    pub(crate) gone: Count,
     _rows: Rows,
+}
+
+/// A number of accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// Those that are one key's.
+    pub(crate) own: usize,
+    /// Those that newcomers share.
+    pub(crate) shared: usize,
+}
+
+impl Sub for Count {
+    type Output = Self;
+
+    fn sub(self, less: Self) -> Self {
+        Self { own: self.own - less.own, shared: self.shared - less.shared }
+    }
 }
 
 /// The accounts of one calendar in one shard, and the window that they stand in.
@@ -232,21 +247,29 @@ impl Table {
     pub(crate) fn roll(&mut self, in_force: InForce) -> Retired {
         let edge = in_force.start_tick;
         self.in_force = in_force;
-        let (len, shared) = (std::mem::take(&mut self.len), std::mem::take(&mut self.shared));
+        let before = self.count();
+        (self.len, self.shared) = (0, 0);
         let old = std::mem::take(&mut self.rows);
         for slot in 0..self.slots.len() {
             if self.slots[slot].admitted > 0 {
                 self.carry_over(slot as u32, &old, edge);
             }
         }
-        Retired { accounts: len - shared, shared, carried: self.len, _rows: old }
+        Retired { gone: before - self.count(), _rows: old }
     }
 
-    /// Removes an account, closing the gap that it leaves in its run of rows.
+    /// How many accounts there are.
+    fn count(&self) -> Count {
+        Count { own: self.len - self.shared, shared: self.shared }
+    }
+
+    /// Removes an account, closing the gap that it leaves in its run of rows; says whether newcomers shared it.
     ///
     /// Rows behind the gap move up into it where that brings them no further than their home, so no tombstones are left, and probing
     /// stays as short as if the account had never been there.
-    pub(crate) fn remove(&mut self, at: usize, is_shared: bool) {
+    pub(crate) fn remove(&mut self, at: usize) -> bool {
+        let removed = self.rows.get(at);
+        let is_shared = Row::is_shared(removed.hash, self.mark(removed));
         let capacity = self.rows.len();
         let mut gap = at;
         let mut next = self.after(gap);
@@ -262,6 +285,7 @@ impl Table {
         self.rows.set(gap, Row { slot: VACANT, ..self.rows.get(gap) });
         self.len -= 1;
         self.shared -= usize::from(is_shared);
+        is_shared
     }
 
     /// What the row of an account says in place of the slot while no request of it runs.
@@ -296,24 +320,24 @@ impl Table {
         spenders
     }
 
-    /// Charges what accounts had spent elsewhere, and not twice what two have seen; returns how many of them are new here.
+    /// Charges what accounts had spent elsewhere, and not twice what two have seen; says how many of them are new here.
     ///
     /// Of an account that is here already, the larger of both counts: they are two readings of one account, not two accounts.
-    pub(crate) fn take_over(&mut self, accounts: &[Account]) -> usize {
-        let before = self.len;
+    pub(crate) fn take_over(&mut self, accounts: &[Account]) -> Count {
+        let before = self.count();
         if self.rows.len() == 0 {
             // Accounts come in the order of their rows: in a table that grows, they would crowd at its front.
             self.rows = Rows::vacant(accounts.len() * 5 / 4 + 1);
         }
         for Account { hash, mark, spent } in accounts {
             let Some(at) = self.find(*hash) else {
-                let at = self.insert(*hash, *mark, false);
+                let at = self.insert(*hash, *mark);
                 self.change(at, |ledger| ledger.base = *spent);
                 continue;
             };
             self.change(at, |ledger| ledger.base = ledger.base.max(*spent));
         }
-        self.len - before
+        self.count() - before
     }
 
     /// The slot stays where it is, since requests that run know nothing of rows; only the row it names is another one.
@@ -321,7 +345,7 @@ impl Table {
         let Slot { row, running, admitted, mark, held, waiting } = self.slots[slot as usize];
         let Row { hash, base, .. } = old.get(row as usize);
         let ledger = Ledger { base, held, waiting, running, admitted }.carried_over(edge);
-        let at = self.insert(hash, mark, false);
+        let at = self.insert(hash, mark);
         self.rows.set(at, Row { hash, slot, base: ledger.base });
         self.slots[slot as usize].row = at as u32;
     }
@@ -335,26 +359,20 @@ impl Table {
 
     /// A new row for an account that has none, of a book whose rows have this mark; whether it is one that newcomers
     /// share is counted.
-    pub(crate) fn insert(&mut self, hash: AccountHash, mark: u32, is_shared: bool) -> usize {
+    pub(crate) fn insert(&mut self, hash: AccountHash, mark: u32) -> usize {
         if self.is_full() {
             self.grow();
         }
         let (at, _) = self.probe(hash);
-        self.insert_at(at, hash, mark, is_shared)
+        self.insert_at(at, hash, mark)
     }
 
     /// The same where the vacant row is known where the account belongs.
     #[inline]
-    pub(crate) fn insert_near(
-        &mut self,
-        vacant: usize,
-        hash: AccountHash,
-        mark: u32,
-        is_shared: bool,
-    ) -> Seat {
+    pub(crate) fn insert_near(&mut self, vacant: usize, hash: AccountHash, mark: u32) -> Seat {
         let at = match self.is_full() {
-            true => self.insert(hash, mark, is_shared),
-            false => self.insert_at(vacant, hash, mark, is_shared),
+            true => self.insert(hash, mark),
+            false => self.insert_at(vacant, hash, mark),
         };
         Seat { at, slot: mark, ledger: Ledger::default() }
     }
@@ -364,10 +382,10 @@ impl Table {
         (self.len + 1) * 5 > self.rows.len() * 4
     }
 
-    fn insert_at(&mut self, at: usize, hash: AccountHash, mark: u32, is_shared: bool) -> usize {
+    fn insert_at(&mut self, at: usize, hash: AccountHash, mark: u32) -> usize {
         self.rows.set(at, Row { hash, slot: mark, base: 0 });
         self.len += 1;
-        self.shared += usize::from(is_shared);
+        self.shared += usize::from(Row::is_shared(hash, mark));
         at
     }
 
@@ -491,27 +509,27 @@ mod tests {
 
     /// Hashes of which many want the same row.
     fn crowded(account: u32) -> AccountHash {
-        [account % 5 * 0x1000_0000, account, 0]
+        [account % 5 * 0x1000_0000, account, 1]
     }
 
     #[test]
     fn another_table_takes_over_what_each_account_has_spent() {
         let (mut old, mut new) = (Table::new(ALWAYS), Table::new(ALWAYS));
         for account in 0..1_000 {
-            let at = old.insert([account << 22, account, 0], IDLE, false);
+            let at = old.insert([account << 22, account, account % 2], IDLE);
             old.change(at, |ledger| ledger.count(u64::from(account % 3)));
         }
         let now = Now { tick: Tick(5), utc: UnixMicros(5), step: 0 };
         let spenders = old.spenders(&now);
-        assert_eq!((spenders.len(), new.take_over(&spenders)), (666, 666));
-        assert_eq!((new.spenders(&now), new.take_over(&spenders)), (spenders, 0));
+        assert_eq!((spenders.len(), new.take_over(&spenders)), (666, Count { own: 333, shared: 333 }));
+        assert_eq!((new.spenders(&now), new.take_over(&spenders)), (spenders, Count::default()));
     }
 
     #[test]
     fn an_account_keeps_its_slot_while_requests_of_it_run_wherever_its_row_goes() {
         let mut table = Table::new(ALWAYS);
         let begin = |account| {
-            let at = table.insert(crowded(account), IDLE, false);
+            let at = table.insert(crowded(account), IDLE);
             let mut seat = table.seat_at(at);
             seat.ledger.start(Tick(0), Micros(1));
             table.keep(&seat)
@@ -520,7 +538,7 @@ mod tests {
         for gone in 0..20 {
             let at = table.find(crowded(gone)).expect("it was inserted");
             table.change(at, |ledger| *ledger = Ledger::default());
-            table.remove(at, false);
+            table.remove(at);
         }
         let found = |table: &Table| {
             let stays = |account: &u32| {
@@ -549,12 +567,12 @@ mod tests {
                     }
                     (Some(at), Some(_)) => {
                         table.change(at, |ledger| *ledger = Ledger::default());
-                        table.remove(at, false);
+                        table.remove(at);
                         model.remove(&account);
                     }
                     (at, _) => {
                         prop_assert_eq!(at, None);
-                        table.insert(crowded(account), IDLE, false);
+                        table.insert(crowded(account), IDLE);
                         model.insert(account, Ledger::default());
                     }
                 }

@@ -30,6 +30,7 @@ mod tests {
 
     mod counting;
     mod fidelity;
+    mod hung_up;
     mod ledger;
     mod model;
     mod overshoot;

@@ -92,16 +92,16 @@ const ACCOUNT: usize = 18;
 pub(crate) struct Encoder<W> {
     out: W,
     checksum: SipHasher13,
-    books: Books,
+    books: Numbers,
 }
 
 /// The numbers of the marks that have been written.
-type Books = HashMap<u32, usize, RandomState>;
+type Numbers = HashMap<u32, usize, RandomState>;
 
 impl<W: Write> Encoder<W> {
     /// Begins a snapshot.
     pub(crate) fn begin(out: W, secret: &[u8; 16]) -> io::Result<Self> {
-        let mut encoder = Self { out, checksum: SipHasher13::new(), books: Books::default() };
+        let mut encoder = Self { out, checksum: SipHasher13::new(), books: Numbers::default() };
         encoder.put(&MAGIC)?;
         encoder.put(&VERSION.to_le_bytes())?;
         encoder.put(secret)?;
@@ -133,7 +133,7 @@ impl<W: Write> Encoder<W> {
 }
 
 /// A section with the byte before it; its accounts stand by book.
-fn section_bytes(section: &Section, known: &mut Books) -> Vec<u8> {
+fn section_bytes(section: &Section, known: &mut Numbers) -> Vec<u8> {
     let accounts = &section.accounts;
     let mut bytes = Vec::with_capacity(64 + section.zone.len() + accounts.len() * ACCOUNT);
     head(section, &mut bytes);
@@ -156,7 +156,7 @@ pub(crate) fn head(section: &Section, bytes: &mut Vec<u8>) {
 }
 
 /// The accounts of one book; its mark is written where its number comes first.
-fn book(accounts: &[Account], known: &mut Books, bytes: &mut Vec<u8>) {
+fn book(accounts: &[Account], known: &mut Numbers, bytes: &mut Vec<u8>) {
     let Some(Account { mark, .. }) = accounts.first() else { return };
     let next = known.len();
     let number = *known.entry(*mark).or_insert(next);

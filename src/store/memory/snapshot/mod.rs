@@ -13,9 +13,11 @@
 //! | the disk is full | the file before; the half of a new one is removed, and the error is logged |
 //! | the file is damaged, foreign, or of a version that is not read | `.refused` beside it; the store begins empty |
 //! | every window in the file has ended | the same, but what requests cost is taken from it |
+//! | another store has it, of this process or another | an error after five seconds; see `lock.rs` |
 //! | the power fails after a rename | the new file, since it was synced before, and its directory after |
 
 mod format;
+mod lock;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,7 @@ use std::{fmt, io};
 use parking_lot::Mutex;
 
 pub(crate) use self::format::{Account, Section};
+use self::lock::lock;
 use crate::model::{Learned, Now};
 use crate::store::memory::snapshot::format::{Contents, Encoder, Unreadable, decode};
 
@@ -44,6 +47,8 @@ pub(crate) struct Snapshot {
     learned: Mutex<Vec<Learned>>,
     /// Held while the file is replaced: two threads would write into each other's.
     replacing: Mutex<()>,
+    /// Keeps others from it.
+    _lock: File,
 }
 
 impl Snapshot {
@@ -51,8 +56,10 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, replaced or moved aside; the text names it.
+    /// The file cannot be read, replaced or moved aside, or another store has it; the text names it.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+        // Before anything is touched that another one may be writing.
+        let _lock = lock(&beside(&path, ".lock"), &path).map_err(|error| unlocked(&path, &error))?;
         try_replacing(&path).map_err(|error| told(&path, "cannot be written", &error))?;
         let bytes = read(&path).map_err(|error| told(&path, "cannot be read", &error))?;
         let found = match bytes.as_deref().map(decode).transpose() {
@@ -68,6 +75,7 @@ impl Snapshot {
             secret: OnceLock::new(),
             learned: Mutex::default(),
             replacing: Mutex::default(),
+            _lock,
         })
     }
 
@@ -144,6 +152,12 @@ fn refuse(path: &Path, unfit: Unreadable) -> io::Result<()> {
 /// The error with the file's name before it, of the same kind: an operator has to see which file it is.
 fn told(path: &Path, what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {what}: {error}", path.display()))
+}
+
+/// Why it is not this store's alone: mostly because there, nothing can be written at all.
+fn unlocked(path: &Path, error: &io::Error) -> io::Error {
+    let what = if error.kind() == io::ErrorKind::ResourceBusy { "is in use" } else { "cannot be written" };
+    told(path, what, error)
 }
 
 /// The file's bytes; `None` if there is none.

@@ -141,16 +141,9 @@ impl Candidate {
         self.answer(outcome);
     }
 
-    /// Returns what was charged for a request that is not served after all.
-    ///
-    /// In a cluster, earlier servers may have charged it. What it ran meanwhile is taken off again, so it leaves no trace.
+    /// In a cluster, earlier servers may have charged what the later ones refuse.
     fn give_back(&mut self, now: Now) {
-        if self.claims.iter().any(|claim| claim.run.is_on) {
-            let cost = now.tick.since(self.now.tick);
-            let extra_micros = -(cost.0 as i64);
-            let returned = Settlement { cost, extra_micros, returned: true, ..Settlement::default() };
-            self.ledgers.give_back(&mut self.claims, &returned, now);
-        }
+        give_back(&self.ledgers, &mut self.claims, self.now.tick, now);
     }
 
     /// At most once: the sender is gone then.
@@ -172,13 +165,26 @@ impl Drop for Candidate {
     }
 }
 
-/// A decision on its way to whoever waits for it: dropped before it arrives, it ends the request that it admits.
+/// Returns what was charged for a request that arrived at `since` and is not served: a server has refused it after others had
+/// admitted it, or nobody waits for it any more.
 ///
-/// So a client that hangs up while its request is being decided holds no place and spends nothing.
+/// What it ran meanwhile is taken off again, so it leaves no trace: a client that hangs up while its request is being decided
+/// holds no place and spends nothing.
+fn give_back(ledgers: &Ledgers, claims: &mut [Claim], since: Tick, now: Now) {
+    if claims.iter().any(|claim| claim.run.is_on) {
+        let cost = now.tick.since(since);
+        let extra_micros = -(cost.0 as i64);
+        let returned = Settlement { cost, extra_micros, returned: true, ..Settlement::default() };
+        ledgers.give_back(claims, &returned, now);
+    }
+}
+
+/// A decision on its way to whoever waits for it: dropped before it arrives, it [gives back](give_back) what it has charged.
 pub(crate) struct Answered {
     ledgers: Arc<Ledgers>,
     outcome: Result<Verdict, Fault>,
     claims: Vec<Claim>,
+    /// When the request arrived.
     since: Tick,
 }
 
@@ -192,10 +198,8 @@ impl Answered {
 
 impl Drop for Answered {
     fn drop(&mut self) {
-        if self.outcome == Ok(Verdict::Admitted) && !self.claims.is_empty() {
-            let now = self.ledgers.now();
-            let settlement = Settlement { cost: now.tick.since(self.since), ..Settlement::default() };
-            self.ledgers.settle(&mut self.claims, &settlement, now);
+        if self.outcome == Ok(Verdict::Admitted) {
+            give_back(&self.ledgers, &mut self.claims, self.since, self.ledgers.now());
         }
     }
 }

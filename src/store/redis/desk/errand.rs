@@ -33,7 +33,7 @@ pub(crate) struct Errand {
 pub(crate) struct Awaited(oneshot::Receiver<()>);
 
 impl Errand {
-    /// Reads where accounts stand, at most [`Errand::MOST`].
+    /// Reads where accounts stand, in one call: no more than a server answers at once, and in a cluster of one home.
     pub(crate) fn read(ledgers: &Ledgers, accounts: Vec<Account>) -> (Self, Awaited) {
         Self::new(ledgers, accounts, None)
     }

@@ -294,7 +294,6 @@ impl Ledgers {
         self.peers.len()
     }
 
-    /// Puts the accounts of a claim on the list, of which all have changed or none.
     /// Takes off this process's line what the server has taken off it, unless the window has ended since.
     pub(crate) fn relieve(&self, sent: &Own, amount: u64, now: Now) {
         let Own { account, window, .. } = *sent;
@@ -340,9 +339,10 @@ impl Ledgers {
 
     /// An account by its book and its key; where it lies with one that many share, that is known by those who share it.
     pub(crate) fn account(&self, book: Book, key: KeyHash) -> Account {
-        self.peers.named(book, key).unwrap_or(Account { book, key, home: key })
+        self.peers.named(book, key)
     }
 
+    /// Puts the accounts of a claim on the list, of which all have changed or none.
     fn touch(&self, claim: &Claim, now: Now, changed: bool) {
         for account in Account::of_claim(claim) {
             self.peers.touch(account, claim.standing.window.start, now.tick, changed);
@@ -440,8 +440,8 @@ impl Ledgers {
         if now.tick.since(entry.sent_at) >= span { Due::Now } else { Due::Later }
     }
 
-    /// The nearer a quota is, the sooner: by when a tenth of what is left could be spent, if all processes run as many requests as this
-    /// one or as is known of them.
+    /// The nearer a quota is, the sooner: at the [pace] at which what is left could be spent, if all processes run as many
+    /// requests as this one or as is known of them.
     fn pace(&self, entry: &Known, own: &Line, now: Now) -> Micros {
         let others = entry.others.at(now.tick);
         let spent = own.net.saturating_add(others.net);

@@ -8,6 +8,7 @@
 //! hour that has ended can take room in the next.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
@@ -85,9 +86,47 @@ impl Known {
 /// 64 parts under a lock each, for it is asked in every decision.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    shards: Box<[Mutex<HashMap<Account, Known, RandomState>>]>,
+    shards: Box<[Mutex<Shard>]>,
     /// The accounts that run or have changed, or whose others are to be heard.
     active: Mutex<Vec<Account>>,
+}
+
+/// A part of them.
+#[derive(Debug, Default)]
+struct Shard {
+    known: HashMap<Account, Known, RandomState>,
+    /// The homes of those that are not their own, by book and key: found at once, for clients may have accounts looked for
+    /// that nobody has, and meanwhile decisions wait.
+    homes: HashMap<(Book, KeyHash), KeyHash, RandomState>,
+}
+
+impl Shard {
+    /// What is known of an account, be it nothing yet.
+    fn entry(&mut self, account: Account, window: UnixMicros) -> &mut Known {
+        match self.known.entry(account) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => {
+                if account.home != account.key {
+                    self.homes.insert((account.book, account.key), account.home);
+                }
+                vacant.insert(Known::new(window))
+            }
+        }
+    }
+
+    /// Forgets the others, and gives their memory back.
+    fn retain(&mut self, mut keep: impl FnMut(&Account, &Known) -> bool) {
+        let Self { known, homes } = self;
+        known.retain(|account, entry| keep(account, entry));
+        if known.len() < known.capacity() / 4 {
+            known.shrink_to_fit();
+        }
+        homes
+            .retain(|(book, key), home| known.contains_key(&Account { book: *book, key: *key, home: *home }));
+        if homes.len() < homes.capacity() / 4 {
+            homes.shrink_to_fit();
+        }
+    }
 }
 
 impl Peers {
@@ -103,22 +142,23 @@ impl Peers {
     /// The same, and whether nothing was returned since they were heard; `returns` is how often something has been.
     pub(crate) fn others_for_sure(&self, account: Account, claim: &Claim, returns: i64) -> (Others, bool) {
         let mut shard = self.shard(account).lock();
-        let entry = shard.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
+        let entry = shard.known.get_mut(&account).filter(|entry| entry.window == claim.standing.window.start);
         entry.map_or((Others::UNKNOWN, true), |entry| {
             entry.quota = claim.ask.quota;
             (entry.others, entry.returns == returns)
         })
     }
 
-    /// The account of a book that has this key.
-    pub(crate) fn named(&self, book: Book, key: KeyHash) -> Option<Account> {
-        let shard = self.shards[key.shard_word() as usize % SHARDS].lock();
+    /// The account of a book that has this key: its own home, but where one is known that lies with another.
+    ///
+    /// It is two look-ups at most, however many accounts are known.
+    pub(crate) fn named(&self, book: Book, key: KeyHash) -> Account {
         let own = Account { book, key, home: key };
-        // Mostly it is its own home, and found at once.
-        if shard.contains_key(&own) {
-            return Some(own);
+        let shard = self.shard(own).lock();
+        match shard.homes.get(&(book, key)) {
+            Some(home) if !shard.known.contains_key(&own) => Account { home: *home, ..own },
+            _ => own,
         }
-        shard.keys().find(|account| account.book == book && account.key == key).copied()
     }
 
     /// Puts an account on the list; one whose line has changed since it was stored is published soon.
@@ -151,7 +191,7 @@ impl Peers {
     /// has charged the new one.
     pub(crate) fn with<T>(&self, account: Account, window: UnixMicros, f: impl FnOnce(&mut Known) -> T) -> T {
         let mut shard = self.shard(account).lock();
-        let entry = shard.entry(account).or_insert_with(|| Known::new(window));
+        let entry = shard.entry(account, window);
         if entry.window != window {
             let Known { listed, changed_at, returned, .. } = *entry;
             *entry = Known { listed, changed_at, returned, ..Known::new(window) };
@@ -180,7 +220,7 @@ impl Peers {
         returns: i64,
     ) -> bool {
         let mut shard = self.shard(account).lock();
-        let entry = shard.entry(account).or_insert_with(|| Known::new(window));
+        let entry = shard.entry(account, window);
         if entry.window != window {
             return false;
         }
@@ -205,7 +245,7 @@ impl Peers {
     /// Takes an account off the list that was taken, unless it has changed in the meantime.
     pub(crate) fn unlist(&self, account: Account) -> bool {
         let mut shard = self.shard(account).lock();
-        let Some(entry) = shard.get_mut(&account) else { return true };
+        let Some(entry) = shard.known.get_mut(&account) else { return true };
         entry.listed = entry.changed_at.is_some();
         !entry.listed
     }
@@ -217,7 +257,7 @@ impl Peers {
     pub(crate) fn unlist_all(&self, mut is_over: impl FnMut(&Account, &Known) -> bool) {
         self.active.lock().retain(|account| {
             let mut shard = self.shard(*account).lock();
-            let Some(entry) = shard.get_mut(account) else { return false };
+            let Some(entry) = shard.known.get_mut(account) else { return false };
             if is_over(account, entry) {
                 (entry.listed, entry.changed_at) = (false, None);
             }
@@ -228,7 +268,7 @@ impl Peers {
     /// Notes that the server is known to have no line of this process: that it does not know one is no news any more.
     pub(crate) fn forget_stored(&self) {
         for shard in &self.shards {
-            shard.lock().values_mut().for_each(|entry| entry.stored = false);
+            shard.lock().known.values_mut().for_each(|entry| entry.stored = false);
         }
     }
 
@@ -236,7 +276,7 @@ impl Peers {
     pub(crate) fn touch_all(&self, at: Tick) {
         for shard in &self.shards {
             let mut newly_listed = Vec::new();
-            for (account, entry) in shard.lock().iter_mut() {
+            for (account, entry) in &mut shard.lock().known {
                 entry.changed_at.get_or_insert(at);
                 if !std::mem::replace(&mut entry.listed, true) {
                     newly_listed.push(*account);
@@ -249,7 +289,7 @@ impl Peers {
     /// Moves what is known of accounts to the windows that are now in force, for those in which it was heard have moved.
     pub(crate) fn realign(&self, window_in_force: impl Fn(Book) -> UnixMicros) {
         for shard in &self.shards {
-            for (account, entry) in shard.lock().iter_mut() {
+            for (account, entry) in &mut shard.lock().known {
                 entry.window = window_in_force(account.book);
             }
         }
@@ -257,17 +297,13 @@ impl Peers {
 
     /// How many accounts something is known of.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
+        self.shards.iter().map(|shard| shard.lock().known.len()).sum()
     }
 
     /// Forgets the accounts that are not on the list, but those that are to be kept, and gives their memory back.
     pub(crate) fn sweep(&self, mut keep: impl FnMut(&Account, &Known) -> bool) {
         for shard in &self.shards {
-            let mut shard = shard.lock();
-            shard.retain(|account, entry| entry.listed || keep(account, entry));
-            if shard.len() < shard.capacity() / 4 {
-                shard.shrink_to_fit();
-            }
+            shard.lock().retain(|account, entry| entry.listed || keep(account, entry));
         }
         let mut active = self.active.lock();
         if active.len() < active.capacity() / 4 {
@@ -275,7 +311,36 @@ impl Peers {
         }
     }
 
-    fn shard(&self, account: Account) -> &Mutex<HashMap<Account, Known, RandomState>> {
+    fn shard(&self, account: Account) -> &Mutex<Shard> {
         &self.shards[account.key.shard_word() as usize % SHARDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: UnixMicros = UnixMicros(0);
+
+    fn key(n: u32) -> KeyHash {
+        KeyHash([n, n, 0, 1])
+    }
+
+    /// Every account of a part of the table was walked through, under the lock that decisions wait for, whenever anybody
+    /// asked where an account stands that nobody has.
+    #[test]
+    fn an_account_is_named_by_its_home_as_long_as_it_is_known_and_else_is_its_own() {
+        let (book, peers) = (Book { calendar: 0, salt: [1; 3] }, Peers::new());
+        let whole = Account { book, key: key(1), home: key(1) };
+        let share = Account { book, key: key(2), home: key(1) };
+        for account in [whole, share] {
+            peers.with(account, WINDOW, |_| ());
+        }
+        let named = |n| peers.named(book, key(n));
+        assert_eq!((named(1), named(2)), (whole, share));
+        assert_eq!(named(3), Account { book, key: key(3), home: key(3) });
+        peers.sweep(|account, _| *account == whole);
+        assert_eq!((named(1), named(2)), (whole, Account { home: key(2), ..share }));
+        assert_eq!(peers.shards.iter().map(|shard| shard.lock().homes.len()).sum::<usize>(), 0);
     }
 }
