@@ -17,6 +17,7 @@ use timebudget::store::{
 use timebudget::store::{KeyHash, KeyHasher};
 use timebudget::{Micros, Now, Period, Tick, UnixMicros, Zone};
 
+use crate::journal;
 use crate::moved::ServerClock;
 
 /// A store whose decisions are waited for, with the server that it asks.
@@ -75,7 +76,7 @@ impl<S> Asking<S> {
     fn wait_until(&self, so: impl Fn(&Self) -> bool) {
         let late = Instant::now() + Duration::from_secs(60);
         while !so(self) {
-            assert!(Instant::now() < late, "the store never heard of its server");
+            assert!(Instant::now() < late, "the store never heard of its server: {:#?}", journal::lines());
             thread::sleep(Duration::from_millis(1));
         }
     }

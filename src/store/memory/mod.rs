@@ -175,7 +175,9 @@ impl Memory {
             accounts: AtomicUsize::new(0),
             shared: AtomicUsize::new(0),
             overflow: Overflow::default(),
-            retired: Mutex::default(),
+            // At once, for glibc returns only what lies on top of the heap: room for it that is taken later, when every shard gives
+            // memory back, would lie there.
+            retired: Mutex::new(Vec::with_capacity(SHARDS)),
             snapshot: None,
         }
     }
