@@ -209,6 +209,7 @@ impl Desk {
         self.ledgers.heal(self.now);
         self.log_recovery();
         self.health.tell_started();
+        self.beat();
     }
 
     /// Asks no more until the server answers again; who waits is decided over without it.
@@ -320,7 +321,11 @@ impl Desk {
         // Told once more if it is not known whether it was heard, which costs others a call.
         self.health.has_returned |= self.health.tells_returned && answer.is_err();
         match answer {
-            Ok(beat) => self.note(Heard::new(beat, sent_at, self.now)),
+            Ok(beat) => {
+                self.note(Heard::new(beat, sent_at, self.now));
+                // One that took so long that it says nothing of the clock is followed by the next at once.
+                self.beat();
+            }
             // The beat lies on one of a cluster's servers; those that answer go on being asked.
             Err(trouble) if self.ledgers.is_clustered() => self.log_once(&trouble),
             Err(trouble) => self.lose(&trouble),
