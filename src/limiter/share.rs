@@ -17,7 +17,8 @@ use crate::store::{SharedOut, is_fair};
 /// # actix_web::rt::System::new().block_on(async {
 /// let limits = parse_rates("100 per day")?;
 /// let rule = Rule { fair: Some(Component::Ip.into()), ..Rule::new("all", Component::Site, limits) };
-/// let budget = TimeBudget::new(Site { rules: vec![rule], ..Site::unlimited("shop.example") })?;
+/// let site = Site { rules: vec![rule], ..Site::unlimited("shop.example") };
+/// let budget = TimeBudget::builder().site(site).build()?;
 /// let rehearsal = budget.rehearse(&Asked::new("GET", "/")?.as_accounts_stand()).await?;
 /// let share = rehearsal.standings[0].share.expect("the rule is fair");
 /// assert_eq!((share.clients, share.granted, share.spent, share.refuses), (1, 100, 0, false));
