@@ -14,7 +14,7 @@ use crate::store::{Claim, Settlement};
 /// What is yet to be told, in the order in which it happened.
 #[must_use = "what is not told, nobody hears"]
 #[derive(Default)]
-pub(crate) struct Untold(SmallVec<[Happened; 1]>);
+pub(crate) struct Untold(Vec<Happened>);
 
 /// Something that has happened. It is noted only where somebody is told of it.
 enum Happened {
@@ -34,7 +34,7 @@ impl Untold {
 
     #[cold]
     pub(crate) fn key(&mut self, key: KeyDigest, at: UnixMicros) {
-        self.0.push(Happened::Key(key, at));
+        self.note(Happened::Key(key, at));
     }
 
     pub(crate) fn event(
@@ -46,12 +46,19 @@ impl Untold {
         what: What,
     ) {
         let (claims, settlement) = (SmallVec::from_slice(claims), *settlement);
-        self.0.push(Happened::Event { told, now, claims, settlement, what });
+        self.note(Happened::Event { told, now, claims, settlement, what });
     }
 
     #[cold]
     pub(crate) fn shadows(&mut self, claims: &[Claim]) {
-        self.0.push(Happened::Shadows(SmallVec::from_slice(claims)));
+        self.note(Happened::Shadows(SmallVec::from_slice(claims)));
+    }
+
+    /// Mostly it is the only one.
+    #[inline]
+    fn note(&mut self, happened: Happened) {
+        self.0.reserve_exact(1);
+        self.0.push(happened);
     }
 
     /// Tells all of it. Nothing may be borrowed that the application's code can ask for.
@@ -64,14 +71,15 @@ impl Untold {
 
     #[inline(never)]
     fn tell_of_some(self, limiter: &Limiter) {
-        for happened in self.0 {
+        // By reference: what has happened is large, and each step would move it.
+        for happened in &self.0 {
             match happened {
-                Happened::Key(key, at) => limiter.observers.tell_of_key(limiter.site(), &key, at),
+                Happened::Key(key, at) => limiter.observers.tell_of_key(limiter.site(), key, *at),
                 Happened::Event { told, now, claims, settlement, what } => {
-                    let event: Event<'_> = told.event(limiter, &now, &claims, &settlement, what);
+                    let event: Event<'_> = told.event(limiter, now, claims, settlement, *what);
                     limiter.observers.tell(&event);
                 }
-                Happened::Shadows(claims) => limiter.log_shadows(&claims),
+                Happened::Shadows(claims) => limiter.log_shadows(claims),
             }
         }
     }

@@ -233,6 +233,9 @@ fn errors(row: &Row, has_body: bool) -> Vec<(u16, &'static str)> {
             (422, "what is wrong, all of it, each with its path"),
         ]);
     }
+    if row.path == "/replay" {
+        errors.push((409, "what has passed is not kept here"));
+    }
     if is_write(row) {
         errors.extend([
             (409, "somebody uses it, or it cannot stand beside what is there"),
