@@ -6,7 +6,7 @@ use std::iter;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::process::until;
@@ -139,11 +139,14 @@ impl Server {
     /// Waits until the server answers; `false` if it ends instead.
     fn answers(&mut self) -> bool {
         let until = Instant::now() + Duration::from_secs(60);
+        let own = format!("process_id:{}\r", self.child.id());
         loop {
-            let pong = self.cli(&["ping"]) == "PONG";
-            // Asked after, for it may be another server that answers.
-            if pong || self.child.try_wait().unwrap().is_some() {
-                return self.child.try_wait().unwrap().is_none();
+            // It says who it is, for it may be another test's server that has taken the port since it was found free.
+            if self.cli(&["info", "server"]).contains(&own) {
+                return true;
+            }
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
             }
             assert!(Instant::now() < until, "redis-server does not answer on port {}", self.port);
             std::thread::sleep(Duration::from_millis(10));
@@ -186,7 +189,13 @@ fn spawn(port: u16, dir: &PathBuf, options: &[String]) -> Child {
 pub(crate) const BUS: u16 = 10_000;
 
 /// A port that nobody listens on, and that leaves room for a cluster's.
+///
+/// It lies below those that systems hand out by themselves, so nobody gets it who asks for any, and a process begins in a
+/// place of its own.
 pub(crate) fn free_port() -> u16 {
-    let port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    iter::repeat_with(port).find(|port| *port < u16::MAX - BUS).unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = (std::process::id() % 100) as u16 * 100;
+    let next = || 12_000 + own + NEXT.fetch_add(1, Ordering::Relaxed) % 10_000;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    iter::repeat_with(next).find(is_free).unwrap()
 }

@@ -1,10 +1,9 @@
 //! The driver of a browser: a process of its own for each test, so that nothing is left of it when the test ends, however it ends.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 /// The zone of whoever looks at the pages: another one than those of the sites.
 pub(crate) const HERE: &str = "America/New_York";
@@ -16,42 +15,30 @@ pub(crate) struct Driver {
     pub(crate) port: u16,
     /// The session to end.
     pub(crate) session: Option<String>,
+    /// Kept, for who writes to a pipe that nobody reads is ended.
+    _said: BufReader<ChildStdout>,
 }
 
 impl Driver {
+    /// Starts one on a port that it chooses itself, and says.
     pub(crate) fn start() -> Self {
-        // A port may be taken between the moment in which it was free and the driver's start: another one then.
-        (0..5)
-            .find_map(|_| Self::start_at(free_port()))
-            .expect("chromedriver listens; ./dev test installs it")
-    }
-
-    fn start_at(port: u16) -> Option<Self> {
-        let process = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
             .env("TZ", HERE)
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("chromedriver can be started; ./dev test installs it");
-        let mut driver = Self { process, port, session: None };
-        driver.listens().then_some(driver)
-    }
-
-    fn listens(&mut self) -> bool {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE && matches!(self.process.try_wait(), Ok(None)) {
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                return true;
-            }
-            sleep(Duration::from_millis(10));
-        }
-        false
+        let mut said = BufReader::new(process.stdout.take().expect("its output is a pipe"));
+        let port = said.by_ref().lines().map_while(Result::ok).find_map(|line| port(&line));
+        let port = port.expect("chromedriver says on which port it listens");
+        Self { process, port, session: None, _said: said }
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|taken| taken.local_addr()).expect("a port is free").port()
+/// The port of `ChromeDriver was started successfully on port 40789.`
+fn port(line: &str) -> Option<u16> {
+    line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok()
 }
 
 impl Drop for Driver {

@@ -44,7 +44,14 @@ fn spawn(port: u16) -> Child {
     command.args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let child = child.expect("redis-server is needed for these tests");
-    let answers = || std::net::TcpStream::connect(("127.0.0.1", port)).ok().map(drop);
-    eventually("redis", answers, String::new);
+    // It says who it is, for another test's server may have taken the port since it was found free.
+    let own = format!("process_id:{}\r", child.id());
+    let answers = || {
+        let mut cli = Command::new("redis-cli");
+        let said = cli.args(["-p", &port.to_string(), "info", "server"]).output();
+        let said = said.expect("redis-cli is needed: install redis-tools (Debian) or redis").stdout;
+        String::from_utf8_lossy(&said).contains(&own).then_some(())
+    };
+    eventually("redis", answers, || format!("port {port} may have been taken by somebody else"));
     child
 }
