@@ -266,6 +266,7 @@ impl Running {
             Some(deadline) if is_spent => deadline.alarm.ring(),
             Some(deadline) => {
                 deadline.waker = Some(cx.waker().clone());
+                deadline.alarm.hear_extra(self.holding().extra());
                 deadline.alarm.poll(cx, || self.cut_in())
             }
             None => Poll::Pending,
