@@ -8,7 +8,7 @@ use h2::{Reason, SendStream};
 use timebudget::{Component, Overrun, TimeBudget};
 use tokio::net::TcpStream;
 
-use crate::harness::{Event, Gate, Listening, SECOND, World, secs, serve_h2c, soon, slow};
+use crate::harness::{Event, Gate, Listening, SECOND, World, secs, serve_h2c, slow, soon};
 
 /// As much as a client lets be sent before it has read anything, but for a byte.
 const WINDOW: usize = 1 << 16;

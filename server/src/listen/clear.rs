@@ -14,10 +14,9 @@ use actix_server::ServerBuilder;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Extensions, ServiceRequest, ServiceResponse, fn_service};
-use actix_web::{App, Error};
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::timeout;
-
+use actix_web::{App, Error};
 
 /// How long a connection may say nothing; a request's head may take as long.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -38,8 +37,13 @@ pub(crate) fn listen<F, T, B>(
 ) -> io::Result<ServerBuilder>
 where
     F: Fn() -> App<T> + Send + Clone + 'static,
-    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>
-        + 'static,
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
     B: MessageBody + 'static,
 {
     let address = listener.local_addr()?;
