@@ -115,7 +115,8 @@ impl Line {
         self.bell.outer.register(cx.waker());
         self.bell.is_heard.store(true, SeqCst);
         // Who waits for the client has to ask it in each poll, or the time would run again.
-        let mut is_due = !self.is_answered && self.uploading.as_ref().is_some_and(|uploading| uploading.waits());
+        let mut is_due =
+            !self.is_answered && self.uploading.as_ref().is_some_and(|uploading| uploading.waits());
         loop {
             if let Poll::Ready(done) = work(&mut Context::from_waker(&self.private)) {
                 self.bell.is_heard.store(false, SeqCst);
