@@ -293,7 +293,10 @@ fn who_is_refused_amid_an_upload_hears_why_and_is_not_reset() {
     let cases = [
         (r#"{ "rate_limit": "0 per year" }"#, "429"),
         (r#"{ "rate_limit": "9 per year" }"#, "413"),
-        (r#"{ "rate_limit_rules": [{ "name": "a", "limits": "0 per year", "action": { "block": { "status": 401 } } }] }"#, "401"),
+        (
+            r#"{ "rate_limit_rules": [{ "name": "a", "limits": "0 per year", "action": { "block": { "status": 401 } } }] }"#,
+            "401",
+        ),
     ];
     for (site, status) in cases {
         let gateway = with_site(site, &upstream, &["--max-body", "1k"]);
