@@ -287,8 +287,8 @@ fn an_early_answer_to_a_large_upload_is_heard() {
 /// still sending tells of the reset and not of the answer.
 #[test]
 fn who_is_refused_amid_an_upload_hears_why_and_is_not_reset() {
-    const PART: [u8; 64 * 1024] = [b'x'; 64 * 1024];
     const PARTS: usize = 64;
+    let part = vec![b'x'; 64 * 1024];
     let upstream = Upstream::answering(&ok(""));
     let cases = [
         (r#"{ "rate_limit": "0 per year" }"#, "429"),
@@ -301,9 +301,9 @@ fn who_is_refused_amid_an_upload_hears_why_and_is_not_reset() {
     for (site, status) in cases {
         let gateway = with_site(site, &upstream, &["--max-body", "1k"]);
         let mut client = Client::new(&gateway);
-        let length = PARTS * PART.len();
+        let length = PARTS * part.len();
         client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"));
-        let sent = (0..PARTS).all(|_| client.stream.write_all(&PART).is_ok());
+        let sent = (0..PARTS).all(|_| client.stream.write_all(&part).is_ok());
         let (answer, is_peaceful) = client.rest();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {answer}");
         assert!(sent && is_peaceful, "{status}: reset");
