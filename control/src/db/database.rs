@@ -89,7 +89,10 @@ impl Database {
     ) -> Result<T, Trouble> {
         let patience = self.patience * times;
         let slow = || {
-            Trouble::Slow(format!("the database has not answered this question within {} ms", patience.as_millis()))
+            Trouble::Slow(format!(
+                "the database has not answered this question within {} ms",
+                patience.as_millis()
+            ))
         };
         match tokio::time::timeout(patience, question).await {
             Ok(Ok(answer)) => Ok(answer),

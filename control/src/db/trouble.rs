@@ -60,7 +60,11 @@ const fn is_unreadable(error: &Error) -> bool {
     use Error::{ColumnDecode, ColumnIndexOutOfBounds, ColumnNotFound, Decode, TypeNotFound};
     matches!(
         error,
-        Decode(_) | ColumnDecode { .. } | ColumnNotFound(_) | ColumnIndexOutOfBounds { .. } | TypeNotFound { .. }
+        Decode(_)
+            | ColumnDecode { .. }
+            | ColumnNotFound(_)
+            | ColumnIndexOutOfBounds { .. }
+            | TypeNotFound { .. }
     )
 }
 
