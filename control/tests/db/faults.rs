@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
@@ -13,7 +15,7 @@ use timebudget_control::{ChangeError, Control, Health, OpenError};
 
 use crate::child::Node;
 use crate::postgres::Server;
-use crate::world::{World, change, eventually, governed, in_force, rule, tier};
+use crate::world::{World, change, eventually, governed, in_force, on_both, rule, tier};
 
 /// How long a database may take in these tests.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -116,6 +118,87 @@ async fn another_file_in_the_place_of_a_sqlite_is_no_reason_to_forget() {
     fs::copy(path(&other), path(&world)).unwrap();
     eventually("it is seen", || matches!(node.health(), Health::Lost { .. })).await;
     assert_down(&node, &budget).await;
+}
+
+/// What makes a read of the audit take seconds, and its rows be written as before.
+const SLOWLY: &str = "ALTER TABLE audit RENAME TO audit_rows; \
+    CREATE VIEW audit AS SELECT * FROM audit_rows WHERE (WITH RECURSIVE n(i) AS \
+    (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000000) SELECT MAX(i) FROM n) > 0";
+
+on_both! {
+    /// A viewer who asked for what is not there, of a long audit, had changes refused to everybody.
+    async fn a_question_that_takes_too_long_is_the_trouble_of_who_asks_it(world: &World) {
+        world.node().await.close().await;
+        let patience = Duration::from_secs(1);
+        let node = Control::open(world.options().with_patience(patience)).await.unwrap();
+        sqlx::any::install_default_drivers();
+        let mut hand = sqlx::AnyConnection::connect(&world.uri).await.unwrap();
+        hand.execute(sqlx::raw_sql(SLOWLY)).await.unwrap();
+        let asking = node.clone();
+        let ended = AtomicBool::new(false);
+        let asked = async {
+            let told = asking.audit(Filter::default(), 10, None).await;
+            ended.store(true, Relaxed);
+            told
+        };
+        let watched = async {
+            while !ended.load(Relaxed) {
+                assert!(node.is_up(), "{:?}", node.health());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let (told, ()) = futures_util::future::join(asked, watched).await;
+        let why = told.expect_err("it takes longer than anybody waits").to_string();
+        assert!(why.contains("this question"), "{why}");
+        assert!(node.is_up(), "{:?}", node.health());
+        assert_eq!(node.find_session("tbs_x").await, Ok(None));
+    }
+
+    /// It was told to be down, and to be asked again.
+    async fn what_this_version_cannot_read_is_unfit_and_not_down(world: &World) {
+        let node = world.node().await;
+        sqlx::any::install_default_drivers();
+        let mut hand = sqlx::AnyConnection::connect(&world.uri).await.unwrap();
+        let strange = "BEGIN; UPDATE state SET revision = revision + 1; INSERT INTO things (kind, name, body, revision) \
+                       SELECT 'colours', 'red', '{}', revision FROM state; COMMIT";
+        hand.execute(sqlx::raw_sql(strange)).await.unwrap();
+        eventually("it is seen", || !node.is_up()).await;
+        let Health::Unfit { why, .. } = node.health() else { panic!("{:?}", node.health()) };
+        assert!(why.contains("colours/red: no such kind of thing"), "{why}");
+        let away = "BEGIN; UPDATE state SET revision = revision - 1; DELETE FROM things WHERE kind = 'colours'; COMMIT";
+        hand.execute(sqlx::raw_sql(away)).await.unwrap();
+        eventually("it is up again", || node.is_up()).await;
+        change(&node, Change::put(tier("silver", 2.0))).await.unwrap();
+    }
+}
+
+/// Ten of them had all connections, and whoever follows changes had none.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_questions_leave_connections_for_what_is_quick() {
+    let world = World::postgres().await;
+    world.node().await.close().await;
+    let node = Control::open(world.options().with_patience(Duration::from_secs(1))).await.unwrap();
+    let name = world.uri.split(['/', '?']).nth(3).unwrap();
+    let mut hand = Server::shared().connect(name).await;
+    hand.execute("BEGIN").await.unwrap();
+    hand.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let asking: Vec<_> = (0..30)
+        .map(|_| {
+            let node = node.clone();
+            tokio::spawn(async move { node.audit(Filter::default(), 10, None).await })
+        })
+        .collect();
+    while !asking.iter().all(tokio::task::JoinHandle::is_finished) {
+        assert!(node.is_up(), "{:?}", node.health());
+        assert_eq!(node.find_session("tbs_x").await, Ok(None));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for asked in asking {
+        let why = asked.await.unwrap().expect_err("nobody can read it").to_string();
+        assert!(why.contains("this question"), "{why}");
+    }
+    hand.execute("ROLLBACK").await.unwrap();
+    assert!(node.audit(Filter::default(), 10, None).await.is_ok());
 }
 
 async fn lost(node: &Control, budget: &TimeBudget) {

@@ -21,6 +21,10 @@ use actix_web::{App, Error};
 /// How long a connection may say nothing; a request's head may take as long.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// How long is read on and forgotten what comes behind an answer that ends a connection, as actix-web's own server does: a socket
+/// that is closed with bytes in it is reset, and the client may never see its answer.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// What a connection begins with that speaks HTTP/2 (RFC 9113, section 3.4), as much of it as tells.
 const PREFACE: &[u8; 12] = b"PRI * HTTP/2";
 
@@ -57,6 +61,7 @@ where
                 let ends = ends.clone();
                 async move { ends.notified().await }
             })
+            .client_disconnect_timeout(LINGER)
             // Whoever hangs up gives up: its request ends, and with it its place under a cap.
             .h1_allow_half_closed(false)
             .local_addr(address)
