@@ -12,6 +12,8 @@ mod demo;
 mod environment;
 mod explain;
 mod floods;
+#[allow(dead_code, reason = "shared with the tests of the gateway")]
+mod frames;
 mod front;
 mod grants;
 mod health;
