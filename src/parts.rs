@@ -14,10 +14,7 @@ const MOST: usize = 8;
 /// What becomes of each part of a list, in the order of the list; the parts together are the list.
 ///
 /// The first part is this thread's. A short list is all of it, and so is any on a machine with one core.
-pub(crate) fn in_parts<'a, T: Sync, R: Send>(
-    items: &'a [T],
-    work: impl Fn(&'a [T]) -> R + Sync,
-) -> Vec<R> {
+pub(crate) fn in_parts<'a, T: Sync, R: Send>(items: &'a [T], work: impl Fn(&'a [T]) -> R + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     in_so_many(items, cores.min(MOST).min(items.len() / LEAST), work)
 }

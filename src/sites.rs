@@ -303,7 +303,9 @@ impl Table {
             Arc::ptr_eq(one, other) || one.site().hosts == other.site().hosts
         };
         let is_same = |(name, limiter): &(String, Arc<Limiter>)| {
-            self.by_name.get(name.as_str()).is_some_and(|answering| has_same_hosts(&answering.limiter, limiter))
+            self.by_name
+                .get(name.as_str())
+                .is_some_and(|answering| has_same_hosts(&answering.limiter, limiter))
         };
         self.by_name.len() == limiters.len()
             && has_same_hosts(&self.everybody.limiter, everybody)

@@ -1,7 +1,7 @@
 //! What people have typed, as messages may repeat it: a URI without its user, its password and its query.
 
 use clap::builder::StyledStr;
-use clap::error::{ContextValue};
+use clap::error::ContextValue;
 
 /// What stands for what is left out.
 const LEFT_OUT: &str = "…";
@@ -28,7 +28,9 @@ fn discreet_context(value: &ContextValue) -> Option<ContextValue> {
     let is_open = |text: &StyledStr| words(&text.to_string()) == text.to_string();
     match value {
         ContextValue::String(text) => Some(ContextValue::String(uri(text))),
-        ContextValue::Strings(texts) => Some(ContextValue::Strings(texts.iter().map(|text| uri(text)).collect())),
+        ContextValue::Strings(texts) => {
+            Some(ContextValue::Strings(texts.iter().map(|text| uri(text)).collect()))
+        }
         // These have colours, which are lost with what is replaced.
         ContextValue::StyledStr(text) if !is_open(text) => Some(ContextValue::StyledStr(styled(text))),
         ContextValue::StyledStrs(texts) if !texts.iter().all(is_open) => {
@@ -45,7 +47,9 @@ pub(crate) fn uri(text: &str) -> String {
     let (before, rest) = text.split_at(begin);
     // A password may have an @ in it, too; without a scheme it is one only behind the name of a user.
     let (user, place) = match rest.rsplit_once('@') {
-        Some((user, place)) if authority.is_some() || user.contains(':') => (LEFT_OUT.to_owned() + "@", place),
+        Some((user, place)) if authority.is_some() || user.contains(':') => {
+            (LEFT_OUT.to_owned() + "@", place)
+        }
         _ => (String::new(), rest),
     };
     let (place, query) = match place.split_once('?') {

@@ -30,7 +30,8 @@ fn what_is_wrong_with_hundreds_of_sites_is_said_in_their_order_and_once() {
     let files: Vec<_> = names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let dir = Directory::with("in-parts", &files);
     let mut files = Files::from_dir(&dir.0, &Options::default());
-    let plans = |text: &str| Layer::new("database").with_rules([Ruleset::parse("ruleset plans", text).unwrap()]);
+    let plans =
+        |text: &str| Layer::new("database").with_rules([Ruleset::parse("ruleset plans", text).unwrap()]);
     let layers = [
         Layer::new("database"),
         plans(r#"[{ "name": "plan", "limits": "9s per hour" }]"#),
@@ -42,14 +43,21 @@ fn what_is_wrong_with_hundreds_of_sites_is_said_in_their_order_and_once() {
         let wrong: Vec<_> = read.loaded.wrong.iter().map(|wrong| wrong.site.clone()).collect();
         assert_eq!(wrong, (0..MANY).filter(|at| at % 10 == 3).map(name).collect::<Vec<_>>());
         for (wrong, at) in read.loaded.wrong.iter().zip((3..).step_by(10)) {
-            assert!(wrong.errors.to_string().contains(&format!("\"{at} per fortnight\"")), "{}", wrong.errors);
+            assert!(
+                wrong.errors.to_string().contains(&format!("\"{at} per fortnight\"")),
+                "{}",
+                wrong.errors
+            );
         }
         let warnings = read.loaded.warnings.iter().map(ToString::to_string);
         let warnings: Vec<_> = warnings.filter(|warning| warning.contains("costs")).collect();
         let suspects: Vec<_> = (0..MANY).step_by(5).collect();
         assert_eq!(warnings.len(), suspects.len(), "{warnings:?}");
         for (warning, at) in warnings.iter().zip(suspects) {
-            assert!(warning.contains(&format!("costs {}, ", at + 6)) && warning.contains(&name(at)), "{warning}");
+            assert!(
+                warning.contains(&format!("costs {}, ", at + 6)) && warning.contains(&name(at)),
+                "{warning}"
+            );
         }
         let sites = Sites::new(read.loaded, Engine::in_memory());
         for at in (0..MANY).filter(|at| at % 10 != 3) {

@@ -179,8 +179,11 @@ fn a_key_shows_what_it_grants_before_it_is_used_and_ends_when_it_did_after_it_is
     let path = format!("keys/{}", made["id"].as_str().unwrap());
     let shown = world.viewer("GET", &path).send().expect(200);
     assert_eq!((&shown["tier"], &shown["expires"]), (&json!("gold"), &json!("2026-01-02T00:00:00Z")));
-    let rotated =
-        world.operator("POST", &format!("{path}/rotate")).json(&json!({ "grace_seconds": 0 })).send().expect(200);
+    let rotated = world
+        .operator("POST", &format!("{path}/rotate"))
+        .json(&json!({ "grace_seconds": 0 }))
+        .send()
+        .expect(200);
     assert_eq!(rotated["expires"], "2026-01-02T00:00:00Z");
     let limit = || {
         let answer = world.visit("/a").header("X-Api-Key", rotated["key"].as_str().unwrap()).send();

@@ -151,7 +151,8 @@ impl Remote {
             request = request.header("content-type", "application/json");
         }
         let body = body.as_ref().map(Value::to_string).unwrap_or_default();
-        let request = request.body(body).map_err(|error| Failure::wrong(format!("{}: {error}", self.place)))?;
+        let request =
+            request.body(body).map_err(|error| Failure::wrong(format!("{}: {error}", self.place)))?;
         let answer = self.agent.run(request).map_err(|error| self.silent(&error))?;
         match answer.status().is_success() {
             true if is_of_control(&answer) => Ok(answer),
