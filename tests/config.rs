@@ -7,6 +7,8 @@ mod asked;
 mod clients;
 #[path = "config/hosts.rs"]
 mod hosts;
+#[path = "config/in_parts.rs"]
+mod in_parts;
 #[path = "config/layer_changes.rs"]
 mod layer_changes;
 #[path = "config/layers.rs"]

@@ -7,6 +7,7 @@ mod budget;
 mod check;
 mod commands;
 mod config;
+mod credentials;
 mod demo;
 mod environment;
 mod explain;
