@@ -125,6 +125,7 @@ impl Noted for Entry {
             client: watch.client(),
             user: watch.user(),
             site,
+            host: watch.host(),
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),
             status: self.status.unwrap_or_else(Self::unanswered),
