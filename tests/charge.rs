@@ -300,6 +300,9 @@ fn of_a_rule_per_method_a_block_is_charged_to_the_account_of_a_method() {
     };
     assert_eq!(keyed_by, "ip + method");
     let asked = |method| admitted(desk.limiter.admit(&Asked { method, ..asked("/method") }).unwrap());
-    assert!(desk.charge("method", (address, "GET")).is_some() && desk.charge("method", (address, "HEAD")).is_some());
+    assert!(
+        desk.charge("method", (address, "GET")).is_some()
+            && desk.charge("method", (address, "HEAD")).is_some()
+    );
     assert!(asked("GET").is_none() && asked("POST").is_some());
 }

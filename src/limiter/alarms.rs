@@ -114,12 +114,7 @@ fn tell_first(runners: &mut Runners) -> Option<Waker> {
 
 /// Takes somebody from an account's list whose timer was to ring then, and says whom to wake in its place: the first, unless
 /// its own timer rings by then.
-fn leave(
-    all: &mut HashMap<Account, Runners>,
-    bound: &Bound,
-    number: u64,
-    rings_at: Tick,
-) -> Option<Waker> {
+fn leave(all: &mut HashMap<Account, Runners>, bound: &Bound, number: u64, rings_at: Tick) -> Option<Waker> {
     let runners = all.get_mut(&bound.account)?;
     let left = runners.remove(&(bound.quota, number));
     let rings_at = left.map_or(rings_at, |left| left.rings_at.min(rings_at));

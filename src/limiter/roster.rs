@@ -220,7 +220,8 @@ mod tests {
     #[test]
     fn tiers_that_are_replaced_while_somebody_looks_harm_nobody() {
         let engine = Engine::in_memory();
-        let site = Site { rules: vec![rule("each", "5/hour")], tiers: tiers(&["a", "b"]), ..Site::unlimited("s") };
+        let site =
+            Site { rules: vec![rule("each", "5/hour")], tiers: tiers(&["a", "b"]), ..Site::unlimited("s") };
         let limiter = Limiter::new(site, &engine);
         let found = engine.shared().rosters.rules(None, None).pop().unwrap();
         let client = Known { tier: Some("b".to_owned()), ..Known::default() };

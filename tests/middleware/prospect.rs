@@ -119,10 +119,8 @@ async fn an_observer_is_told_which_key_a_request_has_used_and_nothing_of_the_pag
 async fn of_a_request_that_is_served_another_page_the_key_is_told_once() {
     let world = World::new();
     let seen = Arc::new(Told::default());
-    let file = SITE.replace(
-        r#""limits": "1 per hour"}"#,
-        r#""limits": "0 per hour", "action": {"rewrite": "/other"}}"#,
-    );
+    let file = SITE
+        .replace(r#""limits": "1 per hour"}"#, r#""limits": "0 per hour", "action": {"rewrite": "/other"}}"#);
     let (site, _) = timebudget::config::Options::default().parse_site("shop", &file).unwrap();
     let engine = world.engine().observe(Arc::clone(&seen));
     let server = start(&world, TimeBudget::of_site(site, engine));
