@@ -53,7 +53,7 @@ pub(crate) async fn forward(
     let client = Client::of(request);
     let site_header = worker.site_header();
     let claims = Claims::new(site, site_header.as_deref());
-    let answered = match Asked::read(request, site, claims, Rc::clone(&request_id)) {
+    let answered = match Asked::read(request, site, claims, request_id) {
         _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
@@ -72,7 +72,7 @@ pub(crate) async fn forward(
     if let Some(client) = client {
         client.tells_of_its_end(request, &mut response);
     }
-    response.extensions_mut().insert(Told { upstream_micros, request_id });
+    response.extensions_mut().insert(Told { upstream_micros });
     response
 }
 
