@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod gateway;
 mod histogram;
+mod last;
 mod limits;
 mod listen;
 mod metrics;
