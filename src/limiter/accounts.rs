@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::limiter::account::{AccountError, AccountStanding};
-use crate::limiter::account_id::AccountId;
+use crate::limiter::account::{AccountError, AccountId, AccountStanding};
 use crate::limiter::books::OpenLimit;
 use crate::limiter::client_accounts::ClientAccounts;
 use crate::limiter::engine::{Engine, Shared};

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limiter::account::{AccountError, AccountStanding};
-use crate::limiter::account_id::AccountId;
+use crate::limiter::account::{AccountError, AccountId, AccountStanding};
 use crate::limiter::books::OpenLimit;
 use crate::limiter::engine::{Engine, Shared};
 use crate::limiter::roster::{EnlistedRule, Known};

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
+use timebudget::TimeBudget;
 use timebudget_control::audit::Filter;
 use timebudget_control::thing::{Change, Ruleset};
 use timebudget_control::{ChangeError, Control, Health, OpenError};
@@ -25,8 +26,16 @@ async fn impatient(world: &World) -> Control {
     Control::open(world.options().with_patience(PATIENCE)).await.expect("the database can be opened")
 }
 
+/// An impatient node with a rule, and a budget under it.
+async fn ruled(world: &World) -> (Control, TimeBudget) {
+    let node = impatient(world).await;
+    let budget = governed(&node);
+    rule(&node, "60s per hour").await.unwrap();
+    (node, budget)
+}
+
 /// Nothing can be changed or asked, which is told soon, and the rules in force stay.
-async fn assert_down(node: &Control, budget: &timebudget::TimeBudget) {
+async fn assert_down(node: &Control, budget: &TimeBudget) {
     let begun = Instant::now();
     let refused = change(node, Change::put(tier("silver", 2.0))).await;
     assert!(matches!(refused, Err(ChangeError::Unavailable(_))), "{refused:?}");
@@ -40,7 +49,7 @@ async fn assert_down(node: &Control, budget: &timebudget::TimeBudget) {
     assert_eq!(in_force(budget), ["site: 600s per hour", "export: 60s per hour"]);
 }
 
-async fn assert_healed(node: &Control, budget: &timebudget::TimeBudget) {
+async fn assert_healed(node: &Control, budget: &TimeBudget) {
     eventually("it is up again", || node.is_up()).await;
     rule(node, "30s per hour").await.unwrap();
     assert_eq!(in_force(budget), ["site: 600s per hour", "export: 30s per hour"]);
@@ -50,9 +59,7 @@ async fn assert_healed(node: &Control, budget: &timebudget::TimeBudget) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_killed_is_missed_and_found_again() {
     let mut server = Server::start("");
-    let node = impatient(&World::on(&server).await).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&World::on(&server).await).await;
     server.kill();
     assert_down(&node, &budget).await;
     server.start_again();
@@ -62,9 +69,7 @@ async fn a_postgres_that_is_killed_is_missed_and_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_frozen_holds_nobody() {
     let server = Server::start("");
-    let node = impatient(&World::on(&server).await).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&World::on(&server).await).await;
     server.signal("STOP");
     assert_down(&node, &budget).await;
     server.signal("CONT");
@@ -74,9 +79,7 @@ async fn a_postgres_that_is_frozen_holds_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sqlite_that_somebody_holds_locked_holds_nobody() {
     let world = World::sqlite().await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let mut holder = SqliteConnection::connect(&world.uri).await.unwrap();
     holder.execute("BEGIN IMMEDIATE").await.unwrap();
     let begun = Instant::now();
@@ -91,9 +94,7 @@ async fn a_sqlite_that_somebody_holds_locked_holds_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sqlite_whose_file_goes_is_missed_and_no_other_is_made() {
     let world = World::sqlite().await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let (here, away) = (world.directory.path().join("data"), world.directory.path().join("away"));
     fs::rename(&here, &away).unwrap();
     assert_down(&node, &budget).await;
@@ -105,9 +106,7 @@ async fn a_sqlite_whose_file_goes_is_missed_and_no_other_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_file_in_the_place_of_a_sqlite_is_no_reason_to_forget() {
     let (world, other) = (World::sqlite().await, World::sqlite().await);
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let path = |world: &World| world.uri.strip_prefix("sqlite://").unwrap().to_owned();
     let stranger = other.node().await;
     rule(&stranger, "1s per hour").await.unwrap();
@@ -202,7 +201,7 @@ async fn long_questions_leave_connections_for_what_is_quick() {
     assert!(node.audit(Filter::default(), 10, None).await.is_ok());
 }
 
-async fn lost(node: &Control, budget: &timebudget::TimeBudget) {
+async fn lost(node: &Control, budget: &TimeBudget) {
     eventually("it is seen", || matches!(node.health(), Health::Lost { .. })).await;
     assert_down(node, budget).await;
 }
@@ -211,9 +210,7 @@ async fn lost(node: &Control, budget: &timebudget::TimeBudget) {
 async fn an_emptied_postgres_is_no_reason_to_forget() {
     let server = Server::start("");
     let world = World::on(&server).await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let name = world.uri.split(['/', '?']).nth(3).unwrap();
     let mut hand = server.connect(name).await;
     hand.execute("CREATE TABLE kept AS SELECT * FROM state; DELETE FROM state").await.unwrap();
@@ -228,9 +225,7 @@ async fn an_emptied_postgres_is_no_reason_to_forget() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emptied_sqlite_is_no_reason_to_forget() {
     let world = World::sqlite().await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let mut hand = SqliteConnection::connect(&world.uri).await.unwrap();
     hand.execute("CREATE TABLE kept AS SELECT * FROM state; DELETE FROM state").await.unwrap();
     lost(&node, &budget).await;
@@ -247,9 +242,7 @@ async fn an_emptied_sqlite_is_no_reason_to_forget() {
 async fn a_postgres_that_can_only_be_read_refuses_changes_and_lets_read() {
     let server = Server::start("");
     let world = World::on(&server).await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let name = world.uri.split(['/', '?']).nth(3).unwrap();
     let mut hand = server.connect("postgres").await;
     let only = |word: &str| {
@@ -335,9 +328,7 @@ async fn a_sqlite_that_is_full_refuses_changes_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_full_refuses_changes_and_loses_nothing() {
     let server = Server::start_small(2_048);
-    let node = impatient(&World::on(&server).await).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&World::on(&server).await).await;
     let mut made = 0_u32;
     let why = loop {
         match change(&node, Change::put(large(made))).await {

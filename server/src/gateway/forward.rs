@@ -46,8 +46,14 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id =
-        request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
+    let made;
+    let request_id = match request_id::told(request.headers()) {
+        Some(told) => told,
+        None => {
+            made = request_id::made();
+            &made
+        }
+    };
     let (path, around) = (request.uri().path(), Around::of(request));
     let passed = Passing { worker, group, site, budget, begun, path, around };
     let client = Client::of(request);
@@ -72,7 +78,9 @@ pub(crate) async fn forward(
     if let Some(client) = client {
         client.tells_of_its_end(request, &mut response);
     }
-    response.extensions_mut().insert(Told { upstream_micros });
+    if worker.settings.is_noted {
+        response.extensions_mut().insert(Told { upstream_micros });
+    }
     response
 }
 
@@ -128,7 +136,7 @@ impl Passing<'_> {
         loop {
             let told = traces::Asked { method: asked.method().as_str(), path: self.path, is_second };
             let mut span = self.around.as_ref().map(|around| around.ask(&told));
-            let line = self.group.line(&settings.timeouts, is_second).await;
+            let line = self.group.line(&settings.timeouts, is_second, self.begun).await;
             let mut held = line.inspect_err(|failure| {
                 if let Some(span) = span.take() {
                     span.failed(kind(*failure));

@@ -1,4 +1,4 @@
-//! What the gateway tells others of a request that it has passed on: in the extensions of the response, for logs.
+//! What the gateway tells others of a request that it has passed on: in the extensions of the response, where somebody notes requests.
 
 /// What became of a request at its upstream.
 #[derive(Clone, Copy, Debug)]
