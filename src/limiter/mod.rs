@@ -289,9 +289,16 @@ impl Limiter {
 
     pub(crate) fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
         if claims.is_empty() {
-            return if self.is_closed { Err(closed(&self.site)) } else { Ok(Verdict::Admitted) };
+            return self.is_open().map(|()| Verdict::Admitted);
         }
         self.engine.store.admit(claims, mode, now)
+    }
+
+    /// # Errors
+    ///
+    /// Nobody knows the rules of the site.
+    pub(crate) fn is_open(&self) -> Result<(), Fault> {
+        if self.is_closed { Err(closed(&self.site)) } else { Ok(()) }
     }
 
     /// Tells that nobody could decide over a request.
