@@ -183,7 +183,7 @@ fn it_takes_no_socket_from_a_process_that_cannot_be_asked() {
     assert!(refused().contains("another process listens on it"), "{} wait", waiting.len());
 
     // Root is let in all the same.
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     assert!(refused().contains("another process "));
     assert!(path.exists());
 }
