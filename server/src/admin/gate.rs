@@ -6,6 +6,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
 use actix_web::http::header::HOST;
+use actix_web::http::uri::Authority;
 use actix_web::middleware::Next;
 use actix_web::web::ThinData;
 use actix_web::{Error, error};
@@ -52,8 +53,8 @@ fn is_of_this_machine(peer: Option<IpAddr>, head: &RequestHead) -> bool {
 /// By the host that is asked for. Checks of HTTP/1.0 name none; proxies that speak it, as nginx did unless told, name ours.
 fn asks_this_machine(head: &RequestHead) -> bool {
     let named = head.headers.get(HOST).map(|host| host.to_str().unwrap_or_default());
-    let asked = head.uri.authority().map(|authority| authority.as_str());
-    let is_one = |host: Option<&str>| host.is_none_or(|host| is_loopback(host));
+    let asked = head.uri.authority().map(Authority::as_str);
+    let is_one = |host: Option<&str>| host.is_none_or(is_loopback);
     is_one(named) && is_one(asked) && (named.is_none() || head.version >= Version::HTTP_11)
 }
 

@@ -257,7 +257,7 @@ mod tests {
         let group = Group::new(vec![Rc::new(Address::new(address, counts))]);
         rt::System::new().block_on(async move {
             let timeouts = Timeouts { connect: SHORT, head: SHORT, idle: SHORT, kept: SHORT };
-            let mut held = group.line(&timeouts, false).await.unwrap();
+            let mut held = group.line(&timeouts, false, Instant::now()).await.unwrap();
             let request = http::Request::get("/").header("host", "a").body(Upload::new(None)).unwrap();
             let answer = held.line.ask(request, &timeouts).await.unwrap();
             let mut download = Download::new(held, answer.into_body(), BodySize::Sized(9), SHORT);
