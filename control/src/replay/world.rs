@@ -84,6 +84,8 @@ struct Running {
 enum What {
     Ends,
     Pauses,
+    /// It is made free.
+    Waives,
     /// Its budget is spent, if all goes on as it does.
     MayBeCut,
 }
@@ -178,6 +180,11 @@ impl World {
             let pauses = self.now.saturating_add_unsigned(runs);
             self.events.push(Reverse((pauses, What::Pauses, place, number)));
         }
+        if let Some(free_after) = times.free_after {
+            // At its end at the latest, and before that: what has ended was charged.
+            let free = self.now.saturating_add_unsigned(free_after).min(ends - 1);
+            self.events.push(Reverse((free, What::Waives, place, number)));
+        }
         self.events.push(Reverse((ends, What::Ends, place, number)));
         if self.cuts {
             self.look_for_cuts();
@@ -232,6 +239,7 @@ impl World {
         match what {
             What::Ends => self.end(place),
             What::Pauses => reservation.pause(),
+            What::Waives => reservation.waive(),
             What::MayBeCut if reservation.cut_in() == Some(Micros::ZERO) => self.cut(place),
             What::MayBeCut => self.plan_cut(place),
         }
