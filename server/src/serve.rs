@@ -24,7 +24,7 @@ use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
 use crate::traces::Traces;
-use crate::{admin, reload};
+use crate::{admin, discreet, reload};
 
 /// How long what was taken from a shared socket is served on as if nothing had happened.
 const HAND_OVER: Duration = Duration::from_secs(1);
@@ -186,7 +186,7 @@ async fn hand_over(servers: oneshot::Receiver<Vec<ServerHandle>>) {
 
 /// What is told where nothing can be heard.
 pub(crate) fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
-    Failure::system(format!("{listen}: cannot listen: {error}"))
+    Failure::system(format!("{}: cannot listen: {error}", discreet::uri(listen)))
 }
 
 /// The first address of a name: each of several would get a port of its own where the port is 0.

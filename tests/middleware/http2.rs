@@ -8,7 +8,7 @@ use h2::{Reason, SendStream};
 use timebudget::{Component, Overrun, TimeBudget};
 use tokio::net::TcpStream;
 
-use crate::harness::{Event, Gate, Listening, SECOND, World, secs, serve_h2c, soon};
+use crate::harness::{Event, Gate, Listening, SECOND, World, secs, serve_h2c, slow, soon};
 
 /// As much as a client lets be sent before it has read anything, but for a byte.
 const WINDOW: usize = 1 << 16;
@@ -25,11 +25,6 @@ fn start(world: &World, gate: &Gate) -> Listening {
             .route("/echo", web::to(async |body: Payload| HttpResponse::Ok().streaming(body)))
             .default_service(web::to(async || "hello"))
     })
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 async fn large() -> HttpResponse {

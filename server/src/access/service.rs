@@ -121,6 +121,7 @@ impl Noted for Entry {
             user: watch.user(),
             api_key: watch.api_key(),
             site,
+            host: watch.host(),
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),
             status: self.status.unwrap_or_else(Self::unanswered),

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use actix_web::body::{self, BodySize, BoxBody};
 use actix_web::dev::Payload;
@@ -256,13 +257,12 @@ impl Passing<'_> {
     /// Charges the time in which an upstream has worked while the client withheld the rest of its body.
     ///
     /// Only the client seemed to be waited for. An answer that is there before the body is whole shows that it was not, unless it
-    /// says that the wait was too long. Else a client that keeps one byte back would have its work done for nothing.
+    /// says that the wait was too long, or that the body is. Else a client that keeps one byte back, or sends one now and then,
+    /// would have its work done for nothing.
     fn charge_early(&self, answer: &Response<Incoming>, uploading: &Uploading) {
-        if answer.status() == http::StatusCode::REQUEST_TIMEOUT {
-            return;
-        }
-        if let Some(since) = uploading.withheld_since() {
-            let _ = self.budget.charge(Micros(micros_since(since)));
+        let has_waited = [http::StatusCode::REQUEST_TIMEOUT, http::StatusCode::PAYLOAD_TOO_LARGE];
+        if !uploading.is_whole() && !has_waited.contains(&answer.status()) {
+            let _ = self.budget.charge(Micros(micros(uploading.withheld())));
         }
     }
 
@@ -306,5 +306,9 @@ fn of_unanswered(unanswered: &Unanswered) -> Failure {
 }
 
 fn micros_since(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+    micros(begun.elapsed())
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
