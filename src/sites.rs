@@ -68,7 +68,9 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// The limiters of a configuration, on an engine.
+    /// The limiters of a configuration, on an engine: a limiter for each site, and one for hosts that have none of their own.
+    ///
+    /// What is [wrong](Loaded::wrong) with sites is no error here: they have what the configuration says of them meanwhile.
     pub fn new(loaded: Loaded, engine: Engine) -> Self {
         let table = RwLock::new(Arc::new(Table::new(loaded, None, &engine)));
         Self { engine, version: AtomicU64::new(0), table }

@@ -320,7 +320,7 @@ impl BudgetBuilder {
     /// What is said in another place than code and files, and lies below both: rules, tiers, users and API keys that people
     /// change while the budget is in force. By default nothing.
     ///
-    /// [`Reloader::set_layer`] replaces it, with files and without: a budget that is given a layer, be it an empty one, has a
+    /// [`Reloader::set_layer`](crate::Reloader::set_layer) replaces it, with files and without: a budget that is given a layer, be it an empty one, has a
     /// [reloader](TimeBudget::reloader). Where there are no files, the layer's rules come after those of the
     /// [site](Self::site), and before those of [`rule`](Self::rule); where a name is code's, code's rule holds.
     ///

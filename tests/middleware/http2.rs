@@ -133,6 +133,30 @@ async fn a_slow_uploader_of_http2_is_not_charged_whatever_the_method() {
     }
 }
 
+/// In HTTP/2 no field announces a body: a form came behind what looked like a preflight, and each guess at a password was served.
+#[actix_web::test]
+async fn what_is_served_as_a_preflight_has_no_body() {
+    let world = World::new();
+    let budget = world.budget("0 per hour");
+    let server = serve_h2c(move || {
+        App::new()
+            .wrap(budget.clone())
+            .default_service(web::to(async |body: Bytes| String::from_utf8_lossy(&body).into_owned()))
+    });
+    let mut sender = connect(&server).await;
+    let preflight = http::Request::builder().method("OPTIONS").uri("http://a.example/login");
+    let preflight = preflight.header("origin", "https://b.example");
+    let preflight = preflight.header("access-control-request-method", "POST");
+    let preflight = preflight.header("content-type", "application/x-www-form-urlencoded");
+    let (answer, mut form) =
+        sender.send_request(preflight.body(()).expect("a request"), false).expect("it stands");
+    form.send_data(Bytes::from("user=ann&password=secret"), true).expect("the stream stands");
+    let mut answer = soon(answer).await.expect("an answer");
+    assert_eq!(answer.status(), 200, "a preflight is never refused");
+    let read = soon(answer.body_mut().data()).await;
+    assert!(read.is_none(), "the handler has read {read:?}");
+}
+
 #[actix_web::test]
 async fn a_slow_reader_of_http2_is_not_charged() {
     let (mut world, _sender, answer) = begun().await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
@@ -101,8 +102,13 @@ impl Database {
         .await
     }
 
-    /// The usage of a time: all its minutes or hours added up, of each rule, route and outcome.
-    pub(crate) async fn usage(&self, asked: &Asked) -> Result<Rows, Trouble> {
+    /// The usage of a time: each minute or hour of each rule, route and outcome, one after the other, so that nobody ever holds
+    /// all of them.
+    pub(crate) async fn usage(
+        &self,
+        asked: &Asked,
+        mut add: impl FnMut(Key, Sum) + Send,
+    ) -> Result<(), Trouble> {
         let (place, texts) = asked.place(3);
         let text = format!(
             "SELECT site, rule, method, route, outcome, requests, micros, costs FROM {} \
@@ -115,12 +121,14 @@ impl Database {
             for text in texts {
                 query = query.bind(text);
             }
-            let mut rows = Rows::new();
-            for row in query.fetch_all(&mut *link).await? {
-                let (key, sum) = read(&row)?;
-                rows.entry(key).or_default().add(&sum);
+            {
+                let mut rows = query.fetch(&mut *link);
+                while let Some(row) = rows.try_next().await? {
+                    let (key, sum) = read(&row)?;
+                    add(key, sum);
+                }
             }
-            link.committed(rows).await
+            link.committed(()).await
         })
         .await
     }

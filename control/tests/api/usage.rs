@@ -212,4 +212,10 @@ fn what_is_asked_wrongly_is_said_all_at_once() {
     assert_eq!(world.viewer("GET", "usage?client=ann&by=route").send().status, 400);
     assert_eq!(world.viewer("GET", "usage?step=minute&from=2025-12-01T00:00:00Z").send().status, 400);
     assert_eq!(world.ask("GET", "usage").send().status, 401);
+    let year = "from=2025-01-01T00:00:00Z&step=hour";
+    let told = world.viewer("GET", &format!("usage?by=route&{year}")).send().problem(400);
+    assert!(told.starts_with("from: ") && told.contains("92 days"), "{told}");
+    for rest in ["by=route&site=*", "by=rule&rule=each", "by=time", "by=client", "client=ann&by=time"] {
+        world.viewer("GET", &format!("usage?{rest}&{year}")).send().expect(200);
+    }
 }

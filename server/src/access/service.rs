@@ -34,6 +34,11 @@ impl Access {
         let is_noted = log.is_some() || traces.is_some();
         Self(is_noted.then_some(Noting { log, with_query, traces }))
     }
+
+    /// Whether it notes anything.
+    pub(crate) const fn notes(&self) -> bool {
+        self.0.is_some()
+    }
 }
 
 impl Note for Access {

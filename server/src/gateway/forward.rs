@@ -46,14 +46,20 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id =
-        request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
+    let made;
+    let request_id = match request_id::told(request.headers()) {
+        Some(told) => told,
+        None => {
+            made = request_id::made();
+            &made
+        }
+    };
     let (path, around) = (request.uri().path(), Around::of(request));
     let passed = Passing { worker, group, site, budget, begun, path, around };
     let client = Client::of(request);
     let site_header = worker.site_header();
     let claims = Claims::new(site, site_header.as_deref());
-    let answered = match Asked::read(request, site, claims, Rc::clone(&request_id)) {
+    let answered = match Asked::read(request, site, claims, request_id) {
         _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
@@ -72,7 +78,9 @@ pub(crate) async fn forward(
     if let Some(client) = client {
         client.tells_of_its_end(request, &mut response);
     }
-    response.extensions_mut().insert(Told { upstream_micros, request_id });
+    if worker.settings.is_noted {
+        response.extensions_mut().insert(Told { upstream_micros });
+    }
     response
 }
 
@@ -128,7 +136,7 @@ impl Passing<'_> {
         loop {
             let told = traces::Asked { method: asked.method().as_str(), path: self.path, is_second };
             let mut span = self.around.as_ref().map(|around| around.ask(&told));
-            let line = self.group.line(&settings.timeouts, is_second).await;
+            let line = self.group.line(&settings.timeouts, is_second, self.begun).await;
             let mut held = line.inspect_err(|failure| {
                 if let Some(span) = span.take() {
                     span.failed(kind(*failure));

@@ -96,6 +96,20 @@ fn a_hundred_streams_at_once_on_each_connection_are_all_answered() {
     flooded.holds();
 }
 
+/// The server below has no setting for it, which `docs/listening.md` says. Where this fails, it has one, and a cap can be told.
+#[test]
+fn no_cap_of_streams_is_announced() {
+    const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
+    let flooded = Flooded::start();
+    let mut connection = flooded.connect_h2();
+    let mut head = [0; 9];
+    connection.read_exact(&mut head).unwrap();
+    assert_eq!(head[3], SETTINGS);
+    let mut settings = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+    connection.read_exact(&mut settings).unwrap();
+    assert!(!settings.chunks(6).any(|setting| setting.starts_with(&MAX_CONCURRENT_STREAMS)), "{settings:?}");
+}
+
 /// CVE-2023-44487: streams that are begun and taken back at once.
 #[test]
 fn streams_that_are_reset_at_once_hold_up_nobody() {
