@@ -375,6 +375,7 @@ mod tests {
             start: hour.clock.now().wall(),
             elapsed: 1_000,
             charged: 1_000,
+            waived: false,
             client: None,
             site: "shop.example",
             host: "shop.example",
