@@ -252,7 +252,7 @@ impl Hand {
 }
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// A clock whose wall clock stands at `start` and whose tick is 0. It moves only when it is told to.
     pub fn at(start: UnixMicros) -> Self {
         Self { start, step: AtomicI64::new(0), hand: Arc::default() }
     }

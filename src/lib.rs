@@ -69,6 +69,7 @@ pub mod geo;
 mod limiter;
 mod middleware;
 mod model;
+mod parts;
 mod sites;
 pub mod store;
 pub mod tzdata;

@@ -28,6 +28,7 @@ use crate::config::{Errors, Loaded, Meanwhile, WrongSite};
 use crate::limiter::{Engine, Limiter};
 use crate::model::host::{self, Host};
 use crate::model::{AddressPolicy, SharedTiers, Site, UnixMicros};
+use crate::parts::in_parts;
 
 /// The running limiters of all sites.
 ///
@@ -67,7 +68,9 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// The limiters of a configuration, on an engine.
+    /// The limiters of a configuration, on an engine: a limiter for each site, and one for hosts that have none of their own.
+    ///
+    /// What is [wrong](Loaded::wrong) with sites is no error here: they have what the configuration says of them meanwhile.
     pub fn new(loaded: Loaded, engine: Engine) -> Self {
         let table = RwLock::new(Arc::new(Table::new(loaded, None, &engine)));
         Self { engine, version: AtomicU64::new(0), table }
@@ -174,7 +177,7 @@ impl Sites {
         let is_answering = |limiter| Arc::ptr_eq(limiter, &table.fallback.limiter);
         let of_names = table.by_name.iter().filter(|(name, _)| wanted(name));
         let mut sites: Vec<_> = of_names
-            .map(|(name, answering)| (name.clone(), Arc::new(answering.limiter.site_in_force())))
+            .map(|(name, answering)| (name.to_string(), Arc::new(answering.limiter.site_in_force())))
             .collect();
         sites.sort_by(|one, other| one.0.cmp(&other.0));
         let default = table.by_name.iter().find(|(_, answering)| is_answering(&answering.limiter));
@@ -189,7 +192,7 @@ impl Sites {
         };
         Loaded {
             sites,
-            default_site: default.map(|(name, _)| name.clone()),
+            default_site: default.map(|(name, _)| name.to_string()),
             site_header: table.told_by.as_ref().map(|told_by| told_by.header.clone()),
             wrong: table.wrong.iter().map(of_wrong).collect(),
             ..Loaded::from_site(fallback)
@@ -220,12 +223,12 @@ impl Drop for Sites {
 /// It is never changed: a request that has seen it goes on with it, whatever is put in force meanwhile.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// By name, as their directories are called.
-    by_name: HashMap<String, Arc<Answering>>,
+    /// By name, as their directories are called. All names are shared with the tables before.
+    by_name: HashMap<Arc<str>, Arc<Answering>>,
     /// By host in its one form.
-    by_host: HashMap<Vec<u8>, Arc<Answering>>,
+    by_host: HashMap<Arc<[u8]>, Arc<Answering>>,
     /// By what their wildcards stand before.
-    below: HashMap<String, Arc<Answering>>,
+    below: HashMap<Arc<str>, Arc<Answering>>,
     /// The site of hosts that have none, where no other is named for them.
     everybody: Arc<Answering>,
     /// What answers for them: that, or the default site.
@@ -265,19 +268,19 @@ impl Table {
             })
         };
         let everybody = run(Arc::new(fallback));
-        let limiters: Vec<_> = sites
-            .into_iter()
-            .map(|(name, site)| match closed(&name) {
-                true => (name, Arc::new(Limiter::closed(Arc::unwrap_or_clone(site), engine))),
-                false => (name, run(site)),
-            })
-            .collect();
+        let limiter = |(name, site): &(String, Arc<Site>)| match closed(name) {
+            true => Arc::new(Limiter::closed((**site).clone(), engine)),
+            false => run(Arc::clone(site)),
+        };
+        let limiters = in_parts(&sites, |sites| sites.iter().map(limiter).collect::<Vec<_>>());
+        let names = sites.into_iter().map(|(name, _)| name);
+        let limiters: Vec<_> = names.zip(limiters.into_iter().flatten()).collect();
         let laid_out = before.filter(|before| before.is_laid_out_for(&limiters, &everybody));
         let mut table = match laid_out {
             Some(before) => before.with(limiters, everybody),
             None => Self::lay_out(limiters, everybody),
         };
-        let default = default_site.and_then(|name| table.by_name.get(&name).map(Arc::clone));
+        let default = default_site.and_then(|name| table.by_name.get(name.as_str()).map(Arc::clone));
         table.fallback = default.unwrap_or_else(|| Arc::clone(&table.everybody));
         Self { told_by, wrong, ..table }
     }
@@ -302,7 +305,9 @@ impl Table {
             Arc::ptr_eq(one, other) || one.site().hosts == other.site().hosts
         };
         let is_same = |(name, limiter): &(String, Arc<Limiter>)| {
-            self.by_name.get(name).is_some_and(|answering| has_same_hosts(&answering.limiter, limiter))
+            self.by_name
+                .get(name.as_str())
+                .is_some_and(|answering| has_same_hosts(&answering.limiter, limiter))
         };
         self.by_name.len() == limiters.len()
             && has_same_hosts(&self.everybody.limiter, everybody)
@@ -318,7 +323,7 @@ impl Table {
             ..Self::empty(Arc::clone(&self.everybody))
         };
         for (name, limiter) in limiters {
-            let Some(answering) = table.by_name.get_mut(&name) else { continue };
+            let Some(answering) = table.by_name.get_mut(name.as_str()) else { continue };
             if Arc::ptr_eq(&answering.limiter, &limiter) {
                 continue;
             }
@@ -376,7 +381,7 @@ impl Table {
     fn insert(&mut self, name: String, limiter: &Arc<Limiter>) {
         self.insert_hosts(Host::parse(&name).ok().as_slice(), limiter);
         self.insert_hosts(&limiter.site().hosts, limiter);
-        self.by_name.entry(name).or_insert_with(|| Answering::by_its_name(Arc::clone(limiter)));
+        self.by_name.entry(name.into()).or_insert_with(|| Answering::by_its_name(Arc::clone(limiter)));
     }
 
     fn insert_hosts(&mut self, hosts: &[Host], limiter: &Arc<Limiter>) {
@@ -384,8 +389,8 @@ impl Table {
             let named = || Answering { host: Arc::from(host.as_str()), limiter: Arc::clone(limiter) };
             let answering = || Arc::new(named());
             match host.below() {
-                Some(name) => self.below.entry(name.to_owned()).or_insert_with(answering),
-                None => self.by_host.entry(host.as_str().into()).or_insert_with(answering),
+                Some(name) => self.below.entry(name.into()).or_insert_with(answering),
+                None => self.by_host.entry(host.as_str().as_bytes().into()).or_insert_with(answering),
             };
         }
     }
@@ -400,7 +405,7 @@ impl Table {
     ///
     /// Where the host is one of the site's, it is what rules see.
     pub(crate) fn told(&self, name: &[u8], host: Option<&[u8]>) -> Option<&Arc<Answering>> {
-        let by_name = || self.by_name.get(&str::from_utf8(name).ok()?.to_lowercase());
+        let by_name = || self.by_name.get(str::from_utf8(name).ok()?.to_lowercase().as_str());
         let told = self.find(name).or_else(by_name)?;
         let asked = host.and_then(|host| self.find(host));
         asked.filter(|asked| Arc::ptr_eq(&asked.limiter, &told.limiter)).or(Some(told))

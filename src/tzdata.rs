@@ -92,7 +92,9 @@ pub fn zone_built_in(name: &str) -> Result<Zone, UnknownZone> {
     found.ok_or_else(|| UnknownZone::among(name, &sorted(built_in_names())))
 }
 
-/// Every name that [`zone`] knows, sorted.
+/// Every name that [`zone`] knows, those of the machine's database and the built-in ones, sorted and each once.
+///
+/// The machine's directory is read each time.
 pub fn names() -> Vec<String> {
     sorted(machine::names().into_iter().chain(built_in_names()))
 }

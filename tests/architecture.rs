@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("model", 0),
     ("clock", 1),
     ("geo", 1),
+    ("parts", 1),
     ("store", 1),
     ("tzdata", 1),
     ("limiter", 2),
@@ -36,7 +37,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("chrono_tz", &["tzdata"]),
     ("std::fs", &["tzdata", "config", "store"]),
     ("std::env", &["tzdata", "config"]),
-    ("std::thread", &["limiter", "sites", "store"]),
+    ("std::thread", &["limiter", "parts", "sites", "store"]),
     ("serde", &["config", "middleware"]),
 ];
 

@@ -28,6 +28,7 @@ const RULES: &str = r#"{"rate_limit_rules": [
     {"name": "address", "when": {"path": "/address"}, "key": "ip", "limits": "2 per hour"},
     {"name": "tenant", "when": {"path": "/tenant"}, "key": ["site", "header:x-tenant"], "limits": "10s per hour; 2 concurrent"},
     {"name": "pair", "when": {"path": "/pair"}, "key": ["ip", "header:x-tenant"], "limits": "1 per hour"},
+    {"name": "method", "when": {"path": "/method"}, "key": "ip", "per_method": true, "limits": "2 per hour"},
     {"name": "fair", "when": {"path": "/fair"}, "key": "header:x-tenant", "fair": true, "limits": "5 per hour"}]}"#;
 
 /// A request of this path, by the tenant `acme`.
@@ -285,4 +286,23 @@ fn charges_of(rule: Rule) -> [bool; 3] {
     let site = Site { rules: vec![rule], ..Site::unlimited("test") };
     let limiter = Arc::new(Limiter::new(site, &engine));
     [(); 3].map(|()| charged(&limiter, "jobs", "alice").is_some())
+}
+
+/// It was charged to an account that no request has.
+#[test]
+fn of_a_rule_per_method_a_block_is_charged_to_the_account_of_a_method() {
+    let desk = Desk::new();
+    let address = IpAddr::from([192, 0, 2, 7]);
+    let Some(Err(ChargeError::OtherKey { keyed_by, .. })) =
+        desk.limiter.charge("method", address).now_or_never()
+    else {
+        panic!("no method was named")
+    };
+    assert_eq!(keyed_by, "ip + method");
+    let asked = |method| admitted(desk.limiter.admit(&Asked { method, ..asked("/method") }).unwrap());
+    assert!(
+        desk.charge("method", (address, "GET")).is_some()
+            && desk.charge("method", (address, "HEAD")).is_some()
+    );
+    assert!(asked("GET").is_none() && asked("POST").is_some());
 }

@@ -7,6 +7,8 @@ mod asked;
 mod clients;
 #[path = "config/hosts.rs"]
 mod hosts;
+#[path = "config/in_parts.rs"]
+mod in_parts;
 #[path = "config/layer_changes.rs"]
 mod layer_changes;
 #[path = "config/layers.rs"]
@@ -235,10 +237,40 @@ fn limits_of_a_rule_are_rates_and_objects() {
 #[test]
 fn a_key_that_clients_can_rotate_is_suspect() {
     let text = r#"{"rate_limit_rules": [{"name": "a", "key": "header:x", "limits": "1 per hour"},
-        {"name": "b", "key": ["ip", "header:x"], "limits": "1 per hour"}]}"#;
+        {"name": "b", "key": "ip", "limits": "1 per hour"}]}"#;
     let [warning] = &warnings(text)[..] else { panic!("one warning") };
     let fault = "clients choose what tells their accounts apart, and so can change them at will";
     assert_eq!(*warning, format!("site_config.json: rate_limit_rules[0]: \"a\": {fault}"));
+}
+
+/// Nothing was said of it: an address that writes another value each time had an account for each.
+#[test]
+fn a_key_of_which_each_client_can_have_many_is_suspect_unless_a_rule_beside_it_bounds_them() {
+    let fault = "clients choose a part of what tells their accounts apart, and so each can have as many as it likes; \
+                 expected a rule beside it whose key is without that part";
+    for part in ["query:q", "header:x", "cookie:c"] {
+        let rule = format!(
+            r#"{{"name": "a", "when": {{"path": "/a"}}, "key": ["ip", "{part}"], "limits": "1 per hour"}}"#
+        );
+        let of = |other: &str| warnings(&format!(r#"{{"rate_limit_rules": [{rule}{other}]}}"#));
+        let expected = [format!("site_config.json: rate_limit_rules[0]: \"a\": {fault}")];
+        assert_eq!(of(""), expected);
+        for other in [
+            r#", {"name": "b", "when": {"path": "/b"}, "key": "ip", "limits": "9 per hour"}"#,
+            r#", {"name": "b", "shadow": true, "key": "ip", "limits": "9 per hour"}"#,
+            r#", {"name": "b", "otherwise": true, "key": "ip", "limits": "9 per hour"}"#,
+            r#", {"name": "b", "counts": "refusals", "key": "ip", "limits": "9 per hour"}"#,
+        ] {
+            assert_eq!(of(other), expected, "{other}");
+        }
+        for bound in [
+            r#", {"name": "b", "when": {"path": "/a"}, "key": "ip", "limits": "9 per hour"}"#,
+            r#", {"name": "b", "key": "ip", "limits": "9 per hour"}"#,
+            r#", {"name": "b", "limits": "600s per hour"}"#,
+        ] {
+            assert_eq!(of(bound), [""; 0], "{bound}");
+        }
+    }
 }
 
 #[test]

@@ -326,7 +326,8 @@ impl Control {
         self.on_own_threads(async move {
             node.must_be_up()?;
             let answer = question(node.database.clone()).await;
-            if let Err(trouble) = &answer {
+            // What nobody waits for, or can read, is this question's trouble; whoever follows finds out the rest.
+            if let Err(trouble @ (Trouble::Down(_) | Trouble::Lost(_))) = &answer {
                 node.note(trouble);
             }
             answer

@@ -98,7 +98,6 @@ impl<N, S, B> Transform<S, ServiceRequest> for Noting<N>
 where
     N: Note,
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
 {
     type Response = ServiceResponse<NotedBody<B, N::Noted>>;
     type Error = Error;
@@ -122,7 +121,6 @@ impl<N, S, B> Service<ServiceRequest> for NotingService<S, N>
 where
     N: Note,
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody,
 {
     type Response = ServiceResponse<NotedBody<B, N::Noted>>;
     type Error = Error;
@@ -161,7 +159,6 @@ impl<F, T, B> Future for NotedFuture<F, T>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     T: Noted,
-    B: MessageBody,
 {
     type Output = Result<ServiceResponse<NotedBody<B, T>>, Error>;
 

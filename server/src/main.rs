@@ -8,6 +8,7 @@ mod asked;
 mod check;
 mod config;
 mod demo;
+mod discreet;
 mod explain;
 mod gateway;
 mod histogram;
@@ -27,7 +28,6 @@ mod zone;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use env_logger::Env;
 
 use crate::args::{Args, Command};
@@ -38,7 +38,7 @@ const LOG_LEVELS: &str = "info,actix_server=warn,actix_http::h1::dispatcher=off"
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(Env::default().default_filter_or(LOG_LEVELS)).init();
-    match run(&Args::parse()) {
+    match run(&discreet::parsed::<Args>()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

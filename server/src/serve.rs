@@ -24,7 +24,7 @@ use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
 use crate::traces::Traces;
-use crate::{admin, reload};
+use crate::{admin, discreet, reload};
 
 /// How long what was taken from a shared socket is served on as if nothing had happened.
 const HAND_OVER: Duration = Duration::from_secs(1);
@@ -57,9 +57,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
         let readiness = Readiness::of(&budget, &args.gateway.upstream);
         let traces = Traces::open();
         let access = Access::new(log.clone(), args.access.access_log_query, traces.clone());
+        let is_noted = access.notes();
         let noting = Noting::new((access, control.as_ref().map(Control::recording)));
         let responses = Responses::new(&observer, &budget);
-        let layers = Layers { budget: budget.clone(), noting, responses };
+        let layers = Layers { budget: budget.clone(), noting, responses, is_noted };
         let upstreams = Arc::<Counted>::default();
         let (servers, bound) = bind(args, layers, &upstreams, end, &readiness)?;
         if let Some(reloader) = budget.reloader() {
@@ -125,6 +126,8 @@ struct Layers {
     budget: TimeBudget,
     noting: Noting<(Access, Option<Recording>)>,
     responses: Responses,
+    /// Whether what the gateway does is noted.
+    is_noted: bool,
 }
 
 fn bind(
@@ -135,7 +138,7 @@ fn bind(
     readiness: &Readiness,
 ) -> Result<(Vec<Server>, Bound), Failure> {
     let stop = Stop::new();
-    let settings = Settings::new(&args.gateway, &stop, Arc::clone(upstreams));
+    let settings = Settings::new(&args.gateway, layers.is_noted, &stop, Arc::clone(upstreams));
     let readiness = readiness.clone();
     let certificate = Certificate::open(&args.listen)?;
     let config = certificate.as_ref().map(Certificate::config).transpose()?;
@@ -154,7 +157,7 @@ fn bind(
         let _ = tell.send(true);
     });
     let app = move || {
-        let Layers { budget, noting, responses } = layers.clone();
+        let Layers { budget, noting, responses, .. } = layers.clone();
         let worker = gateway::worker(&settings, &budget);
         let answer =
             move |request, payload, budget| gateway::answer(Rc::clone(&worker), request, payload, budget);
@@ -186,7 +189,7 @@ async fn hand_over(servers: oneshot::Receiver<Vec<ServerHandle>>) {
 
 /// What is told where nothing can be heard.
 pub(crate) fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
-    Failure::system(format!("{listen}: cannot listen: {error}"))
+    Failure::system(format!("{}: cannot listen: {error}", discreet::uri(listen)))
 }
 
 /// The first address of a name: each of several would get a port of its own where the port is 0.

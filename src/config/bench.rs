@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process};
-use crate::config::disk::{COMMON, OnDisk, site_name};
+use crate::config::disk::{COMMON, Found, OnDisk, ReadFile, site_name};
 use crate::config::hosts::settled;
 use crate::config::keys::{DEFAULT_SITE, Entries, Origin, SITE_HEADER};
 use crate::config::layered::Layered;
@@ -21,6 +21,7 @@ use crate::config::standing::{Below, Standing};
 use crate::config::{ANY_HOST, Loaded, Options};
 use crate::model::wording::UNTRUSTED;
 use crate::model::{Condition, Host, KnownRules, Site, asks_in_vain, nearest, quoted};
+use crate::parts::in_parts;
 
 /// A directory that is read.
 pub(crate) struct Bench<'a> {
@@ -45,9 +46,7 @@ impl<'a> Bench<'a> {
         let reading = on_disk.common.clone();
         let said = reading.as_ref().map(|reading| reading.said.clone()).unwrap_or_default();
         let (options, inspection) = (self.options, &self.inspection);
-        let below = Below { common: reading, said: &said, options, inspection };
-        let found = on_disk.found.iter();
-        let mut sites: Vec<_> = found.map(|found| Standing::new(found, &below, past)).collect();
+        let mut sites = self.sites(on_disk, reading.as_ref(), &said, past);
         let is_right = |site: &Standing<'_>| site.wrong.is_none();
         let is_known =
             past.is_right && past.on_disk.as_ref().is_some_and(|known| Arc::ptr_eq(known, on_disk));
@@ -84,6 +83,28 @@ impl<'a> Bench<'a> {
             layer: Arc::clone(&options.layer),
         };
         Ok(Made { read, past })
+    }
+
+    /// The sites with what is to hold for them, in the order of the directory, as if one had been looked at after another.
+    fn sites<'b>(
+        &self,
+        on_disk: &'b OnDisk,
+        common: Option<&Arc<ReadFile>>,
+        said: &Said,
+        past: &Past,
+    ) -> Vec<Standing<'b>> {
+        let options = self.options;
+        let parts = in_parts(&on_disk.found, |found: &'b [Found]| {
+            let inspection = &Inspection::default();
+            let below = Below { common: common.cloned(), said, options, inspection };
+            let sites: Vec<_> = found.iter().map(|found| Standing::new(found, &below, past)).collect();
+            (sites, inspection.take())
+        });
+        let add = |(sites, findings)| {
+            self.inspection.add(findings);
+            sites
+        };
+        parts.into_iter().flat_map(add).collect()
     }
 
     /// Gives each site the hosts that it is to answer for; says whose they are, and what is said of those that nobody was given.

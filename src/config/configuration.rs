@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
-use crate::config::assigned::Hosts;
 use crate::config::keys::{DEFAULT_SITE, Entries, Entry, ON_ERROR, Origin, SITE_HEADER, STORE};
 use crate::config::layer::Layer;
 use crate::config::layered::Shadowed;
 use crate::config::report::{Errors, Inspection, Problem};
 use crate::config::rules::RULES_OF_RATE_LIMIT;
-use crate::config::ruleset::Ruleset;
+use crate::config::ruleset::{Hosts, Ruleset};
 use crate::config::said::Said;
 use crate::config::{Environment, Loaded};
 use crate::store::StoreUri;

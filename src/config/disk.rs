@@ -8,8 +8,8 @@
 //! of more than 16 MiB is an error and is not read: whoever may write one site's file is not to fill the memory of all.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, Metadata};
-use std::io::{self, ErrorKind};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,24 +73,27 @@ impl Remembered {
         };
         let known = self.before.remove(path).filter(|(before, _)| *before == stamp);
         let same = known.map(|(_, reading)| reading).filter(|reading| reading.holds(&stamp, inspection));
-        let reading = match same {
-            Some(reading) => reading,
-            None => Arc::new(self.read(path, scope, &page)?),
+        let (stamp, reading) = match same {
+            Some(reading) => (Some(stamp), reading),
+            None => self.read(path, scope, &page)?,
         };
-        self.now.insert(path.to_owned(), (stamp, Arc::clone(&reading)));
+        let known = stamp.map(|stamp| (stamp, Arc::clone(&reading)));
+        self.now.extend(known.map(|known| (path.to_owned(), known)));
         Some(reading)
     }
 
-    fn read(&mut self, path: &Path, scope: Scope, page: &Page<'_>) -> Option<ReadFile> {
+    /// Reads a file, whose stamp it had when it was opened.
+    fn read(&mut self, path: &Path, scope: Scope, page: &Page<'_>) -> Option<(Option<Stamp>, Arc<ReadFile>)> {
         self.reads += 1;
-        match text(path) {
-            Ok(text) => {
+        let read = opened(path).and_then(|(mut file, stamp)| Ok((stamp, text_of(&mut file)?)));
+        match read {
+            Ok((stamp, text)) => {
                 let (said, findings) = page.inspection.apart(|| Said::read(&text, scope, page));
-                Some(ReadFile { said, findings })
+                Some((Some(stamp), Arc::new(ReadFile { said, findings })))
             }
             // It was there a moment ago.
             Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => Some(ReadFile::failed(&error, page)),
+            Err(error) => Some((None, Arc::new(ReadFile::failed(&error, page)))),
         }
     }
 }
@@ -131,9 +134,32 @@ struct Stamp {
     is_fresh: bool,
 }
 
-/// The text of a file.
+/// The text of the file that whoever starts the process names: it may be a pipe, and as long as it likes.
 pub(crate) fn text(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
+}
+
+/// A file of a site, open, and its stamp.
+///
+/// Whoever may write it may have put something else in its place since it was looked at. So what is open is looked at once more, and
+/// is opened without waiting: a pipe that nobody writes to would keep all sites waiting.
+fn opened(path: &Path) -> io::Result<(File, Stamp)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    let stamp = stamp(&file.metadata()?)?;
+    Ok((file, stamp))
+}
+
+/// The text of an open file, which may have grown since it was opened.
+fn text_of(file: &mut File) -> io::Result<String> {
+    let mut text = String::new();
+    match file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
+        true => Err(too_large()),
+        false => Ok(text),
+    }
 }
 
 /// The stamp of a file in a directory of sites; `None` if there is no such file.
@@ -147,10 +173,21 @@ fn stamp_if_any(path: &Path) -> io::Result<Option<Stamp>> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-        Ok(of) if of.is_file() && of.len() > LARGEST => Err(io::Error::other("larger than 16 MiB")),
-        Ok(of) if !of.is_file() && !of.is_dir() => Err(io::Error::other("not a regular file")),
-        Ok(of) => Stamp::new(&of).map(Some),
+        Ok(of) => stamp(&of).map(Some),
     }
+}
+
+/// The stamp of what may be read.
+fn stamp(of: &Metadata) -> io::Result<Stamp> {
+    match of {
+        of if of.is_file() && of.len() > LARGEST => Err(too_large()),
+        of if !of.is_file() && !of.is_dir() => Err(io::Error::other("not a regular file")),
+        of => Stamp::new(of),
+    }
+}
+
+fn too_large() -> io::Error {
+    io::Error::other("larger than 16 MiB")
 }
 
 /// A directory below a directory.
@@ -373,4 +410,37 @@ pub(crate) fn below(directory: &Path) -> BTreeSet<PathBuf> {
         found.extend(around(&entry.path().join(SITE)));
     }
     found
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// It was a file when it was looked at, and a pipe when it was opened: the reload of all sites waited for somebody who writes.
+    #[test]
+    fn a_pipe_that_has_taken_a_files_place_is_not_waited_for() {
+        let path = std::env::temp_dir().join(format!("timebudget-pipe-{}", std::process::id()));
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // Who waits all the same is let go after a while.
+        let mut writer =
+            Command::new("sh").args(["-c", r#"sleep 10; exec 3<>"$0""#]).arg(&path).spawn().unwrap();
+        let read = opened(&path).map(drop).map_err(|error| error.to_string());
+        writer.kill().and_then(|()| writer.wait()).unwrap();
+        fs::remove_file(path).unwrap();
+        assert_eq!(read, Err("not a regular file".to_owned()));
+    }
+
+    /// One that has grown since it was looked at filled the memory of all.
+    #[test]
+    fn no_more_is_read_of_a_file_than_may_be() {
+        let path = std::env::temp_dir().join(format!("timebudget-grown-{}", std::process::id()));
+        fs::write(&path, "{}").unwrap();
+        let (mut file, _) = opened(&path).unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        let read = text_of(&mut file).map_err(|error| error.to_string());
+        fs::remove_file(path).unwrap();
+        assert_eq!(read, Err("larger than 16 MiB".to_owned()));
+    }
 }

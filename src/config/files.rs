@@ -91,7 +91,8 @@ pub(crate) struct Drafted {
 pub(crate) enum Taken {
     /// Nothing has changed but who is in which tier, and what is said of rules that no site has.
     Clients(Vec<Problem>),
-    Whole(Result<Box<Configuration>, Errors>),
+    /// What holds then, and what held before, which takes a while to free.
+    Whole(Result<Box<Configuration>, Errors>, Box<Past>),
 }
 
 impl Files {
@@ -140,7 +141,7 @@ impl Files {
     pub fn read(&mut self) -> Result<Configuration, Errors> {
         self.seen = Some(self.look());
         let made = self.make(&self.options);
-        self.take(made)
+        self.take(made).0
     }
 
     /// Replaces what lies below the files; the next reading says what holds then, and reads no file for that.
@@ -186,7 +187,8 @@ impl Files {
                 self.make(&self.options)
             }
         };
-        Taken::Whole(self.take(made).map(Box::new))
+        let (taken, before) = self.take(made);
+        Taken::Whole(taken.map(Box::new), Box::new(before))
     }
 
     /// Brings a configuration up to date that was made before a layer's clients were taken.
@@ -308,17 +310,18 @@ impl Files {
         }
     }
 
-    fn take(&mut self, made: Result<Made, Errors>) -> Result<Configuration, Errors> {
+    /// What holds from now on, and what is of no use any more.
+    fn take(&mut self, made: Result<Made, Errors>) -> (Result<Configuration, Errors>, Past) {
         self.round += 1;
         match made {
             Ok(Made { read, past }) => {
-                (self.past, self.errors) = (past, read.errors());
-                Ok(read)
+                self.errors = read.errors();
+                (Ok(read), std::mem::replace(&mut self.past, past))
             }
             Err(errors) => {
                 self.past.is_right = false;
                 self.errors = Some(errors.clone());
-                Err(errors)
+                (Err(errors), Past::default())
             }
         }
     }

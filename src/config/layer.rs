@@ -5,13 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use rpds::RedBlackTreeMapSync;
 
-use crate::config::assigned::{Assigned, Hosts};
 use crate::config::clients::{api_keys, groups, overrides, tiers, users};
 use crate::config::disk::site_name;
 use crate::config::keys::Entry;
 use crate::config::reader::Fields;
 use crate::config::report::{Errors, Inspection, Problem};
-use crate::config::ruleset::{Ruleset, whole};
+use crate::config::ruleset::{Assigned, Hosts, Ruleset, whole};
 use crate::model::{ApiKey, Assignment, Condition, KeyDigest, Override, SharedTiers, Site, Tier, Tiers};
 
 /// What is said of sites in another place than their files, such as a database in which people decide while the limiter

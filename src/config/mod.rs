@@ -24,7 +24,6 @@
 //! | the same with who said what, and where accounts are kept | [`Configuration`] |
 //! | the same again whenever files change | [`Files`], or [`Reloader`](crate::Reloader), which watches them, too |
 
-mod assigned;
 mod bench;
 mod clients;
 mod condition;
@@ -58,7 +57,6 @@ use crate::config::report::{Findings, Inspection};
 use crate::config::said::Said;
 use crate::model::{Host, KnownRules, Site};
 
-pub use crate::config::assigned::Hosts;
 pub use crate::config::configuration::Configuration;
 pub use crate::config::environment::Environment;
 pub use crate::config::files::Files;
@@ -67,7 +65,7 @@ pub use crate::config::keys::{Entries, Entry, Origin};
 pub use crate::config::layer::Layer;
 pub use crate::config::layered::Shadowed;
 pub use crate::config::report::{Errors, Meanwhile, Problem, WrongSite};
-pub use crate::config::ruleset::Ruleset;
+pub use crate::config::ruleset::{Hosts, Ruleset};
 
 /// The name of the site that answers for every host without one of its own; no host is called so.
 const ANY_HOST: &str = "*";

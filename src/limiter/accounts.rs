@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::limiter::account::{AccountError, AccountStanding};
-use crate::limiter::account_id::AccountId;
+use crate::limiter::account::{AccountError, AccountId, AccountStanding};
 use crate::limiter::books::OpenLimit;
 use crate::limiter::client_accounts::ClientAccounts;
 use crate::limiter::engine::{Engine, Shared};
 use crate::limiter::roster::{EnlistedRule, Known};
-use crate::model::{Key, KeyHash, Source, UnixMicros};
+use crate::model::{Key, KeyHash, SharedTiers, Source, UnixMicros};
 use crate::store::{Book, Listed};
 
 /// The accounts of an engine, for those who look after them.
@@ -243,6 +242,8 @@ impl Default for AccountFilter {
 /// A rule whose accounts are listed.
 struct ListedRule {
     of_rule: EnlistedRule,
+    /// The tiers that were in force when the list was asked for.
+    tiers: SharedTiers,
     /// Whose limits hold for a client of whom nothing is known.
     stranger: Source,
     /// Its limits, for such a client where it has them.
@@ -253,11 +254,13 @@ struct ListedRule {
 
 impl ListedRule {
     fn new(of_rule: EnlistedRule, filter: &AccountFilter, engine: &Shared, at: UnixMicros) -> Self {
-        let stranger = of_rule.source(None, &Known::default(), at);
+        let tiers = of_rule.tiers();
+        let stranger = of_rule.source(&tiers, None, &Known::default(), at);
         let hash = |name: &String| of_rule.hash(&Key::from(name), &engine.hasher);
         let named = |name: &String| Some((AccountId(hash(name)?).words(), name.clone()));
         let names = filter.names.iter().filter_map(named).collect();
-        Self { limits: of_rule.limits(stranger, &*engine.store), stranger, names, of_rule }
+        let limits = of_rule.limits(&tiers, stranger, &*engine.store);
+        Self { of_rule, tiers, stranger, limits, names }
     }
 
     fn told(&self, account: &Listed, engine: &Shared, at: UnixMicros) -> Option<AccountStanding> {
@@ -269,9 +272,10 @@ impl ListedRule {
 
     /// The limit with this book of a client of this name, where it has another than a stranger.
     fn limit_of(&self, name: &str, book: Book, engine: &Shared, at: UnixMicros) -> Option<OpenLimit> {
-        let source = self.of_rule.source(Some(&Key::from(name)), &Known::default(), at);
+        let Self { of_rule, tiers, .. } = self;
+        let source = of_rule.source(tiers, Some(&Key::from(name)), &Known::default(), at);
         let differs = source != self.stranger;
-        let limits = if differs { self.of_rule.limits_of(source, &*engine.store) } else { Vec::new() };
+        let limits = if differs { of_rule.limits_of(tiers, source, &*engine.store) } else { Vec::new() };
         limits.into_iter().find(|open| open.ask.book == book)
     }
 }

@@ -189,9 +189,6 @@ impl Reservation {
     /// Lets the time run again. Without effect on a request that runs.
     pub fn resume(&mut self) {
         self.holding.resume(&self.limiter);
-        if self.limiter.cuts {
-            self.holding.tell_others(&self.limiter);
-        }
     }
 
     /// Charges so much on top of the time that the request takes, for work that is done elsewhere.

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::clock::Sleep;
 use crate::limiter::Limiter;
-use crate::limiter::alarms::Account;
+use crate::limiter::alarms::Bound;
 use crate::limiter::engine::Shared;
 use crate::limiter::event::Ended;
 use crate::limiter::holding::Holding;
@@ -27,8 +27,10 @@ const RUNG: Tick = Tick(i64::MIN);
 /// What wakes one request when it is to be cut.
 pub(crate) struct Alarm {
     engine: Arc<Shared>,
-    accounts: SmallVec<[Account; 1]>,
+    bounds: SmallVec<[Bound; 1]>,
     number: u64,
+    /// What is taken off the quotas, since the request is charged it on top.
+    extra: u64,
     /// Whether it is among those who run.
     runs: bool,
     /// Whether others know what it has cost, for it has not run since they were told.
@@ -39,13 +41,27 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// That of a request on these accounts, if there are any.
-    pub(crate) fn new(engine: &Arc<Shared>, accounts: impl Iterator<Item = Account>) -> Option<Self> {
-        let accounts: SmallVec<_> = accounts.collect();
-        if accounts.is_empty() {
+    pub(crate) fn new(engine: &Arc<Shared>, bounds: impl Iterator<Item = Bound>) -> Option<Self> {
+        let bounds: SmallVec<_> = bounds.collect();
+        if bounds.is_empty() {
             return None;
         }
-        let number = engine.alarms.next_number();
-        Some(Self { engine: Arc::clone(engine), accounts, number, runs: false, rests: false, timer: None })
+        let (engine, number) = (Arc::clone(engine), engine.alarms.next_number());
+        Some(Self { engine, bounds, number, extra: 0, runs: false, rests: false, timer: None })
+    }
+
+    /// Hears what the request is charged on top so far: as if its quotas were smaller by that.
+    pub(crate) fn hear_extra(&mut self, extra: u64) {
+        if extra == self.extra {
+            return;
+        }
+        if self.runs {
+            let _ = self.rest();
+        }
+        for bound in &mut self.bounds {
+            bound.quota = bound.quota.saturating_add_unsigned(self.extra).saturating_sub_unsigned(extra);
+        }
+        self.extra = extra;
     }
 
     /// Ready when the request, which runs, is to be cut. `cut_in` looks how long that is from now.
@@ -71,7 +87,7 @@ impl Alarm {
 
     /// The request is to be cut, and so are others on its accounts, who look for themselves.
     pub(crate) fn ring(&self) -> Poll<()> {
-        self.engine.alarms.wake_all(&self.accounts);
+        self.engine.alarms.wake_all(&self.bounds);
         Poll::Ready(())
     }
 
@@ -81,8 +97,8 @@ impl Alarm {
     pub(crate) fn rest(&mut self) -> Poll<()> {
         let rings_at = self.timer.take().map_or(RUNG, |(rings_at, _)| rings_at);
         match std::mem::take(&mut self.runs) {
-            true => self.engine.alarms.leave(&self.accounts, self.number, rings_at),
-            false => self.accounts.iter().for_each(|account| self.engine.alarms.tell(*account)),
+            true => self.engine.alarms.leave(&self.bounds, self.number, rings_at),
+            false => self.bounds.iter().for_each(|bound| self.engine.alarms.tell(bound.account)),
         }
         self.rests = true;
         Poll::Pending
@@ -98,7 +114,7 @@ impl Alarm {
         }
         let rings_at = self.timer.as_ref().map_or(at, |(rings_at, _)| *rings_at);
         (self.runs, self.rests) = (true, false);
-        self.engine.alarms.join(&self.accounts, self.number, waker, rings_at);
+        self.engine.alarms.join(&self.bounds, self.number, waker, rings_at);
     }
 }
 
@@ -139,7 +155,7 @@ impl Holding {
     }
 
     /// What the request is charged on top when it ends.
-    fn extra(&self) -> u64 {
+    pub(crate) fn extra(&self) -> u64 {
         u64::try_from(self.settlement.extra_micros).unwrap_or(0)
     }
 
@@ -176,7 +192,11 @@ impl Holding {
             return None;
         }
         let claims = self.claims.iter().filter(|claim| limiter.spends_time_of(claim, cuts));
-        Alarm::new(&limiter.engine, claims.map(|claim| (claim.ask.book, claim.ask.key)))
+        let bound = |claim: &Claim| {
+            let account = (claim.ask.book, claim.ask.key);
+            Bound { account, quota: i64::try_from(claim.ask.quota).unwrap_or(i64::MAX) }
+        };
+        Alarm::new(&limiter.engine, claims.map(bound))
     }
 }
 
@@ -203,7 +223,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::limiter::{Admission, Decision, Holding, Limiter, Reservation, samples};
-    use crate::model::{Overrun, Rule, Site, UnixMicros, parse_rates};
+    use crate::model::{Computed, LimitSet, Overrun, Rule, Site, UnixMicros, parse_rates};
     use crate::store::memory::Memory;
 
     const SECOND: Micros = Micros::from_secs(1);
@@ -235,16 +255,32 @@ mod tests {
             let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_699_999_200)));
             let engine = crate::limiter::Engine::new(Memory::default(), Arc::clone(&clock));
             let limits = parse_rates("60s per hour").unwrap();
-            let rule =
-                Rule { overrun: Overrun::Cut, ..Rule::new("all", crate::model::Component::Site, limits) };
+            let of_plan = Computed::new(|facts| match facts.header("x-plan") {
+                Some(b"gold") => Some(LimitSet::from(parse_rates("600s per hour").unwrap())),
+                _ => None,
+            });
+            let rule = Rule {
+                overrun: Overrun::Cut,
+                limits_by: Some(of_plan),
+                ..Rule::new("all", crate::model::Component::Site, limits)
+            };
             let site = Site { rules: vec![rule], ..Site::unlimited("street") };
             Self { clock, limiter: Arc::new(Limiter::new(site, &engine)) }
         }
 
         /// One who begins, and waits for its end.
         fn walker(&self) -> Walker {
+            self.walker_as(&samples::PLAIN)
+        }
+
+        /// One who may spend ten times as much on the same account.
+        fn gold(&self) -> Walker {
+            self.walker_as(&samples::Request { header: Some("gold"), ..samples::PLAIN })
+        }
+
+        fn walker_as(&self, request: &samples::Request) -> Walker {
             let mut holding = Holding::vacant();
-            let decided = holding.admit(&self.limiter, &samples::PLAIN, &mut Untold::new()).unwrap();
+            let decided = holding.admit(&self.limiter, request, &mut Untold::new()).unwrap();
             assert!(matches!(decided, Decision::Admitted));
             let alarm = holding.alarm(&self.limiter).expect("the rule cuts");
             let mut walker = Walker { holding, alarm, woken: Arc::default() };
@@ -255,6 +291,7 @@ mod tests {
         fn is_cut(&self, walker: &mut Walker) -> bool {
             let Walker { holding, alarm, woken } = walker;
             let waker = Waker::from(Arc::clone(woken));
+            alarm.hear_extra(holding.extra());
             alarm.poll(&mut Context::from_waker(&waker), || holding.cut_in(&self.limiter)).is_ready()
         }
 
@@ -405,6 +442,73 @@ mod tests {
             street.pass(20);
             assert!(first.was_woken() && street.is_cut(&mut first), "{way}: 40 s and 20 s are 60 s");
         }
+    }
+
+    /// What may not be cut told nobody when the middleware let it run again, such as a preflight that its handler had paused.
+    #[test]
+    fn what_may_not_be_cut_and_runs_again_does_as_well() {
+        let street = Street::new();
+        let mut preflight = Holding::vacant();
+        let request = samples::Request { preflight: true, ..samples::PLAIN };
+        assert!(matches!(
+            preflight.admit(&street.limiter, &request, &mut Untold::new()),
+            Ok(Decision::Admitted)
+        ));
+        preflight.pause(&street.limiter);
+        let mut first = street.walker();
+        street.pass(40);
+        preflight.resume(&street.limiter);
+        assert!(first.was_woken() && !street.is_cut(&mut first));
+        street.pass(10);
+        assert!(first.was_woken() && street.is_cut(&mut first), "50 s and 10 s are 60 s");
+        preflight.settle(&street.limiter, &mut Untold::new());
+    }
+
+    /// Those who may spend more had timers by their own quota: nine of them began, and who was to be cut first ran 45 s too long.
+    #[test]
+    fn who_may_spend_less_than_others_of_its_account_is_cut_when_that_is_spent() {
+        let street = Street::new();
+        let mut free = street.walker();
+        let mut gold: Vec<_> = (0..9).map(|_| street.gold()).collect();
+        assert!(free.was_woken() && !street.is_cut(&mut free));
+        street.pass(6);
+        assert!(free.was_woken() && street.is_cut(&mut free));
+        street.leaves(free);
+        for one in &mut gold {
+            one.was_woken();
+            assert!(!street.is_cut(one));
+        }
+        street.pass(60);
+        assert!(gold.iter_mut().all(|one| one.was_woken() && street.is_cut(one)), "9 times 60 s are 540 s");
+    }
+
+    /// What it is to be charged on top is as good as a smaller quota.
+    #[test]
+    fn who_is_to_be_charged_more_is_cut_the_earlier_whoever_begins_beside_it() {
+        let street = Street::new();
+        let (mut other, mut charged) = (street.walker(), street.walker());
+        charged.holding.charge(Micros::from_secs(30));
+        assert!(!street.is_cut(&mut charged) && !street.is_cut(&mut other));
+        let _last = street.walker();
+        assert!(charged.was_woken() && !street.is_cut(&mut charged));
+        street.pass(10);
+        assert!(charged.was_woken() && street.is_cut(&mut charged), "thrice 10 s and 30 s are 60 s");
+    }
+
+    /// Who was to look anew ended instead, and nobody else had an early timer.
+    #[test]
+    fn who_is_told_and_ends_has_another_told() {
+        let street = Street::new();
+        let mut others: Vec<_> = (0..4).map(|_| street.walker()).collect();
+        let _gold: Vec<_> = (0..6).map(|_| street.gold()).collect();
+        for _ in 0..3 {
+            let first = others.remove(0);
+            street.leaves(first);
+        }
+        let mut last = others.remove(0);
+        assert!(last.was_woken() && !street.is_cut(&mut last));
+        street.pass(9);
+        assert!(last.was_woken() && street.is_cut(&mut last));
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Limiter {
         }
         let tiered = self.has_tiers.is_set().then_some(&client);
         let route = self.ask(&client, Claiming::new(tiered, mode, claims));
-        if let Some(key) = client.used_key().filter(|_| !self.observer.is_nobody()) {
+        // What is served another page was asked about before, and its key told.
+        if let Some(key) = client.used_key().filter(|_| spared && !self.observer.is_nobody()) {
             untold.key(*key, now.wall());
         }
         Some((now, route))

@@ -11,13 +11,13 @@ impl Limiter {
     /// Charges what runs until the reservation is dropped to the account that a rule keeps for `key`, unless it is refused.
     ///
     /// The account is that of the requests of this key: of a rule by `ip` it is an address, of one by a header what the header
-    /// says, of one for the whole site `()`, and of one by several components a tuple of their values. What a closure gives is
-    /// given here as the same type.
+    /// says, of one for the whole site `()`, and of one by several components a tuple of their values. Of one
+    /// [per method](Rule::per_method) the method comes last. What a closure gives is given here as the same type.
     ///
     /// Only this rule is asked, whatever its condition and its exemptions: a block is no request that could fulfil one. What
     /// code computes for it from a request falls back to the rule's own limits and a cost of 1. Of a [fair](Rule::fair)
-    /// rule, all blocks of an account are one client, and of one [per method](Rule::per_method) they are one method. A block that runs within a request of the same rule is charged
-    /// beside it: its time counts twice.
+    /// rule, all blocks of an account are one client. A block that runs within a request of the same rule is charged beside it: its
+    /// time counts twice.
     ///
     /// It waits only where a store asks others. Dropping the future ends the block.
     ///
@@ -77,7 +77,7 @@ impl Limiter {
 
     fn key_of_block(&self, position: usize, key: &Key) -> Result<KeyHash, ChargeError> {
         let rule = &self.site.rules[position];
-        let bytes = rule.key.bytes_of(key, self.site.addresses.ipv6_prefix);
+        let bytes = rule.key_of_accounts().bytes_of(key, self.site.addresses.ipv6_prefix);
         let bytes = bytes.ok_or_else(|| ChargeError::other_key(rule))?;
         Ok(self.engine.hasher.hash(bytes.as_slice()))
     }
@@ -124,7 +124,7 @@ pub enum ChargeError {
 
 impl ChargeError {
     fn other_key(rule: &Rule) -> Self {
-        Self::OtherKey { rule: rule.name.clone(), keyed_by: rule.key.to_string() }
+        Self::OtherKey { rule: rule.name.clone(), keyed_by: rule.key_of_accounts().to_string() }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limiter::account::{AccountError, AccountStanding};
-use crate::limiter::account_id::AccountId;
+use crate::limiter::account::{AccountError, AccountId, AccountStanding};
 use crate::limiter::books::OpenLimit;
 use crate::limiter::engine::{Engine, Shared};
 use crate::limiter::roster::{EnlistedRule, Known};
@@ -215,8 +214,9 @@ impl ClientAccounts {
 
     fn limits(&self) -> Vec<OpenLimit> {
         let engine = self.engine.shared();
-        let source = self.of_rule.source(self.key.as_ref(), &self.known, engine.clock.now().wall());
-        let mut limits = self.of_rule.limits_of(source, &*engine.store);
+        let (tiers, at) = (self.of_rule.tiers(), engine.clock.now().wall());
+        let source = self.of_rule.source(&tiers, self.key.as_ref(), &self.known, at);
+        let mut limits = self.of_rule.limits_of(&tiers, source, &*engine.store);
         limits.retain(|open| self.period.is_none_or(|period| open.limit.period() == Some(period)));
         limits
     }

@@ -7,7 +7,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::limiter::account_id::AccountId;
+use crate::limiter::account::AccountId;
 use crate::limiter::asking::Claiming;
 use crate::limiter::report::with_quota;
 pub use crate::limiter::words::aligned;

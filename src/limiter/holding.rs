@@ -175,9 +175,7 @@ impl Holding {
         }
         self.meter.since = Some(now.tick);
         self.is_settled = false;
-        if limiter.cuts && !(self.may_be_cut && self.has_timer) {
-            self.tell_others(limiter);
-        }
+        self.has_begun(limiter);
         Decision::Admitted
     }
 
@@ -217,6 +215,15 @@ impl Holding {
             let now = limiter.now();
             self.meter.since = Some(now.tick);
             limiter.engine.store.resume(&mut self.claims, self.meter.before, now);
+            self.has_begun(limiter);
+        }
+    }
+
+    /// Its time runs from now on: others are told, unless it sets a timer, which tells them.
+    #[inline]
+    fn has_begun(&self, limiter: &Limiter) {
+        if limiter.cuts && !(self.may_be_cut && self.has_timer) {
+            self.tell_others(limiter);
         }
     }
 

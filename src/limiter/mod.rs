@@ -1,7 +1,6 @@
 //! The limiter: joins a site's rules with the clock and the store.
 
 mod account;
-mod account_id;
 mod accounts;
 mod admission;
 mod alarm;
@@ -18,7 +17,6 @@ mod engine;
 mod event;
 mod expectations;
 pub mod explanation;
-mod flag;
 mod hashed_keys;
 mod holding;
 mod lessons;
@@ -29,7 +27,6 @@ mod prospect;
 mod refusal;
 mod report;
 mod roster;
-mod route;
 #[cfg(test)]
 mod samples;
 mod share;
@@ -43,8 +40,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-pub use self::account::{AccountError, AccountStanding};
-pub use self::account_id::{AccountId, NoAccountId};
+pub use self::account::{AccountError, AccountId, AccountStanding, NoAccountId};
 pub use self::accounts::{AccountFilter, Accounts};
 pub use self::admission::Reservation;
 pub use self::admission::{Admission, Pending};
@@ -57,14 +53,13 @@ pub use self::client_accounts::{Amount, ClientAccounts};
 pub(crate) use self::decision::{Decision, Question};
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
-pub(crate) use self::event::What;
-pub use self::event::{Event, Kind, ObservedLimit};
-use self::flag::Flag;
+pub use self::event::{Event, Kind, ObservedLimit, Route};
+pub(crate) use self::event::{What, name_route};
 pub(crate) use self::holding::Holding;
 pub use self::observe::Observe;
 use self::observe::Observer;
 pub(crate) use self::observe::Observers;
-use self::open_rule::OpenRule;
+use self::open_rule::{Flag, OpenRule};
 pub use self::prospect::Prospect;
 pub use self::refusal::Refusal;
 pub(crate) use self::refusal::Refused;
@@ -72,8 +67,6 @@ pub(crate) use self::report::AppliedLimit;
 pub(crate) use self::report::Tightest;
 pub use self::report::{Cause, LimitReport, Report};
 use self::roster::Roster;
-pub use self::route::Route;
-pub(crate) use self::route::name_route;
 pub use self::share::Share;
 use self::terms::{OpenTiers, TiersInForce};
 pub(crate) use self::untold::{More, Untold};
@@ -297,9 +290,16 @@ impl Limiter {
 
     pub(crate) fn decide(&self, claims: &mut [Claim], mode: Mode, now: Now) -> Result<Verdict, Fault> {
         if claims.is_empty() {
-            return if self.is_closed { Err(closed(&self.site)) } else { Ok(Verdict::Admitted) };
+            return self.is_open().map(|()| Verdict::Admitted);
         }
         self.engine.store.admit(claims, mode, now)
+    }
+
+    /// # Errors
+    ///
+    /// Nobody knows the rules of the site.
+    pub(crate) fn is_open(&self) -> Result<(), Fault> {
+        if self.is_closed { Err(closed(&self.site)) } else { Ok(()) }
     }
 
     /// Tells that nobody could decide over a request.

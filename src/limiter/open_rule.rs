@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use foldhash::fast::FixedState;
 
@@ -14,7 +16,6 @@ use crate::limiter::books::{Books, OpenLimit};
 use crate::limiter::client::Client;
 use crate::limiter::engine::Shared;
 use crate::limiter::expectations::Expectations;
-use crate::limiter::flag::Flag;
 use crate::limiter::terms::OpenTiers;
 use crate::model::{
     Cost, Counts, Facts, Hold, KeyHash, Limit, LimitSet, Micros, Rule, Site, Source, of_unknown,
@@ -52,6 +53,23 @@ pub(crate) struct OpenRule {
     pub(crate) cost_differs: bool,
     /// Whether none of the clients that share an account may spend more than its share.
     pub(crate) is_fair: bool,
+}
+
+/// A flag that is read by requests and may turn while they run, as when tiers change; it costs a request what a plain one does.
+///
+/// It orders nothing: whoever reads it has to be right whether it has turned already or not.
+#[derive(Debug, Default)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    #[inline]
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    pub(crate) fn set(&self, is_set: bool) {
+        self.0.store(is_set, Relaxed);
+    }
 }
 
 /// How the key of a request is found.

@@ -23,11 +23,14 @@ impl Limiter {
     /// The limits that a client meets, or may meet with a request for another path, by another method or with another
     /// query than this one: nothing is decided, nothing is charged, and nobody is told.
     ///
-    /// Rules in shadow are left out, and those that tell accounts apart by what such a request would ask for.
+    /// Who is exempt whatever it asks for has none. Rules in shadow are left out, and those that tell accounts apart by what such a request would ask for.
     pub fn prospect(self: &Arc<Self>, facts: &dyn Facts) -> Prospect {
         let terms = self.terms.load();
         let client = Client::under(facts, &self.site, &terms, self.now().wall());
         let mut claims = Claims::new();
+        if self.site.exempt.as_ref().is_some_and(|exempt| possible(exempt, &client).0) {
+            return Prospect { limiter: Arc::clone(self), claims: Vec::new() };
+        }
         let mut asking = Claiming::new(self.has_tiers.is_set().then_some(&client), Mode::Decide, &mut claims);
         for (rule, open) in self.site.rules.iter().zip(&self.rules) {
             if rule.shadow || is_keyed_by_request(rule) || !may_match(&rule.when, &client) {
@@ -51,8 +54,9 @@ impl Prospect {
     ///
     /// # Errors
     ///
-    /// The store failed.
+    /// The store failed, or nobody knows the rules of the site.
     pub async fn read(mut self) -> Result<Vec<LimitReport>, Fault> {
+        self.limiter.is_open()?;
         let mut reports = Vec::new();
         let now = self.limiter.now();
         for claim in &mut self.claims {
@@ -150,6 +154,30 @@ mod tests {
         let gold = Request { header: Some("gold"), ..PLAIN };
         assert_eq!(names(told(&limiter, &gold)), ["elsewhere", "not-there", "gold", "otherwise"]);
         assert_eq!(told(&limiter, &PLAIN)[0].1, 7);
+    }
+
+    #[test]
+    fn who_is_exempt_whatever_it_asks_for_has_no_limits() {
+        let of_gold = Condition::Header("x-plan".into(), Some(Text::Equal("gold".into())));
+        let health = Condition::Path(Text::Equal("/health".into()));
+        let told_by = |exempt: Condition, request: &Request| {
+            let engine =
+                Engine::new(Memory::default(), ManualClock::at(UnixMicros::from_secs(1_700_000_000)));
+            let site = Site {
+                rules: vec![rule("all", "7/day")],
+                exempt: Some(exempt),
+                ..Site::unlimited("demo.example")
+            };
+            told(&Arc::new(Limiter::new(site, &engine)), request).len()
+        };
+        let gold = Request { header: Some("gold"), ..PLAIN };
+        let found = [
+            told_by(Condition::ALWAYS, &PLAIN),
+            told_by(of_gold.clone(), &gold),
+            told_by(of_gold, &PLAIN),
+            told_by(health, &PLAIN),
+        ];
+        assert_eq!(found, [0, 0, 1, 1]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::limiter::books::{Books, OpenLimit};
 use crate::limiter::terms::TiersInForce;
 use crate::model::{
     Component, Identity, Key, KeyHash, KeyHasher, KeySpec, KeyValue, Limit, Rule, SharedTiers, Site, Source,
-    UnixMicros,
+    Tiers, UnixMicros,
 };
 use crate::store::Store;
 
@@ -92,6 +92,9 @@ impl Rosters {
 }
 
 /// One rule in force.
+///
+/// Its tiers may be replaced at any time, and positions mean something in the state of them alone that they were found in. So
+/// whoever asks for limits takes the [tiers](Self::tiers) once, and hands them on.
 #[derive(Clone, Debug)]
 pub(crate) struct EnlistedRule {
     roster: Arc<Roster>,
@@ -107,14 +110,14 @@ impl EnlistedRule {
         &self.roster.site.rules[self.position]
     }
 
-    fn tiers(&self) -> SharedTiers {
+    /// The tiers in force now.
+    pub(crate) fn tiers(&self) -> SharedTiers {
         self.roster.terms.load().tiers.clone()
     }
 
     /// What tells the rule's accounts apart: where each method has its own, that comes last.
     pub(crate) fn key_spec(&self) -> KeySpec {
-        let Rule { key, per_method, .. } = self.rule();
-        KeySpec(key.0.iter().cloned().chain(per_method.then_some(Component::Method)).collect())
+        self.rule().key_of_accounts()
     }
 
     /// The hash of a key; `None` if the rule's keys are of other parts.
@@ -124,8 +127,7 @@ impl EnlistedRule {
     }
 
     /// Every limit that somebody may have of the rule with its book, of a unit and period one: where `first` says one, that.
-    pub(crate) fn limits(&self, first: Source, store: &dyn Store) -> Vec<OpenLimit> {
-        let tiers = self.tiers();
+    pub(crate) fn limits(&self, tiers: &Tiers, first: Source, store: &dyn Store) -> Vec<OpenLimit> {
         let overrides = tiers.overrides.iter().map(|(at, _)| Source::Override(at));
         let others = (0..tiers.tiers().len()).map(Source::Tier).chain(overrides);
         let about = |source: &Source| match source {
@@ -154,8 +156,8 @@ impl EnlistedRule {
     }
 
     /// The limits that hold for a client, with their books.
-    pub(crate) fn limits_of(&self, source: Source, store: &dyn Store) -> Vec<OpenLimit> {
-        self.open(self.tiers().limits(self.rule(), source).into_owned(), store)
+    pub(crate) fn limits_of(&self, tiers: &Tiers, source: Source, store: &dyn Store) -> Vec<OpenLimit> {
+        self.open(tiers.limits(self.rule(), source).into_owned(), store)
     }
 
     fn open(&self, limits: impl IntoIterator<Item = Limit>, store: &dyn Store) -> Vec<OpenLimit> {
@@ -171,8 +173,7 @@ impl EnlistedRule {
     }
 
     /// Whose limits hold for the client of a key, by what the key and `client` tell.
-    pub(crate) fn source(&self, key: Option<&Key>, client: &Known, at: UnixMicros) -> Source {
-        let tiers = self.tiers();
+    pub(crate) fn source(&self, tiers: &Tiers, key: Option<&Key>, client: &Known, at: UnixMicros) -> Source {
         let of_key = |part| key.and_then(|key| self.value(key, &part)).and_then(text);
         let user = client.identity.as_ref().map(|who| who.user.clone()).or_else(|| of_key(Component::User));
         let tier = client.tier.clone().or_else(|| of_key(Component::Tier));
@@ -202,4 +203,33 @@ fn text(value: &KeyValue) -> Option<String> {
 pub(crate) struct Known {
     pub(crate) identity: Option<Identity>,
     pub(crate) tier: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limiter::samples::rule;
+    use crate::limiter::{Engine, Limiter};
+    use crate::model::Tier;
+
+    fn tiers(names: &[&str]) -> SharedTiers {
+        Tiers::new(names.iter().map(|name| Tier::new(*name)), []).into()
+    }
+
+    /// A tier's position was found in one state of the tiers and looked up in the next, which had fewer.
+    #[test]
+    fn tiers_that_are_replaced_while_somebody_looks_harm_nobody() {
+        let engine = Engine::in_memory();
+        let site =
+            Site { rules: vec![rule("each", "5/hour")], tiers: tiers(&["a", "b"]), ..Site::unlimited("s") };
+        let limiter = Limiter::new(site, &engine);
+        let found = engine.shared().rosters.rules(None, None).pop().unwrap();
+        let client = Known { tier: Some("b".to_owned()), ..Known::default() };
+        let before = found.tiers();
+        let source = found.source(&before, None, &client, UnixMicros(0));
+        assert_eq!(source, Source::Tier(1));
+        limiter.set_tiers(&tiers(&["a"]));
+        assert_eq!(found.limits_of(&before, source, &*engine.shared().store).len(), 1);
+        assert_eq!(found.limits(&before, source, &*engine.shared().store).len(), 1);
+    }
 }

@@ -21,10 +21,11 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use crate::limiter::{Holding, Refusal};
+use crate::middleware::facts::RequestFacts;
 use crate::middleware::reply;
 use crate::middleware::running::{Deadline, Guard, Running, Seldom};
 use crate::middleware::told::Form;
-use crate::model::Micros;
+use crate::model::{Facts as _, Micros};
 
 pin_project! {
     /// The body of a response under a budget: its time runs while a chunk is made, and stops while the client takes it.
@@ -197,9 +198,15 @@ pub(crate) fn watch_payload(request: &mut ServiceRequest, running: &Rc<Running>)
     }
 }
 
+/// A preflight has no body, and is never refused. So what looks like one is served without the body that it has all the same: in
+/// HTTP/2 no field announces it.
 #[cold]
 fn wrap_payload(request: &mut ServiceRequest, running: &Rc<Running>) {
-    let watched = WatchedPayload { payload: request.take_payload(), running: Rc::clone(running) };
+    let payload = request.take_payload();
+    if RequestFacts::new(request, running.site()).is_preflight() {
+        return;
+    }
+    let watched = WatchedPayload { payload, running: Rc::clone(running) };
     request.set_payload(Payload::Stream { payload: Box::pin(watched) });
 }
 
@@ -259,6 +266,7 @@ impl Running {
             Some(deadline) if is_spent => deadline.alarm.ring(),
             Some(deadline) => {
                 deadline.waker = Some(cx.waker().clone());
+                deadline.alarm.hear_extra(self.holding().extra());
                 deadline.alarm.poll(cx, || self.cut_in())
             }
             None => Poll::Pending,

@@ -5,12 +5,13 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::limiter::{Holding, LimitReport, Report, Reservation};
+use crate::limiter::{Holding, LimitReport, Limiter, Report, Reservation};
 use crate::middleware::running::{Guard, Running};
 use crate::model::Micros;
 
@@ -69,6 +70,26 @@ impl Budget {
     /// ```
     pub fn limits(&self) -> Vec<LimitReport> {
         self.0.as_ref().map_or_else(Vec::new, |running| running.limits_of_all())
+    }
+
+    /// The limiter that has decided over this request, to look at its [site](Limiter::site). `None` where none has, as over one that
+    /// is exempt.
+    ///
+    /// It is the same to the end of the request, though a reload may have put another in force. There is nothing to look up, unlike
+    /// for [`TimeBudget::limiter_of`](crate::TimeBudget::limiter_of), which knows the site of every request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::Budget;
+    ///
+    /// async fn site(budget: Budget) -> String {
+    ///     budget.limiter().map_or_else(String::new, |limiter| limiter.site().name.clone())
+    /// }
+    /// # let _ = site;
+    /// ```
+    pub fn limiter(&self) -> Option<&Arc<Limiter>> {
+        self.0.as_ref().map(|running| running.site().limiter())
     }
 
     /// How long this request has run.

@@ -1,24 +1,19 @@
-//! The builder of a budget: what code says of sites, and where files say more.
+//! What is said of a budget: its rules, of code, of files or of both, and what holds for all of them. `build.rs` makes it.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 
-use crate::clock::SystemClock;
-use crate::config::{Configuration, Environment, Errors, Files, Layer, Options};
+use crate::config::{Environment, Layer};
 use crate::limiter::{Engine, Observe, Observers};
-use crate::middleware::built::Built;
-use crate::middleware::closures::{Hooks, OnRefusal};
+use crate::middleware::closures::Hooks;
 use crate::middleware::rule_builder::{Limits, RuleBuilder};
 use crate::middleware::time_budget::TimeBudget;
-use crate::model::wording::{NO_RULE, PROXY};
+use crate::model::wording::PROXY;
 use crate::model::{Condition, Finding, HeaderPolicy, Identity, Mistake, Paths, Site};
-use crate::sites::{Code, Reloader, Sites};
+use crate::sites::Code;
 use crate::tzdata;
 
 /// A budget of several rules, of code or of files or of both: made by [`TimeBudget::builder`].
@@ -59,22 +54,22 @@ use crate::tzdata;
 #[derive(Clone, Debug, Default)]
 #[must_use = "a budget does nothing until it is built and wrapped around something"]
 pub struct BudgetBuilder {
-    site: Option<Site>,
-    rules: Vec<RuleBuilder>,
-    code: Code,
-    engine: Option<Engine>,
-    hooks: Hooks,
-    observers: Observers,
-    files: Option<RulesFrom>,
-    layer: Option<Layer>,
-    environment: Environment,
-    every: Option<Duration>,
-    found: Vec<Finding>,
+    pub(crate) site: Option<Site>,
+    pub(crate) rules: Vec<RuleBuilder>,
+    pub(crate) code: Code,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) hooks: Hooks,
+    pub(crate) observers: Observers,
+    pub(crate) files: Option<RulesFrom>,
+    pub(crate) layer: Option<Layer>,
+    pub(crate) environment: Environment,
+    pub(crate) every: Option<Duration>,
+    pub(crate) found: Vec<Finding>,
 }
 
 /// Where the rules are said that are not added to others.
 #[derive(Clone, Debug)]
-enum RulesFrom {
+pub(crate) enum RulesFrom {
     Code(Box<Site>),
     Directory(PathBuf),
     File(PathBuf),
@@ -120,16 +115,6 @@ impl RuleBuilder {
     /// Goes on to the budget of this rule, as a site's.
     pub fn site(self, site: impl Into<Site>) -> BudgetBuilder {
         TimeBudget::rules([self]).site(site)
-    }
-
-    /// The budget of this rule alone, in UTC, in memory, by the machine's clocks.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the rule.
-    #[track_caller]
-    pub fn build(self) -> Result<TimeBudget, RuleError> {
-        TimeBudget::rules([self]).build()
     }
 }
 
@@ -335,7 +320,7 @@ impl BudgetBuilder {
     /// What is said in another place than code and files, and lies below both: rules, tiers, users and API keys that people
     /// change while the budget is in force. By default nothing.
     ///
-    /// [`Reloader::set_layer`] replaces it, with files and without: a budget that is given a layer, be it an empty one, has a
+    /// [`Reloader::set_layer`](crate::Reloader::set_layer) replaces it, with files and without: a budget that is given a layer, be it an empty one, has a
     /// [reloader](TimeBudget::reloader). Where there are no files, the layer's rules come after those of the
     /// [site](Self::site), and before those of [`rule`](Self::rule); where a name is code's, code's rule holds.
     ///
@@ -372,95 +357,6 @@ impl BudgetBuilder {
         self
     }
 
-    /// The budget.
-    ///
-    /// What can be built but may not be meant is in its [warnings](TimeBudget::warnings).
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the rules and the files, in the words of a site file's loader; or that the store of the files
-    /// cannot be opened.
-    #[track_caller]
-    pub fn build(mut self) -> Result<TimeBudget, RuleError> {
-        let at = Location::caller();
-        let of_rule = take_rules(std::mem::take(&mut self.rules), &mut self.code, &mut self.found);
-        self.hooks.of_rule = of_rule;
-        match (self.files.take(), &self.layer) {
-            (None, None) => self.build_of_code(at),
-            (None, Some(_)) => {
-                let site = self.site.take().unwrap_or_else(any_host);
-                self.build_of_files(&RulesFrom::Code(Box::new(site)), at)
-            }
-            (Some(place), _) => self.build_of_files(&place, at),
-        }
-    }
-
-    fn build_of_code(mut self, at: &'static Location<'static>) -> Result<TimeBudget, RuleError> {
-        let site = self.code.of_site(self.site.unwrap_or_else(any_host));
-        // Whether code tells who clients are is known when it has had the occasion.
-        RuleError::of(self.found.iter().cloned().chain(site.check(true)))?;
-        self.found.extend(site.suspect_terms());
-        self.found.extend(site.check_hosts());
-        self.found.extend(site.rules.is_empty().then(|| Finding::of_site(Mistake::suspect(NO_RULE))));
-        let engine = self.engine.unwrap_or_else(Engine::in_memory).observed_by(self.observers);
-        let sites = Arc::new(Sites::single(site, engine));
-        Ok(TimeBudget::new(sites, self.hooks, Built::by_code(at, self.found)))
-    }
-
-    fn build_of_files(
-        mut self,
-        place: &RulesFrom,
-        at: &'static Location<'static>,
-    ) -> Result<TimeBudget, RuleError> {
-        self.code.name = self.name_beside(place);
-        // The rules of code are right or wrong by themselves, whatever the files say.
-        let own = self.code.of_site(place.site());
-        self.found.extend(own.check(true));
-        if let RulesFrom::Code(_) = place {
-            self.found.extend(own.check_hosts());
-        }
-        let mut files = place.open(&self.options(place));
-        let read = match (files.read(), RuleError::of(self.found.iter().cloned())) {
-            (Ok(read), Ok(())) => read,
-            (Ok(_), Err(error)) => return Err(error),
-            (Err(errors), found) => return Err(RuleError::of_files(&errors, found.err())),
-        };
-        let engine = self.engine.take().map_or_else(|| engine_of(&read), Ok)?;
-        let engine = engine.observed_by(std::mem::take(&mut self.observers));
-        let loaded = self.code.of_files(&read);
-        self.found.extend(self.code.shadowed(&read.loaded).map(|(site, rule)| shadowed(site, rule)));
-        let sites = Arc::new(Sites::new(loaded, engine));
-        let reloader = Arc::new(Reloader::new(Arc::clone(&sites), self.code, files, read));
-        let watched = self.every.map(|every| reloader.watch(Some(every), || {}));
-        let watcher = watched.transpose().map_err(|error| RuleError::of_text(format!("watch: {error}")))?;
-        let budget = TimeBudget::new(sites, self.hooks, Built::by_code(at, self.found));
-        Ok(budget.kept_by(reloader, watcher))
-    }
-
-    fn options(&self, place: &RulesFrom) -> Options {
-        let options = Options {
-            // Whether code tells who clients are is known when it has had the occasion.
-            identity_in_code: self.hooks.identity.is_some() || matches!(place, RulesFrom::Code(_)),
-            rules_in_code: self.code.rules.iter().map(|rule| rule.name.clone()).collect(),
-            environment: self.environment.clone(),
-            ..Options::default()
-        };
-        options.with_layer(self.layer.clone().unwrap_or_default())
-    }
-
-    /// The name of the site of a file: all that code can say of it.
-    fn name_beside(&mut self, place: &RulesFrom) -> Option<String> {
-        let site = self.site.take()?;
-        if let RulesFrom::Directory(_) = place {
-            self.wrong(Mistake::wrong(
-                "a site beside a directory of sites, which names its own; expected none",
-            ));
-        } else if site != Site::unlimited(&site.name) {
-            self.wrong(Mistake::wrong("a site beside its file, which describes it; expected its name"));
-        }
-        Some(site.name)
-    }
-
     fn files(mut self, place: RulesFrom) -> Self {
         if self.files.replace(place).is_some() {
             self.wrong(Mistake::wrong("files of two places; expected one directory or one file"));
@@ -468,102 +364,7 @@ impl BudgetBuilder {
         self
     }
 
-    fn wrong(&mut self, mistake: Mistake) {
+    pub(crate) fn wrong(&mut self, mistake: Mistake) {
         self.found.push(Finding::of_site(mistake));
     }
 }
-
-impl RulesFrom {
-    /// The site that lies below what code says.
-    fn site(&self) -> Site {
-        if let Self::Code(site) = self { (**site).clone() } else { any_host() }
-    }
-
-    fn open(&self, options: &Options) -> Files {
-        match self {
-            Self::Code(site) => Files::from_site((**site).clone(), options),
-            Self::Directory(directory) => Files::from_dir(directory, options),
-            Self::File(file) => Files::from_file(file, options),
-            Self::Text(text) => Files::from_text(text, options),
-        }
-    }
-}
-
-fn any_host() -> Site {
-    Site::unlimited("*")
-}
-
-/// Gives code its rules, and returns what is done in the application's own way when they refuse.
-fn take_rules(
-    rules: Vec<RuleBuilder>,
-    code: &mut Code,
-    found: &mut Vec<Finding>,
-) -> HashMap<String, OnRefusal> {
-    let mut of_rule = HashMap::new();
-    for finished in rules.into_iter().map(RuleBuilder::finish) {
-        found.extend(finished.found);
-        let Some(rule) = finished.rule else { continue };
-        if !finished.hooks.is_none() {
-            of_rule.insert(rule.name.clone(), finished.hooks);
-        }
-        code.rules.push(rule);
-    }
-    of_rule
-}
-
-fn engine_of(read: &Configuration) -> Result<Engine, RuleError> {
-    let opened = read.store.open().map_err(|error| RuleError::of_text(format!("store: {error}")))?;
-    Ok(Engine::over(opened, SystemClock::new()))
-}
-
-fn shadowed(site: &str, rule: &str) -> Finding {
-    let fault =
-        format!("the files of {site} have a rule of this name, which holds there; expected another name");
-    Finding::of_rule(rule, Mistake::suspect(fault))
-}
-
-/// All that is wrong with a budget, at least one mistake.
-///
-/// Displays as a line for each: `the rule ban: counts refusals, which take no time; expected limits of requests`. The
-/// words are those that a site file's loader has for it; what is wrong with files comes first, with the file and the place in
-/// it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleError(Vec<Finding>);
-
-impl RuleError {
-    /// The mistakes, rule by rule.
-    pub fn findings(&self) -> &[Finding] {
-        &self.0
-    }
-
-    /// The error that findings are, unless none of them is more than suspect.
-    fn of(findings: impl IntoIterator<Item = Finding>) -> Result<(), Self> {
-        let wrong: Vec<_> = findings.into_iter().filter(|finding| finding.mistake.is_wrong()).collect();
-        if wrong.is_empty() { Ok(()) } else { Err(Self(wrong)) }
-    }
-
-    fn of_files(errors: &Errors, code: Option<Self>) -> Self {
-        let of_files = errors.problems().iter().map(|problem| wrong(problem.to_string()));
-        Self(of_files.chain(code.into_iter().flat_map(|code| code.0)).collect())
-    }
-
-    fn of_text(text: String) -> Self {
-        Self(vec![wrong(text)])
-    }
-}
-
-fn wrong(text: String) -> Finding {
-    Finding::of_site(Mistake::wrong(text))
-}
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, finding) in self.0.iter().enumerate() {
-            let newline = if at == 0 { "" } else { "\n" };
-            write!(f, "{newline}{finding}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for RuleError {}

@@ -38,6 +38,7 @@
 mod body;
 mod budget;
 mod budget_builder;
+mod build;
 mod built;
 mod classes;
 mod closures;
@@ -52,6 +53,7 @@ mod reply;
 mod request;
 mod route;
 mod rule_builder;
+mod rule_error;
 mod running;
 
 mod standard;
@@ -65,13 +67,14 @@ mod worker;
 pub use self::body::{BudgetBody, CutOff};
 pub use self::budget::Budget;
 pub use self::budget::Detached;
-pub use self::budget_builder::{BudgetBuilder, RuleError};
+pub use self::budget_builder::BudgetBuilder;
 pub use self::closures::{component_by, condition_by, of_request, path, prefix};
 
 pub use self::rehearsal::{Answered, Asked, NotAsked, Rehearsal};
 pub use self::request::BudgetService;
 pub use self::route::{normal_path, route_parameter};
 pub use self::rule_builder::{IntoStatus, Limits, RuleBuilder};
+pub use self::rule_error::RuleError;
 pub use self::standing::LimitedError;
 pub use self::time_budget::TimeBudget;
 pub use self::watch::{Watch, Watched};

@@ -5,6 +5,7 @@
 //!
 //! A reload that fails changes nothing. It is logged once, with every mistake, and not again until the files say something else.
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -138,7 +139,11 @@ impl Reloader {
                 log::debug!("{}: another layer's clients are in force", self.name);
                 Ok(())
             }
-            Taken::Whole(now) => self.take(read, now.map(|now| *now), Cause::Changed, true),
+            Taken::Whole(now, before) => {
+                let taken = self.take(read, now.map(|now| *now), Cause::Changed, true);
+                retire(Arc::from(before as Box<dyn Any + Send + Sync>));
+                taken
+            }
         }
     }
 

@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_millis(20);
 const PATIENCE: u32 = 500;
 
 /// How much is kept at most, however fast one change follows another.
-const MOST: usize = 4;
+const MOST: usize = 6;
 
 static RETIRED: Mutex<Retired> = Mutex::new(Retired::new());
 

@@ -31,7 +31,7 @@ pub struct InForce {
 }
 
 impl InForce {
-    /// How long until the window ends.
+    /// How long until the window ends, on the even clock; 0 once it has ended.
     #[inline]
     pub fn left(&self, now: Now) -> Micros {
         Micros(self.edge.0.max(now.utc.0).wrapping_sub(now.utc.0) as u64)
@@ -64,7 +64,7 @@ impl Calendar {
         &self.zone
     }
 
-    /// The windows' length.
+    /// The windows' length; `None` of the one window for ever in which caps count what runs.
     pub const fn period(&self) -> Option<Period> {
         self.period
     }

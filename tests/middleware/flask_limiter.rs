@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 use timebudget::{Component, Counts, RuleBuilder, TimeBudget};
 
-use crate::harness::{Client, Gate, Listening, SECOND, World, secs, serve};
+use crate::harness::{Client, Gate, Listening, SECOND, World, secs, serve, slow};
 
 fn start(world: &World, rules: impl IntoIterator<Item = RuleBuilder>) -> Listening {
     let budget = TimeBudget::rules(rules).engine(&world.engine()).build().expect("rules");
@@ -112,11 +112,6 @@ async fn two_refusals_ban_a_client() {
     assert!(client.get("/else").await.body.contains("You are banned."));
     world.advance(secs(3_600 - 60));
     assert_eq!(client.get("/narrow").await.status, 200);
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 /// A limiter that tells where the window stood at the request's arrival would send a reset in the past.

@@ -336,6 +336,23 @@ async fn a_preflight_is_not_ended() {
     assert_eq!(client.answer().await.status, 200);
 }
 
+/// It told nobody that its time ran again: who ran beside it was ended ten seconds late, and 80 s of 60 were spent.
+#[actix_web::test]
+async fn who_runs_beside_a_preflight_that_runs_again_is_ended_in_time() {
+    let mut street = Street::new(Overrun::Cut);
+    let preflight = "OPTIONS /paused HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\n\
+                     Access-Control-Request-Method: GET\r\n\r\n";
+    let _beside = street.walker(preflight).await;
+    let mut client = street.walker(&get("/")).await;
+    street.world.is_quiet().await;
+    street.world.advance(secs(40));
+    street.gate.open(1);
+    street.gate.arrivals(1).await;
+    street.world.is_quiet().await;
+    street.world.advance(secs(10));
+    assert_eq!(client.answer().await.status, 429);
+}
+
 #[actix_web::test]
 async fn another_protocol_is_not_ended() {
     let street = Street::new(Overrun::Cut);

@@ -6,7 +6,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer, rt};
 use tokio::net::UnixStream;
 
-use crate::harness::{Client, Gate, Listening, SECOND, World, secs, serve};
+use crate::harness::{Client, Gate, Listening, SECOND, World, secs, serve, slow};
 
 fn start(budget: timebudget::TimeBudget, gate: &Gate) -> Listening {
     let gate = gate.clone();
@@ -18,11 +18,6 @@ fn start(budget: timebudget::TimeBudget, gate: &Gate) -> Listening {
             .service(web::scope("/api").route("/auth/login", web::to(async || "login")))
             .default_service(web::to(async || "hello"))
     })
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 const SLOW: &str = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";

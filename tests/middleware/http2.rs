@@ -8,7 +8,7 @@ use h2::{Reason, SendStream};
 use timebudget::{Component, Overrun, TimeBudget};
 use tokio::net::TcpStream;
 
-use crate::harness::{Event, Gate, Listening, SECOND, World, secs, serve_h2c, soon};
+use crate::harness::{Event, Gate, Listening, SECOND, World, secs, serve_h2c, slow, soon};
 
 /// As much as a client lets be sent before it has read anything, but for a byte.
 const WINDOW: usize = 1 << 16;
@@ -25,11 +25,6 @@ fn start(world: &World, gate: &Gate) -> Listening {
             .route("/echo", web::to(async |body: Payload| HttpResponse::Ok().streaming(body)))
             .default_service(web::to(async || "hello"))
     })
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 async fn large() -> HttpResponse {
@@ -136,6 +131,30 @@ async fn a_slow_uploader_of_http2_is_not_charged_whatever_the_method() {
         assert_eq!(used(&soon(answer).await.expect("an answer")), 1, "{method}");
         world.assert_settled_at(1);
     }
+}
+
+/// In HTTP/2 no field announces a body: a form came behind what looked like a preflight, and each guess at a password was served.
+#[actix_web::test]
+async fn what_is_served_as_a_preflight_has_no_body() {
+    let world = World::new();
+    let budget = world.budget("0 per hour");
+    let server = serve_h2c(move || {
+        App::new()
+            .wrap(budget.clone())
+            .default_service(web::to(async |body: Bytes| String::from_utf8_lossy(&body).into_owned()))
+    });
+    let mut sender = connect(&server).await;
+    let preflight = http::Request::builder().method("OPTIONS").uri("http://a.example/login");
+    let preflight = preflight.header("origin", "https://b.example");
+    let preflight = preflight.header("access-control-request-method", "POST");
+    let preflight = preflight.header("content-type", "application/x-www-form-urlencoded");
+    let (answer, mut form) =
+        sender.send_request(preflight.body(()).expect("a request"), false).expect("it stands");
+    form.send_data(Bytes::from("user=ann&password=secret"), true).expect("the stream stands");
+    let mut answer = soon(answer).await.expect("an answer");
+    assert_eq!(answer.status(), 200, "a preflight is never refused");
+    let read = soon(answer.body_mut().data()).await;
+    assert!(read.is_none(), "the handler has read {read:?}");
 }
 
 #[actix_web::test]

@@ -261,6 +261,7 @@ async fn what_has_credentials_or_a_body_is_no_preflight() {
         ("Cookie: sid=abc\r\n", 429),
         ("Content-Length: 1\r\n\r\n{", 429),
         ("Transfer-Encoding: chunked\r\n\r\n0\r\n", 429),
+        ("Connection: upgrade\r\nUpgrade: websocket\r\n\r\nuser=ann\r\n", 429),
     ] {
         let request = format!("OPTIONS /a HTTP/1.1\r\nHost: a\r\n{of_browsers}{beside}\r\n");
         assert_eq!(server.connect().await.ask(&request).await.status, status, "{beside:?}");

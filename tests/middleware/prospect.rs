@@ -113,3 +113,20 @@ async fn an_observer_is_told_which_key_a_request_has_used_and_nothing_of_the_pag
     seen.dedup();
     assert_eq!(seen, [format!("key of shop used: true at {at}"), "settled for shop".into()]);
 }
+
+/// It was asked about twice, and each time that was told.
+#[actix_web::test]
+async fn of_a_request_that_is_served_another_page_the_key_is_told_once() {
+    let world = World::new();
+    let seen = Arc::new(Told::default());
+    let file = SITE
+        .replace(r#""limits": "1 per hour"}"#, r#""limits": "0 per hour", "action": {"rewrite": "/other"}}"#);
+    let (site, _) = timebudget::config::Options::default().parse_site("shop", &file).unwrap();
+    let engine = world.engine().observe(Arc::clone(&seen));
+    let server = start(&world, TimeBudget::of_site(site, engine));
+    let answer = server.connect().await.get_with("/export", "X-Api-Key: secret-bare\r\n").await;
+    assert_eq!((answer.status, answer.remaining()), (200, 0));
+    let seen = std::mem::take(&mut *seen.0.lock().unwrap());
+    let keys = seen.iter().filter(|line| line.starts_with("key of shop used: true")).count();
+    assert_eq!(keys, 1, "{seen:?}");
+}

@@ -7,7 +7,7 @@ use actix_web::App;
 use actix_web::web::{self, Data};
 use timebudget::{Engine, TimeBudget};
 
-use crate::harness::{Broken, Event, Gate, Listening, SECOND, World, secs, serve, site};
+use crate::harness::{Broken, Event, Gate, Listening, SECOND, World, secs, serve, site, slow};
 
 fn start(budget: TimeBudget, gate: &Gate) -> Listening {
     let gate = gate.clone();
@@ -18,11 +18,6 @@ fn start(budget: TimeBudget, gate: &Gate) -> Listening {
             .route("/slow", web::to(slow))
             .default_service(web::to(async || "hello"))
     })
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 const SLOW: &str = "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest};
 
-use crate::harness::{Answer, Client, Gate, Listening, SECOND, World, secs, serve};
+use crate::harness::{Answer, Client, Gate, Listening, SECOND, World, secs, serve, slow};
 
 fn start(world: &World, file: &str) -> Listening {
     let budget = world.budget_of(file);
@@ -104,11 +104,6 @@ async fn the_time_of_a_rewritten_request_is_charged() {
     gate.open(1);
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(world.spent(), 3 * SECOND);
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 #[actix_web::test]

@@ -4,7 +4,7 @@ use actix_web::App;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 
-use crate::harness::{Client, Gate, Listening, SECOND, Spout, Tap, World, secs, serve};
+use crate::harness::{Client, Gate, Listening, SECOND, Spout, Tap, World, secs, serve, slow};
 
 fn start(world: &World, file: &str) -> Listening {
     let budget = world.budget_of(file);
@@ -76,11 +76,6 @@ async fn time_that_is_not_charged_is_returned() {
     assert_eq!(answer.remaining(), 97 * SECOND);
     let spent: Vec<_> = world.accounts().iter().map(|account| (account.spent, account.admitted)).collect();
     assert_eq!(spent, [(0, 0), (3 * SECOND, 0)]);
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 #[actix_web::test]

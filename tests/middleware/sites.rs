@@ -7,7 +7,7 @@ use actix_web::web::{self, Data};
 use timebudget::config::Loaded;
 use timebudget::{Sites, TimeBudget};
 
-use crate::harness::{Answer, Client, Gate, Listening, SECOND, World, secs, serve, site};
+use crate::harness::{Answer, Client, Gate, Listening, SECOND, World, secs, serve, site, slow};
 
 /// `a.example`, `b.example`, and everyone else, with limits by which they are told apart.
 fn loaded(limits: [u32; 3]) -> Loaded {
@@ -32,11 +32,6 @@ fn start(world: &World, gate: &Gate) -> (Listening, Arc<Sites>) {
             .default_service(web::to(async || "hello"))
     });
     (server, sites)
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 /// The seconds that the site grants whose budget a request fell under.

@@ -3,7 +3,7 @@
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
 
-use crate::harness::{Event, Gate, Listening, SECOND, Spout, Tap, World, secs, serve};
+use crate::harness::{Event, Gate, Listening, SECOND, Spout, Tap, World, secs, serve, slow};
 
 /// `/slow` waits at the gate, `/stream` answers what comes out of the spout, everything else answers at once.
 fn start(world: &World, rates: &str, gate: &Gate, spout: &Spout) -> Listening {
@@ -17,11 +17,6 @@ fn start(world: &World, rates: &str, gate: &Gate, spout: &Spout) -> Listening {
             .route("/stream", web::to(stream))
             .default_service(web::to(async || "hello"))
     })
-}
-
-async fn slow(gate: Data<Gate>) -> &'static str {
-    gate.pass().await;
-    "done"
 }
 
 async fn stream(spout: Data<Spout>) -> HttpResponse {

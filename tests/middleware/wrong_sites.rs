@@ -2,7 +2,7 @@
 
 use timebudget::config::Meanwhile;
 
-use crate::harness::{Bench, SECOND, World, secs};
+use crate::harness::{Bench, PAGE, SECOND, World, secs};
 
 const COMMON: &str = r#"{ "rate_limit": "99s per hour" }"#;
 const WRONG: &str = r#"{ "rate_limit": "-1 per fortnight", "domains": ["shop.example"] }"#;
@@ -41,6 +41,18 @@ async fn a_preflight_of_a_wrong_site_tells_nothing_either() {
     let mut client = bench.connect().await;
     let preflight = "OPTIONS / HTTP/1.1\r\nHost: a.example\r\nOrigin: http://x\r\nAccess-Control-Request-Method: PUT\r\n\r\n";
     assert_eq!(client.ask(preflight).await.status, 503);
+}
+
+/// It said that there are no limits, while each request was refused.
+#[actix_web::test]
+async fn the_page_of_limits_of_a_wrong_site_says_that_nobody_knows() {
+    let world = World::new();
+    let bench = Bench::serving(&world, &[("", COMMON), ("a.example", "{")]);
+    let mut client = bench.connect().await;
+    for (host, status) in [("a.example", 503), ("b.example", 200)] {
+        let request = format!("GET {PAGE} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(client.ask(&request).await.status, status, "{host}");
+    }
 }
 
 #[actix_web::test]

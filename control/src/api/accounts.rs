@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::ThinData;
 use serde::Serialize;
 use serde_json::json;
-use timebudget::{AccountError, AccountStanding, Amount, ClientAccounts, Micros, Unit};
+use timebudget::{AccountError, AccountStanding, Amount, ClientAccounts, Component, Micros, Unit};
 use utoipa::ToSchema;
 
 use crate::api::answer::{self, Answer};
@@ -191,8 +191,9 @@ pub(crate) async fn grant(
     let once = once(&request, &caller, &body)?;
     let amount = if unit == Unit::Time { Amount::Time(Micros(amount)) } else { Amount::Requests(amount) };
     let granted = json!({ "amount": amount_of(amount), "unit": self::unit(unit) });
+    let called = whose.called(&control, &accounts, &before);
     let work = async move { accounts.grant(amount).await };
-    let after = whose.change(&control, &caller, ("grant", granted), before, once, work).await;
+    let after = whose.change(&control, (&caller, called), ("grant", granted), before, once, work).await;
     answered(after?, &whose)
 }
 
@@ -208,8 +209,10 @@ pub(crate) async fn reset(
     let accounts = whose.accounts(&control)?;
     let before = accounts.read().await?;
     let once = once(&request, &caller, &body)?;
+    let called = whose.called(&control, &accounts, &before);
     let work = async move { accounts.reset().await };
-    let after = whose.change(&control, &caller, ("reset", json!({ "spent": 0 })), before, once, work).await;
+    let reset = ("reset", json!({ "spent": 0 }));
+    let after = whose.change(&control, (&caller, called), reset, before, once, work).await;
     answered(after?, &whose)
 }
 
@@ -251,22 +254,38 @@ impl Whose {
         })
     }
 
+    /// What the audit calls them: by name where that is a user's, an address, or a key's of ours, and else by id. What else
+    /// rules know clients by, as a header, may be a credential.
+    fn called(&self, control: &Control, accounts: &ClientAccounts, stood: &[AccountStanding]) -> String {
+        let Some(client) = &self.client else { return "*".to_owned() };
+        let rule = accounts.site().rules.iter().find(|rule| rule.name == self.rule);
+        let is_name = match rule.map(|rule| &*rule.key.0) {
+            Some([Component::User]) => true,
+            Some([Component::Ip]) => client.parse::<std::net::IpAddr>().is_ok(),
+            Some([Component::ApiKey]) => {
+                control.decided().keys().values().any(|key| key.thing.name == *client)
+            }
+            _ => false,
+        };
+        let id = || stood.first().map_or_else(|| accounts.id(), |standing| standing.id).to_string();
+        if is_name { client.clone() } else { id() }
+    }
+
     /// Has it written down and done, whether or not the client still waits for it. What was done before under the same
     /// idempotency key, on whatever node, is not done again.
     async fn change(
         &self,
         control: &Control,
-        caller: &Caller,
+        (caller, called): (&Caller, String),
         (action, after): (&'static str, serde_json::Value),
         before: Vec<AccountStanding>,
         once: Option<Idempotency>,
         work: impl Future<Output = Result<Vec<AccountStanding>, AccountError>> + Send + 'static,
     ) -> Result<Vec<AccountStanding>, Problem> {
-        let whose = self.client.as_deref().unwrap_or("*");
         let stood: Vec<_> = before.iter().cloned().map(Account::from).collect();
         let deed = Deed {
             actor: caller.actor(),
-            what: format!("accounts/{}/{}/{whose}", self.site, self.rule),
+            what: format!("accounts/{}/{}/{called}", self.site, self.rule),
             action,
             before: Written::of_text(&json!(stood).to_string()),
             after: Written::of_text(&after.to_string()),

@@ -221,6 +221,7 @@ fn errors(row: &Row, has_body: bool) -> Vec<(u16, &'static str)> {
             (403, "the role may not, or the request comes from a page of another origin"),
             (429, "too many wrong tokens came from this address"),
             (503, "the database cannot be asked; the rules in force stay"),
+            (504, "what is asked for has taken too long, and was given up; others may be answered"),
         ]);
     }
     if row.path.contains('{') || row.path.starts_with("/accounts/") {

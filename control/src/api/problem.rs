@@ -155,6 +155,10 @@ impl From<Vec<Wrong>> for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(why: Unavailable) -> Self {
+        if why.is_slow() {
+            let detail = format!("{why}; ask for less at once: for a shorter time, one site or one rule");
+            return Self::new(StatusCode::GATEWAY_TIMEOUT, detail);
+        }
         let header = Some(Box::new((RETRY_AFTER, "1".to_owned())));
         let detail = format!("{why}; the rules in force stay, and nothing can be changed meanwhile");
         Self { header, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }

@@ -1,7 +1,9 @@
 //! `replay`: what a ruleset that is only a draft would have refused of the last hour.
 
 use std::hash::BuildHasher as _;
+use std::time::{Duration, Instant};
 
+use actix_web::http::StatusCode;
 use actix_web::web::{self, ThinData};
 use foldhash::quality::RandomState;
 use serde::Serialize;
@@ -19,6 +21,9 @@ use crate::thing::{Time, TryOut, Wrong, no_such};
 
 /// How many routes and clients are told of, each.
 const ROWS: usize = 20;
+
+/// How long a replay may take: nobody waits longer, and it has a core meanwhile.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// What is to be tried on what.
 #[derive(ToSchema)]
@@ -130,7 +135,13 @@ fn replay(control: &Control, recent: &Hour, asked: &TryOut) -> Result<Replayed, 
     let kept = recent.kept();
     let wanted = UnixMicros(kept.now.0 - i64::from(asked.minutes) * 60_000_000);
     let from = wanted.max(kept.since);
-    let trial = tried(&kept, &name, from, sites);
+    let trial = tried(&kept, &name, from, sites, Instant::now() + LONGEST).ok_or_else(|| {
+        let detail = format!(
+            "the replay has taken longer than {} s, and was given up; ask for fewer minutes",
+            LONGEST.as_secs()
+        );
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
+    })?;
     let known = |who: &Who| client(control, &name, who);
     Ok(Replayed { partial: from > wanted, ..Replayed::of(&trial, name.clone(), (from, kept.now), known) })
 }
@@ -149,22 +160,21 @@ fn sites(control: &Control, asked: &TryOut) -> Result<Vec<Site>, Problem> {
     Ok(vec![in_force, drafted])
 }
 
-/// Lets the requests of a site pass, in the order in which they began.
-fn tried(kept: &Kept, site: &str, from: UnixMicros, sites: Vec<Site>) -> Trial {
-    let number = kept.names.iter().position(|name| &**name == site).map(|at| at as u32);
-    let mut all: Vec<_> = kept
-        .chunks
-        .iter()
-        .flat_map(|chunk| chunk.requests.iter().map(move |passed| (passed, chunk)))
-        .filter(|(passed, _)| Some(passed.site) == number && passed.start >= from)
-        .collect();
-    all.sort_by_key(|(passed, _)| passed.start);
+/// Lets the requests of a site pass, in the order in which they began; `None` if they are not done by then.
+fn tried(kept: &Kept, site: &str, from: UnixMicros, sites: Vec<Site>, until: Instant) -> Option<Trial> {
+    const LOOK: usize = 256;
+    let is_wanted = |of: &OfHour<'_>| of.passed.start >= from && of.site() == site;
+    let mut all: Vec<_> = kept.requests().filter(is_wanted).collect();
+    all.sort_by_key(|of| of.passed.start);
     let mut trial = Trial::new(sites.into_iter().map(Loaded::from_site).collect());
-    for (passed, chunk) in all {
-        trial.pass(&OfHour { passed, chunk, names: &kept.names }, "");
+    for (at, of) in all.iter().enumerate() {
+        if at % LOOK == 0 && Instant::now() >= until {
+            return None;
+        }
+        trial.pass(of, "");
     }
     trial.finish();
-    trial
+    Some(trial)
 }
 
 /// What accounts know an address by; where no rule in force is by address, something else that tells it from others.
@@ -249,4 +259,28 @@ fn compared<K: Ord + std::hash::Hash>(rows: &Bounded<K>, name: impl Fn(&K) -> St
 
 fn time(at: UnixMicros) -> Time {
     Time::from_timestamp_micros(at.0).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use timebudget::ManualClock;
+
+    use super::*;
+    use crate::recent::Ended;
+
+    /// Whoever asked could not be helped, and the core was gone.
+    #[test]
+    fn a_replay_that_takes_too_long_is_given_up() {
+        let start = UnixMicros::from_secs(1_767_225_600);
+        let hour = Hour::new(Arc::new(ManualClock::at(start)), 1 << 20);
+        let ended = Ended { start, site: "shop", method: "GET", path: "/", status: 200, ..Ended::default() };
+        hour.add(&ended);
+        let kept = hour.kept();
+        let try_until = |until| tried(&kept, "shop", UnixMicros(0), vec![Site::unlimited("shop")], until);
+        let now = Instant::now();
+        assert!(try_until(now).is_none());
+        assert_eq!(try_until(now + LONGEST).map(|trial| trial.tally.requests), Some(1));
+    }
 }

@@ -14,7 +14,7 @@ use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::control::Control;
 use crate::db::{Asked, Grain, Of};
-use crate::live::{HOUR, Histogram, Key, MINUTE, MINUTES_KEPT, OTHER, Outcome, Rows, Spender, Spending};
+use crate::live::{HOUR, Histogram, Key, MINUTE, MINUTES_KEPT, OTHER, Outcome, Spender, Spending, Sum};
 use crate::thing::{Time, Wrong};
 
 /// How much of something there was.
@@ -89,11 +89,15 @@ const LINE_OF_MINUTES: i64 = 25 * HOUR;
 /// No more than so many seconds are ever told apart by minutes.
 const MOST_BY_MINUTES: i64 = 7 * 24 * HOUR;
 
+/// Of so many seconds all rows of all sites are read: those of a quarter.
+const MOST_OF_ALL: i64 = 92 * 24 * HOUR;
+
 /// What was used: by `time` in steps of a minute or an hour, else the largest first.
 ///
 /// A request counts once, whatever rules applied to it; by `rule`, or of one `rule`, it counts for each that did. Clients are
 /// told apart by the hour: of each rule the largest spenders, and all others together. Without `rule` they are those of one
-/// rule of each site, which has told most of them apart. With `client`, a name or an id, it is what this one has spent.
+/// rule of each site, which has told most of them apart. Of more than 92 days, routes, methods, outcomes, rules and sites are told of
+/// one `site` or `rule`. With `client`, a name or an id, it is what this one has spent.
 #[utoipa::path(get, path = "/usage", params(
     ("site" = Option<String>, Query, description = "of this site alone"),
     ("rule" = Option<String>, Query, description = "of rules of this name alone"),
@@ -125,7 +129,7 @@ pub(crate) async fn get(control: ThinData<Control>, mut parameters: Parameters) 
             let message = "what a client has spent is told by time, site or rule";
             return Err(Problem::parameters(vec![Wrong::new("by", message)]));
         }
-        _ => by_rows(by, control.usage(asked).await?),
+        _ => control.usage(asked, move |sums, key, sum| add_row(by, sums, key, sum)).await?,
     };
     let usage = usage(sums).into_iter().map(|usage| (usage.place(), usage)).collect();
     Ok(answer::json(&List::of_moving(usage, (limit, after), revision)))
@@ -163,6 +167,11 @@ fn asked(parameters: &mut Parameters, by: By, is_of_client: bool, now: i64) -> A
     }
     let step = parameters.text("step");
     let span = to.saturating_sub(from);
+    let is_read_whole = !is_of_client && !matches!(by, By::Time | By::Client | By::Tier);
+    if is_read_whole && site.is_none() && !matches!(of, Of::Rule(_)) && span > MOST_OF_ALL {
+        parameters
+            .wrong("from", "expected 92 days before `to` at most; of one site or rule it may be longer");
+    }
     let few = if by == By::Time { LINE_OF_MINUTES } else { BY_MINUTES };
     let are_minutes_kept = from > now - MINUTES_KEPT;
     let grain = match step.as_deref() {
@@ -208,22 +217,19 @@ async fn points(control: &Control, client: Option<&str>, asked: Asked) -> Result
     Ok(hours.into_iter().map(at).collect())
 }
 
-fn by_rows(by: By, rows: Rows) -> BTreeMap<String, Sums> {
-    let mut sums = BTreeMap::<_, Sums>::new();
-    for (key, sum) in rows {
-        let own = sums.entry(key_of(by, &key)).or_default();
-        match key.outcome {
-            Outcome::Shadow => own.shadow += sum.requests,
-            Outcome::Refused => {
-                (own.refused, own.requests) = (own.refused + sum.requests, own.requests + sum.requests);
-            }
-            Outcome::Served | Outcome::Cut | Outcome::Failed => own.requests += sum.requests,
+/// Adds a row to what is known of its key.
+fn add_row(by: By, sums: &mut BTreeMap<String, Sums>, key: &Key, sum: &Sum) {
+    let own = sums.entry(key_of(by, key)).or_default();
+    match key.outcome {
+        Outcome::Shadow => own.shadow += sum.requests,
+        Outcome::Refused => {
+            (own.refused, own.requests) = (own.refused + sum.requests, own.requests + sum.requests);
         }
-        own.micros += sum.micros;
-        own.served += sum.costs.count();
-        own.costs.merge(&sum.costs);
+        Outcome::Served | Outcome::Cut | Outcome::Failed => own.requests += sum.requests,
     }
-    sums
+    own.micros += sum.micros;
+    own.served += sum.costs.count();
+    own.costs.merge(&sum.costs);
 }
 
 fn key_of(by: By, key: &Key) -> String {

@@ -53,15 +53,25 @@ fn lines(wrong: &[Wrong]) -> String {
     wrong.iter().map(Wrong::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// The database cannot be asked now; the rules in force stay.
+/// The database cannot be asked now, or has not answered a question in time; the rules in force stay.
 ///
 /// Displays as why, without a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unavailable(String);
+pub struct Unavailable {
+    why: String,
+    is_slow: bool,
+}
+
+impl Unavailable {
+    /// Whether this question took too long, and others may be answered.
+    pub(crate) const fn is_slow(&self) -> bool {
+        self.is_slow
+    }
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -69,7 +79,7 @@ impl std::error::Error for Unavailable {}
 
 impl From<Trouble> for Unavailable {
     fn from(trouble: Trouble) -> Self {
-        Self(trouble.to_string())
+        Self { why: trouble.to_string(), is_slow: matches!(trouble, Trouble::Slow(_)) }
     }
 }
 

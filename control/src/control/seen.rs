@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use timebudget::{AccountFilter, AccountId, AccountStanding, ClientAccounts, Component, Engine, KeySpec};
 
 use crate::control::{Control, Unavailable};
-use crate::db::{Asked, Grain, Point};
-use crate::live::{Hub, Live, OTHER, Rows, Spender, Spending, hour_of, merge};
+use crate::db::{Asked, Database, Grain, Point};
+use crate::live::{Hub, Key, Live, OTHER, Spender, Spending, Sum, hour_of};
 
 impl Control {
     pub(crate) fn live(&self) -> &Live {
@@ -113,17 +113,26 @@ impl Control {
         found
     }
 
-    /// The usage of a time, of each rule, route and outcome, with what has not been written down yet on this node.
-    pub(crate) async fn usage(&self, asked: Asked) -> Result<Rows, Unavailable> {
+    /// The usage of a time, added up as it is read, with what has not been written down yet on this node.
+    pub(crate) async fn usage<T: Default + Send + 'static>(
+        &self,
+        asked: Asked,
+        add: impl Fn(&mut T, &Key, &Sum) + Copy + Send + Sync + 'static,
+    ) -> Result<T, Unavailable> {
         let unwritten = self.live().unwritten();
         let question = asked.clone();
-        let mut rows = self.ask(move |database| async move { database.usage(&question).await }).await?;
-        for (at, more) in unwritten {
-            if asked.has(at) {
-                merge(&mut rows, &more.into_iter().filter(|(key, _)| asked.is_about(key)).collect());
-            }
+        let read = move |database: Database| async move {
+            let mut sums = T::default();
+            database.usage(&question, |key, sum| add(&mut sums, &key, &sum)).await?;
+            Ok(sums)
+        };
+        let mut sums = self.ask(read).await?;
+        for (_, more) in unwritten.into_iter().filter(|(at, _)| asked.has(*at)) {
+            more.iter()
+                .filter(|(key, _)| asked.is_about(key))
+                .for_each(|(key, sum)| add(&mut sums, key, sum));
         }
-        Ok(rows)
+        Ok(sums)
     }
 
     /// The same, of each minute or hour.

@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Executor as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::db::trouble::is_given_up;
 use crate::db::{Engine, Trouble, Uri};
 
 /// A database that may be asked.
@@ -21,6 +23,8 @@ pub(crate) struct Database {
     uri: Arc<Uri>,
     patience: Duration,
     connections: Arc<Mutex<Connections>>,
+    /// A seat for each long question at once.
+    long: Arc<Semaphore>,
 }
 
 /// Connections, and the file that they are of.
@@ -33,8 +37,10 @@ struct Connections {
 /// A file, whatever its name: its device and its number there.
 type FileId = (u64, u64);
 
-/// Readers and a writer of one node.
-const CONNECTIONS: u32 = 5;
+/// Readers and writers of one node.
+const CONNECTIONS: u32 = 6;
+/// How many of them long questions have at most; the others follow, and write, and answer what is quick.
+const LONG: usize = 2;
 
 impl Database {
     /// A database that is asked for a connection when it is needed, and given up after `patience`.
@@ -46,7 +52,8 @@ impl Database {
         sqlx::any::install_default_drivers();
         let pool = pool(&uri, patience).map_err(|_| Trouble::Down("no database".to_owned()))?;
         let connections = Arc::new(Mutex::new(Connections { pool, file: None }));
-        Ok(Self { uri: Arc::new(uri), patience, connections })
+        let long = Arc::new(Semaphore::new(LONG));
+        Ok(Self { uri: Arc::new(uri), patience, connections, long })
     }
 
     pub(crate) fn uri(&self) -> &Uri {
@@ -66,19 +73,32 @@ impl Database {
         &self,
         question: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, Trouble> {
-        self.within_times(1, question).await
+        match tokio::time::timeout(self.patience, question).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.trouble(&error)),
+            Err(_) => Err(Trouble::Down(self.silence())),
+        }
     }
 
-    /// The same, for what is more than one question: no longer than the patience lasts so many times.
-    pub(crate) async fn within_times<T>(
+    /// Waits for the answer to a question that may be about much, on a [connection for such](Self::long_link): no longer than the
+    /// patience lasts so many times. That it takes longer says nothing of the database, and is told of the question alone.
+    pub(crate) async fn at_length<T>(
         &self,
         times: u32,
         question: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, Trouble> {
-        match tokio::time::timeout(self.patience * times, question).await {
+        let patience = self.patience * times;
+        let slow = || {
+            Trouble::Slow(format!(
+                "the database has not answered this question within {} ms",
+                patience.as_millis()
+            ))
+        };
+        match tokio::time::timeout(patience, question).await {
             Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if is_given_up(&error) => Err(slow()),
             Ok(Err(error)) => Err(self.trouble(&error)),
-            Err(_) => Err(Trouble::Down(self.silence())),
+            Err(_) => Err(slow()),
         }
     }
 
@@ -88,12 +108,53 @@ impl Database {
         if let Some(path) = self.uri.file.as_ref().filter(|_| self.connections.lock().file.is_none()) {
             make_private(path);
         }
-        let link = Link(Some(pool.acquire().await?));
+        let link = Link { connection: Some(pool.acquire().await?), seat: None };
         if let Some(path) = &self.uri.file {
             let mut connections = self.connections.lock();
             connections.file = connections.file.or_else(|| file_id(path));
         }
         Ok(link)
+    }
+
+    /// A connection of one's own, in a transaction that only reads, for a question that may take so many times the patience.
+    ///
+    /// Of such there are a few at once, and whoever comes next waits: what is quick finds a connection at any time.
+    pub(crate) async fn long_link(&self, times: u32) -> Result<Link, sqlx::Error> {
+        let seat = Arc::clone(&self.long).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        let mut link = self.link().await?;
+        link.seat = Some(seat);
+        let begin = match self.engine() {
+            Engine::Sqlite => "BEGIN".to_owned(),
+            Engine::Postgres => format!("BEGIN READ ONLY; {}", self.lasts(times)),
+        };
+        link.execute(sqlx::raw_sql(&begin)).await?;
+        Ok(link)
+    }
+
+    /// A connection of one's own, in a transaction that writes so much that it may take so many times the patience.
+    pub(crate) async fn long_writing(&self, times: u32) -> Result<Link, sqlx::Error> {
+        let mut link = self.link().await?;
+        let begin = match self.engine() {
+            Engine::Sqlite => "BEGIN IMMEDIATE".to_owned(),
+            Engine::Postgres => format!("BEGIN; {}", self.lasts(times)),
+        };
+        link.execute(sqlx::raw_sql(&begin)).await?;
+        Ok(link)
+    }
+
+    /// Lets all statements of a connection take so many times the patience.
+    pub(crate) fn waits(&self, times: u32) -> String {
+        let millis = (self.patience * times).as_millis() * 9 / 10;
+        match self.engine() {
+            Engine::Sqlite => format!("PRAGMA busy_timeout = {millis}"),
+            Engine::Postgres => format!("SET statement_timeout = {millis}; SET lock_timeout = {millis}"),
+        }
+    }
+
+    /// Lets the statements of a transaction of PostgreSQL take longer than others; a little less than they are waited for.
+    fn lasts(&self, times: u32) -> String {
+        let millis = (self.patience * times).as_millis() * 9 / 10;
+        format!("SET LOCAL statement_timeout = {millis}; SET LOCAL lock_timeout = {millis}")
     }
 
     /// Ends: nothing is asked any more. What SQLite has put beside its file is written into it first.
@@ -158,12 +219,16 @@ fn file_id(path: &Path) -> Option<FileId> {
 /// A connection while it is used.
 ///
 /// It is closed when it is dropped, for nobody knows what it still waits for, unless it was [kept](Self::keep).
-pub(crate) struct Link(Option<PoolConnection<Any>>);
+pub(crate) struct Link {
+    connection: Option<PoolConnection<Any>>,
+    /// What it has of those that long questions have.
+    seat: Option<OwnedSemaphorePermit>,
+}
 
 impl Link {
     /// Gives it back, for the next to use.
     pub(crate) fn keep(mut self) {
-        drop(self.0.take());
+        drop(self.connection.take());
     }
 
     /// Gives it back, and hands on what was answered on it.
@@ -171,11 +236,17 @@ impl Link {
         self.keep();
         answer
     }
+
+    /// Ends the transaction, gives the connection back, and hands on what was answered on it.
+    pub(crate) async fn committed<T>(mut self, answer: T) -> Result<T, sqlx::Error> {
+        self.execute("COMMIT").await?;
+        Ok(self.kept(answer))
+    }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
+        if let Some(connection) = self.connection.take() {
             drop(connection.detach());
         }
     }
@@ -185,13 +256,13 @@ impl Deref for Link {
     type Target = AnyConnection;
 
     fn deref(&self) -> &AnyConnection {
-        self.0.as_deref().expect("a link that is used was not kept yet")
+        self.connection.as_deref().expect("a link that is used was not kept yet")
     }
 }
 
 impl DerefMut for Link {
     fn deref_mut(&mut self) -> &mut AnyConnection {
-        self.0.as_deref_mut().expect("a link that is used was not kept yet")
+        self.connection.as_deref_mut().expect("a link that is used was not kept yet")
     }
 }
 

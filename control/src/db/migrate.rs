@@ -3,15 +3,19 @@
 use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 
 use crate::db::database::Link;
-use crate::db::{Database, Engine, Trouble};
+use crate::db::{Database, Engine, Trouble, read};
 use crate::thing::Secret;
 
 /// The migrations in their order; a database of version n has had the first n.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
 ];
+
+/// In how many times the patience all of them are made: an index of a long audit takes a while.
+const TIMES: u32 = 60;
 
 /// The number of a lock that nobody else in a PostgreSQL server is likely to use.
 const LOCK: i64 = 0x7469_6d65_6275_6467;
@@ -60,13 +64,16 @@ impl Database {
     }
 
     async fn migrate_under_lock(&self) -> Result<(), Trouble> {
-        self.within(async {
+        let migrated = self.at_length(TIMES, async {
+            // Not kept: others are not to wait as long for a lock.
             let mut link = self.link().await?;
-            migrate(&mut link, self.engine()).await?;
-            link.keep();
-            Ok(())
+            link.execute(sqlx::raw_sql(&self.waits(TIMES))).await?;
+            migrate(&mut link, self.engine()).await
+        });
+        migrated.await.map_err(|trouble| match trouble {
+            Trouble::Slow(why) => Trouble::Down(why),
+            other => other,
         })
-        .await
     }
 }
 
@@ -90,7 +97,9 @@ async fn migrate(link: &mut Link, engine: Engine) -> Result<(), sqlx::Error> {
         return transaction.rollback().await;
     }
     for migration in &MIGRATIONS[found as usize..] {
-        transaction.execute(sqlx::raw_sql(migration)).await?;
+        let text = migration.replace("(BEGINNING,", &format!("(({}),", read::beginning(engine)));
+        let text = text.replace("(KIND,", &format!("(({}),", read::kind(engine)));
+        transaction.execute(sqlx::raw_sql(&text)).await?;
     }
     if found == 0 {
         let id = Secret::session().digest();

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use crate::audit::{Chain, Entry, Filter, Mark, Page, Verified};
-use crate::db::{Database, Trouble};
+use crate::db::{Database, Engine, Trouble};
 use crate::thing::{Kind, Thing, Time, Written};
 
 /// Which database it is, and where it stands.
@@ -56,13 +56,13 @@ impl Database {
         limit: u32,
         below: Option<u64>,
     ) -> Result<Page, Trouble> {
-        self.within(async {
-            let mut link = self.link().await?;
-            let mut entries = audit(&mut link, filter, limit + 1, below).await?;
+        self.at_length(1, async {
+            let mut link = self.long_link(1).await?;
+            let mut entries = audit(&mut link, (self.engine(), filter), limit + 1, below).await?;
             let is_more = entries.len() > limit as usize;
             entries.truncate(limit as usize);
             let next = entries.last().map(|last| last.number).filter(|_| is_more);
-            Ok(link.kept(Page { entries, next }))
+            link.committed(Page { entries, next }).await
         })
         .await
     }
@@ -74,10 +74,10 @@ impl Database {
         let state = self.state().await?;
         let (mut chain, mut above) = (Chain::with(known), 0);
         loop {
-            let rows = self.within(async {
-                let mut link = self.link().await?;
+            let rows = self.at_length(1, async {
+                let mut link = self.long_link(1).await?;
                 let rows = oldest(&mut link, above, state.audited as i64, AT_ONCE).await?;
-                Ok(link.kept(rows))
+                link.committed(rows).await
             });
             let rows = rows.await?;
             let Some(last) = rows.last() else { break };
@@ -151,27 +151,21 @@ const ENTRY: &str = "SELECT number, at, actor, address, what, action, before, af
 
 async fn audit(
     connection: &mut AnyConnection,
-    filter: &Filter,
+    (engine, filter): (Engine, &Filter),
     limit: u32,
     below: Option<u64>,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let mut conditions = vec!["number < $1", "at >= $2", "at < $3"];
     let mut texts = Vec::new();
-    match (&filter.actor, &filter.what) {
-        (Some(actor), None) => {
-            conditions.push("actor = $4");
-            texts.push(actor);
-        }
-        (None, Some(what)) => {
-            conditions.push("(what = $4 OR substr(what, 1, length($4) + 1) = $4 || '/')");
-            texts.push(what);
-        }
-        (Some(actor), Some(what)) => {
-            conditions.push("actor = $4 AND (what = $5 OR substr(what, 1, length($5) + 1) = $5 || '/')");
-            texts.extend([actor, what]);
-        }
-        (None, None) => {}
+    if let Some(actor) = &filter.actor {
+        conditions.push("actor = $4");
+        texts.push(actor);
     }
+    let is_about = filter.what.as_ref().map(|what| {
+        texts.push(what);
+        is_about(engine, 3 + texts.len(), what)
+    });
+    conditions.extend(is_about.as_deref());
     let except = filter
         .except
         .map(|kind| format!("substr(what || '/', 1, {}) <> '{}/'", kind.path().len() + 1, kind.path()));
@@ -184,6 +178,38 @@ async fn audit(
         .bind(micros(filter.to, i64::MAX));
     let query = texts.into_iter().fold(query, |query, text| query.bind(text.clone()));
     query.fetch_all(connection).await?.iter().map(entry).collect()
+}
+
+/// The condition that a row is about this thing, or this kind of things, which is the parameter of this number.
+///
+/// Rows of a kind stand in an index in their order. Those of a thing are few: they are found by their beginning, which lies
+/// between two texts; of a longer one no more stands in the index.
+fn is_about(engine: Engine, number: usize, what: &str) -> String {
+    let told = format!("${number}");
+    if !what.contains('/') {
+        return format!("{} = {told}", kind(engine));
+    }
+    let begins = beginning(engine);
+    format!(
+        "{begins} >= substr({told}, 1, 200) AND {begins} <= substr({told}, 1, 200) || '0' \
+         AND (what = {told} OR substr(what, 1, length({told}) + 1) = {told} || '/')"
+    )
+}
+
+/// What kind a row is about: what stands before the first `/`.
+pub(crate) const fn kind(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "substr(what, 1, instr(what || '/', '/') - 1)",
+        Engine::Postgres => "split_part(what, '/', 1)",
+    }
+}
+
+/// The beginning of what a row is about, compared by its bytes, in whatever order people put texts: `/` comes right before `0`.
+pub(crate) const fn beginning(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "substr(what, 1, 200)",
+        Engine::Postgres => "substr(what, 1, 200) COLLATE \"C\"",
+    }
 }
 
 async fn oldest(

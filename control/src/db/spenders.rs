@@ -30,8 +30,8 @@ impl Database {
              CAST(SUM(micros) AS BIGINT), CAST(SUM(refused) AS BIGINT) FROM spenders \
              WHERE at >= $1 AND at < $2{place} GROUP BY site, rule, client ORDER BY 4 DESC, 7 DESC, 3 LIMIT $3"
         );
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
+        self.at_length(TIMES, async {
+            let mut link = self.long_link(TIMES).await?;
             let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to).bind(most as i64);
             for text in texts {
                 query = query.bind(text);
@@ -47,7 +47,7 @@ impl Database {
                 Ok((spender, spending(row, 3)?))
             };
             let spenders: Result<_, sqlx::Error> = rows.iter().map(spender).collect();
-            Ok(link.kept(spenders?))
+            link.committed(spenders?).await
         })
         .await
     }
@@ -66,8 +66,8 @@ impl Database {
              WHERE at >= $1 AND at < $2{place} AND client IN ({}) ORDER BY at",
             ids.join(", ")
         );
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
+        self.at_length(TIMES, async {
+            let mut link = self.long_link(TIMES).await?;
             let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to);
             for text in texts.into_iter().chain(clients.to_vec()) {
                 query = query.bind(text);
@@ -78,7 +78,7 @@ impl Database {
                 Ok((Spender { hour: row.try_get(0)?, site, rule, client }, spending(row, 4)?))
             };
             let spenders: Result<_, sqlx::Error> = rows.iter().map(spender).collect();
-            Ok(link.kept(spenders?))
+            link.committed(spenders?).await
         })
         .await
     }

@@ -10,6 +10,9 @@ pub(crate) enum Trouble {
     /// It cannot be asked, or cannot write: it may heal by itself.
     #[error("{0}")]
     Down(String),
+    /// A [long question](Database::at_length) was not answered in time, which says nothing of the database.
+    #[error("{0}")]
+    Slow(String),
     /// It is of a newer version of this program.
     #[error(
         "its schema is of version {found}, and this program knows {known} at most; start a newer version"
@@ -31,6 +34,9 @@ impl Database {
                         begin anew, remove the last good copy and start again";
             return Trouble::Lost(what.to_owned());
         }
+        if is_unreadable(error) {
+            return Trouble::Unfit(error.to_string());
+        }
         let text = match error {
             Error::Database(error) => format!("the database says: {}", error.message()),
             Error::PoolTimedOut => self.silence(),
@@ -46,6 +52,28 @@ impl Database {
     /// What is said where nothing was heard.
     pub(crate) fn silence(&self) -> String {
         format!("the database has not answered within {} ms", self.patience().as_millis())
+    }
+}
+
+/// Whether what was answered is nothing that this version of the program writes.
+const fn is_unreadable(error: &Error) -> bool {
+    use Error::{ColumnDecode, ColumnIndexOutOfBounds, ColumnNotFound, Decode, TypeNotFound};
+    matches!(
+        error,
+        Decode(_)
+            | ColumnDecode { .. }
+            | ColumnNotFound(_)
+            | ColumnIndexOutOfBounds { .. }
+            | TypeNotFound { .. }
+    )
+}
+
+/// Whether the database has given up a question that took too long, or has waited too long for whoever has locked
+/// what it is about.
+pub(super) fn is_given_up(error: &Error) -> bool {
+    match error {
+        Error::Database(error) => matches!(error.code().as_deref(), Some("57014" | "55P03")),
+        _ => false,
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Executor as _, Row as _};
+use sqlx::{AnyConnection, Row as _};
 
-use crate::db::{Database, Engine, Trouble, spenders};
+use crate::db::{Database, Trouble, spenders};
 use crate::live::{Batch, HOURS_KEPT, Key, MINUTES_KEPT, Outcome, Rows, Sum};
 
 /// Of which length the rows are.
@@ -67,31 +68,20 @@ impl Database {
         (number, batch): (u64, &Batch),
         now: i64,
     ) -> Result<(), Trouble> {
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
-            link.execute(self.begin_writing()).await?;
+        self.at_length(TIMES, async {
+            let mut link = self.long_writing(TIMES).await?;
             if is_news(&mut link, node, number, now).await? {
                 add(&mut link, batch, now).await?;
             }
-            link.execute("COMMIT").await?;
-            link.keep();
-            Ok(())
+            link.committed(()).await
         })
         .await
     }
 
-    fn begin_writing(&self) -> &'static str {
-        match self.engine() {
-            Engine::Sqlite => "BEGIN IMMEDIATE",
-            Engine::Postgres => "BEGIN",
-        }
-    }
-
     /// Forgets what is older than it is kept, and those who are not among the largest spenders of an hour that has ended.
     pub(crate) async fn forget_usage(&self, now: i64) -> Result<(), Trouble> {
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
-            link.execute(self.begin_writing()).await?;
+        self.at_length(TIMES, async {
+            let mut link = self.long_writing(TIMES).await?;
             // Written, so that whoever adds meanwhile waits.
             sqlx::query("UPDATE usage_writers SET at = $1 WHERE node = 'lock'")
                 .bind(now)
@@ -107,33 +97,38 @@ impl Database {
             for (text, kept) in old {
                 sqlx::query(text).bind(now - kept).execute(&mut *link).await?;
             }
-            link.execute("COMMIT").await?;
-            link.keep();
-            Ok(())
+            link.committed(()).await
         })
         .await
     }
 
-    /// The usage of a time: all its minutes or hours added up, of each rule, route and outcome.
-    pub(crate) async fn usage(&self, asked: &Asked) -> Result<Rows, Trouble> {
+    /// The usage of a time: each minute or hour of each rule, route and outcome, one after the other, so that nobody ever holds
+    /// all of them.
+    pub(crate) async fn usage(
+        &self,
+        asked: &Asked,
+        mut add: impl FnMut(Key, Sum) + Send,
+    ) -> Result<(), Trouble> {
         let (place, texts) = asked.place(3);
         let text = format!(
             "SELECT site, rule, method, route, outcome, requests, micros, costs FROM {} \
              WHERE at >= $1 AND at < $2{place}",
             asked.grain.table()
         );
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
+        self.at_length(TIMES, async {
+            let mut link = self.long_link(TIMES).await?;
             let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to);
             for text in texts {
                 query = query.bind(text);
             }
-            let mut rows = Rows::new();
-            for row in query.fetch_all(&mut *link).await? {
-                let (key, sum) = read(&row)?;
-                rows.entry(key).or_default().add(&sum);
+            {
+                let mut rows = query.fetch(&mut *link);
+                while let Some(row) = rows.try_next().await? {
+                    let (key, sum) = read(&row)?;
+                    add(key, sum);
+                }
             }
-            Ok(link.kept(rows))
+            link.committed(()).await
         })
         .await
     }
@@ -148,8 +143,8 @@ impl Database {
              FROM {} WHERE at >= $1 AND at < $2{place} GROUP BY at",
             asked.grain.table()
         );
-        self.within_times(TIMES, async {
-            let mut link = self.link().await?;
+        self.at_length(TIMES, async {
+            let mut link = self.long_link(TIMES).await?;
             let mut query = sqlx::query(&text).bind(asked.from).bind(asked.to);
             for text in texts {
                 query = query.bind(text);
@@ -160,7 +155,7 @@ impl Database {
                 Ok((row.try_get(0)?, Point { requests, micros, refused }))
             };
             let points: Result<_, sqlx::Error> = rows.iter().map(point).collect();
-            Ok(link.kept(points?))
+            link.committed(points?).await
         })
         .await
     }

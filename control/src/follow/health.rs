@@ -7,7 +7,7 @@ use crate::thing::Time;
 pub enum Health {
     /// It answers, and this node follows it.
     Up,
-    /// It does not answer; this node asks again each second.
+    /// It does not answer; this node asks again every half second.
     Down {
         /// The first time that it did not.
         since: Time,

@@ -226,7 +226,7 @@ impl Node {
         match trouble {
             Trouble::Lost(why) => standing.turn(Health::Lost { since: now, why: why.clone() }),
             Trouble::Unfit(_) => standing.turn(Health::Unfit { since: now, why: trouble.to_string() }),
-            Trouble::Down(_) | Trouble::Newer { .. } => {
+            Trouble::Down(_) | Trouble::Slow(_) | Trouble::Newer { .. } => {
                 standing.turn(Health::Down { since: now, why: trouble.to_string() });
             }
         }

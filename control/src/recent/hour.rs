@@ -8,7 +8,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use timebudget::{Clock, UnixMicros};
 
-use crate::recent::names::Names;
+use crate::recent::OfHour;
+use crate::recent::names::{Names, beginning};
 
 /// For how long requests are kept, in microseconds.
 const HOUR: i64 = 3_600_000_000;
@@ -19,7 +20,7 @@ const CHUNK: usize = 1_024;
 /// For how long requests are put to those before them: so what is kept goes within a minute of its hour.
 const MINUTE: i64 = 60_000_000;
 
-/// How much of a path, or of a name, is kept, in bytes.
+/// How much of a path, or of a user's name, is kept, in bytes.
 const LONGEST: usize = 1_024;
 
 /// The requests of the last hour.
@@ -37,7 +38,6 @@ struct Ring {
     open: Chunk,
     /// How many bytes the full ones take.
     bytes: usize,
-    names: Names,
     /// From when on all requests are known.
     since: UnixMicros,
 }
@@ -46,6 +46,8 @@ struct Ring {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chunk {
     pub(crate) requests: Vec<Passed>,
+    /// The names that they have in common: they go with them, so that no client fills the room of others by what it asks for.
+    names: Names,
     /// Their paths, and the names of their users, which go with them.
     text: String,
     /// When the last of them ended.
@@ -54,7 +56,7 @@ pub(crate) struct Chunk {
     begun: UnixMicros,
 }
 
-/// A request that has passed. Texts are numbers of [`Names`].
+/// A request that has passed. Texts are numbers of the [`Names`] of its chunk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Passed {
     /// When its head had come.
@@ -79,6 +81,7 @@ pub(crate) struct Passed {
 }
 
 /// What is told of a request when it has ended.
+#[derive(Default)]
 pub(crate) struct Ended<'a> {
     pub(crate) start: UnixMicros,
     pub(crate) elapsed: u64,
@@ -98,7 +101,9 @@ pub(crate) struct Ended<'a> {
 /// All that is kept at one moment.
 pub(crate) struct Kept {
     pub(crate) chunks: Vec<Arc<Chunk>>,
+    /// The names of all chunks, and by chunk which of them is which.
     pub(crate) names: Vec<Arc<str>>,
+    numbers: Vec<Vec<u32>>,
     /// From when on all requests are known.
     pub(crate) since: UnixMicros,
     /// When it is.
@@ -109,8 +114,7 @@ impl Hour {
     /// Nothing yet, of at most so many bytes.
     pub(crate) fn new(clock: Arc<dyn Clock>, most: usize) -> Self {
         let since = clock.now().wall();
-        let ring =
-            Ring { chunks: VecDeque::new(), open: Chunk::default(), bytes: 0, names: Names::new(), since };
+        let ring = Ring { chunks: VecDeque::new(), open: Chunk::default(), bytes: 0, since };
         Self { clock, most, ring: Mutex::new(ring) }
     }
 
@@ -136,10 +140,42 @@ impl Hour {
     pub(crate) fn kept(&self) -> Kept {
         self.forget();
         let now = self.clock.now().wall();
-        let ring = self.ring.lock();
-        let mut chunks: Vec<_> = ring.chunks.iter().cloned().collect();
-        chunks.push(Arc::new(ring.open.clone()));
-        Kept { chunks, names: ring.names.texts(), since: ring.since.max(UnixMicros(now.0 - HOUR)), now }
+        let (chunks, since) = {
+            let ring = self.ring.lock();
+            let open = Arc::new(ring.open.clone());
+            (ring.chunks.iter().cloned().chain([open]).collect(), ring.since)
+        };
+        Kept::of(chunks, since.max(UnixMicros(now.0 - HOUR)), now)
+    }
+}
+
+impl Kept {
+    fn of(chunks: Vec<Arc<Chunk>>, since: UnixMicros, now: UnixMicros) -> Self {
+        let mut names = Names::default();
+        let mut numbers: Vec<_> = chunks.iter().map(|chunk| vec![0; chunk.names.texts().len()]).collect();
+        // Methods are what clients like: where there is no room for all, it is they who have none.
+        for are_methods in [false, true] {
+            for (chunk, numbers) in chunks.iter().zip(&mut numbers) {
+                for passed in &chunk.requests {
+                    let Passed { site, host, method, pattern, rule, .. } = *passed;
+                    let own = if are_methods { [method; 4] } else { [site, host, pattern, rule] };
+                    for own in own.map(|own| own as usize) {
+                        if numbers[own] == 0 {
+                            numbers[own] = names.number(&chunk.names.texts()[own]);
+                        }
+                    }
+                }
+            }
+        }
+        Self { chunks, names: names.texts().to_vec(), numbers, since, now }
+    }
+
+    /// All requests, in the order in which they ended.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = OfHour<'_>> {
+        self.chunks.iter().zip(&self.numbers).flat_map(move |(chunk, numbers)| {
+            let of = move |passed| OfHour { passed, chunk, names: &self.names, numbers };
+            chunk.requests.iter().map(of)
+        })
     }
 }
 
@@ -147,7 +183,7 @@ impl Ring {
     fn add(&mut self, ended: &Ended<'_>) {
         let Ended { start, elapsed, charged, client, status, .. } = *ended;
         let (path, user) = (self.open.keep(ended.path), self.open.keep(ended.user));
-        let number = |text: &str| if text.is_empty() { 0 } else { self.names.number(text) };
+        let number = |text: &str| if text.is_empty() { 0 } else { self.open.names.number(text) };
         let [site, host, method, pattern, rule] =
             [ended.site, ended.host, ended.method, ended.pattern, ended.rule].map(number);
         let now = start.plus(i64::try_from(elapsed).unwrap_or(i64::MAX));
@@ -179,6 +215,7 @@ impl Ring {
         self.open.text.reserve_exact(full.text.len());
         full.requests.shrink_to_fit();
         full.text.shrink_to_fit();
+        full.names.close();
         self.bytes += full.bytes();
         self.chunks.push_back(Arc::new(full));
         let mut gone = Vec::new();
@@ -209,8 +246,7 @@ impl Ring {
 impl Chunk {
     fn keep(&mut self, text: &str) -> (u32, u32) {
         let from = self.text.len() as u32;
-        let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        self.text.push_str(&text[..end]);
+        self.text.push_str(beginning(text, LONGEST));
         (from, self.text.len() as u32)
     }
 
@@ -229,7 +265,8 @@ impl Chunk {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.requests.capacity() * size_of::<Passed>() + self.text.capacity()
+        let requests = self.requests.capacity() * size_of::<Passed>();
+        size_of::<Self>() + requests + self.text.capacity() + self.names.bytes()
     }
 }
 
@@ -246,6 +283,7 @@ mod tests {
     use timebudget::ManualClock;
 
     use super::*;
+    use crate::replay::Past as _;
 
     const BEGINNING: UnixMicros = UnixMicros::from_secs(1_767_225_600);
 
@@ -306,6 +344,42 @@ mod tests {
         assert_eq!(paths.last().unwrap(), &format!("/request/{}", 40 * CHUNK - 1));
         let first = kept.chunks[0].requests[0];
         assert!(kept.since > BEGINNING && kept.since <= first.start.plus(1_000), "{:?}", kept.since);
+    }
+
+    /// Names were 65,536 at most, and for good: of whoever came later nothing was known, and a refusal was none.
+    #[test]
+    fn no_stranger_takes_the_room_of_names() {
+        let clock = Arc::new(ManualClock::at(BEGINNING));
+        let hour = Hour::new(Arc::clone(&clock) as _, 1 << 20);
+        for request in 0..70_000 {
+            named(&hour, &format!("A{request}"), "");
+        }
+        named(&hour, "GET", "new");
+        let kept = hour.kept();
+        let bytes: usize = kept.chunks.iter().map(|chunk| chunk.bytes()).sum();
+        assert!(bytes <= 1 << 20, "{bytes}");
+        let last = kept.requests().last().unwrap();
+        assert!(last.was_refused());
+        assert_eq!(last.method(), "GET");
+        clock.advance(Duration::from_secs(3_700));
+        assert_eq!(hour.kept().names.len(), 1, "what is gone is forgotten");
+    }
+
+    fn named(hour: &Hour, method: &str, rule: &str) {
+        hour.add(&Ended {
+            start: hour.clock.now().wall(),
+            elapsed: 1_000,
+            charged: 1_000,
+            client: None,
+            site: "shop.example",
+            host: "shop.example",
+            method,
+            pattern: "",
+            rule,
+            status: 200,
+            path: "/",
+            user: "",
+        });
     }
 
     #[test]

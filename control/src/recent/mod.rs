@@ -8,6 +8,8 @@ mod names;
 mod past;
 mod recording;
 
+#[cfg(test)]
+pub(crate) use hour::Ended;
 pub(crate) use hour::{Hour, Kept};
 pub(crate) use past::OfHour;
 pub use recording::Recording;

@@ -6,22 +6,24 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 /// Names of sites, hosts, rules, methods and routes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Names {
     numbers: HashMap<Arc<str>, u32, RandomState>,
     texts: Vec<Arc<str>>,
 }
 
-impl Names {
-    /// How many there are at most: who sends methods that nobody knows must not fill the memory.
-    const MOST: usize = 65_536;
-
-    /// The longest that is kept, in bytes; of a longer one nothing is.
-    const LONGEST: usize = 256;
-
-    pub(crate) fn new() -> Self {
+impl Default for Names {
+    fn default() -> Self {
         Self { numbers: HashMap::default(), texts: vec![Arc::default()] }
     }
+}
+
+impl Names {
+    /// How many there are at most.
+    const MOST: usize = 65_536;
+
+    /// How much of one is kept, in bytes.
+    const LONGEST: usize = 1_024;
 
     /// The number of a text; 0, which is none, where there is no room for it.
     #[inline]
@@ -34,7 +36,11 @@ impl Names {
 
     #[cold]
     fn learn(&mut self, text: &str) -> u32 {
-        if text.is_empty() || text.len() > Self::LONGEST || self.texts.len() >= Self::MOST {
+        let text = beginning(text, Self::LONGEST);
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        if text.is_empty() || self.texts.len() >= Self::MOST {
             return 0;
         }
         let (number, text) = (self.texts.len() as u32, Arc::<str>::from(text));
@@ -43,10 +49,30 @@ impl Names {
         number
     }
 
-    /// All texts, in the order of their numbers; the first is empty.
-    pub(crate) fn texts(&self) -> Vec<Arc<str>> {
-        self.texts.clone()
+    /// Begins to know nothing more: what is known stays.
+    pub(crate) fn close(&mut self) {
+        self.numbers = HashMap::default();
+        self.texts.shrink_to_fit();
     }
+
+    /// How many bytes they take, once they are [closed](Self::close).
+    pub(crate) fn bytes(&self) -> usize {
+        // Before each text stands how often it is shared.
+        const SHARED: usize = 2 * size_of::<usize>();
+        let texts: usize = self.texts.iter().map(|text| SHARED + text.len()).sum();
+        texts + self.texts.capacity() * size_of::<Arc<str>>()
+    }
+
+    /// All texts, in the order of their numbers; the first is empty.
+    pub(crate) fn texts(&self) -> &[Arc<str>] {
+        &self.texts
+    }
+}
+
+/// What stands at the beginning of a text, of whole letters, in so many bytes at most.
+pub(crate) fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
 }
 
 #[cfg(test)]
@@ -55,11 +81,12 @@ mod tests {
 
     #[test]
     fn a_text_has_one_number_and_what_has_no_room_has_none() {
-        let mut names = Names::new();
+        let mut names = Names::default();
         let (get, post) = (names.number("GET"), names.number("POST"));
         assert_eq!((names.number("GET"), names.number("")), (get, 0));
         assert_eq!(names.texts().iter().map(|text| &**text).collect::<Vec<_>>(), ["", "GET", "POST"]);
-        assert_eq!(names.number(&"x".repeat(257)), 0);
+        let long = names.number(&"x".repeat(1_025));
+        assert_eq!((long, names.texts()[long as usize].len()), (names.number(&"x".repeat(1_026)), 1_024));
         (0..2 * Names::MOST).for_each(|other| {
             names.number(&other.to_string());
         });

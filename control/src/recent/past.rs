@@ -14,12 +14,24 @@ use crate::replay::{Lacking, Past, Times};
 pub(crate) struct OfHour<'a> {
     pub(crate) passed: &'a Passed,
     pub(crate) chunk: &'a Chunk,
-    pub(crate) names: &'a [Arc<str>],
+    /// The names of all chunks, and which of them are this one's.
+    pub(super) names: &'a [Arc<str>],
+    pub(super) numbers: &'a [u32],
 }
 
 impl OfHour<'_> {
-    fn name(&self, number: u32) -> &str {
-        self.names.get(number as usize).map_or("", |name| name)
+    fn name(&self, own: u32) -> &str {
+        self.names.get(self.number(own) as usize).map_or("", |name| name)
+    }
+
+    /// The number of a name among those of all chunks.
+    fn number(&self, own: u32) -> u32 {
+        self.numbers.get(own as usize).copied().unwrap_or(0)
+    }
+
+    /// The name of its site.
+    pub(crate) fn site(&self) -> &str {
+        self.name(self.passed.site)
     }
 }
 
@@ -118,7 +130,7 @@ impl Facts for Seen<'_> {
     /// By its pattern, which expects the method, too; of those without one by the method.
     fn route(&self) -> u32 {
         let Passed { pattern, method, .. } = *self.of.passed;
-        method << 16 | pattern
+        self.of.number(method) << 16 | self.of.number(pattern)
     }
 
     /// Its headers, by which a preflight is known, are not kept, and hardly any other request is an OPTIONS.

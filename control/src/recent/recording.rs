@@ -31,7 +31,7 @@ impl Note for Recording {
             method: request.method().clone(),
             path: request.match_info().as_str().to_owned(),
             pattern: None,
-            status: StatusCode::default(),
+            status: None,
         })
     }
 }
@@ -44,17 +44,18 @@ pub struct Recorded {
     method: Method,
     path: String,
     pattern: Option<String>,
-    status: StatusCode,
+    /// What was answered, once something was.
+    status: Option<StatusCode>,
 }
 
 impl Noted for Recorded {
     fn answered<B>(&mut self, response: &mut ServiceResponse<B>) {
-        self.status = response.status();
+        self.status = Some(response.status());
         self.pattern = response.request().match_pattern();
     }
 
     fn failed(&mut self, status: StatusCode) {
-        self.status = status;
+        self.status = Some(status);
     }
 
     fn ended(&mut self, watch: &Watch) {
@@ -71,9 +72,63 @@ impl Noted for Recorded {
             method: self.method.as_str(),
             pattern: self.pattern.as_deref().unwrap_or_default(),
             rule: rule.as_deref().unwrap_or_default(),
-            status: self.status.as_u16(),
+            status: self.status.map_or(0, |status| status.as_u16()),
             path: &self.path,
             user: user.as_deref().unwrap_or_default(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::test::{TestRequest, init_service};
+    use actix_web::{App, HttpResponse, web};
+    use timebudget::{ManualClock, TimeBudget, UnixMicros};
+
+    use super::*;
+    use crate::noting::Noting;
+
+    async fn hangs() -> HttpResponse {
+        std::future::pending().await
+    }
+
+    async fn panics() -> HttpResponse {
+        panic!("on purpose")
+    }
+
+    async fn fails() -> Result<HttpResponse, actix_web::Error> {
+        Err(actix_web::error::ErrorBadGateway("on purpose"))
+    }
+
+    /// Of whoever went away before there was an answer it was kept that the answer was 200.
+    #[actix_web::test]
+    async fn where_nothing_was_answered_no_status_is_kept() {
+        let clock = Arc::new(ManualClock::at(UnixMicros::from_secs(1_767_225_600)));
+        let hour = Arc::new(Hour::new(Arc::clone(&clock) as _, 1 << 20));
+        let rule = TimeBudget::rule("all", "600s per hour").key(timebudget::Component::Site);
+        let budget = TimeBudget::builder().rule(rule).build().unwrap();
+        let app = App::new()
+            .wrap(budget)
+            .wrap(Noting::new(Recording::new(Some(Arc::clone(&hour)))))
+            .route("/hangs", web::to(hangs))
+            .route("/panics", web::to(panics))
+            .route("/fails", web::to(fails))
+            .route("/", web::to(HttpResponse::Created));
+        let app = init_service(app).await;
+        for path in ["/", "/fails"] {
+            let _ = actix_web::test::try_call_service(&app, TestRequest::with_uri(path).to_request()).await;
+        }
+        let call = actix_web::test::try_call_service(&app, TestRequest::with_uri("/hangs").to_request());
+        assert!(tokio::time::timeout(Duration::from_millis(1), call).await.is_err());
+        let call = actix_web::test::try_call_service(&app, TestRequest::with_uri("/panics").to_request());
+        let call = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(call));
+        assert!(call.await.is_err());
+        let kept = hour.kept();
+        let statuses = |chunk: &Arc<crate::recent::hour::Chunk>| {
+            chunk.requests.iter().map(|passed| passed.status).collect::<Vec<_>>()
+        };
+        assert_eq!(kept.chunks.iter().flat_map(statuses).collect::<Vec<_>>(), [201, 502, 0, 0]);
     }
 }

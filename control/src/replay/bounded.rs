@@ -1,6 +1,7 @@
 //! Counts by key in bounded memory, however many keys there are.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -78,13 +79,19 @@ impl<K: Eq + Hash> Bounded<K> {
     #[cold]
     fn forget(&mut self) {
         let mut weights: Vec<_> = self.rows.values().map(Row::weight).collect();
-        let (_, middle, _) = weights.select_nth_unstable(MOST / 2);
+        let (smaller, middle, _) = weights.select_nth_unstable(MOST / 2);
         let (middle, others) = (*middle, &mut self.others);
-        // Where many are equal, so many of them go that there is room.
-        let mut room = MOST / 2;
+        // Where many are equal, so many of them go as there is no room for beside those that are larger.
+        let mut equal = MOST / 2 - smaller.iter().filter(|weight| **weight < middle).count();
         self.rows.retain(|_, row| {
-            let stays = row.weight() > middle || (row.weight() == middle && room > MOST / 2) || room == 0;
-            room = room.saturating_sub(usize::from(!stays));
+            let stays = match row.weight().cmp(&middle) {
+                Ordering::Less => false,
+                Ordering::Equal if equal > 0 => {
+                    equal -= 1;
+                    false
+                }
+                Ordering::Equal | Ordering::Greater => true,
+            };
             if !stays {
                 others.add(row);
             }
@@ -122,6 +129,23 @@ impl<K: Eq + Hash> Bounded<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of many equal ones those went that were met first, and smaller ones stayed.
+    #[test]
+    fn who_is_smaller_goes_before_any_of_many_equal_ones() {
+        let mut rows = Bounded::<u64>::default();
+        let of = |micros| Row { requests: 1, micros, ..Row::default() };
+        let small = MOST as u64 / 4;
+        for key in 0..=MOST as u64 {
+            rows.add(&key, &of(if key < small { 1 } else { 2 }));
+        }
+        assert_eq!(rows.rows.len(), MOST / 2 + 1);
+        assert_eq!(
+            rows.others.micros,
+            small + 2 * small,
+            "all that are small, and as many of the others as must go"
+        );
+    }
 
     #[test]
     fn of_millions_of_keys_the_large_ones_are_known_and_nothing_is_lost() {

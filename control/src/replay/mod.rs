@@ -5,6 +5,7 @@
 //! whoever has them knows: `timebudget replay` reads logs, and the API has the last hour.
 
 mod bounded;
+mod cuts;
 mod lacking;
 mod past;
 mod routes;

@@ -14,6 +14,7 @@ use timebudget::{
     Zone,
 };
 
+use crate::replay::cuts::{Cuts, Registered, Runner};
 use crate::replay::lacking::Lacking;
 use crate::replay::past::{Past, Times};
 use crate::replay::tally::Who;
@@ -41,7 +42,8 @@ pub struct World {
     /// The client of the last request.
     who: Who,
     has_hosts: bool,
-    cuts: bool,
+    /// Those who may be ended before their time, where a rule does that.
+    cuts: Option<Cuts>,
     /// How many requests were ended before their time, since their budget was spent.
     pub cut: u64,
     /// How many were ended early, since too many ran.
@@ -77,6 +79,8 @@ struct Running {
     ends: i64,
     /// What it is charged on top of the time that it has run when it ends.
     extra: u64,
+    /// The accounts on which it runs whose rules cut.
+    registered: Vec<Registered>,
 }
 
 /// What happens to a request; of several at once the first is the first of these.
@@ -84,8 +88,6 @@ struct Running {
 enum What {
     Ends,
     Pauses,
-    /// Its budget is spent, if all goes on as it does.
-    MayBeCut,
 }
 
 /// What became of a request.
@@ -105,7 +107,9 @@ impl World {
         let windows = Arc::new(Windows::default());
         let engine = Engine::new(Memory::default(), Arc::clone(&clock)).observe(Arc::clone(&windows));
         let sites = || loaded.sites.iter().map(|(_, site)| &**site).chain([&loaded.fallback]);
-        let cuts = sites().any(|site| site.rules.iter().any(|rule| rule.overrun == Overrun::Cut));
+        let is_cut = sites().any(|site| site.rules.iter().any(|rule| rule.overrun == Overrun::Cut));
+        let cuts = is_cut.then(Cuts::default);
+        let engine = cuts.iter().fold(engine, |engine, cuts| engine.observe(cuts.observer()));
         let has_hosts = !loaded.sites.is_empty() || !loaded.fallback.hosts.is_empty();
         Self {
             clock,
@@ -179,9 +183,7 @@ impl World {
             self.events.push(Reverse((pauses, What::Pauses, place, number)));
         }
         self.events.push(Reverse((ends, What::Ends, place, number)));
-        if self.cuts {
-            self.look_for_cuts();
-        }
+        self.register(place);
     }
 
     fn place(&mut self, reservation: Reservation, status: u16, extra: u64, ends: i64) -> u32 {
@@ -189,12 +191,13 @@ impl World {
         match self.vacant.pop() {
             Some(place) => {
                 let running = &mut self.running[place as usize];
-                *running =
-                    Running { reservation, number: running.number.wrapping_add(1), status, ends, extra };
+                let number = running.number.wrapping_add(1);
+                *running = Running { reservation, number, status, ends, extra, registered: Vec::new() };
                 place
             }
             None => {
-                self.running.push(Running { reservation, number: 0, status, ends, extra });
+                let registered = Vec::new();
+                self.running.push(Running { reservation, number: 0, status, ends, extra, registered });
                 (self.running.len() - 1) as u32
             }
         }
@@ -202,10 +205,18 @@ impl World {
 
     /// Lets all happen that comes before an instant, and all that is at it.
     pub fn go_to(&mut self, at: i64) {
-        while let Some(Reverse((when, what, place, number))) = self.events.peek().copied() {
-            if when > at {
-                break;
+        loop {
+            let next = self.events.peek().copied();
+            let when = next.map_or(i64::MAX, |Reverse((when, ..))| when);
+            // Who ends at the instant at which its budget is spent has ended.
+            if let Some(cut) = self.cuts.as_ref().and_then(Cuts::next)
+                && cut < when
+                && cut <= at
+            {
+                self.cut_next(cut);
+                continue;
             }
+            let Some(Reverse((_, what, place, number))) = next.filter(|_| when <= at) else { break };
             self.events.pop();
             if self.running[place as usize].number == number {
                 self.move_clock(when);
@@ -231,51 +242,82 @@ impl World {
         let Some(reservation) = &mut self.running[place as usize].reservation else { return };
         match what {
             What::Ends => self.end(place),
-            What::Pauses => reservation.pause(),
-            What::MayBeCut if reservation.cut_in() == Some(Micros::ZERO) => self.cut(place),
-            What::MayBeCut => self.plan_cut(place),
+            What::Pauses => {
+                reservation.pause();
+                self.unregister(place);
+            }
         }
     }
 
     /// Ends a request as its line says.
     fn end(&mut self, place: u32) {
         let running = &mut self.running[place as usize];
-        if let Some(mut reservation) = running.reservation.take() {
-            if running.extra > 0 {
-                reservation.charge(Micros(running.extra));
-            }
-            if running.status > 0 {
-                reservation.answered(&running.status);
-            }
-            self.vacant.push(place);
+        let (extra, status) = (running.extra, running.status);
+        let Some(mut reservation) = running.reservation.take() else { return };
+        if extra > 0 {
+            reservation.charge(Micros(extra));
+        }
+        if status > 0 {
+            reservation.answered(&status);
+        }
+        drop(reservation);
+        let registered = self.unregister(place);
+        self.vacant.push(place);
+        if extra > 0 {
+            // Others' budget is spent sooner by what it has not run.
+            registered.into_iter().for_each(|(account, _)| self.plan(account));
         }
     }
 
     /// Ends a request whose budget is spent.
     fn cut(&mut self, place: u32) {
         if self.running[place as usize].reservation.take().is_some() {
+            self.unregister(place);
             self.vacant.push(place);
             self.cut += 1;
         }
     }
 
-    /// Whoever arrives makes what runs be spent sooner.
-    #[cold]
-    fn look_for_cuts(&mut self) {
-        (0..self.running.len() as u32).for_each(|place| self.plan_cut(place));
+    /// Who arrives makes what runs on its accounts be spent sooner.
+    fn register(&mut self, place: u32) {
+        let Self { cuts: Some(cuts), running, .. } = self else { return };
+        let runner = (place, running[place as usize].number);
+        let registered = cuts.begin(runner, |runner| runs(running, runner));
+        running[place as usize].registered.clone_from(&registered);
+        registered.into_iter().for_each(|(account, _)| self.plan(account));
     }
 
-    fn plan_cut(&mut self, place: u32) {
-        let Running { reservation: Some(reservation), number, ends, .. } = &mut self.running[place as usize]
-        else {
-            return;
-        };
-        if let Some(span) = reservation.cut_in() {
-            let at = self.now.saturating_add_unsigned(span.0.max(1));
-            if at < *ends {
-                self.events.push(Reverse((at, What::MayBeCut, place, *number)));
+    fn unregister(&mut self, place: u32) -> Vec<Registered> {
+        let registered = std::mem::take(&mut self.running[place as usize].registered);
+        if let Some(cuts) = &mut self.cuts {
+            cuts.end(&registered);
+        }
+        registered
+    }
+
+    /// Plans when an account is looked at, by one of each of those whose instant is one.
+    fn plan(&mut self, account: u64) {
+        let Self { cuts: Some(cuts), running, now, .. } = self else { return };
+        let some = cuts.some_of(account, |runner| runs(running, runner));
+        let spans = some.into_iter().filter_map(|(place, _)| running[place as usize].cut_in());
+        if let Some(span) = spans.min() {
+            cuts.plan(account, now.saturating_add_unsigned(span.0.max(1)));
+        }
+    }
+
+    /// Ends those on the next account that is due whose budget is spent, at this instant.
+    #[cold]
+    fn cut_next(&mut self, at: i64) {
+        let Self { cuts: Some(cuts), running, .. } = self else { return };
+        let Some(account) = cuts.take_next() else { return };
+        let all = cuts.all_of(account, |runner| runs(running, runner));
+        self.move_clock(at);
+        for (place, _) in all {
+            if self.running[place as usize].cut_in() == Some(Micros::ZERO) {
+                self.cut(place);
             }
         }
+        self.plan(account);
     }
 
     /// Ends the request that would end first, and charges it what is left.
@@ -290,6 +332,18 @@ impl World {
             }
         }
     }
+}
+
+impl Running {
+    fn cut_in(&mut self) -> Option<Micros> {
+        self.reservation.as_mut()?.cut_in()
+    }
+}
+
+/// Whether somebody still runs, on an account whose rule cuts.
+fn runs(running: &[Running], (place, number): Runner) -> bool {
+    let found = &running[place as usize];
+    found.number == number && !found.registered.is_empty()
 }
 
 /// A client as rules by `ip` tell it from others.
@@ -321,4 +375,128 @@ fn answering<'a>(
         let name = Arc::from(limiter.site().name.as_str());
         Answering { asked: asked.to_owned(), host: sites.host(host), limiter, name }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use timebudget::{Component, Paths, Rule, Site};
+
+    use super::*;
+
+    const SECOND: i64 = 1_000_000;
+    const BEGINNING: i64 = 1_767_225_600 * SECOND;
+
+    /// A request from an address.
+    struct From([u8; 4]);
+
+    struct Seen<'a>(&'a From);
+
+    impl Past for From {
+        type Seen<'a> = Seen<'a>;
+
+        fn method(&self) -> &str {
+            "GET"
+        }
+
+        fn path(&self) -> &str {
+            "/"
+        }
+
+        fn status(&self) -> u16 {
+            200
+        }
+
+        fn was_refused(&self) -> bool {
+            false
+        }
+
+        fn times(&self) -> Times {
+            Times::default()
+        }
+
+        fn seen<'a>(&'a self, _: &'a Site, _: &'a str, _: &'a Lacking) -> Seen<'a> {
+            Seen(self)
+        }
+    }
+
+    impl Facts for Seen<'_> {
+        fn method(&self) -> &str {
+            self.0.method()
+        }
+
+        fn path(&self) -> &str {
+            self.0.path()
+        }
+
+        fn paths(&self) -> Paths {
+            Paths::default()
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            Some(self.0.0.into())
+        }
+
+        fn cookie(&self, _: &str) -> Option<Cow<'_, [u8]>> {
+            None
+        }
+    }
+
+    /// Under a rule of each address, which cuts.
+    fn world(limits: &str) -> World {
+        let limits = timebudget::parse_rates(limits).unwrap();
+        let rule = Rule { overrun: Overrun::Cut, ..Rule::new("each", Component::Ip, limits) };
+        let site = Site { rules: vec![rule], ..Site::unlimited("street") };
+        World::new(Loaded::from_site(site), BEGINNING)
+    }
+
+    /// One who runs for so many seconds from a second on.
+    fn arrive(world: &mut World, from: &From, second: i64, secs: u64) {
+        let ran = secs * SECOND as u64;
+        let times = Times::new(BEGINNING + second * SECOND, ran, None, 200);
+        let arrived = world.arrive(from, times, "", ran).unwrap();
+        assert!(matches!(arrived, Outcome::Served));
+    }
+
+    #[test]
+    fn all_on_an_account_are_cut_when_their_lines_meet_the_quota_and_nobody_else_is() {
+        let mut world = world("60s per hour");
+        let (ann, bob) = (From([192, 0, 2, 1]), From([192, 0, 2, 2]));
+        arrive(&mut world, &ann, 0, 100);
+        arrive(&mut world, &bob, 5, 50);
+        arrive(&mut world, &ann, 10, 100);
+        // Ends, and what is left lasts longer again: 34 s, 24 s and these two are 60 s.
+        arrive(&mut world, &ann, 12, 2);
+        world.go_to(BEGINNING + 34 * SECOND - 1);
+        assert_eq!(world.cut, 0);
+        world.go_to(BEGINNING + 34 * SECOND);
+        assert_eq!(world.cut, 2);
+        world.finish();
+        assert_eq!(world.cut, 2, "bob has all that he wanted");
+    }
+
+    /// Each arrival planned all that ran anew, and each plan was kept: n arrivals cost n².
+    #[test]
+    fn what_is_planned_grows_with_who_runs_and_no_faster() {
+        let mut world = world("6000s per hour");
+        let clients: Vec<_> =
+            (0..500_u16).map(|at| From([192, 0, at.to_be_bytes()[0], at.to_be_bytes()[1]])).collect();
+        for client in &clients {
+            arrive(&mut world, client, 0, 100);
+        }
+        for _ in 0..500 {
+            arrive(&mut world, &clients[0], 0, 100);
+        }
+        let planned = world.events.len() + world.planned();
+        assert!(planned <= 4 * 1_000, "{planned}");
+        world.finish();
+        assert_eq!(world.cut, 501);
+    }
+
+    impl World {
+        fn planned(&self) -> usize {
+            self.cuts.as_ref().map_or(0, Cuts::planned)
+        }
+    }
 }

@@ -139,6 +139,42 @@ fn a_grant_is_made_once_on_whichever_node_it_is_asked_for() {
     assert_eq!(again["accounts"][0]["spent"], 2_000_000, "what was spent since is not forgotten");
 }
 
+/// A header may be a credential, and stood in the audit for good.
+#[test]
+fn the_audit_has_the_id_of_who_is_known_by_a_header_and_not_the_header() {
+    let site_of = |key: &str| {
+        let export = r#""rate_limit_rules": [{ "name": "export", "key": KEY, "limits": "2 per hour" }]"#;
+        let exempt = r#""rate_limit_exempt": { "path": { "prefix": "/limits" } }, "rate_limit_api_keys":
+            { "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b": { "name": "Acme" } }"#;
+        format!("{{ {exempt}, {} }}", export.replace("KEY", key))
+    };
+    for (key, client, is_told) in [
+        (r#""header:X-Api-Key""#, "sk_live_s3cret", false),
+        (r#""api_key""#, "tbk_s3cret", false),
+        (r#""user""#, "ann", true),
+        (r#""ip""#, "192.0.2.7", true),
+    ] {
+        let world = World::of(&site_of(key));
+        let asked =
+            json!({ "site": "*", "rule": "export", "client": client, "amount": 3, "reason": "month end" });
+        let granted = world.operator("POST", "accounts/grant").json(&asked).send().expect(200);
+        let id = granted["accounts"][0]["id"].as_str().unwrap();
+        world
+            .operator("POST", "accounts/reset")
+            .json(&json!({
+                "site": "*", "rule": "export", "client": client, "reason": "a mistake of ours"
+            }))
+            .send()
+            .expect(200);
+        let rows = world.owner("GET", "audit?what=accounts").send().expect(200);
+        assert_eq!(rows.to_string().contains(client), is_told, "{rows}");
+        let whose = if is_told { client } else { id };
+        for row in &items(&world.owner("GET", "audit?what=accounts").send())[..2] {
+            assert_eq!(row["what"], format!("accounts/*/export/{whose}"));
+        }
+    }
+}
+
 /// A client that went away between the row of the audit and the grant left the one without the other, and whoever asked again
 /// under the key was told for a day that it is not known.
 #[test]

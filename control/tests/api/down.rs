@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sqlx::Executor as _;
 use timebudget_control::Options;
 
 use crate::postgres::Server;
@@ -35,6 +36,38 @@ fn a_database_that_is_gone_is_503_and_rules_stay_until_it_is_back() {
         (answer.status == 200).then(|| answer.json())
     });
     assert_eq!(healed.expect("it heals by itself")["multiplier"], 5.0);
+}
+
+/// It was ended after three quarters of the time in which what is quick is answered, and the database was told to be down.
+#[test]
+fn a_long_question_has_ten_times_as_long_and_then_says_so_of_itself() {
+    let server = Server::start("");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let uri = runtime.block_on(server.database());
+    let name = uri.split(['/', '?']).nth(3).unwrap().to_owned();
+    let world = World::on(Options::new(uri).with_patience(Duration::from_millis(700)));
+    let mut hand = runtime.block_on(server.connect(&name));
+    let lock = "BEGIN; LOCK TABLE usage_hour IN ACCESS EXCLUSIVE MODE";
+    let ask = || world.viewer("GET", "usage?step=hour").send();
+    std::thread::scope(|scope| {
+        runtime.block_on(hand.execute(sqlx::raw_sql(lock))).unwrap();
+        let asked = scope.spawn(ask);
+        let old = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%usage_hour%' \
+                   AND query_start < clock_timestamp() - interval '600 ms'";
+        while !asked.is_finished() && runtime.block_on(hand.fetch_optional(old)).unwrap().is_none() {
+            // What a transaction sees of others' work is what it saw first.
+            runtime.block_on(hand.execute("SELECT CAST(pg_stat_clear_snapshot() AS TEXT)")).unwrap();
+        }
+        runtime.block_on(hand.execute("ROLLBACK")).unwrap();
+        asked.join().unwrap().expect(200);
+
+        runtime.block_on(hand.execute(sqlx::raw_sql(lock))).unwrap();
+        let asked = scope.spawn(ask);
+        world.owner("PUT", "tiers/gold").json(&json!({ "multiplier": 5 })).send().expect(201);
+        let told = asked.join().unwrap().problem(504);
+        assert!(told.contains("this question within 7000 ms; ask for less"), "{told}");
+        runtime.block_on(hand.execute("ROLLBACK")).unwrap();
+    });
 }
 
 #[test]

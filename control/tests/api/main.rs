@@ -5,6 +5,7 @@ mod bad_input;
 mod client;
 mod down;
 mod events;
+mod gateways;
 mod in_force;
 mod lists;
 mod logs;

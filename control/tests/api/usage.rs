@@ -169,14 +169,17 @@ fn a_request_counts_once_where_no_rule_is_asked_for() {
     assert_eq!(rules.len(), 3, "{rules:?}");
 }
 
+/// Requests moved the clock here, so that minutes ended within a round; on a busy machine what had been noted until then was written
+/// down by itself, with those who were the largest at that moment, and 52 had five requests each.
 #[test]
 fn of_an_hour_the_fifty_largest_spenders_are_kept_and_no_sum_becomes_smaller() {
-    let world = World::of(&SHOP.replace("600s per hour", "6000s per hour"));
+    let world = World::of(&SHOP.replace("10s per hour", "10 per hour"));
     let mut requests = 0;
     for round in 1..=5 {
         for user in 0..60 {
             let name = format!("user-{round}-{user}");
-            (0..round).for_each(|_| assert_eq!(work(&world, &name, "a"), 200));
+            let visit = || world.visit("/").header("X-Forwarded-User", &name).send().status;
+            (0..round).for_each(|_| assert_eq!(visit(), 200));
             requests += round;
         }
         world.save_usage();
@@ -189,12 +192,10 @@ fn of_an_hour_the_fifty_largest_spenders_are_kept_and_no_sum_becomes_smaller() {
         (items.len(), sum, largest)
     };
     // While it lasts, four times as many.
-    let (rows, sum, largest) = told();
-    assert!((51..=201).contains(&rows), "{rows} rows");
-    assert_eq!((sum, largest), (requests, 50));
+    assert_eq!(told(), (201, requests, 50));
     world.clock.advance(Duration::from_secs(3_600));
-    let folded = (0..100).any(|_| {
-        std::thread::sleep(Duration::from_millis(200));
+    let folded = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
         told() == (51, requests, 50)
     });
     assert!(folded, "{:?}", told());
@@ -211,4 +212,10 @@ fn what_is_asked_wrongly_is_said_all_at_once() {
     assert_eq!(world.viewer("GET", "usage?client=ann&by=route").send().status, 400);
     assert_eq!(world.viewer("GET", "usage?step=minute&from=2025-12-01T00:00:00Z").send().status, 400);
     assert_eq!(world.ask("GET", "usage").send().status, 401);
+    let year = "from=2025-01-01T00:00:00Z&step=hour";
+    let told = world.viewer("GET", &format!("usage?by=route&{year}")).send().problem(400);
+    assert!(told.starts_with("from: ") && told.contains("92 days"), "{told}");
+    for rest in ["by=route&site=*", "by=rule&rule=each", "by=time", "by=client", "client=ann&by=time"] {
+        world.viewer("GET", &format!("usage?{rest}&{year}")).send().expect(200);
+    }
 }

@@ -3,16 +3,19 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
+use timebudget::TimeBudget;
 use timebudget_control::audit::Filter;
 use timebudget_control::thing::{Change, Ruleset};
 use timebudget_control::{ChangeError, Control, Health, OpenError};
 
 use crate::child::Node;
 use crate::postgres::Server;
-use crate::world::{World, change, eventually, governed, in_force, rule, tier};
+use crate::world::{World, change, eventually, governed, in_force, on_both, rule, tier};
 
 /// How long a database may take in these tests.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -23,8 +26,16 @@ async fn impatient(world: &World) -> Control {
     Control::open(world.options().with_patience(PATIENCE)).await.expect("the database can be opened")
 }
 
+/// An impatient node with a rule, and a budget under it.
+async fn ruled(world: &World) -> (Control, TimeBudget) {
+    let node = impatient(world).await;
+    let budget = governed(&node);
+    rule(&node, "60s per hour").await.unwrap();
+    (node, budget)
+}
+
 /// Nothing can be changed or asked, which is told soon, and the rules in force stay.
-async fn assert_down(node: &Control, budget: &timebudget::TimeBudget) {
+async fn assert_down(node: &Control, budget: &TimeBudget) {
     let begun = Instant::now();
     let refused = change(node, Change::put(tier("silver", 2.0))).await;
     assert!(matches!(refused, Err(ChangeError::Unavailable(_))), "{refused:?}");
@@ -38,7 +49,7 @@ async fn assert_down(node: &Control, budget: &timebudget::TimeBudget) {
     assert_eq!(in_force(budget), ["site: 600s per hour", "export: 60s per hour"]);
 }
 
-async fn assert_healed(node: &Control, budget: &timebudget::TimeBudget) {
+async fn assert_healed(node: &Control, budget: &TimeBudget) {
     eventually("it is up again", || node.is_up()).await;
     rule(node, "30s per hour").await.unwrap();
     assert_eq!(in_force(budget), ["site: 600s per hour", "export: 30s per hour"]);
@@ -48,9 +59,7 @@ async fn assert_healed(node: &Control, budget: &timebudget::TimeBudget) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_killed_is_missed_and_found_again() {
     let mut server = Server::start("");
-    let node = impatient(&World::on(&server).await).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&World::on(&server).await).await;
     server.kill();
     assert_down(&node, &budget).await;
     server.start_again();
@@ -60,9 +69,7 @@ async fn a_postgres_that_is_killed_is_missed_and_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_frozen_holds_nobody() {
     let server = Server::start("");
-    let node = impatient(&World::on(&server).await).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&World::on(&server).await).await;
     server.signal("STOP");
     assert_down(&node, &budget).await;
     server.signal("CONT");
@@ -72,9 +79,7 @@ async fn a_postgres_that_is_frozen_holds_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sqlite_that_somebody_holds_locked_holds_nobody() {
     let world = World::sqlite().await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let mut holder = SqliteConnection::connect(&world.uri).await.unwrap();
     holder.execute("BEGIN IMMEDIATE").await.unwrap();
     let begun = Instant::now();
@@ -89,9 +94,7 @@ async fn a_sqlite_that_somebody_holds_locked_holds_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sqlite_whose_file_goes_is_missed_and_no_other_is_made() {
     let world = World::sqlite().await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let (here, away) = (world.directory.path().join("data"), world.directory.path().join("away"));
     fs::rename(&here, &away).unwrap();
     assert_down(&node, &budget).await;
@@ -103,9 +106,7 @@ async fn a_sqlite_whose_file_goes_is_missed_and_no_other_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_file_in_the_place_of_a_sqlite_is_no_reason_to_forget() {
     let (world, other) = (World::sqlite().await, World::sqlite().await);
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let path = |world: &World| world.uri.strip_prefix("sqlite://").unwrap().to_owned();
     let stranger = other.node().await;
     rule(&stranger, "1s per hour").await.unwrap();
@@ -119,7 +120,88 @@ async fn another_file_in_the_place_of_a_sqlite_is_no_reason_to_forget() {
     assert_down(&node, &budget).await;
 }
 
-async fn lost(node: &Control, budget: &timebudget::TimeBudget) {
+/// What makes a read of the audit take seconds, and its rows be written as before.
+const SLOWLY: &str = "ALTER TABLE audit RENAME TO audit_rows; \
+    CREATE VIEW audit AS SELECT * FROM audit_rows WHERE (WITH RECURSIVE n(i) AS \
+    (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000000) SELECT MAX(i) FROM n) > 0";
+
+on_both! {
+    /// A viewer who asked for what is not there, of a long audit, had changes refused to everybody.
+    async fn a_question_that_takes_too_long_is_the_trouble_of_who_asks_it(world: &World) {
+        world.node().await.close().await;
+        let patience = Duration::from_secs(1);
+        let node = Control::open(world.options().with_patience(patience)).await.unwrap();
+        sqlx::any::install_default_drivers();
+        let mut hand = sqlx::AnyConnection::connect(&world.uri).await.unwrap();
+        hand.execute(sqlx::raw_sql(SLOWLY)).await.unwrap();
+        let asking = node.clone();
+        let ended = AtomicBool::new(false);
+        let asked = async {
+            let told = asking.audit(Filter::default(), 10, None).await;
+            ended.store(true, Relaxed);
+            told
+        };
+        let watched = async {
+            while !ended.load(Relaxed) {
+                assert!(node.is_up(), "{:?}", node.health());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let (told, ()) = futures_util::future::join(asked, watched).await;
+        let why = told.expect_err("it takes longer than anybody waits").to_string();
+        assert!(why.contains("this question"), "{why}");
+        assert!(node.is_up(), "{:?}", node.health());
+        assert_eq!(node.find_session("tbs_x").await, Ok(None));
+    }
+
+    /// It was told to be down, and to be asked again.
+    async fn what_this_version_cannot_read_is_unfit_and_not_down(world: &World) {
+        let node = world.node().await;
+        sqlx::any::install_default_drivers();
+        let mut hand = sqlx::AnyConnection::connect(&world.uri).await.unwrap();
+        let strange = "BEGIN; UPDATE state SET revision = revision + 1; INSERT INTO things (kind, name, body, revision) \
+                       SELECT 'colours', 'red', '{}', revision FROM state; COMMIT";
+        hand.execute(sqlx::raw_sql(strange)).await.unwrap();
+        eventually("it is seen", || !node.is_up()).await;
+        let Health::Unfit { why, .. } = node.health() else { panic!("{:?}", node.health()) };
+        assert!(why.contains("colours/red: no such kind of thing"), "{why}");
+        let away = "BEGIN; UPDATE state SET revision = revision - 1; DELETE FROM things WHERE kind = 'colours'; COMMIT";
+        hand.execute(sqlx::raw_sql(away)).await.unwrap();
+        eventually("it is up again", || node.is_up()).await;
+        change(&node, Change::put(tier("silver", 2.0))).await.unwrap();
+    }
+}
+
+/// Ten of them had all connections, and whoever follows changes had none.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_questions_leave_connections_for_what_is_quick() {
+    let world = World::postgres().await;
+    world.node().await.close().await;
+    let node = Control::open(world.options().with_patience(Duration::from_secs(1))).await.unwrap();
+    let name = world.uri.split(['/', '?']).nth(3).unwrap();
+    let mut hand = Server::shared().connect(name).await;
+    hand.execute("BEGIN").await.unwrap();
+    hand.execute("LOCK TABLE audit IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let asking: Vec<_> = (0..30)
+        .map(|_| {
+            let node = node.clone();
+            tokio::spawn(async move { node.audit(Filter::default(), 10, None).await })
+        })
+        .collect();
+    while !asking.iter().all(tokio::task::JoinHandle::is_finished) {
+        assert!(node.is_up(), "{:?}", node.health());
+        assert_eq!(node.find_session("tbs_x").await, Ok(None));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for asked in asking {
+        let why = asked.await.unwrap().expect_err("nobody can read it").to_string();
+        assert!(why.contains("this question"), "{why}");
+    }
+    hand.execute("ROLLBACK").await.unwrap();
+    assert!(node.audit(Filter::default(), 10, None).await.is_ok());
+}
+
+async fn lost(node: &Control, budget: &TimeBudget) {
     eventually("it is seen", || matches!(node.health(), Health::Lost { .. })).await;
     assert_down(node, budget).await;
 }
@@ -128,9 +210,7 @@ async fn lost(node: &Control, budget: &timebudget::TimeBudget) {
 async fn an_emptied_postgres_is_no_reason_to_forget() {
     let server = Server::start("");
     let world = World::on(&server).await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let name = world.uri.split(['/', '?']).nth(3).unwrap();
     let mut hand = server.connect(name).await;
     hand.execute("CREATE TABLE kept AS SELECT * FROM state; DELETE FROM state").await.unwrap();
@@ -145,9 +225,7 @@ async fn an_emptied_postgres_is_no_reason_to_forget() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emptied_sqlite_is_no_reason_to_forget() {
     let world = World::sqlite().await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let mut hand = SqliteConnection::connect(&world.uri).await.unwrap();
     hand.execute("CREATE TABLE kept AS SELECT * FROM state; DELETE FROM state").await.unwrap();
     lost(&node, &budget).await;
@@ -164,9 +242,7 @@ async fn an_emptied_sqlite_is_no_reason_to_forget() {
 async fn a_postgres_that_can_only_be_read_refuses_changes_and_lets_read() {
     let server = Server::start("");
     let world = World::on(&server).await;
-    let node = impatient(&world).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&world).await;
     let name = world.uri.split(['/', '?']).nth(3).unwrap();
     let mut hand = server.connect("postgres").await;
     let only = |word: &str| {
@@ -252,9 +328,7 @@ async fn a_sqlite_that_is_full_refuses_changes_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_is_full_refuses_changes_and_loses_nothing() {
     let server = Server::start_small(2_048);
-    let node = impatient(&World::on(&server).await).await;
-    let budget = governed(&node);
-    rule(&node, "60s per hour").await.unwrap();
+    let (node, budget) = ruled(&World::on(&server).await).await;
     let mut made = 0_u32;
     let why = loop {
         match change(&node, Change::put(large(made))).await {

@@ -116,12 +116,12 @@ impl Subject {
 
     /// What all its threads have had of the processors, in microseconds.
     pub(crate) fn cpu_micros(&self) -> f64 {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let nanos = threads.map(|thread| {
-            let text = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
-            text.split(' ').next().unwrap().parse::<u64>().unwrap()
-        });
-        nanos.sum::<u64>() as f64 / 1_000.0
+        scheduled(&self.child.id().to_string(), 0)
+    }
+
+    /// How long they, and those of this process, were ready to run and had no processor, in microseconds.
+    pub(crate) fn waited_micros(&self) -> f64 {
+        scheduled(&self.child.id().to_string(), 1) + scheduled("self", 1)
     }
 
     /// Lets it end by itself.
@@ -137,6 +137,15 @@ impl Drop for Subject {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A field of what the kernel says of each thread of a process, all together: in microseconds.
+fn scheduled(process: &str, field: usize) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    // A thread may end meanwhile.
+    let texts = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("schedstat")).ok());
+    let nanos = texts.filter_map(|text| text.split(' ').nth(field)?.trim().parse::<u64>().ok());
+    nanos.sum::<u64>() as f64 / 1_000.0
 }
 
 fn free() -> SocketAddr {

@@ -32,6 +32,9 @@ pub(crate) struct Line<'a> {
     /// The name of the site that answered.
     #[serde(borrow)]
     pub(crate) site: Cow<'a, str>,
+    /// The site's host or wildcard that was asked for, where that is not its name.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(crate) method: Cow<'a, str>,
     /// As the client has sent it; without its query unless `--access-log-query` asks for it.
@@ -115,6 +118,7 @@ mod tests {
             client: Some("203.0.113.7".into()),
             user: None,
             site: "shop.example".into(),
+            host: None,
             method: "GET".into(),
             path: "/a\"b".into(),
             status: 429,

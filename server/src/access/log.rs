@@ -34,6 +34,8 @@ pub(crate) struct Record {
     pub(crate) client: Option<IpAddr>,
     pub(crate) user: Option<Arc<str>>,
     pub(crate) site: Option<Arc<Limiter>>,
+    /// The host that was asked for, as the site names it.
+    pub(crate) host: Option<Arc<str>>,
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) status: StatusCode,
@@ -206,11 +208,13 @@ impl Writer {
 
     fn write_line(&mut self, record: &Record) -> io::Result<()> {
         let client = record.client.map(|client| client.to_string());
+        let site = record.site.as_ref().map_or("", |limiter| &limiter.site().name);
         let line = Line {
             time: record.time,
             client: client.as_deref().map(Into::into),
             user: record.user.as_deref().map(Into::into),
-            site: record.site.as_ref().map_or("", |limiter| &limiter.site().name).into(),
+            site: site.into(),
+            host: record.host.as_deref().filter(|host| *host != site).map(Into::into),
             method: record.method.as_str().into(),
             path: record.path.as_str().into(),
             status: record.status.as_u16(),

@@ -6,8 +6,6 @@ mod log;
 mod service;
 
 pub(crate) use args::AccessArgs;
-// Read by whoever replays a log.
-#[allow(unused_imports)]
 pub(crate) use line::Line;
 pub(crate) use log::Log;
 pub(crate) use service::Access;

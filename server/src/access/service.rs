@@ -34,6 +34,11 @@ impl Access {
         let is_noted = log.is_some() || traces.is_some();
         Self(is_noted.then_some(Noting { log, with_query, traces }))
     }
+
+    /// Whether it notes anything.
+    pub(crate) const fn notes(&self) -> bool {
+        self.0.is_some()
+    }
 }
 
 impl Note for Access {
@@ -120,6 +125,7 @@ impl Noted for Entry {
             client: watch.client(),
             user: watch.user(),
             site,
+            host: watch.host(),
             method: self.method.clone(),
             path: std::mem::take(&mut self.path),
             status: self.status.unwrap_or_else(Self::unanswered),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use timebudget::store::Health;
 use timebudget::{TimeBudget, Upstream};
 
-use crate::admin::upstreams;
+use crate::admin::upstreams::{self, Found};
 
 /// What serving depends on.
 #[derive(Clone, Default)]
@@ -22,7 +22,7 @@ struct Parts {
     /// The upstreams that there are now.
     upstreams: Mutex<Option<Upstreams>>,
     /// What was found of them last, and when; held while they are asked, so that many who ask wait for one answer.
-    found: tokio::sync::Mutex<Option<(Instant, Option<State>)>>,
+    found: tokio::sync::Mutex<Option<(Instant, Option<Found>)>>,
 }
 
 /// For how long what was found of upstreams holds: whoever asks often would have each of them connected to as often.
@@ -82,23 +82,28 @@ impl Readiness {
     }
 
     /// How the upstreams are, or were a moment ago.
-    async fn of_upstreams(&self) -> Option<State> {
+    async fn of_upstreams(&self) -> Option<Found> {
         let mut found = self.0.found.lock().await;
-        if let Some((at, state)) = &*found
+        if let Some((at, last)) = &*found
             && at.elapsed() < HOLDS
         {
-            return state.clone();
+            return last.clone();
         }
         let upstreams = self.0.upstreams.lock().as_ref().map_or_else(Vec::new, |upstreams| upstreams());
-        let state = upstreams::state(&upstreams).await;
-        *found = Some((Instant::now(), state.clone()));
-        state
+        let now = upstreams::look(&upstreams).await;
+        *found = Some((Instant::now(), now.clone()));
+        now
     }
 
-    /// Whether requests are served, and how each part is. What is not ready has a `reason`.
+    /// Whether requests are served, and how each part is. What is not ready has a `reason`, and of upstreams each that is
+    /// `unreachable` has one.
     pub(crate) async fn told(&self) -> (bool, Value) {
         let mut states: Vec<_> = self.0.checks.lock().iter().map(|(part, check)| (*part, check())).collect();
-        states.extend(self.of_upstreams().await.map(|state| ("upstream", state)));
+        let mut unreachable = Map::new();
+        if let Some(found) = self.of_upstreams().await {
+            states.push(("upstream", found.state));
+            unreachable.extend(found.unreachable.into_iter().map(|(upstream, why)| (upstream, why.into())));
+        }
         let draining = self.0.is_draining.load(Relaxed).then(|| "draining".to_owned());
         let reason = draining.or_else(|| {
             states.iter().find_map(|(part, state)| match state {
@@ -112,6 +117,9 @@ impl Readiness {
         told.extend(states.into_iter().map(|(part, state)| match state {
             State::Ready(how) | State::NotReady(how) => (part.to_owned(), how.into()),
         }));
+        if !unreachable.is_empty() {
+            told.insert("unreachable".to_owned(), unreachable.into());
+        }
         (reason.is_none(), Value::Object(told))
     }
 }

@@ -30,18 +30,39 @@ pub(crate) fn all(told: &[Upstream], budget: &TimeBudget) -> Vec<Upstream> {
     all
 }
 
-/// Connects to each, and hangs up: not ready if none can be reached. `None` without any upstream.
-pub(crate) async fn state(upstreams: &[Upstream]) -> Option<State> {
-    let tried =
-        future::join_all(upstreams.iter().map(|upstream| tokio::time::timeout(WITHIN, connect(upstream))));
-    let tried = tried.await;
-    let up = tried.iter().filter(|tried| matches!(tried, Ok(Ok(())))).count();
-    match (up, upstreams.len()) {
-        (_, 0) => None,
-        (0, 1) => Some(State::NotReady("cannot be reached".to_owned())),
-        (0, all) => Some(State::NotReady(format!("none of {all} can be reached"))),
-        (up, all) if up == all => Some(State::Ready("up".to_owned())),
-        (up, all) => Some(State::Ready(format!("{up} of {all} can be reached"))),
+/// What was found of upstreams.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// How they are together: not ready if none can be reached.
+    pub(crate) state: State,
+    /// Those that cannot be reached, and why.
+    pub(crate) unreachable: Vec<(String, String)>,
+}
+
+/// Connects to each, and hangs up. `None` without any upstream.
+pub(crate) async fn look(upstreams: &[Upstream]) -> Option<Found> {
+    let faults = future::join_all(upstreams.iter().map(fault)).await;
+    // An upstream has no user and no password that could be told.
+    let unreachable =
+        upstreams.iter().zip(faults).filter_map(|(upstream, fault)| Some((upstream.to_string(), fault?)));
+    let unreachable: Vec<_> = unreachable.collect();
+    let (all, down) = (upstreams.len(), unreachable.len());
+    let state = match (all - down, all) {
+        (_, 0) => return None,
+        (0, 1) => State::NotReady("cannot be reached".to_owned()),
+        (0, _) => State::NotReady(format!("none of {all} can be reached")),
+        (_, _) if down == 0 => State::Ready("up".to_owned()),
+        (up, _) => State::Ready(format!("{up} of {all} can be reached")),
+    };
+    Some(Found { state, unreachable })
+}
+
+/// Why it cannot be reached, if it cannot.
+async fn fault(upstream: &Upstream) -> Option<String> {
+    match tokio::time::timeout(WITHIN, connect(upstream)).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("no connection within {} ms", WITHIN.as_millis())),
     }
 }
 

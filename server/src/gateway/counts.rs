@@ -10,7 +10,7 @@ use timebudget::Upstream;
 use tokio::time::Instant;
 
 use crate::gateway::failure::Failure;
-use crate::histogram::{Histogram, Times};
+use crate::histogram::{Histogram, Times, add_alone};
 
 /// The most upstreams that are told apart.
 const MOST: usize = 1_000;
@@ -33,7 +33,7 @@ pub(crate) fn kind(failure: Failure) -> &'static str {
     FAULTS.iter().find(|(fault, _)| *fault == failure).map_or("_OTHER", |(_, kind)| kind)
 }
 
-/// What one worker counts of one address. Only that worker writes it, so nobody waits for anybody.
+/// What one worker counts of one address. Only that worker's thread writes it, so nobody waits for anybody and plain stores do.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     requests: AtomicU64,
@@ -75,19 +75,19 @@ struct All {
 impl Counts {
     /// A request is sent; whether once more.
     pub(crate) fn asks(&self, is_second: bool) {
-        self.requests.fetch_add(1, Relaxed);
-        self.retries.fetch_add(u64::from(is_second), Relaxed);
+        add_alone(&self.requests, 1);
+        add_alone(&self.retries, u64::from(is_second));
     }
 
     /// The head of an answer has come, so many microseconds after the request.
     pub(crate) fn answered(&self, micros: u64) {
-        self.times.add(micros);
+        self.times.add_alone(micros);
     }
 
     /// Something went wrong; what is not the upstream's is not counted.
     pub(crate) fn failed(&self, failure: Failure) {
         if let Some(at) = FAULTS.iter().position(|(fault, _)| *fault == failure) {
-            self.faults[at].fetch_add(1, Relaxed);
+            add_alone(&self.faults[at], 1);
         }
     }
 
@@ -97,11 +97,11 @@ impl Counts {
     }
 
     pub(crate) fn takes(&self) {
-        self.busy.fetch_add(1, Relaxed);
+        self.busy.store(self.busy() + 1, Relaxed);
     }
 
     pub(crate) fn gives_back(&self) {
-        self.busy.fetch_sub(1, Relaxed);
+        self.busy.store(self.busy().saturating_sub(1), Relaxed);
     }
 
     /// How many connections are idle now.

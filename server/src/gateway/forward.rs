@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use actix_web::body::{self, BodySize, BoxBody};
 use actix_web::dev::Payload;
@@ -45,14 +46,20 @@ pub(crate) async fn forward(
     budget: &Budget,
 ) -> HttpResponse {
     let begun = Instant::now();
-    let request_id =
-        request_id::told(request.headers()).map_or_else(|| Rc::from(request_id::made()), Rc::from);
+    let made;
+    let request_id = match request_id::told(request.headers()) {
+        Some(told) => told,
+        None => {
+            made = request_id::made();
+            &made
+        }
+    };
     let (path, around) = (request.uri().path(), Around::of(request));
     let passed = Passing { worker, group, site, budget, begun, path, around };
     let client = Client::of(request);
     let site_header = worker.site_header();
     let claims = Claims::new(site, site_header.as_deref());
-    let answered = match Asked::read(request, site, claims, Rc::clone(&request_id)) {
+    let answered = match Asked::read(request, site, claims, request_id) {
         _ if client.is_some_and(|client| !client.admits(request)) => Err(Failure::AfterTheLast),
         Ok(asked) => passed.pass(asked, payload).await,
         Err(failure) => Err(failure),
@@ -71,7 +78,9 @@ pub(crate) async fn forward(
     if let Some(client) = client {
         client.tells_of_its_end(request, &mut response);
     }
-    response.extensions_mut().insert(Told { upstream_micros, request_id });
+    if worker.settings.is_noted {
+        response.extensions_mut().insert(Told { upstream_micros });
+    }
     response
 }
 
@@ -127,7 +136,7 @@ impl Passing<'_> {
         loop {
             let told = traces::Asked { method: asked.method().as_str(), path: self.path, is_second };
             let mut span = self.around.as_ref().map(|around| around.ask(&told));
-            let line = self.group.line(&settings.timeouts, is_second).await;
+            let line = self.group.line(&settings.timeouts, is_second, self.begun).await;
             let mut held = line.inspect_err(|failure| {
                 if let Some(span) = span.take() {
                     span.failed(kind(*failure));
@@ -256,13 +265,12 @@ impl Passing<'_> {
     /// Charges the time in which an upstream has worked while the client withheld the rest of its body.
     ///
     /// Only the client seemed to be waited for. An answer that is there before the body is whole shows that it was not, unless it
-    /// says that the wait was too long. Else a client that keeps one byte back would have its work done for nothing.
+    /// says that the wait was too long, or that the body is. Else a client that keeps one byte back, or sends one now and then,
+    /// would have its work done for nothing.
     fn charge_early(&self, answer: &Response<Incoming>, uploading: &Uploading) {
-        if answer.status() == http::StatusCode::REQUEST_TIMEOUT {
-            return;
-        }
-        if let Some(since) = uploading.withheld_since() {
-            let _ = self.budget.charge(Micros(micros_since(since)));
+        let has_waited = [http::StatusCode::REQUEST_TIMEOUT, http::StatusCode::PAYLOAD_TOO_LARGE];
+        if !uploading.is_whole() && !has_waited.contains(&answer.status()) {
+            let _ = self.budget.charge(Micros(micros(uploading.withheld())));
         }
     }
 
@@ -306,5 +314,9 @@ fn of_unanswered(unanswered: &Unanswered) -> Failure {
 }
 
 fn micros_since(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+    micros(begun.elapsed())
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

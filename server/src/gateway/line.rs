@@ -37,6 +37,8 @@ pub(crate) struct Line {
     alarm: Alarm,
     /// The body of the request that it carries.
     uploading: Option<Rc<Uploading>>,
+    /// Whether the head of the answer has come: from then on it is the upstream that is waited for.
+    is_answered: bool,
 }
 
 /// Why a request has no answer.
@@ -67,6 +69,7 @@ impl Line {
             private,
             alarm: Alarm::default(),
             uploading: None,
+            is_answered: false,
         }))
     }
 
@@ -81,10 +84,12 @@ impl Line {
         timeouts: &Timeouts,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.uploading = request.body().uploading();
+        self.is_answered = false;
         let sent_at = Instant::now();
         let mut answer = pin!(self.sender.try_send_request(request));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = self.poll(cx, |cx| answer.as_mut().poll(cx)) {
+                self.is_answered = true;
                 return Poll::Ready(answer.map_err(|mut error| {
                     let is_unsent = error.take_message().is_some();
                     Unanswered::Broken { error: error.into_error(), is_unsent }
@@ -110,7 +115,8 @@ impl Line {
         self.bell.outer.register(cx.waker());
         self.bell.is_heard.store(true, SeqCst);
         // Who waits for the client has to ask it in each poll, or the time would run again.
-        let mut is_due = self.uploading.as_ref().is_some_and(|uploading| uploading.waits());
+        let mut is_due =
+            !self.is_answered && self.uploading.as_ref().is_some_and(|uploading| uploading.waits());
         loop {
             if let Poll::Ready(done) = work(&mut Context::from_waker(&self.private)) {
                 self.bell.is_heard.store(false, SeqCst);
@@ -124,10 +130,19 @@ impl Line {
                 self.bell.is_heard.store(false, SeqCst);
                 // Rung since it was looked at, when nobody else was told.
                 if !self.bell.rung.load(SeqCst) {
+                    self.go_on_without_client(cx);
                     return Poll::Pending;
                 }
                 self.bell.is_heard.store(true, SeqCst);
             }
+        }
+    }
+
+    /// Has the time run on behind the head of an answer, though the client was asked for the rest of its body: a poll that asks
+    /// it nothing follows, since what is waited for is the upstream's.
+    fn go_on_without_client(&self, cx: &Context<'_>) {
+        if self.is_answered && self.uploading.as_ref().is_some_and(|uploading| uploading.was_asked()) {
+            cx.waker().wake_by_ref();
         }
     }
 

@@ -63,20 +63,26 @@ impl Group {
         Self { addresses, turn: Cell::new(0) }
     }
 
-    /// A connection to one of the addresses, a new one if that is asked for.
+    /// A connection to one of the addresses, a new one if that is asked for; `now` is when the request has come.
     ///
     /// # Errors
     ///
     /// None of them can be reached, or not in time.
-    pub(crate) async fn line(&self, timeouts: &Timeouts, is_new: bool) -> Result<Held, Failure> {
+    pub(crate) async fn line(
+        &self,
+        timeouts: &Timeouts,
+        is_new: bool,
+        now: Instant,
+    ) -> Result<Held, Failure> {
         if let [address] = &self.addresses[..] {
-            return address.line(timeouts, is_new).await;
+            return address.line(timeouts, is_new, now).await;
         }
         let mut tried = vec![false; self.addresses.len()];
         let mut failed = Failure::Unreachable;
         while let Some(at) = self.next(&tried) {
             let address = &self.addresses[at];
-            match address.line(timeouts, is_new).await {
+            // Another may have taken its time to fail.
+            match address.line(timeouts, is_new, Instant::now()).await {
                 Ok(held) => return Ok(held),
                 Err(failure) => failed = failure,
             }
@@ -120,11 +126,16 @@ impl Address {
         &self.upstream
     }
 
-    async fn line(self: &Rc<Self>, timeouts: &Timeouts, is_new: bool) -> Result<Held, Failure> {
+    async fn line(self: &Rc<Self>, timeouts: &Timeouts, is_new: bool, now: Instant) -> Result<Held, Failure> {
         let seat = Seat::take(self);
-        if !is_new && let Some(line) = self.idle_line(timeouts.kept) {
+        if !is_new && let Some(line) = self.idle_line(now, timeouts.kept) {
             return Ok(Held { line, is_reused: true, seat });
         }
+        // Boxed, since it is large and seldom needed: it would be moved with each request.
+        Box::pin(self.new_line(timeouts, seat)).await
+    }
+
+    async fn new_line(&self, timeouts: &Timeouts, seat: Seat) -> Result<Held, Failure> {
         match connect(&self.upstream, timeouts).await {
             Ok(socket) => {
                 self.is_out_until(None);
@@ -144,11 +155,11 @@ impl Address {
         self.counts.is_out_until(until);
     }
 
-    fn idle_line(&self, kept: Duration) -> Option<Box<Line>> {
+    fn idle_line(&self, now: Instant, kept: Duration) -> Option<Box<Line>> {
         let mut idle = self.idle.borrow_mut();
         let mut found = None;
         while let (None, Some(Idle { mut line, since })) = (&found, idle.pop()) {
-            if since.elapsed() < kept && line.is_idle() {
+            if now.duration_since(since) < kept && line.is_idle() {
                 found = Some(line);
             }
         }

@@ -29,6 +29,8 @@ mod unread;
 mod upload;
 mod upstream;
 mod values;
+#[cfg(test)]
+mod waiting;
 mod worker;
 
 use std::rc::Rc;
@@ -57,13 +59,15 @@ pub(crate) struct Settings {
     /// The largest body of a request, in bytes.
     max_body: Option<u64>,
     host: HostPolicy,
+    /// Whether somebody notes requests, and is to be told what became of them.
+    is_noted: bool,
     stopped: Stopped,
     counted: Arc<Counted>,
 }
 
 impl Settings {
-    /// What the command line says.
-    pub(crate) fn new(args: &GatewayArgs, stop: &Stop, counted: Arc<Counted>) -> Arc<Self> {
+    /// What the command line says; `is_noted` where somebody notes requests.
+    pub(crate) fn new(args: &GatewayArgs, is_noted: bool, stop: &Stop, counted: Arc<Counted>) -> Arc<Self> {
         let mut upstreams = args.upstream.clone();
         let mut seen = Vec::new();
         upstreams.retain(|upstream| {
@@ -78,6 +82,7 @@ impl Settings {
             timeouts: args.timeouts(),
             max_body: args.max_body,
             host: args.host,
+            is_noted,
             stopped,
             counted,
         })
@@ -100,8 +105,15 @@ pub(crate) async fn answer(
     payload: web::Payload,
     budget: Budget,
 ) -> Result<HttpResponse, Error> {
-    let limiter = worker.budget.limiter_of(&request);
-    match worker.group_of(&limiter) {
+    let found;
+    let limiter = match budget.limiter() {
+        Some(limiter) => limiter,
+        None => {
+            found = worker.budget.limiter_of(&request);
+            &found
+        }
+    };
+    match worker.group_of(limiter) {
         Some(group) => {
             let payload = payload.into_inner();
             Ok(forward::forward(&worker, &group, limiter.site(), &request, payload, &budget).await)

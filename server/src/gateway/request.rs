@@ -4,7 +4,6 @@
 //! trusted claims of where the request comes from.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self as client, HeaderMap};
@@ -47,7 +46,7 @@ pub(crate) struct Asked<'a> {
     says_empty: bool,
     /// Whether it can have a body.
     pub(crate) may_have_body: bool,
-    pub(crate) id: Rc<str>,
+    id: &'a str,
     /// What is left to it of budgets that cut, in milliseconds.
     pub(crate) time_left_millis: Option<u64>,
 }
@@ -62,7 +61,7 @@ impl<'a> Asked<'a> {
         request: &'a HttpRequest,
         site: &Site,
         claims: Claims<'a>,
-        id: Rc<str>,
+        id: &'a str,
     ) -> Result<Self, Failure> {
         if request.method() == Method::CONNECT {
             return Err(Failure::Connect);

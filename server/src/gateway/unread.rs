@@ -14,6 +14,10 @@ use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use tokio::time::Instant;
 
+/// How much of a body is handed over at once: the next is asked for when the client has taken it, and whoever reads slowly, but reads,
+/// has to be seen to do so. More at once saves next to nothing.
+const PART: usize = 32 * 1024;
+
 /// A body that is given up if nobody reads it.
 #[derive(Debug)]
 pub(crate) struct Watched<B>(Rc<Kept<B>>);
@@ -22,6 +26,8 @@ pub(crate) struct Watched<B>(Rc<Kept<B>>);
 struct Kept<B> {
     /// None once it was given up.
     body: RefCell<Option<B>>,
+    /// What is left of its last chunk, which may be larger than a part.
+    left: RefCell<Bytes>,
     /// Since when a chunk of it is on its way to the client, and no other was asked for.
     given: Cell<Option<Instant>>,
     size: BodySize,
@@ -49,7 +55,7 @@ impl Sent {
         let size = body.size();
         // Until it is first asked for a chunk, its head is on its way.
         let given = Cell::new(Some(Instant::now()));
-        let kept = Rc::new(Kept { body: RefCell::new(Some(body)), given, size });
+        let kept = Rc::new(Kept { body: RefCell::new(Some(body)), left: RefCell::default(), given, size });
         let watched: Weak<Kept<B>> = Rc::downgrade(&kept);
         self.0.borrow_mut().push(watched);
         Watched(kept)
@@ -70,7 +76,7 @@ impl<B> Unread for Kept<B> {
             && let Some(body) = self.body.take()
         {
             log::warn!("an answer is not whole: the client has not read for too long");
-            drop(body);
+            drop((body, self.left.take()));
         }
     }
 }
@@ -98,16 +104,24 @@ impl<B: MessageBody + Unpin> MessageBody for Watched<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Box<dyn std::error::Error>>>> {
-        let Kept { body, given, .. } = &*self.0;
+        let Kept { body, left, given, .. } = &*self.0;
         given.set(None);
-        let polled = match &mut *body.borrow_mut() {
-            Some(body) => Pin::new(body).poll_next(cx),
-            None => return Poll::Ready(Some(Err(GivenUp.into()))),
-        };
-        if let Poll::Ready(Some(Ok(_))) = polled {
-            given.set(Some(Instant::now()));
+        let mut chunk = left.take();
+        if chunk.is_empty() {
+            let polled = match &mut *body.borrow_mut() {
+                Some(body) => Pin::new(body).poll_next(cx),
+                None => return Poll::Ready(Some(Err(GivenUp.into()))),
+            };
+            chunk = match std::task::ready!(polled) {
+                Some(Ok(chunk)) => chunk,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => return Poll::Ready(None),
+            };
         }
-        polled.map(|chunk| chunk.map(|chunk| chunk.map_err(Into::into)))
+        given.set(Some(Instant::now()));
+        let part = chunk.split_to(chunk.len().min(PART));
+        left.replace(chunk);
+        Poll::Ready(Some(Ok(part)))
     }
 }
 
@@ -135,6 +149,25 @@ mod tests {
             let Some(left) = self.0.checked_sub(1) else { return Poll::Pending };
             self.0 = left;
             Poll::Ready(Some(Ok(Bytes::from_static(b"x"))))
+        }
+    }
+
+    /// A body of one chunk.
+    #[derive(Debug)]
+    struct Large(Option<Bytes>);
+
+    impl MessageBody for Large {
+        type Error = std::convert::Infallible;
+
+        fn size(&self) -> BodySize {
+            BodySize::Stream
+        }
+
+        fn poll_next(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+            Poll::Ready(self.0.take().map(Ok))
         }
     }
 
@@ -171,6 +204,33 @@ mod tests {
         assert_eq!(next(&mut body), Poll::Pending);
         sent.look(Instant::now() + IDLE * 10, IDLE);
         assert_eq!(Rc::strong_count(&lives), 2);
+    }
+
+    /// A chunk of the upstream's connection may have 400 kB, for which a reader of 5 kB a second took longer than it may.
+    #[test]
+    fn whoever_takes_a_large_chunk_bit_by_bit_is_seen_to_read() {
+        const LARGE: usize = 400_000;
+        let sent = Sent::default();
+        let mut body = sent.watch(Large(Some(Bytes::from(vec![b'x'; LARGE]))));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut taken = 0;
+        while let Poll::Ready(Some(part)) = Pin::new(&mut body).poll_next(&mut cx) {
+            let part = part.unwrap();
+            assert!(part.len() <= PART);
+            taken += part.len();
+            sent.look(Instant::now() + IDLE / 2, IDLE);
+        }
+        assert_eq!(taken, LARGE);
+    }
+
+    #[test]
+    fn what_is_left_of_a_chunk_is_given_up_with_its_body() {
+        let sent = Sent::default();
+        let mut body = sent.watch(Large(Some(Bytes::from(vec![b'x'; 3 * PART]))));
+        let mut next = || Pin::new(&mut body).poll_next(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(next(), Poll::Ready(Some(Ok(_)))));
+        sent.look(Instant::now() + IDLE, IDLE);
+        assert!(matches!(next(), Poll::Ready(Some(Err(_)))));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use bytes::Bytes;
@@ -27,8 +28,14 @@ pub(crate) struct Uploading {
     room: Cell<u64>,
     /// Whether the client is waited for.
     waits: Cell<bool>,
-    /// Since when there is nothing to send on, though there is more to come.
-    withheld: Cell<Option<Instant>>,
+    /// How many bytes of it have come.
+    came: Cell<u64>,
+    /// How long there was nothing to send on, though there was more to come.
+    withheld: Cell<Duration>,
+    /// Since when it is so again.
+    withheld_since: Cell<Option<Instant>>,
+    /// Whether the client was asked for more, and had none, since somebody looked.
+    was_asked: Cell<bool>,
     /// When its last byte was moved.
     moved: Cell<Option<Instant>>,
     state: Cell<State>,
@@ -70,7 +77,10 @@ impl Uploading {
             length,
             room: Cell::new(room),
             waits: Cell::new(false),
-            withheld: Cell::new(None),
+            came: Cell::new(0),
+            withheld: Cell::new(Duration::ZERO),
+            withheld_since: Cell::new(None),
+            was_asked: Cell::new(false),
             moved: Cell::new(None),
             state: Cell::new(State::Begun),
         })
@@ -81,9 +91,20 @@ impl Uploading {
         self.waits.get()
     }
 
-    /// Since when the upstream has all that the client has sent, and the client has not sent all.
-    pub(crate) fn withheld_since(&self) -> Option<Instant> {
-        self.withheld.get()
+    /// How long, all in all, the upstream had what the client had sent, and the client had not sent all.
+    pub(crate) fn withheld(&self) -> Duration {
+        let now = self.withheld_since.get().map_or(Duration::ZERO, |since| since.elapsed());
+        self.withheld.get() + now
+    }
+
+    /// Whether the client has sent all of it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state.get() == State::Ended || self.length == Some(self.came.get())
+    }
+
+    /// Whether the client was asked for more, and had none, since this was last called.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.was_asked.take()
     }
 
     /// When its last byte was moved.
@@ -119,9 +140,13 @@ impl Uploading {
         self.waits.set(polled.is_pending());
         if polled.is_ready() {
             self.moved.set(Some(Instant::now()));
-            self.withheld.set(None);
-        } else if self.withheld.get().is_none() {
-            self.withheld.set(Some(Instant::now()));
+            self.withheld.set(self.withheld());
+            self.withheld_since.set(None);
+        } else {
+            self.was_asked.set(true);
+            if self.withheld_since.get().is_none() {
+                self.withheld_since.set(Some(Instant::now()));
+            }
         }
         polled.map(|chunk| match chunk {
             Some(Ok(chunk)) => Some(self.take_room(chunk)),
@@ -137,6 +162,7 @@ impl Uploading {
         match self.room.get().checked_sub(chunk.len() as u64) {
             Some(room) => {
                 self.room.set(room);
+                self.came.set(self.came.get() + chunk.len() as u64);
                 Ok(chunk)
             }
             None => Err(self.break_off(Fault::TooLarge)),

@@ -1,14 +1,12 @@
 //! The servers of a process: one for what comes in clear, and one for what comes by TLS or a Unix socket.
 
-use std::fmt::Debug;
 use std::io;
 
-use actix_http::Request;
 use actix_server::ServerBuilder;
-use actix_service::{IntoServiceFactory, Service, ServiceFactory};
+use actix_service::ServiceFactory;
 use actix_web::body::MessageBody;
-use actix_web::dev::{AppConfig, Response, Server};
-use actix_web::{Error, HttpServer};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error, HttpServer};
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
@@ -24,7 +22,7 @@ const LAST_REQUESTS_SECS: u64 = 25;
 /// # Errors
 ///
 /// A socket that cannot be listened on.
-pub(crate) fn serve<F, I, S, B>(
+pub(crate) fn serve<F, T, B>(
     sockets: Vec<Socket>,
     certificate: Option<&ServerConfig>,
     workers: usize,
@@ -32,14 +30,14 @@ pub(crate) fn serve<F, I, S, B>(
     app: F,
 ) -> io::Result<Vec<Server>>
 where
-    F: Fn() -> I + Send + Clone + 'static,
-    I: IntoServiceFactory<S, Request>,
-    S: ServiceFactory<Request, Config = AppConfig> + 'static,
-    S::Error: Into<Error> + 'static,
-    S::InitError: Debug,
-    S::Response: Into<Response<B>> + 'static,
-    <S::Service as Service<Request>>::Future: 'static,
-    S::Service: 'static,
+    F: Fn() -> App<T> + Send + Clone + 'static,
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
     B: MessageBody + 'static,
 {
     let in_clear = || {

@@ -12,6 +12,7 @@ pub(crate) struct Where {
         long,
         value_name = "URL",
         env = "TIMEBUDGET_ADMIN",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:8081",
         global = true
     )]

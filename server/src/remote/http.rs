@@ -9,6 +9,7 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request, Response};
 
+use crate::discreet;
 use crate::output::Failure;
 use crate::remote::args::Where;
 
@@ -16,6 +17,8 @@ use crate::remote::args::Where;
 pub(crate) struct Remote {
     agent: Agent,
     base: String,
+    /// The same for people.
+    place: String,
     token: String,
 }
 
@@ -67,7 +70,8 @@ impl Remote {
         let agent =
             config.timeout_recv_response(Some(PATIENCE)).timeout_connect(Some(PATIENCE)).build().into();
         let base = at.admin.trim_end_matches('/').to_owned();
-        Ok(Self { agent, base, token: token(at)? })
+        let place = discreet::uri(&base);
+        Ok(Self { agent, base, place, token: token(at)? })
     }
 
     /// The answer's JSON; null where it has none.
@@ -147,7 +151,8 @@ impl Remote {
             request = request.header("content-type", "application/json");
         }
         let body = body.as_ref().map(Value::to_string).unwrap_or_default();
-        let request = request.body(body).map_err(|error| Failure::wrong(format!("{uri}: {error}")))?;
+        let request =
+            request.body(body).map_err(|error| Failure::wrong(format!("{}: {error}", self.place)))?;
         let answer = self.agent.run(request).map_err(|error| self.silent(&error))?;
         match answer.status().is_success() {
             true if is_of_control(&answer) => Ok(answer),
@@ -160,26 +165,27 @@ impl Remote {
     fn elsewhere(&self) -> Failure {
         Failure::system(format!(
             "{}: somebody else answers there; expected the address that `timebudget serve --admin …` prints as admin",
-            self.base
+            self.place
         ))
     }
 
     fn silent(&self, error: &ureq::Error) -> Failure {
         Failure::system(format!(
-            "{}: no answer: {error}; is `timebudget serve --admin …` running there? (--admin, or TIMEBUDGET_ADMIN)",
-            self.base
+            "{}: no answer: {}; is `timebudget serve --admin …` running there? (--admin, or TIMEBUDGET_ADMIN)",
+            self.place,
+            discreet::words(&error.to_string())
         ))
     }
 
     fn strange(&self, error: &dyn std::error::Error) -> Failure {
-        Failure::system(format!("{}: the answer cannot be read: {error}", self.base))
+        Failure::system(format!("{}: the answer cannot be read: {error}", self.place))
     }
 
     fn refused(&self, answer: Response<ureq::Body>) -> Failure {
         let status = answer.status();
         let text = answer.into_body().read_to_string().unwrap_or_default();
         let Ok(problem) = serde_json::from_str::<Value>(&text) else {
-            return Failure::system(format!("{}: {status}", self.base));
+            return Failure::system(format!("{}: {status}", self.place));
         };
         let failure = if status.is_server_error() { Failure::system } else { Failure::wrong };
         failure(in_words(&problem, status.as_u16()))

@@ -21,8 +21,6 @@ const EXCERPT: usize = 100;
 pub(crate) struct Logs {
     logs: Vec<Log>,
     pub(crate) unread: UnreadLines,
-    /// How many lines were read, of whatever kind.
-    pub(crate) lines: u64,
 }
 
 /// One log, and the request that comes next in it.
@@ -33,10 +31,20 @@ struct Log {
     input: Input,
     format: Format,
     /// Lines by which the format was found, that are still to be read.
-    ahead: VecDeque<Vec<u8>>,
+    ahead: VecDeque<Ahead>,
     next: Request,
     has_next: bool,
 }
+
+/// A line that was read ahead.
+struct Ahead {
+    line: Vec<u8>,
+    /// Whether it goes on.
+    is_cut: bool,
+}
+
+/// Why a line is no request that goes on behind what was read of it.
+const TOO_LONG: Unread = "longer than 64 kB";
 
 /// The lines that are no requests.
 #[derive(Debug, Default)]
@@ -59,7 +67,7 @@ impl Logs {
             let input = Input::open(path, progress).map_err(failed)?;
             logs.extend(Log::new(given, path, input, wanted).map_err(failed)??);
         }
-        let mut logs = Self { logs, unread: UnreadLines::default(), lines: 0 };
+        let mut logs = Self { logs, unread: UnreadLines::default() };
         if logs.logs.len() > 1 {
             (0..logs.logs.len()).try_for_each(|at| logs.advance(at))?;
         }
@@ -88,7 +96,7 @@ impl Logs {
     /// A log cannot be read on.
     pub(crate) fn read(&mut self, request: &mut Request) -> Result<Option<usize>, Failure> {
         if let [log] = &mut self.logs[..] {
-            let is_one = log.read(request, &mut self.unread, &mut self.lines);
+            let is_one = log.read(request, &mut self.unread);
             return Ok(is_one.map_err(|error| Failure::system(cannot_read(&log.path, &error)))?.then_some(0));
         }
         let heads = self.logs.iter().enumerate().filter(|(_, log)| log.has_next);
@@ -103,7 +111,7 @@ impl Logs {
     fn advance(&mut self, at: usize) -> Result<(), Failure> {
         let log = &mut self.logs[at];
         let mut next = std::mem::take(&mut log.next);
-        let read = log.read(&mut next, &mut self.unread, &mut self.lines);
+        let read = log.read(&mut next, &mut self.unread);
         log.has_next = read.map_err(|error| Failure::system(cannot_read(&log.path, &error)))?;
         log.next = next;
         Ok(())
@@ -123,19 +131,22 @@ impl Log {
     ) -> io::Result<Result<Option<Self>, Failure>> {
         let mut ahead = VecDeque::new();
         while ahead.len() < LOOKED_AT {
-            match input.read()? {
+            let (line, is_cut) = match input.read()? {
                 Found::End => break,
-                Found::Line(line) | Found::TooLong(line) => ahead.push_back(line.to_vec()),
-            }
+                Found::Line(line) => (line, false),
+                Found::TooLong(line) => (line, true),
+            };
+            ahead.push_back(Ahead { line: line.to_vec(), is_cut });
         }
         input.number = 0;
-        let Some(first) = ahead.iter().find(|line| !line.is_empty()) else { return Ok(Ok(None)) };
-        let Some(format) = wanted.detect(&ahead.iter().map(|line| &line[..])) else {
+        let Some(first) = ahead.iter().find(|ahead| !ahead.line.is_empty()) else { return Ok(Ok(None)) };
+        let whole = ahead.iter().filter(|ahead| !ahead.is_cut).map(|ahead| &ahead.line[..]);
+        let Some(format) = wanted.detect(&whole) else {
             return Ok(Err(Failure::wrong(format!(
                 "{}: no known format reads any of its first {} lines; tell it by --format: {}",
                 path.display(),
                 ahead.len(),
-                excerpt(first)
+                excerpt(&first.line)
             ))));
         };
         let path = path.to_owned();
@@ -143,13 +154,13 @@ impl Log {
     }
 
     /// Reads lines until one is a request; `false` at the end.
-    fn read(&mut self, request: &mut Request, unread: &mut UnreadLines, lines: &mut u64) -> io::Result<bool> {
+    fn read(&mut self, request: &mut Request, unread: &mut UnreadLines) -> io::Result<bool> {
         loop {
             request.clear();
-            *lines += 1;
-            if let Some(line) = self.ahead.pop_front() {
+            if let Some(Ahead { line, is_cut }) = self.ahead.pop_front() {
                 self.input.number += 1;
-                match self.format.read(&line, request) {
+                let read = if is_cut { Err(TOO_LONG) } else { self.format.read(&line, request) };
+                match read {
                     Ok(()) => return Ok(self.is_line(request)),
                     Err(why) => unread.add(&self.path, self.input.number, why, &line),
                 }
@@ -157,11 +168,8 @@ impl Log {
             }
             let number = self.input.number + 1;
             match self.input.read()? {
-                Found::End => {
-                    *lines -= 1;
-                    return Ok(false);
-                }
-                Found::TooLong(line) => unread.add(&self.path, number, "longer than 64 kB", line),
+                Found::End => return Ok(false),
+                Found::TooLong(line) => unread.add(&self.path, number, TOO_LONG, line),
                 Found::Line(line) => match self.format.read(line, request) {
                     Ok(()) => return Ok(self.is_line(request)),
                     Err(why) => unread.add(&self.path, number, why, line),
@@ -190,16 +198,44 @@ impl UnreadLines {
     }
 }
 
-/// How a line begins, without what may be secret and without what a terminal would obey.
+/// How a line begins, without what a terminal would obey and without what may be secret: queries, and what stands in quotation
+/// marks. Shown of that are the first text of a line that is no JSON, mostly the request, and the names within JSON.
 pub(crate) fn excerpt(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(&line[..line.len().min(LOOKED_UP)]);
+    let is_json = text.trim_start().starts_with('{');
+    let (mut shown, mut rest, mut is_first) = (String::new(), &text[..], true);
+    while let Some((before, quoted)) = rest.split_once('"') {
+        shown.push_str(&without_queries(before));
+        let end = end_of_quoted(quoted);
+        let (inside, after) = quoted.split_at(end.unwrap_or(quoted.len()));
+        let is_shown = if is_json { after.starts_with("\":") } else { is_first };
+        shown.push('"');
+        shown.push_str(&if is_shown { without_queries(inside) } else { "…".to_owned() });
+        shown.push_str(&after[..after.len().min(1)]);
+        (rest, is_first) = (after.get(1..).unwrap_or_default(), false);
+    }
+    shown.push_str(&without_queries(rest));
+    match shown.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
+    }
+}
+
+/// Where a text in quotation marks ends, behind the first of them.
+fn end_of_quoted(quoted: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    quoted.bytes().position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })
+}
+
+/// A text in which each query is `?…`, and whatever a terminal would obey is spelled out.
+fn without_queries(text: &str) -> String {
     let (mut shown, mut is_query) = (String::new(), false);
-    for (count, letter) in text.chars().enumerate() {
-        if count == EXCERPT {
-            shown.push('…');
-            break;
-        }
-        is_query &= !matches!(letter, ' ' | '"');
+    for letter in text.chars() {
+        is_query &= letter != ' ';
         match letter {
             _ if is_query => {}
             '?' => {
@@ -222,9 +258,21 @@ mod tests {
 
     #[test]
     fn an_excerpt_tells_no_query_and_moves_no_cursor() {
-        assert_eq!(excerpt(b"GET /a?token=s3cret HTTP/1.1\" \"x?y=1\" z"), "GET /a?… HTTP/1.1\" \"x?…\" z");
+        let line = br#"192.0.2.7 "GET /a?token=s3cret HTTP/1.1" 200 /b?t=s3cret "Bearer s3cret" z"#;
+        assert_eq!(excerpt(line), "192.0.2.7 \"GET /a?… HTTP/1.1\" 200 /b?… \"…\" z");
         assert_eq!(excerpt(b"\x1b[2J\xff\n"), "\\u{1b}[2J\u{fffd}\\n");
         assert_eq!(excerpt(&[b'a'; 10_000]).chars().count(), EXCERPT + 1);
         assert_eq!(excerpt(b"?"), "?…");
+        for odd in ["\"", "\"\"", "\"\\", "{\"", "é\"é", "\"a\\\"b"] {
+            assert!(excerpt(odd.as_bytes()).contains('"'), "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_of_json_tells_names_and_no_texts() {
+        let line = r#"{"status":"x","request":{"headers":{"Authorization":["Bearer s3\"cret"],"n":7}}}"#;
+        let told = r#"{"status":"…","request":{"headers":{"Authorization":["…"],"n":7}}}"#;
+        assert_eq!(excerpt(line.as_bytes()), told);
+        assert!(!excerpt(&line.as_bytes()[..60]).contains("s3"));
     }
 }

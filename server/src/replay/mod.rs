@@ -17,8 +17,9 @@ mod seen;
 mod suggest;
 mod waiting;
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, IsTerminal as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         zone.map(|zone| zone.map(Arc::new)).map_err(|error| Failure::wrong(format!("--zone: {error}")))?;
     let wanted = Wanted::new(args.format.as_deref(), zone.as_ref()).map_err(Failure::wrong)?;
     let progress = progress(&args.logs);
+    spares_inputs(args)?;
     let mut logs = Logs::open(&args.logs, &wanted, &progress)?;
     let (names, loaded) = configurations.into_iter().unzip();
     let decisions = args.requests.as_deref().map(Decisions::create).transpose();
@@ -71,6 +73,27 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         None => Ok(()),
         Some(file) => fs::write(file, page::page(&report)).map_err(|error| cannot_write(Some(file), &error)),
     }
+}
+
+/// Refuses to write over what is read, by whatever names.
+fn spares_inputs(args: &ReplayArgs) -> Result<(), Failure> {
+    let known =
+        |path: &Path| fs::metadata(path).ok().filter(Metadata::is_file).map(|of| (of.dev(), of.ino()));
+    let of_log =
+        |log: &PathBuf| if log.as_os_str() == "-" { PathBuf::from("/dev/stdin") } else { log.clone() };
+    let files = [&args.source.site, &args.against].into_iter().flatten().cloned();
+    let inputs: Vec<_> = args.logs.iter().map(of_log).chain(files).collect();
+    for (option, output) in [("--html", &args.html), ("--requests", &args.requests)] {
+        let Some(output) = output else { continue };
+        let Some(file) = known(output) else { continue };
+        if let Some(input) = inputs.iter().find(|input| known(input) == Some(file)) {
+            let (output, input) = (output.display(), input.display());
+            return Err(Failure::wrong(format!(
+                "{option} {output}: is what is read, {input}; expected another file"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn cannot_write(file: Option<&Path>, error: &io::Error) -> Failure {

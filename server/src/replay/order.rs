@@ -104,19 +104,23 @@ impl Order {
             return self.leave_out(place);
         }
         self.newest = Some(self.newest.map_or(written, |newest| newest.max(written)));
-        let request = &self.places[place as usize];
-        if !request.is_coarse {
+        let request = &mut self.places[place as usize];
+        if request.is_coarse && request.is_start {
+            request.time += within_second(self.lines);
+        }
+        let (time, is_known) = (request.time, !request.is_coarse || request.is_start);
+        if is_known {
             self.spread();
             return self.insert(place);
         }
-        let is_same = self.second.last().is_some_and(|last| self.places[*last as usize].time == request.time);
+        let is_same = self.second.last().is_some_and(|last| self.places[*last as usize].time == time);
         if !is_same || self.second.len() >= MOST {
             self.spread();
         }
         self.second.push(place);
     }
 
-    /// Spreads the requests of a second over it: they did not all end at once, and that would look like a burst.
+    /// Spreads the requests that ended within a second over it: they did not all end at once, and that would look like a burst.
     fn spread(&mut self) {
         let second = std::mem::take(&mut self.second);
         let count = second.len() as i64;
@@ -167,6 +171,14 @@ impl Order {
     }
 }
 
+/// Where within its second a request is said to have begun of which no more is known: lines stand in the order in which requests
+/// ended, so those of one second are scattered among others. Whichever of the lines they are, these steps, each the golden
+/// section of a second on from the one before, spread them over it.
+const fn within_second(line: u32) -> i64 {
+    const STEP: i64 = 618_034;
+    (SECOND / 2 + line as i64 * STEP) % SECOND
+}
+
 #[cfg(test)]
 mod tests {
     use timebudget_control::replay::Times;
@@ -211,6 +223,24 @@ mod tests {
         (0..4).for_each(|_| push(&mut order, NOON, 0, true));
         push(&mut order, NOON + SECOND, 0, true);
         assert_eq!(starts(&mut order), [125, 375, 625, 875, 1_500].map(|milli| NOON + milli * 1_000));
+    }
+
+    #[test]
+    fn those_that_began_in_one_second_are_spread_over_it_whatever_stands_between() {
+        let mut order = order();
+        for second in [1, 0, 1, 2, 0, 1, 2, 2] {
+            let place = order.vacate();
+            let request = order.at(place);
+            request.clear();
+            (request.time, request.elapsed, request.is_coarse) = (NOON + second * SECOND, Some(10), true);
+            request.is_start = true;
+            order.push(place);
+        }
+        let starts = starts(&mut order);
+        let second = |at: &i64| (at - NOON) / SECOND;
+        assert_eq!(starts.iter().map(second).collect::<Vec<_>>(), [0, 0, 1, 1, 1, 2, 2, 2]);
+        let nearest = starts.windows(2).map(|pair| pair[1] - pair[0]).min();
+        assert!(nearest > Some(SECOND / 12), "{starts:?}");
     }
 
     #[test]

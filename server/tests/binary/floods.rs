@@ -6,6 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::answer::Answer;
+use crate::frames::{
+    CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, frame, greeting,
+};
 use crate::running::Running;
 
 const DAILY: &str = r#"{ "rate_limit": "86000s per day" }"#;
@@ -45,27 +48,9 @@ impl Flooded {
     fn connect_h2(&self) -> TcpStream {
         let mut connection = self.server.connect();
         connection.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
-        connection.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
-        connection.write_all(&frame(SETTINGS, 0, 0, &[])).unwrap();
+        connection.write_all(&greeting()).unwrap();
         connection
     }
-}
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-/// A frame of HTTP/2 (RFC 9113, section 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
 }
 
 /// `GET /` of `localhost`, by fields of the static table (RFC 7541, appendix A).
@@ -109,6 +94,20 @@ fn a_hundred_streams_at_once_on_each_connection_are_all_answered() {
     assert!(told.contains("4000 succeeded, 0 failed, 0 errored, 0 timeout"), "{told}");
     assert!(told.contains("status codes: 4000 2xx, 0 3xx, 0 4xx, 0 5xx"), "{told}");
     flooded.holds();
+}
+
+/// The server below has no setting for it, which `docs/listening.md` says. Where this fails, it has one, and a cap can be told.
+#[test]
+fn no_cap_of_streams_is_announced() {
+    const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
+    let flooded = Flooded::start();
+    let mut connection = flooded.connect_h2();
+    let mut head = [0; 9];
+    connection.read_exact(&mut head).unwrap();
+    assert_eq!(head[3], SETTINGS);
+    let mut settings = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+    connection.read_exact(&mut settings).unwrap();
+    assert!(!settings.chunks(6).any(|setting| setting.starts_with(&MAX_CONCURRENT_STREAMS)), "{settings:?}");
 }
 
 /// CVE-2023-44487: streams that are begun and taken back at once.

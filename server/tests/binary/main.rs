@@ -7,10 +7,13 @@ mod budget;
 mod check;
 mod commands;
 mod config;
+mod credentials;
 mod demo;
 mod environment;
 mod explain;
 mod floods;
+#[allow(dead_code, reason = "shared with the tests of the gateway")]
+mod frames;
 mod front;
 mod grants;
 mod health;

@@ -1,5 +1,6 @@
 //! What upstreams say of the cost of requests, and what they are told of the time that is left.
 
+use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
@@ -101,6 +102,63 @@ fn used_without_the_last_byte(status: &str) -> u64 {
 fn whoever_keeps_a_byte_back_pays_for_an_application_that_did_not_wait_for_it() {
     let used = used_without_the_last_byte("200 OK");
     assert!((900_000..2_000_000).contains(&used), "{used}");
+}
+
+/// An application that looks at no body, and answers when it has had its work of a second.
+fn heedless(answer: &'static str) -> Upstream {
+    Upstream::new(move |connection| {
+        while connection.head().is_some() {
+            thread::sleep(Duration::from_secs(1));
+            connection.send(answer);
+            connection.wait_for_end();
+        }
+    })
+}
+
+/// Each byte once ended the time for which the rest was kept back, so that only what came after the last one was charged.
+#[test]
+fn whoever_sends_a_byte_now_and_then_pays_for_an_application_that_did_not_wait_for_it() {
+    let gateway = with_site(NOT_BELIEVED, &heedless("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), &[]);
+    let mut client = Client::new(&gateway);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    let mut sender = client.stream.try_clone().unwrap();
+    thread::spawn(move || {
+        while sender.write_all(b"a").is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let used: u64 = values(&client.head(), "x-ratelimit-used")[0].parse().unwrap();
+    assert!((900_000..2_000_000).contains(&used), "{used}");
+}
+
+/// The rest of an answer is made while its head is on its way, and the application has waited for no more than it had.
+#[test]
+fn whoever_keeps_a_byte_back_pays_for_an_answer_that_is_made_bit_by_bit() {
+    let upstream = Upstream::new(|connection| {
+        while let Some(head) = connection.head() {
+            if head.starts_with("GET") {
+                connection.answer("");
+                continue;
+            }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbo");
+            thread::sleep(Duration::from_secs(1));
+            connection.send("dy");
+            connection.wait_for_end();
+        }
+    });
+    let gateway = with_site(NOT_BELIEVED, &upstream, &[]);
+    let mut client = Client::new(&gateway);
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na");
+    assert!(client.head().starts_with("HTTP/1.1 200"));
+    assert_eq!(client.up_to("dy"), "body");
+    let left = gateway.get("/").number("x-ratelimit-remaining");
+    assert!((598_000_000..599_100_000).contains(&left), "{left}");
+}
+
+#[test]
+fn an_application_that_finds_a_slow_body_too_large_charges_nothing_for_the_wait() {
+    let used = used_without_the_last_byte("413 Content Too Large");
+    assert!(used < 500_000, "{used}");
 }
 
 #[test]

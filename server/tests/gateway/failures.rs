@@ -1,5 +1,6 @@
 //! Upstreams that cannot be reached, are late, or hang up.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 use std::{sync, thread};
@@ -279,6 +280,33 @@ fn an_early_answer_to_a_large_upload_is_heard() {
     for _ in 0..10 {
         let answer = post(&gateway, "/", &vec![b'x'; 10_000_000]);
         assert_eq!((answer.status, answer.body.as_slice()), (413, &b"large"[..]), "{}", gateway.log());
+    }
+}
+
+/// The connection was closed with bytes in it that nobody had read, whereupon the system resets it, and many a client that is
+/// still sending tells of the reset and not of the answer.
+#[test]
+fn who_is_refused_amid_an_upload_hears_why_and_is_not_reset() {
+    const PARTS: usize = 64;
+    let part = vec![b'x'; 64 * 1024];
+    let upstream = Upstream::answering(&ok(""));
+    let cases = [
+        (r#"{ "rate_limit": "0 per year" }"#, "429"),
+        (r#"{ "rate_limit": "9 per year" }"#, "413"),
+        (
+            r#"{ "rate_limit_rules": [{ "name": "a", "limits": "0 per year", "action": { "block": { "status": 401 } } }] }"#,
+            "401",
+        ),
+    ];
+    for (site, status) in cases {
+        let gateway = with_site(site, &upstream, &["--max-body", "1k"]);
+        let mut client = Client::new(&gateway);
+        let length = PARTS * part.len();
+        client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"));
+        let sent = (0..PARTS).all(|_| client.stream.write_all(&part).is_ok());
+        let (answer, is_peaceful) = client.rest();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{status}: {answer}");
+        assert!(sent && is_peaceful, "{status}: reset");
     }
 }
 

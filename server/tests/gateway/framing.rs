@@ -68,13 +68,19 @@ fn answers(gateway: &crate::running::Running, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
+/// What comes back for bytes that are no request: 400.
+fn refused(gateway: &crate::running::Running, bytes: &str) -> String {
+    let answer = answers(gateway, bytes.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 400"), "{bytes:?}: {answer}");
+    answer
+}
+
 #[test]
 fn a_request_that_could_end_elsewhere_is_refused_and_nothing_is_passed_on() {
     let upstream = Upstream::answering(&ok("hello"));
     let gateway = before(&upstream, &[]);
     for (what, rest) in TRICKS {
-        let answer = answers(&gateway, format!("POST / HTTP/1.1\r\nHost: a\r\n{rest}{SMUGGLED}").as_bytes());
-        assert!(answer.starts_with("HTTP/1.1 400"), "{what}: {answer}");
+        let answer = refused(&gateway, &format!("POST / HTTP/1.1\r\nHost: a\r\n{rest}{SMUGGLED}"));
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{what}: {answer}");
     }
     assert_eq!(upstream.heads(), [""; 0]);
@@ -118,8 +124,7 @@ fn a_host_that_is_none_and_an_upgrade_with_a_body_are_refused() {
         "Host: a#b",
         "Host: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n\r\n0",
     ] {
-        let answer = answers(&gateway, format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n").as_bytes());
-        assert!(answer.starts_with("HTTP/1.1 400"), "{fields:?}: {answer}");
+        refused(&gateway, &format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n"));
     }
     assert_eq!(upstream.heads(), [""; 0]);
 }
@@ -211,14 +216,13 @@ fn a_path_with_dot_segments_passes_no_rule_by_for_it_is_not_passed_on() {
 fn nothing_is_passed_on_that_comes_behind_a_request_which_was_refused_as_malformed() {
     let upstream = Upstream::answering(&ok("hello"));
     let gateway = before(&upstream, &[]);
-    for refused in [
+    for head in [
         "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a b\r\nConnection: keep-alive\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n",
     ] {
-        let answer = answers(&gateway, format!("{refused}{SMUGGLED}{SMUGGLED}").as_bytes());
-        assert!(answer.starts_with("HTTP/1.1 400"), "{refused:?}: {answer}");
-        assert!(!answer.contains("HTTP/1.1 200"), "{refused:?}: {answer}");
+        let answer = refused(&gateway, &format!("{head}{SMUGGLED}{SMUGGLED}"));
+        assert!(!answer.contains("HTTP/1.1 200"), "{head:?}: {answer}");
     }
     assert_eq!(upstream.heads(), [""; 0]);
 }

@@ -13,6 +13,9 @@ mod claims;
 mod client;
 mod desync;
 mod failures;
+#[path = "../binary/frames.rs"]
+#[allow(dead_code, reason = "shared with the tests of the binary")]
+mod frames;
 mod framing;
 mod front;
 mod heads;

@@ -103,16 +103,7 @@ fn what_an_upstream_answers_is_in_its_histogram_and_its_connections_are_told_idl
 
 #[test]
 fn what_is_sent_once_more_is_counted_as_two_requests_and_a_retry() {
-    let upstream = Upstream::new(|connection| {
-        let is_first = connection.number == 0;
-        while connection.head().is_some() {
-            connection.answer("hello");
-            if is_first {
-                connection.head();
-                return;
-            }
-        }
-    });
+    let upstream = Upstream::hangs_up_when_asked();
     let gateway = gateway(&["--upstream", &upstream.uri(), "--keep-idle", "1h"]);
     assert_eq!([gateway.get("/").status, gateway.get("/").status], [200, 200]);
     let of = |metric: &str| value(&gateway, &upstream.uri(), metric, "");

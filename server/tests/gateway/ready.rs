@@ -1,5 +1,6 @@
 //! What `/ready` says of upstreams.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
@@ -33,6 +34,27 @@ fn it_is_ready_as_long_as_one_upstream_can_be_reached() {
     lost.wait_for_output("upstream ");
     let told = ready(&lost);
     assert_eq!((told.status, told.json()["reason"].as_str()), (503, Some("upstream: cannot be reached")));
+}
+
+/// It said how many could be reached, and nobody knew which of them to mend.
+#[test]
+fn an_upstream_that_cannot_be_reached_is_named_and_why() {
+    let upstream = Upstream::answering(&ok("hello"));
+    let down = ["http://127.0.0.1:1", "unix:/nowhere/app.sock", "http://nowhere.invalid:3000"];
+    let down_args: Vec<_> = down.iter().flat_map(|uri| ["--upstream", uri]).collect();
+    let admin = ["--admin", "127.0.0.1:0", "--database", "none"];
+    let gateway = with_site(ROOMY, &upstream, &[&admin[..], &down_args].concat());
+    gateway.wait_for_output("upstream ");
+    let told = ready(&gateway);
+    assert_eq!((told.status, told.json()["upstream"].as_str()), (200, Some("1 of 4 can be reached")));
+    let told = told.json();
+    let unreachable = told["unreachable"].as_object().unwrap();
+    assert_eq!(unreachable.keys().map(String::as_str).collect::<BTreeSet<_>>(), down.into());
+    assert!(unreachable[down[0]].as_str().unwrap().starts_with("Connection refused"), "{unreachable:?}");
+    assert!(unreachable[down[1]].as_str().unwrap().starts_with("No such file"), "{unreachable:?}");
+    let all_up = with_site(ROOMY, &upstream, &admin);
+    all_up.wait_for_output("upstream ");
+    assert_eq!(ready(&all_up).json().get("unreachable"), None);
 }
 
 /// Each upstream was connected to for every request: whoever asked often flooded them.

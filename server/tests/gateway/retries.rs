@@ -6,23 +6,6 @@ use std::{sync, thread};
 use crate::client::{Client, before};
 use crate::upstream::{Upstream, ok};
 
-/// An upstream that answers the first request of its first connection and then hangs up: at once, or when the next request has come.
-fn hangs_up(when_asked: bool) -> Upstream {
-    Upstream::new(move |connection| {
-        let is_first = connection.number == 0;
-        while connection.head().is_some() {
-            connection.answer("hello");
-            if is_first && when_asked {
-                connection.head();
-                return;
-            }
-            if is_first {
-                return;
-            }
-        }
-    })
-}
-
 fn ask(client: &mut Client, method: &str, fields: &str, body: &str) -> String {
     client.send(format!("{method} / HTTP/1.1\r\nHost: a\r\n{fields}\r\n{body}"));
     let head = client.head();
@@ -35,7 +18,7 @@ fn ask(client: &mut Client, method: &str, fields: &str, body: &str) -> String {
 #[test]
 fn a_kept_connection_that_was_closed_meanwhile_costs_no_request() {
     for method in ["GET", "POST"] {
-        let upstream = hangs_up(false);
+        let upstream = Upstream::hangs_up();
         let gateway = before(&upstream, &[]);
         let mut client = Client::new(&gateway);
         assert_eq!(ask(&mut client, "GET", "", ""), "HTTP/1.1 200 OK");
@@ -50,7 +33,7 @@ fn a_kept_connection_that_was_closed_meanwhile_costs_no_request() {
 #[test]
 fn a_get_that_a_kept_connection_lost_is_sent_once_more() {
     for method in ["GET", "HEAD", "DELETE", "PUT"] {
-        let upstream = hangs_up(true);
+        let upstream = Upstream::hangs_up_when_asked();
         let gateway = before(&upstream, &[]);
         let mut client = Client::new(&gateway);
         assert_eq!(ask(&mut client, "GET", "", ""), "HTTP/1.1 200 OK");
@@ -68,7 +51,7 @@ fn what_may_have_been_done_is_not_sent_again() {
         ("PATCH", "", ""),
         ("PUT", "Content-Length: 2\r\n", "hi"),
     ] {
-        let upstream = hangs_up(true);
+        let upstream = Upstream::hangs_up_when_asked();
         let gateway = before(&upstream, &[]);
         let mut client = Client::new(&gateway);
         assert_eq!(ask(&mut client, "GET", "", ""), "HTTP/1.1 200 OK");

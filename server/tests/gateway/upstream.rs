@@ -70,6 +70,28 @@ impl Upstream {
         })
     }
 
+    /// An upstream that answers the first request of its first connection and then hangs up.
+    pub(crate) fn hangs_up() -> Self {
+        Self::after_the_first_answer(|_| {})
+    }
+
+    /// An upstream that answers the first request of its first connection and hangs up when the next has come.
+    pub(crate) fn hangs_up_when_asked() -> Self {
+        Self::after_the_first_answer(|connection| drop(connection.head()))
+    }
+
+    fn after_the_first_answer(end: fn(&mut Connection)) -> Self {
+        Self::new(move |connection| {
+            let is_first = connection.number == 0;
+            while connection.head().is_some() {
+                connection.answer("hello");
+                if is_first {
+                    return end(connection);
+                }
+            }
+        })
+    }
+
     /// The argument that names it.
     pub(crate) fn uri(&self) -> String {
         format!("http://{}", self.address)

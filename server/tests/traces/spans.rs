@@ -110,16 +110,7 @@ fn what_goes_wrong_at_an_upstream_is_an_error_by_its_kind() {
 #[test]
 fn what_is_sent_once_more_is_another_span() {
     let collector = Collector::new();
-    let upstream = Upstream::new(|connection| {
-        let is_first = connection.number == 0;
-        while connection.head().is_some() {
-            connection.answer("hello");
-            if is_first {
-                connection.head();
-                return;
-            }
-        }
-    });
+    let upstream = Upstream::hangs_up_when_asked();
     let (collected, asked) = (collector.uri(), upstream.uri());
     let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collected), ("OTEL_BSP_SCHEDULE_DELAY", "20")];
     let server = traced(ROOMY, &["--upstream", &asked, "--keep-idle", "1h"], &variables);

@@ -153,7 +153,7 @@ impl KeyHasher {
         Self { any: SipHasher13::new_with_key(&secret), start: Sip::new(secret) }
     }
 
-    /// The hash of a key.
+    /// The hash of a key: the same wherever the secret is, so in processes that share a Redis and after a restart with a snapshot.
     pub fn hash(&self, bytes: &[u8]) -> KeyHash {
         let (low, high) = self.any.hash(bytes).as_u64();
         KeyHash::from_halves(low, high)

@@ -57,7 +57,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// What has been charged up to `at`; never below 0.
+    /// What has been charged up to `at`, in the limit's unit; never below 0, which is told where more was granted than charged.
     #[inline]
     pub fn spent(&self, at: Tick) -> u64 {
         self.value(self.base, at)
@@ -131,13 +131,13 @@ impl Ledger {
         self.base = self.base.wrapping_add(amount);
     }
 
-    /// Charges so many requests; saturates.
+    /// Charges so many requests; saturates at `i64::MAX`.
     #[inline]
     pub fn count(&mut self, requests: u64) {
         self.base = self.base.saturating_add_unsigned(requests);
     }
 
-    /// Returns so many requests that were charged before.
+    /// Returns so many requests that were charged before; if more are returned, the account is below 0, and grants them.
     #[inline]
     pub fn uncount(&mut self, requests: u64) {
         self.base = self.base.saturating_sub_unsigned(requests);
@@ -176,7 +176,7 @@ impl Ledger {
         Self { base, ..self }
     }
 
-    /// Whether every admitted request has been settled.
+    /// Whether every admitted request has been settled, so that the account is a constant: its spend does not rise.
     #[inline]
     pub const fn is_idle(&self) -> bool {
         self.admitted == 0

@@ -175,8 +175,11 @@ pub trait Facts {
 
     /// Whether the request is a CORS preflight (Fetch standard, "CORS-preflight request").
     ///
-    /// Browsers send it without credentials and without a body. What has them asks for something itself, of a handler that
-    /// takes any method, and would otherwise never be refused.
+    /// Browsers send it without credentials and without a body. What has them, or goes on in another protocol, asks for something
+    /// itself, of a handler that takes any method, and would otherwise never be refused.
+    ///
+    /// In HTTP/2 a body need not be announced. Whoever decides over such requests without the middleware, which takes the body away,
+    /// serves a preflight without what follows its head.
     fn is_preflight(&self) -> bool {
         is_preflight(self)
     }
@@ -187,7 +190,7 @@ pub(crate) fn is_preflight<F: Facts + ?Sized>(facts: &F) -> bool {
     let has = |name: &&str| facts.header(name).is_some();
     facts.method() == "OPTIONS"
         && ["origin", "access-control-request-method"].iter().all(has)
-        && !["authorization", "cookie", "transfer-encoding"].iter().any(has)
+        && !["authorization", "cookie", "transfer-encoding", "upgrade"].iter().any(has)
         && facts.header("content-length").is_none_or(|length| length == b"0")
 }
 

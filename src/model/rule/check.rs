@@ -159,6 +159,10 @@ const ROTATES: &str = "clients choose what tells their accounts apart, and so ca
 pub(crate) const ROTATES_BY_PATH: &str =
     "any path is one to an upstream, and so clients can change their accounts at will";
 
+/// The same of a part, beside what tells who a client is.
+pub(crate) const MULTIPLIES: &str = "clients choose a part of what tells their accounts apart, and so each can have as \
+                                     many as it likes; expected a rule beside it whose key is without that part";
+
 /// A hold that no quota is as large as.
 const HOLDS_TOO_MUCH: &str = "too much; expected at most 9007199254.740992s";
 

@@ -148,7 +148,17 @@ impl KeySpec {
     /// assert!(!KeySpec::from([Component::Host, Component::Route]).can_be_rotated());
     /// ```
     pub fn can_be_rotated(&self) -> bool {
-        self.tells_nobody_apart() && self.0.iter().any(Component::is_chosen_freely)
+        self.tells_nobody_apart() && self.has_freely_chosen()
+    }
+
+    /// Whether each client can have as many accounts as it likes: beside who it is, it chooses a component freely.
+    pub(crate) fn can_be_multiplied(&self) -> bool {
+        !self.tells_nobody_apart() && self.has_freely_chosen()
+    }
+
+    /// Whether clients send what they like for one of the components.
+    pub(crate) fn has_freely_chosen(&self) -> bool {
+        self.0.iter().any(Component::is_chosen_freely)
     }
 
     /// Whether clients could change their account at will where any path is one.
@@ -440,6 +450,8 @@ mod tests {
             for who in &binding {
                 let key = KeySpec(vec![chosen.clone(), who.clone(), Component::Path]);
                 assert!(!key.can_be_rotated() && !key.can_be_rotated_by_path(), "{key}");
+                assert!(key.can_be_multiplied(), "{key}");
+                assert!(!KeySpec(vec![who.clone(), Component::Path]).can_be_multiplied(), "{who}");
             }
         }
         assert!(!KeySpec(vec![]).can_be_rotated());

@@ -275,6 +275,11 @@ impl fmt::Display for Counts {
 }
 
 impl Rule {
+    /// What tells the rule's accounts apart: where each method has its own, that comes last.
+    pub(crate) fn key_of_accounts(&self) -> KeySpec {
+        KeySpec(self.key.0.iter().cloned().chain(self.per_method.then_some(Component::Method)).collect())
+    }
+
     /// What the rule's conditions and key need to know of clients.
     pub(crate) fn needs(&self) -> Vec<Need> {
         let components = self.components().filter_map(Component::need);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::model::account::Limit;
 use crate::model::client::{Need, Proxy};
 use crate::model::condition::{Condition, Text, is_certain};
-use crate::model::rule::check::{EXEMPTS_ALL, ROTATES_BY_PATH, check_rules, namesakes};
+use crate::model::rule::check::{EXEMPTS_ALL, MULTIPLIES, ROTATES_BY_PATH, check_rules, namesakes};
 use crate::model::rule::rule::{Counts, Rule};
 use crate::model::rule::site::Site;
 use crate::model::rule::tiers::Tiers;
@@ -75,6 +75,7 @@ impl Site {
         found.extend(self.untold(told_by_code, say));
         found.extend(self.tiers.unknown(own.named().chain(self.named_tiers())));
         found.extend(self.rotating());
+        found.extend(self.multiplying());
         found
     }
 
@@ -86,6 +87,15 @@ impl Site {
         let rules = self.rules.iter().enumerate().filter(move |(_, rule)| rotates(rule));
         let rules = rules.filter(|_| !self.upstreams.is_empty());
         rules.map(|(at, _)| (About::Rule(at), Mistake::suspect(ROTATES_BY_PATH)))
+    }
+
+    /// Rules of which a client has as many accounts as it likes, by a part of the key that it chooses, and no other rule bounds
+    /// what it has of all of them.
+    fn multiplying(&self) -> impl Iterator<Item = (About<'_>, Mistake)> {
+        let is_unbounded =
+            |rule: &Rule| rule.key.can_be_multiplied() && !self.rules.iter().any(|other| bounds(other, rule));
+        let rules = self.rules.iter().enumerate().filter(move |(_, rule)| is_unbounded(rule));
+        rules.map(|(at, _)| (About::Rule(at), Mistake::suspect(MULTIPLIES)))
     }
 
     /// What is wrong, in the words that code is told in.
@@ -350,6 +360,14 @@ fn tiers_of(condition: &Condition) -> Vec<&String> {
         Condition::Not(part) => tiers_of(part),
         _ => Vec::new(),
     }
+}
+
+/// Whether a rule limits all requests of another one, whatever clients choose.
+fn bounds(rule: &Rule, other: &Rule) -> bool {
+    let is_in_force = !rule.shadow && rule.counts != Counts::Refusals && rule.exempt_when.is_none();
+    let has_all = rule.when.is_always() && !rule.otherwise;
+    let has_the_same = rule.when == other.when && rule.otherwise == other.otherwise;
+    is_in_force && !rule.key.has_freely_chosen() && (has_all || has_the_same)
 }
 
 /// Whether a condition names the paths that it is about.

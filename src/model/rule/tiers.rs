@@ -257,7 +257,14 @@ impl Tiers {
         }
     }
 
-    /// The limits of a rule, from where they come.
+    /// The limits of a rule, from where they come: those of the override, those that the tier has for this rule, the rule's own times the
+    /// tier's multiplier, or the rule's own.
+    ///
+    /// Of a rule that counts refusals an override has those of requests alone. One that is there no more leaves the rule's own.
+    ///
+    /// # Panics
+    ///
+    /// The source is a tier of other [`Tiers`] that have more of them: positions mean something where they were told.
     pub fn limits<'a>(&'a self, rule: &'a Rule, source: Source) -> Cow<'a, [Limit]> {
         match source {
             Source::Rule => Cow::Borrowed(&rule.limits),

@@ -220,7 +220,7 @@ pub struct Now {
 }
 
 impl Now {
-    /// The wall clock's reading: which window it is.
+    /// The wall clock's reading, with what it has been set by: it says which window a new one is, and may go back.
     pub const fn wall(self) -> UnixMicros {
         self.utc.plus(self.step)
     }
@@ -245,12 +245,12 @@ pub struct Term {
 }
 
 impl Term {
-    /// Whether it holds at an instant.
+    /// Whether it holds at an instant: at `from` it does, at `until` no more.
     pub fn holds(&self, at: UnixMicros) -> bool {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
     }
 
-    /// Whether there is an instant at which it holds.
+    /// Whether there is an instant at which it holds: not where `until` is at or before `from`.
     pub fn is_possible(&self) -> bool {
         !matches!((self.from, self.until), (Some(from), Some(until)) if from >= until)
     }

@@ -187,6 +187,21 @@ impl<L: Locked> Visit<'_, L> {
             self.send_newcomers_aside(claims);
         }
         claims.iter_mut().for_each(|claim| self.charge(claim));
+        self.note_earlier(claims);
+    }
+
+    /// Notes what requests had cost before the windows began that they were charged in: they arrived earlier, and were decided over since.
+    ///
+    /// It is for those alone whose decision has taken long. All others are decided over when they arrive.
+    #[cfg(feature = "redis")]
+    pub(crate) fn note_earlier(&mut self, claims: &mut [Claim]) {
+        let now = self.now;
+        for claim in claims.iter_mut().filter(|claim| claim.run.is_on) {
+            let table = self.table(claim.ask.book, claim.ask.key);
+            if claim.run.sequence == table.in_force.sequence {
+                claim.run.earlier = table.at(&now).since(now.tick);
+            }
+        }
     }
 
     /// Sends each claim on an account that does not exist to one that newcomers share.

@@ -245,6 +245,12 @@ impl Memory {
         locked!(self, claims, now, |visit| visit.charge_decided(claims));
     }
 
+    /// Notes what requests that arrived at `now` and are decided over later had cost before the windows that they were charged in.
+    #[cfg(feature = "redis")]
+    pub(crate) fn note_earlier(&self, claims: &mut [Claim], now: Now) {
+        locked!(self, claims, now, |visit| visit.note_earlier(claims));
+    }
+
     /// A new account, be there room or not.
     ///
     /// It is counted at once, so that others who have the lock of another shard see it; the bound is then passed by as many as decide at

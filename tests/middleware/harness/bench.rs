@@ -11,6 +11,9 @@ use timebudget::{Sites, TimeBudget};
 
 use super::{Answer, Client, Listening, SECOND, World, serve};
 
+/// Where clients are told where they stand.
+pub(crate) const PAGE: &str = "/.well-known/rate-limits";
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A directory of sites, removed at the end of the test, and a server that obeys it.
@@ -63,7 +66,7 @@ impl Bench {
     pub(crate) fn serve(&mut self, world: &World) {
         let read = self.files.read().unwrap_or_else(|errors| panic!("{errors}"));
         let sites = Arc::new(Sites::new(read.loaded, world.engine()));
-        let budget = TimeBudget::of_sites(Arc::clone(&sites));
+        let budget = TimeBudget::of_sites(Arc::clone(&sites)).tell_at(PAGE);
         self.server =
             Some(serve(move || App::new().wrap(budget.clone()).default_service(web::to(async || "hello"))));
         self.sites = Some(sites);

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Data};
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -37,6 +37,12 @@ impl Gate {
     pub(crate) fn open(&self, count: usize) {
         self.open.add_permits(count);
     }
+}
+
+/// A handler that waits at a gate.
+pub(crate) async fn slow(gate: Data<Gate>) -> &'static str {
+    gate.pass().await;
+    "done"
 }
 
 /// A body whose chunks the test sends; it ends when the tap is dropped.

@@ -9,9 +9,9 @@ mod server;
 mod spy;
 mod world;
 
-pub(crate) use bench::Bench;
+pub(crate) use bench::{Bench, PAGE};
 pub(crate) use client::{Answer, Client};
-pub(crate) use gate::{Gate, Spout, Tap};
+pub(crate) use gate::{Gate, Spout, Tap, slow};
 pub(crate) use server::{Listening, serve, serve_h2c};
 pub(crate) use spy::{Broken, Event};
 pub(crate) use world::{World, site};

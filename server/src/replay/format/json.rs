@@ -162,9 +162,18 @@ pub(crate) fn own(line: &[u8], request: &mut Request) -> Result<(), Unread> {
     request.status = of.status;
     request.is_client = true;
     request.peer = of.client.and_then(|client| address(client.as_bytes()));
-    take(request, &of.method, &of.path, Some(&of.site))?;
+    let host = asked_for(of.host.as_deref().unwrap_or(&of.site));
+    take(request, &of.method, &of.path, Some(&host))?;
     request.set_user(of.user.unwrap_or_default().as_bytes());
     Ok(())
+}
+
+/// A host that a request for this host or wildcard may have asked for.
+fn asked_for(host: &str) -> Cow<'_, str> {
+    match host.strip_prefix("*.") {
+        Some(below) => format!("any.{below}").into(),
+        None => host.into(),
+    }
 }
 
 fn take(request: &mut Request, method: &str, target: &str, host: Option<&str>) -> Result<(), Unread> {

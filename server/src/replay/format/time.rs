@@ -63,7 +63,8 @@ fn seconds_of_day(clock: &str) -> Option<i64> {
 /// The seconds that a zone such as `-0700` is east of UTC.
 fn offset(zone: &str) -> Option<i64> {
     let digits = zone.strip_prefix(['+', '-']).filter(|digits| digits.len() == 4)?;
-    let east = whole::<i64>(&digits[..2])? * 3_600 + whole::<i64>(&digits[2..])? * 60;
+    let digits: u16 = whole(digits)?;
+    let east = i64::from(digits / 100) * 3_600 + i64::from(digits % 100) * 60;
     Some(if zone.starts_with('-') { -east } else { east })
 }
 
@@ -149,6 +150,10 @@ mod tests {
             "10/Okt/2000:13:55:36 +0000",
             "10/Oct/2000:24:55:36 +0000",
             "10/Oct/2000:13:55:36 +00",
+            "10/Oct/2000:13:55:36 +1\u{e9}1",
+            "01/Jan/99:00:00:00 +1\u{e9}1",
+            "10/Oct/2000:13:55:36 \u{20ac}00",
+            "10/Oct/2000:13:55:36.12345\u{e9} +0000",
             "01/Jan/0000:00:00:00 +0000",
             "31/Dec/1969:23:59:59 +0000",
             "10/Oct/99999999:13:55:36 +0000",

@@ -9,31 +9,41 @@ use crate::replay::format::{FieldKind, Fields};
 ///
 /// What it lacks, in words.
 pub(crate) fn of_nginx(pattern: &str) -> Result<(Template, Fields), &'static str> {
-    let (mut parts, mut fields) = (Vec::new(), Fields::default());
     // As nginx's own files spell it.
     let pattern = pattern.replace("\\t", "\t");
-    let has = |name: &str| pattern.contains(name);
-    let mut rest = &pattern[..];
-    while let Some((text, after)) = rest.split_once('$') {
-        parts.push(Part::Text(text.as_bytes().to_vec()));
-        let (name, after) = match after.strip_prefix('{').and_then(|inside| inside.split_once('}')) {
-            Some(found) => found,
-            None => after.split_at(after.find(|letter| !is_of_name(letter)).unwrap_or(after.len())),
-        };
+    let (variables, end) = variables(&pattern);
+    let has = |names: &[&str]| variables.iter().any(|(_, name)| names.contains(name));
+    let (mut parts, mut fields) = (Vec::new(), Fields::default());
+    for (text, name) in &variables {
         let variable = match nginx(name, &mut fields) {
             // The finest of several times is the one.
-            Variable::Common { .. } | Variable::Rfc3339 { .. } if has("$msec") => Variable::Nothing,
+            Variable::Common { .. } | Variable::Rfc3339 { .. } if has(&["msec"]) => Variable::Nothing,
             // The host that was asked for says more than what the server is called.
-            Variable::Host if name == "server_name" && (has("$host") || has("$http_host")) => {
+            Variable::Host if *name == "server_name" && has(&["host", "http_host"]) => Variable::Nothing,
+            // What the client has sent is what rules see, and not what `try_files` or `rewrite` have made of it.
+            Variable::Target if *name != "request_uri" && has(&["request", "request_uri"]) => {
                 Variable::Nothing
             }
             variable => variable,
         };
-        parts.push(Part::Variable(variable));
+        parts.extend([Part::Text(text.as_bytes().to_vec()), Part::Variable(variable)]);
+    }
+    parts.push(Part::Text(end.as_bytes().to_vec()));
+    Ok((Template::new(parts)?, fields))
+}
+
+/// The names of a pattern's variables, each with the text before it; and the text behind the last.
+fn variables(pattern: &str) -> (Vec<(&str, &str)>, &str) {
+    let (mut found, mut rest) = (Vec::new(), pattern);
+    while let Some((text, after)) = rest.split_once('$') {
+        let (name, after) = match after.strip_prefix('{').and_then(|inside| inside.split_once('}')) {
+            Some(braced) => braced,
+            None => after.split_at(after.find(|letter| !is_of_name(letter)).unwrap_or(after.len())),
+        };
+        found.push((text, name));
         rest = after;
     }
-    parts.push(Part::Text(rest.as_bytes().to_vec()));
-    Ok((Template::new(parts)?, fields))
+    (found, rest)
 }
 
 const fn is_of_name(letter: char) -> bool {
@@ -196,6 +206,24 @@ mod tests {
             assert_eq!((request.time, request.elapsed), (971_211_336_000_000, Some(250_000)), "{line}");
             assert_eq!((request.status, request.peer), (200, "192.0.2.7".parse().ok()), "{line}");
         }
+    }
+
+    /// Behind `try_files`, `$uri` is the file that serves.
+    #[test]
+    fn what_the_client_has_sent_wins_over_what_nginx_has_made_of_it() {
+        for pattern in [
+            r#"$hostname $server_name [$time_local] ${msec} "$request" $uri $document_uri $status $request_time"#,
+            r#"$hostname $server_name [$time_local] ${msec} "GET $request_uri x" $uri $document_uri $status $request_time"#,
+        ] {
+            let (template, _) = of_nginx(pattern).unwrap();
+            let line = r#"web1 a.example [10/Oct/2000:13:55:36 -0700] 971211336.250 "GET /shop/7?y x" /index.php /index.php 200 0.250"#;
+            let request = read(&template, line).unwrap();
+            assert_eq!((request.path(), request.query()), ("/shop/7", "y"), "{pattern}");
+            assert_eq!((request.host(), request.time), ("a.example", 971_211_336_250_000), "{pattern}");
+        }
+        let (template, _) = of_nginx("${host} $server_name $msec $uri $status").unwrap();
+        let request = read(&template, "a.example _ 971211336.250 /x 200").unwrap();
+        assert_eq!((request.host(), request.path()), ("a.example", "/x"));
     }
 
     #[test]

@@ -121,3 +121,27 @@ fn the_spend_of_windows_is_told() {
         replayed.printed
     );
 }
+
+#[test]
+fn nothing_that_is_read_is_written_over_by_whatever_name() {
+    let (scratch, log) = with_log(log());
+    let site = scratch.write("site.json", "{}");
+    let (link, hard) = (scratch.path("link"), scratch.path("hard"));
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    std::fs::hard_link(&log, &hard).unwrap();
+    let before = std::fs::read(&log).unwrap();
+    for option in ["--requests", "--html"] {
+        for output in [&log, &link, &hard, &site] {
+            let mut command = timebudget(["replay", "--site"]);
+            let output = command.arg(&site).arg(&log).arg(option).arg(output).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{said}");
+            assert!(said.contains("is what is read") && said.contains(option), "{said}");
+        }
+        let mut command = timebudget(["replay", "--site"]);
+        command.arg(&site).arg("-").arg(option).arg(&log).stdin(std::fs::File::open(&log).unwrap());
+        assert_eq!(command.output().unwrap().status.code(), Some(2));
+    }
+    assert_eq!(std::fs::read(&log).unwrap(), before);
+    assert_eq!(std::fs::read_to_string(&site).unwrap(), "{}");
+}

@@ -165,3 +165,32 @@ fn what_a_server_has_refused_is_refused_in_the_replay_of_its_log_request_by_requ
     let told = replayed.requests.iter().map(serde_json::Value::to_string).collect::<String>();
     assert!(!told.contains("secret") && !replayed.printed.contains("secret"));
 }
+
+/// A preview's hosts have rules of their own; the log says which host was asked for.
+#[test]
+fn what_was_refused_by_its_host_is_refused_in_the_replay() {
+    const SITE: &str = r#"{
+        "rate_limit_hosts": ["shop.example"],
+        "rate_limit_unpublished_hosts": ["*.preview.example"],
+        "rate_limit_rules": [
+            { "name": "previews", "when": { "host": "*.preview.example" }, "key": "site", "limits": "2 per year" },
+            { "name": "each", "key": ["ip", "host"], "limits": "4 per year" }
+        ]
+    }"#;
+    let scratch = Scratch::new();
+    let (site, log) = (scratch.write("site.json", SITE), scratch.path("served.log"));
+    let args = ["--site".as_ref(), site.as_os_str(), "--access-log".as_ref(), log.as_os_str()];
+    let server = Running::start(scratch, &args);
+    let hosts = ["shop.example", "a.preview.example", "b.preview.example", "shop.example:8080"];
+    for at in 0..12 {
+        let mut connection = connect(&server, IpAddr::from([127, 0, 0, 2]));
+        let head = format!("GET / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", hosts[at % 4]);
+        connection.write_all(head.as_bytes()).unwrap();
+        Answer::read(&connection).unwrap();
+    }
+    let (own, refused) = logged(&server, 12);
+    let by: Vec<_> = refused.iter().map(|(_, rule)| &rule[..]).collect();
+    assert_eq!(by, ["previews", "previews", "each", "previews", "previews", "each"], "{own}");
+    let (scratch, own) = with_log(own);
+    assert_eq!(Replayed::of(&scratch, SITE, &[&own], &[]).refused(), refused);
+}

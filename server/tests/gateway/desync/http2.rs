@@ -4,21 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use super::Garden;
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-/// A frame (RFC 9113, section 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
+use crate::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, frame, greeting};
 
 /// Fields as literals that are not indexed (RFC 7541, section 6.2.2).
 fn literals(fields: &[(&str, &str)]) -> Vec<u8> {
@@ -37,8 +23,7 @@ fn literals(fields: &[(&str, &str)]) -> Vec<u8> {
 fn send(garden: &Garden, fields: &[(&str, &str)], body: &[u8]) {
     let mut connection = garden.gateway.connect();
     connection.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    bytes.extend(frame(SETTINGS, 0, 0, &[]));
+    let mut bytes = greeting();
     bytes.extend(frame(
         HEADERS,
         END_HEADERS | if body.is_empty() { END_STREAM } else { 0 },

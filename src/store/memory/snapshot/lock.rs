@@ -44,12 +44,21 @@ fn pause(tried: u32, snapshot: &Path) {
 
 /// Some file systems know no locks. There, a second store is not noticed.
 fn unlockable(file: File, error: io::Error, snapshot: &Path) -> io::Result<File> {
-    if error.kind() != io::ErrorKind::Unsupported {
+    if !knows_none(&error) {
         return Err(error);
     }
     let snapshot = snapshot.display();
     log::warn!("{snapshot}: its file system knows no locks: that no other process has it, nobody watches");
     Ok(file)
+}
+
+/// Whether an error says that there are no locks: such a call is unknown, or nobody keeps them, as on NFS without a lock daemon.
+fn knows_none(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS | libc::EOPNOTSUPP)) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 /// Only its owner may open it, as with the snapshot: whoever may, can keep a server from starting.
@@ -59,4 +68,22 @@ fn open(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// NFS without a lock daemon was an error that nobody had thought of: the server did not start.
+    #[test]
+    fn a_file_system_that_knows_no_locks_keeps_nobody_from_starting() {
+        let file = || File::open("Cargo.toml").unwrap();
+        let found = |code| unlockable(file(), io::Error::from_raw_os_error(code), Path::new("s")).is_ok();
+        for unknown in [libc::ENOLCK, libc::ENOSYS, libc::EOPNOTSUPP, libc::ENOTSUP] {
+            assert!(found(unknown), "{}", io::Error::from_raw_os_error(unknown));
+        }
+        for fault in [libc::EIO, libc::EBADF, libc::EACCES] {
+            assert!(!found(fault), "{}", io::Error::from_raw_os_error(fault));
+        }
+    }
 }

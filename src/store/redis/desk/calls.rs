@@ -1,6 +1,6 @@
 //! Calls of the exchange: which requests and lines share one, what is sent, and what follows from what comes back.
 //!
-//! A call carries this process's lines of some accounts, up to 64 requests that are to be decided about them, or one errand. The
+//! A call carries this process's lines of some accounts, up to 64 requests that are to be decided about them, or errands. The
 //! answer has the others' lines of the same accounts and a verdict for each request. Three things can become of it:
 //!
 //! - *answered*: requests are concluded, and what the others have is known from then on;
@@ -38,8 +38,8 @@ pub(crate) struct Call {
     gives_back: bool,
     /// Those that have waited in vain are gone.
     pub(crate) candidates: Vec<Option<Candidate>>,
-    /// What is wanted of the accounts, unless it was waited for in vain.
-    pub(crate) errand: Option<Errand>,
+    /// What is wanted of the accounts, but for what was waited for in vain: one errand, or some that only read.
+    pub(crate) errands: Vec<Errand>,
     /// What the first account is relieved of.
     pub(crate) relief: Option<Relief>,
     /// How many parts the claims of each candidate have.
@@ -62,12 +62,12 @@ impl Call {
 impl Desk {
     /// Calls the exchange, with this process's lines of the accounts and with the candidates.
     pub(crate) fn send(&mut self, accounts: &[Account], candidates: Vec<Candidate>) {
-        self.call(accounts, candidates, None);
+        self.call(accounts, candidates, Vec::new());
     }
 
     /// Does the same, and with what else is wanted of the accounts.
-    pub(crate) fn call(&mut self, accounts: &[Account], candidates: Vec<Candidate>, errand: Option<Errand>) {
-        let relief = errand.as_ref().and_then(|errand| errand.relief);
+    pub(crate) fn call(&mut self, accounts: &[Account], candidates: Vec<Candidate>, errands: Vec<Errand>) {
+        let relief = errands.first().and_then(|errand| errand.relief);
         let number = self.ledgers.take_numbers(accounts.len());
         let (sent, gives_back) = self.take_lines(accounts);
         let questions: Vec<_> = candidates.iter().map(|candidate| candidate.question(accounts)).collect();
@@ -79,7 +79,7 @@ impl Desk {
         let gives_back = gives_back || relief.is_some();
         let (sent_at, returns) = (self.now.tick, self.ledgers.returns());
         let candidates = candidates.into_iter().map(Some).collect();
-        let call = Call { sent, sent_at, returns, gives_back, candidates, errand, relief, parts };
+        let call = Call { sent, sent_at, returns, gives_back, candidates, errands, relief, parts };
         self.calls.insert(number, call);
         self.commands.push(Command::Exchange(number, arguments));
     }
@@ -121,8 +121,8 @@ impl Desk {
         (lines, gives_back)
     }
 
-    /// In this order: what the others have is noted first, so that whatever is decided here next is decided by it; then the errand, then the
-    /// requests; at last, where somebody had waited in vain, the lines are put right.
+    /// In this order: what the others have is noted first, so that whatever is decided here next is decided by it; then the errands, then
+    /// the requests; at last, where somebody had waited in vain, the lines are put right.
     fn conclude(&mut self, mut call: Call, answer: Answer) {
         if self.now.tick.since(call.sent_at).0 <= self.ledgers.settings.deadline.as_micros() as u64 {
             self.health.note_answered(call.server(&self.ledgers));
@@ -137,7 +137,7 @@ impl Desk {
         if has_lost {
             self.tell_again();
         }
-        let mut has_strayed = self.conclude_errand(&mut call, &answer);
+        let mut has_strayed = self.conclude_errands(&mut call, &answer);
         for (candidate, decided) in call.candidates.into_iter().zip(answer.verdicts) {
             match (candidate, decided.admitted) {
                 (Some(candidate), Some(admitted)) => {
@@ -158,8 +158,11 @@ impl Desk {
     ///
     /// A grant is noted here as well as on the server, so that this process decides by it at once; the others hear of it with the next
     /// lines that they read, and of the fact that something was returned with their next beat.
-    fn conclude_errand(&mut self, call: &mut Call, answer: &Answer) -> bool {
-        let Some(errand) = call.errand.take() else { return call.relief.is_some() };
+    fn conclude_errands(&mut self, call: &mut Call, answer: &Answer) -> bool {
+        let errands = std::mem::take(&mut call.errands);
+        if errands.is_empty() {
+            return call.relief.is_some();
+        }
         let is_done =
             call.relief.is_none() || answer.verdicts.last().is_some_and(|told| told.admitted == Some(true));
         if !is_done {
@@ -175,7 +178,7 @@ impl Desk {
             };
             self.ledgers.relieve(own, amount, self.now);
         }
-        errand.conclude();
+        errands.into_iter().for_each(Errand::conclude);
         false
     }
 
@@ -225,8 +228,8 @@ const MOST_LINES: usize = 1_024;
 impl Desk {
     /// Sends what waits for no account that is busy.
     ///
-    /// Errands go first, or a crowd of requests could keep them from ever finding their account at rest. Requests follow in the order
-    /// in which they came; one whose account is busy lets those pass that wait for others.
+    /// [Errands](Self::run_errands) go first, as far as it is their turn. Requests follow in the order in which they came; one whose
+    /// account is busy lets those pass that wait for others.
     pub(crate) fn dispatch(&mut self) {
         if !self.is_linked {
             for candidate in std::mem::take(&mut self.waiting) {
@@ -235,11 +238,7 @@ impl Desk {
             self.errands.clear();
         }
         self.run_errands();
-        while !self.waiting.is_empty() {
-            let batch = self.take_batch();
-            if batch.is_empty() {
-                return;
-            }
+        for batch in self.take_batches() {
             for batch in self.by_server(batch) {
                 self.send(&accounts_of(&batch), batch);
             }
@@ -262,10 +261,13 @@ impl Desk {
         parts
     }
 
-    /// Takes the candidates of one call; an account that an earlier candidate waits for is not given to a later one.
-    fn take_batch(&mut self) -> Vec<Candidate> {
-        let mut wanted: HashSet<Account> = self.errands_accounts().collect();
-        let mut batch = Vec::new();
+    /// Takes the candidates whose turn it is, of one call each; an account that an earlier candidate or errand waits for, or that an
+    /// earlier call will have busy, is not given to a later one.
+    ///
+    /// All in one pass: after a server has stood still, thousands wait.
+    fn take_batches(&mut self) -> Vec<Vec<Candidate>> {
+        let (awaited, mut wanted) = (self.awaited_since(), HashSet::new());
+        let (mut batches, mut batch) = (Vec::new(), Vec::<Candidate>::new());
         for candidate in std::mem::take(&mut self.waiting) {
             if candidate.is_forgotten() {
                 continue;
@@ -274,15 +276,22 @@ impl Desk {
                 candidate.decide_degraded(self.now);
                 continue;
             }
-            let taken = |account| self.queue.is_busy(account) || wanted.contains(&account);
-            if batch.len() < MOST_IN_A_CALL && !candidate.accounts().any(taken) {
-                batch.push(candidate);
-            } else {
+            if batch.len() == MOST_IN_A_CALL {
+                wanted.extend(batch.iter().flat_map(Candidate::accounts));
+                batches.push(std::mem::take(&mut batch));
+            }
+            let is_errands = |account| awaited.get(&account).is_some_and(|turn| *turn < candidate.due);
+            let taken =
+                |account| self.queue.is_busy(account) || wanted.contains(&account) || is_errands(account);
+            if candidate.accounts().any(taken) {
                 wanted.extend(candidate.accounts());
                 self.waiting.push_back(candidate);
+            } else {
+                batch.push(candidate);
             }
         }
-        batch
+        batches.extend((!batch.is_empty()).then_some(batch));
+        batches
     }
 
     /// Publishes the lines that are due.
@@ -307,7 +316,7 @@ impl Desk {
     pub(crate) fn first_due(&self) -> Option<Tick> {
         let asked = self.calls.values().flat_map(|call| &call.candidates).flatten();
         let candidates = self.waiting.iter().chain(asked).map(|candidate| candidate.due);
-        let under_way = self.calls.values().filter_map(|call| call.errand.as_ref());
+        let under_way = self.calls.values().flat_map(|call| &call.errands);
         candidates.chain(self.errands.iter().chain(under_way).map(|errand| errand.due)).min()
     }
 

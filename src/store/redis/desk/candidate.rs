@@ -99,6 +99,7 @@ impl Candidate {
         match self.ledgers.admit(&mut self.claims, self.mode, self.now) {
             Ok(Verdict::Open) => Some(self),
             decided => {
+                self.ledgers.memory.note_earlier(&mut self.claims, self.now);
                 self.answer(decided);
                 None
             }
@@ -138,6 +139,7 @@ impl Candidate {
     fn settle_degraded(&mut self, now: Now) {
         self.give_back(now);
         let outcome = self.ledgers.decide_degraded(&mut self.claims, self.mode, self.now);
+        self.ledgers.memory.note_earlier(&mut self.claims, self.now);
         self.answer(outcome);
     }
 

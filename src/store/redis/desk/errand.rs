@@ -4,7 +4,7 @@
 //! spent here by the moment it began is on the server: a store that is dropped or saved does. Both are answered through a channel,
 //! and both fail rather than wait for ever: an errand when its deadline has come, a flush when the connection is lost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc;
 
 use smallvec::SmallVec;
@@ -49,6 +49,12 @@ impl Errand {
         (Self { accounts, relief, due, reply }, Awaited(awaited))
     }
 
+    /// From when on it is its turn, where requests wait for the same accounts that have waited in vain later: at once if it is more
+    /// than a look.
+    const fn turn(&self) -> Tick {
+        if self.relief.is_some() { Tick(i64::MIN) } else { self.due }
+    }
+
     /// Tells who waits that it is done; who has stopped waiting does not want to know.
     pub(crate) fn conclude(self) {
         let _ = self.reply.send(());
@@ -65,36 +71,94 @@ impl Awaited {
 }
 
 impl Desk {
-    /// Sends the errands whose accounts are not busy, before the requests that wait for those.
+    /// Sends the errands whose accounts are not busy.
+    ///
+    /// Whoever looks after accounts goes before the requests that wait for them, or a crowd of those could keep him from ever finding an
+    /// account at rest. Whoever only reads waits for the requests that came before: anybody may read, as often as he likes. Those who
+    /// read of the same accounts share a call.
     pub(crate) fn run_errands(&mut self) {
+        if self.errands.is_empty() {
+            return;
+        }
+        let (asked, mut calls) = (self.asked_since(), ErrandCalls::default());
         for errand in std::mem::take(&mut self.errands) {
-            let busy = |account: &Account| self.queue.is_busy(*account);
+            let waits = |account: &Account| {
+                let is_asked = asked.get(account).is_some_and(|due| *due <= errand.turn());
+                is_asked || self.queue.is_busy(*account)
+            };
             if errand.accounts.iter().any(|account| self.is_avoided(*account)) {
                 drop(errand); // Nobody asks its server for now.
-            } else if errand.accounts.iter().any(busy) {
+            } else if errand.accounts.iter().any(waits) {
                 self.errands.push(errand);
             } else {
-                let accounts = errand.accounts.clone();
-                self.call(&accounts, Vec::<Candidate>::new(), Some(errand));
+                self.errands.extend(calls.take(errand));
             }
+        }
+        for errands in calls.calls {
+            let accounts = errands[0].accounts.clone();
+            self.call(&accounts, Vec::<Candidate>::new(), errands);
         }
     }
 
-    /// The accounts that errands wait for.
-    pub(crate) fn errands_accounts(&self) -> impl Iterator<Item = Account> {
-        self.errands.iter().flat_map(|errand| &errand.accounts).copied()
+    /// The accounts that requests wait for, and when the first of them will have waited in vain: who came first will first.
+    fn asked_since(&self) -> HashMap<Account, Tick> {
+        let waiting = self.waiting.iter().filter(|candidate| !candidate.is_forgotten());
+        earliest(waiting.flat_map(|candidate| candidate.accounts().map(|account| (account, candidate.due))))
+    }
+
+    /// The accounts that errands wait for, and since when, as [`Errand::turn`] says it.
+    pub(crate) fn awaited_since(&self) -> HashMap<Account, Tick> {
+        let of_errand = |errand: &'_ Errand| {
+            let turn = errand.turn();
+            errand.accounts.iter().map(move |account| (*account, turn)).collect::<SmallVec<[_; 4]>>()
+        };
+        earliest(self.errands.iter().flat_map(of_errand))
     }
 
     /// Drops the errands that have waited in vain.
     pub(crate) fn drop_late_errands(&mut self) {
         let now = self.now.tick;
         self.errands.retain(|errand| errand.due > now);
-        let late: SmallVec<[Errand; 4]> = self
-            .calls
-            .values_mut()
-            .filter_map(|call| call.errand.take_if(|errand| errand.due <= now))
-            .collect();
-        drop(late);
+        for call in self.calls.values_mut() {
+            call.errands.retain(|errand| errand.due > now);
+        }
+    }
+}
+
+/// The earliest moment for each account.
+fn earliest(all: impl Iterator<Item = (Account, Tick)>) -> HashMap<Account, Tick> {
+    let mut earliest: HashMap<Account, Tick> = HashMap::new();
+    for (account, at) in all {
+        earliest.entry(account).and_modify(|first| *first = at.min(*first)).or_insert(at);
+    }
+    earliest
+}
+
+/// Calls of errands that are about to be made.
+#[derive(Default)]
+struct ErrandCalls {
+    calls: Vec<Vec<Errand>>,
+    /// Which of them each account is in.
+    of: HashMap<Account, usize>,
+}
+
+impl ErrandCalls {
+    /// Takes an errand into a call of its own, or one that tells it what it wants; it is returned where an account of its is in a
+    /// call that does not.
+    fn take(&mut self, errand: Errand) -> Option<Errand> {
+        let of: SmallVec<[Option<usize>; 4]> =
+            errand.accounts.iter().map(|account| self.of.get(account).copied()).collect();
+        if of.iter().all(Option::is_none) {
+            self.of.extend(errand.accounts.iter().map(|account| (*account, self.calls.len())));
+            self.calls.push(vec![errand]);
+            return None;
+        }
+        let call = of[0].filter(|call| of.iter().all(|other| *other == Some(*call)));
+        match call.map(|call| &mut self.calls[call]) {
+            Some(call) if errand.relief.is_none() && call[0].relief.is_none() => call.push(errand),
+            _ => return Some(errand),
+        }
+        None
     }
 }
 

@@ -3,8 +3,9 @@
 //! Once, rules that count refusals told served clients that nothing was left: what the others had spent was added twice
 //! where a claim had not been charged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use proptest::prelude::*;
 
@@ -97,7 +98,7 @@ impl Site {
         let mut claims = self.claims(process, client);
         let verdict = self.world.admit(process, &mut claims).unwrap();
         self.count(&claims, verdict, micros);
-        self.world.clock.fetch_add(micros, std::sync::atomic::Ordering::Relaxed);
+        self.world.clock.fetch_add(micros, Relaxed);
         if verdict != Verdict::Admitted {
             return None;
         }
@@ -285,5 +286,75 @@ fn an_account_that_is_always_busy_can_be_looked_after() {
     assert!(is_done(awaited));
     for mut answer in [first, second, third] {
         assert!(answer.try_recv().is_ok());
+    }
+}
+
+/// Has a process read where the account of all stands.
+fn page(world: &mut World) -> Awaited {
+    let process = &world.peers[0].process;
+    let (errand, awaited) = Errand::read(&process.ledgers, vec![process.account()]);
+    world.peers[0].tell([Event::Errand(errand)]);
+    awaited
+}
+
+/// Each was a call of its own.
+#[test]
+fn pages_about_one_account_share_a_call() {
+    let mut world = World::new("redis://model?deadline=1s", 1);
+    world.weather = Weather::Slow;
+    let pages: Vec<_> = (0..100).map(|_| page(&mut world)).collect();
+    let calls = world.peers[0].calls;
+    world.weather = Weather::Fine;
+    world.deliver();
+    assert!(pages.into_iter().all(is_done));
+    assert_eq!(world.peers[0].calls - calls, 2, "the first one, and what came while that was under way");
+}
+
+/// A free page that was asked for again and again kept every request of its account waiting until its deadline.
+#[test]
+fn pages_without_end_let_requests_of_their_account_pass() {
+    let mut world = World::new("redis://model?deadline=1s", 1);
+    world.weather = Weather::Slow;
+    let mut pages: VecDeque<_> = (0..10).map(|_| page(&mut world)).collect();
+    let claims = [claim(&world.peers[0].process)];
+    let mut answer = world.peers[0].ask(&claims);
+    world.weather = Weather::Fine;
+    for _ in 0..10 {
+        world.clock.fetch_add(1_000, Relaxed);
+        (0..10).for_each(|_| pages.push_back(page(&mut world)));
+        assert!(world.deliver_one());
+        if answer.try_recv().is_ok() {
+            assert!(is_done(pages.pop_front().unwrap()), "who came first was not kept waiting either");
+            return;
+        }
+    }
+    panic!("ten calls went before it");
+}
+
+/// It had waited before midnight, too, and for all of that the new day was given a credit.
+#[test]
+fn a_request_that_asked_across_an_edge_is_returned_what_the_new_window_was_charged() {
+    for is_late in [false, true] {
+        let mut world = World::new("redis://model?deadline=100ms", 1);
+        let ledgers = Arc::clone(&world.peers[0].process.ledgers);
+        let account = world.peers[0].process.account();
+        let left = ledgers.listed(account, ledgers.now()).standing.left;
+        world.clock.fetch_add(left.0 as i64 - 50_000, Relaxed);
+        world.pass(20_000);
+        world.weather = Weather::Slow;
+        let claims = [claim(&world.peers[0].process)];
+        let answer = world.peers[0].ask(&claims);
+        world.clock.fetch_add(40_000, Relaxed);
+        // Somebody sees the new day.
+        ledgers.look(&mut claims.clone(), Progress::default(), ledgers.now());
+        if is_late {
+            world.pass(100_000);
+        } else {
+            world.weather = Weather::Fine;
+            world.deliver();
+        }
+        assert_eq!(ledgers.listed(account, ledgers.now()).standing.admitted, 1);
+        drop(answer);
+        assert_eq!(ledgers.listed(account, ledgers.now()).net, 0, "decided here: {is_late}");
     }
 }

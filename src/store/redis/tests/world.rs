@@ -67,12 +67,17 @@ impl World {
 
     /// Has everything done that the desks say, until they say nothing.
     pub(crate) fn deliver(&mut self) {
-        while let Some((at, command)) = self.next_command() {
-            let now = START + self.clock.load(Relaxed);
-            if let Some(event) = self.peers[at].answered(command, &mut self.server, &self.weather, now) {
-                self.peers[at].tell([event]);
-            }
+        while self.deliver_one() {}
+    }
+
+    /// Has one thing done that a desk says, if there is any.
+    pub(crate) fn deliver_one(&mut self) -> bool {
+        let Some((at, command)) = self.next_command() else { return false };
+        let now = START + self.clock.load(Relaxed);
+        if let Some(event) = self.peers[at].answered(command, &mut self.server, &self.weather, now) {
+            self.peers[at].tell([event]);
         }
+        true
     }
 
     fn next_command(&mut self) -> Option<(usize, Command)> {
