@@ -82,6 +82,7 @@ pub(crate) mod condition {
     pub(crate) mod decoded;
     mod facts;
     mod index;
+    mod pattern;
     mod text;
     mod words;
 
@@ -93,12 +94,14 @@ pub(crate) mod condition {
     pub use self::facts::{Computed, Facts, Method};
     pub(crate) use self::facts::{NO_ROUTE, is_preflight, is_token};
     pub use self::index::RuleIndex;
-    pub use self::text::{Glob, Pattern, PatternError, Text};
+    pub use self::pattern::{Glob, Pattern, PatternError};
+    pub use self::text::Text;
     pub use self::words::Found;
 }
 
 /// Rules and the sites that they make, and what is wrong with either.
 pub(crate) mod rule {
+    mod charge_when;
     pub(crate) mod check;
     mod key;
     mod overrides;
@@ -114,13 +117,11 @@ pub(crate) mod rule {
     mod tiers;
     pub(crate) mod upstream;
 
+    pub use self::charge_when::{Answer, ChargeWhen, Judge, StatusSet, Statuses};
     pub(crate) use self::check::{default_key, namesakes, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
     pub use self::overrides::Override;
-    pub use self::rule::{
-        Action, Answer, Block, ChargeWhen, Cost, Counts, Hold, Judge, Overrun, Rule, StatusSet, Statuses,
-        Until,
-    };
+    pub use self::rule::{Action, Block, Cost, Counts, Hold, Overrun, Rule, Until};
     pub use self::shared_map::SharedMap;
     pub use self::shared_tiers::SharedTiers;
     pub use self::site::{

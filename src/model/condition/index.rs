@@ -295,8 +295,8 @@ mod tests {
     use super::*;
     use crate::model::condition::decoded::Paths;
     use crate::model::condition::facts::Method;
-    use crate::model::condition::text::pattern_tests::pattern;
-    use crate::model::condition::text::{Glob, Pattern, Text};
+    use crate::model::condition::pattern::pattern_tests::pattern;
+    use crate::model::condition::pattern::{Glob, Pattern};
 
     #[derive(Clone, Debug)]
     struct Request {

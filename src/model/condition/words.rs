@@ -175,8 +175,7 @@ fn shown_value(kind: &str, name: &str, value: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::model::condition::facts::Method;
-    use crate::model::condition::text::Glob;
-    use crate::model::condition::text::Pattern;
+    use crate::model::condition::pattern::{Glob, Pattern};
 
     #[test]
     fn a_condition_is_written_with_the_fields_of_the_site_file() {

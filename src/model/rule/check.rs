@@ -2,10 +2,9 @@
 
 use crate::model::account::{Limit, RateFault};
 use crate::model::condition::{Condition, Text, is_certain, is_contradiction, is_token};
+use crate::model::rule::charge_when::{ChargeWhen, StatusSet, Statuses};
 use crate::model::rule::key::{Component, KeySpec, Missing};
-use crate::model::rule::rule::{
-    Action, Block, ChargeWhen, Cost, Counts, Hold, Overrun, Rule, StatusSet, Statuses,
-};
+use crate::model::rule::rule::{Action, Block, Cost, Counts, Hold, Overrun, Rule};
 use crate::model::said::Mistake;
 use crate::model::time::{Micros, Unit};
 
