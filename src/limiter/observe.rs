@@ -159,7 +159,7 @@ impl Observer {
 
     /// Whether it wants to be told of admissions.
     pub(crate) fn hears_admissions(&self) -> bool {
-        self.0.as_ref().is_some_and(|observer| observer.hears_admissions())
+        self.0.as_ref().is_some_and(Observe::hears_admissions)
     }
 
     #[inline(always)]

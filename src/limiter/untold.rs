@@ -4,8 +4,6 @@
 //! told, where that very request stands. So what happens is noted first, and told afterwards: a decision and the end of a request by
 //! its claims where they lie, which nothing changes any more, and the settlement of a part by a copy of what was settled.
 
-use smallvec::SmallVec;
-
 use crate::limiter::Limiter;
 use crate::limiter::event::{Event, What};
 use crate::limiter::told::Told;
@@ -36,7 +34,7 @@ enum Happened {
     /// A client has come with a key that its site knows.
     Key(KeyDigest, UnixMicros),
     /// These claims were settled.
-    Settled { told: Told, now: Now, claims: SmallVec<[Claim; 2]>, settlement: Settlement },
+    Settled { told: Told, now: Now, claims: Vec<Claim>, settlement: Settlement },
 }
 
 impl Untold {
@@ -61,7 +59,7 @@ impl Untold {
 
     /// Some claims have been settled.
     pub(crate) fn settled(&mut self, told: Told, now: Now, claims: &[Claim], settlement: &Settlement) {
-        let (claims, settlement) = (SmallVec::from_slice(claims), *settlement);
+        let (claims, settlement) = (claims.to_vec(), *settlement);
         self.note(Happened::Settled { told, now, claims, settlement });
     }
 
