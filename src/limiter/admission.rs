@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::limiter::decision::{Decision, Question};
+use crate::limiter::event::What;
 use crate::limiter::holding::Holding;
 use crate::limiter::{LimitReport, Limiter, Refusal, Report, Untold};
 use crate::model::{Answer, Facts, Micros};
@@ -137,8 +138,23 @@ impl Reservation {
     fn with<T>(&mut self, work: impl FnOnce(&mut Holding, &Limiter, &mut Untold) -> T) -> T {
         let mut untold = Untold::new();
         let done = work(&mut self.holding, &self.limiter, &mut untold);
-        untold.tell(&self.limiter);
+        match &untold {
+            Untold::Nothing => {}
+            Untold::Whole(what) => self.tell(*what),
+            Untold::More(more) => {
+                more.tell_before(&self.limiter);
+                more.whole.into_iter().for_each(|what| self.tell(what));
+            }
+        }
         done
+    }
+
+    #[inline(never)]
+    fn tell(&self, what: What) {
+        match what {
+            What::Settled => self.holding.tell_of_end(&self.limiter),
+            decided => self.holding.tell_of_decision(&self.limiter, decided),
+        }
     }
 
     /// The same of a decision, which may fail.

@@ -13,8 +13,10 @@ use crate::clock::Sleep;
 use crate::limiter::Limiter;
 use crate::limiter::alarms::Bound;
 use crate::limiter::engine::Shared;
+use crate::limiter::event::Ended;
 use crate::limiter::holding::Holding;
 use crate::limiter::refusal::Refused;
+use crate::limiter::told::Told;
 use crate::limiter::untold::Untold;
 use crate::model::{Micros, Overrun, Rule, Tick};
 use crate::store::{Charge, Claim};
@@ -166,6 +168,8 @@ impl Holding {
         self.is_typical &= self.has_outrun_expectations();
         self.is_cut = true;
         self.settle_at(limiter, self.now, untold);
+        // Told as it was settled, for from now on it says what a refusal does.
+        untold.copied(Told { ended: Ended::AtOnce, ..self.told() }, self.now, &self.claims, &self.settlement);
         for (claim, is_spent) in self.claims.iter_mut().zip(spent) {
             claim.standing.refuses = is_spent;
         }

@@ -81,7 +81,7 @@ impl Limiter {
         let tiered = self.has_tiers.is_set().then_some(&client);
         let route = self.ask(&client, Claiming::new(tiered, mode, claims));
         // What is served another page was asked about before, and its key told.
-        if let Some(key) = client.used_key().filter(|_| spared && !self.observers.is_empty()) {
+        if let Some(key) = client.used_key().filter(|_| spared && !self.observer.is_nobody()) {
             untold.key(*key, now.wall());
         }
         Some((now, route))
@@ -108,7 +108,7 @@ impl Limiter {
             None => self.rules.iter().for_each(|open| self.ask_if_about(open, facts, &mut asking)),
             Some(index) => self.ask_found(index, facts, &mut asking),
         }
-        asking.route.unwrap_or_else(|| if self.observers.is_empty() { 0 } else { facts.route() })
+        asking.route.unwrap_or_else(|| if self.observer.is_nobody() { 0 } else { facts.route() })
     }
 
     /// Asks those rules among many that can be about the request.

@@ -11,7 +11,7 @@ const FEW: usize = 2;
 ///
 /// A claim is filled in where it stays: copied there, it would cost a request sixty instructions. And who is served next
 /// in the same place finds room for as many.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Claims {
     few: [Claim; FEW],
     len: usize,

@@ -1,6 +1,6 @@
 //! How a request ends: what each of its rules is charged or returns, and who is told and taught of it.
 
-use crate::limiter::event::What;
+use crate::limiter::event::{Ended, What};
 use crate::limiter::holding::Holding;
 use crate::limiter::report::Tightest;
 use crate::limiter::told::{Told, free};
@@ -20,7 +20,8 @@ impl Holding {
 
     #[inline(never)]
     fn settle_now(&mut self, limiter: &Limiter, untold: &mut Untold) {
-        self.settle_at(limiter, limiter.now(), untold);
+        self.now = limiter.now();
+        self.settle_at(limiter, self.now, untold);
     }
 
     /// Ends the request, if it has not ended, and says where the tightest limit stands then; `None` if no rule applies.
@@ -134,25 +135,22 @@ impl Holding {
         } else {
             self.settlement.charge_something();
         }
-        if limiter.settles_apart
-            && (limiter.settles_by_rule || !self.claims.iter().all(|claim| claim.run.is_on))
-        {
+        if limiter.settles_apart && (limiter.settles_by_rule || self.has_settled_some(limiter)) {
             return self.settle_apart(limiter, now, untold);
         }
         limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        // Not by rule, and so there is somebody to be told.
         if limiter.settles_apart {
-            self.note_settlement(limiter, now, untold);
+            untold.whole(What::Settled);
         }
         self.teach(limiter);
         self.tell_of_extra(limiter);
     }
 
-    #[inline(never)]
-    fn note_settlement(&self, limiter: &Limiter, now: Now, untold: &mut Untold) {
-        if !limiter.observers.is_empty() {
-            let told = Told { running: 0, ..self.told() };
-            untold.event(told, now, &self.claims, &self.settlement, What::Settled);
-        }
+    /// Whether some claims do not run any more, or never did.
+    #[inline]
+    fn has_settled_some(&self, limiter: &Limiter) -> bool {
+        (limiter.leaves_unvisited || self.is_waived) && !self.claims.iter().all(|claim| claim.run.is_on)
     }
 
     /// Settlements of a part of what runs, when the request has run so long.
@@ -164,8 +162,7 @@ impl Holding {
         untold: &'a mut Untold,
     ) -> Settling<'a> {
         let running = self.claims.iter().filter(|claim| claim.run.is_on).count() as u32;
-        let told = Told { running, ran: self.ran(cost), ..self.told() };
-        Settling { limiter, now, told, untold }
+        Settling { limiter, now, told: self.told(), running, ran: self.ran(cost), untold }
     }
 
     /// Settles where that is more than one call of the store.
@@ -232,6 +229,10 @@ struct Settling<'a> {
     limiter: &'a Limiter,
     now: Now,
     told: Told,
+    /// How many of its claims run, those included that are being settled.
+    running: u32,
+    /// How long it has run.
+    ran: Micros,
     untold: &'a mut Untold,
 }
 
@@ -239,7 +240,7 @@ impl Settling<'_> {
     /// Settles claims, and notes those that ran until then.
     #[inline]
     fn settle(&mut self, claims: &mut [Claim], settlement: &Settlement) {
-        if self.limiter.observers.is_empty() {
+        if self.limiter.observer.is_nobody() {
             return self.limiter.engine.store.settle(claims, settlement, self.now);
         }
         for claims in claims.chunk_by_mut(|one, other| one.run.is_on == other.run.is_on) {
@@ -251,9 +252,10 @@ impl Settling<'_> {
     #[inline]
     fn settle_alike(&mut self, claims: &mut [Claim], settlement: &Settlement) {
         if claims[0].run.is_on {
-            self.told.running -= claims.len() as u32;
+            self.running -= claims.len() as u32;
             self.limiter.engine.store.settle(claims, settlement, self.now);
-            self.untold.event(self.told, self.now, claims, settlement, What::Settled);
+            let ended = if self.running == 0 { Ended::AtLast(self.ran) } else { Ended::No };
+            self.untold.settled(Told { ended, ..self.told }, self.now, claims, settlement);
         }
     }
 }

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::limiter::alarms::Alarms;
 use crate::limiter::lessons::Lessons;
-use crate::limiter::observe::{Observe, Observers};
+use crate::limiter::observe::{Observe, Observer, Observers};
 use crate::limiter::roster::Rosters;
 use crate::model::{KeyHasher, UnixMicros};
 use crate::store::memory::Memory;
@@ -190,8 +190,8 @@ impl fmt::Debug for Engine {
 }
 
 impl Shared {
-    pub(crate) fn observers(&self) -> Observers {
-        self.observers.lock().clone()
+    pub(crate) fn observer(&self) -> Observer {
+        Observer::from(&*self.observers.lock())
     }
 
     pub(crate) fn save(&self) -> Result<(), Fault> {

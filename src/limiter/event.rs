@@ -22,8 +22,7 @@ pub struct Event<'a> {
     pub(crate) now: &'a Now,
     pub(crate) kind: Kind,
     pub(crate) is_cut: bool,
-    /// Of the last settlement, how long the request has run.
-    pub(crate) ended: Option<Micros>,
+    pub(crate) ended: Ended,
     pub(crate) what: What,
 }
 
@@ -34,6 +33,17 @@ pub(crate) enum What {
     Refused,
     RefusedInShadow,
     Settled,
+}
+
+/// Whether a settlement is the last of a request, and how long that has run then.
+#[derive(Clone, Copy)]
+pub(crate) enum Ended {
+    /// Something of it runs on, or it is no settlement.
+    No,
+    /// All of it is settled at once: it has run as long as that says.
+    AtOnce,
+    /// The last of several.
+    AtLast(Micros),
 }
 
 /// What is charged.
@@ -74,6 +84,10 @@ impl<'a> Event<'a> {
     /// How long it has run, with what it was charged on top and without its pauses; 0 before it is settled.
     #[inline]
     pub fn used(&self) -> Micros {
+        self.settled()
+    }
+
+    const fn settled(&self) -> Micros {
         let Settlement { cost, extra_micros, returned, .. } = *self.settlement;
         if returned { Micros::ZERO } else { Micros(cost.0.saturating_add_signed(extra_micros)) }
     }
@@ -83,7 +97,11 @@ impl<'a> Event<'a> {
     /// counts these counts each request once, and each block or [detached](Kind::Detached) work.
     #[inline]
     pub const fn ended(&self) -> Option<Micros> {
-        self.ended
+        match self.ended {
+            Ended::No => None,
+            Ended::AtOnce => Some(self.settled()),
+            Ended::AtLast(ran) => Some(ran),
+        }
     }
 
     /// Of a refusal, whether only rules in shadow refuse, so that the request is not refused for it.

@@ -3,13 +3,13 @@
 //! A holding does not know its limiter, which is given to it with each call: the middleware holds the site once and takes
 //! holdings from a pool. A [`Reservation`](crate::limiter::Reservation) is a holding with its limiter.
 //!
-//! It tells nobody anything: what observers and the log are to be told is noted in an [`Untold`], which whoever has the
-//! holding tells when it is borrowed no more. So is a store's fault told by whoever is given it.
+//! It tells nobody anything by itself: what observers and the log are to be told is noted in an [`Untold`], which whoever has the
+//! holding tells when nobody changes it any more. So is a store's fault told by whoever is given it.
 
 use std::sync::Arc;
 
 use crate::limiter::decision::{Decision, Question};
-use crate::limiter::event::{Kind, What};
+use crate::limiter::event::{Ended, Kind, What};
 use crate::limiter::meter::Meter;
 use crate::limiter::refusal::{Refusal, Refused};
 use crate::limiter::report::{AppliedLimit, LimitReport, Report, Tightest};
@@ -20,7 +20,7 @@ use crate::model::{Facts, KeyHash, Limit, Micros, Now, Tick, UnixMicros};
 use crate::store::{Book, Claim, Fault, Mode, Settlement, Verdict};
 
 /// What a request holds from admission to settlement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Holding {
     pub(crate) claims: Claims,
     /// The route of the request, where a claim of its depends on it.
@@ -168,7 +168,7 @@ impl Holding {
         self.now = now;
         let is_seen = if verdict == Verdict::Admitted { limiter.admissions_seen } else { limiter.is_seen };
         if is_seen {
-            self.note_decision(limiter, verdict, untold);
+            untold.whole(if verdict == Verdict::Admitted { What::Admitted } else { What::Refused });
         }
         if verdict != Verdict::Admitted {
             return Decision::Refused;
@@ -302,37 +302,31 @@ impl Holding {
         Settlement { cost: progress.cost, ..self.settlement }
     }
 
-    /// Notes for the log and observers what was decided.
-    #[inline(never)]
-    fn note_decision(&self, limiter: &Limiter, verdict: Verdict, untold: &mut Untold) {
-        let what = if verdict == Verdict::Admitted { What::Admitted } else { What::Refused };
-        self.note(limiter, what, untold);
-        if limiter.has_shadow {
-            self.note_shadows(limiter, what, untold);
-        }
+    /// Tells observers that the request has ended, all of it at once. They may ask about it meanwhile, and so nobody may have
+    /// borrowed it to change it.
+    #[inline(always)]
+    pub(crate) fn tell_of_end(&self, limiter: &Limiter) {
+        let told = Told { ended: Ended::AtOnce, ..self.told() };
+        limiter.observer.tell(&told.event(limiter, &self.now, &self.claims, &self.settlement, What::Settled));
     }
 
-    #[cold]
-    fn note_shadows(&self, limiter: &Limiter, what: What, untold: &mut Untold) {
-        if self.claims.iter().any(|claim| claim.ask.shadow && claim.standing.refuses) {
-            self.note(limiter, What::RefusedInShadow, untold);
+    /// Tells observers and the log, in the same way, what was decided over the request.
+    #[inline]
+    pub(crate) fn tell_of_decision(&self, limiter: &Limiter, what: What) {
+        let event = |what| self.told().event(limiter, &self.now, &self.claims, &Settlement::NONE, what);
+        limiter.observer.tell(&event(what));
+        if limiter.has_shadow && self.claims.iter().any(|claim| claim.ask.shadow && claim.standing.refuses) {
+            limiter.observer.tell(&event(What::RefusedInShadow));
             if what == What::Admitted {
-                untold.shadows(&self.claims);
+                limiter.log_shadows(&self.claims);
             }
-        }
-    }
-
-    fn note(&self, limiter: &Limiter, what: What, untold: &mut Untold) {
-        if !limiter.observers.is_empty() {
-            untold.event(self.told(), self.now, &self.claims, &Settlement::NONE, what);
         }
     }
 
     #[inline]
     pub(crate) const fn told(&self) -> Told {
         let Self { route, kind, is_cut, .. } = *self;
-        let ran = self.ran(self.settlement.cost);
-        Told { route, kind, is_cut, ran, running: 1 }
+        Told { route, kind, is_cut, ended: Ended::No }
     }
 
     /// What it is charged for having run so long, with what is charged on top.

@@ -4,7 +4,7 @@ use crate::model::{Micros, Tick};
 use crate::store::Progress;
 
 /// How long a request has run, without its pauses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Meter {
     /// When it began to run, or ran again; `None` while it is paused.
     pub(crate) since: Option<Tick>,

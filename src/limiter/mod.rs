@@ -53,10 +53,11 @@ pub use self::client_accounts::{Amount, ClientAccounts};
 pub(crate) use self::decision::{Decision, Question};
 pub use self::engine::Engine;
 pub(crate) use self::engine::Shared;
-pub(crate) use self::event::name_route;
 pub use self::event::{Event, Kind, ObservedLimit, Route};
+pub(crate) use self::event::{What, name_route};
 pub(crate) use self::holding::Holding;
 pub use self::observe::Observe;
+use self::observe::Observer;
 pub(crate) use self::observe::Observers;
 use self::open_rule::{Flag, OpenRule};
 pub use self::prospect::Prospect;
@@ -68,7 +69,7 @@ pub use self::report::{Cause, LimitReport, Report};
 use self::roster::Roster;
 pub use self::share::Share;
 use self::terms::{OpenTiers, TiersInForce};
-pub(crate) use self::untold::Untold;
+pub(crate) use self::untold::{More, Untold};
 use crate::model::{
     Answer, Condition, Counts, Facts, Limit, Micros, Now, Overrun, Rule, RuleIndex, SharedTiers, Site, Until,
 };
@@ -100,7 +101,7 @@ pub struct Limiter {
     /// Whether somebody is told of admissions.
     admissions_seen: bool,
     /// Who is told of decisions and settlements.
-    observers: Observers,
+    observer: Observer,
     /// Whether rules charge some answers only.
     pub(crate) judges_answers: bool,
     /// Whether the claims of a request may have to be settled each in its own way.
@@ -161,7 +162,7 @@ impl Limiter {
         let settles_by_rule = judges_answers || site.rules.iter().any(|rule| rule.until != Until::Body);
         let counts_refusals = site.rules.iter().any(|rule| rule.counts == Counts::Refusals);
         let has_shadow = site.rules.iter().any(|rule| rule.shadow);
-        let observers = engine.shared().observers();
+        let observer = engine.shared().observer();
         let terms = OpenTiers::new(site.tiers.clone(), &with_books(&site, &rules), &*engine.shared().store);
         let terms = Arc::new(TiersInForce::from_pointee(terms));
         let books = rules.iter().map(|rule| Arc::clone(&rule.books)).collect();
@@ -173,14 +174,14 @@ impl Limiter {
             has_several_limits: Flag::default(),
             has_otherwise: site.rules.iter().any(|rule| rule.otherwise),
             has_shadow,
-            is_seen: has_shadow || !observers.is_empty(),
-            admissions_seen: has_shadow || observers.hear_admissions(),
+            is_seen: has_shadow || !observer.is_nobody(),
+            admissions_seen: has_shadow || observer.hears_admissions(),
             judges_answers,
             settles_by_rule,
             charges_tunnels: site.rules.iter().any(|rule| rule.until == Until::Close),
             leaves_unvisited: settles_by_rule || has_shadow || counts_refusals,
-            settles_apart: settles_by_rule || !observers.is_empty(),
-            observers,
+            settles_apart: settles_by_rule || !observer.is_nobody(),
+            observer,
             cuts: site.rules.iter().any(|rule| rule.overrun == Overrun::Cut && !rule.shadow),
             asks_who: Flag::default(),
             has_tiers: Flag::default(),
@@ -304,7 +305,7 @@ impl Limiter {
     /// Tells that nobody could decide over a request.
     #[cold]
     pub(crate) fn failed(&self, fault: Fault) -> Fault {
-        self.observers.tell_of_fault(&self.site.name, &fault);
+        self.observer.tell_of_fault(&self.site.name, &fault);
         fault
     }
 

@@ -112,23 +112,59 @@ impl<T: Observe + ?Sized> Observe for Arc<T> {
     }
 }
 
-/// All who are told.
+/// All who are told, each of whom is told the same.
 #[derive(Clone, Default)]
 pub(crate) struct Observers(pub(crate) Vec<Arc<dyn Observe>>);
 
-impl Observers {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl Observe for Observers {
+    fn hears_admissions(&self) -> bool {
+        self.0.iter().any(Observe::hears_admissions)
     }
 
-    /// Whether one of them wants to be told of admissions.
-    pub(crate) fn hear_admissions(&self) -> bool {
-        self.0.iter().any(Observe::hears_admissions)
+    fn admitted(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|observer| observer.admitted(event));
+    }
+
+    fn refused(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|observer| observer.refused(event));
+    }
+
+    fn settled(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|observer| observer.settled(event));
+    }
+
+    fn key_used(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
+        self.0.iter().for_each(|observer| observer.key_used(site, key, at));
+    }
+
+    fn failed(&self, site: &str, fault: &Fault) {
+        self.0.iter().for_each(|observer| observer.failed(site, fault));
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observers").field(&self.0.len()).finish()
+    }
+}
+
+/// Who is told, if anybody is: mostly one, who is told without a loop.
+#[derive(Clone)]
+pub(crate) struct Observer(Option<Arc<dyn Observe>>);
+
+impl Observer {
+    pub(crate) const fn is_nobody(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Whether it wants to be told of admissions.
+    pub(crate) fn hears_admissions(&self) -> bool {
+        self.0.as_ref().is_some_and(Observe::hears_admissions)
     }
 
     #[inline(always)]
     pub(crate) fn tell(&self, event: &Event<'_>) {
-        for observer in &self.0 {
+        if let Some(observer) = &self.0 {
             match event.what {
                 What::Admitted => observer.admitted(event),
                 What::Refused | What::RefusedInShadow => observer.refused(event),
@@ -139,16 +175,30 @@ impl Observers {
 
     #[cold]
     pub(crate) fn tell_of_key(&self, site: &Site, key: &KeyDigest, at: UnixMicros) {
-        self.0.iter().for_each(|observer| observer.key_used(site, key, at));
+        if let Some(observer) = &self.0 {
+            observer.key_used(site, key, at);
+        }
     }
 
     pub(crate) fn tell_of_fault(&self, site: &str, fault: &Fault) {
-        self.0.iter().for_each(|observer| observer.failed(site, fault));
+        if let Some(observer) = &self.0 {
+            observer.failed(site, fault);
+        }
     }
 }
 
-impl fmt::Debug for Observers {
+impl From<&Observers> for Observer {
+    fn from(all: &Observers) -> Self {
+        match &*all.0 {
+            [] => Self(None),
+            [only] => Self(Some(Arc::clone(only))),
+            _ => Self(Some(Arc::new(all.clone()))),
+        }
+    }
+}
+
+impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Observers").field(&self.0.len()).finish()
+        f.debug_struct("Observer").field("is_nobody", &self.is_nobody()).finish()
     }
 }

@@ -1,8 +1,8 @@
 //! What observers are told of a request, whatever happens to it; and what a request is charged that is free.
 
 use crate::limiter::Limiter;
-use crate::limiter::event::{Event, Kind, What};
-use crate::model::{Micros, Now};
+use crate::limiter::event::{Ended, Event, Kind, What};
+use crate::model::Now;
 use crate::store::{Claim, Settlement};
 
 /// What observers are told of a request, whatever happens to it.
@@ -11,10 +11,7 @@ pub(crate) struct Told {
     pub(crate) route: u32,
     pub(crate) kind: Kind,
     pub(crate) is_cut: bool,
-    /// How long it has run.
-    pub(crate) ran: Micros,
-    /// How many of its claims run, those included that are being settled.
-    pub(crate) running: u32,
+    pub(crate) ended: Ended,
 }
 
 impl Told {
@@ -27,9 +24,7 @@ impl Told {
         settlement: &'a Settlement,
         what: What,
     ) -> Event<'a> {
-        let Self { route, kind, is_cut, ran, running } = self;
-        let is_last = matches!(what, What::Settled) && running == 0;
-        let ended = if is_last { Some(ran) } else { None };
+        let Self { route, kind, is_cut, ended } = self;
         Event { limiter, claims, settlement, route, now, kind, is_cut, ended, what }
     }
 }

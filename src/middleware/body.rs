@@ -294,13 +294,13 @@ impl Running {
     /// How long it can go on, at the present pace, until the first budget is spent: of this one and those around it.
     pub(crate) fn time_left(&self) -> Option<Micros> {
         let all = self.and_around();
-        all.filter_map(|running| running.holding().time_left(running.site())).min()
+        all.filter_map(|running| running.ask(|holding, site, _| holding.time_left(site))).min()
     }
 
     /// The same, of the budgets whose rules cut what runs.
     pub(crate) fn cut_in_of_all(&self) -> Option<Micros> {
         let all = self.and_around();
-        all.filter_map(|running| running.holding().cut_in(running.site())).min()
+        all.filter_map(|running| running.ask(|holding, site, _| holding.cut_in(site))).min()
     }
 
     /// Ends the request, and says so to the budgets around it, which charge it what it has cost.

@@ -53,7 +53,7 @@ impl Budget {
     /// ```
     pub fn report(&self) -> Option<Report> {
         let running = self.0.as_ref()?;
-        running.holding().tightest(running.site()).map(Report::from)
+        running.ask(|holding, site, _| holding.tightest(site).map(Report::from))
     }
 
     /// Where each limit stands that applied to this request, those of the budgets around this one included and first.
@@ -96,7 +96,7 @@ impl Budget {
     ///
     /// Waiting for the client is not in it, and neither is time that the handler has [paused](Self::pause).
     pub fn used(&self) -> Micros {
-        self.0.as_ref().map_or(Micros::ZERO, |running| running.holding().used(running.site()))
+        self.0.as_ref().map_or(Micros::ZERO, |running| running.held().used(running.site()))
     }
 
     /// How long this request can go on, at the pace at which its budgets are spent now, until the first of them is spent; 0
@@ -139,7 +139,7 @@ impl Budget {
     /// by what is [detached](Self::detached) from the request.
     #[must_use = "nothing is charged to a request that has ended"]
     pub fn charge(&self, extra: Micros) -> bool {
-        self.0.as_ref().is_some_and(|running| running.holding().charge(extra))
+        self.0.as_ref().is_some_and(|running| running.ask(|holding, _, _| holding.charge(extra)))
     }
 
     /// What charges work that goes on elsewhere, in a task or a thread, however soon this request ends.
@@ -163,7 +163,7 @@ impl Budget {
     /// ```
     pub fn detached(&self) -> Detached {
         let detached = |running: &Rc<Running>| {
-            let holding = running.holding().detached();
+            let holding = running.held().detached();
             Reservation::detached(running.site().limiter(), holding)
         };
         Detached::of(self.0.as_ref().map(detached))
@@ -227,7 +227,7 @@ impl Budget {
     /// ```
     pub fn waive(&self) {
         if let Some(running) = &self.0 {
-            running.with(Holding::waive);
+            running.ask(Holding::waive);
         }
     }
 }

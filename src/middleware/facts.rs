@@ -192,7 +192,7 @@ impl Running {
         facts: &RequestFacts<'_>,
         refused: &Refused,
     ) -> Result<Decision, Undecided> {
-        let report = Report::from(self.holding().refused(refused));
+        let report = Report::from(self.held().refused(refused));
         let rewritten = Rewritten { report, standard: self.refused_standard() };
         *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
         // It cannot be refused again, and nothing exempts it.

@@ -55,7 +55,7 @@ impl Running {
     pub(crate) fn pause_for_handler(&self) {
         for running in self.and_around() {
             running.is_paused.set(true);
-            running.holding().pause(running.site());
+            running.ask(|holding, site, _| holding.pause(site));
         }
     }
 
@@ -63,7 +63,7 @@ impl Running {
     pub(crate) fn resume_for_handler(&self) {
         for running in self.and_around().filter(|running| running.is_paused.take()) {
             if !running.is_with_client.get() {
-                running.holding().resume(running.site());
+                running.ask(|holding, site, _| holding.resume(site));
                 running.runs_again();
             }
         }

@@ -162,7 +162,7 @@ where
     S: Service<ServiceRequest> + 'static,
     B: 'static,
 {
-    let refused = &guard.holding().why_refused(guard.site());
+    let refused = &guard.held().why_refused(guard.site());
     if let Some(target) = refusal::target(guard.site(), refused, &request).map(str::to_owned) {
         refusal::tell(&guard, &request, refused);
         return serve_other(service, &target, refused, guard, request);

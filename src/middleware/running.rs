@@ -3,7 +3,7 @@
 //! Places are kept by the worker and used again, so that a request allocates none. A place holds the site of the last request that was
 //! in it, for most servers answer for one; a worker that has seen other sites keeps no place of those before.
 
-use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::iter;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use actix_web::dev::ResponseHead;
 use actix_web::http::header::HeaderValue;
 
 use crate::limiter::{
-    Alarm, Decision, Holding, LimitReport, Limiter, Question, Refusal, Refused, Report, Untold,
+    Alarm, Decision, Holding, LimitReport, Limiter, More, Question, Refusal, Refused, Report, Untold, What,
 };
 use crate::middleware::classes::{Class, Classes};
 use crate::middleware::closures::{HeadAnswer, Hooks};
@@ -34,7 +34,7 @@ const KEPT: usize = 256;
 pub(crate) struct Running {
     /// In a place that is kept, that of the last request.
     site: WorkerSite,
-    /// Never borrowed across the application's code: closures are asked before, and observers told after.
+    /// Never borrowed to be changed across the application's code: closures are asked before, and observers told after.
     holding: RefCell<Holding>,
     /// By what it is known which route the request would reach.
     pub(crate) class: Cell<Class>,
@@ -212,7 +212,7 @@ impl Running {
 
     /// All that is to be said of why it is refused.
     pub(crate) fn refusal(&self, refused: &Refused) -> Refusal {
-        self.holding().refusal(self.site(), refused)
+        self.held().refusal(self.site(), refused)
     }
 
     /// The name of the rule that has refused it, be it served another page.
@@ -221,7 +221,7 @@ impl Running {
             self.seldom().and_then(|seldom| seldom.rewritten.borrow().as_ref().map(|it| it.report.rule));
         match rewritten {
             Some(position) => Some(self.site().shared_rule_name(position)),
-            None => self.holding().refused_by(self.site()),
+            None => self.held().refused_by(self.site()),
         }
     }
 
@@ -233,12 +233,12 @@ impl Running {
 
     /// The rule on an account of which the request has a claim by a budget around this one, too.
     pub(crate) fn rule_charged_twice(&self) -> Option<&str> {
-        let own = self.holding();
+        let own = self.held();
         let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
         let twice = outer
             .into_iter()
             .filter(|outer| self.site().shares_accounts_with(outer.site()))
-            .find_map(|outer| own.shared_with(&outer.holding()));
+            .find_map(|outer| own.shared_with(&outer.held()));
         twice.map(|rule| self.site().rule_name_at(rule))
     }
 
@@ -267,7 +267,7 @@ impl Running {
         decided: Result<Decision, Fault>,
         untold: Untold,
     ) -> Result<Decision, Undecided> {
-        untold.tell(self.site());
+        self.tell_all(untold);
         decided.map_err(|fault| Undecided::new(self.site().failed(fault)))
     }
 
@@ -276,14 +276,61 @@ impl Running {
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Holding, &Limiter, &mut Untold) -> T) -> T {
         let mut untold = Untold::new();
         let done = work(&mut self.holding(), self.site(), &mut untold);
-        untold.tell(self.site());
+        self.tell_all(untold);
         done
+    }
+
+    #[inline(always)]
+    fn tell_all(&self, untold: Untold) {
+        match untold {
+            Untold::Nothing => {}
+            Untold::Whole(What::Settled) => self.tell_of_end(),
+            Untold::Whole(decided) => self.tell_of_decision(decided),
+            Untold::More(more) => self.tell_more(&more),
+        }
+    }
+
+    #[inline(never)]
+    fn tell_of_end(&self) {
+        self.held().tell_of_end(self.site());
+    }
+
+    #[inline(never)]
+    fn tell_of_decision(&self, what: What) {
+        self.held().tell_of_decision(self.site(), what);
+    }
+
+    #[cold]
+    fn tell_more(&self, more: &More) {
+        more.tell_before(self.site());
+        match more.whole {
+            None => {}
+            Some(What::Settled) => self.tell_of_end(),
+            Some(decided) => self.tell_of_decision(decided),
+        }
+    }
+
+    /// The same where the application asks, which may be an observer that is told of this very request. It is borrowed then, and
+    /// nothing can be changed of it: nobody has the budget of a request that is being decided over, and one that has ended stays
+    /// as it is. So an observer asks a copy.
+    pub(crate) fn ask<T>(&self, work: impl FnOnce(&mut Holding, &Limiter, &mut Untold) -> T) -> T {
+        if self.holding.try_borrow_mut().is_ok() {
+            return self.with(work);
+        }
+        let mut copy = self.holding.borrow().clone();
+        work(&mut copy, self.site(), &mut Untold::new())
     }
 
     /// What the request holds. Not to be kept across user code, which may ask for it, too.
     #[inline]
     pub(crate) fn holding(&self) -> RefMut<'_, Holding> {
         self.holding.borrow_mut()
+    }
+
+    /// The same, where nothing is to be changed of it.
+    #[inline]
+    pub(crate) fn held(&self) -> Ref<'_, Holding> {
+        self.holding.borrow()
     }
 
     /// What few requests have, if it has any of it.
@@ -322,7 +369,7 @@ impl Running {
     #[cold]
     pub(crate) fn answered(&self, head: &ResponseHead) {
         // Rules may ask the application's code, which may ask for this request's budget.
-        let rules = self.holding().rules();
+        let rules = self.held().rules();
         let returned = self.site().returning(rules, &HeadAnswer(head));
         self.with(|holding, site, untold| holding.give_back(site, &returned, untold));
     }
@@ -330,7 +377,7 @@ impl Running {
     /// Where each limit stands, of this budget and those around it, of the outermost first.
     pub(crate) fn limits_of_all(&self) -> Vec<LimitReport> {
         let mut limits = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.limits_of_all());
-        limits.extend(self.holding().limits(self.site()));
+        limits.extend(self.ask(|holding, site, _| holding.limits(site)));
         limits
     }
 

@@ -64,7 +64,7 @@ impl Running {
         if !wire.is_enabled() {
             return;
         }
-        let holding = self.holding();
+        let holding = self.held();
         let tightest = holding.refused(refused);
         wire.write(headers, &wire.said(&tightest, self.rule_to_name(tightest.rule()), false));
         drop(holding);
@@ -86,19 +86,19 @@ impl Running {
     #[inline]
     fn is_beside_limits(&self) -> bool {
         let outer = iter::successors(self.outer.as_ref(), |inner| inner.outer.as_ref());
-        outer.into_iter().any(|outer| outer.holding().limits_something())
+        outer.into_iter().any(|outer| outer.held().limits_something())
     }
 
     pub(crate) fn refused_standard(&self) -> Option<Standard> {
         let is_standard = self.site().wire().is_standard();
-        is_standard.then(|| Standard::of_refused(self.holding().applied(self.site())))
+        is_standard.then(|| Standard::of_refused(self.held().applied(self.site())))
     }
 
     /// Writes the fields of the draft, if there are any, beside those of the budgets inside; not where one of them has
     /// refused, for then this one says nothing of the answer.
     fn write_standard(&self, headers: &mut HeaderMap, inner: Option<&Inner>) {
         if self.site().wire().is_standard() && !inner.is_some_and(|inner| inner.is_refusal) {
-            let standard = Standard::of_served(self.holding().applied(self.site()));
+            let standard = Standard::of_served(self.held().applied(self.site()));
             standard.write(headers, inner.is_some_and(|inner| inner.standard));
         }
     }
@@ -157,14 +157,14 @@ impl Running {
 
     /// Whether it tells clients where they stand.
     pub(crate) fn speaks(&self) -> bool {
-        self.site().wire().is_enabled() && self.holding().limits_something()
+        self.site().wire().is_enabled() && self.held().limits_something()
     }
 
     /// Tells the budget around this one, if there is any, what it tells the client whom it refuses.
     #[cold]
     pub(crate) fn tells_of(&self, refused: &Refused) {
         if let Some(nearest) = &self.outer {
-            let report = Report::from(self.holding().refused(refused));
+            let report = Report::from(self.held().refused(refused));
             nearest.hear(Inner::refused(self.site(), &report, self.site().wire().is_standard()));
         }
     }
@@ -176,7 +176,7 @@ impl Running {
         if let Some(nearest) = &self.outer {
             self.tells_of(refused);
             for outer in iter::successors(Some(nearest), |inner| inner.outer.as_ref()) {
-                outer.with(Holding::waive);
+                outer.ask(Holding::waive);
             }
         }
     }

@@ -82,7 +82,8 @@ impl Watch {
     ///
     /// An exempt request has none.
     pub fn limits(&self) -> Vec<LimitReport> {
-        self.0.running.borrow().iter().flat_map(|running| running.holding().limits(running.site())).collect()
+        let seen = self.0.running.borrow();
+        seen.iter().flat_map(|running| running.ask(|holding, site, _| holding.limits(site))).collect()
     }
 
     /// What answers for the site, by the outermost budget: [`Limiter::site`] says which that is. `None` before a budget was asked.
@@ -124,7 +125,7 @@ impl Watch {
     /// or one that was refused when it came. What was ended amid its work was charged up to there.
     pub fn charged(&self) -> Micros {
         let seen = self.0.running.borrow();
-        let charged = seen.iter().map(|running| running.holding().charged(running.site()));
+        let charged = seen.iter().map(|running| running.ask(|holding, site, _| holding.charged(site)));
         charged.max().unwrap_or_default()
     }
 

@@ -12,7 +12,7 @@ use actix_web::test::{TestRequest, init_service, read_body};
 use actix_web::web::{self, Bytes};
 use actix_web::{App, Error, HttpResponse, error, rt};
 use futures_util::stream;
-use timebudget::{Budget, Component, Event, Observe, Overrun, RuleBuilder, TimeBudget, Watch};
+use timebudget::{Budget, Component, Event, Kind, Micros, Observe, Overrun, RuleBuilder, TimeBudget, Watch};
 
 use crate::harness::{World, secs};
 
@@ -169,4 +169,39 @@ async fn an_observer_may_ask_where_rules_are_settled_one_by_one() {
         .charge_by(|head| head.status != StatusCode::OK);
     let told = told(&World::new(), rule, &["/kept"]).await;
     assert_eq!(told, ["admitted []", "settled [0 0] 2"]);
+}
+
+/// Says what it can of a request's budget, whatever it is told of it.
+#[derive(Default)]
+struct Meddler(Mutex<Vec<String>>);
+
+impl Observe for Meddler {
+    fn settled(&self, event: &Event<'_>) {
+        let Some(budget) = OWN.with_borrow(|own| own.1.clone()) else { return };
+        budget.pause();
+        budget.resume();
+        let charged = budget.charge(Micros::from_secs(1));
+        // That what is detached ends, it is told as well.
+        let detached = (event.kind() == Kind::Request).then(|| budget.detached());
+        budget.waive();
+        let left = (budget.time_left().is_some(), budget.cut_in().is_some());
+        self.0.lock().unwrap().push(format!("{:?} charged {charged} left {left:?}", event.kind()));
+        drop(detached);
+    }
+}
+
+#[actix_web::test]
+async fn an_observer_may_say_something_of_the_request_of_which_it_is_told() {
+    let world = World::new();
+    let meddler = Arc::new(Meddler::default());
+    let rule = TimeBudget::rule("all", "600s per hour").key(Component::Site);
+    let budget = TimeBudget::builder().rule(rule).engine(&world.engine()).observe(Arc::clone(&meddler));
+    let app = App::new().wrap(budget.build().unwrap()).route("/", web::to(keep));
+    let app = init_service(app).await;
+    read_body(app.call(TestRequest::with_uri("/").to_request()).await.unwrap()).await;
+    OWN.set(Default::default());
+    // It has ended, and stays as it is.
+    let told = std::mem::take(&mut *meddler.0.lock().unwrap());
+    let nothing = "charged false left (false, false)";
+    assert_eq!(told, [format!("Request {nothing}"), format!("Detached {nothing}")]);
 }

@@ -8,8 +8,8 @@
 //! 3. *Charge*, if no limit refuses: all claims, in the order in which they were weighed. Nothing between the two gives up a lock.
 //! 4. If one refuses: only those who count refusals, or everything, are charged, and only rules that fit are.
 //!
-//! A single claim of the common kind has a way of its own ([`Memory::decide_alone`]), which finds its account once. It answers `None`
-//! whenever the longer way is needed, and has then changed nothing.
+//! A single claim of the common kind has a way of its own ([`Memory::decide_alone`]), which finds its account once, and so have two that
+//! lie in two shards ([`Memory::decide_two`]). Either answers `None` whenever the longer way is needed, and has then changed nothing.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -19,7 +19,7 @@ use super::Memory;
 use super::overflow::account;
 use super::rows::{Row, VACANT};
 use super::settle::standing;
-use super::shard::{Beside, Locked, Visit, shard_of};
+use super::shard::{Beside, Locked, Two, Visit, shard_of};
 use super::table::{Seat, Table};
 use crate::model::{AccountHash, Ledger, Micros, Now, Tick, UnixMicros};
 use crate::store::{Ask, Charge, Claim, Counts, Mode, Part, Run, Verdict, is_fair};
@@ -99,10 +99,50 @@ impl Memory {
             }
             seat = self.insert(table, seat.at, claim.ask.book, claim.ask.key);
         }
-        charge_whole(charge, &mut seat.ledger, table.at(now));
-        let slot = table.keep(&seat);
-        claim.run.begin(seat.at, slot, table.in_force.sequence);
+        charge_seat(table, seat, claim, now);
         Some(Verdict::Admitted)
+    }
+
+    /// Decides over two claims of the common kind that lie in two shards, as those of a rule by site and of one by address do: each account
+    /// is looked for once.
+    ///
+    /// `None` where it takes more than that: then nothing is decided, and nothing is charged.
+    #[inline]
+    pub(crate) fn decide_two(
+        &self,
+        shards: &mut Two<'_>,
+        one: &mut Claim,
+        other: &mut Claim,
+        mode: Mode,
+        now: &Now,
+    ) -> Option<Verdict> {
+        let is_common = |claim: &Claim| claim.ask.counts == Counts::Served && !claim.run.aside.whole;
+        if !is_common(one) || !is_common(other) {
+            return None;
+        }
+        let (shard, beyond) = shards.of(one.ask.key);
+        let table = shard.table(self, one.ask.book.calendar as usize, now);
+        let table_beyond = beyond.table(self, other.ask.book.calendar as usize, now);
+        let (seat, seat_beyond) = (weigh_seat(table, one, now), weigh_seat(table_beyond, other, now));
+        if one.standing.refuses || other.standing.refuses {
+            let is_refused = mode == Mode::Decide && !one.ask.shadow && !other.ask.shadow;
+            return is_refused.then_some(Verdict::Refused);
+        }
+        let newcomers = usize::from(seat.is_vacant()) + usize::from(seat_beyond.is_vacant());
+        if newcomers > 0 && !self.has_room_for(newcomers) {
+            return None;
+        }
+        self.charge_found(table, seat, one, now);
+        self.charge_found(table_beyond, seat_beyond, other, now);
+        Some(Verdict::Admitted)
+    }
+
+    /// Charges an account that was just weighed, and makes it if there is none.
+    #[inline(always)]
+    fn charge_found(&self, table: &mut Table, seat: Seat, claim: &mut Claim, now: &Now) {
+        let is_vacant = seat.is_vacant();
+        let seat = if is_vacant { self.insert(table, seat.at, claim.ask.book, claim.ask.key) } else { seat };
+        charge_seat(table, seat, claim, now);
     }
 
     /// Read without a lock on the other shards: several that decide at once may each find the last place free. The bound is one on memory,
@@ -290,10 +330,7 @@ impl<L: Locked> Visit<'_, L> {
     fn charge_known(&mut self, claim: &mut Claim) {
         let now = self.now;
         let table = self.table(claim.ask.book, claim.ask.key);
-        let mut seat = table.seat_at(claim.run.at as usize);
-        charge_whole(claim.ask.charge, &mut seat.ledger, table.at(&now));
-        let slot = table.keep(&seat);
-        claim.run.begin(seat.at, slot, table.in_force.sequence);
+        charge_seat(table, table.seat_at(claim.run.at as usize), claim, &now);
     }
 
     /// Charges a claim on all its accounts, those that do not exist yet made where they belong.
@@ -363,6 +400,25 @@ impl Run {
 fn shared_account(claim: &Claim) -> AccountHash {
     let (book, key) = account(claim, Part::Whole);
     key.salted(book.salt)
+}
+
+/// Fills in where a claim's account stands, and whether the limit refuses; returns the account, or where it belongs.
+#[inline(always)]
+fn weigh_seat(table: &Table, claim: &mut Claim, now: &Now) -> Seat {
+    let (at, row) = table.row_of(claim.ask.account());
+    let base = if row.slot == VACANT { 0 } else { row.base };
+    let seat = table.seated(at, Row { base, ..row });
+    claim.standing = standing(claim.ask.charge, table, &seat.ledger, now);
+    claim.standing.refuses = !fits(claim, claim.ask.quota);
+    seat
+}
+
+/// Charges an account, on which the claim runs from now on.
+#[inline(always)]
+fn charge_seat(table: &mut Table, mut seat: Seat, claim: &mut Claim, now: &Now) {
+    charge_whole(claim.ask.charge, &mut seat.ledger, table.at(now));
+    let slot = table.keep(&seat);
+    claim.run.begin(seat.at, slot, table.in_force.sequence);
 }
 
 /// What one request does to the limit's account: time begins to run, requests are counted, a place is taken.

@@ -285,6 +285,12 @@ impl Memory {
             }
             Lie::Two(first, second) => {
                 let mut shards = Two::lock(&self.shards, first, second);
+                if let [one, other] = claims
+                    && beside.is_empty()
+                    && let Some(verdict) = self.decide_two(&mut shards, one, other, mode, &now)
+                {
+                    return verdict;
+                }
                 Visit { store: self, shards: &mut shards, now, beside }.decide(claims, mode)
             }
             Lie::Several => {
@@ -297,17 +303,20 @@ impl Memory {
     /// What runs ends account by account: between two shards others may see the one settled, and not yet the other.
     #[inline(never)]
     fn settle_together(&self, claims: &mut [Claim], settlement: &Settlement, now: Now) {
-        for claims in claims.chunk_by_mut(lie_together) {
-            if claims[0].ask.client.is_some() {
+        let mut claims = claims.iter_mut().peekable();
+        while let Some(claim) = claims.next() {
+            if claim.ask.client.is_some() {
                 apart(|| {
+                    let claims = std::slice::from_mut(claim);
                     let mut shards = Many::lock(&*self.shards, claims);
                     Visit { store: self, shards: &mut shards, now, beside: &[] }.settle(claims, settlement);
                 });
                 continue;
             }
-            let mut shard = self.shards[shard_of(claims[0].ask.key)].lock();
-            for claim in claims {
-                self.settle_in(&mut shard, claim, settlement, &now);
+            let mut shard = self.shards[shard_of(claim.ask.key)].lock();
+            self.settle_in(&mut shard, claim, settlement, &now);
+            while let Some(next) = claims.next_if(|next| lie_together(claim, next)) {
+                self.settle_in(&mut shard, next, settlement, &now);
             }
         }
     }

@@ -131,6 +131,14 @@ impl<'a> Two<'a> {
     pub(crate) fn lock(shards: &'a [Mutex<Shard>; SHARDS], first: usize, second: usize) -> Self {
         Self { first, shards: [shards[first].lock(), shards[second].lock()] }
     }
+
+    /// Both, that of a key first.
+    #[inline]
+    pub(crate) fn of(&mut self, key: KeyHash) -> (&mut Shard, &mut Shard) {
+        let is_first = shard_of(key) == self.first;
+        let [first, second] = &mut self.shards;
+        if is_first { (first, second) } else { (second, first) }
+    }
 }
 
 impl Locked for Two<'_> {
