@@ -12,6 +12,7 @@ mod discreet;
 mod explain;
 mod gateway;
 mod histogram;
+mod last;
 mod limits;
 mod listen;
 mod metrics;

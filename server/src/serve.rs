@@ -24,7 +24,7 @@ use crate::output::{self, Failure};
 use crate::signals::{self, End};
 use crate::source::{self, Source};
 use crate::traces::Traces;
-use crate::{admin, discreet, reload};
+use crate::{admin, discreet, last, reload};
 
 /// How long what was taken from a shared socket is served on as if nothing had happened.
 const HAND_OVER: Duration = Duration::from_secs(1);
@@ -82,23 +82,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
             server.await.map_err(Failure::system)?.map_err(Failure::system)?;
         }
         drop(bound);
+        // First: what was spent must not wait for what may hang.
+        let saved = budget.engine().save();
         if let Some(admin) = admin {
             admin.stop().await;
         }
         observer.notices().turn();
-        if let Some(log) = log {
-            log.end();
-        }
-        if let Some(traces) = traces {
-            traces.end();
-        }
-        if let Some(control) = control {
-            if let Err(error) = control.save_usage().await {
-                log::warn!("control: the usage of the last minute is lost: {error}");
-            }
-            control.close().await;
-        }
-        budget.engine().save().map_err(Failure::system)
+        last::words(log, traces, control).await;
+        saved.map_err(Failure::system)
     })
 }
 

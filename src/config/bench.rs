@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::configuration::{Configuration, process};
+use crate::config::directory_site::{Below, DirectorySite};
 use crate::config::disk::{COMMON, Found, OnDisk, ReadFile, site_name};
 use crate::config::hosts::settled;
 use crate::config::keys::{DEFAULT_SITE, Entries, Origin, SITE_HEADER};
@@ -17,7 +18,6 @@ use crate::config::past::{Made, Past};
 use crate::config::references::{References, site_of, suspect_hosts, suspect_hosts_of_layer, unmet_of_layer};
 use crate::config::report::{Errors, Findings, Inspection, Page, Problem, WrongSite, distinct};
 use crate::config::said::Said;
-use crate::config::standing::{Below, Standing};
 use crate::config::{ANY_HOST, Loaded, Options};
 use crate::model::wording::UNTRUSTED;
 use crate::model::{Condition, Host, KnownRules, Site, asks_in_vain, nearest, quoted};
@@ -47,7 +47,7 @@ impl<'a> Bench<'a> {
         let said = reading.as_ref().map(|reading| reading.said.clone()).unwrap_or_default();
         let (options, inspection) = (self.options, &self.inspection);
         let mut sites = self.sites(on_disk, reading.as_ref(), &said, past);
-        let is_right = |site: &Standing<'_>| site.wrong.is_none();
+        let is_right = |site: &DirectorySite<'_>| site.wrong.is_none();
         let is_known =
             past.is_right && past.on_disk.as_ref().is_some_and(|known| Arc::ptr_eq(known, on_disk));
         let (owners, unowned) = match is_known && sites.iter().all(is_right) {
@@ -69,8 +69,10 @@ impl<'a> Bench<'a> {
             return Err(all(&errors, first, &read.loaded.wrong));
         }
         read.loaded.warnings = distinct(warnings.iter());
-        let last_right =
-            sites.into_iter().filter(Standing::has_rules).map(|site| (site.found.name.clone(), site.now));
+        let last_right = sites
+            .into_iter()
+            .filter(DirectorySite::has_rules)
+            .map(|site| (site.found.name.clone(), site.now));
         let past = Past {
             sites: last_right.collect(),
             owners,
@@ -92,12 +94,12 @@ impl<'a> Bench<'a> {
         common: Option<&Arc<ReadFile>>,
         said: &Said,
         past: &Past,
-    ) -> Vec<Standing<'b>> {
+    ) -> Vec<DirectorySite<'b>> {
         let options = self.options;
         let parts = in_parts(&on_disk.found, |found: &'b [Found]| {
             let inspection = &Inspection::default();
             let below = Below { common: common.cloned(), said, options, inspection };
-            let sites: Vec<_> = found.iter().map(|found| Standing::new(found, &below, past)).collect();
+            let sites: Vec<_> = found.iter().map(|found| DirectorySite::new(found, &below, past)).collect();
             (sites, inspection.take())
         });
         let add = |(sites, findings)| {
@@ -110,10 +112,10 @@ impl<'a> Bench<'a> {
     /// Gives each site the hosts that it is to answer for; says whose they are, and what is said of those that nobody was given.
     fn give_hosts(
         &self,
-        sites: &mut [Standing<'_>],
+        sites: &mut [DirectorySite<'_>],
         past: &Past,
     ) -> (Arc<HashMap<Host, String>>, Arc<[Problem]>) {
-        let claimants: Vec<_> = sites.iter().map(Standing::claimant).collect();
+        let claimants: Vec<_> = sites.iter().map(DirectorySite::claimant).collect();
         let owned = settled(&claimants, &past.owners);
         for (site, hosts) in sites.iter_mut().zip(owned.hosts) {
             site.give(&hosts);
@@ -125,7 +127,7 @@ impl<'a> Bench<'a> {
     /// The same where the files that claim them, all of them right, are those of before.
     fn give_hosts_again(
         &self,
-        sites: &mut [Standing<'_>],
+        sites: &mut [DirectorySite<'_>],
         past: &Past,
     ) -> (Arc<HashMap<Host, String>>, Arc<[Problem]>) {
         for site in sites {
@@ -139,7 +141,7 @@ impl<'a> Bench<'a> {
     /// The sites, and what concerns all of them.
     fn configuration(
         &self,
-        sites: &[Standing<'_>],
+        sites: &[DirectorySite<'_>],
         fallback: &Layered,
         common: &Said,
         wrong: Vec<WrongSite>,
@@ -162,7 +164,8 @@ impl<'a> Bench<'a> {
         let alone = default_site.is_none().then(alone);
         let entries = sites.iter().map(|site| (site.found.name.clone(), site.now.entries.clone()));
         let entries = entries.chain(alone.map(|alone| (ANY_HOST.to_owned(), alone))).collect();
-        let of_site = |site: &Standing<'_>| (site.found.name.clone(), Arc::clone(&site.now.layered.site));
+        let of_site =
+            |site: &DirectorySite<'_>| (site.found.name.clone(), Arc::clone(&site.now.layered.site));
         let sites = sites.iter().map(of_site).collect();
         let (fallback, warnings, unmet) = ((**fallback).clone(), Vec::new(), Vec::new());
         let loaded = Loaded { sites, default_site, fallback, site_header, wrong, warnings };
@@ -196,7 +199,13 @@ impl<'a> Bench<'a> {
     }
 
     /// Warns of hosts that the common file or the layer asks for and no site is called by.
-    fn suspect_hosts_of_all(&self, sites: &[Standing<'_>], fallback: &Site, common: &Said, page: &Page<'_>) {
+    fn suspect_hosts_of_all(
+        &self,
+        sites: &[DirectorySite<'_>],
+        fallback: &Site,
+        common: &Said,
+        page: &Page<'_>,
+    ) {
         let names: Vec<_> = all_sites(sites, fallback).flat_map(Site::names_of_hosts).collect();
         let alone = common.clone().into_site("");
         suspect_hosts(&alone.rules, alone.exempt.as_ref(), &names, page);
@@ -205,8 +214,8 @@ impl<'a> Bench<'a> {
 }
 
 /// The sites, and the one of hosts that have none.
-fn all_sites<'a>(sites: &'a [Standing<'_>], fallback: &'a Site) -> impl Iterator<Item = &'a Site> {
-    sites.iter().map(Standing::site).chain([fallback])
+fn all_sites<'a>(sites: &'a [DirectorySite<'_>], fallback: &'a Site) -> impl Iterator<Item = &'a Site> {
+    sites.iter().map(DirectorySite::site).chain([fallback])
 }
 
 /// All errors, each once: those of the common file, those of sites, and what became of them together.
@@ -217,20 +226,20 @@ fn all(errors: &[Problem], first: usize, wrong: &[WrongSite]) -> Errors {
 }
 
 /// Warns of hosts that a site's own file asks for and the site is not called by; sites with a wrong file have been reported.
-fn suspect_hosts_of_sites(sites: &[Standing<'_>], inspection: &Inspection) {
-    for standing in sites.iter().filter(|site| site.wrong.is_none()) {
-        let (site, (rules, _)) = (standing.site(), standing.now.layered.rules());
+fn suspect_hosts_of_sites(sites: &[DirectorySite<'_>], inspection: &Inspection) {
+    for own_site in sites.iter().filter(|site| site.wrong.is_none()) {
+        let (site, (rules, _)) = (own_site.site(), own_site.now.layered.rules());
         let names = site.names_of_hosts();
         let is_vain = |condition: &Condition| asks_in_vain(condition, &names);
         if !rules.iter().map(|rule| &rule.when).chain(&site.exempt).any(is_vain) {
             continue;
         }
-        let is_own = |origin: &Origin| matches!(origin, Origin::File(file) if **file == *standing.found.file);
-        let says = |key| standing.now.entries.iter().any(|entry| entry.key == key && is_own(&entry.origin));
+        let is_own = |origin: &Origin| matches!(origin, Origin::File(file) if **file == *own_site.found.file);
+        let says = |key| own_site.now.entries.iter().any(|entry| entry.key == key && is_own(&entry.origin));
         // What the common file says is asked once, of all sites together.
         let rules = if says("rate_limit_rules") { rules } else { &[] };
         let exempt = site.exempt.as_ref().filter(|_| says("rate_limit_exempt"));
-        suspect_hosts(rules, exempt, &names, &inspection.page(&*standing.found.file));
+        suspect_hosts(rules, exempt, &names, &inspection.page(&*own_site.found.file));
     }
 }
 
@@ -239,7 +248,12 @@ const UNLIMITED: &str =
     "missing, and no rate_limit here: requests for hosts that have no site are not limited";
 
 /// The name of the default site, if the common file names one; its page has what is wrong or may not be meant.
-fn default_site(sites: &[Standing<'_>], common: &Said, fallback: &Site, page: &Page<'_>) -> Option<String> {
+fn default_site(
+    sites: &[DirectorySite<'_>],
+    common: &Said,
+    fallback: &Site,
+    page: &Page<'_>,
+) -> Option<String> {
     let Some(text) = common.default_site.get() else {
         if fallback.rules.is_empty() && sites.iter().any(|site| !site.site().rules.is_empty()) {
             page.suspect(DEFAULT_SITE, None, UNLIMITED);
@@ -253,9 +267,10 @@ fn default_site(sites: &[Standing<'_>], common: &Said, fallback: &Site, page: &P
     found.map(|site| site.found.name.clone())
 }
 
-fn no_such_site(text: &str, sites: &[Standing<'_>]) -> String {
+fn no_such_site(text: &str, sites: &[DirectorySite<'_>]) -> String {
     let host = Host::parse(text).ok();
-    let has_it = |site: &&Standing<'_>| host.as_ref().is_some_and(|host| site.site().hosts.contains(host));
+    let has_it =
+        |site: &&DirectorySite<'_>| host.as_ref().is_some_and(|host| site.site().hosts.contains(host));
     let names = || sites.iter().map(|site| site.found.name.as_str());
     match (sites.iter().find(has_it), nearest(&site_name(text), names())) {
         (Some(site), _) => {
@@ -276,8 +291,8 @@ fn site_header(common: &Said, fallback: &Site, page: &Page<'_>) -> Option<String
 }
 
 /// What is said of sites that no request can ask for, since their directory is called as no host is.
-fn out_of_reach(sites: &[Standing<'_>], default_site: Option<&str>) -> Vec<Problem> {
-    let is_default = |site: &Standing<'_>| default_site == Some(site.found.name.as_str());
+fn out_of_reach(sites: &[DirectorySite<'_>], default_site: Option<&str>) -> Vec<Problem> {
+    let is_default = |site: &DirectorySite<'_>| default_site == Some(site.found.name.as_str());
     let unreached = sites.iter().filter(|site| site.site().hosts.is_empty() && !is_default(site));
     let said = unreached.filter_map(|site| {
         let fault = Host::parse(&site.found.directory).err()?;

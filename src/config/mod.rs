@@ -28,6 +28,7 @@ mod bench;
 mod clients;
 mod condition;
 mod configuration;
+mod directory_site;
 mod disk;
 mod environment;
 mod files;
@@ -45,7 +46,6 @@ mod report;
 mod rules;
 mod ruleset;
 mod said;
-mod standing;
 mod upstreams;
 
 use std::path::Path;

@@ -87,11 +87,12 @@ impl Limiter {
         Some((now, route))
     }
 
-    /// The name of a request's client, if anybody knows it, whether or not a rule asks.
-    pub(crate) fn user_of(&self, facts: &dyn Facts) -> Option<Arc<str>> {
+    /// The names of a request's client and of its API key, if anybody knows them, whether or not a rule asks.
+    pub(crate) fn names_of(&self, facts: &dyn Facts) -> [Option<Arc<str>>; 2] {
         let terms = self.terms.load();
         // Who a client is depends on no time; the tier would.
-        Client::under(facts, &self.site, &terms, UnixMicros(0)).user().map(Arc::from)
+        let client = Client::under(facts, &self.site, &terms, UnixMicros(0));
+        [client.user(), client.api_key()].map(|name| name.map(Arc::from))
     }
 
     #[inline]

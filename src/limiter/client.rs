@@ -113,6 +113,9 @@ impl<'a> Client<'a> {
         if known.is_empty() {
             return None;
         }
+        if let Some(name) = self.facts.api_key() {
+            return known.iter().find(|(_, key)| key.name == name);
+        }
         sources.iter().find_map(|source| known.get_key_value(&KeyDigest::from_key(source.read(self.facts)?)))
     }
 

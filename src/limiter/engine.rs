@@ -154,8 +154,9 @@ impl Engine {
 
     /// Writes down what the store keeps for the next process; a store without a snapshot keeps nothing.
     ///
-    /// The end of the engine does it too. But who holds on to the last limiter is hard to know, and no destructor runs
-    /// after `main` has returned: an application calls this when its server has ended.
+    /// The end of the engine does it too. But who holds on to the last limiter is hard to know: a thread that tidies up or saves may
+    /// at that moment, and no destructor runs after `main` has returned. So nothing but this is certain, and an application calls it
+    /// when its server has ended.
     ///
     /// # Errors
     ///

@@ -269,14 +269,19 @@ impl Holding {
         limits
     }
 
-    /// The most that a limit of time was charged, or would be if the request ended now; nothing for a refused one.
+    /// The most that a limit of time was charged, or would be if the request ended now; nothing for one that was refused when it came.
     pub(crate) fn charged(&mut self, limiter: &Limiter) -> Micros {
         let end = self.look(limiter);
-        if self.claims.iter().any(Claim::refuses) {
+        if !self.is_cut && self.claims.iter().any(Claim::refuses) {
             return Micros::ZERO;
         }
         let timed = self.claims.iter().filter(|claim| claim.ask.is_timed());
-        let used = timed.map(|claim| Tightest::at(claim, &self.of_claim(claim, end), &self.now).used());
+        let used = timed.map(|claim| {
+            let end = self.of_claim(claim, end);
+            // A claim that has ended its request refuses, and has charged it all the same.
+            let ran = || end.cost.0.saturating_add_signed(end.extra_micros);
+            if self.is_cut { ran() } else { Tightest::at(claim, &end, &self.now).used() }
+        });
         Micros(used.max().unwrap_or(0))
     }
 

@@ -51,7 +51,8 @@ pub struct Watch(Rc<Seen>);
 struct Seen {
     running: RefCell<Vec<Rc<Running>>>,
     client: Cell<Option<IpAddr>>,
-    user: RefCell<Option<Arc<str>>>,
+    /// Those of the client and of its API key.
+    names: RefCell<[Option<Arc<str>>; 2]>,
 }
 
 thread_local! {
@@ -105,7 +106,12 @@ impl Watch {
     /// It is found out whether or not a rule asks for it, also for exempt requests. Text of a client's is in it as it is: whoever
     /// writes it somewhere has to encode it.
     pub fn user(&self) -> Option<Arc<str>> {
-        self.0.user.borrow().clone()
+        self.0.names.borrow()[0].clone()
+    }
+
+    /// The name of the API key that the client has sent, as the outermost budget's site knows it; `None` without one that is known.
+    pub fn api_key(&self) -> Option<Arc<str>> {
+        self.0.names.borrow()[1].clone()
     }
 
     /// The rule that has refused the request, of the outermost budget that did.
@@ -114,12 +120,19 @@ impl Watch {
         seen.iter().find_map(|running| running.refused_by())
     }
 
-    /// The most that a limit of time was charged, or would be if the request ended now; 0 under no such limit, and for a refused or
-    /// exempt request.
+    /// The most that a limit of time was charged, or would be if the request ended now; 0 under no such limit, and for an exempt request
+    /// or one that was refused when it came. What was ended amid its work was charged up to there.
     pub fn charged(&self) -> Micros {
         let seen = self.0.running.borrow();
         let charged = seen.iter().map(|running| running.holding().charged(running.site()));
         charged.max().unwrap_or_default()
+    }
+
+    /// Whether the request was made free, as [`Budget::waive`](crate::Budget::waive) does: by any of the budgets.
+    ///
+    /// What is free is charged nothing, and so is what no limit of time is about: this tells them apart.
+    pub fn is_waived(&self) -> bool {
+        self.0.running.borrow().iter().any(|running| running.holding().is_waived)
     }
 
     fn while_set<T>(&self, work: impl FnOnce() -> T) -> T {
@@ -144,7 +157,7 @@ fn show(running: &Rc<Running>, facts: &RequestFacts<'_>) {
     if let Some(watch) = WATCH.take() {
         if watch.0.running.borrow().is_empty() {
             watch.0.client.set(facts.ip());
-            watch.0.user.replace(running.site().user_of(facts));
+            watch.0.names.replace(running.site().names_of(facts));
         }
         watch.0.running.borrow_mut().push(Rc::clone(running));
         WATCH.set(Some(watch));
@@ -165,7 +178,7 @@ impl Drop for Before<'_> {
             let mut seen = outer.0.running.borrow_mut();
             if seen.is_empty() {
                 outer.0.client.set(self.inner.0.client.get());
-                outer.0.user.replace(self.inner.0.user.borrow().clone());
+                outer.0.names.replace(self.inner.0.names.borrow().clone());
             }
             seen.extend(self.inner.0.running.borrow().iter().skip(self.seen).cloned());
         }

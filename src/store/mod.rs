@@ -241,7 +241,7 @@ impl Book {
 pub enum Mode {
     /// It may.
     Decide,
-    /// It charges and never refuses (CORS preflights).
+    /// It charges and never refuses: CORS preflights, refused requests that are served another page, and work that was detached.
     Force,
 }
 
@@ -309,8 +309,8 @@ impl Settlement {
 
 /// What a store holds and has done.
 ///
-/// [`Engine::census`](crate::Engine::census) tells it. `accounts` and `shared` are of now; the other two only grow, so a monitor takes
-/// their difference. Where `overflowed` grows, `max_accounts` is too small; where `degraded` does, a server does not answer in time.
+/// [`Engine::census`](crate::Engine::census) tells it. `accounts`, `shared` and `health` are of now; the others only grow, so a monitor takes
+/// their differences. Where `overflowed` grows, `max_accounts` is too small; where `degraded` does, a server does not answer in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Accounts in force that keys have to themselves: as many as `max_accounts` at most.

@@ -65,6 +65,8 @@ pub(crate) struct Passed {
     pub(crate) elapsed: u64,
     /// The most that a limit of time has charged it; 0 where none has.
     pub(crate) charged: u64,
+    /// Whether it was made free.
+    pub(crate) waived: bool,
     /// As the rules of its site saw it.
     pub(crate) client: Option<IpAddr>,
     pub(crate) site: u32,
@@ -86,6 +88,7 @@ pub(crate) struct Ended<'a> {
     pub(crate) start: UnixMicros,
     pub(crate) elapsed: u64,
     pub(crate) charged: u64,
+    pub(crate) waived: bool,
     pub(crate) client: Option<IpAddr>,
     pub(crate) site: &'a str,
     pub(crate) host: &'a str,
@@ -181,7 +184,7 @@ impl Kept {
 
 impl Ring {
     fn add(&mut self, ended: &Ended<'_>) {
-        let Ended { start, elapsed, charged, client, status, .. } = *ended;
+        let Ended { start, elapsed, charged, waived, client, status, .. } = *ended;
         let (path, user) = (self.open.keep(ended.path), self.open.keep(ended.user));
         let number = |text: &str| if text.is_empty() { 0 } else { self.open.names.number(text) };
         let [site, host, method, pattern, rule] =
@@ -195,6 +198,7 @@ impl Ring {
             start,
             elapsed,
             charged,
+            waived,
             client,
             site,
             host,
@@ -292,6 +296,7 @@ mod tests {
             start: hour.clock.now().wall(),
             elapsed: 1_000,
             charged: 1_000,
+            waived: false,
             client: Some([192, 0, 2, 7].into()),
             site: "shop.example",
             host: "shop.example",
@@ -370,6 +375,7 @@ mod tests {
             start: hour.clock.now().wall(),
             elapsed: 1_000,
             charged: 1_000,
+            waived: false,
             client: None,
             site: "shop.example",
             host: "shop.example",

@@ -59,7 +59,8 @@ impl Past for OfHour<'_> {
 
     fn times(&self) -> Times {
         let Passed { start, elapsed, charged, status, .. } = *self.passed;
-        Times::new(start.0, elapsed, Some(charged).filter(|charged| *charged > 0), status)
+        let times = Times::new(start.0, elapsed, Some(charged).filter(|charged| *charged > 0), status);
+        if self.passed.waived { times.made_free_after(times.ends_after) } else { times }
     }
 
     /// The host is the one that was asked for, whatever name the site's world has.

@@ -66,6 +66,7 @@ impl Noted for Recorded {
             start: self.start.wall(),
             elapsed: self.hour.clock.tick().since(self.start.tick).0,
             charged: watch.charged().0,
+            waived: watch.is_waived(),
             client: watch.client(),
             site: &limiter.site().name,
             host: host.as_deref().unwrap_or_default(),

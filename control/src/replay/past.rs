@@ -43,6 +43,8 @@ pub struct Times {
     pub ends_after: u64,
     /// What it is charged beside the time that ran.
     pub extra: u64,
+    /// How long after its start it was made free, if it was.
+    pub free_after: Option<u64>,
 }
 
 impl Times {
@@ -54,7 +56,13 @@ impl Times {
         let charged = charged.unwrap_or(if is_tunnel { 0 } else { elapsed });
         let ends_after = if is_tunnel { charged } else { elapsed };
         let runs = charged.min(ends_after);
-        Self { start, runs, ends_after, extra: charged - runs }
+        Self { start, runs, ends_after, extra: charged - runs, free_after: None }
+    }
+
+    /// The same of a request that was made free so long after its start: up to then it ran, and it cost nothing.
+    #[must_use]
+    pub const fn made_free_after(self, micros: u64) -> Self {
+        Self { free_after: Some(micros), ..self }
     }
 
     /// The same of a request that begins later than it did. What it ran before is charged beside.
@@ -67,12 +75,13 @@ impl Times {
             runs: self.runs - before,
             ends_after: self.ends_after.saturating_sub(missed),
             extra: self.extra + before,
+            free_after: self.free_after.map(|free| free.saturating_sub(missed)),
         }
     }
 
     /// What it cost.
     pub const fn cost(&self) -> u64 {
-        self.runs + self.extra
+        if self.free_after.is_some() { 0 } else { self.runs + self.extra }
     }
 }
 
@@ -92,6 +101,13 @@ mod tests {
     fn a_tunnel_is_over_with_its_head() {
         assert_eq!(Times::new(5, 100, None, 101).ends_after, 0);
         assert_eq!(Times::new(5, 100, Some(7), 101).ends_after, 7);
+    }
+
+    #[test]
+    fn what_was_made_free_has_run_and_cost_nothing() {
+        let free = Times::new(5, 100, None, 200).made_free_after(40);
+        assert_eq!((free.runs, free.ends_after, free.cost()), (100, 100, 0));
+        assert_eq!(free.beginning_at(15).free_after, Some(30));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Trial {
             self.said.push(arrived.map_or(Said::Undecided, Said::Decided));
         }
         let (site, who) = self.worlds.first().and_then(World::met)?;
-        let cost = runs + times.extra;
+        let cost = if times.free_after.is_some() { 0 } else { runs + times.extra };
         self.tally.add(times.start, past.was_refused(), cost, site.name(), who, &self.said);
         Some(Passed { site, who, cost, said: &self.said })
     }

@@ -88,6 +88,8 @@ struct Running {
 enum What {
     Ends,
     Pauses,
+    /// It is made free.
+    Waives,
 }
 
 /// What became of a request.
@@ -182,6 +184,11 @@ impl World {
             let pauses = self.now.saturating_add_unsigned(runs);
             self.events.push(Reverse((pauses, What::Pauses, place, number)));
         }
+        if let Some(free_after) = times.free_after {
+            // At its end at the latest, and before that: what has ended was charged.
+            let free = self.now.saturating_add_unsigned(free_after).min(ends - 1);
+            self.events.push(Reverse((free, What::Waives, place, number)));
+        }
         self.events.push(Reverse((ends, What::Ends, place, number)));
         self.register(place);
     }
@@ -244,6 +251,10 @@ impl World {
             What::Ends => self.end(place),
             What::Pauses => {
                 reservation.pause();
+                self.unregister(place);
+            }
+            What::Waives => {
+                reservation.waive();
                 self.unregister(place);
             }
         }

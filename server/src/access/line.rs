@@ -29,6 +29,9 @@ pub(crate) struct Line<'a> {
     /// The client's name, as its site knows clients; nothing where nobody knows it.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<Cow<'a, str>>,
+    /// The name of the API key that the client has sent; nothing without one that is known.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(crate) api_key: Option<Cow<'a, str>>,
     /// The name of the site that answered.
     #[serde(borrow)]
     pub(crate) site: Cow<'a, str>,
@@ -44,12 +47,15 @@ pub(crate) struct Line<'a> {
     pub(crate) status: u16,
     /// The most that a limit of time was charged, in microseconds; 0 where none was.
     pub(crate) charged_us: u64,
+    /// Whether it was made free: then no limit was charged, also none that counts requests. Left out where it was not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) waived: bool,
     /// From the request's head to the last chunk of the response's body, in microseconds of wall time.
     pub(crate) elapsed_us: u64,
     /// How long the upstream took to the head of its answer, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) upstream_us: Option<u64>,
-    /// The rule that refused the request.
+    /// The rule that refused the request, or ended it amid its work, for which it was charged.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<Cow<'a, str>>,
     /// `X-Request-Id` of the request, or the one that it was given.
@@ -117,12 +123,14 @@ mod tests {
             time: 1_795_797_115_000_012,
             client: Some("203.0.113.7".into()),
             user: None,
+            api_key: None,
             site: "shop.example".into(),
             host: None,
             method: "GET".into(),
             path: "/a\"b".into(),
             status: 429,
             charged_us: 0,
+            waived: false,
             elapsed_us: 17,
             upstream_us: None,
             rule: Some("site".into()),

@@ -65,30 +65,93 @@ impl<'a> Claims<'a> {
 
 /// Whether proxies say it by custom, whatever the site's file names.
 fn is_of_proxies(name: &str) -> bool {
-    name.starts_with("x-forwarded-")
-        || matches!(
-            name,
-            "forwarded"
-                | "x-real-ip"
-                | "x-client-ip"
-                | "x-cluster-client-ip"
-                | "x-original-forwarded-for"
-                | "x-original-host"
-                | "x-original-uri"
-                | "x-original-url"
-                | "x-rewrite-url"
-                | "x-host"
-                | "client-ip"
-                | "true-client-ip"
-                | "cf-connecting-ip"
-                | "cf-connecting-ipv6"
-                | "cf-ipcountry"
-                | "fastly-client-ip"
-                | "remote-user"
-                | "x-remote-user"
-                | FRAPPE_SITE
-        )
+    NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }
+
+/// What the names of fields begin with of which proxies, and those who stand for them, have whole families.
+const FAMILIES: [&str; 26] = [
+    "x-forwarded-",
+    "x-original-",
+    // Who the client is, by a proxy that has asked it.
+    "remote-",
+    "x-remote-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-authentik-",
+    "x-consumer-",
+    "x-credential-",
+    "x-goog-authenticated-user-",
+    "x-goog-iap-",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-amzn-mtls-",
+    "x-amzn-oidc-",
+    "x-pomerium-",
+    "tailscale-",
+    "oidc-",
+    // With what certificate.
+    "client-cert",
+    "ssl-client-",
+    "x-client-cert",
+    "x-ssl-client-",
+    // From where.
+    "cf-",
+    "cloudfront-",
+    "x-appengine-",
+    "x-envoy-",
+];
+
+const NAMES: [&str; 44] = [
+    "forwarded",
+    // The client's address.
+    "ali-cdn-real-ip",
+    "cdn-src-ip",
+    "client-ip",
+    "do-connecting-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "incap-client-ip",
+    "true-client-ip",
+    "x-akamai-edgescape",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-nf-client-connection-ip",
+    "x-originating-ip",
+    "x-real-ip",
+    "x-sucuri-clientip",
+    "x-vercel-ip-country",
+    "wl-proxy-client-ip",
+    // By which way it came.
+    "fastly-ff",
+    "fastly-ssl",
+    "front-end-https",
+    "wl-proxy-ssl",
+    "x-arr-clientcert",
+    "x-arr-ssl",
+    "x-azure-fdid",
+    "x-https",
+    "x-proto",
+    "x-scheme",
+    "x-url-scheme",
+    // What was asked for.
+    "path-info",
+    "script-name",
+    "x-host",
+    "x-rewrite-url",
+    "x-script-name",
+    // Where files lie that the proxy is to send, which it asks of the application (Rack).
+    "x-accel-mapping",
+    "x-sendfile-type",
+    // Who the client is.
+    "x-anonymous-consumer",
+    "x-client-dn",
+    "x-client-verify",
+    "x-userinfo",
+    "x-webauth-user",
+    FRAPPE_SITE,
+];
 
 /// Whether it says to whom, and how long, a message is.
 fn is_framing(name: &str) -> bool {
@@ -126,6 +189,27 @@ mod tests {
             "x-rewrite-url",
             "cf-connecting-ip",
             "x-frappe-site-name",
+            "remote-user",
+            "client-cert",
+            "client-cert-chain",
+            "x-scheme",
+            "front-end-https",
+            "x-envoy-external-address",
+            "x-azure-clientip",
+            "fly-client-ip",
+            "x-sendfile-type",
+            "x-accel-mapping",
+            "remote-groups",
+            "x-remote-group",
+            "x-auth-request-email",
+            "ssl-client-verify",
+            "x-ssl-client-cert",
+            "x-amzn-oidc-data",
+            "x-goog-iap-jwt-assertion",
+            "x-ms-client-principal-name",
+            "cf-visitor",
+            "cloudfront-viewer-address",
+            "script-name",
         ] {
             assert!(claims.has(name), "{name}");
         }
@@ -138,6 +222,13 @@ mod tests {
             "traceparent",
             "accept",
             "x-users",
+            "x-amzn-trace-id",
+            "x-client-version",
+            "x-csrf-token",
+            "x-http-method-override",
+            "x-requested-with",
+            "client-id",
+            "range",
         ] {
             assert!(!claims.has(name), "{name}");
         }
@@ -154,6 +245,10 @@ mod tests {
             "content_length",
             "transfer_encoding",
             "x_real-ip",
+            "script_name",
+            "path_info",
+            "oidc_claim_sub",
+            "remote_user",
         ] {
             assert!(claims.is_disguised(name), "{name}");
         }

@@ -24,8 +24,10 @@ const AHEAD: usize = 64 * 1024;
 /// The body of an answer.
 #[derive(Debug)]
 pub(crate) struct Download {
-    /// None once the whole body was read.
+    /// None once the whole body was read, or has broken off.
     held: Option<Held>,
+    /// Why it has broken off, if it has.
+    broken: Option<&'static str>,
     body: Incoming,
     size: BodySize,
     /// What was read of it with the head.
@@ -83,6 +85,7 @@ impl Download {
     pub(crate) const fn new(held: Held, body: Incoming, size: BodySize, idle: Duration) -> Self {
         Self {
             held: Some(held),
+            broken: None,
             body,
             size,
             ahead: Bytes::new(),
@@ -126,14 +129,16 @@ impl Download {
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         loop {
-            let Some(held) = &mut self.held else { return Poll::Ready(None) };
+            let Some(held) = &mut self.held else {
+                return Poll::Ready(self.broken.map(|why| Err(Broken(why))));
+            };
             let body = &mut self.body;
             let frame = match held.line.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx)) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     let last_moment = self.last_moment.as_mut();
                     if last_moment.is_some_and(|last_moment| last_moment.poll(cx).is_ready()) {
-                        return Poll::Ready(Some(Err(Self::break_off("the server ends"))));
+                        return Poll::Ready(Some(Err(self.break_off("the server ends"))));
                     }
                     let since = *self.waits_since.get_or_insert_with(Instant::now);
                     let late = held.line.poll_late(since + self.idle);
@@ -173,16 +178,18 @@ impl Download {
     }
 
     /// It is the upstream that has not sent all.
-    fn fail(&self, why: &'static str) -> Broken {
+    fn fail(&mut self, why: &'static str) -> Broken {
         if let Some(held) = &self.held {
             held.address().counts.failed(Failure::BrokenAnswer);
         }
-        Self::break_off(why)
+        self.break_off(why)
     }
 
     /// Closes the connection; the error is told at each further poll as well.
-    fn break_off(why: &'static str) -> Broken {
+    fn break_off(&mut self, why: &'static str) -> Broken {
         log::warn!("an answer is not whole: {why}");
+        self.held = None;
+        self.broken = Some(why);
         Broken(why)
     }
 }
@@ -216,5 +223,51 @@ impl MessageBody for Unsent {
 
     fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use actix_web::rt;
+
+    use super::*;
+    use crate::gateway::Counted;
+    use crate::gateway::lines::{Address, Group};
+    use crate::gateway::timeouts::Timeouts;
+    use crate::gateway::upload::Upload;
+
+    const SHORT: Duration = Duration::from_secs(60);
+
+    /// After its error the connection said that there was nothing more, which was taken for the end of a body that is whole.
+    #[test]
+    fn a_body_that_has_broken_off_stays_so_and_its_connection_is_not_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        let upstream = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let _ = connection.read(&mut [0; 1024]).unwrap();
+            connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+        });
+        let address: timebudget::Upstream = uri.parse().unwrap();
+        let counts = Counted::default().of(&address);
+        let group = Group::new(vec![Rc::new(Address::new(address, counts))]);
+        rt::System::new().block_on(async move {
+            let timeouts = Timeouts { connect: SHORT, head: SHORT, idle: SHORT, kept: SHORT };
+            let mut held = group.line(&timeouts, false, Instant::now()).await.unwrap();
+            let request = http::Request::get("/").header("host", "a").body(Upload::new(None)).unwrap();
+            let answer = held.line.ask(request, &timeouts).await.unwrap();
+            let mut download = Download::new(held, answer.into_body(), BodySize::Sized(9), SHORT);
+            let mut next = async || poll_fn(|cx| Pin::new(&mut download).poll_next(cx)).await;
+            assert_eq!(next().await.unwrap().unwrap(), "half");
+            for _ in 0..3 {
+                assert!(next().await.is_some_and(|chunk| chunk.is_err()));
+            }
+            assert!(download.held.is_none());
+        });
+        upstream.join().unwrap();
     }
 }

@@ -133,16 +133,14 @@ fn bind(listen: &str) -> io::Result<Opened> {
 fn bind_unix(path: &std::path::Path, mode: u32) -> io::Result<Opened> {
     use std::fs;
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::os::unix::net::UnixListener;
 
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
         }
-        Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens on it"));
-        }
-        _ => {}
+        Ok(_) => must_be_left_behind(path)?,
+        Err(_) => {}
     }
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
@@ -155,6 +153,29 @@ fn bind_unix(path: &std::path::Path, mode: u32) -> io::Result<Opened> {
         return Err(error);
     }
     Ok((Socket::Unix(listener), Some(Guard::new(path))))
+}
+
+/// Asks a socket without waiting. One that a process has left behind refuses; whatever else comes tells of somebody who has it: whoever
+/// has no room for more connections, does not let us in, or speaks in datagrams.
+///
+/// # Errors
+///
+/// Somebody has it, as far as can be known.
+#[cfg(unix)]
+fn must_be_left_behind(path: &std::path::Path) -> io::Result<()> {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    let told = match socket.connect(&socket2::SockAddr::unix(path)?) {
+        // Of what is gone there is nothing to take.
+        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            return Ok(());
+        }
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+            format!("another process seems to have it: {error}")
+        }
+        Ok(()) | Err(_) => "another process listens on it".to_owned(),
+    };
+    Err(io::Error::new(io::ErrorKind::AddrInUse, told))
 }
 
 #[cfg(not(unix))]

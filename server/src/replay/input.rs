@@ -17,9 +17,18 @@ const BLOCK: usize = 256 * 1024;
 const OTHERS: [(&[u8], &str); 3] =
     [(&[0x28, 0xb5, 0x2f, 0xfd], "zstd"), (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"), (b"BZh", "bzip2")];
 
+/// What Windows begins files of 16 bits a letter with.
+const UTF_16: [&[u8]; 2] = [&[0xff, 0xfe], &[0xfe, 0xff]];
+
+/// What it begins files in UTF-8 with.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The lines of one log.
 pub(crate) struct Input {
     reader: BufReader<Box<dyn Read>>,
+    is_compressed: bool,
+    /// Why the log has ended before its end, if it has: what is compressed is damaged.
+    pub(crate) damage: Option<String>,
     line: Vec<u8>,
     /// The number of the last line that was read; the first is 1.
     pub(crate) number: u64,
@@ -56,24 +65,36 @@ impl Input {
             );
             return Err(io::Error::new(io::ErrorKind::Unsupported, advice));
         }
-        Ok(Self::new(if is_compressed { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) }))
+        if UTF_16.iter().any(|mark| begin.starts_with(mark)) {
+            let advice =
+                "is UTF-16, which is not read here; try: iconv -f UTF-16 -t UTF-8 LOG | timebudget replay -";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, advice));
+        }
+        let reader: Box<dyn Read> =
+            if is_compressed { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };
+        Ok(Self::new(reader, is_compressed))
     }
 
-    fn new(reader: Box<dyn Read>) -> Self {
-        Self { reader: BufReader::with_capacity(BLOCK, reader), line: Vec::new(), number: 0 }
+    fn new(reader: Box<dyn Read>, is_compressed: bool) -> Self {
+        let reader = BufReader::with_capacity(BLOCK, reader);
+        Self { reader, is_compressed, damage: None, line: Vec::new(), number: 0 }
     }
 
     /// The next line.
     ///
     /// # Errors
     ///
-    /// The log cannot be read on, or what is compressed is damaged.
+    /// The log cannot be read on. Where what is compressed is damaged it ends instead, for what came before has been read.
     pub(crate) fn read(&mut self) -> io::Result<Found<'_>> {
         self.line.clear();
         let (mut is_cut, mut is_empty) = (false, true);
         loop {
             let block = match self.reader.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if self.is_compressed && is_damage(&error) => {
+                    self.damage = Some(error.to_string());
+                    break;
+                }
                 block => block?,
             };
             if block.is_empty() {
@@ -81,7 +102,10 @@ impl Input {
             }
             is_empty = false;
             let end = memchr::memchr(b'\n', block);
-            let part = &block[..end.unwrap_or(block.len())];
+            let mut part = &block[..end.unwrap_or(block.len())];
+            if self.line.is_empty() {
+                part = without_filling(part);
+            }
             let room = part.len().min(LONGEST - self.line.len());
             self.line.extend_from_slice(&part[..room]);
             is_cut |= room < part.len();
@@ -96,8 +120,21 @@ impl Input {
         }
         self.number += 1;
         let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
+        // Also amid a log, where files were joined.
+        let line = line.strip_prefix(MARK).unwrap_or(line);
         Ok(if is_cut { Found::TooLong(line) } else { Found::Line(line) })
     }
+}
+
+/// A line without the zeros before it: where a log is cut while its server writes on, the file system fills the gap with them.
+fn without_filling(part: &[u8]) -> &[u8] {
+    &part[part.iter().position(|byte| *byte != 0).unwrap_or(part.len())..]
+}
+
+/// Whether what is compressed ends too soon, or goes on with something else.
+fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | InvalidInput | InvalidData)
 }
 
 #[cfg(test)]
@@ -107,7 +144,7 @@ mod tests {
     use super::*;
 
     fn lines(bytes: impl Into<Vec<u8>>) -> Vec<(usize, bool)> {
-        let mut input = Input::new(Box::new(io::Cursor::new(bytes.into())));
+        let mut input = Input::new(Box::new(io::Cursor::new(bytes.into())), false);
         let mut lines = Vec::new();
         loop {
             match input.read().unwrap() {
@@ -132,6 +169,14 @@ mod tests {
         let mut exact = vec![b'x'; LONGEST];
         exact.push(b'\n');
         assert_eq!(lines(exact), [(LONGEST, false)]);
+    }
+
+    #[test]
+    fn what_windows_and_file_systems_put_before_lines_is_no_part_of_them() {
+        let mut bytes = b"\xef\xbb\xbfone\r\n".to_vec();
+        bytes.extend(vec![0; 3 * BLOCK]);
+        bytes.extend(b"three\n\xef\xbb\xbffour\n\0\0\0");
+        assert_eq!(lines(bytes), [(3, false), (5, false), (4, false), (0, false)]);
     }
 
     #[test]

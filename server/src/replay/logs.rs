@@ -11,6 +11,10 @@ use crate::replay::format::{Format, LOOKED_AT, Unread, Wanted};
 use crate::replay::input::{Found, Input};
 use crate::replay::request::Request;
 
+/// How many lines at most, and how many bytes of them, are looked at until one can be read: checks of a load balancer may fill the
+/// log of a night with connections that ask for nothing.
+const LOOKED_THROUGH: (usize, usize) = (65_536, 8 << 20);
+
 /// How many lines that cannot be read are shown.
 const SHOWN: usize = 5;
 
@@ -79,6 +83,17 @@ impl Logs {
         self.logs.iter().map(|log| (&*log.path, &log.format))
     }
 
+    /// What is to be known of logs that could not be read to their end.
+    pub(crate) fn damaged(&self) -> impl Iterator<Item = String> {
+        let damaged = self.logs.iter().filter_map(|log| Some((log, log.input.damage.as_ref()?)));
+        damaged.map(|(log, damage)| {
+            let (path, line) = (log.path.display(), log.input.number);
+            format!(
+                "{path}: what is compressed is damaged behind line {line}, and was read up to there: {damage}"
+            )
+        })
+    }
+
     /// The format of a log.
     pub(crate) fn format(&self, log: usize) -> &Format {
         &self.logs[log].format
@@ -130,18 +145,10 @@ impl Log {
         wanted: &Wanted,
     ) -> io::Result<Result<Option<Self>, Failure>> {
         let mut ahead = VecDeque::new();
-        while ahead.len() < LOOKED_AT {
-            let (line, is_cut) = match input.read()? {
-                Found::End => break,
-                Found::Line(line) => (line, false),
-                Found::TooLong(line) => (line, true),
-            };
-            ahead.push_back(Ahead { line: line.to_vec(), is_cut });
-        }
+        let format = look_ahead(&mut input, &mut ahead, wanted)?;
         input.number = 0;
         let Some(first) = ahead.iter().find(|ahead| !ahead.line.is_empty()) else { return Ok(Ok(None)) };
-        let whole = ahead.iter().filter(|ahead| !ahead.is_cut).map(|ahead| &ahead.line[..]);
-        let Some(format) = wanted.detect(&whole) else {
+        let Some(format) = format else {
             return Ok(Err(Failure::wrong(format!(
                 "{}: no known format reads any of its first {} lines; tell it by --format: {}",
                 path.display(),
@@ -183,6 +190,30 @@ impl Log {
         request.line = self.input.number;
         true
     }
+}
+
+/// Reads the lines by which the format is found, if one is: the first few, or those that follow where none of them is a request.
+fn look_ahead(input: &mut Input, ahead: &mut VecDeque<Ahead>, wanted: &Wanted) -> io::Result<Option<Format>> {
+    let (most, most_bytes) = LOOKED_THROUGH;
+    let mut bytes = 0;
+    while ahead.len() < most && bytes < most_bytes {
+        let known = ahead.len();
+        while ahead.len() < known + LOOKED_AT {
+            let (line, is_cut) = match input.read()? {
+                Found::End => break,
+                Found::Line(line) => (line, false),
+                Found::TooLong(line) => (line, true),
+            };
+            bytes += line.len();
+            ahead.push_back(Ahead { line: line.to_vec(), is_cut });
+        }
+        let whole = ahead.range(known..).filter(|ahead| !ahead.is_cut).map(|ahead| &ahead.line[..]);
+        let format = wanted.detect(&whole);
+        if format.is_some() || ahead.len() < known + LOOKED_AT {
+            return Ok(format);
+        }
+    }
+    Ok(None)
 }
 
 impl UnreadLines {
@@ -242,11 +273,18 @@ fn without_queries(text: &str) -> String {
                 is_query = true;
                 shown.push_str("?…");
             }
-            letter if letter.is_control() => shown.extend(letter.escape_default()),
+            letter if is_command(letter) => shown.extend(letter.escape_default()),
             letter => shown.push(letter),
         }
     }
     shown
+}
+
+/// Whether a terminal or a page would obey a letter instead of showing it: control characters, ends of lines, and what turns text
+/// round, by which a name can look like another.
+pub(crate) fn is_command(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How many bytes an excerpt is made of.
@@ -261,6 +299,7 @@ mod tests {
         let line = br#"192.0.2.7 "GET /a?token=s3cret HTTP/1.1" 200 /b?t=s3cret "Bearer s3cret" z"#;
         assert_eq!(excerpt(line), "192.0.2.7 \"GET /a?… HTTP/1.1\" 200 /b?… \"…\" z");
         assert_eq!(excerpt(b"\x1b[2J\xff\n"), "\\u{1b}[2J\u{fffd}\\n");
+        assert_eq!(excerpt("/a\u{202e}b\u{200f}".as_bytes()), "/a\\u{202e}b\\u{200f}");
         assert_eq!(excerpt(&[b'a'; 10_000]).chars().count(), EXCERPT + 1);
         assert_eq!(excerpt(b"?"), "?…");
         for odd in ["\"", "\"\"", "\"\\", "{\"", "é\"é", "\"a\\\"b"] {

@@ -9,7 +9,7 @@ const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8885; --bar: #2563eb; --full: #dc2626; --soft: #8882; --ground: Canvas; }
 @media (prefers-color-scheme: dark) { :root { --bar: #60a5fa; --full: #f87171; } }
 * { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto; padding: 1rem; }
+body { background: Canvas; color: CanvasText; font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
 h2::first-letter, th::first-letter { text-transform: uppercase; }
 ul { list-style: none; padding: 0; overflow-wrap: anywhere; }

@@ -9,7 +9,7 @@ use timebudget_control::replay::{Bounded, OfLimit, OfRule, OfWorld, Row, Spent, 
 
 use crate::replay::Replay;
 use crate::replay::args::{Charged, ReplayArgs};
-use crate::replay::logs::Logs;
+use crate::replay::logs::{Logs, is_command};
 
 /// What a replay has found.
 pub(crate) struct Report {
@@ -102,7 +102,7 @@ impl Words<'_> {
         }
         if order.left_out > 0 {
             head.push(format!(
-                "{} left out, more than a minute earlier than those before, or far from all others; give logs one by one, not joined in another order",
+                "{} left out, more than a minute earlier than those before, or far from all others; give logs one by one, not joined in another order, and one that begins with its newest line by tac",
                 counted(order.left_out, "request")
             ));
         }
@@ -306,7 +306,7 @@ fn thinned(of: &OfLimit) -> impl Iterator<Item = (i64, f64)> {
 }
 
 fn warnings(logs: &Logs, replay: &Replay) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<_> = logs.damaged().collect();
     if logs.formats().any(|(_, format)| !format.tells.spans) {
         warnings.push(
             "a log does not say how long requests took: only limits that count requests mean something"
@@ -324,6 +324,13 @@ fn warnings(logs: &Logs, replay: &Replay) -> Vec<String> {
         warnings.push(format!(
             "rules ask for what the log does not have, and find nothing: {}",
             lacking.join(", ")
+        ));
+    }
+    let nameless = replay.trial.tally.clients.get(&None).map_or(0, |row| row.requests);
+    if nameless > 0 {
+        warnings.push(format!(
+            "{} without a client's address, as where a log has names in its place: to rules by ip they are one client",
+            counted(nameless, "request")
         ));
     }
     let crowded: u64 = replay.trial.worlds.iter().map(|world| world.crowded_out).sum();
@@ -408,11 +415,11 @@ fn amount(limit: &Limit, amount: u64) -> String {
     if limit.counts_requests() { thousands(amount) } else { span(Micros(amount).0) }
 }
 
-/// A text that strangers have chosen, without what a terminal would obey.
+/// A text that strangers have chosen, without what a terminal or a page would obey.
 fn visible(text: &str) -> String {
     let mut shown = String::new();
     for letter in text.chars().take(120) {
-        match letter.is_control() {
+        match is_command(letter) {
             true => shown.extend(letter.escape_default()),
             false => shown.push(letter),
         }

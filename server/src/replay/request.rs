@@ -28,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) upstream: Option<u64>,
     /// What it was charged when it was served.
     pub(crate) charged: Option<u64>,
+    /// Whether it was made free when it was served.
+    pub(crate) was_waived: bool,
     /// Whether it was refused when it was logged, so that nobody knows what it would have cost.
     pub(crate) was_refused: bool,
     pub(crate) status: u16,
@@ -43,6 +45,7 @@ pub(crate) struct Request {
     method: Span,
     host: Span,
     user: Span,
+    api_key: Option<Span>,
     path: Span,
     query: Span,
     fields: Vec<(u16, Span)>,
@@ -76,7 +79,10 @@ impl Request {
         let start = if self.is_start { self.time } else { self.time.saturating_sub_unsigned(elapsed).max(0) };
         let is_tunnel = StatusCode::SWITCHING_PROTOCOLS == self.status;
         let upstream = self.upstream.filter(|_| charge == Charged::Upstream && !is_tunnel);
-        self.times = Times::new(start, elapsed, self.charged.or(upstream), self.status);
+        let times = Times::new(start, elapsed, self.charged.or(upstream), self.status);
+        // The answer that says so has come when the upstream's time was over.
+        let free_after = self.upstream.unwrap_or(elapsed);
+        self.times = if self.was_waived { times.made_free_after(free_after) } else { times };
     }
 
     pub(crate) fn method(&self) -> &str {
@@ -91,6 +97,11 @@ impl Request {
     /// The client's name; empty where the line does not say.
     pub(crate) fn user(&self) -> &str {
         self.of(self.user)
+    }
+
+    /// The name of the client's API key, empty where it had none; `None` where the line does not say.
+    pub(crate) fn api_key(&self) -> Option<&str> {
+        self.api_key.map(|key| self.of(key))
     }
 
     /// The path as the router sees it, without the query.
@@ -141,9 +152,16 @@ impl Request {
     }
 
     pub(crate) fn set_user(&mut self, user: &[u8]) {
-        if !is_absent(user) {
+        // Some write two spaces, and Apache a pair of quotation marks of a name that is empty.
+        let user = user.trim_ascii();
+        if !is_absent(user) && user != b"\"\"" {
             self.user = self.keep(user);
         }
+    }
+
+    /// Takes the name of an API key; an empty one is none.
+    pub(crate) fn set_api_key(&mut self, name: &[u8]) {
+        self.api_key = Some(self.keep(name));
     }
 
     pub(crate) fn set_method(&mut self, method: &[u8]) {

@@ -141,6 +141,10 @@ impl Facts for Seen<'_> {
         (!user.is_empty()).then(|| Identity::new(user))
     }
 
+    fn api_key(&self) -> Option<&str> {
+        self.request.api_key()
+    }
+
     fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {
         let values = self.values(FieldKind::Header, header);
         if !self.site.addresses.trusts(self.request.peer) {

@@ -97,6 +97,24 @@ fn who_asks_from_elsewhere_needs_a_token_for_metrics_and_readiness() {
     assert_eq!(open.ask("GET", "/metrics", "x-forwarded-for: 192.0.2.7\r\n", "").status, 200);
 }
 
+/// nginx with a bare `proxy_pass` says nothing of whom it speaks for, and HAProxy nothing but the host that its client asked for.
+#[test]
+fn a_proxy_that_does_not_say_so_is_not_this_machine() {
+    let admin = Admin::start(Scratch::new(), &["--database", "none"]);
+    let status = |head: String| {
+        let mut connection = TcpStream::connect(admin.address).unwrap();
+        connection.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
+        Answer::read(&connection).unwrap().status
+    };
+    let address = admin.address;
+    for path in ["/ready", "/metrics"] {
+        assert_eq!(status(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n")), 200);
+        assert_eq!(status(format!("GET {path} HTTP/1.0\r\n")), 200, "a check");
+        assert_eq!(status(format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n")), 403, "nginx");
+        assert_eq!(status(format!("GET {path} HTTP/1.1\r\nhost: limits.example\r\n")), 403, "HAProxy");
+    }
+}
+
 /// The database was made, and the owner's token printed, before the address was looked at.
 #[test]
 fn what_is_no_address_or_no_path_is_told_before_anything_is_made() {

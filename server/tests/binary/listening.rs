@@ -154,6 +154,40 @@ fn it_takes_no_socket_from_a_process_that_lives_and_no_other_file() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
 }
 
+/// Whatever kept it from connecting was taken for the sign that nobody was there.
+#[test]
+fn it_takes_no_socket_from_a_process_that_cannot_be_asked() {
+    let scratch = Scratch::new();
+    let path = scratch.path("it.sock");
+    let socket = format!("unix:{}", path.display());
+    let refused = || {
+        let output = timebudget(["serve", "--listen", &socket]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let datagrams = UnixDatagram::bind(&path).unwrap();
+    assert!(refused().contains("another process seems to have it: "));
+    drop(datagrams);
+    fs::remove_file(&path).unwrap();
+
+    let busy = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    busy.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+    busy.listen(0).unwrap();
+    let waiting: Vec<_> = std::iter::repeat_with(|| {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.connect(&socket2::SockAddr::unix(&path).unwrap()).map(|()| client)
+    })
+    .map_while(Result::ok)
+    .collect();
+    assert!(refused().contains("another process listens on it"), "{} wait", waiting.len());
+
+    // Root is let in all the same.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    assert!(refused().contains("another process "));
+    assert!(path.exists());
+}
+
 #[test]
 fn over_tls_it_speaks_both_versions_of_http() {
     let server = with_tls();

@@ -4,6 +4,8 @@ mod formats;
 mod hostile;
 mod options;
 mod recorded;
+mod reports;
+mod zones;
 
 use std::path::Path;
 

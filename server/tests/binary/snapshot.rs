@@ -1,7 +1,8 @@
 //! Snapshots: what a restarted server still knows.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::running::{Running, eventually, timebudget};
 use crate::scratch::Scratch;
@@ -49,6 +50,33 @@ fn a_server_that_is_killed_keeps_what_was_saved_before() {
     server.signal("KILL");
     server.ended();
     assert_eq!(remaining(&started(&home)), 38);
+}
+
+/// It was written last, behind all that may hang: here an access log whose reader reads nothing, which is waited for two seconds.
+#[test]
+fn what_was_spent_is_saved_before_the_last_lines_are_written() {
+    let home = Scratch::new();
+    let fifo = home.path("access.log");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let _reader = std::fs::OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+    let start = |more: &[&OsStr]| {
+        let scratch = Scratch::new();
+        let site = scratch.write("site.json", r#"{ "rate_limit": "4000 per year" }"#);
+        let store = store(&home.path("accounts"));
+        let args = ["--site".as_ref(), site.as_os_str(), "--store".as_ref(), &store];
+        Running::start(scratch, &[&args, more].concat())
+    };
+    let mut server = start(&["--access-log".as_ref(), fifo.as_os_str()]);
+    // More lines than the pipe holds.
+    let long = format!("/{}", "x".repeat(4_000));
+    for _ in 0..40 {
+        server.get(&long);
+    }
+    server.signal("TERM");
+    assert_eq!(server.ended().code(), Some(0), "{}", server.log());
+    let since = std::fs::metadata(file(&home)).unwrap().modified().unwrap().elapsed().unwrap();
+    assert!(since >= Duration::from_secs(1), "saved {since:?} before the end");
+    assert_eq!(remaining(&start(&[])), 3_959);
 }
 
 #[test]

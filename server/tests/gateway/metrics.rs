@@ -22,7 +22,7 @@ fn samples(gateway: &Running) -> BTreeMap<String, f64> {
     let output = gateway.output();
     let admin = output.lines().find_map(|line| line.strip_prefix("admin on http://")).unwrap();
     let mut connection = TcpStream::connect(admin).unwrap();
-    connection.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let page = String::from_utf8(Answer::read(&connection).unwrap().body).unwrap();
     let lines = page.lines().filter(|line| !line.starts_with('#'));
     lines

@@ -14,7 +14,7 @@ fn ready(gateway: &Running) -> Answer {
     let output = gateway.output();
     let admin = output.lines().find_map(|line| line.strip_prefix("admin on http://")).unwrap();
     let mut connection = TcpStream::connect(admin).unwrap();
-    connection.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    connection.write_all(b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     Answer::read(&connection).unwrap()
 }
 

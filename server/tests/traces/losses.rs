@@ -17,7 +17,7 @@ fn value(server: &Running, metric: &str) -> u64 {
     let output = server.output();
     let admin = output.lines().find_map(|line| line.strip_prefix("admin on http://")).unwrap();
     let mut connection = TcpStream::connect(admin).unwrap();
-    connection.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     let page = String::from_utf8(Answer::read(&connection).unwrap().body).unwrap();
     let line = page.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("{metric} in {page}")).parse().unwrap()

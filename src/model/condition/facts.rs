@@ -136,6 +136,8 @@ pub trait Facts {
     }
 
     /// The name of the API key that the client has sent; a key that nobody knows is none.
+    ///
+    /// A limiter finds it in what the client sends, unless it is told here: then an empty name, or one that no key has, is none.
     fn api_key(&self) -> Option<&str> {
         None
     }

@@ -1,28 +1,32 @@
 //! Lines of HAProxy's `option httplog`, with what syslog writes before them or without.
 
-use timebudget::Zone;
+use std::borrow::Cow;
 
-use crate::replay::format::time::{self, SECOND};
+use crate::replay::format::clocks::Clocks;
+use crate::replay::format::time;
 use crate::replay::format::{NO_REQUEST, NO_SPAN, NO_STATUS, NO_TIME, OTHER, Unread};
 use crate::replay::request::Request;
 
 /// How long an instant is: `06/Feb/2009:12:14:14.655`.
 const INSTANT: usize = 24;
 
-/// Reads a line; its instant is one of the zone's, or of UTC.
+/// How many words may stand between the server and the timers: what people add to the format they add there.
+const ADDED: usize = 4;
+
+/// Reads a line; its instant is one that the clocks show.
 ///
 /// `CLIENT:PORT [INSTANT] FRONTEND BACKEND/SERVER TR/Tw/Tc/Tr/Ta STATUS BYTES - - ---- … "GET / HTTP/1.1"`
 ///
 /// The instant is when the first byte had come. The client's time to send its head, `TR`, is no server's time: the request begins
 /// after it.
-pub(crate) fn read(line: &[u8], zone: Option<&Zone>, request: &mut Request) -> Result<(), Unread> {
+pub(crate) fn read(line: &[u8], clocks: &Clocks, request: &mut Request) -> Result<(), Unread> {
     let open = opening(line).ok_or(OTHER)?;
     let local = time::common(&line[open + 1..=open + INSTANT]).ok_or(NO_TIME)?;
     let before = line[..open].trim_ascii_end();
     request.set_peer(before.rsplit(|byte| *byte == b' ').next().unwrap_or_default());
     let rest = line.get(open + INSTANT + 2..).ok_or(OTHER)?.trim_ascii_start();
     let mut words = rest.split(|byte| *byte == b' ');
-    let timers = words.nth(2).ok_or(OTHER)?;
+    let timers = words.by_ref().skip(2).take(1 + ADDED).find(|word| is_timers(word)).ok_or(OTHER)?;
     let status = words.next().and_then(|word| str::from_utf8(word).ok());
     request.status = match status.ok_or(OTHER)? {
         "-1" => 0,
@@ -30,12 +34,35 @@ pub(crate) fn read(line: &[u8], zone: Option<&Zone>, request: &mut Request) -> R
     };
     let (waited, active) = spans(timers).ok_or(NO_SPAN)?;
     request.is_start = true;
-    request.time = time::possible(utc(local, zone) + waited as i64).ok_or(NO_TIME)?;
+    let begun = clocks.instant(local, active) + waited as i64;
+    request.time = time::possible(begun).ok_or(NO_TIME)?;
     request.elapsed = Some(active.saturating_sub(waited));
     let quoted = memchr::memchr(b'"', rest).map(|at| &rest[at + 1..]).ok_or(NO_REQUEST)?;
     // A line that was cut has no quotation mark at its end.
     let quoted = quoted.strip_suffix(b"\"").unwrap_or(quoted);
-    request.set_line(quoted).then_some(()).ok_or(NO_REQUEST)
+    request.set_line(&unescaped(quoted)).then_some(()).ok_or(NO_REQUEST)
+}
+
+/// Whether a word looks like five timers, be they numbers or not.
+fn is_timers(word: &[u8]) -> bool {
+    let is_one = |byte: &u8| byte.is_ascii_digit() || b"-+/".contains(byte);
+    word.iter().filter(|byte| **byte == b'/').count() == 4 && word.iter().all(is_one)
+}
+
+/// What HAProxy has escaped: `#22` is a quotation mark.
+fn unescaped(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'#', bytes).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).and_then(|code| str::from_utf8(code).ok());
+        let code = code.filter(|_| *first == b'#').and_then(|code| u8::from_str_radix(code, 16).ok());
+        plain.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    Cow::Owned(plain)
 }
 
 /// Where the instant's bracket is: what syslog writes before may have others.
@@ -59,22 +86,19 @@ fn spans(timers: &[u8]) -> Option<(u64, u64)> {
     parts.next().is_none().then_some((waited, active))
 }
 
-/// An instant that a zone's clocks show, in UTC; of one that they show twice the later.
-fn utc(local: i64, zone: Option<&Zone>) -> i64 {
-    let Some(zone) = zone else { return local };
-    let guess = local - i64::from(zone.offset_at(local.div_euclid(SECOND))) * SECOND;
-    local - i64::from(zone.offset_at(guess.div_euclid(SECOND))) * SECOND
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use timebudget::Zone;
+
     use super::*;
 
     const LINE: &str = r#"Feb  6 12:14:14 localhost haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} "GET /index.html?a HTTP/1.1""#;
 
-    fn of(line: &str, zone: Option<&Zone>) -> Result<Request, Unread> {
+    fn of(line: &str, zone: Option<Zone>) -> Result<Request, Unread> {
         let mut request = Request::default();
-        read(line.as_bytes(), zone, &mut request).map(|()| request)
+        read(line.as_bytes(), &Clocks::new(zone.map(Arc::new)), &mut request).map(|()| request)
     }
 
     #[test]
@@ -93,7 +117,7 @@ mod tests {
     #[test]
     fn an_instant_is_one_of_the_zone_that_is_told() {
         let paris = timebudget::tzdata::zone("Europe/Paris").unwrap();
-        assert_eq!(of(LINE, Some(&paris)).unwrap().time, 1_233_922_454_665_000 - 3_600_000_000);
+        assert_eq!(of(LINE, Some(paris)).unwrap().time, 1_233_922_454_665_000 - 3_600_000_000);
     }
 
     #[test]
@@ -105,6 +129,21 @@ mod tests {
         let unanswered = LINE.replace("10/0/30/69/109 200", "10/0/-1/-1/+3110 -1");
         let request = of(&unanswered, None).unwrap();
         assert_eq!((request.elapsed, request.status), (Some(3_100_000), 0));
+    }
+
+    /// elastic/beats#25827: a client on a socket, and a header that was added before the timers.
+    #[test]
+    fn what_people_add_before_the_timers_is_passed_over() {
+        let added = LINE.replace("10.0.1.2:33317", "-:47625").replace(" 10/0/30", " app.example 10/0/30");
+        let request = of(&added, None).unwrap();
+        assert_eq!((request.elapsed, request.peer, request.path()), (Some(99_000), None, "/index.html"));
+    }
+
+    #[test]
+    fn what_haproxy_has_escaped_is_what_it_was() {
+        let escaped = LINE.replace("/index.html?a", "/#22a#C3#A9#22#zz?#23");
+        let request = of(&escaped, None).unwrap();
+        assert_eq!((request.path(), request.query()), ("/\"aé\"#zz", "#"));
     }
 
     #[test]

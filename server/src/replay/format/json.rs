@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::access::Line;
+use crate::replay::format::clocks::Clocks;
 use crate::replay::format::time::{self, SECOND};
 use crate::replay::format::{NO_REQUEST, NO_SPAN, NO_TIME, OTHER, Unread};
 use crate::replay::request::{Request, address};
@@ -27,7 +28,8 @@ struct CaddyLine<'a> {
     request: CaddyRequest<'a>,
     #[serde(borrow, default)]
     user_id: Text<'a>,
-    duration: f64,
+    #[serde(borrow)]
+    duration: &'a RawValue,
     status: u16,
 }
 
@@ -37,6 +39,9 @@ struct CaddyRequest<'a> {
     remote_ip: Text<'a>,
     #[serde(borrow, default)]
     client_ip: Text<'a>,
+    /// With its port, as Caddy wrote it before 2.5.
+    #[serde(borrow, default)]
+    remote_addr: Text<'a>,
     #[serde(borrow)]
     method: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -64,13 +69,15 @@ struct CaddyHeaders<'a> {
 }
 
 /// Reads a line of Caddy's.
-pub(crate) fn caddy(line: &[u8], request: &mut Request) -> Result<(), Unread> {
+pub(crate) fn caddy(line: &[u8], clocks: &Clocks, request: &mut Request) -> Result<(), Unread> {
     let CaddyLine { ts, request: of, user_id, duration, status } = parsed(line)?;
-    request.time = caddy_time(ts.get()).ok_or(NO_TIME)?;
-    request.elapsed = Some(time::span_of(duration).ok_or(NO_SPAN)?);
+    request.time = caddy_time(ts.get(), clocks).ok_or(NO_TIME)?;
+    // Of the forms that are texts some tell whole seconds.
+    request.is_coarse = ts.get().starts_with('"') && request.time % SECOND == 0;
+    request.elapsed = Some(caddy_span(duration.get()).ok_or(NO_SPAN)?);
     request.status = status;
     request.is_client = of.client_ip.is_some();
-    request.peer = of.client_ip.or(of.remote_ip).and_then(|ip| address(ip.as_bytes()));
+    request.peer = of.client_ip.or(of.remote_ip).or(of.remote_addr).and_then(|ip| address(ip.as_bytes()));
     take(request, &of.method, &of.uri, of.host.as_deref())?;
     request.set_user(user_id.unwrap_or_default().as_bytes());
     let CaddyHeaders { user_agent, referer, forwarded_for, origin, api_key } = of.headers;
@@ -82,16 +89,30 @@ pub(crate) fn caddy(line: &[u8], request: &mut Request) -> Result<(), Unread> {
     Ok(())
 }
 
-/// Seconds since 1970, or RFC 3339, as Caddy is told to write them.
-fn caddy_time(text: &str) -> Option<i64> {
+/// An instant as Caddy is told to write it: seconds, milliseconds or nanoseconds since 1970, or a text.
+fn caddy_time(text: &str, clocks: &Clocks) -> Option<i64> {
     if let Some(quoted) = text.strip_prefix('"') {
-        return time::rfc3339(quoted.strip_suffix('"')?.as_bytes());
+        let quoted = quoted.strip_suffix('"')?.as_bytes();
+        let on_the_wall = || time::wall(quoted).map(|shown| clocks.instant(shown, 0));
+        return time::rfc3339(quoted).or_else(|| time::common(quoted)).or_else(on_the_wall);
     }
-    let float = || {
-        let micros = text.parse::<f64>().ok()? * SECOND as f64;
+    // What is no instant in its unit is one in the next: the year 10000 is far, and so is 1970.
+    let in_unit = |unit: f64| {
+        let micros = text.parse::<f64>().ok()? * unit;
         if micros.is_finite() { time::possible(micros as i64) } else { None }
     };
-    time::since_1970(text.as_bytes()).or_else(float)
+    time::since_1970(text.as_bytes())
+        .or_else(|| in_unit(1e6))
+        .or_else(|| in_unit(1e3))
+        .or_else(|| in_unit(1e-3))
+}
+
+/// A span as Caddy is told to write it: seconds, or a text as Go writes one, `1m2.5s`.
+fn caddy_span(text: &str) -> Option<u64> {
+    match text.strip_prefix('"') {
+        Some(quoted) => time::of_go(quoted.strip_suffix('"')?),
+        None => time::span_of(text.parse().ok()?),
+    }
 }
 
 /// The headers that are read of Traefik's lines, where it is told to keep them, in the order of their numbers.
@@ -158,13 +179,16 @@ pub(crate) fn own(line: &[u8], request: &mut Request) -> Result<(), Unread> {
     request.upstream = of.upstream_us.filter(is_span);
     // What is served costs something: 0 is what no limit of time has charged.
     request.charged = Some(of.charged_us).filter(|micros| *micros > 0 && is_span(micros));
-    request.was_refused = of.rule.is_some();
+    // What was ended amid its work has run, and was charged for it.
+    request.was_refused = of.rule.is_some() && request.charged.is_none();
+    request.was_waived = of.waived;
     request.status = of.status;
     request.is_client = true;
     request.peer = of.client.and_then(|client| address(client.as_bytes()));
     let host = asked_for(of.host.as_deref().unwrap_or(&of.site));
     take(request, &of.method, &of.path, Some(&host))?;
     request.set_user(of.user.unwrap_or_default().as_bytes());
+    request.set_api_key(of.api_key.unwrap_or_default().as_bytes());
     Ok(())
 }
 
@@ -194,6 +218,10 @@ fn parsed<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Unread> {
 mod tests {
     use super::*;
 
+    fn caddy(line: &[u8], request: &mut Request) -> Result<(), Unread> {
+        super::caddy(line, &Clocks::default(), request)
+    }
+
     fn read(of: fn(&[u8], &mut Request) -> Result<(), Unread>, line: &str) -> Result<Request, Unread> {
         let mut request = Request::default();
         of(line.as_bytes(), &mut request).map(|()| request)
@@ -217,6 +245,40 @@ mod tests {
         assert_eq!(request.fields(4).count(), 0, "what is redacted is not there");
         let iso = CADDY.replace("1646861401.5241024", "\"2022-03-09T21:30:01.524Z\"");
         assert_eq!(read(caddy, &iso).unwrap().time, 1_646_861_401_524_000);
+    }
+
+    /// All forms of `time_format` and `duration_format`, and addresses as they were before 2.5 (allinurl/goaccess#2382).
+    #[test]
+    fn a_line_of_caddy_is_read_however_it_is_told_to_write_it() {
+        for ts in [
+            "1646861401524.1024",
+            "1646861401524102400",
+            "\"2022-03-09T22:30:01.524102+01:00\"",
+            "\"2022-03-09T21:30:01.524Z\"",
+            "\"2022-03-09T22:30:01.524+0100\"",
+            "\"2022/03/09 21:30:01.524\"",
+            "\"2022/03/09 21:30:01\"",
+            "\"09/Mar/2022:21:30:01 +0000\"",
+        ] {
+            let request = read(caddy, &CADDY.replace("1646861401.5241024", ts)).unwrap();
+            let is_coarse = !ts.contains("524");
+            assert_eq!((request.time / SECOND, request.is_coarse), (1_646_861_401, is_coarse), "{ts}");
+        }
+        for (span, micros) in
+            [("\"929.675µs\"", 929), ("\"1m2.5s\"", 62_500_000), ("\"2h\"", 7_200_000_000), ("3", 3_000_000)]
+        {
+            assert_eq!(
+                read(caddy, &CADDY.replace("0.000929675", span)).unwrap().elapsed,
+                Some(micros),
+                "{span}"
+            );
+        }
+        let old = CADDY.replace(
+            r#""remote_ip":"10.0.0.9","remote_port":"41342","client_ip":"192.0.2.7""#,
+            r#""remote_addr":"[2001:db8::7]:41342""#,
+        );
+        let request = read(caddy, &old).unwrap();
+        assert_eq!((request.peer, request.is_client), ("2001:db8::7".parse().ok(), false));
     }
 
     const TRAEFIK: &str = r#"{"ClientAddr":"192.0.2.7:51462","ClientHost":"192.0.2.7","ClientUsername":"-","DownstreamStatus":201,"Duration":12345678,"OriginDuration":12000999,"RequestHost":"a.example","RequestMethod":"POST","RequestPath":"/x?y","StartLocal":"2026-11-26T10:00:01.5+01:00","StartUTC":"2026-11-26T09:00:01.500000123Z","level":"info","msg":"","time":"2026-11-26T09:00:01Z","request_User-Agent":"me"}"#;

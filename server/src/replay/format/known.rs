@@ -88,13 +88,15 @@ pub(crate) fn all(zone: Option<&Arc<Zone>>) -> Vec<Known> {
     let one = |names, format| Known { names, format, whole: None };
     let mut all = vec![
         one(&["timebudget"], Format::own()),
-        one(&["caddy"], Format::caddy()),
+        one(&["caddy"], Format::caddy(zone.cloned())),
         one(&["traefik", "traefik-json"], Format::traefik()),
         one(&["haproxy"], Format::haproxy(zone.cloned())),
     ];
     let apache =
         |pattern: &str, name: String| of_apache(pattern).ok().map(|(t, f)| Format::of_template(name, t, f));
-    all.extend(apache(TRAEFIK, "Traefik, common".to_owned()).map(|format| one(&["traefik"], format)));
+    let traefik = of_apache(TRAEFIK).map(|(template, fields)| (template.with_bare_dashes(), fields)).ok();
+    let traefik = traefik.map(|(t, f)| Format::of_template("Traefik, common", t, f));
+    all.extend(traefik.map(|format| one(&["traefik"], format)));
     let nginx =
         |pattern: &str, name: String| of_nginx(pattern).ok().map(|(t, f)| Format::of_template(name, t, f));
     for (before, of_host) in [("", ""), ("$host ", "$host, "), ("$host:$server_port ", "$host, ")] {

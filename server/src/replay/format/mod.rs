@@ -1,5 +1,6 @@
 //! Formats of access logs: how a line becomes a request.
 
+mod clocks;
 mod detect;
 mod haproxy;
 mod json;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use timebudget::Zone;
 
+use self::clocks::Clocks;
 pub(crate) use self::detect::{LOOKED_AT, Wanted};
 use self::template::Template;
 use crate::replay::request::Request;
@@ -57,8 +59,8 @@ pub(crate) struct Tells {
 #[derive(Clone, Debug)]
 enum Kind {
     Template(Template),
-    Haproxy(Option<Arc<Zone>>),
-    Caddy,
+    Haproxy(Clocks),
+    Caddy(Clocks),
     Traefik,
     Own,
 }
@@ -104,8 +106,8 @@ impl Format {
     pub(crate) fn read(&self, line: &[u8], request: &mut Request) -> Result<(), Unread> {
         match &self.kind {
             Kind::Template(template) => template.read(line, request),
-            Kind::Haproxy(zone) => haproxy::read(line, zone.as_deref(), request),
-            Kind::Caddy => json::caddy(line, request),
+            Kind::Haproxy(clocks) => haproxy::read(line, clocks, request),
+            Kind::Caddy(clocks) => json::caddy(line, clocks, request),
             Kind::Traefik => json::traefik(line, request),
             Kind::Own => json::own(line, request),
         }
@@ -118,13 +120,14 @@ impl Format {
 
     fn haproxy(zone: Option<Arc<Zone>>) -> Self {
         let tells = Tells { spans: true, fine: true, ..Tells::default() };
-        Self { name: "HAProxy, httplog".to_owned(), kind: Kind::Haproxy(zone), fields: Arc::default(), tells }
+        let kind = Kind::Haproxy(Clocks::new(zone));
+        Self { name: "HAProxy, httplog".to_owned(), kind, fields: Arc::default(), tells }
     }
 
-    fn caddy() -> Self {
+    fn caddy(zone: Option<Arc<Zone>>) -> Self {
         let tells = Tells { spans: true, hosts: true, users: true, fine: true, upstreams: false };
         let fields = Arc::new(Fields::headers(json::CADDY_HEADERS));
-        Self { name: "Caddy, JSON".to_owned(), kind: Kind::Caddy, fields, tells }
+        Self { name: "Caddy, JSON".to_owned(), kind: Kind::Caddy(Clocks::new(zone)), fields, tells }
     }
 
     fn traefik() -> Self {

@@ -12,6 +12,8 @@ pub(crate) struct Template {
     /// What lines begin with.
     begin: Vec<u8>,
     steps: Vec<Step>,
+    /// Whether what is absent may stand without the quotation marks that it has elsewhere, as Traefik writes it.
+    has_bare_dashes: bool,
     /// The instant that was read last, which many lines have in common.
     last: Cell<([u8; COMMON], i64)>,
 }
@@ -87,8 +89,14 @@ impl Template {
             }
             is_behind_variable = steps.last().is_some_and(|step| step.until.is_empty());
         }
-        let template = Self { begin, steps, last: Cell::new(([0; COMMON], 0)) };
+        let template = Self { begin, steps, has_bare_dashes: false, last: Cell::new(([0; COMMON], 0)) };
         template.lacks().map_or(Ok(template), Err)
+    }
+
+    /// The same of a server that writes what is absent without quotation marks.
+    pub(crate) const fn with_bare_dashes(mut self) -> Self {
+        self.has_bare_dashes = true;
+        self
     }
 
     fn lacks(&self) -> Option<&'static str> {
@@ -121,6 +129,16 @@ impl Template {
     ///
     /// Why it is none.
     pub(crate) fn read(&self, line: &[u8], request: &mut Request) -> Result<(), Unread> {
+        match self.read_as_it_is(line, request) {
+            Err(OTHER) if self.has_bare_dashes => {
+                request.clear();
+                self.read_as_it_is(&with_quoted_dashes(line), request)
+            }
+            read => read,
+        }
+    }
+
+    fn read_as_it_is(&self, line: &[u8], request: &mut Request) -> Result<(), Unread> {
         let mut rest = line.strip_prefix(&self.begin[..]).ok_or(OTHER)?;
         for step in &self.steps {
             let end = step.end(rest).ok_or(OTHER)?;
@@ -155,6 +173,17 @@ impl Template {
         self.last.set((*text, micros));
         Some(micros)
     }
+}
+
+/// A line in which each dash that stands alone behind the request has quotation marks.
+fn with_quoted_dashes(line: &[u8]) -> Vec<u8> {
+    let begin = memchr::memchr(b'"', line).unwrap_or(line.len());
+    let mut quoted = line[..begin].to_vec();
+    for (at, word) in line[begin..].split(|byte| *byte == b' ').enumerate() {
+        quoted.extend_from_slice(if at == 0 { b"" } else { b" " });
+        quoted.extend_from_slice(if word == b"-" { b"\"-\"" } else { word });
+    }
+    quoted
 }
 
 /// A part of a template.
@@ -201,6 +230,8 @@ impl Step {
             b' ' if matches!(self.variable, Variable::Upstreams | Variable::NothingListed) => {
                 matches!(rest[..at].last(), Some(b',' | b':')) || rest[at..].starts_with(b" : ")
             }
+            // Addresses that proxies have told, each of the one before it.
+            b' ' if matches!(self.variable, Variable::Field(_)) => rest[..at].last() == Some(&b','),
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 //! Instants and spans as logs write them.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 /// A second, in microseconds.
 pub(crate) const SECOND: i64 = 1_000_000;
@@ -68,10 +68,41 @@ fn offset(zone: &str) -> Option<i64> {
     Some(if zone.starts_with('-') { -east } else { east })
 }
 
-/// An instant by RFC 3339, in microseconds, as nginx's `$time_iso8601` and logs in JSON write it.
+/// An instant by RFC 3339, in microseconds, as nginx's `$time_iso8601` and logs in JSON write it; or with a zone as ISO 8601 has it as
+/// well, `+0100`.
 pub(crate) fn rfc3339(text: &[u8]) -> Option<i64> {
-    let time = DateTime::parse_from_rfc3339(str::from_utf8(text).ok()?).ok()?;
-    possible(time.timestamp_micros())
+    let text = str::from_utf8(text).ok()?;
+    let time = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+    possible(time.ok()?.timestamp_micros())
+}
+
+/// What clocks show as `2022/03/09 21:30:01.524`, in microseconds, read as UTC.
+pub(crate) fn wall(text: &[u8]) -> Option<i64> {
+    let time = NaiveDateTime::parse_from_str(str::from_utf8(text).ok()?, "%Y/%m/%d %H:%M:%S%.f").ok()?;
+    possible(time.and_utc().timestamp_micros())
+}
+
+/// A span as Go writes it, `1h2m3.5s` or `929.675µs`, in microseconds.
+pub(crate) fn of_go(text: &str) -> Option<u64> {
+    let (mut rest, mut nanos) = (text, 0_u64);
+    while !rest.is_empty() {
+        let letters = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+        let (number, behind) = rest.split_at(letters);
+        let next = behind.find(|letter: char| letter.is_ascii_digit()).unwrap_or(behind.len());
+        let unit = match &behind[..next] {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return None,
+        };
+        nanos = nanos.checked_add(decimal(number.as_bytes(), unit)?)?;
+        rest = &behind[next..];
+    }
+    Some(nanos / 1_000).filter(|micros| !text.is_empty() && *micros <= LONGEST)
 }
 
 /// An instant as seconds since 1970 with a fraction, as nginx's `$msec` writes it, in microseconds.
@@ -158,6 +189,7 @@ mod tests {
             "31/Dec/1969:23:59:59 +0000",
             "10/Oct/99999999:13:55:36 +0000",
             "1/Jan/2000:0\u{e9}:00:00 +0000",
+            "10/Oct/2000:13:55:36 +0\u{e9}0",
             "10/Oct/2000:13:55:36.x +0000",
             "-1/Oct/2000:13:55:36 +0000",
         ];
@@ -166,6 +198,15 @@ mod tests {
         }
         assert!(common(b"31/Dec/9999:23:59:59 +0000").is_some());
         assert_eq!(since_1970(b"99999999999999"), None);
+    }
+
+    #[test]
+    fn a_span_of_go_is_a_sum_of_units() {
+        let of = |text: &str| of_go(text);
+        assert_eq!((of("1h2m3.5s"), of("15ms"), of("0s")), (Some(3_723_500_000), Some(15_000), Some(0)));
+        for text in ["", "1", "s", "1x", "-1s", "1.2.3s", "99999999999999999999h", "9000h"] {
+            assert_eq!(of(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! A server that has run, and the replay of what it has served: the same requests are refused.
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -193,4 +195,166 @@ fn what_was_refused_by_its_host_is_refused_in_the_replay() {
     assert_eq!(by, ["previews", "previews", "each", "previews", "previews", "each"], "{own}");
     let (scratch, own) = with_log(own);
     assert_eq!(Replayed::of(&scratch, SITE, &[&own], &[]).refused(), refused);
+}
+
+/// Rules of other kinds before an upstream: tiers of keys and of users, a budget that ends what runs, a cap, charges that the upstream
+/// tells, and paths that are closed.
+const BEFORE: &str = r#"{
+    "rate_limit_upstream_charges": true,
+    "rate_limit_tiers": { "gold": { "multiplier": 2 } },
+    "rate_limit_users": { "ben": { "tier": "gold" } },
+    "rate_limit_api_keys": {
+        "sha256:dbe06c1dd03bb0dfe9193e2aec754eb3cd26321da4c760ef421ad76376bda8a3": { "name": "Acme", "tier": "gold" },
+        "sha256:acbeca2497d09a6fe303b8f5f0486a164d6064a9059a2809bdab2946601277c6": { "name": "Ben", "user": "ben" },
+        "sha256:8855bec31dd1b0583e95f9456d591866e8615357c23e35932fd7759d8ddedada": { "name": "Plain", "user": "ann" }
+    },
+    "rate_limit_rules": [
+        { "name": "closed", "when": { "path": { "glob": "/wp-*" } }, "key": "ip", "limits": "0 per year", "action": { "block": { "status": 403 } } },
+        { "name": "keys", "when": { "path": { "prefix": "/page" } }, "key": "api_key", "limits": "3 per year" },
+        { "name": "gold", "when": { "path": { "prefix": "/gold" }, "tier": "gold" }, "key": "ip", "limits": "1 per year" },
+        { "name": "hard", "when": { "path": { "prefix": "/hard" } }, "key": "site", "limits": "1s per year", "overrun": "cut" },
+        { "name": "places", "when": { "path": { "prefix": "/slow" } }, "key": "site", "limits": "2 concurrent" },
+        { "name": "free", "when": { "path": { "prefix": "/free" } }, "key": "ip", "limits": "2 per year; 400ms per year" },
+        { "name": "dear", "when": { "path": { "prefix": "/dear" } }, "key": "ip", "limits": "1s per year" }
+    ]
+}"#;
+
+/// An upstream that says what its answers cost, takes its time, or waits until it is told to answer.
+struct Upstream {
+    address: SocketAddr,
+    /// How many wait, and whether they may go on.
+    waiting: Arc<(Mutex<(usize, bool)>, Condvar)>,
+}
+
+impl Upstream {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, waiting) = (listener.local_addr().unwrap(), Arc::default());
+        let shared = Arc::clone(&waiting);
+        thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let waiting = Arc::clone(&shared);
+                thread::spawn(move || Self::answer(&connection, &waiting));
+            }
+        });
+        Self { address, waiting }
+    }
+
+    fn answer(mut connection: &TcpStream, (state, told): &(Mutex<(usize, bool)>, Condvar)) {
+        let mut lines = BufReader::new(connection).lines().map_while(Result::ok);
+        while let Some(first) = lines.next() {
+            lines.by_ref().take_while(|line| !line.is_empty()).for_each(drop);
+            let path = first.split(' ').nth(1).unwrap_or_default();
+            let field = match path.split('/').nth(1).unwrap_or_default() {
+                "free" => "X-RateLimit-Waive: 1\r\n",
+                "dear" => "X-RateLimit-Charge: 300ms\r\n",
+                _ => "",
+            };
+            if path.starts_with("/hard") || path.starts_with("/free") {
+                thread::sleep(Duration::from_millis(400));
+            }
+            if path.starts_with("/slow") {
+                let mut waiting = state.lock().unwrap();
+                waiting.0 += 1;
+                told.notify_all();
+                drop(told.wait_while(waiting, |waiting| !waiting.1).unwrap());
+            }
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n{field}\r\nok");
+            if connection.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until so many wait.
+    fn until(&self, count: usize) {
+        let (state, told) = &*self.waiting;
+        drop(told.wait_while(state.lock().unwrap(), |waiting| waiting.0 < count).unwrap());
+    }
+
+    /// Lets those who wait go on, and who comes after them.
+    fn go_on(&self) {
+        let (state, told) = &*self.waiting;
+        state.lock().unwrap().1 = true;
+        told.notify_all();
+    }
+}
+
+/// The status of the answer to a request with an API key, or none.
+fn status(address: SocketAddr, target: &str, key: &str) -> u16 {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let key = if key.is_empty() { String::new() } else { format!("x-api-key: {key}\r\n") };
+    let head = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n{key}connection: close\r\n\r\n");
+    connection.write_all(head.as_bytes()).unwrap();
+    Answer::read(&connection).unwrap().status
+}
+
+/// What the upstream has made free was charged to the replay as if it had cost its time, and counted; and a log did not say by which key
+/// its clients had their tiers.
+#[test]
+fn tiers_caps_cuts_charges_and_what_was_made_free_are_in_the_replay_as_they_were_served() {
+    let upstream = Upstream::start();
+    let scratch = Scratch::new();
+    let (site, log) = (scratch.write("site.json", BEFORE), scratch.path("served.log"));
+    let to = format!("http://{}", upstream.address);
+    let args = [
+        "--site".as_ref(),
+        site.as_os_str(),
+        "--access-log".as_ref(),
+        log.as_os_str(),
+        "--upstream".as_ref(),
+        to.as_ref(),
+    ];
+    let server = Running::start(scratch, &args);
+    let mut asked = 0;
+    let mut ask = |target: &str, key: &str, count: usize| {
+        asked += count;
+        (0..count).map(|_| status(server.address, target, key)).collect::<Vec<_>>()
+    };
+    assert_eq!(ask("/wp-login.php", "", 2), [403; 2]);
+    // Three for a key without a tier, and twice that of gold, by the key or by its user.
+    for (key, served) in [("k-plain", 3), ("k-gold", 6), ("k-user", 6)] {
+        let statuses = ask("/page", key, 8);
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), served, "{key}");
+    }
+    assert_eq!(ask("/gold", "k-plain", 3), [200; 3]);
+    assert_eq!(ask("/gold", "k-user", 4), [200, 200, 429, 429]);
+    assert_eq!(ask("/free", "", 4), [200; 4], "what is free is neither charged nor counted");
+    // The fourth begins with a tenth of a second left, and is charged three.
+    assert_eq!(ask("/dear", "", 6), [200, 200, 200, 200, 429, 429]);
+    // The third has a fifth of a second, and is ended; the fourth has nothing.
+    assert_eq!(ask("/hard", "", 4)[..3], [200, 200, 429]);
+    let address = server.address;
+    let slow: Vec<_> = (1..=2)
+        .map(|count| {
+            let slow = thread::spawn(move || status(address, "/slow", ""));
+            upstream.until(count);
+            slow
+        })
+        .collect();
+    assert_eq!(ask("/slow", "", 2), [429; 2]);
+    upstream.go_on();
+    assert!(slow.into_iter().all(|slow| slow.join().unwrap() == 200));
+    asked += 2;
+    let (log, refused) = logged(&server, asked);
+    for rule in ["closed", "keys", "gold", "dear", "hard", "places"] {
+        assert!(refused.iter().any(|(_, by)| by == rule), "{rule} in {refused:?}");
+    }
+    let (scratch, file) = with_log(&log);
+    let replayed = Replayed::of(&scratch, BEFORE, &[&file], &[]);
+    assert_eq!(replayed.requests.len(), asked);
+    // What was ended amid its work was served up to there: it was charged, and the replay ends it, too.
+    let line = |number: u64| {
+        serde_json::from_str::<serde_json::Value>(log.lines().nth(number as usize - 1).unwrap()).unwrap()
+    };
+    let (cut, refused): (Vec<_>, Vec<_>) =
+        refused.into_iter().partition(|(number, _)| line(*number)["charged_us"].as_u64() > Some(0));
+    assert_eq!(cut.iter().map(|(_, rule)| &rule[..]).collect::<Vec<_>>(), ["hard"], "{log}");
+    assert_eq!(replayed.refused(), refused, "{}\n{log}", replayed.printed);
+    assert!(!replayed.printed.contains("warning"), "{}", replayed.printed);
+    // Nothing of what was free is spent, and one was cut.
+    replayed.says("1 ended before their time");
+    let secret = ["k-gold", "k-user", "k-plain"].iter().any(|key| log.contains(key));
+    assert!(!secret, "{log}");
 }

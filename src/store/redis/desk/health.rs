@@ -323,7 +323,7 @@ impl Desk {
         match answer {
             Ok(beat) => {
                 self.note(Heard::new(beat, sent_at, self.now));
-                // One that took so long that it says nothing of the clock is followed by the next at once.
+                // One that took as long as lies between two is followed by the next at once.
                 self.beat();
             }
             // The beat lies on one of a cluster's servers; those that answer go on being asked.

@@ -16,14 +16,14 @@ use crate::model::{Condition, Host, Site};
 /// A site, with the rules that are to hold for it now.
 ///
 /// Whether its file is right or wrong, it stands for the site's requests: `now` always has rules, if only to say that nobody knows them.
-pub(crate) struct Standing<'a> {
+pub(crate) struct DirectorySite<'a> {
     pub(crate) found: &'a Found,
     /// What holds: what the file says, or what it said when it was last right.
     pub(crate) now: LastRight,
     pub(crate) wrong: Option<WrongSite>,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> DirectorySite<'a> {
     /// What is to hold for a site that was found; warnings go to the report.
     pub(crate) fn new(found: &'a Found, below: &Below<'_>, past: &Past) -> Self {
         let Found { name, reading, .. } = found;
