@@ -13,7 +13,9 @@ use actix_http::{HttpService, Protocol};
 use actix_server::ServerBuilder;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, map_config};
 use actix_web::body::MessageBody;
-use actix_web::dev::{AppConfig, Extensions, ServiceRequest, ServiceResponse, fn_service};
+use actix_web::dev::{
+    AppConfig, Extensions, ServiceRequest as Request, ServiceResponse as Response, fn_service,
+};
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::timeout;
 use actix_web::{App, Error};
@@ -41,13 +43,7 @@ pub(crate) fn listen<F, T, B>(
 ) -> io::Result<ServerBuilder>
 where
     F: Fn() -> App<T> + Send + Clone + 'static,
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    T: ServiceFactory<Request, Config = (), Response = Response<B>, Error = Error, InitError = ()> + 'static,
     B: MessageBody + 'static,
 {
     let address = listener.local_addr()?;

@@ -5,7 +5,7 @@ use std::io;
 use actix_server::ServerBuilder;
 use actix_service::ServiceFactory;
 use actix_web::body::MessageBody;
-use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Server, ServiceRequest as Request, ServiceResponse as Response};
 use actix_web::{App, Error, HttpServer};
 use rustls::ServerConfig;
 use tokio::sync::watch;
@@ -31,13 +31,7 @@ pub(crate) fn serve<F, T, B>(
 ) -> io::Result<Vec<Server>>
 where
     F: Fn() -> App<T> + Send + Clone + 'static,
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
+    T: ServiceFactory<Request, Config = (), Response = Response<B>, Error = Error, InitError = ()> + 'static,
     B: MessageBody + 'static,
 {
     let in_clear = || {
