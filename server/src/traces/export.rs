@@ -10,6 +10,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 
+use crate::discreet;
+
 /// What has become of spans.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -87,6 +89,7 @@ impl<E: SpanExporter> SpanExporter for Counting<E> {
             Err(error) => {
                 self.counts.lost.fetch_add(count as u64, Relaxed);
                 if !self.counts.is_failing.swap(true, Relaxed) {
+                    let error = discreet::words(&error.to_string());
                     log::warn!("traces: spans cannot be sent, and are lost: {error}");
                 }
             }

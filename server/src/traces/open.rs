@@ -8,6 +8,7 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttp
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+use crate::discreet;
 use crate::traces::client::Client;
 use crate::traces::export::{Counts, Queue};
 use crate::traces::{endpoint, said};
@@ -35,7 +36,7 @@ pub(crate) fn open() -> Option<(SdkTracerProvider, Arc<Counts>)> {
     let exporter = match builder.with_http_client(Client::new(Duration::from_millis(millis))).build() {
         Ok(exporter) => exporter,
         Err(error) => {
-            log::warn!("{variable}: no traces are sent: {error}");
+            log::warn!("{variable}: no traces are sent: {}", discreet::words(&error.to_string()));
             return None;
         }
     };
