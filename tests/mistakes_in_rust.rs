@@ -93,6 +93,7 @@ fn in_rust(mistake: &str) -> Option<BudgetBuilder> {
             one(rule("api", "5 per hour").when(Condition::Host(glob)))
         }
         "key-that-rotates" => one(rule("api", "5 per hour").key(Component::Header("x-client".into()))),
+        "key-of-many" => one(rule("search", "5 per hour").key([Component::Ip, Component::Query("q".into())])),
         "path-that-rotates" => {
             let site =
                 Site { upstreams: vec!["http://127.0.0.1:3000".parse().ok()?], ..Site::unlimited("*") };
