@@ -74,7 +74,7 @@ const headerLines = (headers) => Object.entries(headers ?? {}).map(([name, value
 
 const bearing = (rule, zone) => html`<li>
   <div class="row"><strong>${rule.name}</strong>${badge(rule.bearing === "applies" ? "accent" : "none", rule.bearing)}</div>
-  ${rule.why ? html`<p class="soft">${rule.why}</p>` : nothing}
+  ${rule.why && rule.why !== rule.bearing ? html`<p class="soft">${rule.why}</p>` : nothing}
   ${rule.key ? html`<p>Account: <code>${rule.key}</code></p>` : nothing}
   ${(rule.limits ?? []).map((limit) => granted(limit, zone))}
 </li>`;
@@ -84,5 +84,5 @@ const granted = (limit, zone) => html`<p>Grants ${limit.limit}, ${limit.unit ===
   ${limit.share ? shared(limit.share, limit.unit) : nothing}`;
 
 /** What the client has of a limit that it shares with others. */
-const shared = ({ clients, quota, spent, refuses }, unit) => html`<p>Its share: ${amount(spent, unit)} of ${amount(quota, unit)},
-  ${clients === 1 ? "alone" : `among ${clients} clients`}${refuses ? ", and little is left of the whole" : nothing}</p>`;
+const shared = ({ clients, quota, spent, refuses }, unit) => html`<p>Its share: ${amount(spent, unit)} spent of ${amount(quota, unit)};
+  ${clients === 1 ? "no other client has one" : `${clients} clients have one`}${refuses ? ", and little is left of the whole" : nothing}</p>`;
