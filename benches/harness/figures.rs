@@ -12,9 +12,16 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.tx
 /// How far a row may lie from its figure, as a part of it.
 const TOLERANCE: f64 = 0.02;
 
+/// How far any row may lie from its figure, in instructions.
+///
+/// The maps of actix hash with a seed of each process, and the linker lays the same code out otherwise for another folder: two
+/// runs lie up to thirty instructions apart, which is more than the tolerance for the rows that cost the least.
+const NOISE: f64 = 30.0;
+
 const HEAD: &str = "\
 # Instructions that a request adds to the bare app's: one account, every request a new one, refused.
-# `./dev instructions` fails where one has risen by more than 2 %; `./dev instructions rewrite` writes what it measures.
+# `./dev instructions` fails where one has risen by more than 2 %, and by more than the 30 by which two runs differ;
+# `./dev instructions rewrite` writes what it measures.
 ";
 
 /// Measures every row that is kept, and says how each compares; fails if one has risen too far.
@@ -36,14 +43,13 @@ pub(crate) fn check() -> ExitCode {
     if risen == 0 {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{risen} figures have risen by more than 2 %; if that has to be: ./dev instructions rewrite");
+    eprintln!(
+        "{risen} figures have risen by more than 2 % and 30; if that has to be: ./dev instructions rewrite"
+    );
     ExitCode::FAILURE
 }
 
-/// How often a row that has risen is measured again.
-///
-/// The maps of actix hash with a seed of each process, so that a row lies up to thirty instructions apart in two runs; code
-/// that costs more does so in each.
+/// How often a row that has risen is measured again: code that costs more does so in each run.
 const AGAIN: u32 = 2;
 
 /// Measures a row that has risen again, and keeps the least of each figure.
@@ -73,9 +79,10 @@ const RISEN: &str = "RISEN";
 
 fn verdict(kept: Option<f64>, found: Option<f64>) -> &'static str {
     let (Some(kept), Some(found)) = (kept, found) else { return "" };
-    if found > kept * (1.0 + TOLERANCE) {
+    let allowed = (kept * TOLERANCE).max(NOISE);
+    if found > kept + allowed {
         RISEN
-    } else if found < kept * (1.0 - TOLERANCE) {
+    } else if found < kept - allowed {
         "fallen: ./dev instructions rewrite"
     } else {
         ""
