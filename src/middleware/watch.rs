@@ -133,7 +133,7 @@ impl Watch {
     ///
     /// What is free is charged nothing, and so is what no limit of time is about: this tells them apart.
     pub fn is_waived(&self) -> bool {
-        self.0.running.borrow().iter().any(|running| running.holding().is_waived)
+        self.0.running.borrow().iter().any(|running| running.held().is_waived)
     }
 
     fn while_set<T>(&self, work: impl FnOnce() -> T) -> T {

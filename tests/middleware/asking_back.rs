@@ -26,7 +26,17 @@ fn asked() -> String {
     OWN.with_borrow(|(watch, budget)| {
         let used: Vec<_> = watch.limits().iter().map(|limit| limit.report.used.to_string()).collect();
         let beside = budget.as_ref().map(|budget| format!(" {}", budget.limits().len()));
-        let _ = (watch.charged(), watch.refused_by(), budget.as_ref().map(Budget::report));
+        let _ = (
+            watch.charged(),
+            watch.is_waived(),
+            watch.refused_by(),
+            watch.user(),
+            watch.api_key(),
+            watch.host(),
+        );
+        let _ = budget
+            .as_ref()
+            .map(|budget| (budget.report(), budget.used(), budget.time_left(), budget.cut_in()));
         format!("[{}]{}", used.join(" "), beside.unwrap_or_default())
     })
 }

@@ -212,9 +212,9 @@ const BEFORE: &str = r#"{
         { "name": "closed", "when": { "path": { "glob": "/wp-*" } }, "key": "ip", "limits": "0 per year", "action": { "block": { "status": 403 } } },
         { "name": "keys", "when": { "path": { "prefix": "/page" } }, "key": "api_key", "limits": "3 per year" },
         { "name": "gold", "when": { "path": { "prefix": "/gold" }, "tier": "gold" }, "key": "ip", "limits": "1 per year" },
-        { "name": "hard", "when": { "path": { "prefix": "/hard" } }, "key": "site", "limits": "1s per year", "overrun": "cut" },
+        { "name": "hard", "when": { "path": { "prefix": "/hard" } }, "key": "site", "limits": "3s per year", "overrun": "cut" },
         { "name": "places", "when": { "path": { "prefix": "/slow" } }, "key": "site", "limits": "2 concurrent" },
-        { "name": "free", "when": { "path": { "prefix": "/free" } }, "key": "ip", "limits": "2 per year; 400ms per year" },
+        { "name": "free", "when": { "path": { "prefix": "/free" } }, "key": "ip", "limits": "2 per year; 1200ms per year" },
         { "name": "dear", "when": { "path": { "prefix": "/dear" } }, "key": "ip", "limits": "1s per year" }
     ]
 }"#;
@@ -251,7 +251,7 @@ impl Upstream {
                 _ => "",
             };
             if path.starts_with("/hard") || path.starts_with("/free") {
-                thread::sleep(Duration::from_millis(400));
+                thread::sleep(Duration::from_millis(1_200));
             }
             if path.starts_with("/slow") {
                 let mut waiting = state.lock().unwrap();
@@ -323,7 +323,7 @@ fn tiers_caps_cuts_charges_and_what_was_made_free_are_in_the_replay_as_they_were
     assert_eq!(ask("/free", "", 4), [200; 4], "what is free is neither charged nor counted");
     // The fourth begins with a tenth of a second left, and is charged three.
     assert_eq!(ask("/dear", "", 6), [200, 200, 200, 200, 429, 429]);
-    // The third has a fifth of a second, and is ended; the fourth has nothing.
+    // The third has half of its time, and is ended; the fourth has nothing.
     assert_eq!(ask("/hard", "", 4)[..3], [200, 200, 429]);
     let address = server.address;
     let slow: Vec<_> = (1..=2)
