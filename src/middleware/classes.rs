@@ -86,7 +86,7 @@ struct Looks {
 impl Looks {
     #[inline(always)]
     fn each(&self) -> &[Names] {
-        &self.names[..usize::from(self.len) % (LOOKS + 1)]
+        &self.names[..usize::from(self.len).min(LOOKS)]
     }
 
     /// The same with one more, which takes the place of the least telling if there are too many.

@@ -1,5 +1,6 @@
 //! The outline of a path: its segments, and what is left of it if only some of them are looked at.
 
+use std::iter;
 use std::ops::Range;
 
 /// How much of a path is looked at, so that a long one costs no more than others.
@@ -13,10 +14,6 @@ pub(crate) const KINDS: usize = 2 * MOST;
 
 /// An odd number whose bits are as good as random: the golden ratio's.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const SEVENS: u64 = 0x7f * ONES;
-const EIGHTS: u64 = 0x80 * ONES;
 
 /// A path with zeros behind, so that each word of it can be read whole.
 type Text = [u8; LOOKED_AT + 9];
@@ -56,17 +53,24 @@ impl Outline {
         let path = path.as_bytes();
         let path = path.strip_prefix(b"/").unwrap_or(path);
         let length = path.len().min(LOOKED_AT);
-        let mut text = [0; LOOKED_AT + 9];
-        text[..length].copy_from_slice(&path[..length]);
-        let (mut slashes, mut begins, mut count) = (slashes(&text, length), [0; MOST + 1], 1);
+        // Filled in where it lies: it is large.
+        let mut outline = Self {
+            text: [0; LOOKED_AT + 9],
+            begins: [0; MOST + 1],
+            count: 1,
+            is_cut: false,
+            hashes: [0; MOST],
+        };
+        outline.text[..length].copy_from_slice(&path[..length]);
+        let (mut slashes, mut count) = (slashes(&outline.text, length), 1);
         while slashes != 0 && count < MOST {
-            begins[count] = slashes.trailing_zeros() as u8 + 1;
+            outline.begins[count] = slashes.trailing_zeros() as u8 + 1;
             slashes &= slashes - 1;
             count += 1;
         }
-        begins[count] = length as u8 + 1;
-        let is_cut = slashes != 0 || path.len() > LOOKED_AT;
-        Self { text, begins, count, is_cut, hashes: [0; MOST] }
+        outline.begins[count] = length as u8 + 1;
+        (outline.count, outline.is_cut) = (count, slashes != 0 || path.len() > LOOKED_AT);
+        outline
     }
 
     /// Of which kind it is.
@@ -78,12 +82,16 @@ impl Outline {
     /// Reads those segments by which the path will be classed.
     #[inline(always)]
     pub(crate) fn read(&mut self, names: Names) {
-        for at in 0..self.count {
-            if names >> at & 1 != 0 {
-                let (begin, end) = self.place(at);
-                self.hashes[at] = hash(&self.text, begin, end);
-            }
+        for at in each(names & self.all()) {
+            let (begin, end) = self.place(at);
+            self.hashes[at] = hash(&self.text, begin, end);
         }
+    }
+
+    /// All of its segments.
+    #[inline(always)]
+    fn all(&self) -> Names {
+        Names::MAX >> (MOST - self.count)
     }
 
     /// The class of all paths with these names in their places, of the method that has this number; never 0, nor 1.
@@ -92,15 +100,13 @@ impl Outline {
     #[inline(always)]
     pub(crate) fn class(&self, method: u8, names: Names) -> u64 {
         let (last, _) = self.place(self.count - 1);
-        let is_number = self.text[last % LOOKED_AT].is_ascii_digit();
+        let is_number = self.text[last % (LOOKED_AT + 1)].is_ascii_digit();
         let looked_at = u64::from(method) | (self.kind() as u64) << 8 | u64::from(names) << 16;
         let mut class = mixed(looked_at | u64::from(is_number) << 24, FACTOR);
-        let mut left = names;
-        while left != 0 {
-            class = mixed(class, self.hashes[left.trailing_zeros() as usize % MOST]);
-            left &= left - 1;
+        for at in each(names) {
+            class = mixed(class, self.hashes[at]);
         }
-        let is_exact = !self.is_cut && names == Names::MAX >> (MOST - self.count);
+        let is_exact = !self.is_cut && names == self.all();
         class & !EXACT | u64::from(is_exact) << 1 | 1
     }
 
@@ -122,12 +128,27 @@ impl Outline {
     }
 }
 
+/// The positions of some segments.
+#[inline(always)]
+fn each(names: Names) -> impl Iterator<Item = usize> {
+    let mut left = u32::from(names);
+    iter::from_fn(move || {
+        let at = left.trailing_zeros() as usize % MOST;
+        (left != 0).then(|| {
+            left &= left - 1;
+            at
+        })
+    })
+}
+
 /// Where there are slashes in a text: a bit for each byte.
 #[inline(always)]
 fn slashes(text: &Text, length: usize) -> u64 {
+    // All bytes are compared at once, as processors can, and so many gathered as there are.
+    let marks: Text = std::array::from_fn(|at| u8::from(text[at] == b'/'));
     let (mut slashes, mut at) = (0, 0);
     while at < length {
-        slashes |= gathered(is_slash(word(text, at))) << at;
+        slashes |= gathered(word(&marks, at)) << at;
         at += 8;
     }
     slashes
@@ -141,17 +162,10 @@ fn word(text: &Text, at: usize) -> u64 {
     text[at..at + 8].try_into().map_or(0, u64::from_le_bytes)
 }
 
-/// The eighth bit of each byte that is a slash.
+/// The lowest bits of eight bytes, of which no other is set, side by side.
 #[inline(always)]
-const fn is_slash(word: u64) -> u64 {
-    let other = word ^ (b'/' as u64 * ONES);
-    !(((other & SEVENS) + SEVENS) | other) & EIGHTS
-}
-
-/// The eighth bits side by side.
-#[inline(always)]
-const fn gathered(eighths: u64) -> u64 {
-    (eighths >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+const fn gathered(marks: u64) -> u64 {
+    marks.wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 #[inline(always)]
@@ -232,10 +246,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn slashes_are_found_where_they_are(bytes in prop::array::uniform8(any::<u8>())) {
-            let word = u64::from_le_bytes(bytes);
+        fn slashes_are_found_where_they_are(bytes in prop::collection::vec(any::<u8>(), 0..=LOOKED_AT)) {
+            let mut text = [0; LOOKED_AT + 9];
+            text[..bytes.len()].copy_from_slice(&bytes);
+            let found = slashes(&text, bytes.len());
             for (at, byte) in bytes.iter().enumerate() {
-                prop_assert_eq!(gathered(is_slash(word)) >> at & 1 == 1, *byte == b'/');
+                prop_assert_eq!(found >> at & 1 == 1, *byte == b'/');
             }
         }
 
