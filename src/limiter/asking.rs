@@ -178,36 +178,28 @@ impl Limiter {
     #[inline(always)]
     pub(crate) fn key(&self, open: &OpenRule, facts: &dyn Facts) -> Option<KeyHash> {
         match open.key {
-            OpenKey::Constant(key) => return Some(key),
-            OpenKey::Address(kind) => {
-                if let Some(ip) = facts.ip() {
-                    return Some(self.key_of_address(kind, ip));
-                }
+            OpenKey::Constant(key) => Some(key),
+            OpenKey::Address { kind, hashed } => {
+                let known = match facts.ip() {
+                    Some(IpAddr::V4(ip)) => find(hashed, ip),
+                    _ => None,
+                };
+                known.or_else(|| self.key_of_address(open, kind, hashed, facts))
             }
-            OpenKey::Other => {}
+            OpenKey::Other => self.other_key(self.said(open), facts),
         }
-        self.other_key(self.said(open), facts)
     }
 
-    /// The key of a client's address. Most clients ask more than once.
-    #[inline(always)]
-    fn key_of_address(&self, kind: u8, ip: IpAddr) -> KeyHash {
-        let known = if let IpAddr::V4(v4) = ip { find(self.hashed_by(kind), v4) } else { None };
-        known.unwrap_or_else(|| self.hash_address(kind, ip))
-    }
-
+    /// The key of a client's address that is not remembered. Most clients ask more than once.
     #[inline(never)]
-    fn hash_address(&self, kind: u8, ip: IpAddr) -> KeyHash {
+    fn key_of_address(&self, open: &OpenRule, kind: u8, hashed: u64, facts: &dyn Facts) -> Option<KeyHash> {
+        // Asked for once more: if it were handed on, each request would copy it, also where the key is known.
+        let Some(ip) = facts.ip() else { return self.other_key(self.said(open), facts) };
         let key = self.engine.hasher.hash_address(kind, ip, self.site.addresses.ipv6_prefix);
         if let IpAddr::V4(v4) = ip {
-            remember(self.hashed_by(kind), v4, key);
+            remember(hashed, v4, key);
         }
-        key
-    }
-
-    #[inline]
-    fn hashed_by(&self, kind: u8) -> u64 {
-        self.engine.number << 8 | u64::from(kind)
+        Some(key)
     }
 
     #[inline(never)]

@@ -77,8 +77,8 @@ impl Flag {
 pub(crate) enum OpenKey {
     /// It is the same for all.
     Constant(KeyHash),
-    /// It is the client's address, a part of this kind.
-    Address(u8),
+    /// It is the client's address, a part of this kind; what it is hashed by, engine and kind, is one number.
+    Address { kind: u8, hashed: u64 },
     /// By all that the rule says.
     Other,
 }
@@ -87,7 +87,7 @@ impl OpenKey {
     fn of(rule: &Rule, engine: &Shared) -> Self {
         match rule.key.kind_of_address() {
             _ if rule.per_method => Self::Other,
-            Some(kind) => Self::Address(kind),
+            Some(kind) => Self::Address { kind, hashed: engine.number << 8 | u64::from(kind) },
             None if rule.key.is_constant() => Self::Constant(engine.hasher.hash(&[])),
             None => Self::Other,
         }
