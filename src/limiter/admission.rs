@@ -278,7 +278,7 @@ impl Reservation {
 
     /// Ends the request and says where the tightest limit stands then; `None` if no rule applies.
     pub fn settle(&mut self) -> Option<Report> {
-        self.with(|holding, limiter, untold| holding.settle_and_look(limiter, untold).map(Report::from))
+        self.with(Holding::settle_and_report)
     }
 
     /// Says what the answer is: rules may charge some answers only.

@@ -2,7 +2,7 @@
 
 use crate::limiter::event::{Ended, What};
 use crate::limiter::holding::Holding;
-use crate::limiter::report::Tightest;
+use crate::limiter::report::{Report, Tightest};
 use crate::limiter::told::{Told, free};
 use crate::limiter::untold::Untold;
 use crate::limiter::{Limiter, Positions};
@@ -24,20 +24,27 @@ impl Holding {
         self.settle_at(limiter, self.now, untold);
     }
 
-    /// Ends the request, if it has not ended, and says where the tightest limit stands then; `None` if no rule applies.
+    /// Ends the request, if it has not ended, and sees where all its limits stand then.
     #[inline]
-    pub(crate) fn settle_and_look<'h>(
-        &'h mut self,
-        limiter: &Limiter,
-        untold: &mut Untold,
-    ) -> Option<Tightest<'h>> {
+    pub(crate) fn settle_and_look(&mut self, limiter: &Limiter, untold: &mut Untold) {
         let now = limiter.now();
         if !self.is_settled {
             self.look_at_what_is_settled(limiter, now);
             self.settle_at(limiter, now, untold);
         }
         self.now = now;
+    }
+
+    /// Where the tightest limit of a request that has ended stands, as it was last seen; `None` if no rule applies.
+    #[inline]
+    pub(crate) fn tightest_at_end(&self) -> Option<Tightest<'_>> {
         Tightest::of(&self.claims, |claim| self.of_claim(claim, self.settlement), &self.now)
+    }
+
+    /// Ends the request, if it has not ended, and reports where the tightest limit stands then; `None` if no rule applies.
+    pub(crate) fn settle_and_report(&mut self, limiter: &Limiter, untold: &mut Untold) -> Option<Report> {
+        self.settle_and_look(limiter, untold);
+        self.tightest_at_end().map(Report::from)
     }
 
     /// Makes the request free.

@@ -22,9 +22,11 @@ impl Running {
             return self.settle_among_others(headers);
         }
         self.with(|holding, _, untold| {
+            holding.settle_and_look(site, untold);
             // From where the account stands: a report of all that could be said would cost as much as what is said.
-            let tightest = holding.settle_and_look(site, untold);
-            if let Some(tightest) = tightest.filter(|_| wire.is_enabled()) {
+            if wire.is_enabled()
+                && let Some(tightest) = holding.tightest_at_end()
+            {
                 let rule = site.has_several_limits.is_set().then(|| site.rule_name(tightest.rule()));
                 wire.write(headers, &wire.said(&tightest, rule, true));
             }
@@ -47,7 +49,7 @@ impl Running {
 
     /// Ends the request and says where its tightest limit stands then.
     fn settle_and_report(&self) -> Option<Report> {
-        self.with(|holding, site, untold| holding.settle_and_look(site, untold).map(Report::from))
+        self.with(Holding::settle_and_report)
     }
 
     /// Writes where the client stands: the tightest of this budget's limits and of those inside.
