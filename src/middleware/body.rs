@@ -53,7 +53,8 @@ pin_project! {
         /// A body that runs under the guard, if there is one; else no budget has to do with it.
         Made { #[pin] body: B },
         /// A connection in another protocol: its time runs until it ends, whoever is waited for.
-        Open { #[pin] body: B },
+        /// Boxed, which few are: where a body may lie in one place only, it has room for what tells all these apart.
+        Open { body: Pin<Box<B>> },
         /// The body that the application has made for a refusal, where it is not complete.
         Own { body: Box<BoxBody> },
     }
@@ -73,8 +74,8 @@ impl<B> BudgetBody<B> {
         Self::of(Body::Made { body }, Some(guard))
     }
 
-    pub(crate) const fn open(body: B, guard: Guard) -> Self {
-        Self::of(Body::Open { body }, Some(guard))
+    pub(crate) fn open(body: B, guard: Guard) -> Self {
+        Self::of(Body::Open { body: Box::pin(body) }, Some(guard))
     }
 
     pub(crate) const fn passing(body: B) -> Self {
@@ -97,7 +98,8 @@ impl<B: MessageBody> MessageBody for BudgetBody<B> {
         match &self.body {
             Body::Complete { bytes } => bytes.size(),
             Body::Nothing => BodySize::None,
-            Body::Made { body } | Body::Open { body } => body.size(),
+            Body::Made { body } => body.size(),
+            Body::Open { body } => body.size(),
             Body::Own { body } => body.size(),
             Body::Broken => BodySize::Stream,
         }
@@ -138,7 +140,7 @@ fn poll_other<B: MessageBody>(
         BodyProjection::Broken => Poll::Ready(Some(Err("the body has broken off".into()))),
         BodyProjection::Made { body } if guard.is_none() => body.poll_next(cx).map_err(Into::into),
         BodyProjection::Open { body } => {
-            let polled = body.poll_next(cx);
+            let polled = body.as_mut().poll_next(cx);
             if let (Poll::Ready(None), Some(running)) = (&polled, &*guard) {
                 running.settle();
             }

@@ -232,6 +232,15 @@ impl Budget {
     }
 }
 
+impl Running {
+    /// Where each limit stands, of this budget and those around it, of the outermost first.
+    fn limits_of_all(&self) -> Vec<LimitReport> {
+        let mut limits = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.limits_of_all());
+        limits.extend(self.ask(|holding, site, _| holding.limits(site)));
+        limits
+    }
+}
+
 impl FromRequest for Budget {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;

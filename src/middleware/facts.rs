@@ -160,25 +160,22 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 }
 
 impl Running {
+    /// Decides over the request by rules that do not ask the application's closures.
     #[inline(always)]
     pub(crate) fn admit(&self, facts: &RequestFacts<'_>) -> Result<Decision, Undecided> {
-        if self.site().is_computed() {
-            return self.admit_asking(facts, Mode::of(facts), true);
-        }
         let mut untold = Untold::new();
         let decided = self.holding().admit(self.site(), facts, &mut untold);
         self.class.set(facts.class());
         self.decided(decided, untold)
     }
 
-    /// The same where the application's closures are asked: what they ask for of this request is not to be borrowed.
-    #[inline(never)]
-    fn admit_asking(
-        &self,
-        facts: &RequestFacts<'_>,
-        mode: Mode,
-        spared: bool,
-    ) -> Result<Decision, Undecided> {
+    /// The same where the application's closures are asked.
+    pub(crate) fn admit_asking(&self, facts: &RequestFacts<'_>) -> Result<Decision, Undecided> {
+        self.admit_so(facts, Mode::of(facts), true)
+    }
+
+    /// The same in a mode: what closures ask for of this request is not to be borrowed.
+    fn admit_so(&self, facts: &RequestFacts<'_>, mode: Mode, spared: bool) -> Result<Decision, Undecided> {
         let (mut claims, mut untold) = (Claims::new(), Untold::new());
         let asked = self.site().claims(facts, mode, spared, &mut claims, &mut untold);
         let decided = self.holding().admit_claimed(self.site(), (claims, asked), mode, &mut untold);
@@ -196,7 +193,7 @@ impl Running {
         let rewritten = Rewritten { report, standard: self.refused_standard() };
         *self.to_have_seldom().rewritten.borrow_mut() = Some(rewritten);
         // It cannot be refused again, and nothing exempts it.
-        let decided = self.admit_asking(facts, Mode::Force, false);
+        let decided = self.admit_so(facts, Mode::Force, false);
         // It will not reach the route that it looks like.
         self.class.set(Class::default());
         decided

@@ -13,8 +13,8 @@ use actix_web::HttpResponse;
 use actix_web::body::MessageBody as _;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::http::{Method, StatusCode};
@@ -24,7 +24,7 @@ use crate::limiter::{Refusal, Refused};
 use crate::middleware::body::BudgetBody;
 use crate::middleware::closures::Hooks;
 use crate::middleware::reply::{NO_STORE, Reply, form_for, reply, write};
-use crate::middleware::running::{Running, WorkerSite};
+use crate::middleware::running::{Guard, Running, WorkerSite};
 use crate::model::{Action, Component};
 
 /// Tells the application that a request is refused, if it wants to know.
@@ -40,16 +40,19 @@ pub(crate) fn tell(running: &Running, request: &ServiceRequest, refused: &Refuse
 #[inline(always)]
 pub(crate) fn answer<B>(
     request: ServiceRequest,
-    running: &Running,
+    guard: Guard,
     refused: &Refused,
 ) -> ServiceResponse<BudgetBody<B>> {
-    let site = running.site();
-    let mut answered = match site.hooks() {
-        None => reply(running, refused, form_for(&request), None).to(request),
-        Some(hooks) => answer_by(hooks, request, running, refused),
-    };
-    running.write_refused(answered.headers_mut(), refused);
-    answered
+    match guard.site().hooks() {
+        None => {
+            let reply = reply(&guard, refused, form_for(&request), None);
+            reply.to(request, |headers| {
+                guard.write_refused(headers, refused);
+                drop(guard);
+            })
+        }
+        Some(hooks) => answer_by(hooks, request, &guard, refused),
+    }
 }
 
 /// The same where the application has closures, which may make the answer or its message.
@@ -61,11 +64,16 @@ fn answer_by<B>(
     refused: &Refused,
 ) -> ServiceResponse<BudgetBody<B>> {
     let refusal = running.refusal(refused);
+    let write = |headers: &mut HeaderMap| running.write_refused(headers, refused);
     match hooks.response(&request, &refusal) {
-        Some(own) => request.into_response(own_response(own, &refusal)),
+        Some(own) => {
+            let mut own = own_response(own, &refusal);
+            write(own.headers_mut());
+            request.into_response(own)
+        }
         None => {
             let message = hooks.message(&request, &refusal);
-            reply(running, refused, form_for(&request), message).to(request)
+            reply(running, refused, form_for(&request), message).to(request, write)
         }
     }
 }
@@ -90,21 +98,26 @@ pub(crate) fn of_fault<B>(request: ServiceRequest) -> ServiceResponse<BudgetBody
     let form = form_for(&request);
     let body = Bytes::from_static(form.of_fault().as_bytes());
     let (status, retry_after) = (StatusCode::SERVICE_UNAVAILABLE, HeaderValue::from_static("1"));
-    Reply { status, content_type: form.content_type(), body, retry_after }.to(request)
+    Reply { status, content_type: form.content_type(), body, retry_after }.to(request, |_| {})
 }
 
 impl Reply {
-    /// Answers a request.
+    /// Answers a request, with the fields that `write_others` adds.
     ///
-    /// The fields are written where the response lies in the end: to hand it on would move it.
+    /// The response is put together last, when nothing can happen to it any more: it is large, and would be moved.
     #[inline(always)]
-    fn to<B>(self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
+    fn to<B>(
+        self,
+        request: ServiceRequest,
+        write_others: impl FnOnce(&mut HeaderMap),
+    ) -> ServiceResponse<BudgetBody<B>> {
         let Self { status, content_type, body, retry_after } = self;
+        let (request, _) = request.into_parts();
+        let mut head = HttpResponse::with_body(status, ());
+        write(head.headers_mut(), content_type, retry_after);
+        write_others(head.headers_mut());
         let size = body.size();
-        let response = HttpResponse::with_body(status, BudgetBody::complete(body, size));
-        let mut answered = ServiceResponse::new(request.into_parts().0, response);
-        write(answered.headers_mut(), content_type, retry_after);
-        answered
+        ServiceResponse::new(request, head.set_body(BudgetBody::complete(body, size)))
     }
 }
 

@@ -47,20 +47,35 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+    fn call(&self, request: ServiceRequest) -> Self::Future {
         // The site that answers, and a place for the request.
         let guard = self.worker.place(&request, current());
-        if let Some(prospect) = prospect_page::asked(&guard, &request) {
-            return tell(prospect, request);
+        if guard.is_inside() || guard.site().is_adapted() {
+            return self.call_adapted(guard, request);
         }
-        let decided = decide(&mut request, &guard);
-        if guard.is_inside() {
-            self.worker.built.tell_if_doubled(|| guard.rule_charged_twice());
-        }
-        match decided {
+        match decide(&guard, &RequestFacts::new(&request, guard.site())) {
             Ok(Decision::Admitted) => run(&*self.service, guard, request),
             decided => answer(&self.service, decided, guard, request),
         }
+    }
+}
+
+impl<S> BudgetService<S> {
+    /// The same where the application has closures, or another budget is around this one.
+    #[inline(never)]
+    fn call_adapted<B>(&self, guard: Guard, mut request: ServiceRequest) -> BudgetFuture<S::Future, B>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        if let Some(prospect) = prospect_page::asked(&guard, &request) {
+            return tell(prospect, request);
+        }
+        let decided = with_facts(&mut request, guard.site(), |facts| decide_adapted(&guard, facts));
+        if guard.is_inside() {
+            self.worker.built.tell_if_doubled(|| guard.rule_charged_twice());
+        }
+        answer(&self.service, decided, guard, request)
     }
 }
 
@@ -75,19 +90,28 @@ fn tell<F: 'static, B: 'static>(prospect: Prospect, request: ServiceRequest) -> 
 
 /// Asks the rules that are about the request, and charges their accounts if all admit it.
 #[inline(always)]
-fn decide(request: &mut ServiceRequest, running: &Rc<Running>) -> Result<Decision, Undecided> {
-    with_facts(request, running.site(), |facts| {
-        let is_exempt = running.is_inside_of_rewritten()
-            || running.site().hooks().is_some_and(|hooks| hooks.excepted(facts).is_some());
-        let decided = if is_exempt { Ok(Decision::Exempt) } else { running.admit(facts) };
-        // Not earlier: while it is decided, the application's code may look at what it watches.
-        watch::see(running, facts);
-        decided
-    })
+fn decide(running: &Rc<Running>, facts: &RequestFacts<'_>) -> Result<Decision, Undecided> {
+    let decided = running.admit(facts);
+    // Not earlier: while it is decided, the application's code may look at what it watches.
+    watch::see(running, facts);
+    decided
+}
+
+/// The same where the application's closures have a say, or a budget around this one.
+#[inline(never)]
+fn decide_adapted(running: &Rc<Running>, facts: &RequestFacts<'_>) -> Result<Decision, Undecided> {
+    let site = running.site();
+    let is_exempt =
+        running.is_inside_of_rewritten() || site.hooks().is_some_and(|hooks| hooks.excepted(facts).is_some());
+    if !is_exempt && !site.is_computed() {
+        return decide(running, facts);
+    }
+    let decided = if is_exempt { Ok(Decision::Exempt) } else { running.admit_asking(facts) };
+    watch::see(running, facts);
+    decided
 }
 
 /// Decides by what rules may see of a request. Closures are shown its parameters, which the router has yet to find.
-#[inline(always)]
 fn with_facts<T>(
     request: &mut ServiceRequest,
     site: &WorkerSite,
@@ -254,7 +278,7 @@ impl Answer {
     #[inline(always)]
     fn to<B>(self, request: ServiceRequest) -> ServiceResponse<BudgetBody<B>> {
         match self {
-            Self::Refused { refused, guard } => refusal::answer(request, &guard, &refused),
+            Self::Refused { refused, guard } => refusal::answer(request, guard, &refused),
             Self::Page(page) => request.into_response(page.map_body(|_, body| BudgetBody::own(body))),
             Self::Fault => refusal::of_fault(request),
         }
@@ -312,6 +336,9 @@ where
         if !is_spent {
             let answered = during(guard, || future.poll(cx));
             if let Some(guard) = guard.take_if(|_| answered.is_ready()) {
+                if let Poll::Ready(Ok(response)) = &answered {
+                    hear(response, &guard);
+                }
                 return match answered {
                     Poll::Ready(Ok(response)) => Poll::Ready(Ok(depart(response, guard))),
                     Poll::Ready(Err(error)) => Poll::Ready(Err(LimitedError::wrap(error, &guard))),
@@ -351,17 +378,22 @@ where
     }
 }
 
+/// Hears of the answer before it is taken apart: which route it is of, and whether it is charged.
+#[inline(always)]
+fn hear<B>(response: &ServiceResponse<B>, guard: &Guard) {
+    guard.reached(response.request());
+    if guard.site().judges_answers {
+        guard.answered(response.response().head());
+    }
+}
+
 /// The head leaves: what is complete is settled, and headers are written.
 ///
 /// Taken apart where it lies, and not by `map_body`: a response is large, and each step would move it whole.
 #[inline(always)]
 fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
     let (request, response) = response.into_parts();
-    guard.reached(&request);
     let (mut response, body) = response.into_parts();
-    if guard.site().judges_answers {
-        guard.answered(response.head());
-    }
     let body = settle(response.head_mut(), body, guard);
     ServiceResponse::new(request, response.set_body(body))
 }
@@ -369,6 +401,10 @@ fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> Service
 /// A connection switches to another protocol, and a rule may charge it until it is closed.
 #[cold]
 fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+    if !guard.site().charges_tunnels {
+        guard.settle_with_headers(&mut head.headers);
+        return BudgetBody::passing(body);
+    }
     let report = guard.holding().tightest(guard.site()).map(Report::from);
     guard.write_headers(&mut head.headers, report.as_ref());
     guard.with(Holding::tunnel_opened);
@@ -378,11 +414,7 @@ fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Budge
 #[inline(always)]
 fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        if guard.site().charges_tunnels {
-            return open(head, body, guard);
-        }
-        guard.settle_with_headers(&mut head.headers);
-        return BudgetBody::passing(body);
+        return open(head, body, guard);
     }
     let size = body.size();
     match body.try_into_bytes() {

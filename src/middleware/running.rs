@@ -15,7 +15,7 @@ use actix_web::dev::ResponseHead;
 use actix_web::http::header::HeaderValue;
 
 use crate::limiter::{
-    Alarm, Decision, Holding, LimitReport, Limiter, More, Question, Refusal, Refused, Report, Untold, What,
+    Alarm, Decision, Holding, Limiter, More, Question, Refusal, Refused, Report, Untold, What,
 };
 use crate::middleware::classes::{Class, Classes};
 use crate::middleware::closures::{HeadAnswer, Hooks};
@@ -215,16 +215,6 @@ impl Running {
         self.held().refusal(self.site(), refused)
     }
 
-    /// The name of the rule that has refused it, be it served another page.
-    pub(crate) fn refused_by(&self) -> Option<Arc<str>> {
-        let rewritten =
-            self.seldom().and_then(|seldom| seldom.rewritten.borrow().as_ref().map(|it| it.report.rule));
-        match rewritten {
-            Some(position) => Some(self.site().shared_rule_name(position)),
-            None => self.held().refused_by(self.site()),
-        }
-    }
-
     /// Whether a budget is around this one.
     #[inline]
     pub(crate) const fn is_inside(&self) -> bool {
@@ -374,13 +364,6 @@ impl Running {
         self.with(|holding, site, untold| holding.give_back(site, &returned, untold));
     }
 
-    /// Where each limit stands, of this budget and those around it, of the outermost first.
-    pub(crate) fn limits_of_all(&self) -> Vec<LimitReport> {
-        let mut limits = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.limits_of_all());
-        limits.extend(self.ask(|holding, site, _| holding.limits(site)));
-        limits
-    }
-
     /// Ends the request; a second time does nothing.
     #[inline]
     pub(crate) fn settle(&self) {
@@ -416,6 +399,8 @@ struct Parts {
     hooks: Option<Arc<Hooks>>,
     /// Whether the application's closures look at requests.
     is_computed: bool,
+    /// Whether they do, or have a say in what becomes of them.
+    is_adapted: bool,
     wire: Wire,
     last_refusal: LastRefusal,
     /// The names of rules as values, once a client has been told of one.
@@ -440,11 +425,13 @@ impl WorkerSite {
         let (limiter, answering) = (Arc::clone(&answering.limiter), Arc::clone(answering));
         let is_computed = answering.limiter.site().is_computed() || hooks.identity.is_some();
         let hooks = (!hooks.is_none()).then(|| Arc::clone(hooks));
+        let is_adapted = is_computed || hooks.is_some();
         Self(Rc::new(Parts {
             answering,
             limiter,
             hooks,
             is_computed,
+            is_adapted,
             wire,
             last_refusal: LastRefusal::default(),
             rule_names: OnceCell::new(),
@@ -496,6 +483,12 @@ impl WorkerSite {
     #[inline]
     pub(crate) fn is_computed(&self) -> bool {
         self.0.is_computed
+    }
+
+    /// Whether the application's closures look at requests, or have a say in what becomes of them.
+    #[inline]
+    pub(crate) fn is_adapted(&self) -> bool {
+        self.0.is_adapted
     }
 
     /// The name of the rule at a position, as a value.

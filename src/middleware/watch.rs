@@ -165,6 +165,18 @@ fn show(running: &Rc<Running>, facts: &RequestFacts<'_>) {
     }
 }
 
+impl Running {
+    /// The name of the rule that has refused it, be it served another page.
+    fn refused_by(&self) -> Option<Arc<str>> {
+        let rewritten =
+            self.seldom().and_then(|seldom| seldom.rewritten.borrow().as_ref().map(|it| it.report.rule));
+        match rewritten {
+            Some(position) => Some(self.site().shared_rule_name(position)),
+            None => self.held().refused_by(self.site()),
+        }
+    }
+}
+
 /// Puts back the watch that was set before, also if the work panics, and shows it what the inner one has seen.
 struct Before<'a> {
     outer: Option<Watch>,
