@@ -1,4 +1,7 @@
 //! What it costs to have many clients and many sites under one layer, and to change one thing of it.
+//!
+//! `cargo bench -p timebudget --bench layers [TEXT]` makes the changes whose names have the text in them; `ROUNDS=99` before it makes
+//! each so often.
 
 #[path = "harness/directory.rs"]
 mod directory;
@@ -23,7 +26,6 @@ const USERS: usize = 100_000;
 const OVERRIDES: usize = 10_000;
 const KEYS: usize = 5_000;
 const ACCOUNTS: usize = 1_000_000;
-const ROUNDS: usize = 9;
 
 /// What the process is called with that fills the accounts, so that the one that is measured begins with none of its memory.
 const FILL: &str = "fill";
@@ -51,13 +53,18 @@ fn main() {
     println!("| until all accounts are in their tables | {} ms |", began.elapsed().as_millis());
     println!("| memory | {} MB |", (resident() - empty) / 1_000_000);
     let reloader = budget.reloader().expect("there are files");
+    let wanted = std::env::args().skip(1).find(|word| word != "--bench").unwrap_or_default();
+    let rounds = std::env::var("ROUNDS").map_or(9, |rounds| rounds.parse().expect("ROUNDS is a number"));
     let mut layer = layer;
     println!(
         "\n| a change of | changed ms | checked ms | in force ms | processor ms of who waits | of all threads |\n|---|--:|--:|--:|--:|--:|"
     );
     let mut measure = |what: &str, change: &dyn Fn(Layer, usize) -> Layer| {
+        if !what.contains(&wanted) {
+            return;
+        }
         let of_all = process_millis();
-        let mut measured: Vec<_> = (0..ROUNDS)
+        let mut measured: Vec<_> = (0..rounds)
             .map(|round| {
                 let (began, processor) = (Instant::now(), processor_nanos());
                 layer = change(layer.clone(), round);
@@ -70,8 +77,8 @@ fn main() {
             })
             .collect();
         measured.sort_unstable_by(|one, other| one.1.total_cmp(&other.1));
-        let ([changed, checked, reload], processor) = measured[ROUNDS / 2];
-        let of_all = (process_millis() - of_all) / ROUNDS as f64;
+        let ([changed, checked, reload], processor) = measured[rounds / 2];
+        let of_all = (process_millis() - of_all) / rounds as f64;
         println!("| {what} | {changed:.1} | {checked:.1} | {reload:.1} | {processor:.1} | {of_all:.0} |");
     };
     measure("a user", &|layer, round| {

@@ -1,6 +1,7 @@
 //! A worker's connections to one address: those that are idle, and how many are busy.
 
 use std::cell::{Cell, RefCell};
+use std::iter;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,12 +158,11 @@ impl Address {
 
     fn idle_line(&self, now: Instant, kept: Duration) -> Option<Box<Line>> {
         let mut idle = self.idle.borrow_mut();
-        let mut found = None;
-        while let (None, Some(Idle { mut line, since })) = (&found, idle.pop()) {
-            if now.duration_since(since) < kept && line.is_idle() {
-                found = Some(line);
-            }
-        }
+        let usable = |Idle { mut line, since }: Idle| {
+            let is_usable = now.duration_since(since) < kept && line.is_idle();
+            is_usable.then_some(line)
+        };
+        let found = iter::from_fn(|| idle.pop()).find_map(usable);
         self.counts.keeps(idle.len());
         found
     }

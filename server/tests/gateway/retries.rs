@@ -15,6 +15,28 @@ fn ask(client: &mut Client, method: &str, fields: &str, body: &str) -> String {
     head.lines().next().unwrap_or_default().to_owned()
 }
 
+/// Whoever took an idle connection had another one closed with it, and half of a crowd's requests made one of their own.
+#[test]
+fn a_crowd_goes_on_with_the_connections_that_it_has_made() {
+    const CROWD: usize = 8;
+    let all_have_come = sync::Barrier::new(CROWD);
+    let upstream = Upstream::new(move |connection| {
+        while connection.head().is_some() {
+            all_have_come.wait();
+            connection.answer("hello");
+        }
+    });
+    let gateway = before(&upstream, &[]);
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| Client::new(&gateway)).collect();
+    for _ in 0..5 {
+        crowd.iter_mut().for_each(|client| client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        crowd.iter_mut().for_each(|client| {
+            client.up_to("hello");
+        });
+    }
+    assert_eq!((upstream.connections(), upstream.heads().len()), (CROWD, 5 * CROWD));
+}
+
 #[test]
 fn a_kept_connection_that_was_closed_meanwhile_costs_no_request() {
     for method in ["GET", "POST"] {
