@@ -283,6 +283,41 @@ fn a_rule_that_never_applies_is_suspect() {
     );
 }
 
+/// Whether `/Login` lies in `/login` is for the site to say, which may be in another file than the rule.
+#[test]
+fn a_rule_that_never_applies_is_one_by_what_the_site_says_of_paths() {
+    let of = |paths: &str, when: &str| {
+        let rule = format!(r#"{{"name": "a", "limits": "1 per hour", "when": {{"all": [{when}]}}}}"#);
+        warnings(&format!(r#"{{"rate_limit_rules": [{rule}], "rate_limit_paths": "{paths}"}}"#))
+    };
+    let never =
+        r#"site_config.json: rate_limit_rules[0]: "a": never applies, for no request fulfils its condition"#;
+    let within = r#"{"path": "/Login"}, {"path": {"prefix": "/login"}}"#;
+    let both = r#"{"path": "/Login"}, {"not": {"path": "/login/"}}"#;
+    let ever = r#"{"path": "/a"}, {"path": "/b"}"#;
+    for (paths, when, is_in_vain) in [
+        ("normal", within, true),
+        ("exact", within, true),
+        ("any_case", within, false),
+        ("normal", both, false),
+        ("any_case", both, true),
+        ("normal", ever, true),
+        ("any_case", ever, true),
+    ] {
+        let expected = is_in_vain.then_some(never);
+        assert!(of(paths, when).iter().eq(expected), "{paths} {when}: {:?}", of(paths, when));
+    }
+    // One rule bounds another that is about the same paths.
+    let bounded = |paths: &str| {
+        warnings(&format!(
+            r#"{{"rate_limit_paths": "{paths}", "rate_limit_rules": [
+            {{"name": "a", "when": {{"path": "/Find"}}, "key": ["ip", "query:q"], "limits": "1 per hour"}},
+            {{"name": "b", "when": {{"path": "/find"}}, "key": "ip", "limits": "9 per hour"}}]}}"#
+        ))
+    };
+    assert_eq!((bounded("any_case").len(), bounded("normal").len()), (0, 1));
+}
+
 #[test]
 fn every_mistake_has_its_message() {
     let table = include!("config/mistakes.rs");

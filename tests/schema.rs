@@ -6,7 +6,7 @@ use timebudget::config;
 const SCHEMA: &str = include_str!("../docs/site_config.schema.json");
 
 /// Files that load, each with something of its own.
-const SOUND: [&str; 49] = [
+const SOUND: [&str; 50] = [
     "{}",
     r#"{"db_password": "x", "limits": [1], "default_site": 5, "ratelimit": 1}"#,
     r#"{"time_zone": "Asia/Kolkata"}"#,
@@ -29,6 +29,7 @@ const SOUND: [&str; 49] = [
     r#"{"rate_limit_headers": {"names": {"limit": "RateLimit-Limit", "used": null}}}"#,
     r#"{"rate_limit_exempt": {}}"#,
     r#"{"rate_limit_exempt": {"path": "/health"}, "rate_limit_paths": "exact"}"#,
+    r#"{"rate_limit_paths": "any_case"}"#,
     r#"{"rate_limit_exempt": {"path": ["/a", {"prefix": "/b"}, {"glob": "/c/*"}]}}"#,
     r#"{"rate_limit_exempt": {"path": {"glob": "**.css"}}}"#,
     r#"{"rate_limit_exempt": {"method": "GET"}}"#,

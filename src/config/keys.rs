@@ -26,7 +26,7 @@ use crate::config::rules::{rate_limit, rules};
 use crate::config::upstreams::{upstream_charges, upstreams};
 use crate::model::{
     ApiKey, Assignment, Condition, CountrySource, HeaderPolicy, IdentityHeaders, KeyDigest, KeySource,
-    Override, Paths, Proxy, Rule, Tier, Upstream, Zone,
+    Override, Paths, Proxy, Rule, Tier, Upstream, Zone, nearest,
 };
 use crate::store::StoreUri;
 
@@ -237,10 +237,13 @@ fn zone(value: &Value<'_>) -> Option<Arc<Zone>> {
 }
 
 fn paths(value: &Value<'_>) -> Option<Paths> {
-    const EXPECTED: &str = "\"normal\" or \"exact\"";
-    value.text(EXPECTED)?;
-    let words = [("normal", Paths::Normal), ("exact", Paths::Exact)];
-    value.word(&words, format_args!("not a form of paths; expected {EXPECTED}"))
+    const EXPECTED: &str = "\"normal\", \"exact\" or \"any_case\"";
+    let words = [("normal", Paths::Normal), ("exact", Paths::Exact), ("any_case", Paths::AnyCase)];
+    let said = value.text(EXPECTED)?;
+    match nearest(said, words.map(|(word, _)| word)).filter(|meant| *meant != said) {
+        Some(meant) => value.wrong(format_args!("not a form of paths; did you mean \"{meant}\"?")),
+        None => value.word(&words, format_args!("not a form of paths; expected {EXPECTED}")),
+    }
 }
 
 fn site_header(value: &Value<'_>) -> Option<String> {

@@ -15,7 +15,7 @@ use crate::config::said::Said;
 use crate::model::wording::NO_SUCH_HOST;
 use crate::model::{
     About, Condition, Host, KnownRules, Mistake, Need, Rule, Site, Tiers, asks_in_vain, namesakes,
-    out_of_reach, quoted,
+    out_of_any_reach, out_of_reach, quoted,
 };
 
 /// The site that a file, the common one below it, and the layer below both describe; the inspection has what does not fit
@@ -55,6 +55,7 @@ pub(crate) fn layered(site: Site, options: &Options, inspection: &Inspection) ->
     let references = References { layered: &layered, options, inspection };
     references.check();
     references.check_rules_of_layer();
+    references.check_reach();
     layered
 }
 
@@ -74,6 +75,7 @@ impl References<'_> {
         self.check();
         self.check_terms(file, || KnownRules::new(&self.layered.site.rules));
         self.check_rules_of_layer();
+        self.check_reach();
     }
 
     /// Reports what a site needs and nobody provides, and names of tiers that do not exist.
@@ -130,19 +132,22 @@ impl References<'_> {
         }
     }
 
-    /// Reports rules of the layer that have the name of one before them, and rules that either keeps from applying.
+    /// Reports rules of the layer that have the name of one before them.
     fn check_rules_of_layer(&self) {
-        let (files, of_layer) = self.layered.rules();
-        if of_layer.is_empty() {
+        if self.layered.rules().1.is_empty() {
             return;
         }
-        let rules = &self.layered.site.rules;
-        for (_, at) in namesakes(rules) {
+        for (_, at) in namesakes(&self.layered.site.rules) {
             let fault = "another ruleset of the site has a rule of this name; expected another";
             self.tell(About::Rule(at), &Mistake::wrong(fault));
         }
-        let known: Vec<_> = out_of_reach(files).map(|(at, _)| at).collect();
-        for (at, mistake) in out_of_reach(rules).filter(|(at, _)| !known.contains(at)) {
+    }
+
+    /// Warns of rules that the layer keeps from applying, or that never do where these paths are one.
+    fn check_reach(&self) {
+        let site = &self.layered.site;
+        let known: Vec<_> = out_of_any_reach(self.layered.rules().0).map(|(at, _)| at).collect();
+        for (at, mistake) in out_of_reach(&site.rules, site.paths).filter(|(at, _)| !known.contains(at)) {
             self.tell(About::Rule(at), &mistake);
         }
     }

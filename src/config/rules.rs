@@ -13,8 +13,8 @@ use crate::config::reader::{Fields, QUOTA, Value, WINDOW, member_place, quota, w
 use crate::model::wording::{CONTENT_TYPE, COST, NAME, ONE_ACCOUNT, STATUS, STATUSES, TARGET};
 use crate::model::{
     Action, Block, Component, Condition, Cost, Counts, Hold, Limit, LimitSet, Missing, Mistake, Overrun,
-    Rule, StatusSet, Statuses, Unit, Until, default_key, namesakes, out_of_reach, parse_rates, parse_span,
-    quoted,
+    Rule, StatusSet, Statuses, Unit, Until, default_key, namesakes, out_of_any_reach, parse_rates,
+    parse_span, quoted,
 };
 
 /// The most rules that a file has.
@@ -31,7 +31,7 @@ pub(crate) fn rules(value: &Value<'_>) -> Option<Vec<Rule>> {
     let rules = value.list_if_any("a list of rules", rule)?;
     let items = value.items();
     let is_unique = have_names_of_their_own(value, &items, &rules);
-    for (at, mistake) in out_of_reach(&rules) {
+    for (at, mistake) in out_of_any_reach(&rules) {
         tell(&items[at], &rules[at].name, &mistake);
     }
     is_unique.then_some(rules)

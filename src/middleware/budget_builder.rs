@@ -254,6 +254,25 @@ impl BudgetBuilder {
         self
     }
 
+    /// Takes letters of any case for one in paths: `/LOGIN` and `/login`, as `rate_limit_paths: "any_case"` says it.
+    ///
+    /// For an application that does so itself, behind a proxy or by a layer inside of the budget: actix's own router does not.
+    /// Rules, keys by path and parameters of routes are then in lower case, but not what [`normal_path`](crate::normal_path) gives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use timebudget::TimeBudget;
+    /// let login = TimeBudget::rule("login", "10 per hour").path("/login");
+    /// let budget = TimeBudget::rules([login]).paths_in_any_case().build()?;
+    /// # let _ = budget;
+    /// # Ok::<(), timebudget::RuleError>(())
+    /// ```
+    pub fn paths_in_any_case(mut self) -> Self {
+        self.code.paths = Some(Paths::AnyCase);
+        self
+    }
+
     /// Tells who the client of a request is: see [`TimeBudget::identify`]. Rules of files may ask for it, where it is said here.
     ///
     /// # Examples

@@ -82,21 +82,27 @@ pub(crate) fn path(request: &ServiceRequest, paths: Paths) -> Cow<'_, str> {
     if paths.is_form(path) {
         return Cow::Borrowed(path);
     }
-    let form = paths.form(path, EscapedSlash::IsSlash);
+    // The router, which is asked, knows letters by their case.
+    let written = paths.in_their_case();
+    let form = written.form(path, EscapedSlash::IsSlash);
     let told_apart = if path.contains('%') { told_apart(request, path, &form, paths) } else { None };
-    told_apart.map_or(form, |told| Cow::Owned(paths.form(&told, EscapedSlash::Stays).into_owned()))
+    paths.letters(match told_apart {
+        Some(told) => Cow::Owned(written.form(&told, EscapedSlash::Stays).into_owned()),
+        None => form,
+    })
 }
 
 /// The pattern of the route that a request will reach, as the application wrote it.
 ///
 /// Where paths that differ by slashes are one, so are their routes: with `NormalizePath` inside of the budget, the router
-/// has not yet seen the path that it will match.
+/// has not yet seen the path that it will match. Where the case of letters does not matter, that path is in lower case, and what
+/// is written otherwise is tried behind it.
 pub(crate) fn pattern(request: &ServiceRequest, paths: Paths) -> Option<String> {
     let path = request.match_info().as_str();
-    let normal = paths.slashes(path);
+    let form = paths.unescaped(path);
     // A request that is routed already knows its route better than its path tells it, but it looks at the path as it was
     // spelled if it is not.
-    if normal == path && request.uri().path() == path {
+    if form == path && request.uri().path() == path {
         return request.match_pattern().or_else(|| matched(request, path, paths));
     }
     matched(request, path, paths)
@@ -133,9 +139,11 @@ fn matched(request: &ServiceRequest, path: &str, paths: Paths) -> Option<String>
     if paths == Paths::Exact {
         return routes.match_pattern(path);
     }
-    let normal = paths.slashes(path);
-    let found = routes.match_pattern(&normal).or_else(|| routes.match_pattern(&format!("{normal}/")));
-    found.or_else(|| routes.match_pattern(path))
+    let with_a_slash_or_without =
+        |path: &str| routes.match_pattern(path).or_else(|| routes.match_pattern(&format!("{path}/")));
+    let lower = paths.ignores_case().then(|| paths.unescaped(path));
+    let found = lower.and_then(|lower| with_a_slash_or_without(&lower));
+    found.or_else(|| with_a_slash_or_without(&paths.slashes(path))).or_else(|| routes.match_pattern(path))
 }
 
 /// The patterns of paths whose route has parameters. To find one costs a walk through the application's resources.
@@ -210,9 +218,10 @@ pub(crate) fn put_back(request: &mut ServiceRequest, unrouted: Option<Box<Path<U
 /// The parameters that a pattern finds in a request's path, in the first of its spellings that has them.
 fn values(request: &ServiceRequest, pattern: &ResourceDef, paths: Paths) -> Vec<(String, String)> {
     let path = request.match_info().as_str();
-    let normal = paths.slashes(path);
+    let (normal, lower) = (paths.slashes(path), paths.unescaped(path));
     let spellings = [path.to_owned(), normal.to_string(), format!("{normal}/")];
-    let found = spellings.into_iter().find_map(|spelling| {
+    let in_lower_case = paths.ignores_case().then(|| [lower.to_string(), format!("{lower}/")]);
+    let found = in_lower_case.into_iter().flatten().chain(spellings).find_map(|spelling| {
         let mut path = Path::new(spelling);
         pattern.capture_match_info(&mut path).then_some(path)
     });

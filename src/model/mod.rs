@@ -82,6 +82,7 @@ pub(crate) mod condition {
     pub(crate) mod decoded;
     mod facts;
     mod index;
+    mod letters;
     mod pattern;
     mod text;
     mod words;
@@ -118,7 +119,7 @@ pub(crate) mod rule {
     pub(crate) mod upstream;
 
     pub use self::charge_when::{Answer, ChargeWhen, Judge, StatusSet, Statuses};
-    pub(crate) use self::check::{default_key, namesakes, out_of_reach};
+    pub(crate) use self::check::{default_key, namesakes, out_of_any_reach, out_of_reach};
     pub use self::key::{Component, KeySpec, Missing};
     pub use self::overrides::Override;
     pub use self::rule::{Action, Block, Cost, Counts, Hold, Overrun, Rule, Until};

@@ -348,11 +348,15 @@
     ),
     (
         r#"{"rate_limit_paths": "strict"}"#,
-        "rate_limit_paths: \"strict\": not a form of paths; expected \"normal\" or \"exact\"",
+        "rate_limit_paths: \"strict\": not a form of paths; expected \"normal\", \"exact\" or \"any_case\"",
+    ),
+    (
+        r#"{"rate_limit_paths": "any-case"}"#,
+        "rate_limit_paths: \"any-case\": not a form of paths; did you mean \"any_case\"?",
     ),
     (
         r#"{"rate_limit_paths": true}"#,
-        "rate_limit_paths: true: not a text; expected \"normal\" or \"exact\"",
+        "rate_limit_paths: true: not a text; expected \"normal\", \"exact\" or \"any_case\"",
     ),
     (
         r#"{"rate_limit_ipv6_prefix": 0}"#,

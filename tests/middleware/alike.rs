@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use actix_web::cookie::Cookie;
 use actix_web::http::header::HeaderValue;
-use actix_web::middleware::{Condition, NormalizePath};
+use actix_web::middleware::{Condition, NormalizePath, from_fn};
 use actix_web::web::{self, Path, Query};
 use actix_web::{App, FromRequest as _, HttpRequest, rt};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use timebudget::ManualClock;
 
-use crate::harness::{Listening, World, secs, serve};
+use crate::harness::{Listening, World, in_lower_case, secs, serve};
 
 /// What is sent, to the byte: a target, and lines of fields.
 #[derive(Clone, Debug)]
@@ -31,9 +31,16 @@ type Seen = BTreeMap<String, String>;
 #[derive(Clone, Copy)]
 struct Setting {
     normalises: bool,
+    /// In any case, what is inside knows lower case alone.
     paths: &'static str,
     /// Whether a route takes whatever no other takes.
     takes_all: bool,
+}
+
+impl Setting {
+    fn ignores_case(self) -> bool {
+        self.paths == "any_case"
+    }
 }
 
 const KEYS: [&str; 4] = ["path", "header:x-key", "cookie:key", "query:key"];
@@ -59,6 +66,7 @@ fn start(world: &World, setting: Setting) -> Listening {
     serve(move || {
         App::new()
             .wrap(Condition::new(setting.normalises, NormalizePath::trim()))
+            .wrap(Condition::new(setting.ignores_case(), from_fn(in_lower_case)))
             .wrap(budget.clone())
             .route("/one/{a}", web::get().to(see))
             .route("/two/{a}/{b}", web::get().to(see))
@@ -175,24 +183,26 @@ fn sent() -> impl Strategy<Value = Sent> {
 }
 
 /// Two requests that have much in common: another target, other fields, or the same target in another spelling.
-fn pair() -> impl Strategy<Value = (Sent, Sent)> {
+fn pair(in_cases: bool) -> impl Strategy<Value = (Sent, Sent)> {
     let choices = prop::collection::vec(0..5u8, 40);
-    (sent(), sent(), choices, 0..4).prop_map(|(one, other, choices, kept)| {
+    (sent(), sent(), choices, 0..4).prop_map(move |(one, other, choices, kept)| {
         let other = match kept {
             0 => Sent { fields: one.fields.clone(), ..other },
             1 => Sent { target: one.target.clone(), ..other },
-            2 => Sent { target: respelled(&one.target, &choices), fields: one.fields.clone() },
+            2 => Sent { target: respelled(&one.target, &choices, in_cases), fields: one.fields.clone() },
             _ => other,
         };
         (one, other)
     })
 }
 
-/// The target with some of its letters escaped, and some of its slashes twice.
-fn respelled(target: &[u8], choices: &[u8]) -> Vec<u8> {
+/// The target with some of its letters escaped, or of its path in capitals, and some of its slashes twice.
+fn respelled(target: &[u8], choices: &[u8], in_cases: bool) -> Vec<u8> {
+    let query = target.iter().position(|letter| *letter == b'?').unwrap_or(target.len());
     let mut respelled = Vec::new();
-    for (letter, choice) in target.iter().zip(choices.iter().cycle()) {
+    for (at, (letter, choice)) in target.iter().zip(choices.iter().cycle()).enumerate() {
         match (letter, choice) {
+            (_, 2) if in_cases && at < query => respelled.push(letter.to_ascii_uppercase()),
             (b'/', 0) => respelled.extend(b"//"),
             (b'?' | b'&' | b'=' | b'%' | b'+' | b'/', _) | (_, 0..3) => respelled.push(*letter),
             (_, 3) => respelled.extend(format!("%{letter:02X}").bytes()),
@@ -263,7 +273,7 @@ async fn holds(setting: Setting, cases: u32) {
         let mut line = Line::connect(address);
         let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
         let line = std::cell::RefCell::new(&mut line);
-        TestRunner::new(config).run(&pair(), |(one, other)| {
+        TestRunner::new(config).run(&pair(setting.ignores_case()), |(one, other)| {
             check(&mut line.borrow_mut(), (&one, &other), &clock, setting, address)
         })
     };
@@ -284,4 +294,9 @@ async fn where_paths_are_normalised_inside_of_the_budget() {
 #[actix_web::test]
 async fn where_paths_are_normal_and_nothing_normalises_them_inside() {
     holds(Setting { normalises: false, paths: "normal", takes_all: false }, 600).await;
+}
+
+#[actix_web::test]
+async fn where_paths_are_in_any_case_and_in_lower_case_inside_of_the_budget() {
+    holds(Setting { normalises: true, paths: "any_case", takes_all: true }, 600).await;
 }

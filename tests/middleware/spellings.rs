@@ -1,11 +1,23 @@
 //! Spellings: however a client writes a path, a header, a cookie or a parameter, it meets the same rules.
 
-use actix_web::middleware::{Condition, NormalizePath, TrailingSlash};
+use actix_web::middleware::{Condition, NormalizePath, TrailingSlash, from_fn};
 use actix_web::{App, HttpRequest, web};
 use timebudget::normal_path;
 use timebudget::{Component, TimeBudget};
 
-use crate::harness::{Client, Listening, World, serve};
+use crate::harness::{Client, Listening, World, in_lower_case, serve};
+
+/// An application that takes letters of any case for one, by a layer inside of the budget.
+fn start_in_lower_case(budget: TimeBudget) -> Listening {
+    serve(move || {
+        App::new()
+            .wrap(from_fn(in_lower_case))
+            .wrap(budget.clone())
+            .route("/api/login", web::to(async || "login"))
+            .route("/teams/{team}", web::to(async |team: web::Path<String>| team.into_inner()))
+            .default_service(web::to(async || "nothing"))
+    })
+}
 
 /// An application with routes of its own; inside of the budget it may normalise paths.
 fn start(budget: TimeBudget, normalises: bool) -> Listening {
@@ -239,6 +251,107 @@ async fn a_budget_in_rust_can_tell_them_apart_as_well() {
     let budget = TimeBudget::rules([rule]).exact_paths().engine(&world.engine()).build().expect("a rule");
     let mut client = start(budget, false).connect().await;
     for (target, status) in [("/a", 200), ("/a/", 200), ("//a", 200), ("/%61", 429)] {
+        assert_eq!(ask(&mut client, target, b"X: y").await, status, "{target}");
+    }
+}
+
+/// `POST /LOGIN` passed a rule on `/login`, and a router that ignores the case of letters served the login.
+#[actix_web::test]
+async fn in_any_case_no_spelling_of_a_path_passes_its_rule() {
+    let conditions = [
+        r#""/api/login""#,
+        r#""/API/Login/""#,
+        r#"["/none", "/Api/%4Cogin"]"#,
+        r#"{"prefix": "/API"}"#,
+        r#"{"prefix": "/api/LOGIN/"}"#,
+        r#"{"glob": "/*/LogIn"}"#,
+        r#"{"regex": "^/api/login$"}"#,
+        r#"{"regex": "^/API/[A-Z]+$"}"#,
+    ];
+    let spellings = [
+        "/api/login",
+        "/API/LOGIN",
+        "/Api//LoGiN/",
+        "/api/%6Cogin",
+        "/%41pi/%4COG%49n",
+        "http://x/API/login",
+    ];
+    for condition in conditions {
+        let rule = format!(r#""when": {{"path": {condition}}}, "limits": "0 per hour""#);
+        let file = |paths| by(&rule).replacen('{', &format!(r#"{{"rate_limit_paths": "{paths}", "#), 1);
+        let mut client = start(World::new().budget_of(&file("any_case")), false).connect().await;
+        for spelling in spellings {
+            assert_eq!(ask(&mut client, spelling, b"X: y").await, 429, "{condition} {spelling}");
+        }
+        assert_eq!(ask(&mut client, "/APIARY", b"X: y").await, 200, "{condition}");
+        // A letter in another case is another path where nobody says so, whatever the rule.
+        for paths in ["normal", "exact"] {
+            let mut client = start(World::new().budget_of(&file(paths)), false).connect().await;
+            assert_eq!(ask(&mut client, "/aPI/lOGIN", b"X: y").await, 200, "{condition} {paths}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn in_any_case_spellings_of_one_path_are_one_account() {
+    for key in ["path", "route"] {
+        let world = World::new();
+        let file = by(&format!(r#""key": "{key}", "limits": "1 per hour""#));
+        let file = file.replacen('{', r#"{"rate_limit_paths": "any_case", "#, 1);
+        let mut client = start_in_lower_case(world.budget_of(&file)).connect().await;
+        for spellings in [
+            &["/api/login", "/API/LOGIN", "/api/%4Cogin/", "//Api/login"][..],
+            &["/teams/a%2Fb", "/TEAMS/A%2fB", "/Teams/%61%2Fb"],
+        ] {
+            for (at, spelling) in spellings.iter().enumerate() {
+                let status = if at == 0 { 200 } else { 429 };
+                assert_eq!(ask(&mut client, spelling, b"X: y").await, status, "{key} {spelling}");
+            }
+        }
+    }
+}
+
+/// Routes of an application whose own router knows letters by their case, as actix's does.
+#[actix_web::test]
+async fn in_any_case_an_escaped_slash_is_one_to_routes_in_capitals_as_well() {
+    let world = World::new();
+    let file = by(r#""key": "path", "limits": "1 per hour""#);
+    let budget = world.budget_of(&file.replacen('{', r#"{"rate_limit_paths": "any_case", "#, 1));
+    let server = serve(move || {
+        App::new()
+            .wrap(budget.clone())
+            .route("/Files/{rest:.*}", web::to(async || "file"))
+            .route("/Search/{text}", web::to(async || "found"))
+    });
+    let mut client = server.connect().await;
+    for (target, status) in [
+        ("/Files/a%2Fb", 200),
+        ("/Files/a/b", 429),
+        ("/Files/A%2fB", 429),
+        ("/Search/a%2Fb", 200),
+        ("/Search/A%2fB", 429),
+    ] {
+        assert_eq!(ask(&mut client, target, b"X: y").await, status, "{target}");
+    }
+}
+
+#[actix_web::test]
+async fn a_budget_in_rust_can_take_letters_of_any_case_for_one_and_so_can_its_closures() {
+    let world = World::new();
+    let login = TimeBudget::rule("login", "1 per hour").path("/Api/Login");
+    let teams = TimeBudget::rule("teams", "1 per hour")
+        .when_by(|request| normal_path(request).to_lowercase().starts_with("/teams/"))
+        .key_by(|request| request.match_info().get("team").map(str::to_owned));
+    let budget = TimeBudget::rules([login, teams]).paths_in_any_case().engine(&world.engine());
+    let mut client = start_in_lower_case(budget.build().expect("two rules")).connect().await;
+    for (target, status) in [
+        ("/api/LOGIN", 200),
+        ("/API/%6cogin", 429),
+        ("/teams/Red", 200),
+        ("/TEAMS/red", 429),
+        ("/Teams/RED", 429),
+        ("/teams/blue", 200),
+    ] {
         assert_eq!(ask(&mut client, target, b"X: y").await, status, "{target}");
     }
 }

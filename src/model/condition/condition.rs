@@ -1,5 +1,7 @@
 //! Conditions: which requests a rule or an exemption is about, and whether it can be any at all.
 
+use std::borrow::Cow;
+
 use crate::model::client::{Country, Need, Network, Region};
 use crate::model::condition::decoded::Paths;
 use crate::model::condition::facts::{Computed, Facts, Method};
@@ -144,24 +146,35 @@ impl Condition {
 }
 
 impl Condition {
-    /// Whether paths are written in the form in which rules see them where paths that differ by slashes are one.
-    pub(crate) fn has_merged_slashes(&self) -> bool {
+    /// Whether paths are written in the form in which rules see them.
+    pub(crate) fn is_in_form(&self, paths: Paths) -> bool {
         match self {
-            Self::Path(text) => text.has_merged_slashes(),
-            Self::All(parts) | Self::Any(parts) => parts.iter().all(Self::has_merged_slashes),
-            Self::Not(part) => part.has_merged_slashes(),
+            Self::Path(text) => text.is_in_form(paths),
+            Self::All(parts) | Self::Any(parts) => parts.iter().all(|part| part.is_in_form(paths)),
+            Self::Not(part) => part.is_in_form(paths),
             _ => true,
         }
     }
 
     /// Writes paths in that form.
-    pub(crate) fn merge_slashes(&mut self) {
+    pub(crate) fn bring_into_form(&mut self, paths: Paths) {
         match self {
-            Self::Path(text) => text.merge_slashes(),
-            Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(Self::merge_slashes),
-            Self::Not(part) => part.merge_slashes(),
+            Self::Path(text) => text.bring_into_form(paths),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter_mut().for_each(|part| part.bring_into_form(paths));
+            }
+            Self::Not(part) => part.bring_into_form(paths),
             _ => {}
         }
+    }
+
+    /// The same, with paths in that form.
+    pub(crate) fn in_form(&self, paths: Paths) -> Cow<'_, Self> {
+        let mut condition = Cow::Borrowed(self);
+        if !self.is_in_form(paths) {
+            condition.to_mut().bring_into_form(paths);
+        }
+        condition
     }
 }
 

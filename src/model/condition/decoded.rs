@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::{percent_decode, percent_decode_str};
 
+use crate::model::condition::letters::{in_one_case, is_plain};
+
 /// What is suspect about a pattern of paths with an escape, such as one that was copied from an address bar.
 pub(crate) const ENCODED: &str =
     "paths are decoded before they are matched; expected the characters themselves";
@@ -26,6 +28,9 @@ pub enum Paths {
     Normal,
     /// They are not, as for a router that has no `NormalizePath` inside of the budget.
     Exact,
+    /// As [`Normal`](Self::Normal), and those are one, too, that differ by the case of their letters: `/LOGIN` and `/login`, as to
+    /// the routers of Express and of ASP.NET Core. Rules see them in lower case.
+    AnyCase,
 }
 
 /// What becomes of an escaped slash.
@@ -57,6 +62,7 @@ impl Paths {
     /// assert_eq!(normal("/files/a%2fb"), "/files/a/b");
     /// assert_eq!(Paths::Normal.form("/search/a%2fb", EscapedSlash::Stays), "/search/a%2Fb");
     /// assert_eq!(Paths::Exact.form("/a%2Bb/", EscapedSlash::IsSlash), "/a+b/");
+    /// assert_eq!(Paths::AnyCase.form("/%4CogIn/", EscapedSlash::IsSlash), "/login");
     /// ```
     #[inline]
     pub fn form(self, path: &str, slash: EscapedSlash) -> Cow<'_, str> {
@@ -73,7 +79,12 @@ impl Paths {
             }
             last = letter;
         }
-        self == Self::Normal && (last != b'/' || path.len() == 1)
+        let is_merged = last != b'/' || path.len() == 1;
+        match self {
+            Self::Normal => is_merged,
+            Self::Exact => false,
+            Self::AnyCase => is_merged && is_plain(path),
+        }
     }
 
     fn formed(self, path: &str, slash: EscapedSlash) -> Cow<'_, str> {
@@ -82,19 +93,40 @@ impl Paths {
             EscapedSlash::IsSlash => Cow::Owned(decoded(path)),
             EscapedSlash::Stays => Cow::Owned(decoded_by_segment(path)),
         };
-        match (self, decoded) {
-            (Self::Exact, path) => path,
-            (Self::Normal, Cow::Borrowed(path)) => merged(path),
-            (Self::Normal, Cow::Owned(path)) => Cow::Owned(merged(&path).into_owned()),
+        match decoded {
+            Cow::Borrowed(path) => self.unescaped(path),
+            Cow::Owned(path) => Cow::Owned(self.unescaped(&path).into_owned()),
         }
     }
 
     /// The path with its slashes in the form in which the site's rules see them, and all else as it was.
     pub fn slashes(self, path: &str) -> Cow<'_, str> {
-        match self {
-            Self::Normal => merged(path),
-            Self::Exact => Cow::Borrowed(path),
-        }
+        if self.merges_slashes() { merged(path) } else { Cow::Borrowed(path) }
+    }
+
+    /// The path with its letters in the form in which the site's rules see them, and all else as it was.
+    pub(crate) fn letters(self, path: Cow<'_, str>) -> Cow<'_, str> {
+        if self.ignores_case() { in_one_case(path) } else { path }
+    }
+
+    /// A path in the form in which the site's rules see it, of one that has no escapes: slashes and letters.
+    pub(crate) fn unescaped(self, path: &str) -> Cow<'_, str> {
+        self.letters(self.slashes(path))
+    }
+
+    /// Whether paths that differ by slashes are one.
+    pub(crate) fn merges_slashes(self) -> bool {
+        self != Self::Exact
+    }
+
+    /// Whether paths that differ by the case of their letters are one.
+    pub(crate) fn ignores_case(self) -> bool {
+        self == Self::AnyCase
+    }
+
+    /// The same, but with letters as they are written: as actix's router sees them.
+    pub(crate) fn in_their_case(self) -> Self {
+        if self.ignores_case() { Self::Normal } else { self }
     }
 }
 
@@ -274,6 +306,30 @@ mod tests {
         }
     }
 
+    fn any_case(path: &str) -> Cow<'_, str> {
+        Paths::AnyCase.form(path, EscapedSlash::IsSlash)
+    }
+
+    /// `POST /LOGIN` passed a rule on `/login`, and a router that ignores the case of letters served the login.
+    #[test]
+    fn in_any_case_letters_are_in_lower_case_once_they_are_decoded() {
+        for path in ["/login", "/LOGIN", "//Login/", "/%6Cogin", "/%4cOG%49N", "/lo%67in%2F"] {
+            assert_eq!(any_case(path), "/login", "{path}");
+        }
+        assert_eq!((any_case("/%E2%84%AAeys"), any_case("/%C3%89")), ("/keys".into(), "/é".into()));
+        assert_eq!(Paths::AnyCase.form("/A%2Fb", EscapedSlash::Stays), "/a%2fb");
+        assert_eq!(any_case("/a%252F"), any_case("/A%252f"));
+    }
+
+    #[test]
+    fn in_any_case_a_path_in_lower_case_is_borrowed_and_elsewhere_letters_stay() {
+        for path in ["/", "/login", "/a/b.c/é", "", "/login/"] {
+            assert!(matches!(any_case(path), Cow::Borrowed(_)), "{path}");
+        }
+        assert_eq!((normal("/%4Cogin"), normal("/É")), ("/Login".into(), "/É".into()));
+        assert_eq!(Paths::Exact.form("/%4Cogin/", EscapedSlash::IsSlash), "/Login/");
+    }
+
     /// What an extractor makes of each segment.
     fn values(path: &str) -> Vec<String> {
         path.split('/').map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned()).collect()
@@ -298,6 +354,22 @@ mod tests {
         ) {
             let form = |path| Paths::Exact.form(path, EscapedSlash::IsSlash).into_owned();
             prop_assert_eq!(values(&one).join("/") == values(&other).join("/"), form(&one) == form(&other));
+        }
+
+        #[test]
+        fn a_form_is_its_own_form_and_in_any_case_that_of_every_case(
+            path in "(/|%2F|%25|%|2|F|f|k|K|\u{212a}|%C3%89|É|İ|ı|ß|ẞ|σ|ς|Σ|µ|ǅ|%FF){0,9}",
+        ) {
+            for slash in [EscapedSlash::IsSlash, EscapedSlash::Stays] {
+                let form = Paths::AnyCase.form(&path, slash);
+                for other in [path.to_lowercase(), path.to_ascii_uppercase()] {
+                    prop_assert_eq!(&Paths::AnyCase.form(&other, slash), &form);
+                }
+                // What reads like an escape is one to whoever decodes it once more.
+                prop_assert!(form.contains('%') || Paths::AnyCase.form(&form, slash) == form);
+                let normal = Paths::Normal.form(&path, slash);
+                prop_assert_eq!(Paths::AnyCase.unescaped(&normal), form);
+            }
         }
 
         #[test]

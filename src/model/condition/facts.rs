@@ -55,7 +55,7 @@ pub trait Facts {
     /// The path in the form in which rules see it, without the query; see [`Paths::form`].
     fn path(&self) -> &str;
 
-    /// Which paths are one: whether the path has been brought into [normal form](Paths::Normal), as it is by default.
+    /// Which paths are one, and so in which form the path is: the [normal one](Paths::Normal) by default.
     fn paths(&self) -> Paths {
         Paths::Normal
     }

@@ -343,7 +343,7 @@ mod tests {
 
     fn request() -> impl Strategy<Value = Request> {
         let ip = prop::sample::select(vec!["10.1.2.3", "10.9.9.9", "::ffff:10.1.2.3", "2001:db8::7"]);
-        let paths = prop::sample::select(vec![Paths::Normal, Paths::Exact]);
+        let paths = prop::sample::select(vec![Paths::Normal, Paths::Exact, Paths::AnyCase]);
         let value = || prop::sample::select(&VALUES[..]);
         let parts = (prop::sample::select(&PATHS[..]), paths, value(), value(), ip);
         parts.prop_map(|(path, paths, value, other_value, ip)| {
@@ -392,7 +392,7 @@ mod tests {
         fn every_pattern_that_is_found_in_a_path_is_a_candidate(
             pattern in pattern(),
             path in "(/|/a/|/A/|a|b|/B/|k|\u{212a}){0,6}",
-            paths in prop::sample::select(vec![Paths::Normal, Paths::Exact]),
+            paths in prop::sample::select(vec![Paths::Normal, Paths::Exact, Paths::AnyCase]),
         ) {
             let condition = [Condition::Path(Text::Regex(pattern))];
             let request = Request { path: path.leak(), paths, ..get("") };

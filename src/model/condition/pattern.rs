@@ -8,6 +8,8 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::Extractor;
 
+use crate::model::condition::letters::{DOTTED, DOTTED_IN_LOWER_CASE};
+
 /// The most characters that a glob has: what is longer is a mistake.
 const LONGEST_GLOB: usize = 127;
 
@@ -41,9 +43,15 @@ impl Glob {
     ///
     /// There is no other mistake: whatever is no wildcard stands for itself, brackets and backslashes too.
     pub fn new(text: &str) -> Option<Self> {
-        if text.chars().count() > LONGEST_GLOB {
-            return None;
-        }
+        if text.chars().count() > LONGEST_GLOB { None } else { Self::compiled(text) }
+    }
+
+    /// The same, written otherwise: of letters in lower case there can be more.
+    pub(crate) fn written(&self, text: &str) -> Self {
+        Self::compiled(text).unwrap_or_else(|| self.clone())
+    }
+
+    fn compiled(text: &str) -> Option<Self> {
         // So short a pattern, of such parts, is never too large.
         let compiled = |pattern: String| RegexBuilder::new(&pattern).build().ok();
         let of_paths = compiled(regex_of(text, "[^/]", "(?-u:[^/])*"))?;
@@ -160,7 +168,7 @@ impl Pattern {
     ///
     /// What is wrong with the text; a pattern that compiles to more than a mebibyte is too large.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        Self::by(text, false)
+        Self::by(text, false, MAX_SIZE)
     }
 
     /// The same, found in letters of any case, as hosts are.
@@ -178,12 +186,26 @@ impl Pattern {
     /// # Ok::<(), timebudget::PatternError>(())
     /// ```
     pub fn in_any_case(text: &str) -> Result<Self, PatternError> {
-        Self::by(text, true)
+        Self::by(text, true, MAX_SIZE)
     }
 
-    fn by(text: &str, is_in_any_case: bool) -> Result<Self, PatternError> {
+    /// The same, found in paths whose letters are in one case, whatever case it is written in.
+    pub(crate) fn in_one_case(&self) -> Self {
+        // In any case it is a few times as large at most, and was not too large.
+        let of = |text: &str| Self::by(text, true, usize::MAX);
+        // Between brackets, more is found than was meant.
+        let of_two = of(&self.as_str().replace(DOTTED, &format!("(?:{DOTTED_IN_LOWER_CASE})")));
+        of_two.or_else(|_| of(self.as_str())).unwrap_or_else(|_| self.clone())
+    }
+
+    /// Whether it is written so.
+    pub(crate) fn is_in_one_case(&self) -> bool {
+        self.is_in_any_case && !self.as_str().contains(DOTTED)
+    }
+
+    fn by(text: &str, is_in_any_case: bool, size: usize) -> Result<Self, PatternError> {
         let mut builder = RegexBuilder::new(text);
-        builder.case_insensitive(is_in_any_case).size_limit(MAX_SIZE).dfa_size_limit(MAX_SIZE);
+        builder.case_insensitive(is_in_any_case).size_limit(size).dfa_size_limit(MAX_SIZE);
         let regex = builder.build().map_err(PatternError)?;
         Ok(Self { regex, is_in_any_case })
     }
@@ -327,6 +349,8 @@ pub(crate) mod pattern_tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::condition::letters::in_one_case;
+    use crate::model::condition::letters::tests::letters;
 
     /// The two were equal, so a reload that changed one into the other changed nothing.
     #[test]
@@ -343,6 +367,19 @@ pub(crate) mod pattern_tests {
         }
     }
 
+    #[test]
+    fn a_pattern_in_one_case_is_found_in_the_form_of_every_letter_that_it_is_made_of() {
+        // The library of patterns knows an older Unicode than the language: to it these are no letters yet.
+        let is_new = Pattern::new("^\\p{Cn}$").unwrap();
+        for letter in letters().filter(|letter| !is_new.matches(letter.to_string())) {
+            let pattern = Pattern::new(&format!("^{letter}+$")).unwrap().in_one_case();
+            let form = in_one_case(letter.to_string().into());
+            assert!(pattern.matches(&*form) && pattern.is_in_one_case(), "{letter} {form}");
+        }
+        let range = Pattern::new("^[A-İ]$").unwrap().in_one_case();
+        assert!(range.matches("a") && !range.matches("7"));
+    }
+
     /// Patterns with anchors, flags, alternations, groups and repetitions, plain or in any case.
     pub(crate) fn pattern() -> impl Strategy<Value = Pattern> {
         let begin = prop::sample::select(vec!["", "^", "^/a/", "(?i)^/", "^/(?i)", "^/b/|"]);
@@ -352,8 +389,9 @@ pub(crate) mod pattern_tests {
         ]);
         let text = (begin, prop::collection::vec(piece, 0..8))
             .prop_map(|(begin, rest)| begin.to_owned() + &rest.concat());
-        (text, any::<bool>())
-            .prop_filter_map("a pattern", |(text, is_in_any_case)| Pattern::by(&text, is_in_any_case).ok())
+        (text, any::<bool>()).prop_filter_map("a pattern", |(text, is_in_any_case)| {
+            Pattern::by(&text, is_in_any_case, MAX_SIZE).ok()
+        })
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! Sets of texts, such as the paths that a condition is about: whole ones, beginnings, and what patterns match.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use crate::model::condition::decoded::Paths;
@@ -9,7 +11,8 @@ use crate::model::condition::pattern::{Glob, Pattern};
 ///
 /// To a glob a slash is a place where `*` stops in a path, and a character like any other in all other texts; that is
 /// why there are [`matches`](Self::matches) and [`matches_path`](Self::matches_path). Texts are compared to the letter: hosts
-/// and names of headers are in lower case by the time that they are asked about.
+/// and names of headers are in lower case by the time that they are asked about, and so are paths and what is said of them where
+/// [letters of any case](Paths::AnyCase) are one.
 ///
 /// # Examples
 ///
@@ -93,30 +96,30 @@ impl Text {
 
     fn matches_other_path(&self, path: &str, paths: Paths) -> bool {
         self.has(path.as_bytes(), Glob::matches_path)
-            || (paths == Paths::Normal && !path.ends_with('/') && self.matches_folder(path))
+            || (paths.merges_slashes() && !path.ends_with('/') && self.matches_folder(path))
     }
 
-    /// Whether paths are written in the form in which rules see them where paths that differ by slashes are one.
-    pub(crate) fn has_merged_slashes(&self) -> bool {
-        let is_merged = |path: &str| Paths::Normal.slashes(path) == path;
+    /// Whether paths are written in the form in which rules see them.
+    pub(crate) fn is_in_form(&self, paths: Paths) -> bool {
         match self {
-            Self::Equal(path) | Self::Below(path) => is_merged(path),
-            Self::Glob(glob) => is_merged(&glob.text),
-            Self::AnyOf(texts) => texts.iter().all(Self::has_merged_slashes),
-            Self::Prefix(_) | Self::Regex(_) => true,
+            Self::Equal(path) | Self::Below(path) => paths.unescaped(path) == *path,
+            Self::Prefix(begin) => paths.letters(Cow::Borrowed(begin)) == *begin,
+            Self::Glob(glob) => paths.unescaped(&glob.text) == glob.text,
+            Self::Regex(pattern) => !paths.ignores_case() || pattern.is_in_one_case(),
+            Self::AnyOf(texts) => texts.iter().all(|text| text.is_in_form(paths)),
         }
     }
 
     /// Writes paths in that form.
-    pub(crate) fn merge_slashes(&mut self) {
-        let merged = |path: &str| Paths::Normal.slashes(path).into_owned();
+    pub(crate) fn bring_into_form(&mut self, paths: Paths) {
         match self {
-            Self::Equal(path) | Self::Below(path) => *path = merged(path),
-            // It becomes no longer.
-            Self::Glob(glob) => *glob = Glob::new(&merged(&glob.text)).unwrap_or_else(|| glob.clone()),
-            Self::AnyOf(texts) => texts.iter_mut().for_each(Self::merge_slashes),
+            Self::Equal(path) | Self::Below(path) => *path = paths.unescaped(path).into_owned(),
             // What ends in a slash does not begin what ends in none.
-            Self::Prefix(_) | Self::Regex(_) => {}
+            Self::Prefix(begin) => *begin = paths.letters(Cow::Borrowed(begin)).into_owned(),
+            Self::Glob(glob) => *glob = glob.written(&paths.unescaped(&glob.text)),
+            Self::Regex(pattern) if paths.ignores_case() => *pattern = pattern.in_one_case(),
+            Self::Regex(_) => {}
+            Self::AnyOf(texts) => texts.iter_mut().for_each(|text| text.bring_into_form(paths)),
         }
     }
 

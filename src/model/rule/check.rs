@@ -1,7 +1,9 @@
 //! What is wrong with a rule: asked by the site file's loader and by the builders in Rust alike.
 
+use std::borrow::Cow;
+
 use crate::model::account::{Limit, RateFault};
-use crate::model::condition::{Condition, Text, is_certain, is_contradiction, is_token};
+use crate::model::condition::{Condition, Paths, Text, is_certain, is_contradiction, is_token};
 use crate::model::rule::charge_when::{ChargeWhen, StatusSet, Statuses};
 use crate::model::rule::key::{Component, KeySpec, Missing};
 use crate::model::rule::rule::{Action, Block, Cost, Counts, Hold, Overrun, Rule};
@@ -384,10 +386,10 @@ fn empty_list(expected: &str) -> Mistake {
 }
 
 /// What is wrong with the rules of one site, each by its position: by itself, and beside the others.
-pub(crate) fn check_rules(rules: &[Rule]) -> Vec<(usize, Mistake)> {
+pub(crate) fn check_rules(rules: &[Rule], paths: Paths) -> Vec<(usize, Mistake)> {
     let alone =
         rules.iter().enumerate().flat_map(|(at, rule)| rule.check().into_iter().map(move |one| (at, one)));
-    alone.chain(out_of_reach(rules)).collect()
+    alone.chain(out_of_reach(rules, paths)).collect()
 }
 
 /// The first rule of each name that stands twice, with the others. A name is part of an account, so two rules of one
@@ -399,8 +401,28 @@ pub(crate) fn namesakes(rules: &[Rule]) -> impl Iterator<Item = (usize, usize)> 
     })
 }
 
-/// Warnings of rules that never apply, or never have a say.
-pub(crate) fn out_of_reach(rules: &[Rule]) -> impl Iterator<Item = (usize, Mistake)> {
+/// Warnings of rules that never apply, or never have a say, where these paths are one.
+pub(crate) fn out_of_reach(rules: &[Rule], paths: Paths) -> impl Iterator<Item = (usize, Mistake)> {
+    out_of_reach_where(rules, move |when| is_contradiction(&as_seen(when, paths)))
+}
+
+/// Those of them that are one whichever paths are one, which the file with the rules need not say.
+pub(crate) fn out_of_any_reach(rules: &[Rule]) -> impl Iterator<Item = (usize, Mistake)> {
+    let every_way = [Paths::Normal, Paths::AnyCase];
+    out_of_reach_where(rules, move |when| {
+        every_way.into_iter().all(|paths| is_contradiction(&as_seen(when, paths)))
+    })
+}
+
+/// A condition as it is compared to paths. To contradict itself it need not have its slashes merged.
+pub(crate) fn as_seen(when: &Condition, paths: Paths) -> Cow<'_, Condition> {
+    if paths.ignores_case() { when.in_form(paths) } else { Cow::Borrowed(when) }
+}
+
+fn out_of_reach_where(
+    rules: &[Rule],
+    is_contradiction: impl Fn(&Condition) -> bool,
+) -> impl Iterator<Item = (usize, Mistake)> {
     let reigning = rules.iter().find(|rule| reigns(rule));
     let closing = rules.iter().position(closes);
     rules.iter().enumerate().filter_map(move |(at, rule)| {

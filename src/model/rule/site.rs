@@ -48,7 +48,7 @@ pub struct Site {
     pub rules: Vec<Rule>,
     /// Requests that are not decided, charged or given headers, as if there were no budget at all.
     pub exempt: Option<Condition>,
-    /// Which paths are one to its rules: whether slashes at the end and repeated ones tell paths apart.
+    /// Which paths are one to its rules: whether slashes at the end and repeated ones tell paths apart, and the case of letters.
     pub paths: Paths,
     /// How a client's address is found.
     pub addresses: AddressPolicy,
@@ -118,7 +118,8 @@ impl Site {
             let site = Arc::make_mut(&mut self);
             let rules =
                 site.rules.iter_mut().flat_map(|rule| [Some(&mut rule.when), rule.exempt_when.as_mut()]);
-            rules.flatten().chain(&mut site.exempt).for_each(Condition::merge_slashes);
+            let conditions = rules.flatten().chain(&mut site.exempt);
+            conditions.for_each(|condition| condition.bring_into_form(site.paths));
         }
         self
     }
@@ -126,7 +127,7 @@ impl Site {
     /// Whether its conditions are written in the form in which its rules see paths.
     pub(crate) fn is_in_form(&self) -> bool {
         let rules = self.rules.iter().flat_map(|rule| [Some(&rule.when), rule.exempt_when.as_ref()]);
-        self.paths != Paths::Normal || rules.flatten().chain(&self.exempt).all(Condition::has_merged_slashes)
+        rules.flatten().chain(&self.exempt).all(|condition| condition.is_in_form(self.paths))
     }
 
     /// The same with other rules, of which those that it has are not copied.
@@ -490,5 +491,139 @@ impl Site {
     /// Whether code computes something for one of the rules, or for an exemption.
     pub(crate) fn is_computed(&self) -> bool {
         self.exempt.as_ref().is_some_and(Condition::is_computed) || self.rules.iter().any(Rule::is_computed)
+    }
+}
+
+#[cfg(test)]
+mod form_tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::condition::{EscapedSlash, Glob, Pattern, RuleIndex};
+    use crate::model::rule::key::{Component, Missing};
+    use crate::model::{Limit, Period};
+
+    struct Asked<'a>(Cow<'a, str>, Paths);
+
+    impl Facts for Asked<'_> {
+        fn method(&self) -> &str {
+            "GET"
+        }
+
+        fn path(&self) -> &str {
+            &self.0
+        }
+
+        fn paths(&self) -> Paths {
+            self.1
+        }
+
+        fn ip(&self) -> Option<IpAddr> {
+            None
+        }
+    }
+
+    fn asked(path: &str, paths: Paths) -> Asked<'_> {
+        Asked(paths.form(path, EscapedSlash::IsSlash), paths)
+    }
+
+    /// A site with a rule about each set of paths, in the form in which its rules see them.
+    fn site(texts: &[Text], paths: Paths) -> Arc<Site> {
+        let limit = Limit::requests(1).per(Period::HOUR);
+        let rule = |text: &Text| {
+            let rule = Rule::new("a", Component::Path, limit);
+            Rule { when: Condition::Path(text.clone()), missing: Missing::Skip, ..rule }
+        };
+        let rules = texts.iter().map(rule).collect();
+        Arc::new(Site { rules, paths, ..Site::unlimited("shop") }).in_form()
+    }
+
+    /// The rules that a request meets, by way of the index.
+    fn met(site: &Site, facts: &dyn Facts) -> Vec<u16> {
+        let index = RuleIndex::new(site.rules.iter().map(|rule| &rule.when));
+        let is_met = |at: &u16| site.rules[usize::from(*at)].when.matches(facts);
+        index.candidates(facts).into_iter().filter(is_met).collect()
+    }
+
+    /// Letters that are odd in one way of comparing them or another.
+    const PATH: &str = "/(a|A|k|K|\u{212a}|s|ſ|ı|İ|é|É|ß|ẞ|σ|ς|Σ|µ|μ|ǅ|Ⱥ|7|/){0,5}";
+
+    fn text() -> impl Strategy<Value = Text> {
+        (PATH, 0..6).prop_map(|(path, kind)| match kind {
+            0 => Text::Equal(path),
+            1 => Text::Below(path),
+            2 => Text::Prefix(path),
+            3 => Text::Glob(Glob::new(&format!("{path}*")).unwrap()),
+            4 => Text::Regex(Pattern::new(&format!("^{path}$")).unwrap()),
+            _ => Text::AnyOf(vec![Text::Regex(Pattern::new(&path).unwrap()), Text::Equal(path)]),
+        })
+    }
+
+    /// The path with some of its letters in another case, as clients may write it.
+    fn in_cases(path: &str, choices: &[u8]) -> String {
+        let letters = path.chars().zip(choices.iter().cycle());
+        letters.fold(String::new(), |path, (letter, choice)| match choice {
+            0 => path + &letter.to_lowercase().to_string(),
+            // One that is two in upper case is another text to routers.
+            1 if letter.to_uppercase().len() == 1 && letter != 'ı' => {
+                path + &letter.to_uppercase().to_string()
+            }
+            _ => path + &letter.to_string(),
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2048))]
+
+        #[test]
+        fn in_any_case_a_path_meets_what_it_meets_in_its_own_whatever_case_it_is_written_in(
+            texts in prop::collection::vec(text(), 1..4),
+            path in PATH,
+            choices in prop::collection::vec(0..3u8, 5),
+        ) {
+            let written = in_cases(&path, &choices);
+            let (normal, any_case) = (site(&texts, Paths::Normal), site(&texts, Paths::AnyCase));
+            let (one, other) = (asked(&path, Paths::AnyCase), asked(&written, Paths::AnyCase));
+            let met_in_any_case = met(&any_case, &one);
+            prop_assert_eq!(&met(&any_case, &other), &met_in_any_case);
+            for rule in met(&normal, &asked(&path, Paths::Normal)) {
+                prop_assert!(met_in_any_case.contains(&rule), "{:?} of {:?}", texts[usize::from(rule)], path);
+            }
+            // The account is that of the path.
+            prop_assert_eq!(one.path(), other.path());
+            prop_assert!(any_case.is_in_form());
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_capitals_is_met_in_any_case_alone() {
+        let texts = [
+            Text::Equal("/LogIn".into()),
+            Text::Below("/Api/".into()),
+            Text::Prefix("/Ad".into()),
+            Text::Glob(Glob::new("/Users/?/Photo").unwrap()),
+            Text::Regex(Pattern::new("^/V[0-9]+/[A-Z]+$").unwrap()),
+        ];
+        let paths = ["/LOGIN", "/api", "/admin", "/USERS/7/photo", "/v2/status"];
+        for (at, path) in paths.into_iter().enumerate() {
+            let met_in = |paths| met(&site(&texts, paths), &asked(path, paths));
+            assert_eq!(met_in(Paths::AnyCase), [at as u16], "{path}");
+            assert_eq!((met_in(Paths::Normal), met_in(Paths::Exact)), (vec![], vec![]), "{path}");
+        }
+    }
+
+    /// Such a rule would have met nothing.
+    #[test]
+    fn a_glob_or_a_pattern_that_is_too_large_in_lower_case_still_holds() {
+        let large = "^/k{9000}$";
+        assert!(Pattern::in_any_case(large).is_err(), "it shows nothing");
+        let many = "İ".repeat(120);
+        let glob = Glob::new(&format!("/{many}*")).unwrap();
+        let texts = [Text::Glob(glob), Text::Regex(Pattern::new(large).unwrap())];
+        let site = site(&texts, Paths::AnyCase);
+        assert_eq!(met(&site, &asked(&format!("/{many}x"), Paths::AnyCase)), [0]);
+        assert_eq!(met(&site, &asked(&format!("/{}", "K".repeat(9_000)), Paths::AnyCase)), [1]);
     }
 }

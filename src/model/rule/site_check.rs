@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::model::account::Limit;
 use crate::model::client::{Need, Proxy};
-use crate::model::condition::{Condition, Text, is_certain};
-use crate::model::rule::check::{EXEMPTS_ALL, MULTIPLIES, ROTATES_BY_PATH, check_rules, namesakes};
+use crate::model::condition::{Condition, Paths, Text, is_certain};
+use crate::model::rule::check::{EXEMPTS_ALL, MULTIPLIES, ROTATES_BY_PATH, as_seen, check_rules, namesakes};
 use crate::model::rule::rule::{Counts, Rule};
 use crate::model::rule::site::Site;
 use crate::model::rule::tiers::Tiers;
@@ -37,8 +37,10 @@ impl Site {
     /// ```
     pub fn check(&self, told_by_code: bool) -> Vec<Finding> {
         let of_rule = |at: usize, mistake| Finding::of_rule(&self.rules[at].name, mistake);
-        let mut found: Vec<_> =
-            check_rules(&self.rules).into_iter().map(|(at, mistake)| of_rule(at, mistake)).collect();
+        let mut found: Vec<_> = check_rules(&self.rules, self.paths)
+            .into_iter()
+            .map(|(at, mistake)| of_rule(at, mistake))
+            .collect();
         let same_name = || Mistake::wrong("an earlier rule has this name; expected another");
         found.extend(namesakes(&self.rules).map(|(_, at)| of_rule(at, same_name())));
         if let Some(exempt) = &self.exempt {
@@ -92,8 +94,9 @@ impl Site {
     /// Rules of which a client has as many accounts as it likes, by a part of the key that it chooses, and no other rule bounds
     /// what it has of all of them.
     fn multiplying(&self) -> impl Iterator<Item = (About<'_>, Mistake)> {
-        let is_unbounded =
-            |rule: &Rule| rule.key.can_be_multiplied() && !self.rules.iter().any(|other| bounds(other, rule));
+        let is_unbounded = |rule: &Rule| {
+            rule.key.can_be_multiplied() && !self.rules.iter().any(|other| bounds(other, rule, self.paths))
+        };
         let rules = self.rules.iter().enumerate().filter(move |(_, rule)| is_unbounded(rule));
         rules.map(|(at, _)| (About::Rule(at), Mistake::suspect(MULTIPLIES)))
     }
@@ -363,10 +366,11 @@ fn tiers_of(condition: &Condition) -> Vec<&String> {
 }
 
 /// Whether a rule limits all requests of another one, whatever clients choose.
-fn bounds(rule: &Rule, other: &Rule) -> bool {
+fn bounds(rule: &Rule, other: &Rule, paths: Paths) -> bool {
     let is_in_force = !rule.shadow && rule.counts != Counts::Refusals && rule.exempt_when.is_none();
     let has_all = rule.when.is_always() && !rule.otherwise;
-    let has_the_same = rule.when == other.when && rule.otherwise == other.otherwise;
+    let has_the_same =
+        rule.otherwise == other.otherwise && as_seen(&rule.when, paths) == as_seen(&other.when, paths);
     is_in_force && !rule.key.has_freely_chosen() && (has_all || has_the_same)
 }
 
