@@ -7,6 +7,7 @@ mod addresses;
 #[path = "../binary/answer.rs"]
 #[allow(dead_code, reason = "shared with the tests of the binary")]
 mod answer;
+mod any_case;
 mod charges;
 mod chromium;
 mod claims;
