@@ -1,11 +1,12 @@
-//! Paths: every matcher answers whatever the path is, and the index of rules finds what a loop over them finds.
+//! Paths: every matcher answers whatever the path is, and the index of rules finds what a loop over them finds. A path has one
+//! form in any case, whatever case it is written in.
 #![no_main]
 
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
 use timebudget::RuleIndex;
-use timebudget::{Condition, Facts, Glob, Pattern, Text};
+use timebudget::{Condition, EscapedSlash, Facts, Glob, Paths, Pattern, Text};
 
 struct Get<'a>(&'a str);
 
@@ -39,5 +40,11 @@ fuzz_target!(|input: (&str, &str)| {
     let found = RuleIndex::new(&conditions).candidates(&request);
     for (at, condition) in conditions.iter().enumerate() {
         assert!(!condition.matches(&request) || found.contains(&(at as u16)), "{condition:?}");
+    }
+    for slash in [EscapedSlash::IsSlash, EscapedSlash::Stays] {
+        let form = Paths::AnyCase.form(path, slash);
+        for other in [path.to_lowercase(), path.to_ascii_uppercase()] {
+            assert_eq!(Paths::AnyCase.form(&other, slash), form);
+        }
     }
 });
