@@ -1,7 +1,7 @@
 //! What it costs to have many clients and many sites under one layer, and to change one thing of it.
 //!
-//! `cargo bench -p timebudget --bench layers [TEXT]` makes the changes whose names have the text in them; `ROUNDS=99` before it makes
-//! each so often.
+//! `cargo bench -p timebudget --bench layers` makes all changes, and with a text behind it those whose names have the text in them;
+//! `ROUNDS=99` before it makes each so often.
 
 #[path = "harness/directory.rs"]
 mod directory;
