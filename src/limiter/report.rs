@@ -274,7 +274,7 @@ impl Cause {
 /// How long to wait until a claim that refuses would be admitted.
 ///
 /// `expected` is what a request of its route is expected to cost.
-#[inline]
+#[inline(always)]
 pub(crate) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
     if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
