@@ -138,7 +138,7 @@ where
 {
     match decided {
         Ok(Decision::Refused) => refuse(service, guard, request),
-        Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
+        Ok(Decision::Exempt) => BudgetFuture::running(service.call(request), None),
         Ok(Decision::Open(question)) => wait(Rc::clone(service), question, guard, request),
         Ok(Decision::Admitted) => run(&**service, guard, request),
         Err(Undecided) => fault(request),
@@ -245,10 +245,8 @@ pin_project! {
     /// No larger than it must be, for it is moved: a response is made where it is asked for.
     #[project = StateProjection]
     enum State<F, B> {
-        /// The handler runs. The guard is taken when it has answered.
+        /// The handler runs, under the guard until it has answered; without one, no budget has to do with the request.
         Running { #[pin] future: F, guard: Option<Guard> },
-        /// No budget has to do with the request.
-        Exempt { #[pin] future: F },
         /// The store asks others whether the request may run.
         Waiting { decided: Waiting<F, B> },
         /// The request is answered without any handler.
@@ -290,10 +288,6 @@ impl<F, B> BudgetFuture<F, B> {
         Self { state: State::Running { future, guard } }
     }
 
-    const fn exempt(future: F) -> Self {
-        Self { state: State::Exempt { future } }
-    }
-
     const fn waiting(decided: Waiting<F, B>) -> Self {
         Self { state: State::Waiting { decided } }
     }
@@ -330,8 +324,7 @@ where
         let StateProjection::Running { future, guard } = self.as_mut().project() else {
             return self.poll_other(cx);
         };
-        // Polled after its end, which no caller may do.
-        let Some(running) = guard.as_ref() else { return Poll::Pending };
+        let Some(running) = guard.as_ref() else { return poll_exempt(future, cx) };
         let is_spent = running.enter_handler();
         if !is_spent {
             let answered = during(guard, || future.poll(cx));
@@ -363,11 +356,6 @@ where
                 let Some((request, answer)) = answer.take() else { return Poll::Pending };
                 Poll::Ready(Ok(answer.to(request)))
             }
-            StateProjection::Exempt { future } => {
-                let passing =
-                    |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
-                future.poll(cx).map_ok(passing)
-            }
             StateProjection::Waiting { decided } => {
                 let next = ready!(decided.as_mut().poll(cx));
                 self.set(next.state);
@@ -376,6 +364,16 @@ where
             StateProjection::Running { .. } | StateProjection::Over => Poll::Pending,
         }
     }
+}
+
+/// Lets a handler go on that no budget has to do with.
+#[inline(never)]
+fn poll_exempt<F, B>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Answered<B>>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    let passing = |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
+    future.poll(cx).map_ok(passing)
 }
 
 /// Hears of the answer before it is taken apart: which route it is of, and whether it is charged.
