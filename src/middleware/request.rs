@@ -392,13 +392,37 @@ fn hear<B>(response: &ServiceResponse<B>, guard: &Guard) {
 fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
     let (request, response) = response.into_parts();
     let (mut response, body) = response.into_parts();
-    let body = settle(response.head_mut(), body, guard);
+    let body = match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => open(response.head_mut(), body, guard),
+        _ => {
+            let size = body.size();
+            match body.try_into_bytes() {
+                Ok(bytes) => {
+                    guard.settle_with_headers(response.headers_mut());
+                    drop(guard);
+                    BudgetBody::complete(bytes, size)
+                }
+                Err(body) => stream(response.head_mut(), body, guard),
+            }
+        }
+    };
     ServiceResponse::new(request, response.set_body(body))
 }
 
-/// A connection switches to another protocol, and a rule may charge it until it is closed.
+/// The body is yet to be made.
+#[inline(never)]
+fn stream<B>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+    let report = guard.holding().tightest(guard.site()).map(Report::from);
+    guard.write_headers(&mut head.headers, report.as_ref());
+    guard.with(Holding::head_left);
+    // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
+    guard.rest();
+    BudgetBody::streaming(body, guard)
+}
+
+/// The connection switches to another protocol, and a rule may charge it until it is closed.
 #[cold]
-fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+fn open<B>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
     if !guard.site().charges_tunnels {
         guard.settle_with_headers(&mut head.headers);
         return BudgetBody::passing(body);
@@ -407,26 +431,4 @@ fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Budge
     guard.write_headers(&mut head.headers, report.as_ref());
     guard.with(Holding::tunnel_opened);
     BudgetBody::open(body, guard)
-}
-
-#[inline(always)]
-fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return open(head, body, guard);
-    }
-    let size = body.size();
-    match body.try_into_bytes() {
-        Ok(bytes) => {
-            guard.settle_with_headers(&mut head.headers);
-            BudgetBody::complete(bytes, size)
-        }
-        Err(body) => {
-            let report = guard.holding().tightest(guard.site()).map(Report::from);
-            guard.write_headers(&mut head.headers, report.as_ref());
-            guard.with(Holding::head_left);
-            // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
-            guard.rest();
-            BudgetBody::streaming(body, guard)
-        }
-    }
 }
