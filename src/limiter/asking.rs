@@ -17,23 +17,29 @@ use crate::model::{
 };
 use crate::store::{Charge, Mode};
 
-/// What is asked for a request.
+/// For whom is asked.
 ///
-/// Its facts are handed on beside it: kept here, they would be looked for in memory at every question.
-pub(crate) struct Claiming<'a, 'c> {
+/// It is handed on as it is, as are the facts of the request: kept with what is asked, both would be looked for in memory at every
+/// question.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker<'a, 'c> {
     /// Who asks, where limits depend on it.
-    client: Option<&'a Client<'c>>,
-    mode: Mode,
+    pub(crate) client: Option<&'a Client<'c>>,
+    pub(crate) mode: Mode,
+}
+
+/// What is asked for a request.
+pub(crate) struct Claiming<'a> {
     /// What has been asked so far.
     claims: &'a mut Claims,
     /// The route, once it was needed.
     route: Option<u32>,
 }
 
-impl<'a, 'c> Claiming<'a, 'c> {
+impl<'a> Claiming<'a> {
     #[inline]
-    pub(crate) const fn new(client: Option<&'a Client<'c>>, mode: Mode, claims: &'a mut Claims) -> Self {
-        Self { client, mode, claims, route: None }
+    pub(crate) const fn new(claims: &'a mut Claims) -> Self {
+        Self { claims, route: None }
     }
 
     #[inline(always)]
@@ -60,7 +66,7 @@ impl Limiter {
         if spared && self.is_exempt(facts) {
             return None;
         }
-        let route = self.ask(facts, Claiming::new(None, mode, claims));
+        let route = self.ask(facts, Asker { client: None, mode }, Claiming::new(claims));
         Some((self.now(), route))
     }
 
@@ -79,7 +85,7 @@ impl Limiter {
             return None;
         }
         let tiered = self.has_tiers.is_set().then_some(&client);
-        let route = self.ask(&client, Claiming::new(tiered, mode, claims));
+        let route = self.ask(&client, Asker { client: tiered, mode }, Claiming::new(claims));
         // What is served another page was asked about before, and its key told.
         if let Some(key) = client.used_key().filter(|_| spared && !self.observer.is_nobody()) {
             untold.key(*key, now.wall());
@@ -102,20 +108,26 @@ impl Limiter {
 
     /// Claims what the rules ask for; returns the route if one depends on it, else 0.
     #[inline]
-    pub(crate) fn ask(&self, facts: &dyn Facts, mut asking: Claiming<'_, '_>) -> u32 {
+    pub(crate) fn ask(&self, facts: &dyn Facts, asker: Asker<'_, '_>, mut asking: Claiming<'_>) -> u32 {
         match &self.index {
-            _ if self.has_otherwise => self.ask_rules_in_force(facts, &mut asking),
-            None => self.rules.iter().for_each(|open| self.ask_if_about(open, facts, &mut asking)),
-            Some(index) => self.ask_found(index, facts, &mut asking),
+            _ if self.has_otherwise => self.ask_rules_in_force(facts, asker, &mut asking),
+            None => self.rules.iter().for_each(|open| self.ask_if_about(open, facts, asker, &mut asking)),
+            Some(index) => self.ask_found(index, facts, asker, &mut asking),
         }
         asking.route.unwrap_or_else(|| if self.observer.is_nobody() { 0 } else { facts.route() })
     }
 
     /// Asks those rules among many that can be about the request.
     #[inline(never)]
-    fn ask_found(&self, index: &RuleIndex, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
+    fn ask_found(
+        &self,
+        index: &RuleIndex,
+        facts: &dyn Facts,
+        asker: Asker<'_, '_>,
+        asking: &mut Claiming<'_>,
+    ) {
         for at in index.candidates(facts).iter().map(|at| usize::from(*at)) {
-            self.ask_if_about(&self.rules[at], facts, asking);
+            self.ask_if_about(&self.rules[at], facts, asker, asking);
         }
     }
 
@@ -123,11 +135,17 @@ impl Limiter {
     ///
     /// Inlined with all below it: three calls would cost each request a hundred instructions.
     #[inline(always)]
-    fn ask_if_about(&self, open: &OpenRule, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
+    fn ask_if_about(
+        &self,
+        open: &OpenRule,
+        facts: &dyn Facts,
+        asker: Asker<'_, '_>,
+        asking: &mut Claiming<'_>,
+    ) {
         if self.is_about(open, facts)
             && let Some(key) = self.key(open, facts)
         {
-            self.ask_rule(open, key, facts, asking);
+            self.ask_rule(open, key, facts, asker, asking);
         }
     }
 
@@ -145,7 +163,7 @@ impl Limiter {
 
     /// The same of all rules where some apply only if no other does. Each condition is evaluated once, and each key found once.
     #[inline(never)]
-    fn ask_rules_in_force(&self, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
+    fn ask_rules_in_force(&self, facts: &dyn Facts, asker: Asker<'_, '_>, asking: &mut Claiming<'_>) {
         let mut applying: SmallVec<[(usize, Option<KeyHash>); 8]> = SmallVec::new();
         let mut is_displaced = false;
         let candidates = match &self.index {
@@ -169,7 +187,7 @@ impl Limiter {
                 true => self.key(open, facts),
             };
             if let Some(key) = key {
-                self.ask_rule(open, key, facts, asking);
+                self.ask_rule(open, key, facts, asker, asking);
             }
         }
     }
@@ -218,12 +236,13 @@ impl Limiter {
         open: &OpenRule,
         key: KeyHash,
         facts: &dyn Facts,
-        asking: &mut Claiming<'_, '_>,
+        asker: Asker<'_, '_>,
+        asking: &mut Claiming<'_>,
     ) {
         if !open.is_plain.is_set() {
-            return self.ask_rule_that_differs(open, key, facts, asking);
+            return self.ask_rule_that_differs(open, key, facts, asker, asking);
         }
-        open.ask(self.limits_said(open, asking.client), Whose::of(key), facts, asking);
+        open.ask(self.limits_said(open, asker.client), Whose::of(key), facts, asker.mode, asking);
     }
 
     /// The same of a rule whose limits are shared out, or depend on code.
@@ -233,16 +252,17 @@ impl Limiter {
         open: &OpenRule,
         key: KeyHash,
         facts: &dyn Facts,
-        asking: &mut Claiming<'_, '_>,
+        asker: Asker<'_, '_>,
+        asking: &mut Claiming<'_>,
     ) {
         let rule = self.said(open);
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
         let cost = open.cost_differs.then(|| rule.cost.amount(facts));
         let limits = match open.limits_differ.is_set() {
-            true => open.limits_of(rule, facts, asking.client, &self.engine),
-            false => Cow::Borrowed(self.limits_said(open, asking.client)),
+            true => open.limits_of(rule, facts, asker.client, &self.engine),
+            false => Cow::Borrowed(self.limits_said(open, asker.client)),
         };
-        open.ask(&limits, Whose { key, client, cost }, facts, asking);
+        open.ask(&limits, Whose { key, client, cost }, facts, asker.mode, asking);
     }
 
     /// The limits that a rule, or a client's tier, says.
@@ -256,17 +276,17 @@ impl Limiter {
 
     /// The claims of a block of code on the account of a key.
     pub(crate) fn claim_block(&self, position: usize, key: KeyHash, claims: &mut Claims) {
-        self.ask_for_block(position, key, &NoRequest, Claiming::new(None, Mode::Decide, claims));
+        self.ask_for_block(position, key, &NoRequest, Claiming::new(claims));
     }
 
     /// Claims a rule's own limits for a block of code: nothing exempts it, and no closure, which would look at a request
     /// that there is not, gives it other limits or another cost.
     #[cold]
-    fn ask_for_block(&self, position: usize, key: KeyHash, facts: &dyn Facts, mut asking: Claiming<'_, '_>) {
+    fn ask_for_block(&self, position: usize, key: KeyHash, facts: &dyn Facts, mut asking: Claiming<'_>) {
         let (rule, open) = (&self.site.rules[position], &self.rules[position]);
         let client = if open.is_fair { self.sharing_client(rule, key, facts) } else { None };
         let whose = Whose { client, ..Whose::of(key) };
-        open.ask(&open.limits, whose, facts, &mut asking);
+        open.ask(&open.limits, whose, facts, Mode::Decide, &mut asking);
     }
 
     /// The key of a client among those that share an account: that of the account, and who the client is.
@@ -324,10 +344,17 @@ impl Whose {
 impl OpenRule {
     /// Claims limits.
     #[inline(always)]
-    fn ask(&self, limits: &[OpenLimit], whose: Whose, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) {
+    fn ask(
+        &self,
+        limits: &[OpenLimit],
+        whose: Whose,
+        facts: &dyn Facts,
+        mode: Mode,
+        asking: &mut Claiming<'_>,
+    ) {
         for open in limits {
             // What is never refused is charged its time, and is not counted.
-            if asking.mode == Mode::Force && !open.ask.is_timed() {
+            if mode == Mode::Force && !open.ask.is_timed() {
                 continue;
             }
             let charge = match open.ask.charge {
@@ -346,7 +373,7 @@ impl OpenRule {
     }
 
     #[inline(always)]
-    fn held(&self, quota: u64, facts: &dyn Facts, asking: &mut Claiming<'_, '_>) -> Micros {
+    fn held(&self, quota: u64, facts: &dyn Facts, asking: &mut Claiming<'_>) -> Micros {
         // What the request costs is learned for its route, whatever is held.
         let route = asking.route(facts);
         match self.hold {

@@ -24,6 +24,12 @@ impl Claims {
         Self { few: [Claim::NONE; FEW], len: 0, many: Vec::new() }
     }
 
+    /// Whether there are none: asked without a look where they lie.
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     pub(crate) fn clear(&mut self) {
         self.len = 0;
     }

@@ -145,12 +145,15 @@ impl Holding {
         if limiter.settles_apart && (limiter.settles_by_rule || self.has_settled_some(limiter)) {
             return self.settle_apart(limiter, now, untold);
         }
-        limiter.engine.store.settle(&mut self.claims, &self.settlement, now);
+        let claims = &mut *self.claims;
+        limiter.engine.store.settle(claims, &self.settlement, now);
         // Not by rule, and so there is somebody to be told.
         if limiter.settles_apart {
             untold.whole(What::Settled);
         }
-        self.teach(limiter);
+        if !self.is_waived && self.is_typical {
+            limiter.learn(claims, self.route, self.settlement.cost);
+        }
         self.tell_of_extra(limiter);
     }
 

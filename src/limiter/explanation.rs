@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::limiter::account::AccountId;
-use crate::limiter::asking::Claiming;
+use crate::limiter::asking::{Asker, Claiming};
 use crate::limiter::report::with_quota;
 pub use crate::limiter::words::aligned;
 pub use crate::limiter::words::{Local, Span, Utc};
@@ -128,7 +128,8 @@ impl Limiter {
         let mode = if facts.is_preflight() { Mode::Force } else { Mode::Decide };
         // What is claimed is taken from where decisions take it; only why the others claim nothing is found out here.
         let mut claims = Claims::new();
-        self.ask(facts, Claiming::new(self.has_tiers.is_set().then_some(facts), mode, &mut claims));
+        let asker = Asker { client: self.has_tiers.is_set().then_some(facts), mode };
+        self.ask(facts, asker, Claiming::new(&mut claims));
         let displacing = self.displacing(facts);
         let rules = self.site.rules.iter().enumerate();
         let explained = rules.map(|(position, rule)| {

@@ -362,6 +362,7 @@ impl Holding {
     }
 
     /// What it was refused for, as it was last weighed.
+    #[inline]
     pub(crate) fn why_refused(&self, limiter: &Limiter) -> Refused {
         Refused::new(limiter, &self.claims, self.route)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::limiter::asking::Claiming;
+use crate::limiter::asking::{Asker, Claiming};
 use crate::limiter::report::{LimitReport, Tightest};
 use crate::limiter::share::Share;
 use crate::limiter::{Claims, Client, Limiter};
@@ -31,13 +31,14 @@ impl Limiter {
         if self.site.exempt.as_ref().is_some_and(|exempt| possible(exempt, &client).0) {
             return Prospect { limiter: Arc::clone(self), claims: Vec::new() };
         }
-        let mut asking = Claiming::new(self.has_tiers.is_set().then_some(&client), Mode::Decide, &mut claims);
+        let asker = Asker { client: self.has_tiers.is_set().then_some(&client), mode: Mode::Decide };
+        let mut asking = Claiming::new(&mut claims);
         for (rule, open) in self.site.rules.iter().zip(&self.rules) {
             if rule.shadow || is_keyed_by_request(rule) || !may_match(&rule.when, &client) {
                 continue;
             }
             if let Some(key) = self.key(open, &client) {
-                self.ask_rule(open, key, &client, &mut asking);
+                self.ask_rule(open, key, &client, asker, &mut asking);
             }
         }
         Prospect { limiter: Arc::clone(self), claims: claims.to_vec() }

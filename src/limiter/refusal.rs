@@ -65,13 +65,22 @@ pub(crate) struct Refused {
 
 impl Refused {
     /// What the claims of a request on a route were refused for that were just weighed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(limiter: &Limiter, claims: &[Claim], route: u32) -> Self {
-        let wait = |claim: &Claim| retry_after_secs(claim, || limiter.expected(claim, route));
-        if let [claim] = claims {
-            let (rule, cause) = (claim.ask.rule, Cause::of(claim));
-            return Self { rule, longest: 0, cause, retry_after_secs: wait(claim) };
+        match claims {
+            [claim] => {
+                let (rule, cause) = (claim.ask.rule, Cause::of(claim));
+                let retry_after_secs = retry_after_secs(claim, cause, || limiter.expected(claim, route));
+                Self { rule, longest: 0, cause, retry_after_secs }
+            }
+            claims => Self::of_several(limiter, claims, route),
         }
+    }
+
+    #[inline(never)]
+    fn of_several(limiter: &Limiter, claims: &[Claim], route: u32) -> Self {
+        let wait =
+            |claim: &Claim| retry_after_secs(claim, Cause::of(claim), || limiter.expected(claim, route));
         let refusing = || claims.iter().enumerate().filter(|(_, claim)| claim.refuses());
         // The first of those that refuse for the longest. The store refuses only where a claim does; if none did, the first
         // would be described.

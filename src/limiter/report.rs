@@ -227,7 +227,7 @@ impl<'a> AppliedLimit<'a> {
         let open = &limiter.rules[usize::from(claim.ask.rule)];
         let limit = limiter.limit_of(claim)?;
         let reset = limit.period().map(|_| claim.standing.left.secs_rounded_up().max(1));
-        let wait = || retry_after_secs(claim, || limiter.expected(claim, route));
+        let wait = || retry_after_secs(claim, Cause::of(claim), || limiter.expected(claim, route));
         Some(Self {
             rule: &open.name,
             is_only: open.is_single.is_set(),
@@ -271,13 +271,13 @@ impl Cause {
     }
 }
 
-/// How long to wait until a claim that refuses would be admitted.
+/// How long to wait until a claim that refuses for this cause would be admitted.
 ///
 /// `expected` is what a request of its route is expected to cost.
-#[inline]
-pub(crate) fn retry_after_secs(claim: &Claim, expected: impl FnOnce() -> Micros) -> u64 {
+#[inline(always)]
+pub(crate) fn retry_after_secs(claim: &Claim, cause: Cause, expected: impl FnOnce() -> Micros) -> u64 {
     let reset = claim.standing.left.secs_rounded_up().max(1);
-    if matches!(Cause::of(claim), Cause::Spent | Cause::Share) {
+    if matches!(cause, Cause::Spent | Cause::Share) {
         return reset;
     }
     // Of `admitted` requests that run side by side, the first is expected to end after that part of a request's time.

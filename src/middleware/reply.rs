@@ -44,7 +44,7 @@ pub(crate) fn reply(running: &Running, refused: &Refused, form: Form, message: O
     let status = block.status.and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::TOO_MANY_REQUESTS);
     let limit = running.held().refusing_book(refused);
-    let write = || body(&running.refusal(refused), block, status, form);
+    let write = move || body(&running.refusal(refused), block, status, form);
     let (mut body, retry_after) = site.last_refusal().told(refused, limit, form, write);
     if let Some(message) = message {
         body = with_message(&running.refusal(refused), message, block, status, form);

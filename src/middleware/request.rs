@@ -138,7 +138,7 @@ where
 {
     match decided {
         Ok(Decision::Refused) => refuse(service, guard, request),
-        Ok(Decision::Exempt) => BudgetFuture::exempt(service.call(request)),
+        Ok(Decision::Exempt) => BudgetFuture::running(service.call(request), None),
         Ok(Decision::Open(question)) => wait(Rc::clone(service), question, guard, request),
         Ok(Decision::Admitted) => run(&**service, guard, request),
         Err(Undecided) => fault(request),
@@ -245,10 +245,8 @@ pin_project! {
     /// No larger than it must be, for it is moved: a response is made where it is asked for.
     #[project = StateProjection]
     enum State<F, B> {
-        /// The handler runs. The guard is taken when it has answered.
+        /// The handler runs, under the guard until it has answered; without one, no budget has to do with the request.
         Running { #[pin] future: F, guard: Option<Guard> },
-        /// No budget has to do with the request.
-        Exempt { #[pin] future: F },
         /// The store asks others whether the request may run.
         Waiting { decided: Waiting<F, B> },
         /// The request is answered without any handler.
@@ -290,10 +288,6 @@ impl<F, B> BudgetFuture<F, B> {
         Self { state: State::Running { future, guard } }
     }
 
-    const fn exempt(future: F) -> Self {
-        Self { state: State::Exempt { future } }
-    }
-
     const fn waiting(decided: Waiting<F, B>) -> Self {
         Self { state: State::Waiting { decided } }
     }
@@ -330,8 +324,7 @@ where
         let StateProjection::Running { future, guard } = self.as_mut().project() else {
             return self.poll_other(cx);
         };
-        // Polled after its end, which no caller may do.
-        let Some(running) = guard.as_ref() else { return Poll::Pending };
+        let Some(running) = guard.as_ref() else { return poll_exempt(future, cx) };
         let is_spent = running.enter_handler();
         if !is_spent {
             let answered = during(guard, || future.poll(cx));
@@ -363,11 +356,6 @@ where
                 let Some((request, answer)) = answer.take() else { return Poll::Pending };
                 Poll::Ready(Ok(answer.to(request)))
             }
-            StateProjection::Exempt { future } => {
-                let passing =
-                    |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
-                future.poll(cx).map_ok(passing)
-            }
             StateProjection::Waiting { decided } => {
                 let next = ready!(decided.as_mut().poll(cx));
                 self.set(next.state);
@@ -376,6 +364,16 @@ where
             StateProjection::Running { .. } | StateProjection::Over => Poll::Pending,
         }
     }
+}
+
+/// Lets a handler go on that no budget has to do with.
+#[inline(never)]
+fn poll_exempt<F, B>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Answered<B>>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    let passing = |response: ServiceResponse<B>| response.map_body(|_, body| BudgetBody::passing(body));
+    future.poll(cx).map_ok(passing)
 }
 
 /// Hears of the answer before it is taken apart: which route it is of, and whether it is charged.
@@ -394,13 +392,37 @@ fn hear<B>(response: &ServiceResponse<B>, guard: &Guard) {
 fn depart<B: MessageBody>(response: ServiceResponse<B>, guard: Guard) -> ServiceResponse<BudgetBody<B>> {
     let (request, response) = response.into_parts();
     let (mut response, body) = response.into_parts();
-    let body = settle(response.head_mut(), body, guard);
+    let body = match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => open(response.head_mut(), body, guard),
+        _ => {
+            let size = body.size();
+            match body.try_into_bytes() {
+                Ok(bytes) => {
+                    guard.settle_with_headers(response.headers_mut());
+                    drop(guard);
+                    BudgetBody::complete(bytes, size)
+                }
+                Err(body) => stream(response.head_mut(), body, guard),
+            }
+        }
+    };
     ServiceResponse::new(request, response.set_body(body))
 }
 
-/// A connection switches to another protocol, and a rule may charge it until it is closed.
+/// The body is yet to be made.
+#[inline(never)]
+fn stream<B>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+    let report = guard.holding().tightest(guard.site()).map(Report::from);
+    guard.write_headers(&mut head.headers, report.as_ref());
+    guard.with(Holding::head_left);
+    // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
+    guard.rest();
+    BudgetBody::streaming(body, guard)
+}
+
+/// The connection switches to another protocol, and a rule may charge it until it is closed.
 #[cold]
-fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
+fn open<B>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
     if !guard.site().charges_tunnels {
         guard.settle_with_headers(&mut head.headers);
         return BudgetBody::passing(body);
@@ -409,26 +431,4 @@ fn open<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> Budge
     guard.write_headers(&mut head.headers, report.as_ref());
     guard.with(Holding::tunnel_opened);
     BudgetBody::open(body, guard)
-}
-
-#[inline(always)]
-fn settle<B: MessageBody>(head: &mut ResponseHead, body: B, guard: Guard) -> BudgetBody<B> {
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return open(head, body, guard);
-    }
-    let size = body.size();
-    match body.try_into_bytes() {
-        Ok(bytes) => {
-            guard.settle_with_headers(&mut head.headers);
-            BudgetBody::complete(bytes, size)
-        }
-        Err(body) => {
-            let report = guard.holding().tightest(guard.site()).map(Report::from);
-            guard.write_headers(&mut head.headers, report.as_ref());
-            guard.with(Holding::head_left);
-            // Until a chunk is asked for, what is outside works, or the client reads: neither is charged.
-            guard.rest();
-            BudgetBody::streaming(body, guard)
-        }
-    }
 }

@@ -116,7 +116,7 @@ impl Running {
         let Some(inner) = self.seldom().and_then(|seldom| seldom.inner.take()) else {
             self.write_standard(headers, None);
             let wire = self.site().wire();
-            wire.write(headers, &wire.said_of(report, self.rule_to_name(report.rule), true));
+            wire.write_reported(headers, report, self.rule_to_name(report.rule), true);
             // Who is told it is asked first: most budgets have none around them.
             self.outer.as_ref()?;
             return Some(Inner::served(self.site(), report, self.site().wire().is_standard()));
@@ -132,7 +132,7 @@ impl Running {
         inner.site.wire().remove(headers);
         let told = inner.or_tighter(Inner::served(self.site(), report, standard));
         let wire = self.site().wire();
-        wire.write(headers, &wire.said_of(&told.report, Some(told.rule.clone()), !told.is_refusal));
+        wire.write_reported(headers, &told.report, Some(told.rule.clone()), !told.is_refusal);
         told
     }
 
@@ -142,7 +142,7 @@ impl Running {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let Rewritten { report, standard } = refusal;
         let wire = self.site().wire();
-        wire.write(headers, &wire.said_of(report, self.rule_to_name(report.rule), false));
+        wire.write_reported(headers, report, self.rule_to_name(report.rule), false);
         if let Some(standard) = standard {
             standard.write(headers, false);
         }

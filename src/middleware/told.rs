@@ -35,7 +35,7 @@ struct Told {
 
 impl LastRefusal {
     /// The body and the `Retry-After` of a refusal by a limit; who writes it asks for all that is to be said.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn told(
         &self,
         refused: &Refused,
@@ -46,15 +46,24 @@ impl LastRefusal {
         let mut last = self.0.borrow_mut();
         let told = match &mut *last {
             Some(told) if told.refused == *refused && told.limit == limit && told.form == form => told,
-            last => last.insert(Told {
-                refused: *refused,
-                limit,
-                form,
-                body: write(),
-                retry_after: HeaderValue::from(refused.retry_after_secs),
-            }),
+            last => Told::write(last, refused, limit, form, write),
         };
         (told.body.clone(), told.retry_after.clone())
+    }
+}
+
+impl Told {
+    #[cold]
+    #[inline(never)]
+    fn write<'a>(
+        last: &'a mut Option<Self>,
+        refused: &Refused,
+        limit: (Book, u64),
+        form: Form,
+        write: impl FnOnce() -> Bytes,
+    ) -> &'a mut Self {
+        let retry_after = HeaderValue::from(refused.retry_after_secs);
+        last.insert(Self { refused: *refused, limit, form, body: write(), retry_after })
     }
 }
 

@@ -93,7 +93,7 @@ impl Wire {
     }
 
     /// The same, where it was reported before.
-    pub(crate) fn said_of(&self, report: &Report, rule: Option<RuleName>, served: bool) -> Said {
+    fn said_of(&self, report: &Report, rule: Option<RuleName>, served: bool) -> Said {
         let reset = match self.reset_style {
             ResetStyle::Seconds => report.reset_secs,
             ResetStyle::Unix => report.reset_unix_secs,
@@ -103,7 +103,7 @@ impl Wire {
     }
 
     /// Writes where a client stands.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, headers: &mut HeaderMap, said: &Said) {
         if !self.enabled {
             return;
@@ -112,13 +112,30 @@ impl Wire {
         let written = self.append(headers, said);
         // Something of these names was there already. To count names is cheaper than to look for each.
         if headers.len_keys() != before + written {
-            self.remove(headers);
-            self.append(headers, said);
+            self.write_anew(headers, said);
         }
     }
 
+    #[inline(never)]
+    fn write_anew(&self, headers: &mut HeaderMap, said: &Said) {
+        self.remove(headers);
+        self.append(headers, said);
+    }
+
+    /// Writes where a client stood when it was reported.
+    #[inline(never)]
+    pub(crate) fn write_reported(
+        &self,
+        headers: &mut HeaderMap,
+        report: &Report,
+        rule: Option<RuleName>,
+        served: bool,
+    ) {
+        self.write(headers, &self.said_of(report, rule, served));
+    }
+
     /// Appends the fields, and returns how many they are.
-    #[inline]
+    #[inline(always)]
     fn append(&self, headers: &mut HeaderMap, said: &Said) -> usize {
         let mut values = self.values.borrow_mut();
         headers.append(self.name(Field::Limit), values.limit.of(said.limit));

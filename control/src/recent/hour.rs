@@ -77,6 +77,8 @@ pub(crate) struct Passed {
     pub(crate) pattern: u32,
     /// The rule that has refused it; 0 where none has.
     pub(crate) rule: u32,
+    /// The name of its API key; 0 where it had none that is known.
+    pub(crate) api_key: u32,
     pub(crate) status: u16,
     path: (u32, u32),
     user: (u32, u32),
@@ -99,6 +101,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) path: &'a str,
     /// Who the client is; empty where nobody knows.
     pub(crate) user: &'a str,
+    /// The name of its API key; empty where it had none that is known.
+    pub(crate) api_key: &'a str,
 }
 
 /// All that is kept at one moment.
@@ -160,8 +164,8 @@ impl Kept {
         for are_methods in [false, true] {
             for (chunk, numbers) in chunks.iter().zip(&mut numbers) {
                 for passed in &chunk.requests {
-                    let Passed { site, host, method, pattern, rule, .. } = *passed;
-                    let own = if are_methods { [method; 4] } else { [site, host, pattern, rule] };
+                    let Passed { site, host, method, pattern, rule, api_key, .. } = *passed;
+                    let own = if are_methods { [method; 5] } else { [site, host, pattern, rule, api_key] };
                     for own in own.map(|own| own as usize) {
                         if numbers[own] == 0 {
                             numbers[own] = names.number(&chunk.names.texts()[own]);
@@ -187,8 +191,9 @@ impl Ring {
         let Ended { start, elapsed, charged, waived, client, status, .. } = *ended;
         let (path, user) = (self.open.keep(ended.path), self.open.keep(ended.user));
         let number = |text: &str| if text.is_empty() { 0 } else { self.open.names.number(text) };
-        let [site, host, method, pattern, rule] =
-            [ended.site, ended.host, ended.method, ended.pattern, ended.rule].map(number);
+        let Ended { site, host, method, pattern, rule, api_key, .. } = *ended;
+        let [site, host, method, pattern, rule, api_key] =
+            [site, host, method, pattern, rule, api_key].map(number);
         let now = start.plus(i64::try_from(elapsed).unwrap_or(i64::MAX));
         if self.open.requests.is_empty() {
             self.open.begun = now;
@@ -205,6 +210,7 @@ impl Ring {
             method,
             pattern,
             rule,
+            api_key,
             status,
             path,
             user,
@@ -306,6 +312,7 @@ mod tests {
             status: 200,
             path,
             user: "ann",
+            api_key: "",
         });
     }
 
@@ -385,6 +392,7 @@ mod tests {
             status: 200,
             path: "/",
             user: "",
+            api_key: "",
         });
     }
 

@@ -123,6 +123,10 @@ impl Facts for Seen<'_> {
         Some(Identity::new(self.of.chunk.user(self.of.passed)))
     }
 
+    fn api_key(&self) -> Option<&str> {
+        Some(self.of.name(self.of.passed.api_key))
+    }
+
     fn told_by_proxy(&self, header: &str) -> Vec<Cow<'_, str>> {
         self.lacking.note("header", header);
         Vec::new()

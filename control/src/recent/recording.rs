@@ -61,7 +61,8 @@ impl Noted for Recorded {
     fn ended(&mut self, watch: &Watch) {
         // No budget was asked.
         let Some(limiter) = watch.limiter() else { return };
-        let (host, rule, user) = (watch.host(), watch.refused_by(), watch.user());
+        let (host, rule) = (watch.host(), watch.refused_by());
+        let (user, api_key) = (watch.user(), watch.api_key());
         self.hour.add(&Ended {
             start: self.start.wall(),
             elapsed: self.hour.clock.tick().since(self.start.tick).0,
@@ -76,6 +77,7 @@ impl Noted for Recorded {
             status: self.status.map_or(0, |status| status.as_u16()),
             path: &self.path,
             user: user.as_deref().unwrap_or_default(),
+            api_key: api_key.as_deref().unwrap_or_default(),
         });
     }
 }

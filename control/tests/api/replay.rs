@@ -176,3 +176,26 @@ fn what_is_wrong_with_a_draft_or_its_site_is_told_with_its_path() {
         assert!(problem.contains(path), "{body}: {problem}");
     }
 }
+
+/// Which key a client had was not kept, so that a draft for keys, or for the tiers of keys, was tried as if nobody had one.
+#[test]
+fn a_draft_is_tried_by_the_keys_that_clients_have_sent() {
+    let (world, _directory) = keeping();
+    world.owner("PUT", "tiers/gold").json(&json!({ "multiplier": 2 })).send().expect(201);
+    let made =
+        world.operator("POST", "keys").json(&json!({ "name": "Acme", "tier": "gold" })).send().expect(201);
+    let key = made["key"].as_str().unwrap();
+    for at in 0..9 {
+        let visit = world.visit("/work/a").header("X-Forwarded-For", "192.0.2.1");
+        let visit = if at < 6 { visit.header("X-Api-Key", key) } else { visit };
+        assert_eq!(visit.send().status, 200);
+    }
+    let rule = json!({ "name": "keys", "key": "api_key", "missing": "skip", "limits": "2 per hour" });
+    let told = replayed(&world, &draft(&json!([rule])));
+    assert_eq!(
+        (&told["requests"], &told["draft"]["refused"]),
+        (&json!(11), &json!(2)),
+        "nine, and two of the API: {told}"
+    );
+    assert_eq!(told["not_known"], json!([]));
+}

@@ -44,6 +44,31 @@ async fn each_page_can_be_read_at_two_widths_in_two_colours_by_everybody_and_the
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Between a telephone and a desk: tablets, and windows side by side. A table that has no room is scrolled by itself; before, the
+/// whole page was.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_is_wider_than_its_window_at_the_widths_between() {
+    let world = World::start().await;
+    let browser = world.browser("owner").await;
+    let mut faults = vec![];
+    for (name, path) in PAGES {
+        browser.go(&world.page(path)).await;
+        browser.until_quiet().await;
+        for width in [414, 540, 640, 720, 768, 834, 960, 1024, 1081, 1180] {
+            browser.look(width, Colours::Light).await;
+            browser.until(&format!("innerWidth === {width}")).await;
+            let wide = browser.ask("return document.documentElement.scrollWidth - innerWidth").await;
+            if wide.as_i64() > Some(0) {
+                faults.push(format!("{name}, {width} px: {wide} px beyond"));
+            }
+            if width == 960 {
+                faults.extend(browser.barriers().await);
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_to_log_in_is_no_exception() {
     let world = World::start().await;

@@ -48,7 +48,7 @@ pub(crate) async fn open(args: &AdminArgs, source: &Source) -> Result<Option<Con
         None => options,
     };
     let control = Control::open(options).await.map_err(|error| match error {
-        OpenError::Uri(_) => Failure::wrong(error),
+        OpenError::Uri(why) => Failure::wrong(format!("--database: {why}")),
         _ => Failure::system(error),
     })?;
     if let Some(token) = control.first_owner_token() {

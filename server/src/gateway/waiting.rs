@@ -96,12 +96,15 @@ fn spent(gateway: SocketAddr) -> u64 {
     QUOTA_MICROS - left.unwrap().parse::<u64>().unwrap()
 }
 
-/// Waits until nothing leaves the application any more: all is full from there to the client.
+/// Waits until nothing leaves the application any more, whenever it is looked at: all is full from there to the client.
 fn stalls(left: &AtomicUsize) {
-    let mut last = usize::MAX;
-    while last != left.load(SeqCst) {
-        last = left.load(SeqCst);
-        thread::sleep(Duration::from_millis(300));
+    const LOOKS: u32 = 4;
+    let (mut last, mut same) = (left.load(SeqCst), 0);
+    while same < LOOKS {
+        thread::sleep(Duration::from_millis(200));
+        let now = left.load(SeqCst);
+        same = if now == last { same + 1 } else { 0 };
+        last = now;
     }
 }
 

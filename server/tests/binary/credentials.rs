@@ -32,7 +32,10 @@ fn no_message_of_the_command_line_repeats_a_password() {
         (&["--redis://:hunter2@cache/0"], "redis://…@cache/0'"),
         (&["--store", "radish://:hunter2@cache/0"], "--store: rad…://…"),
         (&["--store", "redis://:hunter2@cache:port/0"], "--store: "),
-        (&["--database", "mysql://root:hunter2@localhost/x"], "the database's URI: "),
+        (
+            &["--database", "mysql://root:hunter2@localhost/x"],
+            "--database: no database; expected sqlite://FILE",
+        ),
         (&["--admin", "127.0.0.1:0", "--database", "postgres://me:hunter2@127.0.0.1:1/x"], ""),
         (&["--listen", "http://me:hunter2@127.0.0.1:80"], "http://…@127.0.0.1:80: "),
     ] {
