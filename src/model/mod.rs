@@ -104,7 +104,9 @@ pub(crate) mod condition {
 pub(crate) mod rule {
     mod charge_when;
     pub(crate) mod check;
+    mod header_policy;
     mod key;
+    pub(crate) mod key_source;
     mod overrides;
     #[expect(
         clippy::module_inception,
@@ -120,15 +122,14 @@ pub(crate) mod rule {
 
     pub use self::charge_when::{Answer, ChargeWhen, Judge, StatusSet, Statuses};
     pub(crate) use self::check::{default_key, namesakes, out_of_any_reach, out_of_reach};
+    pub use self::header_policy::{EXPOSED_HEADERS, HeaderNames, HeaderPolicy, ResetStyle, StandardHeaders};
     pub use self::key::{Component, KeySpec, Missing};
+    pub use self::key_source::{KeySource, NoSource};
     pub use self::overrides::Override;
     pub use self::rule::{Action, Block, Cost, Counts, Hold, Overrun, Rule, Until};
     pub use self::shared_map::SharedMap;
     pub use self::shared_tiers::SharedTiers;
-    pub use self::site::{
-        ClientPolicy, EXPOSED_HEADERS, HeaderNames, HeaderPolicy, KeySource, NoSource, ResetStyle, Site,
-        StandardHeaders,
-    };
+    pub use self::site::{ClientPolicy, Site};
     pub(crate) use self::site_check::{About, KnownRules, asks_in_vain};
     pub use self::tiers::{Assignment, DEFAULT_TIER, Source, Tier, Tiers};
     pub use self::upstream::{NoUpstream, Upstream};
@@ -144,7 +145,7 @@ pub(crate) mod wording {
         COMPONENT, CONTENT_TYPE, COST, EXEMPTS_ALL, GLOB_TOO_LONG, METHOD, NAME, ONE_ACCOUNT, PATH, PATTERN,
         STATUS, STATUSES, TARGET, TWICE_IN_KEY,
     };
-    pub(crate) use super::rule::site::SOURCE;
+    pub(crate) use super::rule::key_source::SOURCE;
     pub(crate) use super::rule::site_check::{NO_RULE, NO_SUCH_HOST, UNTRUSTED};
     pub(crate) use super::rule::upstream::UPSTREAM;
 }

@@ -1,16 +1,14 @@
-//! Sites: a time zone and its rules, how clients are known there, and the headers that tell them where they stand.
+//! Sites: a time zone and its rules, and how clients are known there.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::model::client::{AddressPolicy, CountrySource, Host, IdentityHeaders};
-use crate::model::condition::{Condition, Facts, Paths, Text, is_token};
+use crate::model::condition::{Condition, Paths, Text};
+use crate::model::rule::header_policy::HeaderPolicy;
+use crate::model::rule::key_source::KeySource;
 use crate::model::rule::rule::Rule;
 use crate::model::rule::shared_tiers::SharedTiers;
 use crate::model::rule::upstream::Upstream;
-use crate::model::said::nearest;
 use crate::model::time::Zone;
 
 /// One configured host: a time zone and its rules.
@@ -242,252 +240,7 @@ impl Site {
             upstream_charges: false,
         }
     }
-}
 
-/// The header fields that a script in a browser has to be let read: all that this crate writes, by their default names.
-///
-/// A browser shows a script of another origin none of them, `Retry-After` included, unless the server says
-/// `Access-Control-Expose-Headers`. Where a site gives its fields other names, ask [`HeaderPolicy::exposed`].
-///
-/// # Examples
-///
-/// ```
-/// use actix_cors::Cors;
-///
-/// let cors = Cors::default().allowed_origin("https://app.example").expose_headers(timebudget::EXPOSED_HEADERS);
-/// # let _ = cors;
-/// ```
-pub const EXPOSED_HEADERS: [&str; 9] = [
-    "Retry-After",
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "X-RateLimit-Used",
-    "X-RateLimit-Resource",
-    "X-RateLimit-Unit",
-    "RateLimit",
-    "RateLimit-Policy",
-];
-
-/// Which headers tell clients where they stand; the default is Frappe's.
-///
-/// `Retry-After` is on every refusal, whatever this says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderPolicy {
-    /// Whether there are any on answers. Refusals have `Retry-After` all the same.
-    pub enabled: bool,
-    /// How the window's end is written.
-    pub reset: ResetStyle,
-    /// What they are called.
-    pub names: HeaderNames,
-    /// Whose fields there are beside them, if anybody's.
-    pub standard: Option<StandardHeaders>,
-}
-
-/// Who defines fields that say the same as ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StandardHeaders {
-    /// draft-ietf-httpapi-ratelimit-headers-11: `RateLimit` and `RateLimit-Policy`.
-    Draft11,
-}
-
-impl Default for HeaderPolicy {
-    fn default() -> Self {
-        Self { enabled: true, reset: ResetStyle::Seconds, names: HeaderNames::default(), standard: None }
-    }
-}
-
-impl HeaderPolicy {
-    /// The header fields that a script in a browser has to be let read, by the names that they have here.
-    ///
-    /// There are more than some responses bear: which of them do depends on the rules and on the answer.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use timebudget::EXPOSED_HEADERS;
-    /// use timebudget::HeaderPolicy;
-    ///
-    /// let mut policy = HeaderPolicy::default();
-    /// assert!(policy.exposed().eq(EXPOSED_HEADERS));
-    /// policy.names.limit = "X-Quota".to_owned();
-    /// assert!(policy.exposed().any(|name| name == "X-Quota"));
-    /// ```
-    pub fn exposed(&self) -> impl Iterator<Item = &str> {
-        let HeaderNames { limit, remaining, reset, used } = &self.names;
-        EXPOSED_HEADERS.into_iter().map(move |name| match name {
-            "X-RateLimit-Limit" => limit,
-            "X-RateLimit-Remaining" => remaining,
-            "X-RateLimit-Reset" => reset,
-            "X-RateLimit-Used" => used,
-            other => other,
-        })
-    }
-}
-
-/// How the window's end is written in the reset field; `Retry-After` is in seconds from now whatever this says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResetStyle {
-    /// Whole seconds from now, rounded up, at least 1.
-    Seconds,
-    /// Whole seconds since 1970-01-01T00:00:00Z, rounded up.
-    Unix,
-}
-
-/// The names of the headers that tell clients where they stand.
-///
-/// The site file's names are valid field names, and no two are equal in any case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderNames {
-    /// What the window grants.
-    pub limit: String,
-    /// What is left of it, less what others who run are expected to take.
-    pub remaining: String,
-    /// When the window ends.
-    pub reset: String,
-    /// What this request was charged: of time, up to the moment at which its head leaves.
-    pub used: String,
-}
-
-impl Default for HeaderNames {
-    fn default() -> Self {
-        Self {
-            limit: "X-RateLimit-Limit".to_owned(),
-            remaining: "X-RateLimit-Remaining".to_owned(),
-            reset: "X-RateLimit-Reset".to_owned(),
-            used: "X-RateLimit-Used".to_owned(),
-        }
-    }
-}
-
-/// Where in a request an API key is looked for.
-///
-/// # Examples
-///
-/// ```
-/// use timebudget::KeySource;
-/// assert_eq!("query:api_key".parse(), Ok(KeySource::Query("api_key".into())));
-/// assert_eq!("bearer".parse(), Ok(KeySource::Bearer));
-/// assert!("Authorization".parse::<KeySource>().is_err());
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeySource {
-    /// The value of a header, without the spaces around it.
-    Header(String),
-    /// The value of a parameter of the query, decoded.
-    Query(String),
-    /// `Authorization: Bearer KEY` (RFC 6750, section 2.1).
-    Bearer,
-    /// `Authorization: token KEY:SECRET`, as Frappe has it: both together, with the colon between them, are the key here.
-    Token,
-}
-
-/// What a text is that says where a key is, for messages.
-pub(crate) const SOURCE: &str = "\"header:NAME\", \"query:NAME\", \"bearer\" or \"token\"";
-
-const AUTHORIZATION: &str = "authorization";
-const HEADER: &str = "header:";
-const QUERY: &str = "query:";
-const BEARER: &str = "bearer";
-const TOKEN: &str = "token";
-
-/// Why a text does not say where a key is, and what was expected.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NoSource(String);
-
-impl KeySource {
-    /// Where keys are looked for unless a site says otherwise, in this order.
-    pub fn defaults() -> Vec<Self> {
-        vec![Self::Header("X-Api-Key".to_owned()), Self::Query("api_key".to_owned()), Self::Bearer]
-    }
-
-    /// The source that a header is; `Authorization` has bearer tokens.
-    pub fn from_header(name: &str) -> Self {
-        match name.eq_ignore_ascii_case(AUTHORIZATION) {
-            true => Self::Bearer,
-            false => Self::Header(name.to_owned()),
-        }
-    }
-
-    /// What a request has there, if it has something: the key without the scheme and the spaces around it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use timebudget::{Facts, KeySource};
-    /// # struct Request(&'static [u8]);
-    /// # impl Facts for Request {
-    /// #     fn method(&self) -> &str { "GET" }
-    /// #     fn path(&self) -> &str { "/" }
-    /// #     fn ip(&self) -> Option<std::net::IpAddr> { None }
-    /// #     fn header(&self, name: &str) -> Option<&[u8]> { (name == "authorization").then_some(self.0) }
-    /// # }
-    /// let request = Request(b"Bearer s3cret");
-    /// assert_eq!(KeySource::Bearer.read(&request).as_deref(), Some(&b"s3cret"[..]));
-    /// assert_eq!(KeySource::Token.read(&request), None);
-    /// ```
-    pub fn read<'a>(&self, facts: &'a dyn Facts) -> Option<Cow<'a, [u8]>> {
-        let found = match self {
-            Self::Header(name) => facts.header(name).map(<[u8]>::trim_ascii).map(Cow::Borrowed),
-            Self::Query(name) => facts.query(name),
-            Self::Bearer => of_scheme(facts, BEARER).map(Cow::Borrowed),
-            Self::Token => of_scheme(facts, TOKEN).filter(|token| token.contains(&b':')).map(Cow::Borrowed),
-        };
-        found.filter(|key| !key.is_empty())
-    }
-}
-
-impl FromStr for KeySource {
-    type Err = NoSource;
-
-    fn from_str(text: &str) -> Result<Self, NoSource> {
-        match (text, text.strip_prefix(HEADER), text.strip_prefix(QUERY)) {
-            (BEARER, ..) => Ok(Self::Bearer),
-            (TOKEN, ..) => Ok(Self::Token),
-            (_, Some(name), _) if name.eq_ignore_ascii_case(AUTHORIZATION) => {
-                Err(NoSource("has a scheme before the key; expected \"bearer\" or \"token\"".to_owned()))
-            }
-            (_, Some(name), _) if is_token(name) => Ok(Self::Header(name.to_owned())),
-            (.., Some(name)) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
-            _ => Err(no_source(text)),
-        }
-    }
-}
-
-impl fmt::Display for KeySource {
-    /// Writes the source as it can be read again.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name) => write!(f, "{HEADER}{name}"),
-            Self::Query(name) => write!(f, "{QUERY}{name}"),
-            Self::Bearer => f.write_str(BEARER),
-            Self::Token => f.write_str(TOKEN),
-        }
-    }
-}
-
-fn no_source(text: &str) -> NoSource {
-    let is_header = text.contains('-') && is_token(text);
-    NoSource(match nearest(text, [BEARER, TOKEN]) {
-        Some(meant) => format!("no such place; did you mean \"{meant}\"?"),
-        None if is_header => format!("no such place; did you mean \"{HEADER}{text}\"?"),
-        None => format!("no such place; expected {SOURCE}"),
-    })
-}
-
-/// What stands in `Authorization` behind a scheme, whose case does not matter.
-fn of_scheme<'a>(facts: &'a dyn Facts, scheme: &str) -> Option<&'a [u8]> {
-    let value = facts.header(AUTHORIZATION)?.trim_ascii();
-    let (found, rest) = value.split_at_checked(scheme.len())?;
-    let is_it = found.eq_ignore_ascii_case(scheme.as_bytes()) && rest.first() == Some(&b' ');
-    is_it.then(|| rest.trim_ascii())
-}
-
-impl Site {
     /// Whether code computes something for one of the rules, or for an exemption.
     pub(crate) fn is_computed(&self) -> bool {
         self.exempt.as_ref().is_some_and(Condition::is_computed) || self.rules.iter().any(Rule::is_computed)
@@ -496,12 +249,13 @@ impl Site {
 
 #[cfg(test)]
 mod form_tests {
+    use std::borrow::Cow;
     use std::net::IpAddr;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::condition::{EscapedSlash, Glob, Pattern, RuleIndex};
+    use crate::model::condition::{EscapedSlash, Facts, Glob, Pattern, RuleIndex};
     use crate::model::rule::key::{Component, Missing};
     use crate::model::{Limit, Period};
 
