@@ -52,6 +52,7 @@ mod rehearsal;
 mod reply;
 mod request;
 mod route;
+mod route_number;
 mod rule_builder;
 mod rule_error;
 mod running;
